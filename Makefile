@@ -1,0 +1,33 @@
+# Three commands: `make demo` shows it, `make test` checks everything, `make bench` measures.
+# All they need is Python 3.11 or newer: uv is fetched with pip where it is missing, into this folder, and fetches the rest.
+
+export PATH := $(CURDIR)/.uv/bin:$(PATH)
+PYTHON ?= python3
+
+.PHONY: demo test bench format setup uv
+
+demo: setup
+	@uv run --no-sync handoffs demo
+
+test: setup
+	uv run --no-sync ruff format --check .
+	uv run --no-sync ruff check .
+	uv run --no-sync basedpyright --level error
+	uv run --no-sync lint-imports --no-cache
+	uv run --no-sync pytest
+
+bench: setup
+	@uv run --no-sync python -m benchmarks
+
+format: setup
+	uv run --no-sync ruff format .
+	uv run --no-sync ruff check --fix .
+
+setup: uv
+	@uv sync --quiet --locked --all-extras
+
+uv:
+	@command -v uv >/dev/null || { \
+	  $(PYTHON) -m pip --version >/dev/null 2>&1 || apt-get install --yes --quiet python3-pip || \
+	    { echo "Install pip for $(PYTHON) first (Debian: apt-get install python3-pip)." >&2; exit 1; }; \
+	  $(PYTHON) -m pip install --quiet --target .uv uv; }

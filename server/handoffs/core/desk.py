@@ -1,0 +1,327 @@
+"""The desk: the whole application. It opens a handoff, has it shown, waits for the outcome and hands it over.
+
+It does no I/O of its own: handoffs are kept by a Store, people are reached by Channels, the time comes from a Clock.
+"""
+
+import math
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import anyio
+from anyio.abc import TaskGroup
+
+from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound, QuestionRefused
+from handoffs.core.events import Answered, Cancelled, Collected, Declined, Dismissed, Entry, NotShown, Reached
+from handoffs.core.form import Form
+from handoffs.core.lifecycle import expiry
+from handoffs.core.model import ID_PREFIX, Caller, Handoff, Question, State, fingerprint_of, new_id
+from handoffs.core.ports import Channel, Clock, Store, Watch
+from handoffs.core.schema import options_form, parse, response_form
+
+MAX_MESSAGE = 20_000
+"""Characters of a message."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How long things stay, in seconds."""
+
+    default_seconds: float = 86_400
+    """How long a question stays open when the agent does not say."""
+    min_seconds: float = 30
+    max_seconds: float = 2_592_000
+    join_seconds: float = 3_600
+    """How long after its end an outcome that nobody collected is given to an identical call."""
+
+    def deadline(self, asked: datetime, seconds: float | None) -> datetime:
+        """Return when a question asked at `asked` expires: `seconds` later, within the bounds.
+
+        Raises:
+            QuestionRefused: `seconds` is not a number, or negative.
+        """
+        if seconds is None:
+            seconds = self.default_seconds
+        if math.isnan(seconds) or seconds < 0:
+            raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
+        return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
+
+
+class Desk:
+    """Every use of a handoff, for the agent's side and for the person's."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        limits: Limits | None = None,
+        channels: Sequence[Channel] = (),
+        make_id: Callable[[], str] = new_id,
+    ) -> None:
+        """Take the parts; nothing is opened or shown yet."""
+        self._store = store
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._channels = tuple(channels)
+        self._make_id = make_id
+        self._tasks: TaskGroup | None = None
+        self._showing: set[tuple[str, str]] = set()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock by which deadlines are kept."""
+        return self._clock
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether this desk can show a question to somebody by itself."""
+        return bool(self._channels)
+
+    @asynccontextmanager
+    async def presenting(self) -> AsyncGenerator[None]:
+        """Show questions through the channels for as long as this block lasts; what is still open then stays open."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            finally:
+                self._tasks = None
+                tasks.cancel_scope.cancel()
+
+    # The agent's side
+
+    async def ask(
+        self,
+        *,
+        message: str,
+        caller: Caller,
+        options: Sequence[str] | None = None,
+        form: Mapping[str, object] | None = None,
+        breakout_of_loop: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Handoff:
+        """Open a handoff, or join the one that the same question opened before; then have it shown.
+
+        It has been stored when this returns. One that is not open was answered (or ended) while nobody waited.
+
+        Raises:
+            QuestionRefused: It can't be asked like this; nothing was stored.
+        """
+        asked = self._clock.now()
+        asked_form = form_of(message, options, form)
+        handoff = Handoff(
+            id=self._make_id(),
+            caller=caller,
+            question=Question(
+                message=message,
+                form=asked_form,
+                deadline=self._limits.deadline(asked, timeout_seconds),
+                breakout_of_loop=breakout_of_loop,
+            ),
+            created_at=asked,
+            fingerprint=fingerprint_of(caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop),
+        )
+        kept = await self._store.open(handoff, collect_after=asked - timedelta(seconds=self._limits.join_seconds))
+        self.present(kept)
+        return kept
+
+    async def wait(self, handoff_id: str, *, seconds: float | None) -> Handoff:
+        """Return the handoff once it has ended, or as it is after `seconds`; None waits for the end."""
+        async with self._store.watch(handoff_id) as watch:
+            handoff = await self.get(handoff_id)
+            with self._clock.limit(seconds):
+                while handoff.state is State.OPEN:
+                    await self._change_or_deadline(watch, handoff)
+                    handoff = await self.get(handoff_id)
+                return handoff
+        # The time was up: what happened in its last moment still counts.
+        return await self.get(handoff_id)
+
+    async def collect(self, handoff: Handoff) -> Handoff:
+        """Note that the agent is being given the outcome: an identical question from now on is a new one."""
+        if handoff.state is State.OPEN or handoff.collected_at is not None:
+            return handoff
+        return await self._store.record(handoff.id, Collected(at=self._clock.now()))
+
+    # The person's side. Each of these is the whole of a decision, and the first one stands.
+
+    async def answer(
+        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, note: str = ""
+    ) -> Handoff:
+        """Answer. `values` are checked against the form, whoever brings them.
+
+        Raises:
+            AnswerRefused: They do not fit; nothing was recorded.
+            AlreadyEnded: Somebody was first.
+        """
+        checked = handoff.question.form.check(values)
+        event = Answered(at=self._clock.now(), by=by, channel=channel, values=checked, note=note)
+        return await self._store.record(handoff.id, event)
+
+    async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
+        """Refuse to answer. Raises AlreadyEnded."""
+        return await self._store.record(handoff.id, Declined(at=self._clock.now(), by=by, channel=channel, note=note))
+
+    async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
+        """Withdraw the question for good. Raises AlreadyEnded."""
+        return await self._store.record(handoff.id, Cancelled(at=self._clock.now(), by=by, channel=channel, note=note))
+
+    # What a channel says of a question that it could not have decided
+
+    async def reached(self, handoff: Handoff, *, channel: str) -> None:
+        """Note that somebody has the question before them. A handoff that has ended meanwhile is left alone."""
+        await self._note(handoff, Reached(at=self._clock.now(), channel=channel))
+
+    async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
+        """Note that a channel answered without a person; the question stays open elsewhere."""
+        await self._note(handoff, NotShown(at=self._clock.now(), channel=channel, reason=reason))
+
+    async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
+        """Note that a person said *not now*; the question stays open elsewhere."""
+        await self._note(handoff, Dismissed(at=self._clock.now(), channel=channel))
+
+    async def was_dismissed(self, handoff: Handoff, *, channel: str) -> bool:
+        """Say whether a person has closed the question in this channel."""
+        entries = await self._store.log(handoff_id=handoff.id)
+        return any(e.name == "dismissed" and e.details.get("channel") == channel for e in entries)
+
+    # Looking
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id; one past its deadline has expired. Raises NotFound."""
+        handoff = await self._store.get(handoff_id)
+        if not handoff.overdue(self._clock.now()):
+            return handoff
+        return await self._expire(handoff)
+
+    async def find(self, prefix: str) -> Handoff:
+        """Return the one handoff whose id starts with `prefix`, with or without its `h_`.
+
+        Raises:
+            NotFound: None does.
+            Ambiguous: Several do.
+        """
+        whole = prefix if prefix.startswith(ID_PREFIX) or ID_PREFIX.startswith(prefix) else ID_PREFIX + prefix
+        ids = list(await self._store.ids(whole)) if prefix else []
+        if whole in ids:
+            return await self.get(whole)
+        match ids:
+            case []:
+                raise NotFound(prefix)
+            case [only]:
+                return await self.get(only)
+            case _:
+                raise Ambiguous(prefix, tuple(ids))
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`, made before `before`."""
+        await self._expire_all()
+        return await self._store.newest(open_only=open_only, before=before, limit=limit)
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        await self._expire_all()
+        return await self._store.log(handoff_id=handoff_id, after=after, limit=limit)
+
+    @asynccontextmanager
+    async def watch(self, handoff_id: str | None = None) -> AsyncGenerator[Watch]:
+        """Give a watch on one handoff, or on all of them."""
+        async with self._store.watch(handoff_id) as watch:
+            yield watch
+
+    # Showing
+
+    def present(self, handoff: Handoff) -> None:
+        """Have the channels show an open question that they are not showing yet; does not wait for them."""
+        if self._tasks is None or handoff.state is not State.OPEN:
+            return
+        for channel in self._channels:
+            if (channel.name, handoff.id) not in self._showing:
+                self._showing.add((channel.name, handoff.id))
+                self._tasks.start_soon(self._show, channel, handoff)
+
+    async def _show(self, channel: Channel, handoff: Handoff) -> None:
+        async def show() -> None:
+            try:
+                await channel.present(handoff, _DeskReply(self, handoff, channel.name))
+            except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; its failure must not take the others down
+                await self.not_shown(handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}")
+            finally:
+                done.set()
+
+        async def end() -> None:
+            await self.wait(handoff.id, seconds=None)
+            tasks.cancel_scope.cancel()
+
+        done = anyio.Event()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(show)
+                tasks.start_soon(end)
+                await done.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._showing.discard((channel.name, handoff.id))
+
+    async def _change_or_deadline(self, watch: Watch, handoff: Handoff) -> None:
+        left = handoff.question.deadline - self._clock.now()
+        with self._clock.limit(max(left.total_seconds(), 0)):
+            await watch.changed()
+
+    async def _expire(self, handoff: Handoff) -> Handoff:
+        try:
+            return await self._store.record(handoff.id, expiry(handoff))
+        except AlreadyEnded:
+            return await self._store.get(handoff.id)
+
+    async def _expire_all(self) -> None:
+        while overdue := await self._store.overdue(self._clock.now()):
+            for handoff_id in overdue:
+                await self._expire(await self._store.get(handoff_id))
+
+    async def _note(self, handoff: Handoff, event: Reached | NotShown | Dismissed) -> None:
+        try:
+            await self._store.record(handoff.id, event)
+        except AlreadyEnded:
+            return  # an outcome stands; how one channel fared no longer matters
+
+
+class _DeskReply:
+    """What a channel may do with the one question it was given."""
+
+    def __init__(self, desk: Desk, handoff: Handoff, channel: str) -> None:
+        self._desk, self._handoff, self._channel = desk, handoff, channel
+
+    async def reached(self) -> None:
+        await self._desk.reached(self._handoff, channel=self._channel)
+
+    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
+        await self._desk.answer(self._handoff, values, by=by, channel=self._channel, note=note)
+
+    async def decline(self, *, by: str, note: str = "") -> None:
+        await self._desk.decline(self._handoff, by=by, channel=self._channel, note=note)
+
+
+def form_of(message: str, options: Sequence[str] | None, form: Mapping[str, object] | None) -> Form:
+    """Return the form that a question's arguments mean.
+
+    Raises:
+        QuestionRefused: The message is empty or too long, or the arguments do not go together.
+    """
+    if not message.strip():
+        raise QuestionRefused("`message` is empty: tell the person what you need to know, and why.")
+    if len(message) > MAX_MESSAGE:
+        raise QuestionRefused(
+            f"`message` has {len(message):,} characters; {MAX_MESSAGE:,} is the most. Shorten it, or say where to read."
+        )
+    try:
+        message.encode()
+    except UnicodeEncodeError:
+        raise QuestionRefused("`message` holds half of a character (a lone surrogate): send valid Unicode.") from None
+    if options is not None and form is not None:
+        raise QuestionRefused("Give `options` or `form`, not both: put the options into the form as an `enum` field.")
+    if options is not None:
+        return options_form(options)
+    return response_form() if form is None else parse(form)

@@ -1,0 +1,129 @@
+"""What happens to a handoff. The events, in order, are its audit log.
+
+An event's `record` is what the log keeps of it; what a person wrote into the form is kept with the handoff, once, and
+never in the log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TypeAlias, cast
+
+from handoffs.core.form import Value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Event:
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened(_Event):
+    """The question was stored; nobody has been asked yet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reached(_Event):
+    """A channel has shown the question to somebody."""
+
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotShown(_Event):
+    """A channel answered, but so that no person can have seen the question; it stays open elsewhere."""
+
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dismissed(_Event):
+    """A person closed the question without an answer: not now. It stays open elsewhere."""
+
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reminded(_Event):
+    """A person was told again that the question waits."""
+
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered(_Event):
+    """A person filled the form."""
+
+    by: str
+    channel: str
+    values: Mapping[str, Value]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declined(_Event):
+    """A person refused to answer."""
+
+    by: str
+    channel: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancelled(_Event):
+    """The question was withdrawn for good, by a person or by who asked."""
+
+    by: str
+    channel: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expired(_Event):
+    """The deadline passed and nobody had answered."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collected(_Event):
+    """The agent was given the outcome."""
+
+
+Event: TypeAlias = (
+    Opened | Reached | NotShown | Dismissed | Reminded | Answered | Declined | Cancelled | Expired | Collected
+)
+
+EVENTS: tuple[type[Event], ...] = (
+    Opened, Reached, NotShown, Dismissed, Reminded, Answered, Declined, Cancelled, Expired, Collected,
+)  # fmt: skip
+
+# With the handoff, once: what people write is not in the log.
+_NOT_LOGGED = frozenset({"at", "values", "note"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One line of the audit log."""
+
+    number: int
+    """Rises by one or more from line to line, over all handoffs of a store."""
+    handoff_id: str
+    name: str
+    """The event's name in lower case: `answered`."""
+    at: datetime
+    details: Mapping[str, str]
+    """What the event says besides: by, channel, reason."""
+
+
+def name_of(event: Event) -> str:
+    """Return the event's name as the log has it: `answered`."""
+    return type(event).__name__.lower()
+
+
+def details_of(event: Event) -> dict[str, str]:
+    """Return what the log keeps of an event besides its name and time; never what a person wrote."""
+    return {
+        field.name: cast("str", getattr(event, field.name))
+        for field in fields(event)
+        if field.name not in _NOT_LOGGED and getattr(event, field.name)
+    }

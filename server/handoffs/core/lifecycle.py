@@ -1,0 +1,110 @@
+"""The life of a handoff: one table of states and events, and `advance`. The first outcome stands."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from handoffs.core.errors import AlreadyEnded
+from handoffs.core.events import (
+    Answered,
+    Cancelled,
+    Collected,
+    Declined,
+    Dismissed,
+    Event,
+    Expired,
+    NotShown,
+    Reached,
+    Reminded,
+    name_of,
+)  # fmt: skip
+from handoffs.core.model import End, Handoff, State
+from handoffs.core.untrusted import inert_line
+
+TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
+    {
+        State.OPEN: {
+            Reached: State.OPEN,
+            NotShown: State.OPEN,
+            Dismissed: State.OPEN,
+            Reminded: State.OPEN,
+            Answered: State.ANSWERED,
+            Declined: State.DECLINED,
+            Cancelled: State.CANCELLED,
+            Expired: State.EXPIRED,
+        },
+        State.ANSWERED: {Collected: State.ANSWERED},
+        State.DECLINED: {Collected: State.DECLINED},
+        State.CANCELLED: {Collected: State.CANCELLED},
+        State.EXPIRED: {Collected: State.EXPIRED},
+    }
+)
+"""What each event does in each state; one that is not in its row can't happen there. `Opened` makes the handoff."""
+
+
+def advance(handoff: Handoff, event: Event) -> Handoff:
+    """Return the handoff after `event`.
+
+    Raises:
+        AlreadyEnded: It has an outcome already, which stands.
+        ValueError: The event can't happen in this state, whoever comes first.
+    """
+    state = TABLE[handoff.state].get(type(event))
+    if state is None:
+        if handoff.end is not None:
+            raise already_ended(handoff)
+        raise ValueError(f"{name_of(event)} can't happen to a handoff that is {handoff.state}")
+    after = replace(handoff, state=state, version=handoff.version + 1)
+    match event:
+        case Answered():
+            end = End(at=event.at, by=event.by, channel=event.channel, note=event.note)
+            return replace(after, end=end, values=dict(event.values))
+        case Declined() | Cancelled():
+            return replace(after, end=End(at=event.at, by=event.by, channel=event.channel, note=event.note))
+        case Expired():
+            return replace(after, end=End(at=event.at))
+        case Collected():
+            return replace(after, collected_at=handoff.collected_at or event.at)
+        case Reached(channel=channel) if channel not in handoff.reached:
+            return replace(after, reached=(*handoff.reached, channel))
+        case _:
+            return after
+
+
+def steps(handoff: Handoff, event: Event) -> tuple[Event, ...]:
+    """Return what really happens when `event` comes: past its deadline an open handoff expires first."""
+    if isinstance(event, Expired) or not handoff.overdue(event.at):
+        return (event,)
+    return (expiry(handoff), event)
+
+
+def expiry(handoff: Handoff) -> Expired:
+    """Return the end that silence gives a handoff: at its deadline, however late somebody looked."""
+    return Expired(at=handoff.question.deadline)
+
+
+def already_ended(handoff: Handoff) -> AlreadyEnded:
+    """Return the error that says who was first."""
+    end = handoff.end
+    if end is None:
+        raise ValueError(f"{handoff.id} is open")
+    who = f" by {inert_line(end.by, 60)}" if end.by else ""
+    through = f" through {end.channel}" if end.channel else ""
+    return AlreadyEnded(f"{handoff.id} was already {handoff.state}{who}{through} at {stamp(end.at)}. That stands.")
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as it is shown and sent everywhere: `2026-11-22T19:30:00Z`, in UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram; the README shows it, and a test compares."""
+    lines = ["stateDiagram-v2", "    [*] --> open: opened"]
+    for state, row in TABLE.items():
+        loops = [event.__name__.lower() for event, to in row.items() if to is state]
+        if loops:
+            lines.append(f"    {state} --> {state}: {', '.join(loops)}")
+        lines.extend(f"    {state} --> {to}: {event.__name__.lower()}" for event, to in row.items() if to is not state)
+    return "\n".join(lines)

@@ -1,0 +1,114 @@
+"""What a handoff is: plain frozen values, without behaviour that needs a clock, a store or a screen."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from handoffs.core.form import Form, Value
+
+ID_PREFIX = "h_"
+_ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
+_ID_LENGTH = 20
+
+
+class State(StrEnum):
+    """Where a handoff is in its life. Every one but OPEN is an outcome, and stands."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who asks. Two calls are from the same caller when all three agree."""
+
+    subject: str
+    """The authenticated subject; where nobody authenticates, the user of the operating system."""
+    client: str = ""
+    """The MCP client's own name, `claude-code`."""
+    project: str = ""
+    """The folder in which the agent works; empty where it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What a person is asked."""
+
+    message: str
+    """Markdown, written by the agent: data, to be made inert before it is shown."""
+    form: Form
+    deadline: datetime
+    breakout_of_loop: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class End:
+    """How a handoff ended: when, and by whom through which channel where a person did it."""
+
+    at: datetime
+    by: str = ""
+    channel: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a person answered, who it was, when and through which channel."""
+
+    values: Mapping[str, Value]
+    by: str
+    at: datetime
+    channel: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handoff:
+    """One question to a person, from asked to ended."""
+
+    id: str
+    caller: Caller
+    question: Question
+    created_at: datetime
+    fingerprint: str
+    """Equal for the same question from the same caller; see `fingerprint_of`."""
+    state: State = State.OPEN
+    version: int = 1
+    """One more with every event; two writers with the same version in hand can't both win."""
+    values: Mapping[str, Value] | None = None
+    end: End | None = None
+    collected_at: datetime | None = None
+    reached: tuple[str, ...] = ()
+    """The channels that have shown it to somebody, in that order."""
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer, once there is one."""
+        if self.values is None or self.end is None:
+            return None
+        return Answer(values=self.values, by=self.end.by, at=self.end.at, channel=self.end.channel, note=self.end.note)
+
+    def overdue(self, now: datetime) -> bool:
+        """Say whether it is open only because nobody has looked since its deadline."""
+        return self.state is State.OPEN and now >= self.question.deadline
+
+
+def new_id() -> str:
+    """Return an id that nobody can guess: `h_` and 20 characters without look-alikes (116 bits)."""
+    return ID_PREFIX + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+
+
+def fingerprint_of(caller: Caller, *, message: str, form: Form, breakout_of_loop: bool) -> str:
+    """Return what is equal for the same question from the same caller, as 64 hexadecimal digits.
+
+    How long the question stays open is left out: a model that retries with another time-out asks the same question.
+    """
+    parts = [caller.subject, caller.client, caller.project, message, form.schema, breakout_of_loop]
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()

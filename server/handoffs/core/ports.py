@@ -1,0 +1,110 @@
+"""Every seam of the desk, on one page: where handoffs are kept, how a person is reached, what time it is."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from handoffs.core.events import Entry, Event
+from handoffs.core.model import Handoff
+
+
+class Clock(Protocol):
+    """Tells the time, in UTC, and ends what takes too long."""
+
+    def now(self) -> datetime:
+        """Return the time, timezone-aware."""
+        ...
+
+    def limit(self, seconds: float | None) -> AbstractContextManager[object]:
+        """Return a block that is left, without an error, after `seconds`; None never."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+
+class Watch(Protocol):
+    """Hears of changes from the moment it was made, of this process and of every other on the same store."""
+
+    async def changed(self) -> None:
+        """Return when something may have changed since the last time this returned. May return for nothing."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps handoffs and their events. Safe for any number of processes at once.
+
+    Every method raises StoreError where the store can't be used. What a method has returned has been made durable.
+    """
+
+    async def open(self, handoff: Handoff, *, collect_after: datetime) -> Handoff:
+        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+
+        It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
+        was not collected.
+        """
+        ...
+
+    async def record(self, handoff_id: str, event: Event) -> Handoff:
+        """Let an event happen: read, `advance`, write the row and the line of the log, in one transaction.
+
+        Raises:
+            NotFound: There is no such handoff.
+            AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
+        """
+        ...
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id. Raises NotFound."""
+        ...
+
+    async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
+        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
+        ...
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
+        ...
+
+    async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
+        """Return the ids of the open handoffs whose deadline has passed."""
+        ...
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        ...
+
+    def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
+        """Return a watch on one handoff, or on all of the store."""
+        ...
+
+
+class Reply(Protocol):
+    """What a channel may do with the one question it was given."""
+
+    async def reached(self) -> None:
+        """Say that somebody has the question before them."""
+        ...
+
+    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
+        """Answer. Raises AnswerRefused (ask again, with the reason) or AlreadyEnded (say who was first)."""
+        ...
+
+    async def decline(self, *, by: str, note: str = "") -> None:
+        """Refuse to answer. Raises AlreadyEnded."""
+        ...
+
+
+class Channel(Protocol):
+    """One way to reach a person."""
+
+    @property
+    def name(self) -> str:
+        """What the answer says it came through: `terminal`."""
+        ...
+
+    async def present(self, handoff: Handoff, reply: Reply) -> None:
+        """Show the question until it is answered here; cancelled, and must leave no trace, when it ends elsewhere."""
+        ...

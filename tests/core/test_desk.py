@@ -1,0 +1,234 @@
+"""The desk: opening and joining, waiting, deciding, showing; over a real store, with a clock that the test moves."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.fakes import FakeClock
+
+from handoffs.core.desk import Desk, Limits
+from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
+from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.ports import Channel, Reply
+from handoffs.store.sqlite import SqliteStore
+
+ADA = Caller(subject="ada", client="test", project="/shop")
+
+
+@asynccontextmanager
+async def a_desk(
+    folder: Path, *channels: Channel, ids: list[str] | None = None
+) -> AsyncGenerator[tuple[Desk, FakeClock]]:
+    clock = FakeClock()
+    kinds = {"make_id": lambda: ids.pop(0)} if ids else {}
+    async with SqliteStore(folder / "handoffs.db") as store:
+        desk = Desk(store=store, clock=clock, limits=Limits(), channels=channels, **kinds)
+        with anyio.fail_after(20):
+            async with desk.presenting():
+                yield desk, clock
+
+
+class Shelf:
+    """A channel that keeps what it was given, for a test to answer."""
+
+    def __init__(self, name: str = "shelf") -> None:
+        self.name = name
+        self.shown: list[tuple[Handoff, Reply]] = []
+        self.withdrawn: list[str] = []
+        self.changed = anyio.Event()
+
+    async def present(self, handoff: Handoff, reply: Reply) -> None:
+        await reply.reached()
+        self.shown.append((handoff, reply))
+        self.changed.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.withdrawn.append(handoff.id)
+
+
+class Broken:
+    name = "broken"
+
+    async def present(self, handoff: Handoff, reply: Reply) -> None:
+        raise OSError("no such screen")
+
+
+async def test_waiting_ends_with_the_answer(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _), anyio.create_task_group() as tasks:
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        got: list[Handoff] = []
+
+        async def wait() -> None:
+            got.append(await desk.wait(handoff.id, seconds=None))
+
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        await desk.answer(handoff, {"response": "yes"}, by="ada", channel="test")
+        while not got:
+            await anyio.sleep(0.001)
+        assert got[0].answer is not None
+        assert got[0].answer.values == {"response": "yes"}
+
+
+async def test_waiting_ends_after_the_seconds_given_and_the_question_stays_open(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, clock):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        assert (await desk.wait(handoff.id, seconds=0)).state is State.OPEN
+        async with anyio.create_task_group() as tasks:
+
+            async def time() -> None:
+                while clock.waiting < 2:
+                    await anyio.sleep(0.001)
+                clock.forward(45)
+
+            tasks.start_soon(time)
+            assert (await desk.wait(handoff.id, seconds=45)).state is State.OPEN
+
+
+async def test_past_its_deadline_a_question_is_expired_whoever_looks_first(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, clock):
+        handoff = await desk.ask(message="Deploy?", caller=ADA, timeout_seconds=60)
+        clock.forward(3600)
+        [seen] = await desk.newest(open_only=False)
+        assert seen.state is State.EXPIRED
+        assert seen.end is not None
+        assert seen.end.at == handoff.question.deadline
+        assert [entry.name for entry in await desk.log()] == ["opened", "expired"]
+        with pytest.raises(AlreadyEnded, match="already expired"):
+            await desk.answer(handoff, {"response": "yes"}, by="ada", channel="test")
+
+
+async def test_a_wait_without_end_ends_with_the_deadline(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, clock), anyio.create_task_group() as tasks:
+        handoff = await desk.ask(message="Deploy?", caller=ADA, timeout_seconds=60)
+
+        async def time() -> None:
+            while not clock.waiting:
+                await anyio.sleep(0.001)
+            clock.forward(60)
+
+        tasks.start_soon(time)
+        assert (await desk.wait(handoff.id, seconds=None)).state is State.EXPIRED
+
+
+async def test_an_answer_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        handoff = await desk.ask(message="Which?", caller=ADA, options=["a", "b"])
+        with pytest.raises(AnswerRefused, match="not one of the choices"):
+            await desk.answer(handoff, {"response": "c"}, by="ada", channel="test")
+        assert await desk.get(handoff.id) == handoff
+
+
+async def test_the_first_decision_stands_and_the_next_is_told_who_was_first(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        await desk.decline(handoff, by="ada", channel="inbox")
+        with pytest.raises(AlreadyEnded, match="already declined by ada through inbox at 2026-11-22T12:00:00Z"):
+            await desk.answer(handoff, {"response": "yes"}, by="eve", channel="test")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"message": "Deploy it?"}, {"options": ["a", "b"]}, {"breakout_of_loop": True}, {"caller": Caller(subject="eve")}],
+)
+async def test_only_the_same_question_from_the_same_caller_joins(change: dict[str, object], tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        same: dict[str, object] = {"message": "Deploy?", "caller": ADA}
+        first = await desk.ask(**same)  # type: ignore[arg-type]
+        assert (await desk.ask(**same)).id == first.id  # type: ignore[arg-type]
+        assert (await desk.ask(**(same | change))).id != first.id  # type: ignore[arg-type]
+
+
+async def test_an_outcome_is_collected_once(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, clock):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        assert await desk.collect(handoff) == handoff
+        ended = await desk.answer(handoff, {"response": "yes"}, by="ada", channel="test")
+        collected = await desk.collect(ended)
+        clock.forward(5)
+        assert (await desk.collect(collected)).collected_at == collected.collected_at
+        assert [entry.name for entry in await desk.log()] == ["opened", "answered", "collected"]
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -1, float("-inf")])
+async def test_a_timeout_that_is_no_time_is_refused(seconds: float, tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        with pytest.raises(QuestionRefused, match="timeout_seconds"):
+            await desk.ask(message="Deploy?", caller=ADA, timeout_seconds=seconds)
+        assert await desk.newest(open_only=False) == []
+
+
+async def test_an_id_may_be_shortened_as_long_as_it_is_unique(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, ids=["h_abc1", "h_abd2", "h_abd"]) as (desk, _):
+        for message in "123":
+            await desk.ask(message=message, caller=ADA)
+        assert (await desk.find("h_abc")).id == (await desk.find("abc")).id == "h_abc1"
+        assert (await desk.find("h_abd")).id == "h_abd"
+        for prefix in ("h_ab", "ab", "h", "h_"):
+            with pytest.raises(Ambiguous, match="h_abd2"):
+                await desk.find(prefix)
+        for prefix in ("", "x", "h_abcd", "H_abc"):
+            with pytest.raises(NotFound, match="handoffs list"):
+                await desk.find(prefix)
+
+
+async def test_a_channel_shows_the_question_and_its_answer_counts(tmp_path: Path) -> None:
+    shelf = Shelf()
+    async with a_desk(tmp_path, shelf) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        await shelf.changed.wait()
+        [(shown, reply)] = shelf.shown
+        assert shown.id == handoff.id
+        await reply.answer({"response": "yes"}, by="ada")
+        ended = await desk.wait(handoff.id, seconds=None)
+        assert ended.answer is not None
+        assert (ended.answer.channel, ended.reached) == ("shelf", ("shelf",))
+
+
+async def test_the_first_valid_answer_withdraws_the_question_everywhere_else(tmp_path: Path) -> None:
+    one, two = Shelf("one"), Shelf("two")
+    async with a_desk(tmp_path, one, two) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        await one.changed.wait()
+        await two.changed.wait()
+        await one.shown[0][1].decline(by="ada")
+        while not (one.withdrawn and two.withdrawn):
+            await anyio.sleep(0.001)
+        with pytest.raises(AlreadyEnded):
+            await two.shown[0][1].answer({"response": "yes"}, by="eve")
+        assert (await desk.get(handoff.id)).state is State.DECLINED
+
+
+async def test_a_joined_question_is_not_shown_twice_by_a_channel_that_still_shows_it(tmp_path: Path) -> None:
+    shelf = Shelf()
+    async with a_desk(tmp_path, shelf) as (desk, _):
+        for _ in range(3):
+            await desk.ask(message="Deploy?", caller=ADA)
+        await shelf.changed.wait()
+        await anyio.wait_all_tasks_blocked()
+        assert len(shelf.shown) == 1
+
+
+async def test_a_channel_that_breaks_is_in_the_log_and_takes_nothing_down(tmp_path: Path) -> None:
+    shelf = Shelf()
+    async with a_desk(tmp_path, Broken(), shelf) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        await shelf.changed.wait()
+        while "notshown" not in [entry.name for entry in await desk.log()]:
+            await anyio.sleep(0.001)
+        [entry] = [entry for entry in await desk.log() if entry.name == "notshown"]
+        assert entry.details == {"channel": "broken", "reason": "failed: OSError"}
+        await shelf.shown[0][1].answer({"response": "yes"}, by="ada")
+        assert (await desk.wait(handoff.id, seconds=None)).state is State.ANSWERED
+
+
+async def test_what_is_still_open_when_the_desk_closes_stays_open(tmp_path: Path) -> None:
+    shelf = Shelf()
+    async with a_desk(tmp_path, shelf) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        await shelf.changed.wait()
+    async with a_desk(tmp_path) as (desk, _):
+        assert (await desk.get(handoff.id)).state is State.OPEN

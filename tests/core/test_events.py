@@ -1,0 +1,35 @@
+from dataclasses import fields
+from datetime import timedelta
+
+from hypothesis import given
+from tests.core.strategies import ASKED, any_event
+
+from handoffs.core.events import EVENTS, Answered, Declined, Event, NotShown, Reached, details_of, name_of
+
+
+def test_an_events_name_is_one_lower_case_word_and_no_two_share_it() -> None:
+    names = [event.__name__.lower() for event in EVENTS]
+    assert len(set(names)) == len(EVENTS)
+    assert name_of(Reached(at=ASKED, channel="inbox")) == "reached"
+
+
+def test_what_a_person_wrote_is_not_in_the_log() -> None:
+    answered = Answered(at=ASKED, by="ada", channel="inbox", values={"response": "my diary"}, note="between you and me")
+    assert details_of(answered) == {"by": "ada", "channel": "inbox"}
+    assert details_of(Declined(at=ASKED, by="ada", channel="inbox", note="private")) == {
+        "by": "ada",
+        "channel": "inbox",
+    }
+
+
+def test_the_log_says_why_a_question_was_not_shown() -> None:
+    event = NotShown(at=ASKED + timedelta(seconds=1), channel="elicitation", reason="declined in 3 ms")
+    assert details_of(event) == {"channel": "elicitation", "reason": "declined in 3 ms"}
+
+
+@given(any_event)
+def test_the_details_of_any_event_are_words_that_it_holds_and_never_empty(event: Event) -> None:
+    details = details_of(event)
+    assert set(details) <= {field.name for field in fields(event)} - {"at", "values", "note"}
+    assert all(value for value in details.values())
+    assert all(getattr(event, name) == value for name, value in details.items())

@@ -1,0 +1,202 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.strategies import ASKED, DEADLINE, any_event, handoff
+
+from handoffs.core.errors import AlreadyEnded
+from handoffs.core.events import (
+    EVENTS,
+    Answered,
+    Cancelled,
+    Collected,
+    Declined,
+    Dismissed,
+    Event,
+    Expired,
+    NotShown,
+    Opened,
+    Reached,
+    Reminded,
+)
+from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, stamp, steps
+from handoffs.core.model import End, Handoff, State
+
+LATER = ASKED + timedelta(minutes=5)
+EXAMPLES: dict[type[Event], Event] = {
+    Opened: Opened(at=LATER),
+    Reached: Reached(at=LATER, channel="inbox"),
+    NotShown: NotShown(at=LATER, channel="elicitation", reason="answered in 3 ms"),
+    Dismissed: Dismissed(at=LATER, channel="elicitation"),
+    Reminded: Reminded(at=LATER, channel="inbox"),
+    Answered: Answered(at=LATER, by="ada", channel="terminal", values={"response": "yes"}, note="go on"),
+    Declined: Declined(at=LATER, by="ada", channel="inbox", note="no"),
+    Cancelled: Cancelled(at=LATER, by="ada", channel="inbox"),
+    Expired: Expired(at=DEADLINE),
+    Collected: Collected(at=LATER),
+}
+ENDS: list[type[Event]] = [Answered, Declined, Cancelled, Expired]
+
+
+def ended(how: type[Event] = Answered) -> Handoff:
+    return advance(handoff(), EXAMPLES[how])
+
+
+def what_happens(state: State, event: Event) -> str:
+    """The next state's name, or the error's."""
+    before = handoff() if state is State.OPEN else ended({e.__name__.lower(): e for e in ENDS}[state])
+    try:
+        return advance(before, event).state
+    except (AlreadyEnded, ValueError) as refused:
+        return type(refused).__name__
+
+
+def test_every_state_says_what_every_event_does() -> None:
+    stays = {"Reached": "open", "NotShown": "open", "Dismissed": "open", "Reminded": "open"}
+    ends = {"Answered": "answered", "Declined": "declined", "Cancelled": "cancelled", "Expired": "expired"}
+    table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
+    over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
+    assert table == {
+        State.OPEN: {"Opened": "ValueError", "Collected": "ValueError"} | stays | ends,
+        State.ANSWERED: over | {"Collected": "answered"},
+        State.DECLINED: over | {"Collected": "declined"},
+        State.CANCELLED: over | {"Collected": "cancelled"},
+        State.EXPIRED: over | {"Collected": "expired"},
+    }
+
+
+def test_the_table_has_a_row_for_every_state_and_only_known_events() -> None:
+    assert set(TABLE) == set(State)
+    assert {event for row in TABLE.values() for event in row} == set(EVENTS) - {Opened}
+
+
+def test_an_answer_ends_it_with_who_when_how_and_what() -> None:
+    after = ended(Answered)
+    assert after.state is State.ANSWERED
+    assert after.version == 2
+    assert after.end == End(at=LATER, by="ada", channel="terminal", note="go on")
+    assert after.values == {"response": "yes"}
+
+
+@pytest.mark.parametrize(("how", "by", "note"), [(Declined, "ada", "no"), (Cancelled, "ada", ""), (Expired, "", "")])
+def test_every_other_end_leaves_no_values_that_could_be_taken_for_consent(how: type[Event], by: str, note: str) -> None:
+    after = ended(how)
+    assert after.values is None
+    assert after.answer is None
+    assert after.end is not None
+    assert (after.end.by, after.end.note) == (by, note)
+
+
+def test_a_channel_is_noted_as_reached_once_in_the_order_in_which_they_came() -> None:
+    after = handoff()
+    for channel in ("inbox", "terminal", "inbox"):
+        after = advance(after, Reached(at=LATER, channel=channel))
+    assert after.reached == ("inbox", "terminal")
+    assert after.version == 4
+
+
+def test_the_first_collection_is_the_one_that_is_kept() -> None:
+    once = advance(ended(), Collected(at=LATER))
+    twice = advance(once, Collected(at=LATER + timedelta(hours=1)))
+    assert (once.collected_at, twice.collected_at) == (LATER, LATER)
+
+
+def test_who_comes_second_is_told_who_was_first() -> None:
+    with pytest.raises(AlreadyEnded) as told:
+        advance(ended(Answered), EXAMPLES[Declined])
+    assert str(told.value) == (
+        "h_7Q2xYzabcdefghijkmnp was already answered by ada through terminal at 2026-11-22T19:35:00Z. That stands."
+    )
+
+
+def test_the_name_of_who_was_first_cannot_forge_the_line_that_says_so() -> None:
+    rude = advance(handoff(), Declined(at=LATER, by="ada\x1b[2J\nroot", channel="inbox"))
+    assert "by ada␛[2J root through inbox" in str(already_ended(rude))
+
+
+def test_an_open_handoff_has_nobody_who_was_first() -> None:
+    with pytest.raises(ValueError, match="is open"):
+        already_ended(handoff())
+
+
+@given(st.lists(any_event, max_size=12))
+def test_whatever_happens_the_first_outcome_stands(happens: list[Event]) -> None:
+    now = handoff()
+    outcome: Handoff | None = None
+    for event in happens:
+        try:
+            after = advance(now, event)
+        except (AlreadyEnded, ValueError):
+            continue
+        assert after.version == now.version + 1
+        assert (after.id, after.caller, after.question, after.created_at, after.fingerprint) == (
+            now.id, now.caller, now.question, now.created_at, now.fingerprint,
+        )  # fmt: skip
+        now = after
+        if outcome is not None:
+            assert (now.state, now.end, now.values) == (outcome.state, outcome.end, outcome.values)
+        elif now.state is not State.OPEN:
+            outcome = now
+    first = next((e for e in happens if type(e) in ENDS), None)
+    assert (now.state is State.OPEN) == (first is None)
+    assert (now.end is None) == (first is None)
+    assert (now.answer is not None) == isinstance(first, Answered)
+    if first is not None:
+        assert now.end is not None
+        assert now.end.at == first.at
+
+
+@given(st.lists(any_event, max_size=12))
+def test_a_refused_event_changes_nothing(happens: list[Event]) -> None:
+    now = handoff()
+    for event in happens:
+        before = (now.state, now.version, now.end, now.values, now.collected_at, now.reached)
+        try:
+            after = advance(now, event)
+        except (AlreadyEnded, ValueError):
+            assert (now.state, now.version, now.end, now.values, now.collected_at, now.reached) == before
+        else:
+            now = after
+
+
+def test_silence_ends_an_open_handoff_at_its_deadline_however_late_somebody_looked() -> None:
+    days_later = DEADLINE + timedelta(days=3)
+    late = Answered(at=days_later, by="ada", channel="inbox", values={"response": "yes"})
+    assert expiry(handoff()) == Expired(at=DEADLINE)
+    assert steps(handoff(), late) == (Expired(at=DEADLINE), late)
+    assert steps(handoff(), expiry(handoff())) == (Expired(at=DEADLINE),)
+
+
+def test_before_its_deadline_and_after_its_end_only_the_event_itself_happens() -> None:
+    on_time = Answered(at=DEADLINE - timedelta(seconds=1), by="ada", channel="inbox", values={"response": "yes"})
+    collected = Collected(at=DEADLINE + timedelta(days=1))
+    assert steps(handoff(), on_time) == (on_time,)
+    assert steps(ended(), collected) == (collected,)
+
+
+def test_the_deadline_itself_is_too_late() -> None:
+    assert handoff().overdue(DEADLINE)
+    assert not handoff().overdue(DEADLINE - timedelta(microseconds=1))
+    assert not ended().overdue(DEADLINE)
+
+
+def test_a_time_is_shown_in_utc_to_the_second_wherever_it_was_made() -> None:
+    assert stamp(datetime(2026, 11, 22, 19, 30, 0, 999_999, tzinfo=UTC)) == "2026-11-22T19:30:00Z"
+    assert stamp(datetime(2026, 11, 22, 20, 30, tzinfo=timezone(timedelta(hours=1)))) == "2026-11-22T19:30:00Z"
+
+
+def test_the_diagram_draws_every_arrow_of_the_table() -> None:
+    assert diagram().splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> open: opened",
+        "    open --> open: reached, notshown, dismissed, reminded",
+        "    open --> answered: answered",
+        "    open --> declined: declined",
+        "    open --> cancelled: cancelled",
+        "    open --> expired: expired",
+        "    answered --> answered: collected",
+        "    declined --> declined: collected",
+        "    cancelled --> cancelled: collected",
+        "    expired --> expired: collected",
+    ]
