@@ -1,0 +1,199 @@
+"""Asking inside the host: its own dialog, in both eras of the protocol, raced against every other channel.
+
+A client's word is not proof of a person. `judge` says what one reply of a dialog means, and is the same in both eras:
+an answer, a refusal, *not now*, an answer that does not fit, or that nobody saw the question. Then the eras differ. Up
+to 2025-11-25 the server asks while the call is open (`elicitation/create`), so the dialog is a task that is cancelled
+when the question ends elsewhere. From 2026-07-28 the call returns `input_required` and the client calls again with the
+reply; nothing is held between, and the dialog can't be withdrawn.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import TypeAlias, cast
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from pydantic import ValidationError
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import AlreadyEnded, AnswerRefused
+from handoffs.core.model import Handoff, State
+from handoffs.core.untrusted import inert
+
+CHANNEL = "elicitation"
+MODERN = "2026-07-28"
+
+READING_SECONDS = 1.0
+"""A refusal faster than this came from no person: hosts without one decline or cancel within milliseconds."""
+
+MAX_ROUNDS = 8
+"""How often one call asks again because the answer does not fit. The SDKs' clients give up at 10 rounds."""
+
+
+class Unanswered(Enum):
+    """What else a dialog can come to."""
+
+    NOT_SHOWN = auto()
+    """Nobody saw it; the other channels go on."""
+    DISMISSED = auto()
+    """The person closed it: not now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Misfit:
+    """The person answered, but so that it does not fit: ask again, with the reason."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Handoff | Unanswered | Misfit
+"""An ended handoff is the outcome, whoever decided it."""
+
+
+def shows_forms(context: Context) -> bool:
+    """Say whether the client declared that it can show a form. An empty declaration means forms, in both eras."""
+    capabilities = context.client_capabilities
+    declared = capabilities.elicitation if capabilities is not None else None
+    return declared is not None and (declared.form is not None or declared.url is None)
+
+
+async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Verdict:
+    """Return what one reply of a dialog means, recording what a person decided.
+
+    Args:
+        desk: Records it.
+        handoff: What was asked.
+        reply: What the client says the person did.
+        seconds: How long the dialog was open.
+    """
+    hasty = seconds < READING_SECONDS
+    by = handoff.caller.subject
+    try:
+        match reply.action:
+            case "accept":
+                return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty)
+            case "decline" if not hasty:
+                return await desk.decline(handoff, by=by, channel=CHANNEL)
+            case "cancel" if not hasty:
+                await desk.dismissed(handoff, channel=CHANNEL)
+                return Unanswered.DISMISSED
+            case _:
+                await desk.not_shown(handoff, channel=CHANNEL, reason=f"{reply.action} after {seconds:.3f} s")
+                return Unanswered.NOT_SHOWN
+    except AlreadyEnded:
+        return await desk.get(handoff.id)
+
+
+async def _judge_accept(desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool) -> Verdict:
+    try:
+        return await desk.answer(handoff, content, by=handoff.caller.subject, channel=CHANNEL)
+    except AnswerRefused as misfit:
+        # A form that was left empty has not been filled by a person; nor has one that is wrong faster than it is read.
+        required = [field.name for field in handoff.question.form.fields if field.required]
+        empty = any(content.get(name) in (None, "", []) for name in required) or not any(content.values())
+        if empty or hasty:
+            await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
+            return Unanswered.NOT_SHOWN
+        return Misfit(reason=str(misfit))
+
+
+# Up to 2025-11-25
+
+
+async def ask_while_open(desk: Desk, handoff: Handoff, context: Context) -> Handoff | Unanswered:
+    """Show the host's dialog while the call is open, again for an answer that does not fit; cancelling withdraws it."""
+
+    async def note_reached() -> None:
+        # A dialog that is still there after this long is on a screen.
+        await desk.clock.sleep(READING_SECONDS)
+        await desk.reached(handoff, channel=CHANNEL)
+
+    verdict: Handoff | Unanswered = Unanswered.NOT_SHOWN
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(note_reached)
+        verdict = await _rounds(desk, handoff, context)
+        tasks.cancel_scope.cancel()
+    return verdict
+
+
+async def _rounds(desk: Desk, handoff: Handoff, context: Context) -> Handoff | Unanswered:
+    reason = ""
+    for _ in range(MAX_ROUNDS):
+        asked = desk.clock.now()
+        try:
+            reply = await context.session.elicit_form(
+                _message(handoff, reason),
+                handoff.question.form.schema,
+                # Without it the form goes to the session's own stream, which need not be alive.
+                related_request_id=context.request_id,
+            )
+        except (MCPError, ValidationError):  # the client refused, or what it sent is no reply
+            await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
+            return Unanswered.NOT_SHOWN
+        verdict = await judge(desk, handoff, reply, seconds=(desk.clock.now() - asked).total_seconds())
+        if not isinstance(verdict, Misfit):
+            return verdict
+        reason = verdict.reason
+    await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} answers that do not fit")
+    return Unanswered.NOT_SHOWN
+
+
+# From 2026-07-28
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What goes to the client and comes back between two rounds. The SDK seals it: it is ours, and untouched."""
+
+    handoff_id: str
+    asked: datetime
+    number: int
+
+    def dumps(self) -> str:
+        """Return it as text."""
+        return json.dumps([self.handoff_id, self.asked.timestamp(), self.number])
+
+    @classmethod
+    def loads(cls, text: str) -> "Round":
+        """Return what `dumps` wrote."""
+        handoff_id, asked, number = cast("tuple[str, float, int]", json.loads(text))
+        return cls(handoff_id=handoff_id, asked=datetime.fromtimestamp(asked, UTC), number=number)
+
+
+def ask_between(handoff: Handoff, *, now: datetime, number: int = 1, reason: str = "") -> InputRequiredResult:
+    """Return the result that has the client show its dialog and call again. The request's key is the handoff's id."""
+    params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=handoff.question.form.schema)
+    return InputRequiredResult(
+        input_requests={handoff.id: ElicitRequest(params=params)},
+        request_state=Round(handoff_id=handoff.id, asked=now, number=number).dumps(),
+    )
+
+
+async def judge_round(
+    desk: Desk, handoff: Handoff, played: Round, context: Context
+) -> Handoff | Unanswered | InputRequiredResult:
+    """Return what the client's next call of the same question means: the outcome, or another round."""
+    if handoff.state is not State.OPEN:
+        return handoff
+    reply = (context.input_responses or {}).get(handoff.id)
+    reason = ""
+    if isinstance(reply, ElicitResult):
+        seconds = (desk.clock.now() - played.asked).total_seconds()
+        verdict = await judge(desk, handoff, reply, seconds=seconds)
+        if not isinstance(verdict, Misfit):
+            return verdict
+        reason = verdict.reason
+    if played.number >= MAX_ROUNDS:
+        await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} rounds without an answer that fits")
+        return Unanswered.NOT_SHOWN
+    return ask_between(handoff, now=desk.clock.now(), number=played.number + 1, reason=reason)
+
+
+def _message(handoff: Handoff, reason: str) -> str:
+    message = inert(handoff.question.message)
+    return f"That answer does not fit: {inert(reason)}\n\n{message}" if reason else message

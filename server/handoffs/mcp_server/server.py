@@ -1,0 +1,284 @@
+"""The MCP server: two tools over a desk. What a call does, from its arguments to its result."""
+
+import logging
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import anyio
+from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.types import CallToolResult, InputRequiredResult
+from starlette.requests import Request
+
+from handoffs import __version__
+from handoffs.core.desk import Desk
+from handoffs.core.errors import HandoffError, NotFound
+from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server import tools, words
+from handoffs.mcp_server.asking import (
+    CHANNEL,
+    MODERN,
+    Round,
+    Unanswered,
+    ask_between,
+    ask_while_open,
+    judge_round,
+    shows_forms,
+)  # fmt: skip
+from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.words import Pending, Status
+
+logger = logging.getLogger(__name__)
+
+Outcome: TypeAlias = CallToolResult | InputRequiredResult
+"""What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again."""
+
+NAME = "handoffs"
+
+PROGRESS_SECONDS = 10
+"""How often a waiting call says that it is alive: some hosts give up on one that is silent for a minute."""
+
+MAX_HELD = 90
+"""How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every answer needs one."""
+
+
+def build_server(
+    desk: Desk,
+    *,
+    subject: str,
+    project: str,
+    keys: Sequence[bytes | str],
+    state_seconds: float,
+    hold_seconds: float | None = None,
+) -> MCPServer:
+    """Return the server, ready to run on stdio or HTTP.
+
+    Args:
+        desk: Where the handoffs are.
+        subject: Who the caller is where nobody authenticates: the user of the operating system.
+        project: The folder that callers on stdio work in.
+        keys: What seals the state that clients carry between two rounds, 32 bytes or more each; the first seals.
+        state_seconds: How long that state can be used: as long as the longest question stays open.
+        hold_seconds: How long a call waits before it says PENDING; None goes by the host.
+    """
+    calls = Calls(desk, subject=subject, project=project, hold_seconds=hold_seconds)
+    return MCPServer(
+        NAME,
+        title="Handoffs",
+        version=__version__,
+        instructions=words.INSTRUCTIONS,
+        log_level="WARNING",
+        tools=[
+            _tool(
+                tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, calls.handoff_to_user
+            ),
+            _tool(
+                tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, calls.check_handoff
+            ),
+        ],
+        request_state_security=RequestStateSecurity(keys=list(keys), ttl=state_seconds),
+    )
+
+
+class Calls:
+    """What the two tools do."""
+
+    def __init__(self, desk: Desk, *, subject: str, project: str, hold_seconds: float | None) -> None:
+        self._desk = desk
+        self._subject = subject
+        self._project = project
+        self._hold_seconds = hold_seconds
+        self._held: Counter[str] = Counter()
+
+    async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
+        """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
+        if context.request_state is not None:
+            return await self._next_round(context)
+        arguments = tools.read_arguments(given)
+        handoff = await self._desk.ask(
+            message=arguments.message,
+            caller=self._caller(context),
+            options=arguments.options,
+            form=arguments.form,
+            breakout_of_loop=arguments.breakout_of_loop,
+            timeout_seconds=arguments.timeout_seconds,
+        )
+        if arguments.breakout_of_loop and handoff.state is State.OPEN:
+            guidance = words.describe_breakout(shown=self._desk.has_channels)
+            return tools.result(handoff, Status.SUCCESS, guidance, tool_use=_tool_use_id(context))
+        return await self._outcome(handoff, context, dialog=shows_forms(context))
+
+    async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
+        """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
+        if context.request_state is not None:
+            return await self._next_round(context)
+        handoff_id = tools.read_handoff_id(given)
+        handoff = await self._desk.get(handoff_id)
+        if handoff.caller.subject != self._subject:
+            raise NotFound(handoff_id)
+        self._desk.present(handoff)
+        # Who said "not now" is not asked the same again because the agent is impatient.
+        dialog = (
+            shows_forms(context)
+            and not handoff.question.breakout_of_loop
+            and (handoff.state is not State.OPEN or not await self._desk.was_dismissed(handoff, channel=CHANNEL))
+        )
+        return await self._outcome(handoff, context, dialog=dialog)
+
+    async def _next_round(self, context: Context) -> Outcome:
+        played = Round.loads(context.request_state or "")
+        handoff = await self._desk.get(played.handoff_id)
+        was_open = handoff.state is State.OPEN
+        verdict = await judge_round(self._desk, handoff, played, context)
+        if isinstance(verdict, InputRequiredResult):
+            return verdict
+        if isinstance(verdict, Handoff):
+            decided_here = was_open and verdict.end is not None and verdict.end.channel == CHANNEL
+            return await self._ended(verdict, context, late=not decided_here)
+        if verdict is Unanswered.DISMISSED:
+            return self._pending(handoff, context, Pending.DISMISSED)
+        return await self._hold(handoff, context, dialog=False)
+
+    async def _outcome(self, handoff: Handoff, context: Context, *, dialog: bool) -> Outcome:
+        if handoff.state is not State.OPEN:
+            return await self._ended(handoff, context, earlier=True)
+        if dialog and context.protocol_version == MODERN:
+            return ask_between(handoff, now=self._desk.clock.now())
+        return await self._hold(handoff, context, dialog=dialog)
+
+    async def _hold(self, handoff: Handoff, context: Context, *, dialog: bool) -> CallToolResult:
+        """Wait with the call open: for the dialog, where there is one, and for whatever else answers."""
+        with self._place(context) as free:
+            if not free:
+                return self._pending(handoff, context, Pending.CROWDED)
+            verdicts: list[Handoff | Unanswered] = []
+
+            async def ask() -> None:
+                verdicts.append(await ask_while_open(self._desk, handoff, context))
+                if verdicts[0] is not Unanswered.NOT_SHOWN:
+                    tasks.cancel_scope.cancel()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._report, handoff, context)
+                if dialog:
+                    tasks.start_soon(ask)
+                handoff = await self._desk.wait(handoff.id, seconds=self._patience(context, dialog=dialog))
+                tasks.cancel_scope.cancel()
+        verdict = verdicts[0] if verdicts else None
+        if isinstance(verdict, Handoff):
+            handoff = verdict
+        if handoff.state is not State.OPEN:
+            return await self._ended(handoff, context)
+        if verdict is Unanswered.DISMISSED:
+            return self._pending(handoff, context, Pending.DISMISSED)
+        seen = (dialog and verdict is None) or bool(handoff.reached)
+        return self._pending(handoff, context, Pending.CLOCK if seen else Pending.UNSEEN)
+
+    async def _report(self, handoff: Handoff, context: Context) -> None:
+        count = 0
+        while True:
+            await self._desk.clock.sleep(PROGRESS_SECONDS)
+            count += 1
+            await context.report_progress(count, None, words.describe_progress(handoff))
+
+    async def _ended(
+        self, handoff: Handoff, context: Context, *, earlier: bool = False, late: bool = False
+    ) -> CallToolResult:
+        guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
+        status = words.STATUS_OF[handoff.state]
+        if not await _has_left(context):
+            await self._desk.collect(handoff)
+        return tools.result(handoff, status, guidance, tool_use=_tool_use_id(context))
+
+    def _pending(self, handoff: Handoff, context: Context, why: Pending) -> CallToolResult:
+        guidance = words.describe_pending(handoff, why)
+        return tools.result(handoff, Status.PENDING, guidance, tool_use=_tool_use_id(context))
+
+    def _caller(self, context: Context) -> Caller:
+        # Over HTTP the server's own folder says nothing about where the agent works.
+        project = "" if context.headers is not None else self._project
+        return Caller(subject=self._subject, client=_client(context), project=project)
+
+    def _patience(self, context: Context, *, dialog: bool) -> float:
+        if self._hold_seconds is not None:
+            return self._hold_seconds
+        host = host_named(_client(context))
+        return host.dialog if dialog else host.quiet
+
+    @contextmanager
+    def _place(self, context: Context) -> Generator[bool]:
+        """Give the call a place among those of its session that wait, and say whether one was free."""
+        if context.headers is None:
+            yield True  # stdio has no pool of connections that could run dry
+            return
+        session = context.headers.get("mcp-session-id") or f"client {_client(context)}"
+        free = self._held[session] < MAX_HELD
+        if not free:
+            yield False
+            return
+        self._held[session] += 1
+        try:
+            yield True
+        finally:
+            self._held[session] -= 1
+            if not self._held[session]:
+                del self._held[session]
+
+
+Call: TypeAlias = Callable[[Mapping[str, object], Context], Awaitable[Outcome]]
+
+
+class _HandoffTool(Tool):
+    """A tool whose arguments we read ourselves, so that a model that calls it wrong is told in our words how to."""
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Outcome:
+        call: Call = self.fn
+        try:
+            return await call(arguments, context)
+        except HandoffError as error:
+            return tools.refusal(str(error), message=arguments.get("message"), tool_use=_tool_use_id(context))
+        except Exception as broken:  # noqa: BLE001 - whatever broke, the model must not read it as an answer
+            # Without the exception's own text, which may hold what a person wrote.
+            frames = "".join(traceback.format_tb(broken.__traceback__))
+            logger.error("%s failed: %s\n%s", self.name, type(broken).__name__, frames)
+            reason = "Handoffs failed inside; nothing was decided. Do not act on it; call again, or tell the person."
+            return tools.refusal(reason, message=arguments.get("message"), tool_use=_tool_use_id(context))
+
+
+def _tool(name: str, title: str, description: str, schema: dict[str, object], call: Call) -> Tool:
+    return _HandoffTool(
+        fn=call,
+        name=name,
+        title=title,
+        description=description,
+        parameters=schema,
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=tools.OUTPUT_SCHEMA),
+        is_async=True,
+        context_kwarg=None,
+        annotations=tools.ANNOTATIONS,
+        meta=tools.META,
+    )
+
+
+async def _has_left(context: Context) -> bool:
+    """Say whether nobody is there to be given the outcome, which then must not count as collected.
+
+    Up to 2025-11-25 a client that drops its HTTP connection does not end the call. It will ask again, and must get the
+    answer that came meanwhile.
+    """
+    request: object = context.request_context.request
+    return isinstance(request, Request) and await request.is_disconnected()
+
+
+def _client(context: Context) -> str:
+    params = context.session.client_params
+    return inert_line(params.client_info.name, 100) if params is not None else ""
+
+
+def _tool_use_id(context: Context) -> str | None:
+    return tools.tool_use_id(context.request_context.meta)

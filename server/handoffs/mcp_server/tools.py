@@ -1,0 +1,226 @@
+"""The two tools as a model sees them: their schemas, how arguments are read, and the shape of every result."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+
+from handoffs.core.errors import QuestionRefused
+from handoffs.core.lifecycle import stamp
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server.words import Status
+
+HANDOFF = "handoff_to_user"
+CHECK = "check_handoff"
+
+HANDOFF_DESCRIPTION = (
+    "Ask the person you work for and wait for the answer: approval before a dangerous step, a choice, a missing fact, "
+    "a review. With breakout_of_loop=true: hand over to the person and stop. Only status SUCCESS carries an answer."
+)
+CHECK_DESCRIPTION = "Wait for, and get, the outcome of a handoff that was PENDING."
+
+# Asking a person changes nothing in the world. Without these three hints Codex asks for permission to ask.
+ANNOTATIONS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
+
+# Claude Code keeps tools behind a search unless they say so; a question must not have to be searched for.
+META = {"anthropic/alwaysLoad": True}
+
+HANDOFF_SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "message": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 20_000,
+            "description": "Markdown. What the person must know and decide; the exact action, if you want to act.",
+        },
+        "breakout_of_loop": {
+            "type": "boolean",
+            "default": False,
+            "description": "true: tell the person, do not wait, end your turn.",
+        },
+        "options": {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 2,
+            "maxItems": 20,
+            "description": "The person picks one.",
+        },
+        "form": {
+            "type": "object",
+            "description": "Several typed fields instead of options: a flat JSON schema (string, number, integer, "
+            "boolean, enum, array of enum). No passwords, tokens or keys.",
+        },
+        "timeout_seconds": {"type": "number", "description": "How long the question stays open. Default a day."},
+    },
+    "required": ["message"],
+    "additionalProperties": False,
+}
+
+CHECK_SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {"handoff_id": {"type": "string"}},
+    "required": ["handoff_id"],
+    "additionalProperties": False,
+}
+
+_TEXTS = {"type": "array", "items": {"type": "object", "properties": {"text": {"type": "string"}}}}
+
+OUTPUT_SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "content": _TEXTS,
+        "userInput": _TEXTS,
+        "status": {"enum": [status.value for status in Status]},
+        "toolUseId": {"type": "string"},
+        "handoffId": {"type": "string"},
+        "values": {"type": "object"},
+        "answeredBy": {"type": "string"},
+        "answeredAt": {"type": "string"},
+        "channel": {"type": "string"},
+        "breakoutOfLoop": {"type": "boolean"},
+        "guidance": {"type": "string"},
+    },
+    "required": ["content", "userInput", "status", "toolUseId", "guidance"],
+}
+
+# The caller's own id of the call, where its client sends one: our Strands client, Claude Code.
+_TOOL_USE_ID_KEYS = ("handoffs/toolUseId", "claudecode/toolUseId")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arguments:
+    """The arguments of `handoff_to_user`, typed; their limits are checked where the question is made."""
+
+    message: str
+    breakout_of_loop: bool = False
+    options: tuple[str, ...] | None = None
+    form: Mapping[str, object] | None = None
+    timeout_seconds: float | None = None
+
+
+def read_arguments(given: Mapping[str, object]) -> Arguments:
+    """Return the typed arguments of `handoff_to_user`.
+
+    A list or object that a model sent as JSON text is taken for what it says, as are "true" and "60".
+
+    Raises:
+        QuestionRefused: One is missing, unknown or of the wrong type.
+    """
+    known = cast("Mapping[str, object]", HANDOFF_SCHEMA["properties"])
+    _refuse_unknown(given, known, HANDOFF)
+    message = given.get("message")
+    if not isinstance(message, str):
+        raise QuestionRefused("`message` must be a string: tell the person what you need to know, and why.")
+    options = _unwrapped(given.get("options"))
+    if options is not None and (
+        not isinstance(options, list) or not all(isinstance(o, str) for o in cast("list[object]", options))
+    ):
+        raise QuestionRefused("`options` must be a list of 2 to 20 different strings.")
+    form = _unwrapped(given.get("form"))
+    if form is not None and not isinstance(form, Mapping):
+        raise QuestionRefused('`form` must be a flat JSON schema: {"type": "object", "properties": {…}}.')
+    return Arguments(
+        message=message,
+        breakout_of_loop=_flag(given.get("breakout_of_loop")),
+        options=tuple(cast("list[str]", options)) if options is not None else None,
+        form=cast("Mapping[str, object] | None", form),
+        timeout_seconds=_seconds(given.get("timeout_seconds")),
+    )
+
+
+def read_handoff_id(given: Mapping[str, object]) -> str:
+    """Return the one argument of `check_handoff`. Raises QuestionRefused."""
+    _refuse_unknown(given, {"handoff_id": ...}, CHECK)
+    handoff_id = given.get("handoff_id")
+    if not isinstance(handoff_id, str) or not handoff_id:
+        raise QuestionRefused("`handoff_id` must be the id that a PENDING result gave you, like h_….")
+    return handoff_id
+
+
+def tool_use_id(meta: Mapping[str, object] | None) -> str | None:
+    """Return the caller's own id of this call, where its `_meta` carries one."""
+    for key in _TOOL_USE_ID_KEYS:
+        value = (meta or {}).get(key)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def result(handoff: Handoff, status: Status, guidance: str, *, tool_use: str | None) -> CallToolResult:
+    """Return what a call gives: the text is the guidance, and the structured content carries it too.
+
+    Some hosts show the model the text alone, some the structured content alone; each must be enough.
+    """
+    structured: dict[str, object] = {
+        "content": [{"text": handoff.question.message}],
+        "userInput": [],
+        "status": status.value,
+        "toolUseId": tool_use or handoff.id,
+        "handoffId": handoff.id,
+    }
+    answer = handoff.answer
+    if answer is not None and status is Status.SUCCESS:
+        structured["userInput"] = [{"text": text} for text in handoff.question.form.texts(answer.values)]
+        structured |= {
+            "values": dict(answer.values),
+            "answeredBy": answer.by,
+            "answeredAt": stamp(answer.at),
+            "channel": answer.channel,
+        }
+    structured |= {"breakoutOfLoop": handoff.question.breakout_of_loop, "guidance": guidance}
+    return CallToolResult(content=[TextContent(type="text", text=guidance)], structured_content=structured)
+
+
+def refusal(reason: str, *, message: object = None, tool_use: str | None = None) -> CallToolResult:
+    """Return what a call gives that could not be carried out: nothing was stored, and what to do instead."""
+    structured: dict[str, object] = {
+        "content": [{"text": message}] if isinstance(message, str) and message else [],
+        "userInput": [],
+        "status": Status.ERROR.value,
+        "toolUseId": tool_use or "",
+        "guidance": reason,
+    }
+    return CallToolResult(content=[TextContent(type="text", text=reason)], structured_content=structured, is_error=True)
+
+
+def _refuse_unknown(given: Mapping[str, object], known: Mapping[str, object], tool: str) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        names = ", ".join(inert_line(name, 40) for name in unknown[:5])
+        raise QuestionRefused(f"{tool} has no argument {names}; it takes {', '.join(known)}.")
+
+
+def _unwrapped(value: object) -> object:
+    """What a model wrapped in a string: some send lists and objects as JSON text."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+        try:
+            return cast("object", json.loads(value))
+        except ValueError:
+            return value
+    return value
+
+
+def _flag(value: object) -> bool:
+    if value is None:
+        return False
+    if isinstance(value, str) and value.casefold() in {"true", "false"}:
+        return value.casefold() == "true"
+    if not isinstance(value, bool):
+        raise QuestionRefused("`breakout_of_loop` must be true or false.")
+    return value
+
+
+def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            value = None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
+    return value

@@ -1,0 +1,146 @@
+"""What a model is told of an outcome. These words are the product: they say what may and may not be done next.
+
+Every status has its own, so that a refusal, a failure and silence never read like each other, or like a yes.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from handoffs.core.lifecycle import stamp
+from handoffs.core.model import Handoff, State
+
+
+class Status(StrEnum):
+    """The outcome of a call, as the agent sees it."""
+
+    SUCCESS = "SUCCESS"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    TIMEOUT = "TIMEOUT"
+    PENDING = "PENDING"
+    ERROR = "ERROR"
+
+
+class Pending(StrEnum):
+    """Why a call returned before the person decided."""
+
+    CLOCK = "clock"
+    """The host's patience ran out; the host shows the question or some channel does."""
+    DISMISSED = "dismissed"
+    """The person closed the dialog: not now."""
+    UNSEEN = "unseen"
+    """Nothing has shown the question to anybody yet."""
+    CROWDED = "crowded"
+    """This session waits for too many questions at once."""
+
+
+STATUS_OF = {
+    State.ANSWERED: Status.SUCCESS,
+    State.DECLINED: Status.DECLINED,
+    State.CANCELLED: Status.CANCELLED,
+    State.EXPIRED: Status.TIMEOUT,
+    State.OPEN: Status.PENDING,
+}
+
+INSTRUCTIONS = """\
+handoff_to_user asks the person you work for, and keeps the question until they have answered it.
+Call it before anything that is destructive, costly, public or hard to undo; when a choice is the person's to make; \
+when you lack a fact that only they have; when you are stuck; and, with breakout_of_loop=true, to hand over when the \
+work is done. Show the exact action you ask about. One question at a time; give options where there are few answers.
+Only SUCCESS carries an answer, and only for what was asked. DECLINED, CANCELLED, TIMEOUT, PENDING and ERROR are not \
+approval: never act as if they were, and never answer for the person. On PENDING call check_handoff with the id."""
+
+
+def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> str:
+    """Return what the model is told of a handoff that has ended.
+
+    Args:
+        handoff: The ended handoff.
+        now: The time; with `earlier` it says how old the outcome is.
+        earlier: The outcome came while no call of this agent waited for it.
+        late: Something was entered in this host's dialog after the outcome; it was not used.
+    """
+    end = handoff.end
+    if end is None:
+        raise ValueError(f"{handoff.id} is open")
+    who = f" by {end.by}" if end.by else ""
+    ago = f" {_span(now, end.at)} ago ({stamp(end.at)})" if earlier else ""
+    said = f' They said: "{end.note}"' if end.note else ""
+    match handoff.state:
+        case State.ANSWERED:
+            text = f"The person answered{ago}: {_answer(handoff)}{said}"
+        case State.DECLINED:
+            text = (
+                f"The person declined to answer{ago}. That is not approval: do not do it, and do not ask the same "
+                f"again. Go on without it, or stop.{said}"
+            )
+        case State.CANCELLED:
+            text = f"The question was withdrawn{who}{ago}. Nothing was decided: treat it as not approved.{said}"
+        case _:
+            text = (
+                f"Nobody answered before the deadline, {stamp(end.at)}. Silence is not consent: treat it as not "
+                "approved. Go on without it, or stop and say what is missing."
+            )
+    if late:
+        text += " (It was decided elsewhere first; what was entered in this dialog afterwards was not used.)"
+    return text
+
+
+def describe_breakout(*, shown: bool) -> str:
+    """Return what the model is told when it hands over: stop here."""
+    if shown:
+        return "Handed over to the person. End your turn now: call no further tool, and do not wait for an answer."
+    return (
+        "Handed over to the person. End your turn now, with the message as your last words: call no further tool, and "
+        "do not wait for an answer."
+    )
+
+
+def describe_pending(handoff: Handoff, why: Pending) -> str:
+    """Return what the model is told while nobody has decided."""
+    still = f"No decision yet: the question is open until {stamp(handoff.question.deadline)}. Do not act on it"
+    check = f'call check_handoff with handoff_id "{handoff.id}"'
+    # The command is told because the person may ask for it. An agent with a shell could run it too: so the warning.
+    shell = f"`handoffs answer {handoff.id}` in a terminal (theirs to run, never yours)"
+    match why:
+        case Pending.CLOCK:
+            return f"{still}: {check} to go on waiting. The person can also answer with {shell}."
+        case Pending.DISMISSED:
+            return (
+                f"{still}. The person closed the dialog, which means: not now. Do not ask again by yourself; do what "
+                f"does not need the answer, or stop. They can answer later with {shell}; then {check}. When they say "
+                "that they are ready, call handoff_to_user again with the same arguments."
+            )
+        case Pending.UNSEEN:
+            return (
+                f"{still}. Nobody has seen it yet: this host showed the person no dialog. Tell the person what you "
+                f"ask, and that they answer with {shell}; then {check}."
+            )
+        case Pending.CROWDED:
+            return (
+                f"{still}. Too many questions of this session are waiting at once, so this call does not wait too. "
+                f"Let some be answered first; then {check}. The person can also answer with {shell}."
+            )
+
+
+def describe_progress(handoff: Handoff) -> str:
+    """Return the line that a host may show while a call waits."""
+    return f"Waiting for a person ({handoff.id}). In a terminal: handoffs answer {handoff.id}"
+
+
+def _answer(handoff: Handoff) -> str:
+    form, values = handoff.question.form, handoff.values or {}
+    if len(form.fields) == 1:
+        text = "".join(form.texts(values))
+        return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    filled = [field for field in form.fields if field.name in values]
+    return "\n" + "\n".join(f"- {field.name}: {field.text(values[field.name])}" for field in filled)
+
+
+def _span(now: datetime, then: datetime) -> str:
+    seconds = max(int((now - then).total_seconds()), 0)
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} seconds"

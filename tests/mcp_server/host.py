@@ -1,0 +1,131 @@
+"""A host for tests: the SDK's own client in either era, and a person at its dialog who does as told."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Implementation
+from tests.fakes import FakeClock
+
+from handoffs.core.desk import Desk, Limits
+from handoffs.mcp_server.server import build_server
+from handoffs.store.sqlite import SqliteStore
+
+KEY = "k" * 32
+ERAS = ("legacy", "auto")
+
+Reply = Callable[[ElicitRequestFormParams], Awaitable[ElicitResult]]
+
+
+class Table:
+    """A desk on a real file, with a clock that a test puts forward, and servers over it."""
+
+    def __init__(self, desk: Desk, store: SqliteStore, clock: FakeClock) -> None:
+        self.desk, self.store, self.clock = desk, store, clock
+
+    def server(self, *, subject: str = "ada", hold_seconds: float | None = None) -> MCPServer:
+        return build_server(
+            self.desk,
+            subject=subject,
+            project="/home/ada/shop",
+            keys=[KEY],
+            state_seconds=2_592_000,
+            hold_seconds=hold_seconds,
+        )
+
+    async def stored(self) -> int:
+        return len(await self.desk.newest(open_only=False))
+
+    async def only(self) -> Any:
+        handoffs = await self.desk.newest(open_only=False)
+        assert len(handoffs) == 1
+        return handoffs[0]
+
+    async def names(self) -> list[str]:
+        return [entry.name for entry in await self.desk.log()]
+
+
+@asynccontextmanager
+async def table(folder: Path, **limits: float) -> AsyncGenerator[Table]:
+    clock = FakeClock()
+    async with SqliteStore(folder / "handoffs.db") as store:
+        yield Table(Desk(store=store, clock=clock, limits=Limits(**limits)), store, clock)
+
+
+@asynccontextmanager
+async def time_passes(here: Table, seconds: float, *, after: str) -> AsyncGenerator[None]:
+    """Put the clock forward once the event named `after` is in the log."""
+
+    async def pass_() -> None:
+        while after not in await here.names():
+            await anyio.sleep(0.01)
+        here.clock.forward(seconds)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pass_)
+        yield
+
+
+class Dialog:
+    """The host's dialog: what it was shown, and the person who answers after `seconds`."""
+
+    def __init__(self, clock: FakeClock, *replies: ElicitResult | Reply, seconds: float = 5) -> None:
+        self.clock, self.seconds = clock, seconds
+        self.replies = list(replies)
+        self.shown: list[ElicitRequestFormParams] = []
+        self.withdrawn = 0
+        self.open = anyio.Event()
+
+    async def __call__(self, context: object, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        self.shown.append(params)
+        self.open.set()
+        if not self.replies:
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                self.withdrawn += 1
+                raise
+        reply = self.replies.pop(0)
+        self.clock.forward(self.seconds)
+        return reply if isinstance(reply, ElicitResult) else await reply(params)
+
+
+def accept(**content: Any) -> ElicitResult:
+    return ElicitResult(action="accept", content=content)
+
+
+DECLINE = ElicitResult(action="decline")
+CANCEL = ElicitResult(action="cancel")
+
+
+@asynccontextmanager
+async def host(
+    server: MCPServer, era: str, dialog: Dialog | None = None, *, name: str = "test-host"
+) -> AsyncGenerator[Client]:
+    info = Implementation(name=name, version="1")
+    with anyio.fail_after(20):
+        async with Client(server, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+            yield client
+
+
+async def ask(client: Client, message: str = "Deploy?", /, **arguments: Any) -> Mapping[str, Any]:
+    """Call `handoff_to_user` and return its structured content; the text must say the same."""
+    result = await client.call_tool("handoff_to_user", {"message": message, **arguments})
+    return spoken(result)
+
+
+async def check(client: Client, handoff_id: str) -> Mapping[str, Any]:
+    return spoken(await client.call_tool("check_handoff", {"handoff_id": handoff_id}))
+
+
+def spoken(result: CallToolResult) -> Mapping[str, Any]:
+    structured = result.structured_content
+    assert structured is not None
+    assert [block.text for block in result.content] == [structured["guidance"]]  # type: ignore[union-attr]
+    assert result.is_error == (structured["status"] == "ERROR")
+    return structured

@@ -1,0 +1,96 @@
+"""What the model sees is a committed file: `seen_by_the_model.json`. A change to it is a change to the product.
+
+Write it anew with `HANDOFFS_REWRITE=1 pytest tests/mcp_server/test_what_the_model_sees.py`, and review the difference.
+"""
+
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.mcp_server.host import ERAS, host, table
+
+from handoffs.core.model import Caller, End, Handoff, Question, State
+from handoffs.core.schema import response_form
+from handoffs.mcp_server import words
+from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
+
+SEEN = Path(__file__).with_name("seen_by_the_model.json")
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+OPEN = Handoff(
+    id="h_7Q2wExample",
+    caller=Caller(subject="ada"),
+    question=Question(message="Deploy?", form=response_form(), deadline=NOON + timedelta(days=1)),
+    created_at=NOON,
+    fingerprint="0",
+)
+END = End(at=NOON, by="ada", channel="inbox", note="see you on Monday")
+ENDED = {
+    "answered": replace(OPEN, state=State.ANSWERED, end=END, values={"response": "yes"}),
+    "declined": replace(OPEN, state=State.DECLINED, end=END),
+    "cancelled": replace(OPEN, state=State.CANCELLED, end=END),
+    "expired": replace(OPEN, state=State.EXPIRED, end=End(at=OPEN.question.deadline)),
+}
+
+
+async def _tools(folder: Path, era: str) -> list[object]:
+    async with table(folder) as here, host(here.server(), era) as client:
+        listed = await client.list_tools()
+        return [tool.model_dump(by_alias=True, exclude_none=True, mode="json") for tool in listed.tools]
+
+
+def _guidance() -> dict[str, str]:
+    said: dict[str, str] = {}
+    for name, handoff in ENDED.items():
+        said[name] = words.describe(handoff, now=NOON, earlier=False, late=False)
+        if handoff.state is State.EXPIRED:
+            continue  # silence has no age of its own: its words carry the deadline
+        said[f"{name}, earlier"] = words.describe(handoff, now=NOON + timedelta(days=2), earlier=True, late=False)
+    said["declined, late"] = words.describe(ENDED["declined"], now=NOON, earlier=False, late=True)
+    for why in words.Pending:
+        said[f"pending, {why}"] = words.describe_pending(OPEN, why)
+    said["breakout"] = words.describe_breakout(shown=True)
+    said["breakout, where nothing shows it"] = words.describe_breakout(shown=False)
+    return said
+
+
+async def test_what_the_model_sees_is_the_committed_file(tmp_path: Path) -> None:
+    seen = {
+        "instructions": words.INSTRUCTIONS,
+        "tools": await _tools(tmp_path, "legacy"),
+        "guidance": _guidance(),
+    }
+    if os.environ.get("HANDOFFS_REWRITE"):
+        SEEN.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
+    assert seen == json.loads(SEEN.read_text())
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_two_tools_cost_the_model_less_than_three_kilobytes(era: str, tmp_path: Path) -> None:
+    tools = await _tools(tmp_path, era)
+    assert [tool["name"] for tool in tools] == ["handoff_to_user", "check_handoff"]  # type: ignore[index]
+    assert len(json.dumps(tools, separators=(",", ":"), ensure_ascii=False).encode()) < 3000
+
+
+def test_no_two_outcomes_read_alike_and_only_an_answer_reads_like_one() -> None:
+    said = _guidance()
+    assert len(set(said.values())) == len(said)
+    for name, text in said.items():
+        assert text.startswith("The person answered") == name.startswith("answered")
+
+
+def test_every_outcome_but_an_answer_says_that_it_is_no_approval() -> None:
+    for name, text in _guidance().items():
+        if not name.startswith(("answered", "breakout")):
+            assert any(no in text for no in ("not approval", "not approved", "Do not act on it")), name
+
+
+def test_every_known_host_has_a_source_and_the_unknown_ones_get_45_seconds() -> None:
+    assert all(row.source and row.quiet > 0 and row.dialog > 0 for row in HOSTS)
+    for name in ("", "mcp", "cursor-vscode", "codeql"):
+        assert host_named(name) is UNKNOWN
+    assert (UNKNOWN.quiet, UNKNOWN.dialog) == (45, 45)
+    assert host_named("Claude-Code").quiet == 110
