@@ -212,6 +212,36 @@ async def test_a_joined_question_is_not_shown_twice_by_a_channel_that_still_show
         assert len(shelf.shown) == 1
 
 
+class PutsOff:
+    """A channel at which the person always says: not now."""
+
+    name = "puts off"
+
+    def __init__(self) -> None:
+        self.shown = 0
+        self.done = anyio.Event()
+
+    async def present(self, handoff: Handoff, reply: Reply) -> None:
+        self.shown += 1
+        await reply.dismissed()
+        self.done.set()
+
+
+async def test_what_was_put_off_is_shown_again_only_when_it_is_asked_again(tmp_path: Path) -> None:
+    channel = PutsOff()
+    async with a_desk(tmp_path, channel) as (desk, _):
+        for times in (1, 2):
+            channel.done = anyio.Event()
+            handoff = await desk.ask(message="Deploy?", caller=ADA)
+            await channel.done.wait()
+            await anyio.wait_all_tasks_blocked()
+            desk.present(handoff, again=False)
+            await anyio.wait_all_tasks_blocked()
+            assert channel.shown == times
+        assert (await desk.get(handoff.id)).state is State.OPEN
+        assert [entry.name for entry in await desk.log()] == ["opened", "dismissed", "dismissed"]
+
+
 async def test_a_channel_that_breaks_is_in_the_log_and_takes_nothing_down(tmp_path: Path) -> None:
     shelf = Shelf()
     async with a_desk(tmp_path, Broken(), shelf) as (desk, _):

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -68,6 +69,7 @@ class Desk:
         self._make_id = make_id
         self._tasks: TaskGroup | None = None
         self._showing: set[tuple[str, str]] = set()
+        self._put_off: set[tuple[str, str]] = set()
 
     @property
     def clock(self) -> Clock:
@@ -124,7 +126,7 @@ class Desk:
             fingerprint=fingerprint_of(caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop),
         )
         kept = await self._store.open(handoff, collect_after=asked - timedelta(seconds=self._limits.join_seconds))
-        self.present(kept)
+        self.present(kept, again=True)
         return kept
 
     async def wait(self, handoff_id: str, *, seconds: float | None) -> Handoff:
@@ -233,37 +235,40 @@ class Desk:
 
     # Showing
 
-    def present(self, handoff: Handoff) -> None:
-        """Have the channels show an open question that they are not showing yet; does not wait for them."""
+    def present(self, handoff: Handoff, *, again: bool) -> None:
+        """Have the channels show an open question that they are not showing; does not wait for them.
+
+        What a person put off is shown again only with `again`: when the agent asks once more, not when it checks.
+        """
         if self._tasks is None or handoff.state is not State.OPEN:
             return
         for channel in self._channels:
-            if (channel.name, handoff.id) not in self._showing:
-                self._showing.add((channel.name, handoff.id))
+            place = (channel.name, handoff.id)
+            if place not in self._showing and (again or place not in self._put_off):
+                self._showing.add(place)
                 self._tasks.start_soon(self._show, channel, handoff)
 
     async def _show(self, channel: Channel, handoff: Handoff) -> None:
-        async def show() -> None:
-            try:
-                await channel.present(handoff, _DeskReply(self, handoff, channel.name))
-            except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; its failure must not take the others down
-                await self.not_shown(handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}")
-            finally:
-                done.set()
-
-        async def end() -> None:
+        async def withdraw() -> None:
             await self.wait(handoff.id, seconds=None)
             tasks.cancel_scope.cancel()
 
-        done = anyio.Event()
+        place = (channel.name, handoff.id)
+        self._put_off.discard(place)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(show)
-                tasks.start_soon(end)
-                await done.wait()
+                tasks.start_soon(withdraw)
+                await self._present_through(channel, handoff)
                 tasks.cancel_scope.cancel()
         finally:
-            self._showing.discard((channel.name, handoff.id))
+            self._showing.discard(place)
+
+    async def _present_through(self, channel: Channel, handoff: Handoff) -> None:
+        try:
+            put_off = partial(self._put_off.add, (channel.name, handoff.id))
+            await channel.present(handoff, _DeskReply(self, handoff, channel.name, put_off))
+        except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; its failure must not take others down
+            await self.not_shown(handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}")
 
     async def _change_or_deadline(self, watch: Watch, handoff: Handoff) -> None:
         left = handoff.question.deadline - self._clock.now()
@@ -291,11 +296,16 @@ class Desk:
 class _DeskReply:
     """What a channel may do with the one question it was given."""
 
-    def __init__(self, desk: Desk, handoff: Handoff, channel: str) -> None:
+    def __init__(self, desk: Desk, handoff: Handoff, channel: str, put_off: Callable[[], None]) -> None:
         self._desk, self._handoff, self._channel = desk, handoff, channel
+        self._put_off = put_off
 
     async def reached(self) -> None:
         await self._desk.reached(self._handoff, channel=self._channel)
+
+    async def dismissed(self) -> None:
+        self._put_off()
+        await self._desk.dismissed(self._handoff, channel=self._channel)
 
     async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
         await self._desk.answer(self._handoff, values, by=by, channel=self._channel, note=note)

@@ -88,6 +88,10 @@ class Reply(Protocol):
         """Say that somebody has the question before them."""
         ...
 
+    async def dismissed(self) -> None:
+        """Say that a person put the question off: not now."""
+        ...
+
     async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
         """Answer. Raises AnswerRefused (ask again, with the reason) or AlreadyEnded (say who was first)."""
         ...
@@ -106,5 +110,8 @@ class Channel(Protocol):
         ...
 
     async def present(self, handoff: Handoff, reply: Reply) -> None:
-        """Show the question until it is answered here; cancelled, and must leave no trace, when it ends elsewhere."""
+        """Show the question until it is answered or put off here; cancelled, to leave no trace, when it ends elsewhere.
+
+        A question with `breakout_of_loop` is told, not asked.
+        """
         ...

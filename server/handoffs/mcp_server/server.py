@@ -121,7 +121,7 @@ class Calls:
         handoff = await self._desk.get(handoff_id)
         if handoff.caller.subject != self._subject:
             raise NotFound(handoff_id)
-        self._desk.present(handoff)
+        self._desk.present(handoff, again=False)
         # Who said "not now" is not asked the same again because the agent is impatient.
         dialog = (
             shows_forms(context)

@@ -68,7 +68,7 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
     said = f' They said: "{end.note}"' if end.note else ""
     match handoff.state:
         case State.ANSWERED:
-            text = f"The person answered{ago}: {_answer(handoff)}{said}"
+            text = f"The person answered{ago}:{_answer(handoff)}{said}"
         case State.DECLINED:
             text = (
                 f"The person declined to answer{ago}. That is not approval: do not do it, and do not ask the same "
@@ -132,7 +132,7 @@ def _answer(handoff: Handoff) -> str:
     form, values = handoff.question.form, handoff.values or {}
     if len(form.fields) == 1:
         text = "".join(form.texts(values))
-        return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+        return f" {text}" if text.endswith((".", "!", "?", "…")) else f" {text}."
     filled = [field for field in form.fields if field.name in values]
     return "\n" + "\n".join(f"- {field.name}: {field.text(values[field.name])}" for field in filled)
 

@@ -1,0 +1,100 @@
+"""The person at this process's terminal: asked one question at a time, in the order in which they came."""
+
+import signal
+from collections.abc import Callable
+
+import anyio
+
+from handoffs.core.errors import AlreadyEnded, AnswerRefused
+from handoffs.core.model import Handoff
+from handoffs.core.ports import Reply
+from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal
+
+
+class TerminalChannel:
+    """Asks on a terminal. What the person puts off stays open elsewhere."""
+
+    name = "terminal"
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        *,
+        by: str,
+        on_interrupt: Callable[[], None] = lambda: signal.raise_signal(signal.SIGINT),
+    ) -> None:
+        """Ask on `terminal`.
+
+        Args:
+            terminal: Open as long as the channel is used.
+            by: Who answers.
+            on_interrupt: What Ctrl-C at a prompt does, since the terminal makes no signal of it meanwhile. By default
+                the process gets the signal; either way no further question is shown.
+        """
+        self._terminal = terminal
+        self._by = by
+        self._on_interrupt = on_interrupt
+        self._interrupted = False
+        self._asking: set[anyio.CancelScope] = set()
+
+    async def present(self, handoff: Handoff, reply: Reply) -> None:
+        """Show the question until the person has dealt with it. See `ports.Channel`."""
+        if handoff.question.breakout_of_loop:
+            sheet = Sheet.of(handoff)
+            await self._terminal.tell(
+                f"{sheet.asker or 'An agent'} stopped, and leaves this to you:\n\n{sheet.message}"
+            )
+            await reply.reached()
+            return
+        problem: str | None = ""
+        while problem is not None and not self._interrupted:
+            outcome = await self._ask(Sheet.of(handoff, problem=problem), reply)
+            if outcome is None:
+                return
+            if isinstance(outcome, Later):
+                await reply.dismissed()
+                return
+            # Shielded: what a person gave is handed in, and they hear of it, even when it ends elsewhere right now.
+            with anyio.CancelScope(shield=True):
+                problem = await self._hand_in(outcome, reply)
+
+    async def _hand_in(self, outcome: Filled | Refused, reply: Reply) -> str | None:
+        """Record what the person decided; return what is wrong with it, or None when that is done."""
+        try:
+            if isinstance(outcome, Refused):
+                await reply.decline(by=self._by, note=outcome.note)
+            else:
+                await reply.answer(outcome.values, by=self._by, note=outcome.note)
+        except AnswerRefused as refused:
+            return str(refused)
+        except AlreadyEnded as first:
+            await self._terminal.tell(f"Too late. {first}")
+        return None
+
+    async def _ask(self, sheet: Sheet, reply: Reply) -> Outcome | None:
+        """Ask, and return what the person did; None where nobody did anything."""
+        shown = anyio.Event()
+
+        async def say_when_shown() -> None:
+            await shown.wait()
+            await reply.reached()
+
+        outcome: Outcome | None = None
+        async with anyio.create_task_group() as tasks:
+            self._asking.add(tasks.cancel_scope)
+            try:
+                tasks.start_soon(say_when_shown)
+                outcome = await self._terminal.ask(sheet, shown=shown.set)
+            except Interrupted:
+                self._interrupt()
+            finally:
+                self._asking.discard(tasks.cancel_scope)
+            if not shown.is_set():
+                tasks.cancel_scope.cancel()  # it came to nothing before anybody saw it
+        return outcome if shown.is_set() else None
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        for queued in self._asking:
+            queued.cancel()  # none of them flashes up while the process ends
+        self._on_interrupt()

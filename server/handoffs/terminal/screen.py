@@ -1,0 +1,84 @@
+"""A real terminal: prepares it for a question, hands it to `prompt`, and leaves it as it was."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar, TextIO
+
+from prompt_toolkit.input import create_input
+from prompt_toolkit.input.typeahead import clear_typeahead
+from prompt_toolkit.output import create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from handoffs.terminal import modes, paper
+from handoffs.terminal.prompt import SETTLE, Prompt
+from handoffs.terminal.sheet import Later, Outcome, Sheet, utc_now
+from handoffs.terminal.turns import TURNS
+
+
+class Screen:
+    """A terminal that can place a cursor. Works in any thread that runs an asyncio loop."""
+
+    # Of the process, like the turns: a notice from one of several screens goes above the prompt of another.
+    _showing: ClassVar[Prompt | None] = None
+
+    def __init__(
+        self, stdin: TextIO, stdout: TextIO, *, now: Callable[[], datetime] = utc_now, settle: float = SETTLE
+    ) -> None:
+        """Ask on `stdin` and `stdout`, which must both be terminals."""
+        self._stdin, self._now, self._settle = stdin, now, settle
+        self._output = create_output(stdout)
+        if isinstance(self._output, Vt100_Output):
+            # Asked where its cursor is, a terminal answers as if typed; an answer that comes late would end up in
+            # whatever reads next.
+            self._output.enable_cpr = False
+
+    async def ask(self, sheet: Sheet, *, shown: Callable[[], None] | None = None) -> Outcome:
+        """Ask, and return what the person did; a terminal that has gone is `Later`. See `Terminal.ask`."""
+        async with TURNS.turn():
+            try:
+                await modes.in_foreground(self._stdin.fileno())
+                outcome = await self._prompt(sheet, shown)
+                self._write(paper.receipt(sheet, outcome, self._output.get_size().columns - 1) + "\n")
+            except (EOFError, OSError):
+                return Later()  # hung up: nobody is there any more, and nothing was decided
+            return outcome
+
+    async def _prompt(self, sheet: Sheet, shown: Callable[[], None] | None) -> Outcome:
+        if not self._stdin.isatty():
+            raise EOFError  # it was one, and has gone
+        # Made here and not with the screen: once at its end, an input stays there.
+        source = create_input(self._stdin)
+        prompt = Prompt(sheet, source=source, output=self._output, header=self._header(sheet), settle=self._settle)
+        with modes.kept(self._stdin.fileno(), self._output.fileno()):
+            self._start_line()
+            clear_typeahead(source)
+            modes.discard_typed(source.fileno())
+            Screen._showing = prompt
+            try:
+                return await prompt.run(shown)
+            finally:
+                Screen._showing = None
+                clear_typeahead(source)
+
+    async def tell(self, text: str) -> None:
+        """Show a notice. See `Terminal.tell`."""
+
+        def write() -> None:
+            self._write(paper.plain(paper.notice(text, self._output.get_size().columns)))
+
+        prompt = Screen._showing
+        if prompt is None:
+            write()
+        else:
+            await prompt.above(write)
+
+    def _header(self, sheet: Sheet) -> Callable[[int], list[paper.Line]]:
+        return lambda width: paper.header(sheet, now=self._now(), waiting=max(sheet.waiting, TURNS.behind), width=width)
+
+    def _start_line(self) -> None:
+        # Blanks for a whole row wrap to the next one unless the cursor was at the start of its row.
+        self._write(" " * self._output.get_size().columns + "\r")
+
+    def _write(self, text: str) -> None:
+        self._output.write_raw(text)
+        self._output.flush()
