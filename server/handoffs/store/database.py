@@ -1,0 +1,227 @@
+"""The file of a SQLite store: made private, refused where it is no store, brought up to date; and what its errors mean.
+
+Everything here blocks, and is called in the connection's own thread.
+"""
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from handoffs.core.errors import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnwritable
+from handoffs.store.rows import Unreadable
+
+APPLICATION_ID = int.from_bytes(b"hndf")
+"""In the header of every store, so that another program's database is never taken for one."""
+
+BUSY_SECONDS = 30
+"""How long a transaction waits for another process's to end. One takes about a millisecond."""
+
+_OLDEST_SQLITE = (3, 37)  # STRICT tables
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+# Closing a file drops every lock that this process has on it (POSIX), also those of another store on the same path. So
+# a file is closed here before anybody opens the new file as a database.
+_creating = threading.Lock()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection to the store at `path`, which is created or brought up to date first.
+
+    Raises:
+        StoreError: One of its kinds; the file is as it was.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreError(
+            f"This Python comes with SQLite {sqlite3.sqlite_version}; a store needs 3.37 or newer. Use a newer Python."
+        )
+    _create(path)
+    with explained(path):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, *, writes: bool = True) -> Generator[None]:
+    """Keep all that the block writes, or, where it raises, nothing; what it reads is of one moment."""
+    # IMMEDIATE: a transaction that starts by reading and is overtaken by a writer can't be continued, only repeated.
+    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:  # and raised again: whatever it is, the transaction must not stay open
+        # A full disk or a damaged page can have rolled back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained(path: Path) -> Generator[None]:
+    """Raise what SQLite raises in the block as a StoreError that says what to do."""
+    try:
+        yield
+    except Unreadable as error:
+        raise _damaged(path, error) from error
+    except sqlite3.Error as error:
+        meaning = _meaning(error, path)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at `path` from every other one, or None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _create(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _creating:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if not path.parent.is_dir():
+            raise _unwritable(path, f"{path.parent} is not a folder") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _full(path, why) from error
+        raise _unwritable(path, why) from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # Switching a new file to WAL needs it alone for a moment, and for that SQLite does not always wait by itself.
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            # Before anything is written: what is not ours stays as it is.
+            with transaction(connection, writes=False):
+                version = _recognise(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.005)
+    # FULL: a commit is on the disk, not on its way there. On macOS the disk must be told so in words of its own.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
+    migrations = _migrations()
+    while version < len(migrations):
+        with transaction(connection):
+            # Again, now that nobody else can write: another process may have been faster.
+            version = _recognise(connection, path)
+            if version < len(migrations):
+                for statement in _statements(migrations[version].read_text(encoding="utf-8")):
+                    connection.execute(statement)
+                version += 1
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _recognise(connection: sqlite3.Connection, path: Path) -> int:
+    """Return how many migrations the file has had; raise where it is another program's, or of a newer version.
+
+    In a transaction: between one look and the next another process may make the store.
+    """
+    version = _pragma(connection, "user_version")
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        if version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise StoreCorrupt(_not_a_store(path))
+        return 0
+    known = len(_migrations())
+    if version > known:
+        raise StoreTooNew(
+            f"The store {path} has layout {version}, written by a newer version of handoffs; this one knows layouts up "
+            f"to {known}. Upgrade this one, or set HANDOFFS_STORE to another path."
+        )
+    return version
+
+
+def _migrations() -> list[Path]:
+    return sorted(_MIGRATIONS.glob("[0-9]*.sql"))
+
+
+def _statements(script: str) -> Iterator[str]:
+    # Not `executescript`, which commits the transaction it is called in.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return cast("tuple[int]", connection.execute(f"PRAGMA {name}").fetchone())[0]
+
+
+# Out of room. A write that a quota or a file-size limit refuses is an I/O error to SQLite; so is a full disk where the
+# shared memory file would grow.
+_NO_ROOM = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE})
+_NO_ACCESS = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
+
+
+def _meaning(error: sqlite3.Error, path: Path) -> StoreError | None:
+    """Return what an error of SQLite is to the caller; None where it is a mistake of ours."""
+    code = cast("int | None", getattr(error, "sqlite_errorcode", None))
+    if code is None:
+        return None
+    kind = code & 0xFF
+    if kind == sqlite3.SQLITE_FULL or code in _NO_ROOM:
+        return _full(path, error)
+    if kind in _NO_ACCESS:
+        return _unwritable(path, error)
+    if kind == sqlite3.SQLITE_NOTADB:
+        return StoreCorrupt(_not_a_store(path))
+    if kind == sqlite3.SQLITE_CORRUPT or code == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return _damaged(path, error)
+    if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreError(
+            f"Another process has kept the store {path} locked for {BUSY_SECONDS} seconds. Try again; if that does not "
+            "help, end the process that holds it."
+        )
+    return StoreError(f"The store {path} can't be used ({error}). See that its disk is there and healthy.")
+
+
+def _full(path: Path, why: object) -> StoreFull:
+    return StoreFull(
+        f"The store {path} can't grow: its disk is full, or a limit is reached ({why}). What was kept before is safe; "
+        "this was not kept. Make room and try again, or set HANDOFFS_STORE to a path on another disk."
+    )
+
+
+def _unwritable(path: Path, why: object) -> StoreUnwritable:
+    return StoreUnwritable(
+        f"The store {path} can't be written ({why}). Let this user write the file and its folder, or set "
+        "HANDOFFS_STORE to a path where it may."
+    )
+
+
+def _damaged(path: Path, why: object) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"The store {path} is damaged ({why}). Keep a copy of it and of the files beside it, then restore a backup, or "
+        f"save what can be read: `sqlite3 {path} .recover`."
+    )
+
+
+def _not_a_store(path: Path) -> str:
+    return (
+        f"{path} is not a store of handoffs, or its beginning is damaged; it was left as it is. Set HANDOFFS_STORE to "
+        "another path, or restore a backup."
+    )

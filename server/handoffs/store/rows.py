@@ -1,0 +1,146 @@
+"""How a handoff and a line of the log are written as rows, and read back as equal values.
+
+Times are whole microseconds since 1970 in UTC; what has a shape of its own is JSON. The form is kept as its schema and
+parsed again when it is read.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TypeAlias, cast
+
+from handoffs.core.errors import QuestionRefused
+from handoffs.core.events import Entry, Event, details_of, name_of
+from handoffs.core.form import Form, Value
+from handoffs.core.model import Caller, End, Handoff, Question, State
+from handoffs.core.schema import parse
+
+Cell: TypeAlias = str | int | None
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# In the order of `encode` and `decode`.
+COLUMNS = (
+    "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
+    "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
+)  # fmt: skip
+CHANGING = COLUMNS[COLUMNS.index("state") :]
+"""The columns that events change; the others stay as they were written first."""
+
+_Row: TypeAlias = tuple[
+    str, str, str, str, str, str, str, int, int, int,
+    str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
+]  # fmt: skip
+
+
+class Unreadable(ValueError):
+    """A row is not one that this version could have written."""
+
+
+def encode(handoff: Handoff) -> tuple[Cell, ...]:
+    """Return the handoff as a row of `COLUMNS`."""
+    caller, question = handoff.caller, handoff.question
+    return (
+        storable(handoff.id),
+        storable(handoff.fingerprint),
+        storable(caller.subject),
+        storable(caller.client),
+        storable(caller.project),
+        storable(question.message),
+        _json(question.form.schema),
+        int(question.breakout_of_loop),
+        micros(question.deadline),
+        micros(handoff.created_at),
+        *encode_changing(handoff),
+    )
+
+
+def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
+    """Return what events change of a handoff, as a row of `CHANGING`."""
+    end = handoff.end
+    return (
+        handoff.state.value,
+        handoff.version,
+        None if handoff.values is None else _json(dict(handoff.values)),
+        *((None,) * 4 if end is None else (micros(end.at), *map(storable, (end.by, end.channel, end.note)))),
+        None if handoff.collected_at is None else micros(handoff.collected_at),
+        _json(handoff.reached),
+    )
+
+
+def decode(row: tuple[object, ...]) -> Handoff:
+    """Return the handoff that a row of `COLUMNS` holds. Raises Unreadable."""
+    try:
+        return _decode(cast("_Row", row))
+    except (ValueError, TypeError, OverflowError, QuestionRefused) as wrong:
+        raise Unreadable(f"the row of handoff {row[0]} can't be read: {wrong}") from wrong
+
+
+def _decode(row: _Row) -> Handoff:
+    (
+        handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
+        state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
+    ) = row  # fmt: skip
+    end = None
+    if ended_at is not None:
+        end = End(at=moment(ended_at), by=ended_by or "", channel=ended_through or "", note=note or "")
+    return Handoff(
+        id=handoff_id,
+        caller=Caller(subject=subject, client=client, project=project),
+        question=Question(
+            message=message, form=_form(form), deadline=moment(deadline), breakout_of_loop=bool(breakout)
+        ),
+        created_at=moment(created_at),
+        fingerprint=fingerprint,
+        state=State(state),
+        version=version,
+        values=None if answer is None else cast("dict[str, Value]", json.loads(answer)),
+        end=end,
+        collected_at=None if collected_at is None else moment(collected_at),
+        reached=tuple(cast("list[str]", json.loads(reached))),
+    )
+
+
+def encode_event(handoff_id: str, event: Event) -> tuple[Cell, ...]:
+    """Return an event as a line of the log without its number: handoff, name, time, details."""
+    return storable(handoff_id), name_of(event), micros(event.at), _json(details_of(event))
+
+
+def decode_event(row: tuple[object, ...]) -> Entry:
+    """Return the line of the log that a row holds: number, handoff, name, time, details. Raises Unreadable."""
+    number, handoff_id, name, at, details = cast("tuple[int, str, str, int, str]", row)
+    try:
+        told = cast("Mapping[str, str]", json.loads(details))
+        return Entry(number=number, handoff_id=handoff_id, name=name, at=moment(at), details=told)
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise Unreadable(f"line {number} of the log can't be read: {wrong}") from wrong
+
+
+def storable(text: str) -> str:
+    r"""Return text as every engine takes it: what is no character (a lone surrogate) is spelled out, `\udce9`.
+
+    A folder whose name is not UTF-8 has such ones, and a question must not be lost over it.
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def micros(at: datetime) -> int:
+    """Return a timezone-aware time as it is stored."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(stored: int) -> datetime:
+    """Return a stored time, in UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+# Reads are hot and most questions share a few forms. A form is frozen, so one may serve many handoffs.
+@lru_cache(maxsize=256)
+def _form(schema: str) -> Form:
+    return parse(cast("Mapping[str, object]", json.loads(schema)))

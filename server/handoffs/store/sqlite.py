@@ -1,0 +1,347 @@
+"""The store in a SQLite file: for one machine, any number of processes, nothing to install.
+
+Every method is one hop to the connection's own thread, in which a whole transaction runs.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import anyio
+
+from handoffs.core.errors import AlreadyEnded, NotFound, StoreError
+from handoffs.core.events import Entry, Event, Opened
+from handoffs.core.lifecycle import advance, expiry, steps
+from handoffs.core.model import Handoff
+from handoffs.store.database import connect, explained, identity, transaction
+from handoffs.store.datagrams import Datagrams, base_folder
+from handoffs.store.rows import (
+    CHANGING,
+    COLUMNS,
+    decode,
+    decode_event,
+    encode,
+    encode_changing,
+    encode_event,
+    micros,
+    storable,
+)
+from handoffs.store.wakeups import Line, Wakeups, Watch
+
+if TYPE_CHECKING:
+    import aiosqlite
+
+T = TypeVar("T")
+
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM handoffs"  # noqa: S608
+_INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
+# Those that an identical question may join; the open ones among them may be overdue.
+_ALIKE = f"""{_SELECT} WHERE fingerprint = ? AND (state = 'open' OR (collected_at IS NULL AND ended_at >= ?))
+    ORDER BY created_at DESC, rowid DESC"""
+_INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
+_SELECT_EVENTS = "SELECT number, handoff_id, name, at, details FROM events"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Opened:
+    db: "aiosqlite.Connection"
+    connection: sqlite3.Connection
+    thread: threading.Thread
+    file: tuple[int, int] | None
+
+
+class _Replaced(Exception):
+    """Another file is where the store was, or none."""
+
+
+class SqliteStore:
+    """Keeps handoffs in a SQLite file. Made without touching the disk; the first use opens it.
+
+    A call that is cancelled leaves nothing half-done: what it began is finished or undone, whole.
+    """
+
+    def __init__(self, path: Path, *, datagrams: bool = True) -> None:
+        """Take where the file is or shall be; without `datagrams`, changes by other processes are heard by polling."""
+        self._path = path.absolute()
+        self._opening: asyncio.Task[_Opened] | None = None
+        self._opened: _Opened | None = None
+        self._closed = False
+        self._data_version = 0
+        base = base_folder() if datagrams else None
+        self._wakeups = Wakeups(
+            last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
+        )
+
+    async def __aenter__(self) -> "SqliteStore":
+        """Return the store, still unopened."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Finish what was begun, close thread, file and sockets, wake the watches. Later use raises StoreError."""
+        self._closed = True
+        with anyio.CancelScope(shield=True):
+            if self._opening is not None:
+                await asyncio.wait({self._opening})
+            try:
+                if self._opened is not None:
+                    await self._leave(self._opened)
+            finally:
+                await self._wakeups.aclose()
+
+    async def open(self, handoff: Handoff, *, collect_after: datetime) -> Handoff:
+        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+
+        It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
+        was not collected. Whether an open one is overdue is seen from when the new one was created.
+
+        Raises:
+            ValueError: There is another handoff with this id.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
+            lines: list[Line] = []
+            alike = connection.execute(_ALIKE, (storable(handoff.fingerprint), micros(collect_after)))
+            for row in alike.fetchall():
+                there = decode(row)
+                if there.overdue(handoff.created_at):
+                    expired = expiry(there)
+                    there = _happen(connection, there, [expired], advance(there, expired), lines)
+                    if expired.at < collect_after:
+                        continue
+                return there, lines
+            try:
+                connection.execute(_INSERT, encode(handoff))
+            except sqlite3.IntegrityError as error:
+                raise ValueError(f"there is another handoff {handoff.id}; take a new id") from error
+            lines.append(_log(connection, handoff.id, Opened(at=handoff.created_at)))
+            return handoff, lines
+
+        return await self._write(work)
+
+    async def record(self, handoff_id: str, event: Event) -> Handoff:
+        """Let an event happen: read, `advance`, write the row and the line of the log, in one transaction.
+
+        Raises:
+            NotFound: There is no such handoff.
+            AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[tuple[Handoff, AlreadyEnded | None], list[Line]]:
+            before = after = _find(connection, handoff_id)
+            happened: list[Event] = []
+            late: AlreadyEnded | None = None
+            for step in steps(before, event):
+                try:
+                    after = advance(after, step)
+                except AlreadyEnded as error:
+                    # Raised after the commit: what the deadline did before must stay.
+                    late = error
+                    break
+                happened.append(step)
+            lines: list[Line] = []
+            return (_happen(connection, before, happened, after, lines), late), lines
+
+        handoff, late = await self._write(work)
+        if late is not None:
+            raise late
+        return handoff
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id. Raises NotFound."""
+        return await self._run(lambda connection: _find(connection, handoff_id))
+
+    async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
+        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
+        # A range, for LIKE would take `_` for any character and could not use the index.
+        start = storable(prefix)
+        sql = "SELECT id FROM handoffs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        rows = await self._fetch(sql, start, start + chr(0x10FFFF), limit)
+        return [cast("str", row[0]) for row in rows]
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
+        only = [*(["state = 'open'"] if open_only else []), *([] if before is None else ["created_at < ?"])]
+        where = f"WHERE {' AND '.join(only)}" if only else ""
+        order = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        bounds = [] if before is None else [micros(before)]
+
+        def work(connection: sqlite3.Connection) -> list[Handoff]:
+            return [decode(row) for row in connection.execute(f"{_SELECT} {where} {order}", (*bounds, limit))]
+
+        return await self._run(work)
+
+    async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
+        """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
+        sql = "SELECT id FROM handoffs WHERE state = 'open' AND deadline <= ? ORDER BY deadline LIMIT ?"
+        return [cast("str", row[0]) for row in await self._fetch(sql, micros(now), limit)]
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        of = "" if handoff_id is None else "handoff_id = ? AND"
+        which = () if handoff_id is None else (storable(handoff_id),)
+
+        def work(connection: sqlite3.Connection) -> list[Entry]:
+            sql = f"{_SELECT_EVENTS} WHERE {of} number > ? ORDER BY number LIMIT ?"
+            return [decode_event(row) for row in connection.execute(sql, (*which, after, limit))]
+
+        return await self._run(work)
+
+    def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
+        """Return a watch on one handoff, or on all of the store."""
+        return self._wakeups.watch(handoff_id)
+
+    async def _last_line(self) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            # In this order: what is committed between the two is in the second, and the next poll looks in vain.
+            self._data_version = _data_version(connection)
+            row = connection.execute("SELECT max(number) FROM events").fetchone()
+            return cast("tuple[int | None]", row)[0] or 0
+
+        return await self._run(work)
+
+    async def _news(self, after: int) -> Sequence[Line]:
+        def work(connection: sqlite3.Connection) -> list[Line]:
+            # It differs once another connection has committed; asking costs a few microseconds.
+            version = _data_version(connection)
+            if version == self._data_version:
+                return []
+            news = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (after,)).fetchall()
+            self._data_version = version
+            return cast("list[Line]", news)
+
+        return await self._run(work)
+
+    async def _fetch(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
+        return await self._run(lambda connection: connection.execute(sql, parameters).fetchall())
+
+    async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]]) -> T:
+        """Run `work` in a transaction of its own, and when it is durable, tell of the lines that it wrote."""
+        loop = asyncio.get_running_loop()
+
+        def whole(connection: sqlite3.Connection) -> T:
+            with transaction(connection):
+                result, lines = work(connection)
+            # From this thread: the caller may be cancelled by now, and the change must be heard of all the same.
+            if lines:
+                loop.call_soon_threadsafe(self._wakeups.told, lines)
+                self._wakeups.tell(lines)
+            return result
+
+        return await self._run(whole)
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        for _ in range(3):
+            if self._closed:
+                raise self._is_closed()
+            opened = self._opened or await self._open()
+            if opened is not self._opened:
+                continue
+            try:
+                return await self._hop(opened, work)
+            except _Replaced:
+                # What is written to a file that was deleted is lost to everybody else.
+                if opened is self._opened:
+                    await self._leave(opened)
+                    self._wakeups.restart()
+        raise StoreError(f"The store {self._path} is replaced by another file again and again: find out by whom.")
+
+    async def _hop(self, opened: _Opened, work: Callable[[sqlite3.Connection], T]) -> T:
+        def job() -> T:
+            if identity(self._path) != opened.file:
+                raise _Replaced
+            with explained(self._path):
+                return work(opened.connection)
+
+        # aiosqlite's public methods are one hop to its thread for each statement; a transaction takes five, 0.55 ms
+        # against 0.2 ms in one; between two hops the caller can be cancelled, with the transaction open; and at DEBUG
+        # each logs its parameters, which is what people wrote. `_execute` is what all of them call. A function that it
+        # was given runs to its end, whatever becomes of the caller.
+        execute = cast("Callable[[Callable[[], T]], Awaitable[T]]", opened.db._execute)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+        return await execute(job)
+
+    async def _open(self) -> _Opened:
+        # In a task of its own, shielded: many may be first at once, and the one that is cancelled stops no other.
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._connect(), name="handoffs: open the store")
+        return await asyncio.shield(self._opening)
+
+    async def _connect(self) -> _Opened:
+        # Imported here: a server on stdio must answer `initialize` before it pays for a store.
+        import aiosqlite
+
+        # aiosqlite tells its thread to end, but does not wait for it; and a thread that ends after the loop was closed
+        # puts a traceback on the screen. So it is joined: by then it has nothing left to do.
+        threads: list[threading.Thread] = []
+        files: list[tuple[int, int] | None] = []
+        made: list[sqlite3.Connection] = []
+
+        def connector() -> sqlite3.Connection:
+            threads.append(threading.current_thread())
+            made.append(connect(self._path))
+            files.append(identity(self._path))
+            return made[0]
+
+        try:
+            db = await aiosqlite.Connection(connector, iter_chunk_size=64)
+            self._data_version = -1  # of another connection, it would say nothing
+            self._opened = _Opened(db=db, connection=made[0], thread=threads[0], file=files[0])
+        except StoreError:
+            threads[0].join()
+            raise
+        finally:
+            self._opening = None
+        return self._opened
+
+    async def _leave(self, opened: _Opened) -> None:
+        self._opened = None
+        await opened.db.close()
+        opened.thread.join()
+
+    def _is_closed(self) -> StoreError:
+        return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
+
+
+def _find(connection: sqlite3.Connection, handoff_id: str) -> Handoff:
+    row = cast(
+        "tuple[object, ...] | None", connection.execute(f"{_SELECT} WHERE id = ?", (storable(handoff_id),)).fetchone()
+    )
+    if row is None:
+        raise NotFound(handoff_id)
+    return decode(row)
+
+
+def _happen(
+    connection: sqlite3.Connection, before: Handoff, events: Sequence[Event], after: Handoff, lines: list[Line]
+) -> Handoff:
+    """Write that `events` made `before` what `after` is, add their lines, and return `after`."""
+    if events:
+        row = (*encode_changing(after), storable(before.id), before.version)
+        if connection.execute(_UPDATE, row).rowcount != 1:
+            raise StoreError(
+                f"{before.id} was changed by somebody else inside a transaction: is its file on a network?"
+            )
+        lines.extend(_log(connection, before.id, event) for event in events)
+    return after
+
+
+def _log(connection: sqlite3.Connection, handoff_id: str, event: Event) -> Line:
+    number = connection.execute(_INSERT_EVENT, encode_event(handoff_id, event)).lastrowid
+    return cast("int", number), handoff_id
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    return cast("tuple[int]", connection.execute("PRAGMA data_version").fetchone())[0]

@@ -1,0 +1,25 @@
+"""The engines that the contract is tested on. Another one joins by its line in BACKENDS."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from handoffs.core.ports import Store
+from handoffs.store.sqlite import SqliteStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """How a new store is named, and how any process connects to the one of that name."""
+
+    address: Callable[[Path], str]
+    """Return the address of a store that nobody has used; the folder is the test's own."""
+    connect: Callable[[str], AbstractAsyncContextManager[Store]]
+
+
+BACKENDS: Mapping[str, Backend] = {
+    "sqlite": Backend(
+        address=lambda folder: str(folder / "data" / "handoffs.db"), connect=lambda address: SqliteStore(Path(address))
+    ),
+}

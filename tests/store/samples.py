@@ -1,0 +1,54 @@
+"""Handoffs to keep, and what can happen to them."""
+
+from datetime import datetime, timedelta
+
+from tests.core.strategies import ADA, ASKED
+
+from handoffs.core.events import Answered, Cancelled, Declined, Event
+from handoffs.core.form import Form
+from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
+from handoffs.core.schema import response_form
+
+LATER = ASKED + timedelta(minutes=5)
+"""A moment at which the samples are open."""
+DAY = timedelta(hours=24)
+"""How long they stay open."""
+LONG_AGO = ASKED - timedelta(days=365)
+
+
+def sample(
+    message: str = "Format the drive /dev/sdb?",
+    *,
+    at: datetime = ASKED,
+    handoff_id: str | None = None,
+    caller: Caller = ADA,
+    form: Form | None = None,
+    stays_open: timedelta = DAY,
+    breakout: bool = False,
+) -> Handoff:
+    """Return a new handoff, asked at `at`."""
+    form = form or response_form()
+    return Handoff(
+        id=handoff_id or new_id(),
+        caller=caller,
+        question=Question(message=message, form=form, deadline=at + stays_open, breakout_of_loop=breakout),
+        created_at=at,
+        fingerprint=fingerprint_of(caller, message=message, form=form, breakout_of_loop=breakout),
+    )
+
+
+def answered(
+    *, at: datetime = LATER, by: str = "ada", channel: str = "terminal", note: str = "", response: str = "yes"
+) -> Answered:
+    """Return a person's answer to a sample."""
+    return Answered(at=at, by=by, channel=channel, values={"response": response}, note=note)
+
+
+def decision(number: int, *, by: str) -> Event:
+    """Return one of the three ways in which a person can end a sample, by turns."""
+    ways: tuple[Event, ...] = (
+        answered(by=by),
+        Declined(at=LATER, by=by, channel="inbox"),
+        Cancelled(at=LATER, by=by, channel="command line"),
+    )
+    return ways[number % len(ways)]

@@ -1,0 +1,356 @@
+"""What every store does, engine by engine: each sentence of the port `Store`."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.strategies import ADA, ASKED, DEADLINE, any_event, filled, forms
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+
+from handoffs.core.errors import AlreadyEnded, NotFound
+from handoffs.core.events import (
+    Answered,
+    Cancelled,
+    Collected,
+    Declined,
+    Dismissed,
+    Entry,
+    Event,
+    Expired,
+    NotShown,
+    Opened,
+    Reached,
+    Reminded,
+)  # fmt: skip
+from handoffs.core.lifecycle import advance, steps
+from handoffs.core.model import Caller, End, Handoff, State, new_id
+from handoffs.core.ports import Store
+from handoffs.core.schema import parse
+
+TICK = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
+
+
+async def opened(store: Store, *handoffs: Handoff) -> None:
+    for handoff in handoffs:
+        assert await store.open(handoff, collect_after=LONG_AGO) == handoff
+
+
+async def names(store: Store, handoff_id: str | None = None) -> list[str]:
+    return [entry.name for entry in await store.log(handoff_id=handoff_id)]
+
+
+# Opening
+
+
+async def test_a_new_handoff_is_kept_and_its_first_line_is_in_the_log(store: Store, same_store: Store) -> None:
+    handoff = sample()
+    assert await store.open(handoff, collect_after=LONG_AGO) == handoff
+    assert await same_store.get(handoff.id) == handoff
+    assert await same_store.log() == [
+        Entry(number=1, handoff_id=handoff.id, name="opened", at=ASKED, details={}),
+    ]
+
+
+@st.composite
+def answered_handoffs(draw: st.DrawFn) -> tuple[Handoff, Answered]:
+    """Any open handoff and an answer that fits it."""
+    form, text = draw(forms()), draw(st.text(max_size=200))
+    asked = ASKED + timedelta(microseconds=draw(st.integers(0, 10**15)))
+    caller = Caller(subject=text, client="claude-code", project=text[:40])
+    handoff = sample(text, at=asked, caller=caller, form=form, breakout=draw(st.booleans()))
+    values = {field.name: draw(filled(field)) for field in form.fields}
+    return handoff, Answered(at=asked + TICK, by=text[:20], channel="inbox", values=values, note=text)
+
+
+# The store stays the same from example to example: each opens a handoff of its own in it.
+on_one_store = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@on_one_store
+@given(answered_handoffs())
+async def test_any_handoff_comes_back_equal(store: Store, asked_and_answered: tuple[Handoff, Answered]) -> None:
+    asked, answer = asked_and_answered
+    handoff = replace(asked, fingerprint=asked.id)
+    await opened(store, handoff)
+    assert await store.get(handoff.id) == handoff
+    assert await store.record(handoff.id, answer) == advance(handoff, answer)
+    assert await store.get(handoff.id) == advance(handoff, answer)
+
+
+async def test_a_long_question_and_a_large_form_come_back_equal(store: Store) -> None:
+    properties = {
+        f"field {n}": {"type": "string", "enum": [f"{n} {'ß' * 20} {m}" for m in range(30)]} for n in range(20)
+    }
+    handoff = sample("ā\0\u202e🖐" * 5_000, form=parse({"type": "object", "properties": properties}))
+    await opened(store, handoff)
+    assert await store.get(handoff.id) == handoff
+
+
+async def test_text_that_is_no_text_is_kept_spelled_out(store: Store) -> None:
+    handoff = sample("caf\udce9", caller=replace(ADA, project="/home/caf\udce9"))
+    await store.open(handoff, collect_after=LONG_AGO)
+    kept = await store.get(handoff.id)
+    assert (kept.question.message, kept.caller.project) == (r"caf\udce9", r"/home/caf\udce9")
+    again = replace(handoff, id=new_id())
+    assert (await store.open(again, collect_after=LONG_AGO)).id == handoff.id
+
+
+async def test_the_same_question_joins_the_one_that_is_open(store: Store) -> None:
+    first, again = sample(), sample(at=LATER)
+    await opened(store, first)
+    assert await store.open(again, collect_after=LATER) == first
+    with pytest.raises(NotFound):
+        await store.get(again.id)
+    assert await names(store) == ["opened"]
+
+
+async def test_another_question_or_another_caller_does_not_join(store: Store) -> None:
+    await opened(store, sample(), sample("Format /dev/sdc?"), sample(caller=replace(ADA, client="codex")))
+    assert await names(store) == ["opened"] * 3
+
+
+async def test_the_same_question_is_given_an_outcome_that_nobody_collected(store: Store) -> None:
+    first = sample()
+    await opened(store, first)
+    ended = await store.record(first.id, answered())
+    assert await store.open(sample(at=LATER + HOUR), collect_after=LATER) == ended
+
+
+async def test_an_outcome_from_before_collect_after_is_not_given_again(store: Store) -> None:
+    first, again = sample(), sample(at=LATER + HOUR)
+    await opened(store, first)
+    await store.record(first.id, answered())
+    assert await store.open(again, collect_after=LATER + TICK) == again
+
+
+async def test_an_outcome_that_was_collected_is_not_given_again(store: Store) -> None:
+    first, again = sample(), sample(at=LATER + HOUR)
+    await opened(store, first)
+    await store.record(first.id, answered())
+    await store.record(first.id, Collected(at=LATER))
+    assert await store.open(again, collect_after=LONG_AGO) == again
+
+
+async def test_the_newest_of_those_that_can_be_joined_is_joined(store: Store) -> None:
+    # The first two end uncollected, each too long ago for the next one to join it; the third was collected.
+    old, newer, collected = sample(), sample(at=ASKED + HOUR), sample(at=ASKED + 2 * HOUR)
+    for handoff in (old, newer, collected):
+        assert await store.open(handoff, collect_after=handoff.created_at) == handoff
+        await store.record(handoff.id, answered(at=handoff.created_at + TICK))
+    await store.record(collected.id, Collected(at=ASKED + 3 * HOUR))
+    again = sample(at=ASKED + 4 * HOUR)
+    assert (await store.open(again, collect_after=LONG_AGO)).id == newer.id
+
+
+async def test_an_overdue_one_is_expired_and_then_joined(store: Store) -> None:
+    first = sample()
+    await opened(store, first)
+    expired = replace(first, state=State.EXPIRED, version=2, end=End(at=DEADLINE))
+    assert await store.open(sample(at=DEADLINE + HOUR), collect_after=DEADLINE) == expired
+    assert await store.get(first.id) == expired
+    assert await names(store) == ["opened", "expired"]
+
+
+async def test_one_that_expired_before_collect_after_is_recorded_but_not_joined(store: Store) -> None:
+    first, again = sample(), sample(at=DEADLINE + HOUR)
+    await opened(store, first)
+    assert await store.open(again, collect_after=DEADLINE + TICK) == again
+    assert (await store.get(first.id)).end == End(at=DEADLINE)
+    assert [(entry.handoff_id, entry.name, entry.at) for entry in await store.log()] == [
+        (first.id, "opened", ASKED),
+        (first.id, "expired", DEADLINE),
+        (again.id, "opened", again.created_at),
+    ]
+
+
+async def test_a_second_handoff_can_not_take_the_id_of_another(store: Store) -> None:
+    first = sample()
+    await opened(store, first)
+    with pytest.raises(ValueError, match=first.id):
+        await store.open(sample("Another question", handoff_id=first.id), collect_after=LONG_AGO)
+    assert await store.get(first.id) == first
+    assert await names(store) == ["opened"]
+
+
+# Recording
+
+
+@on_one_store
+@given(events=st.lists(any_event, max_size=8))
+async def test_whatever_happens_row_and_log_agree_with_the_table_of_states(store: Store, events: list[Event]) -> None:
+    asked = sample()
+    handoff = replace(asked, fingerprint=asked.id)
+    await opened(store, handoff)
+    expected, told = handoff, ["opened"]
+    for event in events:
+        wrong: type[Exception] | None = None
+        before = expected
+        for step in steps(expected, event):
+            try:
+                expected = advance(expected, step)
+            except (AlreadyEnded, ValueError) as error:
+                wrong = type(error)
+                break
+            told.append(type(step).__name__.lower())
+        if wrong is None:
+            assert await store.record(handoff.id, event) == expected
+        else:
+            with pytest.raises(wrong):
+                await store.record(handoff.id, event)
+        if wrong is ValueError:
+            assert expected == before
+        assert await store.get(handoff.id) == expected
+    assert await names(store, handoff.id) == told
+
+
+async def test_the_log_says_who_and_how_and_never_what_a_person_wrote(store: Store) -> None:
+    first, second = sample(), sample("Another")
+    await opened(store, first, second)
+    await store.record(first.id, Reached(at=LATER, channel="elicitation"))
+    await store.record(first.id, NotShown(at=LATER, channel="elicitation", reason="accepted without an answer"))
+    await store.record(first.id, Dismissed(at=LATER, channel="inbox"))
+    await store.record(first.id, Reminded(at=LATER, channel="mail"))
+    await store.record(first.id, answered(by="ada", channel="terminal", note="my secret note", response="my secret"))
+    await store.record(first.id, Collected(at=LATER + HOUR))
+    await store.record(second.id, Cancelled(at=LATER, by="", channel="mcp", note="my secret note"))
+    assert [(entry.handoff_id == first.id, entry.name, entry.at, entry.details) for entry in await store.log()] == [
+        (True, "opened", ASKED, {}),
+        (False, "opened", ASKED, {}),
+        (True, "reached", LATER, {"channel": "elicitation"}),
+        (True, "notshown", LATER, {"channel": "elicitation", "reason": "accepted without an answer"}),
+        (True, "dismissed", LATER, {"channel": "inbox"}),
+        (True, "reminded", LATER, {"channel": "mail"}),
+        (True, "answered", LATER, {"by": "ada", "channel": "terminal"}),
+        (True, "collected", LATER + HOUR, {}),
+        (False, "cancelled", LATER, {"channel": "mcp"}),
+    ]
+
+
+async def test_what_has_been_recorded_is_there_for_every_other_program(store: Store, same_store: Store) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    declined = await store.record(handoff.id, Declined(at=LATER, by="ada", channel="inbox", note="Not this disk"))
+    assert declined.end == End(at=LATER, by="ada", channel="inbox", note="Not this disk")
+    assert await same_store.get(handoff.id) == declined
+
+
+async def test_an_unknown_handoff_can_not_change(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.record("h_nobody", answered())
+    assert await store.log() == []
+
+
+async def test_the_first_outcome_stands_and_the_second_changes_nothing(store: Store) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    first = await store.record(handoff.id, answered(by="ada"))
+    with pytest.raises(AlreadyEnded, match="answered by ada"):
+        await store.record(handoff.id, Declined(at=LATER, by="grace", channel="inbox"))
+    assert await store.get(handoff.id) == first
+    assert await names(store) == ["opened", "answered"]
+
+
+async def test_an_answer_at_the_deadline_comes_too_late_and_the_expiry_is_recorded(store: Store) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    with pytest.raises(AlreadyEnded, match="expired"):
+        await store.record(handoff.id, answered(at=DEADLINE))
+    assert await store.get(handoff.id) == replace(handoff, state=State.EXPIRED, version=2, end=End(at=DEADLINE))
+    assert await names(store) == ["opened", "expired"]
+
+
+async def test_collecting_what_is_overdue_expires_it_first(store: Store) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    collected = await store.record(handoff.id, Collected(at=DEADLINE + HOUR))
+    assert (collected.state, collected.version, collected.collected_at) == (State.EXPIRED, 3, DEADLINE + HOUR)
+    assert await store.get(handoff.id) == collected
+    assert await names(store) == ["opened", "expired", "collected"]
+
+
+async def test_what_can_not_happen_changes_nothing(store: Store) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    for impossible in (Collected(at=LATER), Opened(at=LATER)):
+        with pytest.raises(ValueError, match="can't happen"):
+            await store.record(handoff.id, impossible)
+    assert await store.get(handoff.id) == handoff
+    assert await names(store) == ["opened"]
+
+
+# Finding
+
+
+async def test_an_unknown_handoff_can_not_be_had(store: Store) -> None:
+    await opened(store, sample(handoff_id="h_one"))
+    for wrong in ("h_on", "h_onee", "H_ONE", "", "h_%", "\udce9"):
+        with pytest.raises(NotFound):
+            await store.get(wrong)
+
+
+async def test_ids_are_found_by_how_they_start(store: Store) -> None:
+    ids = ["h_a", "h_ab", "h_aB", "h_ac", "h_b", "hxa", "h%a"]
+    await opened(store, *(sample(f"Question {name}", handoff_id=name) for name in ids))
+    assert await store.ids("h_a") == ["h_a", "h_aB", "h_ab", "h_ac"]
+    assert await store.ids("h_ab") == ["h_ab"]
+    assert await store.ids("h_") == ["h_a", "h_aB", "h_ab", "h_ac", "h_b"]
+    assert await store.ids("h%") == ["h%a"]
+    assert await store.ids("") == sorted(ids)
+    assert await store.ids("", limit=2) == ["h%a", "h_a"]
+    assert await store.ids("z") == []
+
+
+async def test_the_newest_come_first_and_page_by_page(store: Store) -> None:
+    handoffs = [sample(f"Question {number}", at=ASKED + number * TICK) for number in (3, 1, 4, 0, 2)]
+    await opened(store, *handoffs)
+    in_order = sorted(handoffs, key=lambda handoff: handoff.created_at, reverse=True)
+    assert await store.newest(open_only=False) == in_order
+    assert await store.newest(open_only=False, limit=2) == in_order[:2]
+    assert await store.newest(open_only=False, before=in_order[1].created_at, limit=2) == in_order[2:4]
+    assert await store.newest(open_only=False, before=ASKED) == []
+
+
+async def test_only_the_open_ones_can_be_asked_for(store: Store) -> None:
+    handoffs = [sample(f"Question {number}", at=ASKED + number * TICK) for number in range(4)]
+    await opened(store, *handoffs)
+    await store.record(handoffs[1].id, answered())
+    await store.record(handoffs[3].id, Declined(at=LATER, by="ada", channel="inbox"))
+    assert await store.newest(open_only=True) == [handoffs[2], handoffs[0]]
+    assert await store.newest(open_only=True, before=ASKED + 2 * TICK) == [handoffs[0]]
+    assert len(await store.newest(open_only=False)) == 4
+
+
+async def test_what_is_overdue_is_open_and_past_its_deadline(store: Store) -> None:
+    due, sooner, not_yet, ended = (
+        sample("due"),
+        sample("sooner", stays_open=HOUR),
+        sample("not yet", stays_open=DAY + TICK),
+        sample("ended", stays_open=HOUR),
+    )
+    await opened(store, due, sooner, not_yet, ended)
+    await store.record(ended.id, answered())
+    assert set(await store.overdue(DEADLINE)) == {sooner.id, due.id}
+    assert len(await store.overdue(DEADLINE, limit=1)) == 1
+    await store.record(sooner.id, Expired(at=ASKED + HOUR))
+    assert await store.overdue(DEADLINE) == [due.id]
+    assert await store.overdue(DEADLINE - TICK) == []
+
+
+async def test_the_log_goes_on_after_any_line(store: Store) -> None:
+    first, second = sample("first"), sample("second")
+    await opened(store, first, second)
+    await store.record(first.id, Reached(at=LATER, channel="inbox"))
+    await store.record(second.id, answered())
+    lines = await store.log()
+    numbers = [line.number for line in lines]
+    assert numbers == sorted(set(numbers))
+    assert [line.name for line in lines] == ["opened", "opened", "reached", "answered"]
+    assert await store.log(after=numbers[1]) == lines[2:]
+    assert await store.log(limit=3) == lines[:3]
+    assert await store.log(handoff_id=second.id) == [lines[1], lines[3]]
+    assert await store.log(handoff_id=second.id, after=numbers[1]) == [lines[3]]
+    assert await store.log(handoff_id="h_nobody") == []
+    assert await store.log(after=numbers[-1]) == []
