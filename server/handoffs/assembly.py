@@ -1,0 +1,107 @@
+"""From settings to a running desk: the only place that knows all the parts."""
+
+import contextlib
+import getpass
+import os
+import secrets
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+
+from handoffs.core.desk import Desk, Limits
+from handoffs.core.ports import Channel
+from handoffs.settings import Settings, data_folder
+from handoffs.store.sqlite import SqliteStore
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC)
+
+    def limit(self, seconds: float | None) -> AbstractContextManager[object]:
+        """Return a block that is left, without an error, after `seconds`; None never."""
+        return anyio.move_on_after(seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        await anyio.sleep(seconds)
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings, *, channels: Sequence[Channel] = ()) -> AsyncGenerator[Desk]:
+    """Give the desk over the store that the settings name, showing questions through `channels` while it lasts.
+
+    The store is opened by the first thing that needs it.
+    """
+    limits = Limits(
+        default_seconds=settings.default_timeout_seconds,
+        min_seconds=settings.min_timeout_seconds,
+        max_seconds=settings.max_timeout_seconds,
+        join_seconds=settings.join_seconds,
+    )
+    async with SqliteStore(settings.store) as store:
+        desk = Desk(store=store, clock=SystemClock(), limits=limits, channels=channels)
+        if not channels:
+            yield desk
+            return
+        async with desk.presenting():
+            yield desk
+
+
+def current_user() -> str:
+    """Return the name of the user of the operating system. Its environment is not asked: anybody can set that."""
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd  # not on Windows
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def seal_keys(settings: Settings) -> list[str]:
+    """Return the keys that seal what goes through clients: those of the settings, else one made once and kept.
+
+    Where none can be kept, it lasts as long as the process: then a question that is open in a dialog while the server
+    restarts is asked again. The store, which is kept in the same place by default, says what is wrong with it.
+    """
+    return list(settings.keys) or [_kept_key(data_folder() / "keys") or secrets.token_hex(32)]
+
+
+def _kept_key(path: Path) -> str | None:
+    try:
+        return _read_key(path) or _make_key(path)
+    except OSError:
+        return None
+
+
+def _read_key(path: Path) -> str | None:
+    try:
+        key = path.read_text().strip()
+    except FileNotFoundError:
+        return None
+    if os.name != "nt" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    return key if len(key) >= 32 else None
+
+
+def _make_key(path: Path) -> str | None:
+    """Keep a new key, or take the one that another process kept in the same moment."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)  # whole or not at all, and never over another
+    finally:
+        new.unlink(missing_ok=True)
+    return _read_key(path)

@@ -1,0 +1,168 @@
+"""The command line: what people and scripts type. Each command is a few lines over the desk."""
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Annotated
+
+import anyio
+import typer
+
+from handoffs import __version__
+from handoffs.cli import deciding, documents, looking
+from handoffs.cli.ending import ended, failed, put
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert_line
+from handoffs.settings import Settings, read_settings
+
+app = typer.Typer(
+    name="handoffs",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The handoff's id, or as much of its start as is its own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="A word to the agent that goes with it.")]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal's encoding does not have is spelled out; a question must not fail on a letter.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    command = typer.main.get_command(app)
+    try:
+        code: object = command.main(list(arguments), prog_name="handoffs", standalone_mode=False)
+    except typer.TyperException as wrong:
+        message = inert_line(wrong.format_message()).removesuffix(".")
+        return failed(f"{message}. `handoffs --help` shows how.", wrong.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Questions that agents ask people, kept until a person has answered them.
+
+    Without a command it serves MCP on stdio where its input is a pipe, and shows what is open where it is a terminal.
+    """
+    if version:
+        raise typer.Exit(ended(lambda: put(__version__)))
+    if context.invoked_subcommand is None:
+        _finish(_welcome)
+
+
+@app.command()
+def serve(
+    http: Annotated[
+        str | None, typer.Option("--http", metavar="HOST:PORT", help="Serve over HTTP, such as on 127.0.0.1:8765.")
+    ] = None,
+) -> None:
+    """Serve MCP on standard input and output, or over HTTP."""
+    from handoffs.cli.serve import serve_http, serve_stdio  # half a second that no other command needs
+
+    raise typer.Exit(ended(lambda: serve_stdio(read_settings()) if http is None else serve_http(read_settings(), http)))
+
+
+@app.command(name="list")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Those that have ended, too.")] = False, json: Json = False
+) -> None:
+    """List what is open, the newest first."""
+    _finish(partial(looking.listed, every=every, as_json=json))
+
+
+@app.command()
+def show(handoff: Id, json: Json = False) -> None:
+    """Show one handoff with all there is about it."""
+    _finish(partial(looking.shown, prefix=handoff, as_json=json))
+
+
+@app.command()
+def answer(
+    handoff: Id,
+    value: Annotated[str | None, typer.Argument(help="The answer, where the form has one field.")] = None,
+    named: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Fill one field; once for each.")
+    ] = None,
+    note: Note = "",
+    json: Json = False,
+) -> None:
+    """Answer what is open.
+
+    Without a VALUE or --set you are asked, field by field.
+
+    A VALUE that begins with a dash comes after two: handoffs answer ID -- -5
+    """
+
+    async def work(settings: Settings) -> None:
+        after, told = await deciding.answer(settings, handoff, value=value, named=named or (), note=note)
+        _confirm(after, json=json, told=told)
+
+    _finish(work)
+
+
+@app.command()
+def decline(handoff: Id, note: Note = "", json: Json = False) -> None:
+    """Refuse to answer: it must not be done."""
+
+    async def work(settings: Settings) -> None:
+        _confirm(await deciding.decline(settings, handoff, note=note), json=json)
+
+    _finish(work)
+
+
+@app.command()
+def cancel(handoff: Id, note: Note = "", json: Json = False) -> None:
+    """Withdraw a question for good: nothing is decided."""
+
+    async def work(settings: Settings) -> None:
+        _confirm(await deciding.cancel(settings, handoff, note=note), json=json)
+
+    _finish(work)
+
+
+@app.command()
+def log(
+    handoff: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only of this one.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until Ctrl-C.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, an object on each line.")] = False,
+) -> None:
+    """Print what happened to one handoff, or to all.
+
+    What people wrote is not in it.
+    """
+    _finish(partial(looking.logged, prefix=handoff, follow=follow, as_json=json))
+
+
+@app.command()
+def demo() -> None:
+    """Play an agent that has to ask you first."""
+    from handoffs.cli.demo import run as play  # the agent's framework, which only this needs
+
+    raise typer.Exit(play())
+
+
+async def _welcome(settings: Settings) -> None:
+    put("Handoffs: questions that agents ask people, kept until a person has answered them.\n")
+    await looking.listed(settings, every=False, as_json=False)
+    put("\nhandoffs answer ID · handoffs decline ID · handoffs show ID · handoffs --help")
+
+
+def _confirm(handoff: Handoff, *, json: bool, told: bool = False) -> None:
+    if json:
+        put(documents.document(handoff))
+    elif not told:
+        put(f"{handoff.id} is {handoff.state}.")
+
+
+def _finish(work: Callable[[Settings], Awaitable[None]]) -> None:
+    """End the command with the exit code of `work`."""
+    raise typer.Exit(ended(lambda: anyio.run(work, read_settings())))

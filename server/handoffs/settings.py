@@ -1,0 +1,263 @@
+"""The settings: read once, from the environment, `.env` and `config.toml`, in this order; handed on as plain values.
+
+The fields of `Settings` are the whole list. A setting that nobody knows, or whose value does not parse, stops the
+start: a server that ran on with something else than was asked for would be found out too late. To read and to check is
+left to pydantic-settings; what it can't do is to say what is wrong, and where, without repeating a secret.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self, cast
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from handoffs.core.untrusted import inert_line
+
+PREFIX = "HANDOFFS_"
+MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
+TEN_YEARS = 315_360_000
+"""Seconds. Nothing waits longer, and times that far away can still be written down."""
+
+
+class SettingsError(Exception):
+    """A setting is unknown, or does not parse; one line for each. Never says what a secret is."""
+
+
+def data_folder() -> Path:
+    """Return the folder in which handoffs keeps what it was given, on this platform; it may not exist yet."""
+    return user_data_path("handoffs", appauthor=False)
+
+
+def config_file() -> Path:
+    """Return the file that settings are read from last; it may not exist."""
+    return user_config_path("handoffs", appauthor=False) / "config.toml"
+
+
+# What the fields are made of
+
+
+def _path(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    text = written.strip()
+    scheme, mark, rest = text.partition("://")
+    if mark and scheme.lower() != "sqlite":
+        raise ValueError(f"this version has no store for {inert_line(scheme, 20)}://")
+    if mark:
+        # As everywhere: three slashes and a path from here, or a fourth that begins the path from the root.
+        if not rest.startswith("/") or "?" in rest:
+            raise ValueError("written as sqlite:///handoffs.db or sqlite:////folder/handoffs.db, without options")
+        text = rest[1:]
+    if text in {"", ":memory:"} or "\0" in text:
+        raise ValueError("a store must be a file: a question outlives the process that asked it")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("nobody knows where ~ is here") from None
+
+
+def _word(written: object) -> object:
+    return written.strip().lower() if isinstance(written, str) else written
+
+
+def _number(written: object) -> object:
+    return str(written) if isinstance(written, bool) else written  # `true` is not one second
+
+
+def _split(between: str) -> BeforeValidator:
+    def split(written: object) -> object:
+        return [part for part in re.split(between, written) if part.strip()] if isinstance(written, str) else written
+
+    return BeforeValidator(split)
+
+
+def _from(least: int) -> object:
+    allowed = f"a number of seconds from {least} to {TEN_YEARS} (ten years)"
+    return Field(ge=least, le=TEN_YEARS, allow_inf_nan=False, description=allowed)
+
+
+_Seconds = Annotated[float, BeforeValidator(_number)]
+_SCHEME = "[A-Za-z][A-Za-z0-9+.-]*://"
+_Addresses = Annotated[
+    tuple[Annotated[str, Field(pattern=f"^{_SCHEME}.")], ...],
+    _split(rf"[\s,]+(?={_SCHEME})"),  # an address may hold commas of its own; the next one begins with its scheme
+    Field(repr=False, description="notification addresses with their scheme, several with commas"),
+]
+_Keys = Annotated[
+    tuple[Annotated[str, Field(min_length=32)], ...],
+    _split(","),
+    Field(repr=False, description="keys of 32 characters or more (`openssl rand -hex 32`), several with commas"),
+]
+
+
+class Settings(BaseSettings):
+    """What can be set, by name as `config.toml` has it; a variable is the same in capitals, after `HANDOFFS_`.
+
+    A field's description says what is allowed, to a person. What its `repr` leaves out is secret.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        dotenv_filtering="match_prefix",  # what others keep there is theirs
+        enable_decoding=False,  # a list is not JSON; see _split
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+        frozen=True,
+    )
+
+    store: Annotated[Path, BeforeValidator(_path), Field(description="a path, or sqlite:/// and a path")] = Field(
+        default_factory=lambda: data_folder() / "handoffs.db"
+    )
+    terminal: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")] = (
+        "auto"
+    )
+    join_seconds: Annotated[_Seconds, _from(0)] = 3_600
+    inbox: Annotated[Literal["auto", "off"], BeforeValidator(_word), Field(description="auto or off")] = "auto"
+    hold_seconds: Annotated[_Seconds | None, _from(0)] = None
+    default_timeout_seconds: Annotated[_Seconds, _from(1)] = 86_400
+    min_timeout_seconds: Annotated[_Seconds, _from(1)] = 30
+    max_timeout_seconds: Annotated[_Seconds, _from(1)] = 2_592_000
+    notify: _Addresses = ()
+    escalate: _Addresses = ()
+    keys: _Keys = ()
+    model: Annotated[str, Field(min_length=1, description="the name of a LiteLLM model")] = MODEL
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings are read from; the first that has one counts."""
+        return init_settings, _Environment(settings_cls), dotenv_settings, _config_source(settings_cls)
+
+    @model_validator(mode="after")
+    def _make_room(self) -> Self:
+        """Move those of the three time-outs that nobody set to where the others leave room for them."""
+        low, usual, high = self.min_timeout_seconds, self.default_timeout_seconds, self.max_timeout_seconds
+        if "max_timeout_seconds" not in self.model_fields_set:
+            high = max(high, low, usual)
+        if "min_timeout_seconds" not in self.model_fields_set:
+            low = min(low, usual if "default_timeout_seconds" in self.model_fields_set else high, high)
+        if "default_timeout_seconds" not in self.model_fields_set:
+            usual = min(max(usual, low), high)
+        if not low <= usual <= high:
+            raise ValueError(
+                f"HANDOFFS_MIN_TIMEOUT_SECONDS is {low:g}, HANDOFFS_DEFAULT_TIMEOUT_SECONDS {usual:g} and "
+                f"HANDOFFS_MAX_TIMEOUT_SECONDS {high:g}; each must be at least the one before it."
+            )
+        # Frozen is what others get; nobody has this one yet.
+        vars(self).update(min_timeout_seconds=low, default_timeout_seconds=usual, max_timeout_seconds=high)
+        return self
+
+
+def read_settings() -> Settings:
+    """Return the settings. One that is set to nothing is not set; a relative store begins where it is written.
+
+    Raises:
+        SettingsError: One is unknown or does not parse, or a file can't be read; says all that is wrong.
+    """
+    try:
+        settings = Settings()
+        if settings.store.is_absolute():
+            return settings
+        folder = next((place.folder for place in _places() if "store" in place.written), Path())
+        return settings.model_copy(update={"store": (folder / settings.store).absolute()})
+    except ValidationError as refused:
+        places = _places()
+        raise SettingsError("\n".join(_problem(error, places) for error in refused.errors())) from None
+    except (OSError, ValueError) as wrong:  # `.env`, or the working folder is gone; `config.toml` speaks for itself
+        raise SettingsError(_unreadable(Path(".env"), wrong)) from None
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, with the names in it that are no setting: the library passes over them."""
+
+    # A container's network names every service to its neighbours. One called `handoffs` is not a setting of ours.
+    neighbours = re.compile(r"(service_host|service_port(_.*)?|port(_\d+_(tcp|udp)(_.*)?)?)")
+
+    def __call__(self) -> dict[str, object]:
+        prefix = PREFIX.lower()  # as the library has them
+        ours = {name.removeprefix(prefix): text for name, text in self.env_vars.items() if name.startswith(prefix)}
+        return {name: text for name, text in ours.items() if not self.neighbours.fullmatch(name)}
+
+
+def _config_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    path = config_file()
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except (OSError, ValueError) as wrong:
+        raise SettingsError(_unreadable(path, wrong)) from None
+
+
+def _unreadable(path: Path, wrong: OSError | ValueError) -> str:
+    why = wrong.strerror if isinstance(wrong, OSError) else wrong
+    return f"{path} can't be read: {'it is not UTF-8' if isinstance(wrong, UnicodeDecodeError) else why}."
+
+
+class _Place(NamedTuple):
+    """One place in which settings are written."""
+
+    where: str
+    """For a person, after a setting's name; empty for the environment."""
+    prefix: str
+    folder: Path
+    """Where a relative path begins."""
+    written: Mapping[str, object]
+
+    def name(self, setting: str) -> str:
+        return self.prefix + setting.upper() if self.prefix else setting
+
+
+def _places() -> tuple[_Place, ...]:
+    """Look again, once it matters where a setting stands: the library hands over what it found, not where."""
+    path = config_file()
+    return (
+        _Place("", PREFIX, Path(), _Environment(Settings)()),
+        _Place(" in .env", PREFIX, Path(), DotEnvSettingsSource(Settings)()),
+        _Place(f" in {path}", "", path.parent, _config_source(Settings)()),
+    )
+
+
+def _problem(error: ErrorDetails, places: tuple[_Place, ...]) -> str:
+    why = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:  # it is about several
+        return why
+    setting, *number = map(str, error["loc"])
+    place = next((place for place in places if setting in place.written), places[0])
+    if error["type"] == "extra_forbidden":
+        return _no_setting(setting, place)
+    field, value = Settings.model_fields[setting], cast("object", error["input"])
+    if field.repr and "://" not in str(value):
+        form = inert_line(repr(value), 60)
+    else:  # a secret, or an address with a password in it
+        form = f"a text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
+    nth = f", number {int(number[0]) + 1}," if number else ""
+    because = f" ({why})" if error["type"] == "value_error" else ""
+    return f"{place.name(setting)}{place.where}{nth} is {form}{because}; allowed: {field.description}."
+
+
+def _no_setting(name: str, place: _Place) -> str:
+    import difflib  # only when something is wrong
+
+    near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0.5)
+    known = ", ".join(place.name(setting) for setting in sorted(Settings.model_fields))
+    meant = f"Did you mean {place.name(near[0])}?" if near else f"There are {known}."
+    return f"{inert_line(place.name(name), 60)}{place.where} is no setting. {meant}"

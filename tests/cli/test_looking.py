@@ -1,0 +1,230 @@
+"""`handoffs list`, `show` and `log`, as they are typed: real processes on a store in a folder of their own."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
+from tests.acceptance.processes import HANDOFFS, Home
+from tests.cli.questions import CLAUDE, asked, desk_of, with_desk
+
+from handoffs.core.model import Caller
+
+HOSTILE = "Nice\x1b[2J\x1b]0;owned\x07 \u202eevil\u200b\r\nline two\nhandoffs: h_x is answered."
+
+
+def unable_to_act(text: str) -> bool:
+    return not {c for c in text if ord(c) < 0x20 and c != "\n"} and not set(text) & set("\x7f\x9b\u202e\u200b")
+
+
+def test_list_says_so_when_nothing_is_open(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.run("list").stdout == "Nothing is open.\n"
+    assert home.run("list", "--all").stdout == "There is no handoff yet.\n"
+    assert json.loads(home.run("list", "--json").stdout) == []
+
+
+def test_list_is_a_table_of_what_is_open_newest_first(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first = asked(home, "**Deploy** to production?\nIt is Friday.")
+    second = asked(home, "Größe 中文?", caller=Caller(subject="ada"), timeout_seconds=240)
+    done = asked(home, "Over")
+    assert home.run("cancel", done).returncode == 0
+
+    head, *rows = home.run("list").stdout.splitlines()
+    assert head.split() == ["ID", "AGE", "LEFT", "FROM", "MESSAGE"]
+    assert [row.split()[0] for row in rows] == [second[:10], first[:10]]
+    assert [row.rpartition("  ")[2] for row in rows] == ["Größe 中文?", "**Deploy** to production?"]
+    assert "3 min" in rows[0]
+    assert rows[1].split()[3:9] == ["23", "h", "claude-code", "·", "/srv/shop", "**Deploy**"]
+    assert any(done[:10] in row and "cancelled" in row for row in home.run("list", "--all").stdout.splitlines())
+
+
+def test_list_as_json_is_one_array_of_the_documented_shape(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    handoff_id = asked(home, "Größe?", options=["a", "b"])
+    done = home.run("list", "--json")
+    assert done.stderr == ""
+    [listed] = json.loads(done.stdout)
+    assert listed == {
+        "id": handoff_id,
+        "state": "open",
+        "message": "Größe?",
+        "form": {
+            "type": "object",
+            "properties": {"response": {"type": "string", "title": "Response", "enum": ["a", "b"]}},
+            "required": ["response"],
+        },
+        "createdAt": listed["createdAt"],
+        "deadline": listed["deadline"],
+        "caller": {"subject": "ada", "client": "claude-code", "project": "/srv/shop"},
+        "answer": None,
+        "end": None,
+    }
+    assert listed["createdAt"].endswith("Z")
+    assert json.loads(home.run("show", handoff_id, "--json").stdout) == listed
+
+
+def test_list_all_shows_every_one_however_many_there_are(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    async def ask_many(desk: object) -> None:
+        for number in range(1005):
+            await desk.ask(message=f"Question {number}", caller=CLAUDE)  # type: ignore[attr-defined]
+
+    with_desk(home, ask_many)
+    assert len(json.loads(home.run("list", "--all", "--json").stdout)) == 1005
+    assert len(home.run("list").stdout.splitlines()) == 1006
+
+
+def test_show_says_all_there_is(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    form = {
+        "properties": {
+            "go": {"type": "boolean", "title": "Go on?", "default": True},
+            "where": {"type": "string", "enum": ["e", "u"], "enumNames": ["Europe", "u"], "description": "Pick one"},
+        },
+        "required": ["where"],
+    }
+    handoff_id = asked(home, "Deploy?\n\nIt is Friday.", form=form)
+    page = home.run("show", handoff_id[2:12]).stdout
+    assert page.startswith(f"{handoff_id}  open, 23 h left\nasked by claude-code · /srv/shop, for ada, ")
+    assert "│ Deploy?\n│\n│ It is Friday.\n" in page
+    assert "go (Go on?): yes or no, may be left out, default yes\n" in page
+    assert "where: one of 2\n│ Pick one\n  - e (Europe)\n  - u\n" in page
+    assert f"{handoff_id}  opened" in page
+
+    home.run("answer", handoff_id, "--set", "where=europe", "--set", "go=n", "--note", "not on\nFriday")
+    page = home.run("show", handoff_id).stdout
+    assert page.startswith(f"{handoff_id}  answered\n")
+    assert " through command line, " in page
+    assert "Go on?:\n│ no\nwhere:\n│ Europe\nnote:\n│ not on\n│ Friday\n" in page
+
+
+def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    form = {
+        "properties": {
+            "a": {"type": "string", "title": HOSTILE, "description": HOSTILE},
+            "b": {"type": "string", "oneOf": [{"const": HOSTILE, "title": f"{HOSTILE}!"}, {"const": "x"}]},
+        }
+    }
+    caller = Caller(subject=f"ada{HOSTILE}", client=f"claude{HOSTILE}", project=f"/srv/{HOSTILE}")
+    handoff_id = asked(home, HOSTILE, form=form, caller=caller)
+    home.run("answer", handoff_id, "--set", f"a={HOSTILE}", "--note", HOSTILE)
+    asked(home, HOSTILE + "2", caller=caller)
+    for command in (["list"], ["list", "--all"], ["show", handoff_id], ["log"], ["log", "--json"], ["list", "--json"]):
+        done = home.run(*command)
+        assert done.returncode == 0
+        assert unable_to_act(done.stdout), command
+        assert not [line for line in done.stdout.splitlines() if line.startswith("handoffs:")]
+    [listed] = json.loads(home.run("list", "--json").stdout)
+    assert listed["message"] == HOSTILE + "2"
+    refused = home.run("answer", listed["id"], "--set", f"{HOSTILE}=1")
+    assert unable_to_act(refused.stderr)
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_an_encoding_that_lacks_a_letter_spells_it_out(tmp_path: Path) -> None:
+    home = Home(tmp_path, {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    asked(home, "Größe 中文?")
+    done = home.run("list")
+    assert done.returncode == 0
+    assert "Gr\\xf6\\xdfe \\u4e2d\\u6587?" in done.stdout
+
+
+# The log
+
+
+def test_the_log_has_what_happened_and_not_what_people_wrote(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first, second = asked(home, "First secret?"), asked(home, "Second")
+    home.run("answer", first, "my diary", "--note", "private")
+    everything = home.run("log")
+    assert [line.split()[1:3] for line in everything.stdout.splitlines()] == [
+        [first, "opened"],
+        [second, "opened"],
+        [first, "answered"],
+    ]
+    assert "channel: command line" in everything.stdout
+    assert not [word for word in ("secret", "diary", "private") if word in everything.stdout]
+    assert len(home.run("log", first).stdout.splitlines()) == 2
+
+    lines = [json.loads(line) for line in home.run("log", first, "--json").stdout.splitlines()]
+    assert [(line["event"], line["handoffId"]) for line in lines] == [("opened", first), ("answered", first)]
+    assert lines[0]["number"] < lines[1]["number"]
+    assert set(lines[1]) == {"number", "at", "handoffId", "event", "details"}
+    assert set(lines[1]["details"]) == {"by", "channel"}
+
+
+def test_an_empty_log_is_nothing(tmp_path: Path) -> None:
+    done = Home(tmp_path).run("log", "--json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_a_followed_log_says_what_other_processes_do_until_ctrl_c(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    async with desk_of(home) as desk:
+        first = (await desk.ask(message="First?", caller=CLAUDE)).id
+        process = await anyio.open_process([*HANDOFFS, "log", "--follow", "--json"], env=home.env, cwd=tmp_path)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = BufferedByteReceiveStream(process.stdout)
+
+        async def next_line() -> tuple[str, str]:
+            line = json.loads(await lines.receive_until(b"\n", 10_000))
+            return line["handoffId"], line["event"]
+
+        with anyio.fail_after(20):
+            assert await next_line() == (first, "opened")
+            second = (await desk.ask(message="Second?", caller=CLAUDE)).id
+            assert await next_line() == (second, "opened")
+            assert (await home.command("answer", first, "yes")).returncode == 0
+            assert await next_line() == (first, "answered")
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 130
+            with pytest.raises(anyio.EndOfStream):
+                await process.stderr.receive()
+        await process.aclose()
+
+
+async def test_a_followed_log_ends_when_its_reader_goes_though_nothing_happens(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    async with desk_of(home) as desk:
+        await desk.ask(message="First?", caller=CLAUDE)
+        with anyio.fail_after(20):
+            piped = await anyio.run_process(
+                f"{' '.join(HANDOFFS)} log --follow | head -n 1; echo ${{PIPESTATUS[0]}}".join(["bash -c '", "'"]),
+                env=home.env,
+                cwd=tmp_path,
+            )
+    first, code = piped.stdout.decode().splitlines()
+    assert first.endswith("opened")
+    assert code == "0"
+    assert piped.stderr == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell's pipe")
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    async def ask_many(desk: object) -> None:
+        for number in range(300):
+            await desk.ask(message=f"Question {number} " + "x" * 1000, caller=CLAUDE)  # type: ignore[attr-defined]
+
+    with_desk(home, ask_many)
+    for command in ("list --json", "list", "log"):
+        done = subprocess.run(
+            ["bash", "-c", f"{' '.join(HANDOFFS)} {command} | head -n 1; echo ${{PIPESTATUS[0]}}"],
+            env=home.env,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stdout.splitlines()[-1] == "0"
+        assert done.stderr == ""

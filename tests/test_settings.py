@@ -1,0 +1,405 @@
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from handoffs.settings import MODEL, Settings, SettingsError, config_file, data_folder, read_settings
+
+KEY = "0123456789abcdef0123456789abcdef"
+SECRET = "hunter2-hunter2-hunter2"
+
+
+class Written:
+    """Settings written in the three places, in a home of their own."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home = home
+        self.folder = home / "here"
+        self.config = home / "config/handoffs/config.toml"
+        self._monkeypatch = monkeypatch
+        self.folder.mkdir()
+        self.config.parent.mkdir(parents=True)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+        monkeypatch.chdir(self.folder)
+
+    def read(
+        self, environ: Mapping[str, str] | None = None, *, dotenv: str | None = None, toml: str | None = None
+    ) -> Settings:
+        """Return the settings, of these three alone."""
+        for name in [name for name in os.environ if name.upper().startswith("HANDOFFS_")]:
+            self._monkeypatch.delenv(name)
+        for name, value in (environ or {}).items():
+            self._monkeypatch.setenv(name, value)
+        for path, text in ((self.folder / ".env", dotenv), (self.config, toml)):
+            if text is not None:
+                path.write_text(text, encoding="utf-8")
+        return read_settings()
+
+    def refused(
+        self, environ: Mapping[str, str] | None = None, *, dotenv: str | None = None, toml: str | None = None
+    ) -> str:
+        with pytest.raises(SettingsError) as told:
+            self.read(environ, dotenv=dotenv, toml=toml)
+        return str(told.value)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
+    return Written(tmp_path, monkeypatch)
+
+
+def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
+    assert written.read() == Settings(
+        store=data_folder() / "handoffs.db",
+        terminal="auto",
+        join_seconds=3600,
+        inbox="auto",
+        hold_seconds=None,
+        default_timeout_seconds=86_400,
+        min_timeout_seconds=30,
+        max_timeout_seconds=2_592_000,
+        notify=(),
+        escalate=(),
+        keys=(),
+        model=MODEL,
+    )
+
+
+@pytest.mark.parametrize("place", ["environment", "dotenv", "toml"])
+def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(written: Written, place: str) -> None:
+    store = written.home / "s.db"
+    values = {
+        "STORE": str(store),
+        "TERMINAL": "On",
+        "JOIN_SECONDS": "0",
+        "INBOX": "off",
+        "HOLD_SECONDS": "45.5",
+        "DEFAULT_TIMEOUT_SECONDS": "600",
+        "MIN_TIMEOUT_SECONDS": "5",
+        "MAX_TIMEOUT_SECONDS": "3600",
+        "NOTIFY": "ntfys://ntfy.example/a,b?tags=x,y, mailto://ada@example.org",
+        "ESCALATE": "slack://token",
+        "KEYS": f"{KEY}, {KEY.upper()},",
+        "MODEL": "openai/gpt",
+    }
+    variables = {f"HANDOFFS_{name}": value for name, value in values.items()}
+    toml = f"""
+        store = "{store}"
+        terminal = "on"
+        join_seconds = 0
+        inbox = "off"
+        hold_seconds = 45.5
+        default_timeout_seconds = 600
+        min_timeout_seconds = 5
+        max_timeout_seconds = 3600
+        notify = ["ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"]
+        escalate = "slack://token"
+        keys = ["{KEY}", "{KEY.upper()}"]
+        model = "openai/gpt"
+    """
+    assert {name.upper() for name in Settings.model_fields} == set(values)
+    if place == "environment":
+        settings = written.read(variables)
+    elif place == "dotenv":
+        settings = written.read(dotenv="\n".join(f"{name}='{value}'" for name, value in variables.items()))
+    else:
+        settings = written.read(toml=toml)
+    assert settings.model_dump() == {
+        "store": store,
+        "terminal": "on",
+        "join_seconds": 0,
+        "inbox": "off",
+        "hold_seconds": 45.5,
+        "default_timeout_seconds": 600,
+        "min_timeout_seconds": 5,
+        "max_timeout_seconds": 3600,
+        "notify": ("ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"),
+        "escalate": ("slack://token",),
+        "keys": (KEY, KEY.upper()),
+        "model": "openai/gpt",
+    }
+
+
+def test_the_environment_comes_before_dotenv_and_dotenv_before_toml(written: Written) -> None:
+    settings = written.read(
+        {"HANDOFFS_MODEL": "environment"},
+        dotenv="HANDOFFS_MODEL=dotenv\nexport HANDOFFS_JOIN_SECONDS=20 # twenty\n",
+        toml="model = 'toml'\njoin_seconds = 30\nhold_seconds = 40",
+    )
+    assert (settings.model, settings.join_seconds, settings.hold_seconds) == ("environment", 20, 40)
+
+
+def test_dotenv_may_begin_with_the_mark_that_some_editors_write(written: Written) -> None:
+    assert written.read(dotenv="\ufeffHANDOFFS_MODEL=x").model == "x"
+
+
+def test_what_is_set_to_nothing_is_not_set(written: Written) -> None:
+    settings = written.read(
+        {"HANDOFFS_MODEL": "", "HANDOFFS_HOLD_SECONDS": "", "HANDOFFS_KEYS": " , "},
+        dotenv="HANDOFFS_MODEL=",
+        toml="model='x'\nnotify = ''",
+    )
+    assert (settings.model, settings.hold_seconds, settings.keys, settings.notify) == ("x", None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/data/h.db", "/data/h.db"),
+        ("h.db", "{here}/h.db"),
+        ("sqlite:///h.db", "{here}/h.db"),
+        ("sqlite:////data/h.db", "/data/h.db"),
+        (" SQLite:////data/h.db ", "/data/h.db"),
+        ("~/h.db", "{home}/h.db"),
+        ("sqlite:///~/h.db", "{home}/h.db"),
+        ("My Files/größe.db", "{here}/My Files/größe.db"),
+        ("/data/\udcff.db", "/data/\udcff.db"),
+    ],
+)
+def test_the_store_is_a_path_or_an_sqlite_address(written: Written, text: str, path: str) -> None:
+    expected = path.format(here=written.folder, home=Path.home())
+    assert str(written.read({"HANDOFFS_STORE": text}).store) == expected
+
+
+def test_a_relative_store_begins_where_it_is_written(written: Written) -> None:
+    assert written.read(toml="store = 'h.db'").store == written.config.parent / "h.db"
+    assert written.read(dotenv="HANDOFFS_STORE=h.db").store == written.folder / "h.db"
+
+
+def test_the_time_outs_that_nobody_set_make_room_for_those_that_somebody_did(written: Written) -> None:
+    def bounds(**seconds: int) -> tuple[float, float, float]:
+        each = written.read({f"HANDOFFS_{name.upper()}_TIMEOUT_SECONDS": str(n) for name, n in seconds.items()})
+        return each.min_timeout_seconds, each.default_timeout_seconds, each.max_timeout_seconds
+
+    assert bounds(max=3600) == (30, 3600, 3600)
+    assert bounds(max=10) == (10, 10, 10)
+    assert bounds(min=100_000) == (100_000, 100_000, 2_592_000)
+    assert bounds(min=5_000_000) == (5_000_000, 5_000_000, 5_000_000)
+    assert bounds(default=5) == (5, 5, 2_592_000)
+    assert bounds(default=5_000_000) == (30, 5_000_000, 5_000_000)
+
+
+def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
+    settings = written.read({"HANDOFFS_MAX_TIMEOUT_SECONDS": "3600"})
+    with pytest.raises(ValueError, match="frozen"):
+        settings.terminal = "on"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# What stops the start
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        (
+            {"HANDOFFS_TERMINAL": "maybe"},
+            "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
+        ),
+        (
+            {"HANDOFFS_JOIN_SECONDS": "an \x1b[2J hour"},
+            r"HANDOFFS_JOIN_SECONDS is 'an \x1b[2J hour'; allowed: a number of seconds from 0 to 315360000 "
+            "(ten years).",
+        ),
+        (
+            {"HANDOFFS_INBOX": "o" * 500},
+            "HANDOFFS_INBOX is '" + "o" * 58 + "…; allowed: auto or off.",
+        ),
+        (
+            {"HANDOFFS_HOLD_SECONDS": "-1"},
+            "HANDOFFS_HOLD_SECONDS is '-1'; allowed: a number of seconds from 0 to 315360000 (ten years).",
+        ),
+        (
+            {"HANDOFFS_HOLD_SECONDS": "nan"},
+            "HANDOFFS_HOLD_SECONDS is 'nan'; allowed: a number of seconds from 0 to 315360000 (ten years).",
+        ),
+        (
+            {"HANDOFFS_HOLD_SECONDS": "inf"},
+            "HANDOFFS_HOLD_SECONDS is 'inf'; allowed: a number of seconds from 0 to 315360000 (ten years).",
+        ),
+        (
+            {"HANDOFFS_MIN_TIMEOUT_SECONDS": "0"},
+            "HANDOFFS_MIN_TIMEOUT_SECONDS is '0'; allowed: a number of seconds from 1 to 315360000 (ten years).",
+        ),
+        (
+            {"HANDOFFS_MIN_TIMEOUT_SECONDS": "60", "HANDOFFS_MAX_TIMEOUT_SECONDS": "50"},
+            "HANDOFFS_MIN_TIMEOUT_SECONDS is 60, HANDOFFS_DEFAULT_TIMEOUT_SECONDS 50 and HANDOFFS_MAX_TIMEOUT_SECONDS "
+            "50; each must be at least the one before it.",
+        ),
+        (
+            {"HANDOFFS_DEFAULT_TIMEOUT_SECONDS": "60", "HANDOFFS_MAX_TIMEOUT_SECONDS": "50"},
+            "HANDOFFS_MIN_TIMEOUT_SECONDS is 30, HANDOFFS_DEFAULT_TIMEOUT_SECONDS 60 and HANDOFFS_MAX_TIMEOUT_SECONDS "
+            "50; each must be at least the one before it.",
+        ),
+        (
+            {"HANDOFFS_STORE": f"postgresql://ada:{SECRET}@db/handoffs"},
+            "HANDOFFS_STORE is a text of 52 characters (this version has no store for postgresql://); allowed: a path, "
+            "or sqlite:/// and a path.",
+        ),
+        (
+            {"HANDOFFS_STORE": ":memory:"},
+            "HANDOFFS_STORE is ':memory:' (a store must be a file: a question outlives the process that asked it); "
+            "allowed: a path, or sqlite:/// and a path.",
+        ),
+        (
+            {"HANDOFFS_STORE": "sqlite://handoffs.db"},
+            "HANDOFFS_STORE is a text of 20 characters (written as sqlite:///handoffs.db or "
+            "sqlite:////folder/handoffs.db, without options); allowed: a path, or sqlite:/// and a path.",
+        ),
+        (
+            {"HANDOFFS_STORE": "~nobody-of-this-name/h.db"},
+            "HANDOFFS_STORE is '~nobody-of-this-name/h.db' (nobody knows where ~ is here); allowed: a path, or "
+            "sqlite:/// and a path.",
+        ),
+        (
+            {"HANDOFFS_KEYS": f"{KEY},{SECRET}"},
+            "HANDOFFS_KEYS, number 2, is a text of 23 characters; allowed: keys of 32 characters or more "
+            "(`openssl rand -hex 32`), several with commas.",
+        ),
+        (
+            {"HANDOFFS_KEYS": f"{SECRET}\udcff"},
+            "HANDOFFS_KEYS, number 1, is a text of 24 characters; allowed: keys of 32 characters or more "
+            "(`openssl rand -hex 32`), several with commas.",
+        ),
+        (
+            {"HANDOFFS_NOTIFY": SECRET},
+            "HANDOFFS_NOTIFY, number 1, is a text of 23 characters; allowed: notification addresses with their scheme, "
+            "several with commas.",
+        ),
+        (
+            {"HANDOFFS_MODEL": " "},
+            "HANDOFFS_MODEL is ' '; allowed: the name of a LiteLLM model.",
+        ),
+        ({"HANDOFFS_STROE": "x"}, "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?"),
+        ({"handoffs_stroe": "x"}, "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?"),
+        ({"HANDOFFS_TIMEOUT_SECONDS": "x"}, "HANDOFFS_TIMEOUT_SECONDS is no setting. Did you mean HANDOFFS_"),
+        ({"HANDOFFS_XYZ": SECRET}, "HANDOFFS_XYZ is no setting. There are HANDOFFS_DEFAULT_TIMEOUT_SECONDS, HANDOFFS_"),
+        ({"HANDOFFS_\x1b[2J": "x"}, "HANDOFFS_␛[2J is no setting. There are HANDOFFS_"),
+        ({"HANDOFFS_": SECRET}, "HANDOFFS_ is no setting. There are HANDOFFS_DEFAULT_TIMEOUT_SECONDS, HANDOFFS_"),
+    ],
+)
+def test_what_cannot_be_used_stops_the_start_with_its_name_and_what_is_allowed(
+    written: Written, environ: dict[str, str], told: str
+) -> None:
+    message = written.refused(environ)
+    assert message.startswith(told)
+    assert len(message.splitlines()) == 1
+    assert SECRET not in message
+
+
+def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: Written) -> None:
+    message = written.refused(
+        {"HANDOFFS_TERMINAL": "maybe", "HANDOFFS_STROE": "x"},
+        dotenv="HANDOFFS_HOLD=3\nHANDOFFS_INBOX=on\nHANDOFFS_MODEL\nOTHER=1",
+        toml="join_seconds = true\nterminal = 'ok'\nJOIN = 1\n[zebra]\nport = 3",
+    )
+    toml = written.config
+    assert sorted(message.splitlines()) == [
+        "HANDOFFS_HOLD in .env is no setting. Did you mean HANDOFFS_HOLD_SECONDS?",
+        "HANDOFFS_INBOX in .env is 'on'; allowed: auto or off.",
+        "HANDOFFS_MODEL in .env is None; allowed: the name of a LiteLLM model.",
+        "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?",
+        "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
+        f"JOIN in {toml} is no setting. Did you mean join_seconds?",
+        f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
+        f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, inbox, "
+        "join_seconds, keys, max_timeout_seconds, min_timeout_seconds, model, notify, store, terminal.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        f"keys = ['{SECRET}']",
+        f"keys = '{SECRET}'",
+        f"keys = ['{KEY}', 7]",
+        "keys = 7",
+        f"keys = {{ '{SECRET}' = 1 }}",
+        f"notify = [['{SECRET}']]",
+        f"notify = ['{SECRET}']",
+        f"notify = {{ '{SECRET}' = 1 }}",
+        f"store = 'postgres://ada:{SECRET}@db'",
+        f"store = ['postgres://ada:{SECRET}@db']",
+        f"model = ['https://ada:{SECRET}@db']",
+        "join_seconds = " + "9" * 400,
+        "terminal = true",
+        "model = 3",
+    ],
+)
+def test_no_message_repeats_a_secret(written: Written, toml: str) -> None:
+    message = written.refused(toml=toml)
+    assert message.startswith(f"{toml.split()[0]} in {written.config}")
+    assert "; allowed: " in message
+    assert SECRET not in message
+
+
+def test_settings_can_be_logged_without_their_secrets(written: Written) -> None:
+    settings = written.read({"HANDOFFS_KEYS": KEY, "HANDOFFS_NOTIFY": f"x://{SECRET}", "HANDOFFS_ESCALATE": "y://z"})
+    assert settings.keys == (KEY,)
+    assert not {word for word in (KEY, SECRET, "y://z") if word in f"{settings!r} {settings}"}
+    with pytest.raises(ValueError, match="keys") as refused:
+        Settings(keys=(SECRET,))
+    assert SECRET not in str(refused.value)
+
+
+def test_what_others_keep_in_the_environment_and_in_dotenv_is_theirs(written: Written) -> None:
+    neighbours = {
+        "HANDOFFS_SERVICE_HOST": "10.0.0.1",
+        "HANDOFFS_SERVICE_PORT": "80",
+        "HANDOFFS_SERVICE_PORT_HTTP": "80",
+        "HANDOFFS_PORT": "tcp://10.0.0.1:80",
+        "HANDOFFS_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "HANDOFFS_PORT_80_TCP_ADDR": "10.0.0.1",
+        "_HANDOFFS_COMPLETE": "bash_source",
+        "HANDOFF": "x",
+        "MODEL": "somebody's",
+    }
+    alone = written.read()
+    assert written.read(neighbours, dotenv="OPENAI_API_KEY=x\nHANDOFFSTORE=1\nmodel=x\nTERMINAL=x\n") == alone
+
+
+def test_a_file_that_cannot_be_read_stops_the_start(written: Written) -> None:
+    message = written.refused(toml=f"model = 'x'\nkeys = '{SECRET}")
+    assert message.startswith(f"{written.config} can't be read: ")
+    assert "line 2" in message or "end of document" in message
+    assert SECRET not in message
+    written.config.write_bytes(b"model = '\xff'")
+    assert written.refused() == f"{written.config} can't be read: it is not UTF-8."
+    written.config.unlink()
+    (written.folder / ".env").write_bytes(b"HANDOFFS_MODEL=\xff")
+    assert written.refused() == ".env can't be read: it is not UTF-8."
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file that nobody can read, not even root")
+def test_a_file_that_fails_to_be_read_stops_the_start(written: Written) -> None:
+    written.config.symlink_to("/proc/self/mem")
+    assert written.refused() == f"{written.config} can't be read: Input/output error."
+    written.config.unlink()
+    (written.folder / ".env").symlink_to("/proc/self/mem")
+    assert written.refused() == ".env can't be read: Input/output error."
+
+
+def test_folders_with_the_names_of_the_files_are_somebody_elses(written: Written) -> None:
+    (written.folder / ".env").mkdir()
+    written.config.mkdir()
+    assert written.read().model == MODEL
+
+
+def test_a_working_folder_that_was_removed_is_no_reason_not_to_start(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = written.home / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert written.read({"HANDOFFS_STORE": "/data/h.db"}).store == Path("/data/h.db")
+    assert "can't be read" in written.refused({"HANDOFFS_STORE": "h.db"})
+    monkeypatch.chdir(written.home)
+
+
+def test_the_files_are_in_the_platforms_folders(written: Written) -> None:
+    assert data_folder() == written.home / "data/handoffs"
+    assert config_file() == written.config
+    assert written.read().store == data_folder() / "handoffs.db"
+    assert not data_folder().exists()
