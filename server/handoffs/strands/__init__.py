@@ -1,0 +1,29 @@
+"""Handoffs for Strands agents: the client that asks, the plugin, what a response says. Extra `handoffs[strands]`."""
+
+try:
+    from handoffs.strands.client import HandoffClient
+    from handoffs.strands.plugin import HandoffPlugin
+    from handoffs.strands.scripted import Said, ScriptedModel, last_result
+    from handoffs.strands.tutorial import run, tutorial_model
+except ModuleNotFoundError as missing:
+    if (missing.name or "").partition(".")[0] != "strands":
+        raise
+    raise ModuleNotFoundError(
+        "Strands is not installed: pip install 'handoffs[strands]'", name=missing.name
+    ) from missing
+
+from handoffs.strands.response import HandoffResponse, approved, format_handoff_summary, handoff_response
+
+__all__ = [
+    "HandoffClient",
+    "HandoffPlugin",
+    "HandoffResponse",
+    "Said",
+    "ScriptedModel",
+    "approved",
+    "format_handoff_summary",
+    "handoff_response",
+    "last_result",
+    "run",
+    "tutorial_model",
+]

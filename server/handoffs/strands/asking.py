@@ -1,0 +1,128 @@
+"""Asking on the terminal what a server asks, and giving way when it is decided elsewhere.
+
+A client of 2026-07-28 is asked between two calls, and no server can take its dialog back. So this one looks by itself,
+for as long as its prompt is open: the handoff's id is the key of the request, and `check_handoff` says how it stands.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import cast
+
+import anyio
+from mcp import ClientSession
+from mcp.client import ClientRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+)
+
+from handoffs.core.errors import QuestionRefused
+from handoffs.core.model import ID_PREFIX
+from handoffs.core.schema import parse
+from handoffs.strands.interrupts import Wait, press_ctrl_c
+from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Sheet, Terminal, open_terminal
+
+READING_SECONDS = 1.1
+"""A refusal that comes back faster than this is not believed to be a person's; a person's own is held back so long."""
+
+LOOK_SECONDS = 1.0
+"""How often an open prompt looks whether its question was decided elsewhere."""
+
+current_wait: ContextVar[Wait | None] = ContextVar("current_wait", default=None)
+"""The wait of the call in whose course something is asked."""
+
+_OPENED = {"type": "object", "properties": {"opened": {"type": "boolean", "title": "Have you opened it?"}}}
+
+
+async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
+    """Ask the person in this program's terminal; the `elicitation_callback` of a `HandoffClient`.
+
+    A refusal is a decline, *not now* (Ctrl-D, or the end of piped input) a cancel. Ctrl-C ends the waits of the whole
+    program.
+    """
+    handoff_id = _handoff_id(context)
+    wait = current_wait.get()
+    if wait is not None:
+        wait.handoff_id = handoff_id
+    try:
+        sheet = _sheet(params, handoff_id or "")
+    except QuestionRefused as refused:
+        return ErrorData(code=INVALID_PARAMS, message=str(refused))
+    asked = anyio.current_time()
+    try:
+        async with open_terminal() as terminal:
+            outcome = await _ask(terminal, sheet, context.session)
+    except NoTerminal:
+        # At once, which says that nobody saw it: the server then waits for an answer from elsewhere.
+        return ElicitResult(action="cancel")
+    except Interrupted:
+        press_ctrl_c()
+        outcome = Later()  # the call is being cancelled; this is for a server that hears of it first
+    match outcome:
+        case Filled(values=values) if isinstance(params, ElicitRequestFormParams):
+            return ElicitResult(action="accept", content=dict(values))
+        case Filled(values=values) if values.get("opened") is True:
+            return ElicitResult(action="accept")
+        case None:
+            return ElicitResult(action="cancel")
+        case _:
+            await anyio.sleep_until(asked + READING_SECONDS)
+            return ElicitResult(action="cancel" if isinstance(outcome, Later) else "decline")
+
+
+async def _ask(terminal: Terminal, sheet: Sheet, session: ClientSession) -> Outcome | None:
+    """Return what the person did, or None where the question ended elsewhere first."""
+    if not sheet.handoff_id:
+        return await terminal.ask(sheet)
+    ends: list[Outcome | Interrupted] = []
+    status = ""
+
+    async def ask() -> None:
+        try:
+            ends.append(await terminal.ask(sheet))
+        except Interrupted as interrupted:
+            ends.append(interrupted)
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        if status := await _ended(session, sheet.handoff_id):
+            tasks.cancel_scope.cancel()
+    if not ends:
+        await terminal.tell("The time is up." if status == "TIMEOUT" else "This was decided elsewhere.")
+        return None
+    if isinstance(ends[0], Interrupted):
+        raise ends[0]
+    return ends[0]
+
+
+async def _ended(session: ClientSession, handoff_id: str) -> str:
+    """Return the handoff's status once it has ended; nothing where the server can't be asked."""
+    while True:
+        await anyio.sleep(LOOK_SECONDS)
+        try:
+            result = await session.call_tool("check_handoff", {"handoff_id": handoff_id}, allow_input_required=True)
+        except MCPError:
+            return ""  # it is gone or knows no handoffs; the prompt does without
+        # An open one would be asked about once more: that is no result, and the prompt is open already.
+        if isinstance(result, CallToolResult):
+            content = cast("Mapping[str, object]", result.structured_content or {})
+            if content.get("status") != "PENDING":
+                return "" if result.is_error else str(content.get("status"))
+
+
+def _sheet(params: ElicitRequestParams, handoff_id: str) -> Sheet:
+    if isinstance(params, ElicitRequestFormParams):
+        return Sheet(message=params.message, form=parse(params.requested_schema), handoff_id=handoff_id)
+    return Sheet(message=f"{params.message}\n\n{params.url}", form=parse(_OPENED), handoff_id=handoff_id)
+
+
+def _handoff_id(context: ClientRequestContext) -> str | None:
+    """Return the handoff that is asked about, where the request's key says so."""
+    key = context.request_id
+    return key if isinstance(key, str) and key.startswith(ID_PREFIX) else None

@@ -1,0 +1,209 @@
+"""A Strands `MCPClient` that brings the handoffs server with it and asks in the terminal."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any, TypeAlias, TypedDict, Unpack
+
+import httpx
+from mcp import StdioServerParameters, stdio_client
+from mcp.client.session import ElicitationFnT
+from mcp.shared.dispatcher import ProgressFnT
+from strands.tools.mcp import MCPAgentTool, MCPClient, TasksConfig
+from strands.tools.mcp.mcp_client import ToolFilters
+from strands.tools.mcp.mcp_types import MCPClientCredentials, MCPToolResult, ToolsChanged
+from strands.types import PaginatedList
+from strands.types.tools import ToolGenerator, ToolUse
+
+from handoffs.strands.asking import current_wait, terminal_elicitation
+from handoffs.strands.interrupts import Wait, listen_for_ctrl_c
+from handoffs.strands.response import HandoffResponse
+
+TOOL_USE_ID = "handoffs/toolUseId"
+"""The key of `_meta` under which the server is told the tool use id."""
+
+
+Transport: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
+"""Opens a connection to a server: `lambda: stdio_client(…)`."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `MCPClient` takes by keyword, and gets unchanged."""
+
+    url: str | None
+    headers: dict[str, str] | None
+    auth: MCPClientCredentials | None
+    auth_provider: httpx.Auth | None
+    startup_timeout: int
+    tool_filters: ToolFilters | None
+    prefix: str | None
+    application_version: str | None
+    continue_on_error: bool
+    progress_callback: ProgressFnT | None
+    tasks_config: TasksConfig | None
+    on_tools_changed: ToolsChanged | None
+    meta: dict[str, Any] | None
+
+
+class HandoffClient(MCPClient):
+    """Gives an agent `handoff_to_user` and `check_handoff`: `Agent(tools=[HandoffClient()])`.
+
+    It starts `handoffs serve` by itself, tells it the tool use id of every call, and asks the person in this terminal.
+    One Ctrl-C ends the wait: the agent is cancelled, KeyboardInterrupt reaches the program, the question stays open.
+    """
+
+    def __init__(
+        self,
+        transport_callable: Transport | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        elicitation_callback: ElicitationFnT | None = None,
+        application_name: str = "strands",
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        """Prepare the client; nothing is started before an agent (or `start()`) needs it.
+
+        Args:
+            transport_callable: Another way to the server; without it and without `url` the client starts its own.
+            env: Environment of that server, on top of this program's.
+            elicitation_callback: Asks the person in place of the terminal.
+            application_name: Who the server is told asks. Names that start with `strands` are known to be patient.
+            **options: As for `MCPClient`.
+        """
+        if transport_callable is None and not options.get("url"):
+            transport_callable = _own_server({**os.environ, **(env or {})})
+        # Strands' own types name one of mcp 1.x that 2.x lacks, and a stream type narrower than what it takes.
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            transport_callable,  # pyright: ignore[reportArgumentType]
+            elicitation_callback=elicitation_callback or terminal_elicitation,
+            application_name=application_name,
+            **options,
+        )
+        self._call_meta = options.get("meta") or {}
+        listen_for_ctrl_c()
+
+    def list_tools_sync(
+        self,
+        pagination_token: str | None = None,
+        prefix: str | None = None,
+        tool_filters: ToolFilters | None = None,
+    ) -> PaginatedList[MCPAgentTool]:
+        """Return the server's tools, as `MCPClient` does; their agent stops when Ctrl-C ends their wait."""
+        tools = super().list_tools_sync(pagination_token, prefix, tool_filters)
+        return PaginatedList(
+            [_HandoffTool(tool, self) for tool in list[MCPAgentTool](tools)], token=tools.pagination_token
+        )
+
+    def call_tool_sync(
+        self,
+        tool_use_id: str,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        read_timeout_seconds: timedelta | None = None,
+        meta: dict[str, Any] | None = None,
+        progress_callback: ProgressFnT | None = None,
+        *,
+        cancel_signal: threading.Event | None = None,
+    ) -> MCPToolResult:
+        """Call a tool as `MCPClient` does. A wait that was cancelled gives a PENDING response."""
+        with Wait(cancel_signal) as wait:
+            token = current_wait.set(wait)
+            try:
+                result = super().call_tool_sync(
+                    tool_use_id,
+                    name,
+                    arguments,
+                    read_timeout_seconds,
+                    self._meta_for(tool_use_id, meta),
+                    progress_callback,
+                    cancel_signal=wait,
+                )
+            finally:
+                current_wait.reset(token)
+        return _still_open(result, wait, arguments)
+
+    async def call_tool_async(
+        self,
+        tool_use_id: str,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        read_timeout_seconds: timedelta | None = None,
+        meta: dict[str, Any] | None = None,
+        progress_callback: ProgressFnT | None = None,
+        *,
+        cancel_signal: threading.Event | None = None,
+    ) -> MCPToolResult:
+        """Call a tool as `MCPClient` does. A wait that was cancelled gives a PENDING response."""
+        with Wait(cancel_signal) as wait:
+            token = current_wait.set(wait)
+            try:
+                result = await super().call_tool_async(
+                    tool_use_id,
+                    name,
+                    arguments,
+                    read_timeout_seconds,
+                    self._meta_for(tool_use_id, meta),
+                    progress_callback,
+                    cancel_signal=wait,
+                )
+            finally:
+                current_wait.reset(token)
+        return _still_open(result, wait, arguments)
+
+    def _meta_for(self, tool_use_id: str, meta: dict[str, Any] | None) -> dict[str, Any]:
+        return {**self._call_meta, **(meta or {}), TOOL_USE_ID: tool_use_id}
+
+
+class _HandoffTool(MCPAgentTool):
+    """A tool of this client. Its agent does not go on after Ctrl-C has ended the wait."""
+
+    def __init__(self, tool: MCPAgentTool, client: HandoffClient) -> None:
+        super().__init__(tool.mcp_tool, client, name_override=tool.tool_name, timeout=tool.timeout)
+
+    async def stream(self, tool_use: ToolUse, invocation_state: dict[str, Any], **kwargs: Any) -> ToolGenerator:
+        async for event in super().stream(tool_use, invocation_state, **kwargs):
+            # A direct call has no loop to end, and its agent would take the signal for one to end its next call.
+            if "event_loop_cycle_id" in invocation_state and event.tool_result.get("cancelled"):
+                invocation_state["agent"].cancel()
+            yield event
+
+
+def _own_server(environment: dict[str, str]) -> Transport:
+    # This client asks on the terminal; a server that did so too would take its keys.
+    environment["HANDOFFS_TERMINAL"] = "off"
+    parameters = StdioServerParameters(command=sys.executable, args=["-m", "handoffs", "serve"], env=environment)
+    return lambda: stdio_client(parameters)
+
+
+def _still_open(result: MCPToolResult, wait: Wait, arguments: Mapping[str, object] | None) -> MCPToolResult:
+    """Return the result; of a wait that was cancelled it says that nothing was decided."""
+    if not result.get("cancelled"):
+        return result
+    guidance = "No decision: the wait was ended here, and the question stays open. Do not act on it."
+    if wait.handoff_id is not None:
+        guidance += f' Call check_handoff with handoff_id "{wait.handoff_id}" to go on waiting.'
+    response: HandoffResponse = {
+        "content": [{"text": str((arguments or {}).get("message", ""))}],
+        "userInput": [],
+        "status": "PENDING",
+        "toolUseId": result["toolUseId"],
+        "guidance": guidance,
+    }
+    if wait.handoff_id is not None:
+        response["handoffId"] = wait.handoff_id
+    return {**result, "content": [{"text": guidance}], "structuredContent": dict(response)}
+
+
+class _Cancellations(logging.Filter):
+    """Keeps the traceback of a call that was cancelled off the person's screen: Strands logs it as a failure."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or kind.__name__ != "_MCPCallCancelledError"
+
+
+logging.getLogger("strands.tools.mcp.mcp_client").addFilter(_Cancellations())

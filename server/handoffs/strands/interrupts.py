@@ -1,0 +1,71 @@
+"""One Ctrl-C ends every wait for a person: whichever thread waits, and however the key arrives.
+
+Strands runs an agent in a thread, and the main thread, which alone hears of Ctrl-C, waits for that thread to be done.
+So the first Ctrl-C would change nothing until the person has answered. Here it ends the waits first; then the thread
+is done, and KeyboardInterrupt reaches the program as ever. The questions stay open in the store.
+"""
+
+import _thread
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+_waits: set["Wait"] = set()
+
+
+class Wait(threading.Event):
+    """The cancel signal of one call, for as long as the `with` block lasts: set by Ctrl-C, or by the caller's own."""
+
+    def __init__(self, callers: threading.Event | None) -> None:
+        """Take the caller's own signal, which is only read: what is ours must not cancel the agent's next call."""
+        super().__init__()
+        self._callers = callers
+        self.handoff_id: str | None = None
+        """Which handoff this call waits for, once it is known."""
+
+    def is_set(self) -> bool:
+        """Say whether the wait is to end."""
+        return self.interrupted or (self._callers is not None and self._callers.is_set())
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was Ctrl-C that ended it."""
+        return super().is_set()
+
+    def __enter__(self) -> Self:
+        _waits.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _waits.discard(self)
+
+
+def listen_for_ctrl_c() -> None:
+    """Let Ctrl-C end the waits, unless the program has its own way with it, or this is not the main thread."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _on_sigint)
+
+
+def press_ctrl_c() -> None:
+    """Do what Ctrl-C does, for a prompt that got it as a key: end the waits, and let the main thread hear of it."""
+    _end_waits()
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        # Only a real signal wakes a main thread that waits for a lock.
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def _on_sigint(number: int, frame: FrameType | None) -> None:
+    _end_waits()
+    signal.default_int_handler(number, frame)
+
+
+def _end_waits() -> None:
+    for wait in tuple(_waits):
+        wait.set()

@@ -1,0 +1,63 @@
+"""What the lessons and `handoffs demo` share: which model plays the agent, and how Ctrl-C ends a program."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import cast
+
+from strands.models import Model
+
+from handoffs.strands.scripted import ScriptedModel, Turn
+
+MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
+"""The tutorial's model. `HANDOFFS_MODEL` names any other that LiteLLM knows."""
+
+KEY = "NEBIUS_API_KEY"
+
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended."""
+
+
+def tutorial_model(*script: Turn) -> Model:
+    """Return the tutorial's model; where its key is missing, say so in one line and return one that plays `script`.
+
+    With a key it is the tutorial's `LiteLLMModel(client_args={"api_key": os.getenv("NEBIUS_API_KEY")}, model_id=…)`.
+    """
+    name = os.getenv("HANDOFFS_MODEL") or MODEL
+    missing = _missing_keys(name)
+    if missing:
+        keys = " and ".join(missing)
+        print(f"(No {keys}: a scripted model plays the agent. Everything but its words is real.)\n", flush=True)  # noqa: T201
+        return ScriptedModel(*script)
+    _litellm()
+    from strands.models.litellm import LiteLLMModel  # takes seconds: only with a key
+
+    if name.startswith("nebius/"):
+        return LiteLLMModel(client_args={"api_key": os.getenv(KEY)}, model_id=name)
+    return LiteLLMModel(model_id=name)
+
+
+def run(lesson: Callable[[], None]) -> None:
+    """Run a lesson. Ctrl-C ends it with one line; what was asked stays open."""
+    try:
+        lesson()
+    except KeyboardInterrupt:
+        print("\nStopped. What was asked stays open: `handoffs list` shows it, `handoffs answer` answers it.")  # noqa: T201
+        sys.exit(INTERRUPTED)
+
+
+def _missing_keys(model: str) -> list[str]:
+    if model.startswith("nebius/"):
+        return [] if os.getenv(KEY) else [KEY]
+    found = cast("Mapping[str, list[str]]", _litellm().validate_environment(model))  # pyright: ignore[reportUnknownMemberType]
+    return found["missing_keys"]
+
+
+def _litellm() -> ModuleType:
+    # Its table of prices is fetched from the network on import otherwise, and every error comes with an advertisement.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm  # takes seconds: only with a key, or for a model whose keys we do not know ourselves
+
+    litellm.suppress_debug_info = True
+    return litellm

@@ -1,0 +1,168 @@
+"""Every lesson as it is run: a program, with the answers piped in, judged by what it did."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pexpect
+import pytest
+from tests.strands.openai_stub import OpenAiStub
+from tests.strands.programs import EXAMPLES, Home
+
+LESSONS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+def play(home: Home, lesson: str, *answers: str) -> str:
+    done = home.run(EXAMPLES / f"{lesson}.py", stdin="".join(f"{answer}\n" for answer in answers))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def made(home: Home, pattern: str) -> list[str]:
+    """The files that a lesson left in the folder it made."""
+    return [path.name for path in sorted(home.folder.glob(f"handoffs-*/{pattern}"))]
+
+
+def outcomes(home: Home) -> list[tuple[str, object]]:
+    """What the store says of every question, oldest first."""
+    handoffs = json.loads(home.handoffs("list", "--all", "--json"))
+    return [(h["state"], h["answer"] and h["answer"]["values"]) for h in reversed(handoffs)]
+
+
+def test_every_lesson_has_a_test_here() -> None:
+    tested = Path(__file__).read_text()
+    assert [lesson for lesson in LESSONS if f'"{lesson}"' not in tested] == []
+
+
+@pytest.mark.parametrize(("answer", "work"), [("yes", "would be formatted now"), ("no", "was left alone")])
+def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home, answer: str, work: str) -> None:
+    lines = play(home, "main", answer).splitlines()
+    at = lines.index("--- Approval Handoff ---")
+    assert lines[at + 1] == 'Agent Message: "I am about to format the drive /dev/sdb. Do you approve? (yes/no)"'
+    assert lines[at + 2] == "Status       : SUCCESS"
+    assert lines[at + 3].startswith("Reference ID : tooluse_handoff_to_user_")
+    assert lines[at + 4] == f'User Response: "{answer}"'
+    at = lines.index("--- Completion Handoff ---")
+    assert work in lines[at + 1]
+    assert lines[at + 2] == "Status       : SUCCESS"
+    assert outcomes(home) == [("answered", {"response": answer}), ("open", None)]
+
+
+def test_main_without_anybody_there_does_not_look_like_an_approval(home: Home) -> None:
+    said = play(home, "main")
+    assert "Status       : PENDING" in said
+    assert "was left alone" in said
+
+
+def test_a_lesson_says_in_one_line_that_it_has_no_key(home: Home) -> None:
+    said = [line for line in play(home, "main", "no").splitlines() if "NEBIUS_API_KEY" in line]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "left"),
+    [(["yes"], []), (["no"], ["server.log"]), (["/decline"], ["server.log"]), ([], ["server.log"])],
+)
+def test_conditional_deletes_only_on_a_yes(home: Home, answers: list[str], left: list[str]) -> None:
+    play(home, "conditional", *answers)
+    assert made(home, "*.log") == left
+
+
+@pytest.mark.parametrize("choice", ["json", "csv"])
+def test_multi_step_writes_the_format_that_was_chosen_and_carries_out_an_approved_plan(home: Home, choice: str) -> None:
+    said = play(home, "multi_step", choice, "yes", "yes", "yes", "yes", "yes")
+    assert made(home, "report.*") == [f"report.{choice}"]
+    assert "The whole plan is done." in said
+
+
+def test_multi_step_writes_nothing_unconfirmed_and_stops_at_the_first_no(home: Home) -> None:
+    said = play(home, "multi_step", "csv", "no", "yes", "no", "yes")
+    assert made(home, "report.*") == []
+    assert [line for line in said.splitlines() if line.startswith("Done")] == ["Done: Back up the database"]
+    assert [values for _, values in outcomes(home)] == [{"response": r} for r in ("csv", "no", "yes", "no")]
+
+
+def test_missing_information_uses_the_typed_answers_and_asks_again_for_what_does_not_fit(home: Home) -> None:
+    said = play(home, "missing_information", "tomorrow", "2026-12-24", "21", "4", "2", "no", "")
+    assert "Booked room Grace on 2026-12-24 for 4, without coffee." in said
+
+
+def test_missing_information_books_nothing_without_an_answer(home: Home) -> None:
+    assert "Nothing was booked" in play(home, "missing_information", "/decline")
+
+
+@pytest.mark.parametrize(
+    ("answers", "says", "left"),
+    [
+        (["try again", "try again"], "Uploaded at attempt 3.", []),
+        (["keep it on this machine"], "Not uploaded.", ["backup.tar"]),
+        (["give up"], "Not uploaded.", []),
+        ([], "PENDING", []),
+    ],
+)
+def test_error_recovery_goes_on_as_the_person_says(home: Home, answers: list[str], says: str, left: list[str]) -> None:
+    assert says in play(home, "error_recovery", *answers)
+    assert made(home, "*.tar") == left
+
+
+def test_timeout_goes_on_with_an_answer_in_time(home: Home) -> None:
+    assert "Deploying." in play(home, "timeout", "yes").splitlines()
+    assert outcomes(home) == [("answered", {"response": "yes"})]
+
+
+def test_timeout_takes_the_safe_way_when_nobody_answers(home: Home) -> None:
+    with home.on_terminal(EXAMPLES / "timeout.py") as process:
+        process.expect("Enter answers")
+        process.expect("The time is up")
+        process.expect("Status       : TIMEOUT")
+        process.expect("not deploying today")
+        process.expect(pexpect.EOF)
+    assert outcomes(home) == [("expired", None)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "left"),
+    [(["yes"], "orders"), (["no"], "old_customers, orders"), ([], "old_customers, orders")],
+)
+def test_with_other_tools_drops_the_table_only_on_a_yes(home: Home, answers: list[str], left: str) -> None:
+    lines = play(home, "with_other_tools", *answers).splitlines()
+    assert "Tables before: old_customers, orders" in lines
+    assert lines[-1] == f"Tables after: {left}"
+
+
+def test_with_other_tools_works_with_a_model_behind_an_api(home: Home) -> None:
+    question = {"message": "May I run DROP TABLE old_customers?", "options": ["yes", "no"]}
+    turns = [("handoff_to_user", question)], [("write_query", {"query": "DROP TABLE old_customers"})], "Dropped."
+    with OpenAiStub(*turns) as stub:
+        home.extra |= {"NEBIUS_API_KEY": "a-key-for-tests", "NEBIUS_API_BASE": stub.url}
+        lines = play(home, "with_other_tools", "yes").splitlines()
+    assert lines[-2:] == ["Agent: Dropped.", "Tables after: orders"]
+    offered = {tool["function"]["name"] for tool in stub.requests[0]["tools"]}
+    assert {"handoff_to_user", "check_handoff", "write_query"} <= offered
+
+
+def test_a_lesson_reads_its_settings_from_an_env_file_beside_it(home: Home) -> None:
+    lesson = home.folder / "lessons" / "conditional.py"
+    lesson.parent.mkdir()
+    lesson.write_text((EXAMPLES / "conditional.py").read_text())
+    other = home.folder / "other.db"
+    (lesson.parent / ".env").write_text(f"HANDOFFS_STORE={other}\n")
+    home.unset = ("HANDOFFS_STORE",)
+    done = home.run(lesson, stdin="no\n")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(other)) as store:
+        assert store.execute("SELECT count(*) FROM handoffs").fetchone() == (1,)
+
+
+def test_ctrl_c_ends_a_lesson_with_one_line_and_keeps_the_question(home: Home) -> None:
+    with home.on_terminal(EXAMPLES / "conditional.py") as process:
+        process.expect("Enter answers")
+        process.sendintr()
+        process.expect(pexpect.EOF)
+        screen = process.before or ""
+    assert "Stopped. What was asked stays open" in screen
+    assert "Traceback" not in screen
+    assert process.exitstatus == 130
+    assert outcomes(home) == [("open", None)]
