@@ -1,0 +1,1 @@
+"""What Handoffs costs, against yardsticks that run beside it: `python -m benchmarks`."""

@@ -1,0 +1,36 @@
+"""A process that answers every open handoff of a store: the person at another window.
+
+    python -m benchmarks.answerer STORE
+
+Prints a line for each answer: the nanoseconds of the system-wide monotonic clock before and after its transaction.
+"""
+
+import random
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+
+from benchmarks.clients import ANSWER
+from handoffs.core.events import Answered
+from handoffs.store.sqlite import SqliteStore
+
+
+async def _answer_all(path: Path) -> None:
+    async with SqliteStore(path) as store, store.watch() as watch:
+        while True:
+            for handoff in await store.newest(open_only=True):
+                # Long enough that the call really waits, and never in step with anybody's polling.
+                await anyio.sleep(random.uniform(0.02, 0.06))
+                values = dict.fromkeys((field.name for field in handoff.question.form.fields), ANSWER)
+                event = Answered(at=datetime.now(UTC), by="ada", channel="benchmark", values=values)
+                begun = time.monotonic_ns()
+                await store.record(handoff.id, event)
+                print(begun, time.monotonic_ns(), flush=True)
+            await watch.changed()
+
+
+if __name__ == "__main__":
+    anyio.run(_answer_all, Path(sys.argv[1]))

@@ -1,0 +1,43 @@
+"""The one client of every server: the SDK's own, in either era, with a person who answers at once."""
+
+from collections.abc import Awaitable, Callable
+
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitResult, TextContent
+
+OLDER, NEWER = "older era", "newer era"
+MODES = {OLDER: "legacy", NEWER: "auto"}
+ANSWER = "yes"
+
+Person = Callable[..., Awaitable[ElicitResult]]
+
+
+async def answers_at_once(_context: object, params: object) -> ElicitResult:
+    """Fill every field with the same word."""
+    if not isinstance(params, ElicitRequestFormParams):
+        raise TypeError(f"only forms are answered here, not {params!r}")
+    return ElicitResult(action="accept", content=dict.fromkeys(params.requested_schema["properties"], ANSWER))
+
+
+def client(target: StdioServerParameters | str, era: str, person: Person | None = answers_at_once) -> Client:
+    """Return a client of a server over stdio, or over HTTP if `target` is a URL. Without a person it has no dialog."""
+    return Client(target, mode=MODES[era], elicitation_callback=person)
+
+
+async def hand_off(connected: Client, message: str) -> CallToolResult:
+    """Ask, and return the result once the person's answer came back.
+
+    Raises:
+        RuntimeError: It came back without the answer, so there is nothing to measure.
+    """
+    result = await connected.call_tool("handoff_to_user", {"message": message})
+    text = text_of(result)
+    if result.is_error or ANSWER not in text:
+        raise RuntimeError(f"asked {message!r} and got {text!r}")
+    return result
+
+
+def text_of(result: CallToolResult) -> str:
+    """Return what a model reads of a result."""
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))

@@ -1,0 +1,46 @@
+"""Where the servers' packages are: fastmcp's own environment, made when it is first needed, and compiled bytecode."""
+
+import compileall
+import importlib.util
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+ENVIRONMENTS = Path(__file__).parent / ".envs"
+COMPILED = ("handoffs", "mcp", "mcp_types", "pydantic", "anyio", "aiosqlite", "starlette", "uvicorn")
+
+
+class Unavailable(Exception):
+    """An environment that a yardstick needs can't be made."""
+
+
+@cache
+def fastmcp() -> Path:
+    """Return the Python of an environment with fastmcp 4, compiled; the first call makes it, with uv."""
+    folder = ENVIRONMENTS / "fastmcp"
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        _run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+        _run("uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "fastmcp>=4,<5")
+        ready.touch()
+    return python
+
+
+@cache
+def compile_bytecode() -> None:
+    """Compile what our server and the bare one import, which installers leave to the first start."""
+    for package in COMPILED:
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            compileall.compile_dir(folder, quiet=2)
+
+
+def _run(*command: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{' '.join(command)}: {error}") from error
+    if done.returncode != 0:
+        raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")

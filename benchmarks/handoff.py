@@ -1,0 +1,91 @@
+"""One handoff that is answered at once, stored for good, against the same question from servers that store nothing.
+
+And, without a bar, against a server that stores in the cheapest way there is: what of the difference is the disk.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import anyio
+from mcp import Client
+
+from benchmarks import environment, servers
+from benchmarks.clients import NEWER, OLDER, client, hand_off
+from benchmarks.plan import Plan
+from benchmarks.table import Row, compared
+
+BARS = {("stdio", "bare"): 1.40, ("HTTP", "bare"): 1.25, ("stdio", "fastmcp"): 1.15, ("HTTP", "fastmcp"): 1.0}
+NEWER_VERSION = "2026-07-28"
+LONGEST_SECONDS = 30.0
+"""No more rounds after so long: on a busy machine fewer samples, not a longer wait."""
+
+
+async def run(plan: Plan) -> list[Row]:
+    """Return a row for each transport, era and yardstick."""
+    rounds, batch = plan.pick(full=30, quick=6), plan.pick(full=8, quick=5)
+    storing_nothing = _yardsticks(plan)
+    rows: list[Row] = []
+    for transport in ("stdio", "HTTP"):
+        for era in (OLDER, NEWER):
+            samples = await _measure(transport, era, storing_nothing, rounds=rounds, batch=batch)
+            rows += [
+                compared(
+                    f"one handoff, {transport}, {era}, against {name}", "ms", samples["handoffs"], samples[name],
+                    bar=BARS.get((transport, name)), details={"calls": batch * len(samples[name])},
+                )
+                for name in samples if name != "handoffs"
+            ]  # fmt: skip
+    return rows
+
+
+def _yardsticks(plan: Plan) -> list[servers.Server]:
+    try:
+        return [servers.bare(), servers.fastmcp()]
+    except environment.Unavailable as error:
+        plan.say(f"left out: fastmcp has no environment ({error})")
+        return [servers.bare()]
+
+
+async def _measure(
+    transport: str, era: str, yardsticks: Sequence[servers.Server], *, rounds: int, batch: int
+) -> Mapping[str, list[list[float]]]:
+    """Let the servers take turns; return each one's milliseconds, call by call, in batches."""
+    with TemporaryDirectory(prefix="handoffs-bench-") as name:
+        folder = Path(name)
+        async with AsyncExitStack() as stack:
+            clients: dict[str, Client] = {}
+            for server in (servers.handoffs(folder), *yardsticks, servers.stored(folder)):
+                target = server.stdio()
+                if transport == "HTTP":
+                    target = (await stack.enter_async_context(servers.serving(server, folder))).url
+                connected = await stack.enter_async_context(client(target, era))
+                if (connected.protocol_version == NEWER_VERSION) is not (era == NEWER):
+                    raise RuntimeError(f"{server.name} speaks {connected.protocol_version}, which is not the {era}")
+                clients[server.name] = connected
+            for name, connected in clients.items():
+                await _batch(connected, f"{name}, warming up", batch)
+            samples: dict[str, list[list[float]]] = {name: [] for name in clients}
+            order = list(clients)
+            give_up = time.monotonic() + LONGEST_SECONDS
+            for number in range(rounds):
+                if time.monotonic() > give_up:
+                    break
+                for name in order:
+                    samples[name].append(await _batch(clients[name], f"{name}, round {number}", batch))
+                order.append(order.pop(0))  # so that nobody always follows the same neighbour
+            return samples
+
+
+async def _batch(connected: Client, message: str, size: int) -> list[float]:
+    took: list[float] = []
+    with anyio.fail_after(60):
+        for number in range(size):
+            # New words every time: the same question from the same caller joins the one before.
+            question = f"May I deploy build {number} of {message}?"
+            start = time.perf_counter()
+            await hand_off(connected, question)
+            took.append((time.perf_counter() - start) * 1000)
+    return took

@@ -1,0 +1,42 @@
+"""A store with many open handoffs in it, made through the store's own door."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
+from handoffs.core.schema import response_form
+from handoffs.store.sqlite import SqliteStore
+
+# Waiting for the disk ten thousand times is not what is measured; memory as a folder makes it seconds.
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+async def fill(store: Path, count: int) -> None:
+    """Make `store`, a file that is not there yet, with `count` open handoffs."""
+    with TemporaryDirectory(prefix="handoffs-bench-", dir=_MEMORY) as name:
+        draft = Path(name) / "handoffs.db"
+        async with SqliteStore(draft) as kept:
+            for number in range(count):
+                asked = datetime.now(UTC)
+                await kept.open(_handoff(number, asked), collect_after=asked - timedelta(hours=1))
+        _copy(draft, store)
+
+
+def _copy(draft: Path, store: Path) -> None:
+    """Copy a store that nobody has open, with the files that SQLite keeps beside it."""
+    for file in draft.parent.glob(f"{draft.name}*"):
+        shutil.copy(file, store.with_name(file.name.replace(draft.name, store.name)))
+
+
+def _handoff(number: int, asked: datetime) -> Handoff:
+    caller, form = Caller(subject="ada", client="benchmark"), response_form()
+    message = f"May I deploy build {number}? " + "It changes the tables and can't be undone. " * 16
+    return Handoff(
+        id=new_id(),
+        caller=caller,
+        question=Question(message=message, form=form, deadline=asked + timedelta(days=1)),
+        created_at=asked,
+        fingerprint=fingerprint_of(caller, message=message, form=form, breakout_of_loop=False),
+    )

@@ -1,0 +1,134 @@
+"""The servers that are measured: how each is started, over stdio and over HTTP, and ended."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import anyio.abc
+from mcp.client.stdio import StdioServerParameters
+
+from benchmarks import environment
+
+YARDSTICKS = Path(__file__).parent / "yardsticks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """One server that can be measured."""
+
+    name: str
+    command: tuple[str, ...]
+    http: str
+    """What follows `--http`, with `{port}` in it."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """This process's environment with the server's settings, and free to write and read compiled bytecode."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HANDOFFS_"))}
+        return kept | self.settings
+
+    def stdio(self) -> StdioServerParameters:
+        """Return what the SDK's client starts it with."""
+        return StdioServerParameters(command=self.command[0], args=list(self.command[1:]), env=dict(self.settings))
+
+
+def handoffs(folder: Path, *, store: Path | None = None) -> Server:
+    """Return our server with everything that it keeps in `folder`; nobody but the host's dialog is asked."""
+    settings = {
+        "HANDOFFS_STORE": str(store or folder / "handoffs.db"),
+        "HANDOFFS_TERMINAL": "off",
+        "HANDOFFS_INBOX": "off",
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+    }
+    command = (str(Path(sys.executable).with_name("handoffs")), "serve")
+    return Server(name="handoffs", command=command, http="127.0.0.1:{port}", settings=settings)
+
+
+def bare() -> Server:
+    """Return the official SDK's server that asks and stores nothing."""
+    return Server(name="bare", command=(sys.executable, str(YARDSTICKS / "bare.py")), http="{port}")
+
+
+def stored(folder: Path) -> Server:
+    """Return the bare server that makes two durable commits, into `folder`: what the disk alone costs."""
+    command = (sys.executable, str(YARDSTICKS / "stored.py"), str(folder / "stored.db"))
+    return Server(name="stored", command=command, http="{port}")
+
+
+def fastmcp() -> Server:
+    """Return the fastmcp 4 server that asks and stores nothing; makes its environment the first time.
+
+    Raises:
+        environment.Unavailable: The environment can't be made, for instance without a network.
+    """
+    python = environment.fastmcp()
+    return Server(name="fastmcp", command=(str(python), str(YARDSTICKS / "fast.py")), http="{port}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A server that answers on HTTP."""
+
+    url: str
+    pid: int
+    port: int
+
+
+@asynccontextmanager
+async def serving(server: Server, folder: Path, *, seconds: float = 30) -> AsyncIterator[Running]:
+    """Run a server over HTTP while the block lasts; its words on stderr are in `folder`.
+
+    Raises:
+        RuntimeError: It ended, or did not answer within `seconds`.
+    """
+    port = _free_port()
+    command = [*server.command, "--http", server.http.format(port=port)]
+    log = folder / f"{server.name}-{port}.log"
+    with log.open("wb") as errors:
+        process = await anyio.open_process(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=server.environ, cwd=folder
+        )
+        try:
+            with anyio.move_on_after(seconds):
+                while process.returncode is None and not await _answers(port):  # noqa: ASYNC110 - nothing else tells us
+                    await anyio.sleep(0.02)
+            if process.returncode is not None or not await _answers(port):
+                raise RuntimeError(f"{' '.join(command)} does not answer: {log.read_text()[-2000:] or 'no word'}")
+            yield Running(url=f"http://127.0.0.1:{port}/mcp", pid=process.pid, port=port)
+        finally:
+            await _end(process)
+
+
+async def _end(process: anyio.abc.Process) -> None:
+    with anyio.CancelScope(shield=True):
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with anyio.move_on_after(5):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _answers(port: int) -> bool:
+    try:
+        stream = await anyio.connect_tcp("127.0.0.1", port)
+    except OSError:
+        return False
+    await stream.aclose()
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
