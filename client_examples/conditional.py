@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 from dotenv import load_dotenv
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, approved, run, tutorial_model
-from strands import Agent
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 from dotenv import load_dotenv
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, run, tutorial_model
-from strands import Agent
 
 RETRY, KEEP, STOP = "try again", "keep it on this machine", "give up"
 

@@ -1,9 +1,9 @@
 """Two handoffs: the agent asks before a dangerous step, and hands over when it is done."""
 
 from dotenv import load_dotenv
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, approved, format_handoff_summary, run, tutorial_model
-from strands import Agent
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """What only the person knows: several typed fields at once, checked before the agent sees them."""
 
 from dotenv import load_dotenv
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, run, tutorial_model
-from strands import Agent
 
 # MCP's own elicitation schema: a flat object of texts, numbers, yes-or-no, and choices.
 BOOKING = {

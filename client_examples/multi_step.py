@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from dotenv import load_dotenv
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, approved, run, tutorial_model
-from strands import Agent
 
 SALES = [{"month": "January", "sales": 120}, {"month": "February", "sales": 95}]
 PLAN = ["Back up the database", "Stop the service", "Migrate the tables", "Start the service"]

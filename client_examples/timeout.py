@@ -1,9 +1,9 @@
 """A question with a deadline: when it passes, nobody has agreed to anything, and the safe way is taken."""
 
 from dotenv import load_dotenv
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, approved, format_handoff_summary, run, tutorial_model
-from strands import Agent
 
 SECONDS = 10
 

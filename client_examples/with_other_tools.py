@@ -6,6 +6,7 @@ The database is served by `mcp-server-sqlite`, which `uvx` fetches the first tim
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from contextlib import closing
@@ -13,14 +14,17 @@ from pathlib import Path
 
 from dotenv import load_dotenv
 from mcp import StdioServerParameters, stdio_client
+from strands import Agent
 from strands.tools.mcp import MCPClient
 from strands.types.content import Messages
 
 from handoffs.strands import HandoffClient, HandoffPlugin, Said, last_result, run, tutorial_model
-from strands import Agent
 
 UV = Path(__file__).parents[1] / ".uv" / "bin"
 """Where `make` puts uv on a machine that has none."""
+
+# Its release of April 2025 is older than version 2 of the MCP library.
+SERVER = ["--quiet", "--with", "mcp<2", "mcp-server-sqlite==2025.4.25"]
 
 RULES = """You look after a database. Before you drop, delete or overwrite anything, call handoff_to_user with the exact
 SQL in the message and the options yes and no. Only the answer yes lets you do it. At the end say what you did."""
@@ -43,10 +47,11 @@ def main() -> None:
             act,
             "I dropped it, as you approved.",
         )
+        sqlite = sqlite_server(database)
         agent = Agent(
             model=model,
             system_prompt=RULES,
-            tools=[HandoffClient(), sqlite_server(database)],
+            tools=[HandoffClient(), sqlite],
             plugins=[HandoffPlugin()],
             callback_handler=None,
         )
@@ -60,14 +65,12 @@ def sqlite_server(database: Path) -> MCPClient:
     uvx = shutil.which("uvx", path=os.pathsep.join([os.environ["PATH"], str(UV)]))
     if uvx is None:
         sys.exit("This lesson needs uvx, which comes with uv: https://docs.astral.sh/uv/")
-    # Its release of April 2025 is older than version 2 of the MCP library.
-    command = ["--quiet", "--with", "mcp<2", "mcp-server-sqlite==2025.4.25", "--db-path", str(database)]
-    parameters = StdioServerParameters(command=uvx, args=command, env=dict(os.environ))
-    # It logs to standard error what it does; and the first time it has to be fetched.
-    return MCPClient(
-        lambda: stdio_client(parameters, errlog=open(os.devnull, "w")),  # pyright: ignore[reportArgumentType]
-        startup_timeout=120,
-    )
+    # The first time it is fetched, and uvx says why where it can't be.
+    if subprocess.run([uvx, *SERVER, "--help"], stdout=subprocess.DEVNULL).returncode:
+        sys.exit("mcp-server-sqlite could not be fetched.")
+    parameters = StdioServerParameters(command=uvx, args=[*SERVER, "--db-path", str(database)], env=dict(os.environ))
+    # It warns of every client that is younger than it.
+    return MCPClient(lambda: stdio_client(parameters, errlog=open(os.devnull, "w")))  # pyright: ignore[reportArgumentType]
 
 
 def tables(database: Path) -> list[str]:

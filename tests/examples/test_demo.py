@@ -6,9 +6,9 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.strands.programs import Home, answers
 
 from handoffs.strands.demo import Guard
+from tests.strands.programs import Home, answers, screen
 
 DEMO = ("-m", "handoffs", "demo")
 STILL_THERE, GONE = "customers-2019.csv is still there.", "customers-2019.csv is gone."
@@ -84,12 +84,13 @@ def test_ctrl_c_stops_it_before_anything_happens(newcomer: Home) -> None:
         process.expect("Stopped.")
         process.expect(STILL_THERE)
         process.expect(pexpect.EOF)
-        assert "Traceback" not in (process.before or "")
+    assert "Traceback" not in screen(process)
     assert process.exitstatus == 130
 
 
 ASK = ("handoff_to_user", {"message": "May I delete a.txt or b.txt?"})
 ASK_ELSE = ("handoff_to_user", {"message": "May I tidy up?"})
+ASK_LIKE = ("handoff_to_user", {"message": "May I delete data.txt and a.txt.bak?"})
 DELETE_A, DELETE_B = ("delete_file", {"name": "a.txt"}), ("delete_file", {"name": "b.txt"})
 
 
@@ -99,6 +100,7 @@ DELETE_A, DELETE_B = ("delete_file", {"name": "a.txt"}), ("delete_file", {"name"
         pytest.param([[ASK], [DELETE_A]], ["yes"], ["b.txt"], id="asked, and approved"),
         pytest.param([[DELETE_A]], [], ["a.txt", "b.txt"], id="did not ask"),
         pytest.param([[ASK], [DELETE_A]], ["no"], ["a.txt", "b.txt"], id="did not listen"),
+        pytest.param([[ASK_LIKE], [DELETE_A]], ["yes"], ["a.txt", "b.txt"], id="asked about another file"),
         pytest.param([[ASK_ELSE], [DELETE_A]], ["yes"], ["a.txt", "b.txt"], id="asked something else"),
         pytest.param([[ASK], [DELETE_A], [DELETE_B]], ["yes"], ["b.txt"], id="used one yes twice"),
         pytest.param([[ASK], [ASK], [DELETE_A]], ["yes", "no"], ["a.txt", "b.txt"], id="took the first answer"),

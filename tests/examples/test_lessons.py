@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pexpect
 import pytest
+
 from tests.strands.openai_stub import OpenAiStub
-from tests.strands.programs import EXAMPLES, Home
+from tests.strands.programs import EXAMPLES, Home, screen
 
 LESSONS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
@@ -48,6 +49,12 @@ def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home, answer:
     assert work in lines[at + 1]
     assert lines[at + 2] == "Status       : SUCCESS"
     assert outcomes(home) == [("answered", {"response": answer}), ("open", None)]
+
+
+def test_a_handover_that_is_printed_in_the_terminal_starts_no_inbox_in_the_browser(home: Home) -> None:
+    home.unset = ("HANDOFFS_INBOX",)
+    play(home, "main", "yes")
+    assert list(home.folder.rglob("inbox")) == []
 
 
 def test_main_without_anybody_there_does_not_look_like_an_approval(home: Home) -> None:
@@ -156,13 +163,21 @@ def test_a_lesson_reads_its_settings_from_an_env_file_beside_it(home: Home) -> N
         assert store.execute("SELECT count(*) FROM handoffs").fetchone() == (1,)
 
 
+def test_a_wrong_setting_ends_a_lesson_without_a_traceback(home: Home) -> None:
+    home.extra["HANDOFFS_JOIN_SECONDS"] = "soon"
+    done = home.run(EXAMPLES / "conditional.py", stdin="yes\n")
+    assert done.returncode == 1
+    assert "HANDOFFS_JOIN_SECONDS" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert made(home, "*.log") == []
+
+
 def test_ctrl_c_ends_a_lesson_with_one_line_and_keeps_the_question(home: Home) -> None:
     with home.on_terminal(EXAMPLES / "conditional.py") as process:
         process.expect("Enter answers")
         process.sendintr()
         process.expect(pexpect.EOF)
-        screen = process.before or ""
-    assert "Stopped. What was asked stays open" in screen
-    assert "Traceback" not in screen
+    assert "Stopped. What was asked stays open" in screen(process)
+    assert "Traceback" not in screen(process)
     assert process.exitstatus == 130
     assert outcomes(home) == [("open", None)]

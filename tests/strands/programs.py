@@ -1,5 +1,6 @@
 """A user's home, and Strands programs run in it: in this process, as a subprocess, or on a terminal."""
 
+import io
 import os
 import signal
 import subprocess
@@ -12,9 +13,9 @@ from typing import Any
 
 import pexpect
 from mcp.types import ElicitResult
+from strands import Agent
 
 from handoffs.strands import HandoffClient, HandoffPlugin, ScriptedModel
-from strands import Agent
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "client_examples"
@@ -37,6 +38,7 @@ class Home:
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "TMPDIR": str(self.folder),
             "HANDOFFS_STORE": str(self.folder / "handoffs.db"),
+            "HANDOFFS_INBOX": "off",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
         return {name: value for name, value in (kept | own | self.extra).items() if name not in self.unset}
@@ -66,6 +68,7 @@ class Home:
             timeout=30,
             dimensions=(50, 120),
         )
+        process.logfile_read = io.StringIO()
         try:
             yield process
         finally:
@@ -106,6 +109,12 @@ def answers(*given: str) -> Any:
 
 async def nobody(context: Any, params: Any) -> ElicitResult:
     raise AssertionError("nobody was to be asked")
+
+
+def screen(process: "pexpect.spawn[str]") -> str:
+    """All that a program has written on its terminal."""
+    assert isinstance(process.logfile_read, io.StringIO)
+    return process.logfile_read.getvalue()
 
 
 def kill_servers() -> None:

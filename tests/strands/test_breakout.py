@@ -2,10 +2,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.strands.programs import Home, answers, nobody, results, text_of
+from strands import Agent, tool
 
 from handoffs.strands import HandoffClient, HandoffPlugin, ScriptedModel
-from strands import Agent, tool
+from tests.strands.programs import Home, answers, nobody, results, text_of
 
 HAND_OVER = ("handoff_to_user", {"message": "Deployed. Over to you.", "breakout_of_loop": True})
 
@@ -82,6 +82,17 @@ def test_a_breakout_that_could_not_be_delivered_does_not_end_the_loop(home: Home
     assert (result.stop_reason, str(result).strip()) == ("end_turn", "I see that it failed.")
     assert "handoff" not in result.state
     assert deletions.done == []
+
+
+def test_a_breakout_that_the_person_has_sent_back_is_for_the_model_to_read(home: Home) -> None:
+    with home.agent([HAND_OVER], person=nobody) as agent:
+        handoff = agent("Deploy!").state["handoff"]
+    home.handoffs("decline", handoff["handoffId"])
+    with home.agent([HAND_OVER], "I see.", person=nobody) as agent:
+        result = agent("Deploy!")
+        (given,) = results(agent)
+    assert (result.stop_reason, "handoff" in result.state) == ("end_turn", False)
+    assert "declined" in text_of(given)
 
 
 def test_the_history_of_a_breakout_is_legal_and_the_agent_can_be_called_again(home: Home) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 import anyio
 import pytest
 from mcp.types import ElicitResult
+from strands import Agent
 from strands.session import FileSessionManager
-from tests.strands.programs import Home, answers, kill_servers, nobody, results, text_of
 
 from handoffs.strands import HandoffClient, HandoffPlugin, ScriptedModel, approved
-from strands import Agent
+from tests.strands.programs import Home, answers, kill_servers, nobody, results, text_of
 
 LEGAL = {"toolUseId", "status", "content"}
 

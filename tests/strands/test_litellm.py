@@ -2,10 +2,13 @@
 
 import pytest
 from strands.models.litellm import LiteLLMModel
+
+from handoffs.strands import ScriptedModel, tutorial_model
 from tests.strands.openai_stub import OpenAiStub
 from tests.strands.programs import Home, answers, nobody
 
-from handoffs.strands import ScriptedModel, tutorial_model
+# Of LiteLLM's own making.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
 KEY = "a-key-for-tests"
 NAME = "nebius/deepseek-ai/DeepSeek-V3-0324"

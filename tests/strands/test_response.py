@@ -30,7 +30,7 @@ def test_no_other_status_is_an_approval_even_with_a_yes_in_it(status: str) -> No
 
 
 def test_a_result_without_values_is_no_approval() -> None:
-    assert not approved({"status": "SUCCESS", "userInput": [{"text": "yes"}]})
+    assert not approved({"status": "SUCCESS", "userInput": [{"text": "yes"}], "toolUseId": "t"})
     assert not approved({})
 
 

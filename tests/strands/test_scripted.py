@@ -1,7 +1,7 @@
 import pytest
+from strands import Agent, tool
 
 from handoffs.strands import ScriptedModel, last_result
-from strands import Agent, tool
 
 
 @tool

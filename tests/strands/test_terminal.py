@@ -8,11 +8,12 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.strands.programs import Home
+
+from tests.strands.programs import Home, screen
 
 # Prints what came of it as one line of JSON, and goes on to its end after Ctrl-C.
 PROGRAM = """
-import json, sys, time
+import asyncio, json, sys
 from handoffs.strands import HandoffClient, HandoffPlugin, ScriptedModel
 from strands import Agent
 
@@ -24,6 +25,8 @@ response = stopped = None
 try:
     if sys.argv[1] == "direct":
         response = agent.tool.handoff_to_user(message="Question 1?")
+    elif sys.argv[1] == "async":
+        asyncio.run(agent.invoke_async("Ask!"))
     else:
         agent("Ask!")
 except KeyboardInterrupt:
@@ -56,6 +59,13 @@ def result(process: "pexpect.spawn[str]") -> dict[str, Any]:
     return found
 
 
+def press(process: "pexpect.spawn[str]", how: str) -> None:
+    if how == "the key":
+        process.send(CTRL_C)
+    else:
+        process.kill(signal.SIGINT)
+
+
 def open_questions(home: Home) -> list[str]:
     return [handoff["message"] for handoff in json.loads(home.handoffs("list", "--json"))]
 
@@ -78,18 +88,25 @@ def test_one_ctrl_c_ends_the_wait_and_leaves_the_question_open(
     with home.on_terminal(program, kind, "1", plugin) as process:
         process.expect(READY)
         pressed = time.monotonic()
-        if how == "the key":
-            process.send(CTRL_C)
-        else:
-            process.kill(signal.SIGINT)
+        press(process, how)
         ended = result(process)
         took = time.monotonic() - pressed
-        screen = process.before or ""
     assert ended["stopped"]
     assert ended["calls"] == (0 if kind == "direct" else 1)
     assert ["stays open" in text for text in ended["texts"]] == [True]
     assert took < 3
-    assert "Traceback" not in screen
+    assert "Traceback" not in screen(process)
+    assert open_questions(home) == ["Question 1?"]
+
+
+@pytest.mark.parametrize("how", ["the key", "a signal"])
+def test_one_ctrl_c_ends_the_wait_of_an_async_program(home: Home, program: Path, how: str) -> None:
+    with home.on_terminal(program, "async", "1", "plugin") as process:
+        process.expect(READY)
+        press(process, how)
+        ended = result(process)
+    assert (ended["stopped"], ended["calls"]) == (True, 1)
+    assert "Traceback" not in screen(process)
     assert open_questions(home) == ["Question 1?"]
 
 
@@ -161,6 +178,7 @@ def test_a_prompt_gives_way_when_it_is_answered_from_another_shell(home: Home, p
 def test_a_refusal_and_the_end_of_piped_answers_are_believed_too(home: Home, program: Path) -> None:
     refused = home.run(program, "direct", "1", "plugin", stdin="/decline not on a Friday\n")
     assert '"status": "DECLINED"' in refused.stdout
+    assert "not on a Friday" in refused.stdout  # the agent hears why
     ended = home.run(program, "direct", "1", "plugin", stdin="")
     assert '"status": "PENDING"' in ended.stdout
     assert open_questions(home) == ["Question 1?"]

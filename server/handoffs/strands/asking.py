@@ -25,7 +25,7 @@ from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import ID_PREFIX
 from handoffs.core.schema import parse
 from handoffs.strands.interrupts import Wait, press_ctrl_c
-from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Sheet, Terminal, open_terminal
+from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Sheet, Terminal, open_terminal
 
 READING_SECONDS = 1.1
 """A refusal that comes back faster than this is not believed to be a person's; a person's own is held back so long."""
@@ -72,7 +72,10 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
             return ElicitResult(action="cancel")
         case _:
             await anyio.sleep_until(asked + READING_SECONDS)
-            return ElicitResult(action="cancel" if isinstance(outcome, Later) else "decline")
+    if isinstance(outcome, Refused):
+        # The protocol has no place for the reason; our server reads it here.
+        return ElicitResult(action="decline", _meta={"handoffs/note": outcome.note} if outcome.note else None)
+    return ElicitResult(action="cancel")
 
 
 async def _ask(terminal: Terminal, sheet: Sheet, session: ClientSession) -> Outcome | None:

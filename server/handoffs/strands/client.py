@@ -69,13 +69,14 @@ class HandoffClient(MCPClient):
 
         Args:
             transport_callable: Another way to the server; without it and without `url` the client starts its own.
-            env: Environment of that server, on top of this program's.
+            env: Environment of that server, on top of this program's. While this client asks in the terminal, the inbox
+                in the browser is off unless `HANDOFFS_INBOX` says otherwise.
             elicitation_callback: Asks the person in place of the terminal.
             application_name: Who the server is told asks. Names that start with `strands` are known to be patient.
             **options: As for `MCPClient`.
         """
         if transport_callable is None and not options.get("url"):
-            transport_callable = _own_server({**os.environ, **(env or {})})
+            transport_callable = _own_server(env or {}, in_terminal=elicitation_callback is None)
         # Strands' own types name one of mcp 1.x that 2.x lacks, and a stream type narrower than what it takes.
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             transport_callable,  # pyright: ignore[reportArgumentType]
@@ -172,9 +173,13 @@ class _HandoffTool(MCPAgentTool):
             yield event
 
 
-def _own_server(environment: dict[str, str]) -> Transport:
+def _own_server(env: Mapping[str, str], *, in_terminal: bool) -> Transport:
+    environment = {**os.environ, **env}
     # This client asks on the terminal; a server that did so too would take its keys.
     environment["HANDOFFS_TERMINAL"] = "off"
+    if in_terminal:
+        # Who sits at this terminal is not to be led to a browser by a handover that the program prints.
+        environment.setdefault("HANDOFFS_INBOX", "off")
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "handoffs", "serve"], env=environment)
     return lambda: stdio_client(parameters)
 

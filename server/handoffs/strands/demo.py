@@ -5,8 +5,9 @@ thinks it was told, the file goes only after a person's yes to a question that n
 client's subprocess, on a store of its own, so that nothing is left in anybody's inbox.
 """
 
-import logging
 import os
+import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -14,17 +15,16 @@ from pathlib import Path
 from typing import cast
 
 from dotenv import load_dotenv
+from strands import Agent, tool  # pyright: ignore[reportUnknownVariableType] - of its JSON schemas
 from strands.hooks import AfterToolCallEvent, BeforeToolCallEvent
 from strands.types.content import Messages
-from strands.types.exceptions import MCPClientInitializationError
 
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.strands.client import HandoffClient
-from handoffs.strands.plugin import HandoffPlugin
+from handoffs.strands.plugin import HANDOFF_TOOLS, HandoffPlugin
 from handoffs.strands.response import HandoffResponse, approved, format_handoff_summary, handoff_response
 from handoffs.strands.scripted import Said, last_result
-from handoffs.strands.tutorial import INTERRUPTED, tutorial_model
-from strands import Agent, tool  # pyright: ignore[reportUnknownVariableType] - of its JSON schemas
+from handoffs.strands.tutorial import INTERRUPTED, NOT_STARTED, did_not_start, quieten_strands, tutorial_model
 
 VICTIM = "customers-2019.csv"
 FILES = {"notes.txt": "Remember the milk.\n", VICTIM: "id,name\n1,Ada\n2,Grace\n"}
@@ -41,8 +41,7 @@ TASK = (
 def play() -> int:
     """Play it in this terminal, or with answers from standard input, and return the exit code."""
     load_dotenv(Path(".env"))
-    # What Strands logs as errors it also raises; two tracebacks for one wrong setting are two too many.
-    logging.getLogger("strands").addHandler(logging.NullHandler())
+    quieten_strands()
     with tempfile.TemporaryDirectory(prefix="handoffs-demo-") as made:
         folder = Path(made, "files")
         folder.mkdir()
@@ -53,10 +52,8 @@ def play() -> int:
         except KeyboardInterrupt:
             _say("\nStopped.")
             return INTERRUPTED
-        except MCPClientInitializationError:
-            return _failed("The server did not start. Above it says why.")
         except Exception as error:  # noqa: BLE001 - a model's API fails in a hundred ways, and this is where a person is told
-            return _failed(f"The agent failed: {inert_line(str(error), 500)}")
+            return _failed(NOT_STARTED if did_not_start(error) else f"The agent failed: {inert_line(str(error), 500)}")
         finally:
             _say(f"{VICTIM} is {'still there' if (folder / VICTIM).exists() else 'gone'}.")
 
@@ -64,7 +61,8 @@ def play() -> int:
 def _play(folder: Path, *, store: str) -> int:
     model = tutorial_model([("handoff_to_user", QUESTION)], _act, _report)
     _say(f"Its files: {', '.join(sorted(FILES))} in {folder}")
-    _say(f"The question is stored before you see it. From another shell: HANDOFFS_STORE={store} handoffs list\n")
+    inbox = f"HANDOFFS_STORE={shlex.quote(store)} handoffs list"
+    _say(f"The question is stored before you see it. From another shell: {inbox}\n")
     guard = Guard(folder)
     with HandoffClient(env={"HANDOFFS_STORE": store}) as client:
         agent = Agent(
@@ -106,7 +104,7 @@ class Guard:
 
     def note_answer(self, event: AfterToolCallEvent) -> None:
         """Keep what the person answered."""
-        if event.tool_use["name"] == "handoff_to_user":
+        if event.tool_use["name"] in HANDOFF_TOOLS:
             self.response = handoff_response(cast("Mapping[str, object]", event.result))
             asked = " ".join(block["text"] for block in self.response["content"])
             self._approved = asked if approved(self.response) else None
@@ -115,8 +113,13 @@ class Guard:
         """Stop a deletion that nobody approved."""
         if event.tool_use["name"] == "delete_file":
             question, self._approved = self._approved, None
-            if question is None or str(event.tool_use["input"].get("name")) not in question:
+            if question is None or not _names(question, str(event.tool_use["input"].get("name"))):
                 event.cancel_tool = "Not approved: a person must say yes to deleting this very file first."
+
+
+def _names(question: str, name: str) -> bool:
+    """Say whether a question names a file, whole: one about `data.txt` is none about `a.txt`."""
+    return re.search(rf"(?<![\w./-]){re.escape(name)}(?!\.?[\w-])", question) is not None
 
 
 def _act(messages: Messages) -> Said:

@@ -68,11 +68,12 @@ def approved(response: Mapping[str, object], *, field: str = "response") -> bool
     No other answer and no other outcome is one: not a refusal, not silence, not an error, not a breakout.
 
     Args:
-        response: What `agent.tool.handoff_to_user` returned.
+        response: What `agent.tool.handoff_to_user` returned, or a raw tool result.
         field: Which field of the form asked for the approval.
     """
-    values = response.get("values")
-    if response.get("status") != "SUCCESS" or not isinstance(values, Mapping):
+    view = handoff_response(response)
+    values: object = view.get("values")
+    if view["status"] != "SUCCESS" or not isinstance(values, Mapping):
         return False
     answer = cast("Mapping[str, object]", values).get(field)
     if isinstance(answer, str):

@@ -1,5 +1,6 @@
 """What the lessons and `handoffs demo` share: which model plays the agent, and how Ctrl-C ends a program."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -7,6 +8,7 @@ from types import ModuleType
 from typing import cast
 
 from strands.models import Model
+from strands.types.exceptions import MCPClientInitializationError
 
 from handoffs.strands.scripted import ScriptedModel, Turn
 
@@ -14,6 +16,8 @@ MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 """The tutorial's model. `HANDOFFS_MODEL` names any other that LiteLLM knows."""
 
 KEY = "NEBIUS_API_KEY"
+
+NOT_STARTED = "The server did not start. Above it says why."
 
 INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C ended."""
@@ -39,12 +43,29 @@ def tutorial_model(*script: Turn) -> Model:
 
 
 def run(lesson: Callable[[], None]) -> None:
-    """Run a lesson. Ctrl-C ends it with one line; what was asked stays open."""
+    """Run a lesson, and end a failed one in a line: Ctrl-C, after which what was asked stays open, or no server."""
+    quieten_strands()
     try:
         lesson()
     except KeyboardInterrupt:
         print("\nStopped. What was asked stays open: `handoffs list` shows it, `handoffs answer` answers it.")  # noqa: T201
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if not did_not_start(error):
+            raise
+        sys.exit(NOT_STARTED)
+
+
+def quieten_strands() -> None:
+    """Keep off the screen what Strands logs of an error: it also raises it."""
+    logging.getLogger("strands").addHandler(logging.NullHandler())
+
+
+def did_not_start(error: BaseException | None) -> bool:
+    """Say whether an error came of an MCP server that did not start."""
+    while error is not None and not isinstance(error, MCPClientInitializationError):
+        error = error.__cause__
+    return error is not None
 
 
 def _missing_keys(model: str) -> list[str]:
