@@ -14,7 +14,7 @@ test: setup
 	uv run --no-sync ruff check .
 	uv run --no-sync basedpyright --level error
 	uv run --no-sync lint-imports --no-cache
-	uv run --no-sync pytest
+	uv run --no-sync pytest -n 2 --dist loadfile
 
 bench: setup
 	@uv run --no-sync python -m benchmarks

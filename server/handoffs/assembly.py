@@ -2,10 +2,11 @@
 
 import contextlib
 import getpass
+import importlib.util
 import os
 import secrets
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import anyio
 
 from handoffs.core.desk import Desk, Limits
 from handoffs.core.ports import Channel
-from handoffs.settings import Settings, data_folder
+from handoffs.settings import Settings, SettingsError, data_folder
 from handoffs.store.sqlite import SqliteStore
 
 
@@ -53,6 +54,39 @@ async def open_desk(settings: Settings, *, channels: Sequence[Channel] = ()) -> 
             return
         async with desk.presenting():
             yield desk
+
+
+@asynccontextmanager
+async def notifying(
+    settings: Settings, desk: Desk, link: Callable[[str], str | None] = lambda _: None
+) -> AsyncGenerator[None]:
+    """Tell the people at the addresses of the settings of what is open, while the block lasts.
+
+    `link` returns the page of a handoff by its id, None where no inbox runs; it must not sign anybody in.
+
+    Raises:
+        SettingsError: There are addresses, and what sends is not installed.
+    """
+    if not settings.notify and not settings.escalate:
+        yield
+        return
+    check_notify(settings)
+    from handoffs.channels.notify import Notifier  # only where somebody is to be told
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Notifier(desk, settings.notify, settings.escalate, link).run)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+def check_notify(settings: Settings) -> None:
+    """Raise SettingsError where people are to be told and what sends is not installed; it is not imported for that."""
+    if (settings.notify or settings.escalate) and importlib.util.find_spec("apprise") is None:
+        raise SettingsError(
+            "HANDOFFS_NOTIFY and HANDOFFS_ESCALATE need apprise: pip install 'handoffs[notify]', or unset them."
+        )
 
 
 def current_user() -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.fakes import FakeClock
 
 from handoffs.core.desk import Desk, Limits
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
 from handoffs.store.sqlite import SqliteStore
+from tests.fakes import FakeClock
 
 ADA = Caller(subject="ada", client="test", project="/shop")
 

@@ -2,9 +2,9 @@ from dataclasses import fields
 from datetime import timedelta
 
 from hypothesis import given
-from tests.core.strategies import ASKED, any_event
 
 from handoffs.core.events import EVENTS, Answered, Declined, Event, NotShown, Reached, details_of, name_of
+from tests.core.strategies import ASKED, any_event
 
 
 def test_an_events_name_is_one_lower_case_word_and_no_two_share_it() -> None:

@@ -3,11 +3,11 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.strategies import filled, forms, json_like
 
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import MAX_TEXT, Field, Form, Kind, Value
 from handoffs.core.schema import options_form, parse, response_form
+from tests.core.strategies import filled, forms, json_like
 
 
 def asks(required: list[str] | None = None, **properties: dict[str, object]) -> Form:

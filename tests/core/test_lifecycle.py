@@ -3,9 +3,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.strategies import ASKED, DEADLINE, any_event, handoff
 
-from handoffs.core.errors import AlreadyEnded
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded
 from handoffs.core.events import (
     EVENTS,
     Answered,
@@ -22,6 +21,7 @@ from handoffs.core.events import (
 )
 from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, stamp, steps
 from handoffs.core.model import End, Handoff, State
+from tests.core.strategies import ASKED, DEADLINE, any_event, handoff
 
 LATER = ASKED + timedelta(minutes=5)
 EXAMPLES: dict[type[Event], Event] = {
@@ -29,7 +29,7 @@ EXAMPLES: dict[type[Event], Event] = {
     Reached: Reached(at=LATER, channel="inbox"),
     NotShown: NotShown(at=LATER, channel="elicitation", reason="answered in 3 ms"),
     Dismissed: Dismissed(at=LATER, channel="elicitation"),
-    Reminded: Reminded(at=LATER, channel="inbox"),
+    Reminded: Reminded(at=LATER, channel="notify", stage="half"),
     Answered: Answered(at=LATER, by="ada", channel="terminal", values={"response": "yes"}, note="go on"),
     Declined: Declined(at=LATER, by="ada", channel="inbox", note="no"),
     Cancelled: Cancelled(at=LATER, by="ada", channel="inbox"),
@@ -96,6 +96,35 @@ def test_a_channel_is_noted_as_reached_once_in_the_order_in_which_they_came() ->
     assert after.version == 4
 
 
+def test_a_stage_is_claimed_once_whichever_channel_comes_second() -> None:
+    half = Reminded(at=LATER, channel="notify", stage="half")
+    once = advance(advance(handoff(), half), Reminded(at=LATER, channel="notify", stage="last"))
+    assert (once.reminded, once.version, once.state) == (("half", "last"), 3, State.OPEN)
+    for channel in ("notify", "pager"):
+        with pytest.raises(AlreadyReminded, match=r"h_7Q2xYzabcdefghijkmnp .* at the stage 'half'"):
+            advance(once, Reminded(at=LATER, channel=channel, stage="half"))
+
+
+def test_nobody_is_reminded_of_what_has_ended() -> None:
+    with pytest.raises(AlreadyEnded):
+        advance(ended(), EXAMPLES[Reminded])
+
+
+@given(st.lists(any_event, max_size=12))
+def test_no_stage_is_ever_claimed_twice(happens: list[Event]) -> None:
+    now = handoff()
+    claimed: list[str] = []
+    for event in happens:
+        try:
+            now = advance(now, event)
+        except (AlreadyEnded, AlreadyReminded, ValueError):
+            continue
+        if isinstance(event, Reminded):
+            claimed.append(event.stage)
+    assert len(set(claimed)) == len(claimed)
+    assert now.reminded == tuple(claimed)
+
+
 def test_the_first_collection_is_the_one_that_is_kept() -> None:
     once = advance(ended(), Collected(at=LATER))
     twice = advance(once, Collected(at=LATER + timedelta(hours=1)))
@@ -127,7 +156,7 @@ def test_whatever_happens_the_first_outcome_stands(happens: list[Event]) -> None
     for event in happens:
         try:
             after = advance(now, event)
-        except (AlreadyEnded, ValueError):
+        except (AlreadyEnded, AlreadyReminded, ValueError):
             continue
         assert after.version == now.version + 1
         assert (after.id, after.caller, after.question, after.created_at, after.fingerprint) == (
@@ -151,11 +180,11 @@ def test_whatever_happens_the_first_outcome_stands(happens: list[Event]) -> None
 def test_a_refused_event_changes_nothing(happens: list[Event]) -> None:
     now = handoff()
     for event in happens:
-        before = (now.state, now.version, now.end, now.values, now.collected_at, now.reached)
+        before = (now.state, now.version, now.end, now.values, now.collected_at, now.reached, now.reminded)
         try:
             after = advance(now, event)
-        except (AlreadyEnded, ValueError):
-            assert (now.state, now.version, now.end, now.values, now.collected_at, now.reached) == before
+        except (AlreadyEnded, AlreadyReminded, ValueError):
+            assert (now.state, now.version, now.end, now.values, now.collected_at, now.reached, now.reminded) == before
         else:
             now = after
 

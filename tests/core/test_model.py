@@ -2,12 +2,12 @@ import re
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from tests.core.strategies import ADA, ASKED, handoff
 
 from handoffs.core.events import Answered
 from handoffs.core.lifecycle import advance
 from handoffs.core.model import Answer, Caller, fingerprint_of, new_id
 from handoffs.core.schema import options_form, parse, response_form
+from tests.core.strategies import ADA, ASKED, handoff
 
 
 def fingerprint(

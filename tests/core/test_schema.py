@@ -3,11 +3,11 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.core.strategies import forms, json_like, nearly_schemas
 
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.form import Choice, Field, Form, Kind
 from handoffs.core.schema import MAX_CHOICES, MAX_FIELDS, RESPONSE, options_form, parse, response_form
+from tests.core.strategies import forms, json_like, nearly_schemas
 
 
 def of(prop: object, *, name: str = "it", required: bool = False) -> Form:
@@ -331,7 +331,7 @@ def test_a_form_that_asks_for_a_secret_is_refused_by_name_and_by_title(name: str
 
 
 def test_a_stored_question_stays_readable_when_the_list_of_secrets_grows() -> None:
-    once = {"type": "object", "properties": {"password": TEXT}, "required": []}
+    once: dict[str, object] = {"type": "object", "properties": {"password": TEXT}, "required": []}
     assert parse(once, accepted=True).schema == once
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.store.backends import BACKENDS
-from tests.store.samples import LONG_AGO, sample
 
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Store
 from handoffs.store.sqlite import SqliteStore
+from tests.store.backends import BACKENDS
+from tests.store.samples import LONG_AGO, sample
 
 
 @dataclass(frozen=True, kw_only=True)

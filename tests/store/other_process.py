@@ -11,11 +11,11 @@ import sys
 
 import aiosqlite  # so that nothing is left to import once `become_nobody` has taken the rights away
 import anyio
-from tests.store.backends import BACKENDS
-from tests.store.samples import LATER, LONG_AGO, answered, decision, sample
 
 from handoffs.core.errors import AlreadyEnded, StoreError
 from handoffs.core.ports import Store
+from tests.store.backends import BACKENDS
+from tests.store.samples import LATER, LONG_AGO, answered, decision, sample
 
 assert aiosqlite
 

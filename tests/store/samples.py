@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from tests.core.strategies import ADA, ASKED
-
 from handoffs.core.events import Answered, Cancelled, Declined, Event
 from handoffs.core.form import Form
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
 from handoffs.core.schema import response_form
+from tests.core.strategies import ADA, ASKED
 
 LATER = ASKED + timedelta(minutes=5)
 """A moment at which the samples are open."""

@@ -6,10 +6,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.strategies import ADA, ASKED, DEADLINE, any_event, filled, forms
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
 
-from handoffs.core.errors import AlreadyEnded, NotFound
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, NotFound
 from handoffs.core.events import (
     Answered,
     Cancelled,
@@ -28,6 +26,8 @@ from handoffs.core.lifecycle import advance, steps
 from handoffs.core.model import Caller, End, Handoff, State, new_id
 from handoffs.core.ports import Store
 from handoffs.core.schema import parse
+from tests.core.strategies import ADA, ASKED, DEADLINE, any_event, filled, forms
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -191,7 +191,7 @@ async def test_whatever_happens_row_and_log_agree_with_the_table_of_states(store
         for step in steps(expected, event):
             try:
                 expected = advance(expected, step)
-            except (AlreadyEnded, ValueError) as error:
+            except (AlreadyEnded, AlreadyReminded, ValueError) as error:
                 wrong = type(error)
                 break
             told.append(type(step).__name__.lower())
@@ -212,7 +212,7 @@ async def test_the_log_says_who_and_how_and_never_what_a_person_wrote(store: Sto
     await store.record(first.id, Reached(at=LATER, channel="elicitation"))
     await store.record(first.id, NotShown(at=LATER, channel="elicitation", reason="accepted without an answer"))
     await store.record(first.id, Dismissed(at=LATER, channel="inbox"))
-    await store.record(first.id, Reminded(at=LATER, channel="mail"))
+    await store.record(first.id, Reminded(at=LATER, channel="notify", stage="half"))
     await store.record(first.id, answered(by="ada", channel="terminal", note="my secret note", response="my secret"))
     await store.record(first.id, Collected(at=LATER + HOUR))
     await store.record(second.id, Cancelled(at=LATER, by="", channel="mcp", note="my secret note"))
@@ -222,7 +222,7 @@ async def test_the_log_says_who_and_how_and_never_what_a_person_wrote(store: Sto
         (True, "reached", LATER, {"channel": "elicitation"}),
         (True, "notshown", LATER, {"channel": "elicitation", "reason": "accepted without an answer"}),
         (True, "dismissed", LATER, {"channel": "inbox"}),
-        (True, "reminded", LATER, {"channel": "mail"}),
+        (True, "reminded", LATER, {"channel": "notify", "stage": "half"}),
         (True, "answered", LATER, {"by": "ada", "channel": "terminal"}),
         (True, "collected", LATER + HOUR, {}),
         (False, "cancelled", LATER, {"channel": "mcp"}),
@@ -269,6 +269,22 @@ async def test_collecting_what_is_overdue_expires_it_first(store: Store) -> None
     assert (collected.state, collected.version, collected.collected_at) == (State.EXPIRED, 3, DEADLINE + HOUR)
     assert await store.get(handoff.id) == collected
     assert await names(store) == ["opened", "expired", "collected"]
+
+
+async def test_a_stage_that_somebody_claimed_can_not_be_claimed_again(store: Store, same_store: Store) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    half = Reminded(at=LATER, channel="notify", stage="half")
+    claimed = await store.record(handoff.id, half)
+    assert claimed.reminded == ("half",)
+    for other in (store, same_store):
+        with pytest.raises(AlreadyReminded):
+            await other.record(handoff.id, half)
+        assert await other.get(handoff.id) == claimed
+    both = await same_store.record(handoff.id, replace(half, stage="last"))
+    assert both.reminded == ("half", "last")
+    assert await store.get(handoff.id) == both
+    assert await names(store) == ["opened", "reminded", "reminded"]
 
 
 async def test_what_can_not_happen_changes_nothing(store: Store) -> None:

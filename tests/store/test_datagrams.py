@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 import anyio
 import pytest
-from tests.store.processes import other_process
-from tests.store.samples import LONG_AGO, answered, sample
 
 from handoffs.store.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite import SqliteStore
+from tests.store.processes import other_process
+from tests.store.samples import LONG_AGO, answered, sample
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such sockets")
 
@@ -124,6 +124,28 @@ async def test_the_socket_of_a_killed_process_is_removed_by_the_next_who_finds_i
         async with store.watch():
             assert len(list(folder.iterdir())) == 1
     assert not folder.exists()
+
+
+async def test_what_killed_processes_left_is_swept_away_by_the_next_who_listens(
+    base: Path, tmp_path: Path, ear: Ear
+) -> None:
+    alive = Datagrams(tmp_path / "alive.db", base)
+    alive.listen(ear.hear)
+    for name in ("killed", "another"):
+        (base / name).mkdir()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left:
+            left.bind(str(base / name / "1-left"))
+    (base / "empty").mkdir()
+    (base / "file").touch()  # not ours, not touched
+    listener, strange = Datagrams(tmp_path / "handoffs.db", base), Ear()
+    listener.listen(strange.hear)
+    try:
+        assert set(base.iterdir()) == {alive.folder, listener.folder, base / "file"}
+        assert len(list(alive.folder.iterdir())) == 1
+    finally:
+        listener.close()
+        alive.close()
+        strange.close()
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import anyio
+
+from handoffs.core.model import State
+from handoffs.core.ports import Store
 from tests.store.backends import BACKENDS
 from tests.store.conftest import Place
 from tests.store.processes import OtherProcess, other_processes
 from tests.store.samples import LONG_AGO, decision, sample
-
-from handoffs.core.model import State
-from handoffs.core.ports import Store
 
 
 async def let_go(others: list[OtherProcess]) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.store.conftest import filled
-from tests.store.processes import other_process
-from tests.store.samples import LONG_AGO, answered, sample
 
 from handoffs.core.errors import NotFound, StoreCorrupt, StoreTooNew, StoreUnwritable
 from handoffs.store.database import connect
 from handoffs.store.sqlite import SqliteStore
+from tests.store.conftest import filled
+from tests.store.processes import other_process
+from tests.store.samples import LONG_AGO, answered, sample
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -31,7 +31,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(path: Pa
         newer.execute("PRAGMA user_version = 77")
     before = bytes_of(path.parent)
     async with SqliteStore(path) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 77.*up to 1\b") as refused:
+        with pytest.raises(StoreTooNew, match=r"layout 77.*up to 2\b") as refused:
             await store.ids("")
     assert str(path) in str(refused.value)
     assert bytes_of(path.parent) == before
@@ -187,3 +187,20 @@ async def test_a_store_whose_file_goes_away_keeps_what_is_new_where_others_find_
                 assert await store.get(new.id) == answer
         async with SqliteStore(path) as third:
             assert await third.get(new.id) == answer
+
+
+async def test_a_poll_goes_on_in_the_file_that_came_instead(path: Path) -> None:
+    await filled(path, 3)
+    async with (
+        SqliteStore(path, datagrams=False) as store,
+        SqliteStore(path, datagrams=False) as other,
+        store.watch() as watch,
+    ):
+        delete(path)
+        with anyio.fail_after(5):
+            await watch.changed()
+            assert await store.newest(open_only=False) == []
+            # Its first line has a number that the log before it had, too.
+            new = await other.open(sample("New"), collect_after=LONG_AGO)
+            await watch.changed()
+            assert await store.newest(open_only=False) == [new]

@@ -3,14 +3,14 @@
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from tests.core.strategies import ASKED
-from tests.store.conftest import Place
-from tests.store.processes import other_process
-from tests.store.samples import LATER, LONG_AGO, answered, sample
 
 from handoffs.core.events import Reached
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Store, Watch
+from tests.core.strategies import ASKED
+from tests.store.conftest import Place
+from tests.store.processes import other_process
+from tests.store.samples import LATER, LONG_AGO, answered, sample
 
 
 async def open_new(store: Store, number: int = 0) -> Handoff:

@@ -13,8 +13,18 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound, QuestionRefused
-from handoffs.core.events import Answered, Cancelled, Collected, Declined, Dismissed, Entry, NotShown, Reached
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, Ambiguous, NotFound, QuestionRefused
+from handoffs.core.events import (
+    Answered,
+    Cancelled,
+    Collected,
+    Declined,
+    Dismissed,
+    Entry,
+    NotShown,
+    Reached,
+    Reminded,
+)  # fmt: skip
 from handoffs.core.form import Form
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import ID_PREFIX, Caller, Handoff, Question, State, fingerprint_of, new_id
@@ -150,9 +160,16 @@ class Desk:
     # The person's side. Each of these is the whole of a decision, and the first one stands.
 
     async def answer(
-        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, note: str = ""
+        self,
+        handoff: Handoff,
+        values: Mapping[str, object],
+        *,
+        by: str,
+        channel: str,
+        note: str = "",
+        collect: bool = False,
     ) -> Handoff:
-        """Answer. `values` are checked against the form, whoever brings them.
+        """Answer. `values` are checked against the form, whoever brings them; `collect` also gives it to the agent.
 
         Raises:
             AnswerRefused: They do not fit; nothing was recorded.
@@ -160,11 +177,14 @@ class Desk:
         """
         checked = handoff.question.form.check(values)
         event = Answered(at=self._clock.now(), by=by, channel=channel, values=checked, note=note)
-        return await self._store.record(handoff.id, event)
+        return await self._decide(handoff, event, collect=collect)
 
-    async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
+    async def decline(
+        self, handoff: Handoff, *, by: str, channel: str, note: str = "", collect: bool = False
+    ) -> Handoff:
         """Refuse to answer. Raises AlreadyEnded."""
-        return await self._store.record(handoff.id, Declined(at=self._clock.now(), by=by, channel=channel, note=note))
+        event = Declined(at=self._clock.now(), by=by, channel=channel, note=note)
+        return await self._decide(handoff, event, collect=collect)
 
     async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Withdraw the question for good. Raises AlreadyEnded."""
@@ -183,6 +203,17 @@ class Desk:
     async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
         """Note that a person said *not now*; the question stays open elsewhere."""
         await self._note(handoff, Dismissed(at=self._clock.now(), channel=channel))
+
+    async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
+        """Take it on to tell a person, at this stage, that the question waits.
+
+        True says go on: of all who ever try, in whatever process, it says so to one. False also when it has ended.
+        """
+        try:
+            await self._store.record(handoff.id, Reminded(at=self._clock.now(), channel=channel, stage=stage))
+        except (AlreadyReminded, AlreadyEnded):
+            return False
+        return True
 
     async def was_dismissed(self, handoff: Handoff, *, channel: str) -> bool:
         """Say whether a person has closed the question in this channel."""
@@ -274,6 +305,10 @@ class Desk:
         left = handoff.question.deadline - self._clock.now()
         with self._clock.limit(max(left.total_seconds(), 0)):
             await watch.changed()
+
+    async def _decide(self, handoff: Handoff, event: Answered | Declined, *, collect: bool) -> Handoff:
+        # In one transaction: the agent's own call has brought the decision, and gets it back at once.
+        return await self._store.record(handoff.id, event, *([Collected(at=event.at)] if collect else []))
 
     async def _expire(self, handoff: Handoff) -> Handoff:
         try:

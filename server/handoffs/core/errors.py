@@ -4,6 +4,7 @@ HandoffError
 ├── QuestionRefused        the question itself is not one that can be asked
 ├── AnswerRefused          the answer does not fit the form; nothing was recorded
 ├── AlreadyEnded           somebody was first; `core.lifecycle` raises it
+├── AlreadyReminded        another process tells the person; `core.lifecycle` raises it
 ├── NotFound               no handoff has this id
 ├── Ambiguous              several handoffs' ids start with this
 └── StoreError             the store can't be used
@@ -35,6 +36,10 @@ class AnswerRefused(HandoffError):
 
 class AlreadyEnded(HandoffError):
     """The handoff has ended; the first outcome stands."""
+
+
+class AlreadyReminded(HandoffError):
+    """Somebody has taken it on to tell the person at this stage."""
 
 
 class NotFound(HandoffError):

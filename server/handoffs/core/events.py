@@ -46,9 +46,11 @@ class Dismissed(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reminded(_Event):
-    """A person was told again that the question waits."""
+    """One process took it on to tell a person, at this stage, that the question waits; no other will."""
 
     channel: str
+    stage: str
+    """See `core.reminders`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

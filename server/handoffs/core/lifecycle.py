@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from handoffs.core.errors import AlreadyEnded
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded
 from handoffs.core.events import (
     Answered,
     Cancelled,
@@ -48,6 +48,7 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
 
     Raises:
         AlreadyEnded: It has an outcome already, which stands.
+        AlreadyReminded: Another process has taken this stage on.
         ValueError: The event can't happen in this state, whoever comes first.
     """
     state = TABLE[handoff.state].get(type(event))
@@ -68,6 +69,10 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
             return replace(after, collected_at=handoff.collected_at or event.at)
         case Reached(channel=channel) if channel not in handoff.reached:
             return replace(after, reached=(*handoff.reached, channel))
+        case Reminded(stage=stage):
+            if stage in handoff.reminded:
+                raise AlreadyReminded(f"Somebody tells the person of {handoff.id} already, at the stage {stage!r}.")
+            return replace(after, reminded=(*handoff.reminded, stage))
         case _:
             return after
 

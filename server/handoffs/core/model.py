@@ -87,6 +87,8 @@ class Handoff:
     collected_at: datetime | None = None
     reached: tuple[str, ...] = ()
     """The channels that have shown it to somebody, in that order."""
+    reminded: tuple[str, ...] = ()
+    """The stages at which somebody took it on to tell a person that it waits, in that order; each is there once."""
 
     @property
     def answer(self) -> Answer | None:
@@ -101,8 +103,13 @@ class Handoff:
 
 
 def new_id() -> str:
-    """Return an id that nobody can guess: `h_` and 20 characters without look-alikes (116 bits)."""
-    return ID_PREFIX + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    """Return an id that nobody can guess: `h_` and 20 characters without look-alikes, 115 bits."""
+    number = secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH)
+    letters: list[str] = []
+    for _ in range(_ID_LENGTH):
+        number, letter = divmod(number, len(_ID_ALPHABET))
+        letters.append(_ID_ALPHABET[letter])
+    return ID_PREFIX + "".join(letters)
 
 
 def fingerprint_of(caller: Caller, *, message: str, form: Form, breakout_of_loop: bool) -> str:

@@ -47,12 +47,13 @@ class Store(Protocol):
         """
         ...
 
-    async def record(self, handoff_id: str, event: Event) -> Handoff:
-        """Let an event happen: read, `advance`, write the row and the line of the log, in one transaction.
+    async def record(self, handoff_id: str, *events: Event) -> Handoff:
+        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
+            AlreadyReminded: Another process has claimed this stage.
         """
         ...
 
@@ -98,6 +99,35 @@ class Reply(Protocol):
 
     async def decline(self, *, by: str, note: str = "") -> None:
         """Refuse to answer. Raises AlreadyEnded."""
+        ...
+
+
+class Overview(Protocol):
+    """What of the desk a channel uses that looks after every open question at once, not after one it was given."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock by which deadlines are kept."""
+        ...
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff as it is now. Raises NotFound."""
+        ...
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`, made before `before`."""
+        ...
+
+    def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
+        """Return a watch on one handoff, or on all of them."""
+        ...
+
+    async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
+        """Take it on to tell a person at this stage; True for one of all who ever try, in whatever process."""
+        ...
+
+    async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
+        """Note that a channel could not tell anybody; the question stays open elsewhere."""
         ...
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import cast
 
 from handoffs.core.errors import QuestionRefused
@@ -26,6 +27,7 @@ MAX_SCHEMA = 50_000
 """Characters of a form's schema as JSON."""
 
 
+@cache
 def response_form() -> Form:
     """Return the form of a plain question: one required string, `response`."""
     return parse(

@@ -60,7 +60,7 @@ class Datagrams:
             return
         for name in names:
             if name != self._own_name and not name.startswith("."):
-                self._send_to(self._sender, self.folder / name, message)
+                _send_to(self._sender, self.folder / name, message)
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
         """Call `hear` on this event loop with every message that another process sends, until `close`."""
@@ -72,11 +72,12 @@ class Datagrams:
         own = _socket()
         try:
             _bind(own, self.folder, name)
-            asyncio.get_running_loop().add_reader(own.fileno(), self._drain, own, hear)
-        except (OSError, NotImplementedError):
+        except OSError:
             own.close()
             return
         self._own, self._own_name = own, name
+        asyncio.get_running_loop().add_reader(own.fileno(), self._drain, own, hear)
+        _sweep(own, self._base)
 
     def close(self) -> None:
         """Stop listening and leave nothing behind."""
@@ -92,17 +93,6 @@ class Datagrams:
             self._sender.close()
             self._sender = None
 
-    def _send_to(self, sender: socket.socket, path: Path, message: bytes) -> None:
-        try:
-            sender.sendto(message, str(path))
-        except ConnectionRefusedError:
-            # Its process was killed.
-            with suppress(OSError):
-                path.unlink()
-        except OSError:
-            # It is gone, or has more waiting than fits and will find out by itself.
-            return
-
     def _drain(self, own: socket.socket, hear: Callable[[bytes], None]) -> None:
         # Not all at once, so that a flood leaves the loop time for others; what is left calls again.
         for _ in range(_AT_ONCE):
@@ -110,7 +100,8 @@ class Datagrams:
                 message = own.recv(_LARGEST)
             except OSError:
                 return
-            hear(message)
+            if message:  # an empty one only asks whether anybody is there
+                hear(message)
 
 
 def _bind(own: socket.socket, folder: Path, name: str) -> None:
@@ -129,6 +120,28 @@ def _bind(own: socket.socket, folder: Path, name: str) -> None:
         folder.mkdir(exist_ok=True)
         own.bind(str(hidden))
     hidden.rename(folder / name)
+
+
+def _send_to(sender: socket.socket, path: Path, message: bytes) -> None:
+    try:
+        sender.sendto(message, str(path))
+    except ConnectionRefusedError:
+        # Its process was killed.
+        with suppress(OSError):
+            path.unlink()
+    except OSError:
+        # It is gone, or has more waiting than fits and will find out by itself.
+        return
+
+
+def _sweep(sender: socket.socket, base: Path) -> None:
+    """Remove what killed processes left, of every store: nobody may ever write to theirs again."""
+    for folder in base.iterdir():
+        with suppress(OSError):  # others may sweep at the same time
+            for path in folder.iterdir():
+                if not path.name.startswith("."):
+                    _send_to(sender, path, b"")
+            folder.rmdir()  # refused while there are sockets in it
 
 
 def _is_private(folder: Path) -> bool:

@@ -25,6 +25,7 @@ _MICROSECOND = timedelta(microseconds=1)
 COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
+    "reminded",
 )  # fmt: skip
 CHANGING = COLUMNS[COLUMNS.index("state") :]
 """The columns that events change; the others stay as they were written first."""
@@ -32,6 +33,7 @@ CHANGING = COLUMNS[COLUMNS.index("state") :]
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
+    str,
 ]  # fmt: skip
 
 
@@ -67,6 +69,7 @@ def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
         *((None,) * 4 if end is None else (micros(end.at), *map(storable, (end.by, end.channel, end.note)))),
         None if handoff.collected_at is None else micros(handoff.collected_at),
         _json(handoff.reached),
+        _json(handoff.reminded),
     )
 
 
@@ -82,6 +85,7 @@ def _decode(row: _Row) -> Handoff:
     (
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
+        reminded,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:
@@ -100,6 +104,7 @@ def _decode(row: _Row) -> Handoff:
         end=end,
         collected_at=None if collected_at is None else moment(collected_at),
         reached=tuple(cast("list[str]", json.loads(reached))),
+        reminded=tuple(cast("list[str]", json.loads(reminded))),
     )
 
 
@@ -143,4 +148,4 @@ def _json(value: object) -> str:
 # Reads are hot and most questions share a few forms. A form is frozen, so one may serve many handoffs.
 @lru_cache(maxsize=256)
 def _form(schema: str) -> Form:
-    return parse(cast("Mapping[str, object]", json.loads(schema)))
+    return parse(cast("Mapping[str, object]", json.loads(schema)), accepted=True)

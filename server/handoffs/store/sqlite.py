@@ -74,7 +74,7 @@ class SqliteStore:
         self._opening: asyncio.Task[_Opened] | None = None
         self._opened: _Opened | None = None
         self._closed = False
-        self._data_version = 0
+        self._data_version = -1
         base = base_folder() if datagrams else None
         self._wakeups = Wakeups(
             last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
@@ -132,19 +132,20 @@ class SqliteStore:
 
         return await self._write(work)
 
-    async def record(self, handoff_id: str, event: Event) -> Handoff:
-        """Let an event happen: read, `advance`, write the row and the line of the log, in one transaction.
+    async def record(self, handoff_id: str, *events: Event) -> Handoff:
+        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
+            AlreadyReminded: Another process has claimed this stage.
         """
 
         def work(connection: sqlite3.Connection) -> tuple[tuple[Handoff, AlreadyEnded | None], list[Line]]:
             before = after = _find(connection, handoff_id)
             happened: list[Event] = []
             late: AlreadyEnded | None = None
-            for step in steps(before, event):
+            for step in (step for event in events for step in steps(after, event)):
                 try:
                     after = advance(after, step)
                 except AlreadyEnded as error:
@@ -213,12 +214,13 @@ class SqliteStore:
 
         return await self._run(work)
 
-    async def _news(self, after: int) -> Sequence[Line]:
+    async def _news(self) -> Sequence[Line]:
         def work(connection: sqlite3.Connection) -> list[Line]:
             # It differs once another connection has committed; asking costs a few microseconds.
             version = _data_version(connection)
             if version == self._data_version:
                 return []
+            after = self._wakeups.heard_to
             news = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (after,)).fetchall()
             self._data_version = version
             return cast("list[Line]", news)
@@ -255,8 +257,8 @@ class SqliteStore:
             except _Replaced:
                 # What is written to a file that was deleted is lost to everybody else.
                 if opened is self._opened:
-                    await self._leave(opened)
                     self._wakeups.restart()
+                    await self._leave(opened)
         raise StoreError(f"The store {self._path} is replaced by another file again and again: find out by whom.")
 
     async def _hop(self, opened: _Opened, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -295,8 +297,11 @@ class SqliteStore:
             files.append(identity(self._path))
             return made[0]
 
+        db = aiosqlite.Connection(connector, iter_chunk_size=64)
+        # Else a process that fails before it has closed its store would wait for this thread for ever, at its end.
+        db._thread.daemon = True  # pyright: ignore[reportPrivateUsage]
         try:
-            db = await aiosqlite.Connection(connector, iter_chunk_size=64)
+            await db
             self._data_version = -1  # of another connection, it would say nothing
             self._opened = _Opened(db=db, connection=made[0], thread=threads[0], file=files[0])
         except StoreError:

@@ -48,15 +48,16 @@ class Wakeups:
         self,
         *,
         last: Callable[[], Awaitable[int]],
-        news: Callable[[int], Awaitable[Sequence[Line]]],
+        news: Callable[[], Awaitable[Sequence[Line]]],
         datagrams: Datagrams | None,
     ) -> None:
-        """Take how to poll: `last` gives the number of the newest line, `news` the lines after a number."""
+        """Take how to poll: `last` gives the number of the newest line, `news` the lines after `heard_to`."""
         self._last = last
         self._news = news
         self._datagrams = datagrams
         self._watches: dict[str | None, set[Watch]] = {}
-        self._heard_to = 0
+        self.heard_to = 0
+        """The number of the last line of the log up to which nothing has gone unheard."""
         self._starting = anyio.Lock()
         self._polling: asyncio.Task[None] | None = None
 
@@ -75,8 +76,8 @@ class Wakeups:
         """Wake whoever watches the handoffs of these lines, which are in the log now."""
         for number, handoff_id in lines:
             # Lines in between that nobody told of yet are left for the poll to find.
-            if number == self._heard_to + 1:
-                self._heard_to = number
+            if number == self.heard_to + 1:
+                self.heard_to = number
             self._wake(handoff_id)
 
     def tell(self, lines: Sequence[Line]) -> None:
@@ -87,7 +88,7 @@ class Wakeups:
 
     def restart(self) -> None:
         """Take it that the log begins anew, and wake everybody to see what is left."""
-        self._heard_to = 0
+        self.heard_to = 0
         self._wake_all()
 
     async def aclose(self) -> None:
@@ -104,10 +105,10 @@ class Wakeups:
     async def _listen(self) -> None:
         if self._polling is not None:
             return
-        # The second watch waits for the first one's start: what it reads next must not be older than `_heard_to`.
+        # The second watch waits for the first one's start: what it reads next must not be older than `heard_to`.
         async with self._starting:
             if self._polling is None:
-                self._heard_to = await self._last()
+                self.heard_to = await self._last()
                 if self._datagrams is not None:
                     self._datagrams.listen(self._received)
                 # Not in the caller's task group: the poll outlives the watch that was first.
@@ -118,22 +119,22 @@ class Wakeups:
         watches.discard(watch)
         if not watches:
             del self._watches[handoff_id]
-        if not self._watches and self._polling is not None:
-            self._polling.cancel()
-            self._polling = None
 
     async def _poll(self) -> None:
         while True:
             await anyio.sleep(POLL_SECONDS)
+            if not self._watches:
+                break  # not as soon as the last watch ends: the next one often follows at once
             try:
-                news = await self._news(self._heard_to)
+                news = await self._news()
             except StoreError:
                 # Each waiter reads, and so hears what is wrong in its own place.
                 self._wake_all()
                 continue
             for number, handoff_id in news:
-                self._heard_to = max(self._heard_to, number)
+                self.heard_to = max(self.heard_to, number)
                 self._wake(handoff_id)
+        self._polling = None
 
     def _received(self, message: bytes) -> None:
         number, _, handoff_id = message.partition(b" ")

@@ -1,0 +1,128 @@
+"""A notifier over a real store, on a clock that the test moves; and the same as a process, for there to be many.
+
+`python -m tests.channels.notifying STORE NOTIFY ESCALATE` says `ready`, then moves its clock on by each number of
+seconds that it reads, and says so when it has looked.
+"""
+
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import anyio
+
+from handoffs.channels.notify import Notifier
+from handoffs.core.desk import Desk
+from handoffs.core.model import Caller, Handoff
+from handoffs.store.sqlite import SqliteStore
+from tests.fakes import FakeClock
+
+ROOT = Path(__file__).parents[2]
+CODEX = Caller(subject="ada", client="codex", project="/srv/shop")
+
+
+class SeenDesk(Desk):
+    """A desk of which a test can tell that the notifier has looked."""
+
+    looks = 0
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        found = await super().newest(open_only=open_only, before=before, limit=limit)
+        self.looks += 1
+        return found
+
+
+class Running:
+    """A notifier that runs, its desk and its clock."""
+
+    def __init__(self, desk: SeenDesk, clock: FakeClock) -> None:
+        self.desk, self.clock = desk, clock
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock on, and return, some minutes later, when all that is due then has been claimed."""
+        self.clock.forward(seconds)
+        looked = self.desk.looks
+        # The first look that ends may have begun before; when the third has, the second one's claims are made.
+        await self.until(lambda: self.desk.looks >= looked + 3)
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Let time pass, second by second, until something has happened."""
+        while not happened():
+            self.clock.forward(1)
+            await anyio.sleep(0.001)
+
+    async def log(self, handoff: Handoff) -> list[tuple[str, str]]:
+        """What happened, each with its stage or reason."""
+        entries = await self.desk.log(handoff_id=handoff.id)
+        return [(each.name, each.details.get("stage") or each.details.get("reason", "")) for each in entries]
+
+
+@asynccontextmanager
+async def running(
+    store: Path,
+    notify: Sequence[str] = (),
+    escalate: Sequence[str] = (),
+    link: Callable[[str], str | None] = lambda _: None,
+    *,
+    seconds: float = 20,
+) -> AsyncGenerator[Running]:
+    clock = FakeClock()
+    async with SqliteStore(store) as kept:
+        desk = SeenDesk(store=kept, clock=clock)
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(Notifier(desk, notify, escalate, link, seconds=seconds).run)
+                yield Running(desk, clock)
+                tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def processes(count: int, *arguments: str) -> AsyncGenerator[list["OtherNotifier"]]:
+    """So many of them, ready; killed at the end, as `kill -9` does."""
+    words = [sys.executable, "-m", "tests.channels.notifying", *arguments]
+    started = [
+        await anyio.open_process(words, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(count)
+    ]
+    try:
+        others = [OtherNotifier(process) for process in started]
+        for other in others:
+            await other.says("ready")
+        yield others
+    finally:
+        for process in started:
+            process.kill()
+            await process.aclose()
+
+
+class OtherNotifier:
+    def __init__(self, process: anyio.abc.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._ear, self._mouth = process.stdin, process.stdout
+        self.said = ""
+
+    async def says(self, word: str) -> None:
+        """Wait for it to have said a word once more."""
+        before = self.said.count(f"{word}\n")
+        while self.said.count(f"{word}\n") == before:
+            self.said += (await self._mouth.receive()).decode()
+
+    async def pass_time(self, seconds: float) -> None:
+        await self._ear.send(f"{seconds}\n".encode())
+        await self.says("looked")
+
+
+async def _main(store: str, notify: str, escalate: str) -> None:
+    async with running(Path(store), [notify], [escalate]) as one:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while line := await anyio.to_thread.run_sync(sys.stdin.readline):
+            await one.pass_time(float(line))
+            sys.stdout.write("looked\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    anyio.run(_main, *sys.argv[1:])

@@ -1,0 +1,368 @@
+"""People told at their addresses: real web and mail servers take the messages; the clock is the test's own."""
+
+import logging
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoffs.channels.notify import BACK_OFF, Notice, Recipient, notice_of, recipients
+from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.reminders import Stage
+from tests.channels.notifying import CODEX, running
+from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
+from tests.core.strategies import ASKED, handoff
+
+HOUR = 3600
+NOBODY = "json://ada:pa55word@127.0.0.1:1/t0p5ecret"  # a port at which nobody listens
+
+
+async def test_a_question_that_is_open_after_20_seconds_is_told_of_with_who_what_how_long_and_where(
+    tmp_path: Path,
+) -> None:
+    async with (
+        http_sink() as sink,
+        running(tmp_path / "x.db", [sink.url], link=lambda handoff_id: f"http://127.0.0.1:8000/{handoff_id}") as one,
+    ):
+        asked = await one.desk.ask(message="Deploy **now**?", caller=CODEX)
+        await one.until(lambda: sink.tries > 0)
+        [told] = [each for each in await one.desk.log(handoff_id=asked.id) if each.name == "reminded"]
+    assert timedelta(seconds=20) <= told.at - asked.created_at < timedelta(seconds=40)
+    assert (told.details, sink.titles) == ({"channel": "notify", "stage": "opened"}, ["codex · /srv/shop asks you"])
+    assert sink.got[0]["message"].splitlines() == [
+        "“Deploy **now**?”",
+        "",
+        "Open for another 23 hours, until 2026-11-23T12:00:00Z.",
+        f"Answer: http://127.0.0.1:8000/{asked.id}",
+    ]
+
+
+async def test_what_is_answered_within_20_seconds_is_not_told_of(tmp_path: Path) -> None:
+    async with http_sink() as sink, running(tmp_path / "x.db", [sink.url]) as one:
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        one.clock.forward(19)
+        await one.desk.answer(asked, {"response": "yes"}, by="ada", channel="elicitation")
+        await one.pass_time(13 * HOUR)
+        assert await one.log(asked) == [("opened", ""), ("answered", "")]
+    assert sink.tries == 0
+
+
+async def test_reminders_go_where_it_was_told_first_and_the_escalation_to_the_others(tmp_path: Path) -> None:
+    async with (
+        http_sink() as sink,
+        http_sink() as boss,
+        running(tmp_path / "x.db", [sink.url], [boss.url]) as one,
+    ):
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        for count, hours in enumerate((1, 12, 7, 2.5), start=1):
+            await one.pass_time(hours * HOUR)
+            await sink.tried(count - (count > 2))
+            await boss.tried(int(count > 2))
+        await one.pass_time(2 * HOUR)
+        assert (await one.desk.get(asked.id)).state is State.EXPIRED
+        assert await one.log(asked) == [
+            ("opened", ""),
+            *(("reminded", stage) for stage in ("opened", "half", "escalated", "last")),
+            ("expired", ""),
+        ]
+    assert sink.titles == [
+        "codex · /srv/shop asks you",
+        "Still open: codex · /srv/shop asks you",
+        "Last reminder: codex · /srv/shop asks you",
+    ]
+    assert boss.titles == ["Nobody has answered yet: codex · /srv/shop asks you"]
+
+
+async def test_a_restart_sends_nothing_again_and_makes_up_for_what_was_missed_once(tmp_path: Path) -> None:
+    async with http_sink() as sink:
+        async with running(tmp_path / "x.db", [sink.url]) as one:
+            asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+            await one.pass_time(60)
+            await sink.tried(1)
+        for hours in (1, 23, 23.5):
+            async with running(tmp_path / "x.db", [sink.url]) as one:
+                await one.pass_time(hours * HOUR)
+                await sink.tried(2 if hours > 1 else 1)
+                claimed = (await one.desk.get(asked.id)).reminded
+    assert (claimed, len(sink.got)) == (("opened", "last"), 2)
+
+
+async def test_without_addresses_to_escalate_to_the_stage_is_left_to_a_process_that_has_some(tmp_path: Path) -> None:
+    async with http_sink() as sink, http_sink() as boss:
+        async with running(tmp_path / "x.db", [sink.url]) as one:
+            asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+            await one.pass_time(19 * HOUR)
+            assert (await one.desk.get(asked.id)).reminded == ("half",)
+            await sink.tried(1)
+        async with running(tmp_path / "x.db", [], [boss.url]) as one:
+            await one.pass_time(19 * HOUR)
+            await boss.tried(1)
+            assert (await one.desk.get(asked.id)).reminded == ("half", "escalated")
+
+
+# What goes wrong
+
+
+async def test_what_was_not_sent_is_in_the_log_and_tried_again_until_it_is(tmp_path: Path) -> None:
+    async with http_sink() as sink, running(tmp_path / "x.db", [NOBODY.replace("json", "xml"), sink.url]) as one:
+        sink.refuses = True
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        await one.until(lambda: sink.tries == 2)
+        sink.refuses = False
+        await one.until(lambda: len(sink.got) == 1)
+        await one.until(lambda: one.clock.now() > asked.created_at + timedelta(seconds=2000))
+        log = await one.log(asked)
+        assert (await one.desk.get(asked.id)).state is State.OPEN
+    assert log[:2] == [("opened", ""), ("reminded", "opened")]
+    why = "HANDOFFS_NOTIFY 2 (json), opened: the service can't be reached, or refused it"
+    assert [each for each in log if "2 (json)" in each[1]] == [
+        ("notshown", f"{why}; again in 10 s"),
+        ("notshown", f"{why}; again in 40 s"),
+    ]
+    assert sink.tries == 3
+
+
+async def test_an_address_that_never_takes_it_is_given_up_after_a_while_and_the_question_stays_open(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path / "x.db", [NOBODY]) as one:
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        tries: list[timedelta] = []
+        while len(tries) < len(BACK_OFF) + 1:
+            one.clock.forward(1)
+            await anyio.sleep(0.001)
+            entries = await one.desk.log(handoff_id=asked.id)
+            tries = [entry.at - asked.created_at for entry in entries if entry.name == "notshown"]
+        await one.pass_time(HOUR)
+        after = await one.log(asked)
+        assert (await one.desk.get(asked.id)).state is State.OPEN
+    assert [name for name, _ in after] == ["opened", "reminded", *["notshown"] * 5]
+    assert after[-1][1].endswith("the service can't be reached, or refused it")
+    between = [(later - earlier).total_seconds() for earlier, later in pairwise(tries)]
+    assert all(gap >= pause for gap, pause in zip(between, BACK_OFF, strict=True))
+
+
+async def test_what_is_answered_meanwhile_is_not_sent_any_more(tmp_path: Path) -> None:
+    async with http_sink() as sink, running(tmp_path / "x.db", [sink.url]) as one:
+        sink.refuses = True
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        await one.until(lambda: sink.tries == 1)
+        await one.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
+        sink.refuses = False
+        await one.pass_time(HOUR)
+        assert (sink.tries, sink.got) == (1, [])
+
+
+async def test_a_service_that_hangs_holds_up_nobody_and_counts_as_not_sent(tmp_path: Path) -> None:
+    async with (
+        http_sink() as stuck,
+        http_sink() as sink,
+        running(tmp_path / "x.db", [stuck.url, sink.url], seconds=0.3) as one,
+    ):
+        stuck.hangs = True
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        await one.until(lambda: len(sink.got) == 1)
+        ended = await one.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
+        assert ended.state is State.ANSWERED
+        other = await one.desk.ask(message="And now?", caller=CODEX)
+        await one.until(lambda: len(sink.got) == 2)
+        while len(log := await one.log(other)) < 3:
+            await anyio.sleep(0.001)
+    assert log[2] == ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: no answer within 0.3 s; again in 10 s")
+
+
+def test_a_process_ends_at_once_while_a_message_hangs() -> None:
+    code = (
+        "import anyio, socket\n"
+        "from handoffs.channels.notify import Notice, Recipient\n"
+        "async def main():\n"
+        "    with socket.socket() as deaf:\n"
+        "        deaf.bind(('127.0.0.1', 0)); deaf.listen()\n"
+        "        url = f'json://127.0.0.1:{deaf.getsockname()[1]}?rto=60&cto=60'\n"
+        "        with anyio.move_on_after(2) as cut:\n"
+        "            await Recipient(url, setting='X', number=1).send(Notice(title='a', body='b'))\n"
+        "        print(cut.cancelled_caught)\n"
+        "anyio.run(main)\n"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=40, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
+    assert time.monotonic() - start < 20
+
+
+async def test_a_link_that_can_not_be_made_takes_nobody_down(tmp_path: Path) -> None:
+    def broken(_: str) -> str:
+        raise OSError("http://127.0.0.1/t0p5ecret")
+
+    async with http_sink() as sink, running(tmp_path / "x.db", [sink.url], link=broken) as one:
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        await one.pass_time(60)
+        while len(log := await one.log(asked)) < 3:
+            await anyio.sleep(0.001)
+    assert log[2] == ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: failed with OSError; again in 10 s")
+
+
+async def test_a_store_that_can_not_be_used_is_waited_for(tmp_path: Path) -> None:
+    store = tmp_path / "x.db"
+    store.write_text("no store")
+    async with http_sink() as sink, running(store, [sink.url]) as one:
+        one.clock.forward(1)
+        await anyio.wait_all_tasks_blocked()
+        await one.until(lambda: one.clock.waiting > 0)
+        store.unlink()
+        await one.desk.ask(message="Deploy?", caller=CODEX)
+        await one.until(lambda: len(sink.got) == 1)
+
+
+async def test_no_address_is_in_the_log_of_the_handoff_in_the_programs_log_or_on_the_screen(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger().setLevel(logging.DEBUG)
+    async with http_sink() as sink, http_sink() as refusing:
+        refusing.refuses = True
+        bad = [
+            NOBODY,
+            refusing.url,
+            sink.url,
+            f"nosuch://ada:{PASSWORD}@host/{TOKEN}",
+            f"json://{TOKEN}:{PASSWORD}@",
+            f"slack://{TOKEN}/{PASSWORD}",
+            f"mailto://{TOKEN}:{PASSWORD}@127.0.0.1:1?smtp=127.0.0.1&from=a@example.org&to=b@example.org",
+        ]
+        async with running(tmp_path / "x.db", bad) as one:
+            asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+            await one.until(lambda: bool(sink.got))
+            while len(log := await one.log(asked)) < 2 + len(bad) - 1:
+                await anyio.sleep(0.001)
+            what = [(entry.name, dict(entry.details)) for entry in await one.desk.log(handoff_id=asked.id)]
+    logged = "".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)
+    seen = capfd.readouterr()
+    for words in (str(what), str(log), logged, seen.out, seen.err):
+        assert TOKEN not in words
+        assert PASSWORD not in words
+    assert {reason.partition(",")[0] for name, reason in log if name == "notshown"} == {
+        f"HANDOFFS_NOTIFY {number} ({scheme})"
+        for number, scheme in ((1, "json"), (2, "json"), (4, "nosuch"), (5, "json"), (6, "slack"), (7, "mailto"))
+    }
+
+
+def test_an_address_is_shown_nowhere_as_what_it_is() -> None:
+    [one] = recipients("HANDOFFS_NOTIFY", [f"json://ada:{PASSWORD}@host/{TOKEN}"])
+    assert one.name == "HANDOFFS_NOTIFY 1 (json)"
+    assert TOKEN not in repr(one)
+
+
+async def test_without_apprise_the_log_says_how_to_get_it_and_nothing_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    async with running(tmp_path / "x.db", [NOBODY]) as one:
+        asked = await one.desk.ask(message="Deploy?", caller=CODEX)
+        await one.pass_time(HOUR)
+        while len(log := await one.log(asked)) < 3:
+            await anyio.sleep(0.001)
+    assert log[2:] == [
+        ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: apprise is not installed: pip install 'handoffs[notify]'")
+    ]
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("text", "“Is 1 & 2 ‹script›alert(1)‹/script› **fine**?”"),
+        ("html", "“Is 1 &amp; 2 ‹script›alert(1)‹/script› **fine**?”"),
+    ],
+)
+async def test_a_mail_of_either_kind_says_what_the_agent_wrote_as_text(tmp_path: Path, kind: str, shown: str) -> None:
+    async with mail_sink() as mail, running(tmp_path / "x.db", [f"{mail.url}&format={kind}"]) as one:
+        await one.desk.ask(message="Is 1 & 2 <script>alert(1)</script> **fine**?", caller=CODEX)
+        await one.pass_time(60)
+        await mail.came.wait()
+    [(sender, to, letter)] = mail.got
+    assert (sender, to) == ("handoffs@example.org", ["ada@example.org"])
+    assert letter["subject"] == "codex · /srv/shop asks you"
+    body = letter.get_body(("html" if kind == "html" else "plain",))
+    assert body is not None
+    assert shown in body.get_content().replace("&nbsp;", " ").replace("&emsp;", "    ")
+
+
+def told(**changes: object) -> Notice:
+    return notice_of(handoff(**changes), Stage.OPENED, now=ASKED, link=None)  # type: ignore[arg-type]
+
+
+def test_without_an_inbox_it_says_which_command_answers() -> None:
+    assert told().body.splitlines()[-1] == "Answer on its machine: handoffs answer h_7Q2xYzabcdefghijkmnp"
+
+
+def test_what_is_only_told_says_that_the_agent_has_stopped() -> None:
+    stopped = notice_of(_breakout(), Stage.OPENED, now=ASKED, link=None)
+    assert stopped.title == "claude-code · /home/ada/site stopped, and leaves this to you"
+
+
+def test_a_caller_without_a_name_is_an_agent() -> None:
+    assert told(caller=Caller(subject="ada")).title == "An agent asks you"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("@everyone look: <@U123> <!channel>", "＠everyone look: ‹＠U123› ‹!channel›"),
+        ("[the inbox](https://evil.example/)", "［the inbox］(https∶//evil.example/)"),
+        ("fine”\n\nAnswer: http://evil.example", "fine' Answer: http∶//evil.example"),
+        ("a\x1b[2Jb\u202ec", "a␛［2Jb⟨U+202E⟩c"),
+        ("x" * 20_000, "x" * 299 + "…"),
+    ],
+)
+def test_what_the_agent_wrote_is_one_line_that_does_nothing(message: str, shown: str) -> None:
+    first, empty, _left, _where = told(message=message).body.split("\n")
+    assert (first, empty) == (f"“{shown}”", "")
+
+
+@given(st.text(max_size=400), st.text(max_size=120))
+def test_no_text_of_an_agent_adds_a_line_a_link_or_a_mention(message: str, client: str) -> None:
+    notice = told(message=message, caller=Caller(subject="ada", client=client))
+    lines = notice.body.split("\n")
+    assert len(lines) == 4
+    assert (lines[0][0], lines[0][-1], lines[1]) == ("“", "”", "")
+    assert not set("<>@[]“”\n\r\x1b") & set(lines[0][1:-1])
+    assert not set("<>@[]\n\r\x1b") & set(notice.title)
+    assert "://" not in notice.body + notice.title
+    assert len(lines[0]) <= 302
+    assert len(notice.title) <= 110
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(45, "45 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7_200, "2 hours"), (3 * 86_400, "3 days")],
+)
+def test_how_long_is_said_in_the_largest_unit_of_which_there_are_two(seconds: int, said: str) -> None:
+    asked = handoff()
+    notice = notice_of(asked, Stage.OPENED, now=asked.question.deadline - timedelta(seconds=seconds), link=None)
+    assert f"Open for another {said}, until 2026-11-23T19:30:00Z." in notice.body
+
+
+def _breakout() -> Handoff:
+    asked = handoff()
+    return replace(asked, question=replace(asked.question, breakout_of_loop=True))
+
+
+async def test_messages_to_one_address_go_one_after_the_other() -> None:
+    async with http_sink() as sink, anyio.create_task_group() as tasks:
+        one = Recipient(sink.url, setting="HANDOFFS_NOTIFY", number=1)
+        with anyio.fail_after(20):
+            for number in range(5):
+                tasks.start_soon(one.send, Notice(title=f"{number}", body="b"))
+            await sink.tried(5)
+    assert sink.titles == ["0", "1", "2", "3", "4"]
