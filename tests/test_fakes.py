@@ -1,6 +1,7 @@
 """The stand-ins do what they say."""
 
 import anyio
+
 from tests.fakes import FakeClock
 
 

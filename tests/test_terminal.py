@@ -4,6 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from tests.channels.person import READY, Person, Starts, people
 
 SIZES = [{"const": "s", "title": "Small"}, {"const": "l", "title": "Large"}]

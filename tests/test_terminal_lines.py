@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
-from tests.channels.person import PRELUDE
 
 from handoffs.core.form import Form
 from handoffs.core.schema import parse
@@ -22,6 +21,7 @@ from handoffs.core.untrusted import inert
 from handoffs.terminal import Filled, Later, Outcome, Piped, Refused, Sheet, paper
 from handoffs.terminal.lines import LONGEST, Threaded, Watched
 from handoffs.terminal.turns import Turns
+from tests.channels.person import PRELUDE
 
 TEXT = {"type": "string"}
 YES_NO = parse({"type": "object", "properties": {"ok": {"type": "boolean", "title": "Go on"}}, "required": ["ok"]})

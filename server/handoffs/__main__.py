@@ -5,29 +5,34 @@ import sys
 
 def main() -> None:
     """Run the command that this process was started with, and end the process with its exit code."""
-    arguments = sys.argv[1:]
     # A host's configuration is one word: what reads from a pipe is a host.
     piped = sys.stdin is not None and not sys.stdin.isatty()
-    if arguments == ["serve"] or (not arguments and piped):
-        sys.exit(_serve())
-    from handoffs.cli.app import run  # typer and the commands, which no host waits for
+    match sys.argv[1:]:
+        case ["serve"]:
+            sys.exit(_serve(None))
+        case [] if piped:
+            sys.exit(_serve(None))
+        case ["serve", "--http", address]:
+            sys.exit(_serve(address))
+        case arguments:
+            from handoffs.cli.app import run  # typer and the commands, which no host waits for
 
-    sys.exit(run(arguments))
+            sys.exit(run(arguments))
 
 
-def _serve() -> int:
+def _serve(address: str | None) -> int:
     # Every start of every host pays for these imports. They make garbage of nothing, so to look for it again and again
     # while they last, and at what they leave in every later collection, is time lost: a sixth of the start.
     import gc
 
     gc.disable()
     from handoffs.cli.ending import ended
-    from handoffs.cli.serve import serve_stdio
+    from handoffs.cli.serve import serve_http, serve_stdio
     from handoffs.settings import read_settings
 
     gc.freeze()
     gc.enable()
-    return ended(lambda: serve_stdio(read_settings()))
+    return ended(lambda: serve_stdio(read_settings()) if address is None else serve_http(read_settings(), address))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Home:
             "XDG_DATA_HOME": str(self.folder / "data"),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "HANDOFFS_STORE": str(self.store),
+            "HANDOFFS_INBOX": "off",  # a browser that nobody asked for; tests of the inbox say `auto`
         }
         return kept | own | self.extra
 

@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 import pexpect
 from pexpect import fdpexpect
+
 from tests.acceptance.processes import HANDOFFS, Home, HttpServer, ask
 
 READY = "Ctrl-D not now"

@@ -13,9 +13,9 @@ import anyio
 import httpx
 import pytest
 from mcp.types import ElicitResult
-from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, says
 
 from handoffs.store.sqlite import SqliteStore
+from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, says
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-from tests.acceptance.processes import Home
 
 from handoffs.assembly import open_desk
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.settings import Settings
+from tests.acceptance.processes import Home
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from tests.acceptance.processes import HANDOFFS, Home
-from tests.cli.questions import asked, kept
 
 from handoffs import __version__
 from handoffs.core.model import State
+from tests.acceptance.processes import HANDOFFS, Home
+from tests.cli.questions import asked, kept
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -46,8 +46,9 @@ def test_to_serve_a_host_imports_nothing_that_it_does_not_need(tmp_path: Path) -
     ended, *modules = done.stderr.split()
     assert ended == "0"
     assert "handoffs.mcp_server.server" in modules
-    unneeded = {"typer", "prompt_toolkit", "aiosqlite", "strands"}
+    unneeded = {"typer", "prompt_toolkit", "aiosqlite", "strands", "jinja2", "filelock"}
     assert unneeded & set(modules) == set()
+    assert not [name for name in modules if name.startswith(("handoffs.channels", "handoffs.web"))]
 
 
 def test_the_command_line_does_not_import_the_server(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         page = home.run(asked_for).stdout
         commands = page.split("Commands:\n")[1].splitlines()
         assert [line.split()[0] for line in commands] == [
-            "serve", "list", "show", "answer", "decline", "cancel", "log", "demo",
+            "serve", "inbox", "list", "show", "answer", "decline", "cancel", "log", "demo", "notify",
         ]  # fmt: skip
         assert not set(page) & set("╭│╰─\x1b")
         assert "..." not in page.split("Commands:\n")[1]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from tests.acceptance.processes import HANDOFFS, Home
-from tests.cli.questions import CLAUDE, asked, events, kept, with_desk
 
 from handoffs.assembly import current_user
 from handoffs.core.desk import Desk
 from handoffs.core.model import State
+from tests.acceptance.processes import HANDOFFS, Home
+from tests.cli.questions import CLAUDE, asked, events, kept, with_desk
 
 FORM = {
     "properties": {

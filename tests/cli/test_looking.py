@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
-from tests.acceptance.processes import HANDOFFS, Home
-from tests.cli.questions import CLAUDE, asked, desk_of, with_desk
 
 from handoffs.core.model import Caller
+from tests.acceptance.processes import HANDOFFS, Home
+from tests.cli.questions import CLAUDE, asked, desk_of, with_desk
 
 HOSTILE = "Nice\x1b[2J\x1b]0;owned\x07 \u202eevil\u200b\r\nline two\nhandoffs: h_x is answered."
 

@@ -9,11 +9,11 @@ import anyio
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Implementation
-from tests.fakes import FakeClock
 
 from handoffs.core.desk import Desk, Limits
 from handoffs.mcp_server.server import build_server
 from handoffs.store.sqlite import SqliteStore
+from tests.fakes import FakeClock
 
 KEY = "k" * 32
 ERAS = ("legacy", "auto")

@@ -5,6 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp.types import ElicitResult
+
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
 
 both_eras = pytest.mark.parametrize("era", ERAS)
@@ -228,7 +229,7 @@ async def test_without_a_dialog_a_call_waits_as_long_as_the_host_lets_it(
                 got.append((await ask(client))["status"])
 
             tasks.start_soon(call)
-            # the wait, its deadline and the progress report
+            # the host's patience, the next progress report, and the deadline
             while here.clock.waiting < 3:
                 await anyio.sleep(0.01)
             here.clock.forward(seconds - 1)
@@ -244,8 +245,8 @@ async def test_a_dialog_of_the_older_era_is_closed_before_an_unknown_host_gives_
         async with host(here.server(), "legacy", dialog) as client, anyio.create_task_group() as tasks:
 
             async def time() -> None:
-                # the wait, its deadline, the progress report, and the dialog
-                while here.clock.waiting < 4:
+                # the host's patience, the next progress report, and the deadline
+                while here.clock.waiting < 3:
                     await anyio.sleep(0.01)
                 here.clock.forward(45)
 

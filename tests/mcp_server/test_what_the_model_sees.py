@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.mcp_server.host import ERAS, host, table
 
 from handoffs.core.model import Caller, End, Handoff, Question, State
 from handoffs.core.schema import response_form
 from handoffs.mcp_server import words
 from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
+from tests.mcp_server.host import ERAS, host, table
 
 SEEN = Path(__file__).with_name("seen_by_the_model.json")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -27,6 +27,7 @@ OPEN = Handoff(
     created_at=NOON,
     fingerprint="0",
 )
+LINK = f"http://127.0.0.1:8765/h/{OPEN.id}"
 END = End(at=NOON, by="ada", channel="inbox", note="see you on Monday")
 ENDED = {
     "answered": replace(OPEN, state=State.ANSWERED, end=END, values={"response": "yes"}),
@@ -52,8 +53,11 @@ def _guidance() -> dict[str, str]:
     said["declined, late"] = words.describe(ENDED["declined"], now=NOON, earlier=False, late=True)
     for why in words.Pending:
         said[f"pending, {why}"] = words.describe_pending(OPEN, why)
+        if why in {words.Pending.CLOCK, words.Pending.UNSEEN}:
+            said[f"pending, {why}, with the inbox"] = words.describe_pending(OPEN, why, LINK)
     said["breakout"] = words.describe_breakout(shown=True)
     said["breakout, where nothing shows it"] = words.describe_breakout(shown=False)
+    said["breakout, where the inbox shows it"] = words.describe_breakout(shown=False, link=LINK)
     return said
 
 

@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import anyio
 import typer
 
 from handoffs import __version__
 from handoffs.cli import deciding, documents, looking
-from handoffs.cli.ending import ended, failed, put
+from handoffs.cli.ending import Exit, UsageError, ended, failed, put
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings, read_settings
@@ -44,6 +44,10 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+notify_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(notify_app, name="notify", help="The addresses at which people are told of what waits.")
+
+
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
@@ -71,6 +75,40 @@ def serve(
     raise typer.Exit(ended(lambda: serve_stdio(read_settings()) if http is None else serve_http(read_settings(), http)))
 
 
+@app.command()
+def inbox(
+    status: Annotated[bool, typer.Option("--status", help="Say where it runs, and how much is open.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End it; what is open stays open.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link instead of opening it.")] = False,
+    host: Annotated[str, typer.Option("--host", help="An address of this machine.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65_535, help="Any free one by default.")] = None,
+    handoff: Annotated[str | None, typer.Option("--handoff", hidden=True)] = None,
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+    idle_seconds: Annotated[float | None, typer.Option("--idle-seconds", hidden=True)] = None,
+) -> None:
+    """Open every question in the browser."""
+
+    def work() -> Exit | None:
+        from handoffs.cli import inbox  # the web, which no other command needs
+
+        settings = read_settings()
+        if status and stop:
+            raise UsageError("Give --status or --stop, not both.")
+        if status:
+            return anyio.run(inbox.tell_status, settings)
+        if stop:
+            return anyio.run(inbox.stop, settings)
+        opening = inbox.Opening(
+            host=host, port=port, browser=not no_browser, background=background, handoff=handoff,
+            idle_seconds=inbox.IDLE_SECONDS if idle_seconds is None else idle_seconds,
+        )  # fmt: skip
+        return anyio.run(inbox.open_inbox, settings, opening)
+
+    codes: list[Exit | None] = []
+    code = ended(lambda: codes.append(work()))
+    raise typer.Exit(code or next(filter(None, codes), 0))
+
+
 @app.command(name="list")
 def list_(
     every: Annotated[bool, typer.Option("--all", help="Those that have ended, too.")] = False, json: Json = False
@@ -87,13 +125,16 @@ def show(handoff: Id, json: Json = False) -> None:
 
 @app.command()
 def answer(
-    handoff: Id,
+    handoff: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The handoff's id, or as much of its start as is its own.")
+    ] = None,
     value: Annotated[str | None, typer.Argument(help="The answer, where the form has one field.")] = None,
     named: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Fill one field; once for each.")
     ] = None,
     note: Note = "",
     json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and be asked each open question as it comes.")] = False,
 ) -> None:
     """Answer what is open.
 
@@ -101,6 +142,15 @@ def answer(
 
     A VALUE that begins with a dash comes after two: handoffs answer ID -- -5
     """
+
+    if watch:
+        if handoff is not None or named or note or json:
+            raise typer.Exit(failed("--watch goes alone: it asks for everything that is open.", Exit.USAGE))
+        from handoffs.cli.watching import watched  # the terminal's channel, which no other command needs
+
+        _finish(watched)
+    if handoff is None:
+        raise typer.Exit(failed("Missing argument 'ID'. `handoffs --help` shows how.", Exit.USAGE))
 
     async def work(settings: Settings) -> None:
         after, told = await deciding.answer(settings, handoff, value=value, named=named or (), note=note)
@@ -142,6 +192,25 @@ def log(
     _finish(partial(looking.logged, prefix=handoff, follow=follow, as_json=json))
 
 
+@notify_app.callback()
+def notify() -> None:
+    """The addresses at which people are told of what waits: HANDOFFS_NOTIFY and HANDOFFS_ESCALATE."""
+
+
+@notify_app.command(name="test")
+def notify_test() -> None:
+    """Send a test message to each address, and say which ones it was sent to."""
+    from handoffs.cli.notify import test  # and what sends
+
+    all_sent: list[bool] = []
+
+    async def work(settings: Settings) -> None:
+        all_sent.append(await test(settings))
+
+    code = ended(lambda: anyio.run(work, read_settings()))
+    raise typer.Exit(code or int(all_sent != [True]))
+
+
 @app.command()
 def demo() -> None:
     """Play an agent that has to ask you first."""
@@ -163,6 +232,6 @@ def _confirm(handoff: Handoff, *, json: bool, told: bool = False) -> None:
         put(f"{handoff.id} is {handoff.state}.")
 
 
-def _finish(work: Callable[[Settings], Awaitable[None]]) -> None:
+def _finish(work: Callable[[Settings], Awaitable[None]]) -> NoReturn:
     """End the command with the exit code of `work`."""
     raise typer.Exit(ended(lambda: anyio.run(work, read_settings())))

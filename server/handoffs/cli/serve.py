@@ -1,30 +1,27 @@
 """`handoffs serve`: the MCP server on stdio or HTTP. Imported without the rest of the command line, to start fast."""
 
-import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_address
+from functools import partial
 from pathlib import Path
 
 import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
-from handoffs.assembly import current_user, open_desk, seal_keys
-from handoffs.cli.ending import UsageError
+from handoffs.assembly import current_user, notifying, open_desk, seal_keys
+from handoffs.cli.binding import CannotServe, bound, in_url, is_loopback
 from handoffs.core.desk import Desk
-from handoffs.mcp_server.server import build_server
-from handoffs.settings import Settings
+from handoffs.core.model import Handoff
+from handoffs.core.ports import Channel
+from handoffs.mcp_server.server import Inbox, build_server
+from handoffs.settings import Settings, data_folder
 
 DRAIN_SECONDS = 2
 """How long HTTP calls that are waiting get to end when the server is stopped."""
-
-
-class CannotServe(UsageError):
-    """The server can't be started like this; the message is for the person who tried."""
 
 
 def serve_stdio(settings: Settings) -> None:
@@ -44,7 +41,7 @@ def serve_http(settings: Settings, address: str) -> None:
         CannotServe: The address is none, is taken, or can be reached from other machines.
     """
     host, port = _parsed(address)
-    with _bound(host, port) as listener:
+    with bound(host, port) as listener:
         anyio.run(_serve_http, settings, listener, host)
 
 
@@ -59,7 +56,7 @@ async def _serve_http(settings: Settings, listener: socket.socket, host: str) ->
 
     at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
     async with _desk(settings, terminal=at_console, device=False) as desk:
-        name = f"[{host}]" if ":" in host else host
+        name = in_url(host)
         port = listener.getsockname()[1]
         app = _server(settings, desk).streamable_http_app(transport_security=_same_machine(name, port))
         config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS)
@@ -86,29 +83,55 @@ def _server(settings: Settings, desk: Desk) -> MCPServer:
         keys=seal_keys(settings),
         state_seconds=settings.max_timeout_seconds,
         hold_seconds=settings.hold_seconds,
+        inbox=None if settings.inbox == "off" else _InboxWhenNeeded(settings.store),
     )
+
+
+class _InboxWhenNeeded:
+    """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._inbox: Inbox | None = None
+
+    async def invite(self, handoff: Handoff) -> str | None:
+        if self._inbox is None:
+            from handoffs.channels.inbox import BackgroundInbox
+
+            self._inbox = BackgroundInbox(store=self._store, data=data_folder())
+        return await self._inbox.invite(handoff)
 
 
 @asynccontextmanager
 async def _desk(settings: Settings, *, terminal: bool, device: bool) -> AsyncGenerator[Desk]:
-    """The desk, showing its questions on the terminal if it may: the console, or the controlling device itself."""
-    if not terminal:
-        async with open_desk(settings) as desk:
-            yield desk
-        return
+    """The desk, asking on the terminal if it may (the console, or the controlling device itself), and notifying."""
+    async with AsyncExitStack() as stack:
+        channels = [await _terminal_channel(stack, device=device)] if terminal else []
+        desk = await stack.enter_async_context(open_desk(settings, channels=channels))
+        await stack.enter_async_context(notifying(settings, desk, partial(_page, settings)))
+        yield desk
+
+
+async def _terminal_channel(stack: AsyncExitStack, *, device: bool) -> Channel:
     # Only who asks on a terminal pays for importing it.
     from handoffs.channels.terminal import TerminalChannel
     from handoffs.terminal import NoTerminal, open_terminal, prints_above
 
-    async with AsyncExitStack() as stack:
-        if not device:
-            stack.enter_context(prints_above())  # the log of the server, too
-        try:
-            screen = await stack.enter_async_context(open_terminal(device=device, output=sys.stderr))
-        except NoTerminal as error:
-            raise CannotServe(str(error)) from None
-        channel = TerminalChannel(screen, by=current_user())
-        yield await stack.enter_async_context(open_desk(settings, channels=[channel]))
+    if not device:
+        stack.enter_context(prints_above())  # the log of the server, too
+    try:
+        screen = await stack.enter_async_context(open_terminal(device=device, output=sys.stderr))
+    except NoTerminal as error:
+        raise CannotServe(str(error)) from None
+    return TerminalChannel(screen, by=current_user())
+
+
+def _page(settings: Settings, handoff_id: str) -> str | None:
+    """The page of a handoff, where an inbox runs; it signs nobody in."""
+    from handoffs.channels.running import Place  # only where somebody is told
+
+    running = Place(store=settings.store, data=data_folder()).running()
+    return running.address(handoff_id) if running is not None else None
 
 
 def _parsed(address: str) -> tuple[str, int]:
@@ -116,29 +139,9 @@ def _parsed(address: str) -> tuple[str, int]:
     host = host.strip("[]") or "127.0.0.1"
     if not port.isdigit() or int(port) > 65_535:
         raise CannotServe(f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:8765.")
-    if host != "localhost" and not _is_loopback(host):
+    if not is_loopback(host):
         raise CannotServe(
             f"{host} can be reached from other machines, and nothing asks them who they are yet: use 127.0.0.1, "
             "and put a proxy that authenticates in front of it for others."
         )
     return ("127.0.0.1" if host == "localhost" else host), int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    if os.name != "nt":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()  # from here on a client can call; it is answered once the server is up
-    except OSError as error:
-        listener.close()
-        raise CannotServe(f"{host}:{port} can't be used: {error.strerror or error}.") from None
-    return listener

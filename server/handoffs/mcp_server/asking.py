@@ -7,8 +7,9 @@ when the question ends elsewhere. From 2026-07-28 the call returns `input_requir
 reply; nothing is held between, and the dialog can't be withdrawn.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -19,6 +20,7 @@ from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from pydantic import ValidationError
+from starlette.requests import Request
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
@@ -30,6 +32,12 @@ MODERN = "2026-07-28"
 
 READING_SECONDS = 1.0
 """A refusal faster than this came from no person: hosts without one decline or cancel within milliseconds."""
+
+NOTE_META = "handoffs/note"
+"""Where in the `_meta` of a decline a client may say why."""
+
+MAX_NOTE = 2_000
+"""Characters of it that are kept."""
 
 MAX_ROUNDS = 8
 """How often one call asks again because the answer does not fit. The SDKs' clients give up at 10 rounds."""
@@ -62,7 +70,7 @@ def shows_forms(context: Context) -> bool:
     return declared is not None and (declared.form is not None or declared.url is None)
 
 
-async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Verdict:
+async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool) -> Verdict:
     """Return what one reply of a dialog means, recording what a person decided.
 
     Args:
@@ -70,15 +78,16 @@ async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: f
         handoff: What was asked.
         reply: What the client says the person did.
         seconds: How long the dialog was open.
+        collect: The agent's call is there to be given the outcome.
     """
     hasty = seconds < READING_SECONDS
     by = handoff.caller.subject
     try:
         match reply.action:
             case "accept":
-                return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty)
+                return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty, collect=collect)
             case "decline" if not hasty:
-                return await desk.decline(handoff, by=by, channel=CHANNEL)
+                return await desk.decline(handoff, by=by, channel=CHANNEL, note=_note(reply), collect=collect)
             case "cancel" if not hasty:
                 await desk.dismissed(handoff, channel=CHANNEL)
                 return Unanswered.DISMISSED
@@ -89,9 +98,11 @@ async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: f
         return await desk.get(handoff.id)
 
 
-async def _judge_accept(desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool) -> Verdict:
+async def _judge_accept(
+    desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool, collect: bool
+) -> Verdict:
     try:
-        return await desk.answer(handoff, content, by=handoff.caller.subject, channel=CHANNEL)
+        return await desk.answer(handoff, content, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
     except AnswerRefused as misfit:
         # A form that was left empty has not been filled by a person; nor has one that is wrong faster than it is read.
         required = [field.name for field in handoff.question.form.fields if field.required]
@@ -105,42 +116,66 @@ async def _judge_accept(desk: Desk, handoff: Handoff, content: Mapping[str, obje
 # Up to 2025-11-25
 
 
-async def ask_while_open(desk: Desk, handoff: Handoff, context: Context) -> Handoff | Unanswered:
-    """Show the host's dialog while the call is open, again for an answer that does not fit; cancelling withdraws it."""
+async def ask_while_open(
+    desk: Desk, handoff: Handoff, context: Context, elsewhere: Callable[[], Awaitable[Handoff]]
+) -> Handoff | Unanswered:
+    """Show the host's dialog while the call is open, and again for an answer that does not fit.
 
-    async def note_reached() -> None:
-        # A dialog that is still there after this long is on a screen.
-        await desk.clock.sleep(READING_SECONDS)
-        await desk.reached(handoff, channel=CHANNEL)
-
-    verdict: Handoff | Unanswered = Unanswered.NOT_SHOWN
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(note_reached)
-        verdict = await _rounds(desk, handoff, context)
-        tasks.cancel_scope.cancel()
-    return verdict
-
-
-async def _rounds(desk: Desk, handoff: Handoff, context: Context) -> Handoff | Unanswered:
+    It is withdrawn when it is cancelled, and when `elsewhere` returns the handoff, ended.
+    """
     reason = ""
     for _ in range(MAX_ROUNDS):
         asked = desk.clock.now()
-        try:
+        reply = await _elicit(handoff, context, reason, elsewhere)
+        if isinstance(reply, Handoff):
+            return reply
+        if reply is None:
+            await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
+            return Unanswered.NOT_SHOWN
+        seconds = (desk.clock.now() - asked).total_seconds()
+        verdict = await judge(desk, handoff, reply, seconds=seconds, collect=not await has_left(context))
+        if not isinstance(verdict, Misfit):
+            return verdict
+        reason = verdict.reason
+    await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} answers that do not fit")
+    return Unanswered.NOT_SHOWN
+
+
+async def _elicit(
+    handoff: Handoff, context: Context, reason: str, elsewhere: Callable[[], Awaitable[Handoff]]
+) -> ElicitResult | Handoff | None:
+    """Return the dialog's reply, or the handoff that ended elsewhere meanwhile, or None where there is no dialog."""
+    ended: list[Handoff] = []
+
+    async def withdraw() -> None:
+        ended.append(await elsewhere())
+        tasks.cancel_scope.cancel()
+
+    reply: ElicitResult | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(withdraw)
+        # A client that refuses, or whose reply is none, has shown nothing.
+        with contextlib.suppress(MCPError, ValidationError):
             reply = await context.session.elicit_form(
                 _message(handoff, reason),
                 handoff.question.form.schema,
                 # Without it the form goes to the session's own stream, which need not be alive.
                 related_request_id=context.request_id,
             )
-        except (MCPError, ValidationError):  # the client refused, or what it sent is no reply
-            await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
-            return Unanswered.NOT_SHOWN
-        verdict = await judge(desk, handoff, reply, seconds=(desk.clock.now() - asked).total_seconds())
-        if not isinstance(verdict, Misfit):
-            return verdict
-        reason = verdict.reason
-    await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} answers that do not fit")
-    return Unanswered.NOT_SHOWN
+        tasks.cancel_scope.cancel()
+    return reply or (ended[0] if ended else None)
+
+
+async def has_left(context: Context) -> bool:
+    """Say whether nobody is there to be given the outcome, which then must not count as collected.
+
+    Up to 2025-11-25 a client that drops its HTTP connection does not end the call. It will ask again, and must get the
+    answer that came meanwhile.
+    """
+    if context.protocol_version == MODERN:
+        return False
+    request: object = context.request_context.request
+    return isinstance(request, Request) and await request.is_disconnected()
 
 
 # From 2026-07-28
@@ -184,7 +219,7 @@ async def judge_round(
     reason = ""
     if isinstance(reply, ElicitResult):
         seconds = (desk.clock.now() - played.asked).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds)
+        verdict = await judge(desk, handoff, reply, seconds=seconds, collect=True)
         if not isinstance(verdict, Misfit):
             return verdict
         reason = verdict.reason
@@ -192,6 +227,18 @@ async def judge_round(
         await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} rounds without an answer that fits")
         return Unanswered.NOT_SHOWN
     return ask_between(handoff, now=desk.clock.now(), number=played.number + 1, reason=reason)
+
+
+def was_accepted(handoff: Handoff, context: Context) -> bool:
+    """Say whether the client's dialog was filled in, whatever became of it."""
+    reply = (context.input_responses or {}).get(handoff.id)
+    return isinstance(reply, ElicitResult) and reply.action == "accept"
+
+
+def _note(reply: ElicitResult) -> str:
+    """The person's reason. The protocol has no place for one; our own client sends it along."""
+    note = (reply.meta or {}).get(NOTE_META)
+    return note[:MAX_NOTE] if isinstance(note, str) else ""
 
 
 def _message(handoff: Handoff, reason: str) -> str:

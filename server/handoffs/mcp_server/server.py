@@ -5,14 +5,15 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from functools import partial
+from itertools import count
+from typing import Any, Protocol, TypeAlias
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, InputRequiredResult
-from starlette.requests import Request
 
 from handoffs import __version__
 from handoffs.core.desk import Desk
@@ -23,13 +24,16 @@ from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking import (
     CHANNEL,
     MODERN,
+    READING_SECONDS,
     Round,
     Unanswered,
     ask_between,
     ask_while_open,
+    has_left,
     judge_round,
     shows_forms,
-)  # fmt: skip
+    was_accepted,
+)
 from handoffs.mcp_server.hosts import host_named
 from handoffs.mcp_server.words import Pending, Status
 
@@ -47,6 +51,17 @@ MAX_HELD = 90
 """How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every answer needs one."""
 
 
+class Inbox(Protocol):
+    """Where a person finds what no dialog shows them."""
+
+    async def invite(self, handoff: Handoff) -> str | None:
+        """Have it show the handoff, and return the address there, which signs nobody in; None where there is none.
+
+        May take seconds; never raises.
+        """
+        ...
+
+
 def build_server(
     desk: Desk,
     *,
@@ -55,6 +70,7 @@ def build_server(
     keys: Sequence[bytes | str],
     state_seconds: float,
     hold_seconds: float | None = None,
+    inbox: Inbox | None = None,
 ) -> MCPServer:
     """Return the server, ready to run on stdio or HTTP.
 
@@ -65,8 +81,9 @@ def build_server(
         keys: What seals the state that clients carry between two rounds, 32 bytes or more each; the first seals.
         state_seconds: How long that state can be used: as long as the longest question stays open.
         hold_seconds: How long a call waits before it says PENDING; None goes by the host.
+        inbox: Where the person is led to when the host has no dialog or did not show it.
     """
-    calls = Calls(desk, subject=subject, project=project, hold_seconds=hold_seconds)
+    calls = Calls(desk, subject=subject, project=project, hold_seconds=hold_seconds, inbox=inbox)
     return MCPServer(
         NAME,
         title="Handoffs",
@@ -88,11 +105,14 @@ def build_server(
 class Calls:
     """What the two tools do."""
 
-    def __init__(self, desk: Desk, *, subject: str, project: str, hold_seconds: float | None) -> None:
+    def __init__(
+        self, desk: Desk, *, subject: str, project: str, hold_seconds: float | None, inbox: Inbox | None
+    ) -> None:
         self._desk = desk
         self._subject = subject
         self._project = project
         self._hold_seconds = hold_seconds
+        self._inbox = inbox
         self._held: Counter[str] = Counter()
 
     async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
@@ -109,7 +129,9 @@ class Calls:
             timeout_seconds=arguments.timeout_seconds,
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
-            guidance = words.describe_breakout(shown=self._desk.has_channels)
+            # The agent is to stop: nobody waits long for the address, and a dialog would not have shown it.
+            link = await self._inbox.invite(handoff) if self._inbox is not None else None
+            guidance = words.describe_breakout(shown=self._desk.has_channels, link=link)
             return tools.result(handoff, Status.SUCCESS, guidance, tool_use=_tool_use_id(context))
         return await self._outcome(handoff, context, dialog=shows_forms(context))
 
@@ -123,12 +145,9 @@ class Calls:
             raise NotFound(handoff_id)
         self._desk.present(handoff, again=False)
         # Who said "not now" is not asked the same again because the agent is impatient.
-        dialog = (
-            shows_forms(context)
-            and not handoff.question.breakout_of_loop
-            and (handoff.state is not State.OPEN or not await self._desk.was_dismissed(handoff, channel=CHANNEL))
-        )
-        return await self._outcome(handoff, context, dialog=dialog)
+        put_off = handoff.state is State.OPEN and await self._desk.was_dismissed(handoff, channel=CHANNEL)
+        dialog = shows_forms(context) and not handoff.question.breakout_of_loop and not put_off
+        return await self._outcome(handoff, context, dialog=dialog, invite=not put_off)
 
     async def _next_round(self, context: Context) -> Outcome:
         played = Round.loads(context.request_state or "")
@@ -139,64 +158,86 @@ class Calls:
             return verdict
         if isinstance(verdict, Handoff):
             decided_here = was_open and verdict.end is not None and verdict.end.channel == CHANNEL
-            return await self._ended(verdict, context, late=not decided_here)
+            return await self._ended(verdict, context, late=not decided_here and was_accepted(handoff, context))
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED)
         return await self._hold(handoff, context, dialog=False)
 
-    async def _outcome(self, handoff: Handoff, context: Context, *, dialog: bool) -> Outcome:
+    async def _outcome(self, handoff: Handoff, context: Context, *, dialog: bool, invite: bool = True) -> Outcome:
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context, earlier=True)
         if dialog and context.protocol_version == MODERN:
             return ask_between(handoff, now=self._desk.clock.now())
-        return await self._hold(handoff, context, dialog=dialog)
+        return await self._hold(handoff, context, dialog=dialog, invite=invite)
 
-    async def _hold(self, handoff: Handoff, context: Context, *, dialog: bool) -> CallToolResult:
-        """Wait with the call open: for the dialog, where there is one, and for whatever else answers."""
+    async def _hold(self, handoff: Handoff, context: Context, *, dialog: bool, invite: bool = True) -> CallToolResult:
+        """Wait with the call open: for the dialog, where there is one, and for whatever else answers.
+
+        With `invite`, the inbox is to show what no dialog shows.
+        """
         with self._place(context) as free:
             if not free:
                 return self._pending(handoff, context, Pending.CROWDED)
-            verdicts: list[Handoff | Unanswered] = []
-
-            async def ask() -> None:
-                verdicts.append(await ask_while_open(self._desk, handoff, context))
-                if verdicts[0] is not Unanswered.NOT_SHOWN:
-                    tasks.cancel_scope.cancel()
-
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._report, handoff, context)
-                if dialog:
-                    tasks.start_soon(ask)
-                handoff = await self._desk.wait(handoff.id, seconds=self._patience(context, dialog=dialog))
-                tasks.cancel_scope.cancel()
-        verdict = verdicts[0] if verdicts else None
-        if isinstance(verdict, Handoff):
-            handoff = verdict
+            report = _Report(handoff, context)
+            verdict = await self._ask_in_dialog(handoff, report) if dialog else Unanswered.NOT_SHOWN
+            if verdict is Unanswered.DISMISSED:
+                return self._pending(handoff, context, Pending.DISMISSED)
+            if verdict is Unanswered.NOT_SHOWN:
+                with self._desk.clock.limit(self._patience(context, dialog=False)):
+                    verdict = await self._wait_elsewhere(handoff, report, invite=invite)
+        # What happened in the last moment of the host's patience still counts.
+        handoff = verdict if isinstance(verdict, Handoff) else await self._desk.get(handoff.id)
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context)
-        if verdict is Unanswered.DISMISSED:
-            return self._pending(handoff, context, Pending.DISMISSED)
-        seen = (dialog and verdict is None) or bool(handoff.reached)
-        return self._pending(handoff, context, Pending.CLOCK if seen else Pending.UNSEEN)
+        return self._pending(handoff, context, Pending.CLOCK if handoff.reached else Pending.UNSEEN, report.link)
 
-    async def _report(self, handoff: Handoff, context: Context) -> None:
-        count = 0
+    async def _ask_in_dialog(self, handoff: Handoff, report: "_Report") -> Handoff | Unanswered | None:
+        """Return what the host's dialog came to, or who was faster; None when the host's patience ended."""
+        with self._desk.clock.limit(self._patience(report.context, dialog=True)):
+            elsewhere = partial(self._wait_beside_dialog, handoff, report)
+            return await ask_while_open(self._desk, handoff, report.context, elsewhere)
+        return None
+
+    async def _wait_beside_dialog(self, handoff: Handoff, report: "_Report") -> Handoff:
+        if CHANNEL not in handoff.reached:
+            handoff = await self._desk.wait(handoff.id, seconds=READING_SECONDS)
+            # A dialog that is still there after this long is on a screen.
+            await self._desk.reached(handoff, channel=CHANNEL)
+        return await self._wait(handoff, report)
+
+    async def _wait_elsewhere(self, handoff: Handoff, report: "_Report", *, invite: bool) -> Handoff:
+        if not invite or self._inbox is None:
+            return await self._wait(handoff, report)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._invite, self._inbox, handoff, report)
+            handoff = await self._wait(handoff, report)
+            tasks.cancel_scope.cancel()
+        return handoff
+
+    async def _invite(self, inbox: Inbox, handoff: Handoff, report: "_Report") -> None:
+        report.link = await inbox.invite(handoff)
+        if report.link is not None:
+            await report.send()  # at once, for a person who watches the host's screen
+
+    async def _wait(self, handoff: Handoff, report: "_Report") -> Handoff:
+        """Return the handoff once it has ended, by whatever means; say every ten seconds that the call is alive."""
         while True:
-            await self._desk.clock.sleep(PROGRESS_SECONDS)
-            count += 1
-            await context.report_progress(count, None, words.describe_progress(handoff))
+            handoff = await self._desk.wait(handoff.id, seconds=PROGRESS_SECONDS)
+            if handoff.state is not State.OPEN:
+                return handoff
+            await report.send()
 
     async def _ended(
         self, handoff: Handoff, context: Context, *, earlier: bool = False, late: bool = False
     ) -> CallToolResult:
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
-        if not await _has_left(context):
+        if not await has_left(context):
             await self._desk.collect(handoff)
         return tools.result(handoff, status, guidance, tool_use=_tool_use_id(context))
 
-    def _pending(self, handoff: Handoff, context: Context, why: Pending) -> CallToolResult:
-        guidance = words.describe_pending(handoff, why)
+    def _pending(self, handoff: Handoff, context: Context, why: Pending, link: str | None = None) -> CallToolResult:
+        guidance = words.describe_pending(handoff, why, link)
         return tools.result(handoff, Status.PENDING, guidance, tool_use=_tool_use_id(context))
 
     def _caller(self, context: Context) -> Caller:
@@ -228,6 +269,21 @@ class Calls:
             self._held[session] -= 1
             if not self._held[session]:
                 del self._held[session]
+
+
+class _Report:
+    """What a host may show of one waiting call."""
+
+    def __init__(self, handoff: Handoff, context: Context) -> None:
+        self.context = context
+        self.link: str | None = None
+        """Where the inbox shows the question, once that is known."""
+        self._handoff = handoff
+        self._numbers = count(1)
+
+    async def send(self) -> None:
+        text = words.describe_progress(self._handoff, self.link)
+        await self.context.report_progress(next(self._numbers), None, text)
 
 
 Call: TypeAlias = Callable[[Mapping[str, object], Context], Awaitable[Outcome]]
@@ -263,16 +319,6 @@ def _tool(name: str, title: str, description: str, schema: dict[str, object], ca
         annotations=tools.ANNOTATIONS,
         meta=tools.META,
     )
-
-
-async def _has_left(context: Context) -> bool:
-    """Say whether nobody is there to be given the outcome, which then must not count as collected.
-
-    Up to 2025-11-25 a client that drops its HTTP connection does not end the call. It will ask again, and must get the
-    answer that came meanwhile.
-    """
-    request: object = context.request_context.request
-    return isinstance(request, Request) and await request.is_disconnected()
 
 
 def _client(context: Context) -> str:

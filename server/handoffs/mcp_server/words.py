@@ -86,46 +86,53 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
     return text
 
 
-def describe_breakout(*, shown: bool) -> str:
-    """Return what the model is told when it hands over: stop here."""
+def describe_breakout(*, shown: bool, link: str | None = None) -> str:
+    """Return what the model is told when it hands over: stop here. `link` is where the inbox shows it."""
     if shown:
         return "Handed over to the person. End your turn now: call no further tool, and do not wait for an answer."
+    found = f" They also find it at {link} (theirs to open, never yours)." if link else ""
     return (
         "Handed over to the person. End your turn now, with the message as your last words: call no further tool, and "
-        "do not wait for an answer."
+        f"do not wait for an answer.{found}"
     )
 
 
-def describe_pending(handoff: Handoff, why: Pending) -> str:
-    """Return what the model is told while nobody has decided."""
+def describe_pending(handoff: Handoff, why: Pending, link: str | None = None) -> str:
+    """Return what the model is told while nobody has decided. `link` is where the inbox shows the question."""
     still = f"No decision yet: the question is open until {stamp(handoff.question.deadline)}. Do not act on it"
     check = f'call check_handoff with handoff_id "{handoff.id}"'
-    # The command is told because the person may ask for it. An agent with a shell could run it too: so the warning.
-    shell = f"`handoffs answer {handoff.id}` in a terminal (theirs to run, never yours)"
+    # Told because the person may ask for it. An agent with a shell or a browser could use it too: so the warning.
+    shell = f"`handoffs answer {handoff.id}` in a terminal"
+    place = (
+        f"at {link} or with {shell} (theirs to use, never yours)"
+        if link
+        else f"with {shell} (theirs to run, never yours)"
+    )
     match why:
         case Pending.CLOCK:
-            return f"{still}: {check} to go on waiting. The person can also answer with {shell}."
+            return f"{still}: {check} to go on waiting. The person can also answer {place}."
         case Pending.DISMISSED:
             return (
                 f"{still}. The person closed the dialog, which means: not now. Do not ask again by yourself; do what "
-                f"does not need the answer, or stop. They can answer later with {shell}; then {check}. When they say "
+                f"does not need the answer, or stop. They can answer later {place}; then {check}. When they say "
                 "that they are ready, call handoff_to_user again with the same arguments."
             )
         case Pending.UNSEEN:
             return (
                 f"{still}. Nobody has seen it yet: this host showed the person no dialog. Tell the person what you "
-                f"ask, and that they answer with {shell}; then {check}."
+                f"ask, and that they answer {place}; then {check}."
             )
         case Pending.CROWDED:
             return (
                 f"{still}. Too many questions of this session are waiting at once, so this call does not wait too. "
-                f"Let some be answered first; then {check}. The person can also answer with {shell}."
+                f"Let some be answered first; then {check}. The person can also answer {place}."
             )
 
 
-def describe_progress(handoff: Handoff) -> str:
-    """Return the line that a host may show while a call waits."""
-    return f"Waiting for a person ({handoff.id}). In a terminal: handoffs answer {handoff.id}"
+def describe_progress(handoff: Handoff, link: str | None = None) -> str:
+    """Return the line that a host may show while a call waits. `link` is where the inbox shows the question."""
+    browser = f"In the browser: {link} " if link else ""
+    return f"Waiting for a person ({handoff.id}). {browser}In a terminal: handoffs answer {handoff.id}"
 
 
 def _answer(handoff: Handoff) -> str:

@@ -1,0 +1,41 @@
+"""`handoffs answer --watch`: stays, and asks each open question as it comes."""
+
+import sys
+
+from handoffs.assembly import current_user, open_desk
+from handoffs.channels.terminal import TerminalChannel
+from handoffs.cli.ending import UsageError
+from handoffs.cli.looking import EVERY, LOOK_SECONDS
+from handoffs.core.desk import Desk
+from handoffs.settings import Settings
+from handoffs.terminal import Terminal, is_console, open_terminal
+
+
+async def watched(settings: Settings) -> None:
+    """Ask on this terminal what is open, the oldest first, and then what comes, until Ctrl-C.
+
+    What the person puts off stays open, and is not asked again here. What somebody else decides is no longer asked.
+
+    Raises:
+        UsageError: There is no terminal: lines of a pipe would answer questions that nobody has seen.
+        KeyboardInterrupt: Ctrl-C. Nothing is decided by it.
+    """
+    if not is_console():
+        raise UsageError("--watch asks a person at a terminal, and standard input is none: use `handoffs answer ID`.")
+    async with open_terminal(output=sys.stderr) as terminal:
+        channel = TerminalChannel(terminal, by=current_user())
+        async with open_desk(settings, channels=[channel]) as desk:
+            await _ask_as_they_come(desk, terminal)
+
+
+async def _ask_as_they_come(desk: Desk, terminal: Terminal) -> None:
+    await terminal.tell("Each open question is asked here as it comes. Ctrl-C leaves; what is open stays open.")
+    asked: set[str] = set()
+    async with desk.watch() as watch:
+        while True:
+            for handoff in reversed(await desk.newest(open_only=True, limit=EVERY)):
+                if handoff.id not in asked:
+                    asked.add(handoff.id)
+                    desk.present(handoff, again=True)
+            with desk.clock.limit(LOOK_SECONDS):
+                await watch.changed()

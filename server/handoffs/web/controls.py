@@ -1,0 +1,224 @@
+"""The form as a page has it: what control each field gets, and what a browser sends back as values.
+
+Nothing is decided before the person does: a yes or no is two choices of which neither is picked, and what is left
+empty is left out. Whether the values fit is for `Form.check` to say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from handoffs.core.errors import AnswerRefused
+from handoffs.core.form import Field, Form, Kind, Value
+from handoffs.core.untrusted import inert_line
+
+PREFIX = "field."
+"""Before a field's name in the page, so that no name an agent chose is one of ours."""
+
+ZONE = "zone."
+"""Before the name of a date and time: in which zone it was entered, `Z` or `+02:00`."""
+
+NOTE = "note"
+MAX_NOTE = 10_000
+"""Characters in a note."""
+
+OURS = frozenset({NOTE, "csrf"})
+
+_RADIOS = 6
+_BUTTONS = 20
+_ONE_LINE = 200
+_INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One thing to pick."""
+
+    value: str
+    title: str
+    picked: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Control:
+    """A field as the page shows it."""
+
+    field: Field
+    widget: str
+    """`buttons`, `radios`, `checks`, `select`, `textarea`, or the type of an input."""
+    id: str
+    name: str
+    value: str = ""
+    zone: str = ""
+    """The zone in which `value` is a date and time; empty for everything else."""
+    options: tuple[Option, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it is several controls under one legend."""
+        return self.widget in ("buttons", "radios", "checks")
+
+
+Posted = Mapping[str, Sequence[str]]
+"""What a browser sent, by name."""
+
+
+def controls(
+    form: Form, *, key: str, posted: Posted | None = None, problems: Mapping[str, str] | None = None
+) -> list[Control]:
+    """Return the controls of a form: filled with its defaults, or as it was `posted`, with what was wrong with it."""
+    lone = len(form.fields) == 1
+    return [
+        _control(field, f"{key}-{at}", lone=lone, posted=posted, problem=(problems or {}).get(field.name, ""))
+        for at, field in enumerate(form.fields)
+    ]
+
+
+def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None, problem: str) -> Control:
+    given = _given(field) if posted is None else list(posted.get(PREFIX + field.name, ()))
+    widget = _widget(field, lone=lone)
+    options = tuple(Option(value=c.value, title=c.title, picked=c.value in given) for c in field.choices)
+    if field.kind is Kind.BOOLEAN:
+        # Never what the agent would like: this is where consent is given.
+        given = [] if posted is None else given
+        options = tuple(Option(value=v, title=t, picked=v in given) for v, t in (("true", "Yes"), ("false", "No")))
+    if widget in ("radios", "select") and not field.required:
+        none = "Leave out" if field.kind is Kind.BOOLEAN else "None of them"
+        options = (*options, Option(value="", title=none, picked=not any(option.picked for option in options)))
+    value, zone = given[0] if given else "", ""
+    if widget == "datetime-local":
+        value, zone = _in_utc(value) if posted is None else (value, "".join(posted.get(ZONE + field.name, ())) or "Z")
+    return Control(
+        field=field,
+        widget=widget,
+        id=control_id,
+        name=PREFIX + field.name,
+        value=value,
+        zone=zone,
+        options=options,
+        problem=problem,
+        hint=_hint(field),
+    )
+
+
+def _widget(field: Field, *, lone: bool) -> str:
+    match field.kind:
+        case Kind.BOOLEAN:
+            return "radios"
+        case Kind.CHOICE:
+            if lone and field.required and len(field.choices) <= _BUTTONS:
+                return "buttons"
+            return "radios" if len(field.choices) <= _RADIOS else "select"
+        case Kind.CHOICES:
+            return "checks"
+        case Kind.INTEGER | Kind.NUMBER:
+            return "number"
+        case Kind.STRING:
+            if field.format is not None:
+                return _INPUTS[field.format]
+            return "text" if field.max_length is not None and field.max_length <= _ONE_LINE else "textarea"
+
+
+def _given(field: Field) -> list[str]:
+    """The default, as a browser would send it."""
+    match field.default:
+        case None | bool():
+            return []
+        case list():
+            return field.default
+        case int() | float() | str():
+            return [str(field.default)]
+
+
+def _in_utc(value: str) -> tuple[str, str]:
+    """A date and time as a browser's control takes it, which knows of no zones, and its zone."""
+    if not value:
+        return "", "Z"
+    at = datetime.fromisoformat(value)
+    utc = at if at.tzinfo is None else at.astimezone(UTC)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S"), "Z"
+
+
+def _hint(field: Field) -> str:
+    # What the control itself says needs no words.
+    if field.kind in (Kind.BOOLEAN, Kind.CHOICE) or field.hint == "text" or field.format in ("date", "date-time"):
+        return ""
+    return field.hint
+
+
+def values_of(form: Form, posted: Posted) -> dict[str, Value]:
+    """Return the checked values of a form that was posted.
+
+    Raises:
+        AnswerRefused: Something is missing, extra or does not fit; it says what, by field.
+    """
+    problems: dict[str, str] = {}
+    values: dict[str, object] = {}
+    fields = {field.name: field for field in form.fields}
+    for key, sent in posted.items():
+        name = key.removeprefix(PREFIX)
+        if key in OURS or (key.startswith(ZONE) and key.removeprefix(ZONE) in fields):
+            continue
+        field = fields.get(name) if key.startswith(PREFIX) else None
+        if field is None:
+            problems[inert_line(name, 60)] = "is no field of this form: load the page again"
+            continue
+        try:
+            values[name] = _value(field, sent, zone="".join(posted.get(ZONE + name, ())))
+        except ValueError as wrong:
+            problems[name] = str(wrong)
+    try:
+        checked = form.check(values)
+    except AnswerRefused as refused:
+        # Where something else is wrong, that nothing was filled in is no news.
+        problems = {name: what for name, what in refused.problems.items() if name or not problems} | problems
+    else:
+        if not problems:
+            return checked
+    raise AnswerRefused(problems)
+
+
+def note_of(posted: Posted) -> str:
+    """Return the note that was posted.
+
+    Raises:
+        AnswerRefused: It is too long, or no text; its problem is under the name `note`, with a leading blank so that
+            no field can be called that.
+    """
+    note = _lines("".join(posted.get(NOTE, ()))).strip()
+    if len(note) > MAX_NOTE:
+        raise AnswerRefused({" note": f"is too long: {len(note)} of at most {MAX_NOTE} characters"})
+    if "\0" in note:
+        raise AnswerRefused({" note": "has characters that are not text"})
+    return note
+
+
+def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
+    if field.kind is Kind.CHOICES:
+        return list(sent) or None
+    if len(sent) != 1:
+        raise ValueError("was sent more than once: load the page again")
+    text = sent[0]
+    if field.kind is not Kind.STRING:
+        if not text.strip():
+            return None
+        # A choice is sent by its value alone; `coerce` would also take its number.
+        return text if field.kind is Kind.CHOICE else field.coerce(text)
+    if not text:
+        return None
+    if field.format is None:
+        return _lines(text)
+    text = text.strip()
+    return text + zone if field.format == "date-time" and "T" in text and not _zoned(text) else text
+
+
+def _zoned(text: str) -> bool:
+    clock = text.partition("T")[2]
+    return clock.endswith("Z") or "+" in clock or "-" in clock
+
+
+def _lines(text: str) -> str:
+    # A browser sends every line end as two characters, of which the person typed one.
+    return text.replace("\r\n", "\n")

@@ -1,0 +1,126 @@
+"""What stands before every page: the address it was asked for, who is asking, and what a browser may do with it.
+
+A page of another site must neither read the inbox (DNS rebinding: the Host is checked) nor write to it (Origin,
+Sec-Fetch-Site, and the CSRF token in `inbox`). Without a session nothing is said but how to sign in.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from handoffs.web.sign_in import SignIn
+
+log = logging.getLogger("handoffs.inbox")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+_OPEN_TO_ALL = ("/static/", "/sign-in", "/favicon.ico")
+_READS = frozenset({"GET", "HEAD"})
+
+
+class Guard:
+    """Lets through what comes from a page of ours with a session; its CSRF token is then `request.state.csrf`."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        sign_in: SignIn,
+        hosts: Sequence[str],
+        on_seen: Callable[[], None],
+        locked: Callable[[Request], Response],
+    ) -> None:
+        """Take the names that it may be asked for (with any port), and the page for who is not signed in."""
+        self._app = app
+        self._sign_in = sign_in
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._on_seen = on_seen
+        self._locked = locked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or refuse it."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        guarded = _with_headers(send)
+        request = Request(scope, receive)
+        refused = self._refusal(request)
+        await (refused or self._app)(scope, receive, guarded)
+
+    def _refusal(self, request: Request) -> Response | None:
+        headers = request.headers
+        if host_of(headers.get("host", "")) not in self._hosts:
+            return _refuse(request, "the Host is none of ours", "The inbox is not at this address.")
+        writes = request.method not in _READS
+        if writes and not _from_here(headers):
+            return _refuse(request, "it comes from another site", "Only the inbox's own page may send this.")
+        if request.url.path.startswith(_OPEN_TO_ALL):
+            return None
+        csrf = self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
+        if csrf is None:
+            log.info("Refused a request without a session.")
+            if wants_json(request) or request.url.path == "/events":
+                return JSONResponse({"problem": "You are signed out. Run `handoffs inbox` to sign in."}, 401)
+            return self._locked(request)
+        request.state.csrf = csrf
+        self._on_seen()
+        return None
+
+
+def wants_json(request: Request) -> bool:
+    """Say whether the page's script asks, rather than the browser itself."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+def host_of(written: str) -> str:
+    """Return a Host header's name without its port, in lower case."""
+    name, colon, port = written.rpartition(":")
+    return (name if colon and port.isdigit() else written).lower()
+
+
+def _from_here(headers: Headers) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site not in (None, "same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    if origin == "null" and site == "same-origin":
+        return True  # what a browser sends for a form without script, told to send no referrer
+    # Behind a proxy that speaks TLS the scheme is another than ours, the name and port are not.
+    return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+
+
+def _refuse(request: Request, why: str, said: str) -> Response:
+    # Not the address: it may hold a code, and whatever else a stranger chose to write there.
+    log.warning("Refused a %s: %s.", "read" if request.method in _READS else "write", why)
+    if wants_json(request):
+        return JSONResponse({"problem": said}, 403)
+    return PlainTextResponse(said + "\n", 403)
+
+
+def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return guarded

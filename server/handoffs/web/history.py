@@ -1,0 +1,142 @@
+"""What has been asked, newest first: searched, filtered, a page at a time."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from handoffs.core.desk import Desk
+from handoffs.core.model import Handoff, State
+
+PAGE = 50
+LOOK = 20_000
+"""Handoffs that one search looks through; then it says how far it came, and offers to go on from there."""
+
+_CHUNK = 500
+_STATES: Mapping[str, frozenset[State]] = {
+    "ended": frozenset(State) - {State.OPEN},
+    **{state.value: frozenset({state}) for state in State},
+    "any": frozenset(State),
+}
+
+STATES = tuple(_STATES)
+"""What may be asked for as `state`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """What to look for; empty texts match everything."""
+
+    text: str = ""
+    state: str = "ended"
+    client: str = ""
+    channel: str = ""
+    before: datetime | None = None
+    """Only what was asked before this."""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Search":
+        """Return the search that an address means; what makes no sense in it is left out."""
+        state = query.get("state", "")
+        return cls(
+            text=query.get("q", "").strip(),
+            state=state if state in _STATES else "ended",
+            client=query.get("client", "").strip(),
+            channel=query.get("channel", "").strip(),
+            before=_moment(query.get("before", "")),
+        )
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it leaves anything out besides what is open."""
+        return bool(self.text or self.client or self.channel or self.state not in ("ended", "any"))
+
+    def query(self, before: datetime | None = None) -> dict[str, str]:
+        """Return the address of the same search, going on from `before`."""
+        parts = {"q": self.text, "state": self.state, "client": self.client, "channel": self.channel}
+        kept = {name: value for name, value in parts.items() if value and (name, value) != ("state", "ended")}
+        return kept if before is None else kept | {"before": str(_micros(before))}
+
+    def finds(self, handoff: Handoff) -> bool:
+        """Say whether it is among what is looked for."""
+        caller, question = handoff.caller, handoff.question
+        through = (handoff.end.channel,) if handoff.end is not None else handoff.reached
+        return (
+            handoff.state in _STATES[self.state]
+            and (not self.client or self.client.casefold() in (caller.client or caller.subject).casefold())
+            and (not self.channel or any(self.channel.casefold() in each.casefold() for each in through))
+            and (not self.text or all(word in question.message.casefold() for word in self.text.casefold().split()))
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One page of a search."""
+
+    handoffs: list[Handoff]
+    older: datetime | None
+    """Where the next page goes on; None where there is none."""
+    looked_to: datetime | None
+    """Set where the search ended before the page was full: nothing younger than this was overlooked."""
+    clients: list[str]
+    channels: list[str]
+
+
+async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK) -> Found:
+    """Return the newest handoffs that a search finds: a page of them, or as many as are among the first `look`."""
+    found: list[Handoff] = []
+    clients: set[str] = set()
+    channels: set[str] = set()
+    older = looked_to = None
+    looked, last = 0, None
+    async with aclosing(every(desk, before=search.before)) as handoffs:
+        async for handoff in handoffs:
+            # A page ends where the time of asking changes, so that none is on two pages or on neither.
+            if last is not None and handoff.created_at != last:
+                if len(found) >= size:
+                    older = last
+                    break
+                if looked >= look:
+                    older = looked_to = last
+                    break
+            looked, last = looked + 1, handoff.created_at
+            clients.add(handoff.caller.client or handoff.caller.subject)
+            if handoff.end is not None and handoff.end.channel:
+                channels.add(handoff.end.channel)
+            if search.finds(handoff):
+                found.append(handoff)
+    return Found(
+        handoffs=found, older=older, looked_to=looked_to, clients=sorted(clients - {""}), channels=sorted(channels)
+    )
+
+
+async def every(desk: Desk, *, before: datetime | None = None) -> AsyncGenerator[Handoff]:
+    """Yield every handoff once, newest first."""
+    size = _CHUNK
+    while True:
+        chunk = await desk.newest(open_only=False, before=before, limit=size)
+        if len(chunk) < size:
+            for handoff in chunk:
+                yield handoff
+            return
+        # The store goes on before a moment: those of the last one may be cut in two, so they come with the next chunk.
+        whole = [handoff for handoff in chunk if handoff.created_at != chunk[-1].created_at]
+        if not whole:
+            size *= 2
+            continue
+        for handoff in whole:
+            yield handoff
+        before = chunk[-1].created_at + timedelta(microseconds=1)
+
+
+def _micros(at: datetime) -> int:
+    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+
+
+def _moment(written: str) -> datetime | None:
+    if not (written.isascii() and written.isdigit() and len(written) <= 17):
+        return None
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(written))
+    except OverflowError:
+        return None

@@ -1,0 +1,309 @@
+"""The inbox: the pages in which a person finds every question of this store, and answers it.
+
+The parts: `sign_in` and `guard` say who may, `board` what is open, `live` tells what happens, `controls` turns a form
+into a page and back, `pages` renders. What is decided here is decided by the desk.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from urllib.parse import quote, urlencode
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, StoreError
+from handoffs.core.events import Entry
+from handoffs.core.model import Handoff, State
+from handoffs.web import figures, live
+from handoffs.web.board import Board
+from handoffs.web.controls import PREFIX, Posted, note_of, values_of
+from handoffs.web.counting import Counting
+from handoffs.web.guard import Guard, wants_json
+from handoffs.web.history import STATES, Search, find
+from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
+from handoffs.web.receiving import Unreadable, posted_form
+from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
+
+CHANNEL = "inbox"
+"""What an answer given on a page says it came through."""
+
+PAGE = 50
+"""Open questions on one page."""
+
+
+def _nobody() -> None:
+    """Nobody wants to know that the inbox was used."""
+
+
+def build_inbox(
+    desk: Desk, *, sign_in: SignIn, by: str, hosts: Sequence[str], on_seen: Callable[[], None] = _nobody
+) -> Starlette:
+    """Return the inbox of a desk as an application.
+
+    `by` is recorded as who answered. `hosts` are the names it may be asked for, with any port; `on_seen` is called at
+    every request of somebody who is signed in. Whoever serves it must not log addresses: a sign-in link has its code
+    there.
+    """
+    inbox = _Inbox(desk, sign_in, by)
+    locked = inbox.locked
+    routes = [
+        Route("/", inbox.open),
+        Route("/history", inbox.history),
+        Route("/figures", inbox.figures),
+        Route("/figures.csv", inbox.figures_csv),
+        Route("/figures.json", inbox.figures_json),
+        Route("/events", inbox.events),
+        Route("/h/{id}", inbox.one),
+        Route("/h/{id}/card", inbox.card),
+        Route("/h/{id}/answer", inbox.answer, methods=["POST"]),
+        Route("/h/{id}/decline", inbox.decline, methods=["POST"]),
+        Route("/h/{id}/answer", inbox.back, methods=["GET"]),
+        Route("/h/{id}/decline", inbox.back, methods=["GET"]),
+        Route("/sign-in", inbox.enter),
+        Route("/sign-out", inbox.leave, methods=["POST"]),
+        Route("/static/{version}/{name}", _asset),
+        Route("/favicon.ico", _icon),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=locked)],
+        exception_handlers={
+            HTTPException: inbox.refused,
+            NotFound: inbox.not_found,
+            Ambiguous: inbox.not_found,
+            Unreadable: inbox.unreadable,
+            StoreError: inbox.broken,
+        },
+    )
+
+
+class _Inbox:
+    def __init__(self, desk: Desk, sign_in: SignIn, by: str) -> None:
+        self._desk, self._sign_in, self._by = desk, sign_in, by
+        self._board = Board(desk)
+        self._counting = Counting(desk, self._board)
+        self._pages = Pages(desk.clock.now)
+
+    # Looking
+
+    async def open(self, request: Request) -> Response:
+        newest = await self._board.newest()
+        number = _number(request.query_params.get("page", ""))
+        first = min((number - 1) * PAGE, max(len(newest) - 1, 0) // PAGE * PAGE)
+        return self._page(
+            request,
+            "open.html",
+            handoffs=newest[first : first + PAGE],
+            first=first,
+            number=first // PAGE + 1,
+            older=first + PAGE < len(newest),
+        )
+
+    async def one(self, request: Request) -> Response:
+        handoff = await self._found(request)
+        if handoff.id != request.path_params["id"]:
+            return RedirectResponse(f"/h/{handoff.id}")
+        return await self._shown(request, handoff)
+
+    async def card(self, request: Request) -> Response:
+        handoff = await self._desk.get(request.path_params["id"])
+        if handoff.state is not State.OPEN:
+            return JSONResponse({"ended": ended_line(handoff)}, 409)
+        return self._pages.page("_card.html", handoff=handoff, csrf=request.state.csrf, posted=None, problems={})
+
+    async def history(self, request: Request) -> Response:
+        search = Search.of(request.query_params)
+        found = await find(self._desk, search)
+        await self._board.refresh()
+        older = f"/history?{urlencode(search.query(found.older))}" if found.older else ""
+        return self._page(request, "history.html", search=search, found=found, older=older, states=STATES)
+
+    async def figures(self, request: Request) -> Response:
+        return self._page(request, "figures.html", figures=await self._counting.figures(), draw=figures)
+
+    async def figures_csv(self, request: Request) -> Response:
+        counted = figures.as_csv(await self._counting.figures())
+        return _download(counted, "text/csv; charset=utf-8", "handoffs.csv")
+
+    async def figures_json(self, request: Request) -> Response:
+        counted = json.dumps(figures.as_json(await self._counting.figures()), indent=2)
+        return _download(counted, "application/json", "handoffs.json")
+
+    async def events(self, request: Request) -> Response:
+        return await live.events(request, self._desk, self._board)
+
+    # Deciding
+
+    async def answer(self, request: Request) -> Response:
+        posted = await posted_form(request)
+        handoff = await self._desk.get(request.path_params["id"])
+        if handoff.state is not State.OPEN:
+            return await self._late(request, handoff)
+        try:
+            note = note_of(posted)
+            values = values_of(handoff.question.form, posted)
+            ended = await self._desk.answer(handoff, values, by=self._by, channel=CHANNEL, note=note)
+        except AnswerRefused as wrong:
+            return await self._wrong(request, handoff, posted, wrong)
+        except AlreadyEnded:
+            return await self._late(request, await self._desk.get(handoff.id))
+        return self._done(request, ended)
+
+    async def decline(self, request: Request) -> Response:
+        posted = await posted_form(request)
+        handoff = await self._desk.get(request.path_params["id"])
+        if handoff.state is not State.OPEN:
+            return await self._late(request, handoff)
+        try:
+            ended = await self._desk.decline(handoff, by=self._by, channel=CHANNEL, note=note_of(posted))
+        except AnswerRefused as wrong:
+            return await self._wrong(request, handoff, posted, wrong)
+        except AlreadyEnded:
+            return await self._late(request, await self._desk.get(handoff.id))
+        return self._done(request, ended)
+
+    async def back(self, request: Request) -> Response:
+        return RedirectResponse(f"/h/{quote(request.path_params['id'])}", 303)
+
+    def _done(self, request: Request, handoff: Handoff) -> Response:
+        if wants_json(request):
+            return JSONResponse({"ended": ended_line(handoff)})
+        return RedirectResponse(f"/h/{handoff.id}", 303)
+
+    async def _late(self, request: Request, handoff: Handoff) -> Response:
+        if wants_json(request):
+            return JSONResponse({"ended": ended_line(handoff)}, 409)
+        return await self._shown(request, handoff, status=409)
+
+    async def _wrong(self, request: Request, handoff: Handoff, posted: Posted, wrong: AnswerRefused) -> Response:
+        if wants_json(request):
+            # By the control's name in the page; what is about no field has a name that is empty or starts with a blank.
+            named = {PREFIX + n if n.strip() and n[0] != " " else n.strip(): why for n, why in wrong.problems.items()}
+            return JSONResponse({"problems": named}, 422)
+        return await self._shown(request, handoff, status=422, posted=posted, problems=wrong.problems)
+
+    # Coming and going
+
+    async def enter(self, request: Request) -> Response:
+        after = local_path(request.query_params.get("next", "/"))
+        if request.headers.get("sec-fetch-dest", "document") != "document":
+            # A picture on some page must not use up the tries, nor the code.
+            return self._pages.page("locked.html", 403, why="Open the link itself.", again=False)
+        try:
+            code = request.query_params.get("code", "")
+            token = await anyio.to_thread.run_sync(self._sign_in.redeem, code)
+        except CodeRefused as refused:
+            if self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None:
+                return RedirectResponse(after, 303)  # a link that was used, opened again where it was
+            many = isinstance(refused, TooManyTries)
+            return self._pages.page("locked.html", 429 if many else 403, why=str(refused), again=False)
+        response = RedirectResponse(after, 303)
+        response.set_cookie(
+            self._sign_in.cookie, token, max_age=SESSION_DAYS * 86_400, path="/", httponly=True, samesite="strict"
+        )
+        return response
+
+    async def leave(self, request: Request) -> Response:
+        await posted_form(request)
+        token = request.cookies.get(self._sign_in.cookie, "")
+        await anyio.to_thread.run_sync(self._sign_in.end, token)
+        response = self._pages.page("locked.html", why="You are signed out.", again=False)
+        response.delete_cookie(self._sign_in.cookie, path="/", httponly=True, samesite="strict")
+        return response
+
+    def locked(self, request: Request) -> Response:
+        """The page for who is not signed in: the same for every address, whatever is there."""
+        # A browser keeps a strict cookie back from a link on another site. Loading the page once more brings it.
+        again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
+        return self._pages.page("locked.html", 401, why="", again=again)
+
+    # What can go wrong
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if not hasattr(request.state, "csrf"):
+            return PlainTextResponse("There is nothing here.\n", status)
+        if wants_json(request):
+            return JSONResponse({"problem": "There is nothing here."}, status)
+        return self._page(request, "missing.html", status=status, ids=(), what="page")
+
+    async def not_found(self, request: Request, error: Exception) -> Response:
+        ids = error.ids if isinstance(error, Ambiguous) else ()
+        if wants_json(request):
+            return JSONResponse({"problem": "There is no such question in this inbox."}, 404)
+        return self._page(request, "missing.html", status=404, ids=ids, what="question")
+
+    async def unreadable(self, request: Request, error: Exception) -> Response:
+        status = error.status if isinstance(error, Unreadable) else 400
+        if wants_json(request):
+            return JSONResponse({"problem": str(error)}, status)
+        return self._page(request, "problem.html", status=status, said=str(error))
+
+    async def broken(self, request: Request, error: Exception) -> Response:
+        if wants_json(request):
+            return JSONResponse({"problem": str(error)}, 503)
+        return self._page(request, "problem.html", status=503, said=str(error))
+
+    async def _found(self, request: Request) -> Handoff:
+        return await self._desk.find(request.path_params["id"])
+
+    async def _shown(
+        self,
+        request: Request,
+        handoff: Handoff,
+        *,
+        status: int = 200,
+        posted: Posted | None = None,
+        problems: dict[str, str] | None = None,
+    ) -> Response:
+        await self._board.refresh()
+        entries: Sequence[Entry] = await self._desk.log(handoff_id=handoff.id)
+        return self._page(
+            request,
+            "one.html",
+            status=status,
+            handoff=handoff,
+            entries=entries,
+            late=status == 409,
+            posted=posted,
+            problems=problems or {},
+        )
+
+    def _page(self, request: Request, template: str, *, status: int = 200, **context: object) -> Response:
+        everywhere: dict[str, object] = {
+            "csrf": getattr(request.state, "csrf", ""),
+            "line": self._board.line,
+            "count": self._board.count,
+            "path": request.url.path,
+            "posted": None,
+            "problems": {},
+        }
+        return self._pages.page(template, status, **(everywhere | context))
+
+
+async def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise HTTPException(404)
+    data, kind = ASSETS[name]
+    # Of another version than is asked for: what is there now, which nobody may keep under that name.
+    kept = "public, max-age=31536000, immutable" if request.path_params["version"] == VERSION else "no-store"
+    return Response(data, media_type=kind, headers={"Cache-Control": kept})
+
+
+async def _icon(request: Request) -> Response:
+    return RedirectResponse(f"/static/{VERSION}/favicon.svg", 308)
+
+
+def _download(data: str, kind: str, name: str) -> Response:
+    return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _number(written: str) -> int:
+    return max(int(written), 1) if written.isascii() and written.isdigit() and len(written) < 9 else 1

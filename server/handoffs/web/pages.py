@@ -1,0 +1,185 @@
+"""The pages as text: templates, and the words in which they speak of handoffs.
+
+Everything that an agent or a person wrote goes through `inert`, and through the templates' own escaping; a message
+goes through `markdown.render`, which is the only HTML that is taken as it is.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from handoffs.core.events import Entry
+from handoffs.core.lifecycle import stamp
+from handoffs.core.model import Caller, End, Handoff, State
+from handoffs.core.untrusted import inert, inert_line
+from handoffs.web.controls import controls
+from handoffs.web.markdown import highlight_css, render
+
+_DAY = 86_400
+_ENDED = {
+    State.ANSWERED: "Answered",
+    State.DECLINED: "Declined",
+    State.CANCELLED: "Withdrawn",
+}
+_HAPPENED = {
+    "opened": "Asked",
+    "reached": "Shown",
+    "notshown": "Could not be shown",
+    "dismissed": "Put off: not now",
+    "reminded": "Reminded",
+    "answered": "Answered",
+    "declined": "Declined",
+    "cancelled": "Withdrawn",
+    "expired": "Expired: nobody answered in time",
+    "collected": "The agent was given the outcome",
+}
+
+
+class Pages:
+    """Renders the templates, with the clock that ages and deadlines are told by."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        """Take the clock."""
+        self._now = now
+        self._environment = Environment(
+            loader=PackageLoader("handoffs.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        filters: dict[str, Callable[..., object]] = {
+            "age": self._age,
+            "left": self._left,
+            "stamp": stamp,
+            "moment": moment,
+            "line": inert_line,
+            "lines": inert,
+            "markdown": message_html,
+            "first_line": first_line,
+        }
+        words: dict[str, object] = {
+            "version": VERSION,
+            "controls": controls,
+            "ended_line": ended_line,
+            "happened": happened,
+            "asker": asker,
+            "folder": folder,
+            "answered_values": answered_values,
+        }
+        self._environment.filters.update(filters)
+        cast("dict[str, object]", self._environment.globals).update(words)
+
+    def _age(self, at: datetime) -> str:
+        return f"{span(self._now() - at)} ago"
+
+    def _left(self, at: datetime) -> str:
+        return f"{span(at - self._now())} left"
+
+    def text(self, template: str, /, **context: object) -> str:
+        """Return a template as HTML."""
+        return self._environment.get_template(template).render(context)
+
+    def page(self, template: str, status: int = 200, /, **context: object) -> HTMLResponse:
+        """Return a template as a response."""
+        return HTMLResponse(self.text(template, **context), status)
+
+
+def asker(caller: Caller) -> str:
+    """Return who asks: the program, or where it has no name the user."""
+    return inert_line(caller.client or caller.subject, 80) or "An agent"
+
+
+def folder(caller: Caller) -> str:
+    """Return the folder that the agent works in, short."""
+    project = inert_line(caller.project)
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # nobody's home
+        return project
+    return "~" + project[len(home) :] if project == home or project.startswith(home + "/") else project
+
+
+def first_line(handoff: Handoff, width: int = 160) -> str:
+    """Return the first line of a message, for a list."""
+    return inert_line(inert(handoff.question.message).strip().partition("\n")[0].lstrip("# "), width) or "(no words)"
+
+
+def ended_line(handoff: Handoff) -> str:
+    """Return how a handoff ended, who was first, and through what."""
+    if handoff.end is None:
+        return ""
+    return ended_words(handoff.state, handoff.end)
+
+
+def ended_words(state: State, end: End) -> str:
+    """Return how something ended: `Answered by ada through terminal`."""
+    if state is State.EXPIRED:
+        return "Expired: nobody answered in time"
+    by = f" by {inert_line(end.by, 60)}" if end.by else ""
+    through = f" through {inert_line(end.channel, 60)}" if end.channel else ""
+    return f"{_ENDED[state]}{by}{through}"
+
+
+def happened(entry: Entry) -> str:
+    """Return a line of the log in words."""
+    details = entry.details
+    by = f" by {inert_line(details['by'], 60)}" if details.get("by") else ""
+    through = f" through {inert_line(details['channel'], 60)}" if details.get("channel") else ""
+    reason = f": {inert_line(details['reason'], 200)}" if details.get("reason") else ""
+    return f"{_HAPPENED.get(entry.name, inert_line(entry.name))}{by}{through}{reason}"
+
+
+def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
+    """Return what was answered: each filled field's title, and its value as text."""
+    values = handoff.values or {}
+    return [
+        (field.title, inert(field.text(values[field.name])))
+        for field in handoff.question.form.fields
+        if field.name in values
+    ]
+
+
+def moment(at: datetime) -> str:
+    """Return a time as it is read where no script puts it into the reader's own zone."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def span(length: timedelta) -> str:
+    """Return how long something is, in its largest unit: `5 min`."""
+    seconds = max(int(length.total_seconds()), 0)
+    for size, unit in ((_DAY, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+@lru_cache(maxsize=1024)
+def message_html(text: str) -> Markup:
+    """Return a message as safe HTML; the same one is on many pages."""
+    return Markup(render(text))  # noqa: S704 - cleaned by nh3
+
+
+def _assets() -> dict[str, tuple[bytes, str]]:
+    """Every file that a page loads, by name, with its type."""
+    kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    found = {
+        file.name: (file.read_bytes(), kinds[Path(file.name).suffix])
+        for file in resources.files("handoffs.web").joinpath("static").iterdir()
+        if Path(file.name).suffix in kinds
+    }
+    dark = f"@media (prefers-color-scheme: dark) {{\n{highlight_css(True)}\n}}\n"
+    return found | {"highlight.css": ((highlight_css(False) + "\n" + dark).encode(), "text/css")}
+
+
+ASSETS = _assets()
+VERSION = hashlib.sha256(b"".join(name.encode() + data for name, (data, _) in sorted(ASSETS.items()))).hexdigest()[:12]
+"""In the address of every asset, so that a browser may keep it for ever."""

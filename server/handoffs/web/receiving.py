@@ -1,0 +1,48 @@
+"""What a page sends: a form, read within bounds."""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+MAX_BODY = 1_048_576
+"""Bytes of a form that is sent."""
+
+_MAX_NAMES = 1_000
+
+
+class Unreadable(Exception):
+    """What was sent is no form that can be read; `status` is what to answer."""
+
+    def __init__(self, status: int, said: str) -> None:
+        self.status = status
+        super().__init__(said)
+
+
+async def posted_form(request: Request) -> Mapping[str, list[str]]:
+    """Return a form that was sent with the CSRF token of its session, without that token.
+
+    Raises:
+        Unreadable: It is too large, of another type, broken, or its token is missing or another session's.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise Unreadable(415, "Send a form: application/x-www-form-urlencoded.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Unreadable(413, "This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_NAMES, errors="strict", encoding="utf-8"
+        )
+    except ValueError:  # which a UnicodeDecodeError is, too
+        raise Unreadable(400, "This is no form that can be read. Nothing was recorded.") from None
+    form: dict[str, list[str]] = {}
+    for name, value in pairs:
+        form.setdefault(name, []).append(value)
+    token = "".join(form.pop("csrf", [])).encode(errors="replace")
+    if not hmac.compare_digest(token, str(request.state.csrf).encode()):
+        raise Unreadable(403, "This page is older than your sign-in: load it again. Nothing was recorded.")
+    return form

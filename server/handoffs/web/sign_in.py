@@ -1,0 +1,220 @@
+"""Who may use the inbox: one-time codes, and the sessions that they open.
+
+A code is made by whoever can read the key in the folder (`handoffs inbox` in a terminal) and redeemed by the inbox, in
+another process: it carries its own expiry and a seal by that key. What must outlive a restart, which codes were used
+and which sessions are open, is in one file, of which only hashes are kept: who reads it can't sign in with it.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypedDict, cast
+from urllib.parse import urlencode
+
+from filelock import FileLock
+
+CODE_SECONDS = 600
+"""How long a one-time code can be redeemed."""
+
+SESSION_DAYS = 30
+"""How long a browser stays signed in."""
+
+WRONG_CODES = 5
+"""How many wrong codes are answered in a minute; after that none is looked at until the minute is over."""
+
+_KEY_BYTES = 32
+_MAX_CODE = 200
+_MAX_TOKEN = 200
+
+
+class CodeRefused(Exception):
+    """The code does not sign in: it is wrong, too old, or was used before. Make a new one with `handoffs inbox`."""
+
+
+class TooManyTries(CodeRefused):
+    """So many wrong codes came that none is looked at for a minute."""
+
+
+class _Kept(TypedDict):
+    """What the file holds: when each one ends, in seconds since 1970, by its hash."""
+
+    sessions: dict[str, int]
+    used: dict[str, int]
+
+
+def sign_in_link(base_url: str, code: str, next: str = "/") -> str:  # noqa: A002 - the word of the address
+    """Return the address that signs a browser in once and goes on to `next`, a path of the inbox."""
+    return f"{base_url.rstrip('/')}/sign-in?{urlencode({'code': code, 'next': local_path(next)})}"
+
+
+def local_path(path: str) -> str:
+    """Return `path` if it is one of the inbox's own, else `/`: after signing in, nobody is sent elsewhere."""
+    printable = path.isascii() and path.isprintable() and " " not in path
+    inside = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if printable and inside and not path.startswith("/sign-in") else "/"
+
+
+class SignIn:
+    """Codes and sessions, kept in a folder that only its owner can read."""
+
+    def __init__(self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Take where the key and the sessions are or shall be; made on first use, 0600 in a 0700 folder."""
+        self._folder = folder
+        self._clock = clock
+        self._wrong: deque[datetime] = deque()
+        self._seen: tuple[int, int, int] | None = None
+        self._kept: _Kept = {"sessions": {}, "used": {}}
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie. One for each key: browsers do not keep cookies apart by port."""
+        return f"handoffs_{self._mac('cookie', '')[:12]}"
+
+    def make_code(self) -> str:
+        """Return a code that signs one browser in, once, within ten minutes; any process on this folder may."""
+        ends = int((self._clock() + timedelta(seconds=CODE_SECONDS)).timestamp())
+        body = f"{secrets.token_urlsafe(16)}.{ends}"
+        return f"{body}.{self._mac('code', body)}"
+
+    def redeem(self, code: str) -> str:
+        """Return the token of a new session for a code, which is used up by that.
+
+        Raises:
+            TooManyTries: Five wrong codes came within a minute.
+            CodeRefused: It is wrong, too old or used.
+        """
+        now = self._clock()
+        while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
+            self._wrong.popleft()
+        if len(self._wrong) >= WRONG_CODES:
+            raise TooManyTries("Too many wrong codes: wait a minute.")
+        ends = self._checked(code)
+        token = secrets.token_urlsafe(32)
+        with self._changing() as kept:
+            if ends is None or ends <= now.timestamp() or _hash(code) in kept["used"]:
+                self._wrong.append(now)
+                raise CodeRefused("This link is wrong, too old, or was used before.")
+            kept["used"][_hash(code)] = ends
+            kept["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+        return token
+
+    def session(self, token: str) -> str | None:
+        """Return the CSRF token of a session that is open, or None."""
+        if not token or len(token) > _MAX_TOKEN:
+            return None
+        self._refresh()
+        ends = self._kept["sessions"].get(_hash(token))
+        if ends is None or ends <= self._clock().timestamp():
+            return None
+        return self._mac("csrf", token)
+
+    def end(self, token: str) -> None:
+        """Close a session; one that is not there is no error."""
+        with self._changing() as kept:
+            kept["sessions"].pop(_hash(token), None)
+
+    def _checked(self, code: str) -> int | None:
+        """When a code of ours ends; None where it is none of ours."""
+        body, _, seal = code.rpartition(".") if len(code) <= _MAX_CODE and code.isascii() else ("", "", "")
+        if not hmac.compare_digest(seal, self._mac("code", body)):
+            return None
+        return int(body.rpartition(".")[2])
+
+    def _mac(self, what: str, text: str) -> str:
+        digest = hmac.digest(self._key(), f"{what}\0{text}".encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def _key(self) -> bytes:
+        path = self._made() / "sign-in.key"
+        try:
+            key = _private(path).read_bytes()
+        except FileNotFoundError:
+            new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            _write(new, secrets.token_bytes(_KEY_BYTES))
+            try:
+                os.link(new, path)  # whole or not at all, and never over the one of another process
+            except FileExistsError:
+                pass
+            finally:
+                new.unlink(missing_ok=True)
+            key = path.read_bytes()
+        if len(key) < _KEY_BYTES:
+            raise OSError(f"The key {path} is damaged: delete it, and sign in again.")
+        return key
+
+    def _made(self) -> Path:
+        if not self._folder.is_dir():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _private(self._folder)
+
+    @contextmanager
+    def _changing(self) -> Generator[_Kept]:
+        """Give what is kept, to be changed, with every other process kept out; written unless it raises."""
+        with FileLock(self._made() / "sign-in.lock", timeout=10, mode=0o600):
+            self._seen = None
+            self._refresh()
+            kept = self._kept
+            yield kept
+            now = self._clock().timestamp()
+            for name in ("sessions", "used"):
+                kept[name] = {key: ends for key, ends in kept[name].items() if ends > now}
+            new = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
+            _write(new, json.dumps(kept).encode())
+            new.replace(self._file)
+
+    def _refresh(self) -> None:
+        """Read the file again if it is another than was read."""
+        try:
+            stat = _private(self._file).stat()
+            seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if seen != self._seen:
+                self._kept = _parsed(self._file.read_bytes())
+                self._seen = seen
+        except FileNotFoundError:
+            self._kept, self._seen = {"sessions": {}, "used": {}}, None
+
+    @property
+    def _file(self) -> Path:
+        return self._folder / "sessions.json"
+
+
+def _parsed(data: bytes) -> _Kept:
+    """What a file holds. One that can't be read signs nobody in, and is written anew."""
+    try:
+        read = json.loads(data)
+    except ValueError:
+        read = None
+    given = cast("dict[str, object]", read) if isinstance(read, dict) else {}
+    return {"sessions": _numbers(given.get("sessions")), "used": _numbers(given.get("used"))}
+
+
+def _numbers(given: object) -> dict[str, int]:
+    if not isinstance(given, dict):
+        return {}
+    return {k: v for k, v in cast("dict[str, object]", given).items() if isinstance(v, int)}
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _private(path: Path) -> Path:
+    """Return a path that nobody but its owner can read, made so if it was not."""
+    if os.name != "nt" and (mode := path.stat().st_mode) & 0o077:
+        path.chmod(mode & 0o700)
+    return path

@@ -1,0 +1,120 @@
+// The keyboard: everything without a mouse, and nothing while somebody types.
+
+export function keys() {
+  const help = document.getElementById("help");
+  const button = document.getElementById("help-open");
+  if (!help) return;
+  button.hidden = false;
+  button.addEventListener("click", () => help.showModal());
+  document.addEventListener("focusin", () => mark(current()));
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const target = event.target;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && target.form?.matches("form.answer")) {
+      const primary = target.form.querySelector(".primary");
+      if (primary) {
+        event.preventDefault();
+        target.form.requestSubmit(primary);
+      }
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && typing(target)) {
+      (target.closest(".card") ?? document.getElementById("main")).focus();
+      return;
+    }
+    if (typing(target) || help.open) return;
+    if (act(event.key, help)) event.preventDefault();
+  });
+}
+
+function act(key, help) {
+  switch (key) {
+    case "j": return move(1);
+    case "k": return move(-1);
+    case "a": return answer(current() ?? first());
+    case "d": return decline(current() ?? first());
+    case "o": return open(current());
+    case "/": return search();
+    case "?": help.showModal(); return true;
+    default: return /^[1-9]$/.test(key) && pick(current() ?? first(), Number(key));
+  }
+}
+
+function typing(target) {
+  return target.matches?.("textarea, select, input:not([type=radio], [type=checkbox], [type=hidden])") ?? false;
+}
+
+function current() {
+  return document.activeElement?.closest?.(".card") ?? document.querySelector(".card.current");
+}
+
+function first() {
+  return document.querySelector("#list .card");
+}
+
+function mark(card) {
+  document.querySelectorAll(".card.current").forEach((other) => { if (other !== card) other.classList.remove("current"); });
+  card?.classList.add("current");
+}
+
+function move(by) {
+  const cards = [...document.querySelectorAll("#list .card")];
+  if (!cards.length) return false;
+  const at = cards.indexOf(current());
+  const next = cards[at < 0 ? 0 : Math.min(Math.max(at + by, 0), cards.length - 1)];
+  next.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+// A number never sends anything: it goes to the option, and a second key sends it.
+function pick(card, number) {
+  if (!card) return false;
+  const groups = [...card.querySelectorAll("fieldset")].filter((group) => group.querySelector(".option, .pick"));
+  const group = groups.find((each) => each.contains(document.activeElement)) ?? groups[0];
+  const option = group?.querySelectorAll(".option, .pick input")[number - 1];
+  if (!option || option.disabled) return false;
+  option.focus();
+  if (option.matches("input")) option.click();
+  return true;
+}
+
+function answer(card) {
+  if (!card) return false;
+  if (document.activeElement.matches(".option, .primary") && card.contains(document.activeElement)) {
+    document.activeElement.click();
+    return true;
+  }
+  const controls = [...card.querySelectorAll(".answer .field:not(.note .field) :is(input:not([type=hidden]), textarea, select, .option)")];
+  const open = controls.find((control) => !filled(control)) ?? card.querySelector(".primary");
+  open?.focus();
+  return Boolean(open);
+}
+
+function filled(control) {
+  if (control.matches(".option")) return false;
+  if (control.type === "radio" || control.type === "checkbox") return control.closest("fieldset").querySelector(":checked") !== null;
+  return control.value !== "";
+}
+
+function decline(card) {
+  const button = card?.querySelector("button.decline:not(:disabled)");
+  if (!button) return false;
+  if (document.activeElement === button) button.click();
+  else button.focus();
+  return true;
+}
+
+function open(card) {
+  const link = card?.querySelector(".permalink");
+  link?.click();
+  return Boolean(link);
+}
+
+function search() {
+  const box = document.getElementById("q");
+  if (box) box.focus();
+  else location.assign("/history#q");
+  return true;
+}

@@ -1,0 +1,393 @@
+"""How the inbox is there without being started: real servers, real inboxes, one for each store."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+
+from handoffs.store.sqlite import SqliteStore
+from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, nobody, says
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of files")
+both_eras = pytest.mark.parametrize("era", ERAS)
+
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/h/h_\w+")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Generator[Home]:
+    """A home where the inbox may start, without a desktop. The inbox that a test leaves behind is ended."""
+    here = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "DISPLAY": "", "WAYLAND_DISPLAY": ""})
+    yield here
+    stopped = here.run("inbox", "--stop")
+    assert stopped.returncode == 0, stopped.stderr
+
+
+def folder_of(home: Home) -> Path:
+    """The folder of the inbox of this home's store."""
+    [folder] = (home.folder / "data" / "handoffs" / "inbox").iterdir()
+    return folder
+
+
+def running(home: Home) -> dict[str, Any]:
+    return json.loads((folder_of(home) / "running.json").read_text())
+
+
+def is_running(home: Home) -> bool:
+    return home.run("inbox", "--status").returncode == 0
+
+
+async def until(home: Home, *, runs: bool) -> None:
+    """Wait until the inbox of this home runs, or does not."""
+    with anyio.fail_after(20):
+        while ((await home.command("inbox", "--status")).returncode == 0) != runs:
+            await anyio.sleep(0.02)
+
+
+def with_browser(home: Home) -> Path:
+    """Give this home a desktop with a browser that notes what it is to open, a line each; return where."""
+    seen, program = home.folder / "opened.txt", home.folder / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {seen}\n')
+    program.chmod(0o700)
+    home.extra |= {"DISPLAY": ":99", "BROWSER": f"{program} %s"}
+    return seen
+
+
+async def written(path: Path) -> str:
+    """The text of a file, once it has some."""
+    with anyio.fail_after(20):
+        while not path.exists() or not path.read_text():
+            await anyio.sleep(0.02)
+    return path.read_text()
+
+
+def link_in(got: dict[str, Any]) -> str:
+    found = LINK.search(got["guidance"])
+    assert found is not None, got["guidance"]
+    return found[0]
+
+
+async def hand_over(client: Client, message: str = "Done; have a look.") -> dict[str, Any]:
+    """A call that does not wait for an answer."""
+    return await ask(client, message, breakout_of_loop=True)
+
+
+class Background:
+    """An inbox as servers start it, with a shorter patience."""
+
+    def __init__(self, home: Home, idle_seconds: float) -> None:
+        self.home = home
+        self.process = subprocess.Popen(
+            [*HANDOFFS, "inbox", "--background", "--idle-seconds", str(idle_seconds)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=home.env,
+            cwd=home.folder,
+        )
+
+    async def serves(self) -> str:
+        await until(self.home, runs=True)
+        return str(running(self.home)["url"])
+
+    async def ends(self) -> int:
+        with anyio.fail_after(20):
+            while (code := self.process.poll()) is None:
+                await anyio.sleep(0.02)
+        return code
+
+
+@both_eras
+async def test_where_the_host_has_no_dialog_the_link_is_in_the_result_and_in_the_progress(era: str, home: Home) -> None:
+    home.extra["HANDOFFS_HOLD_SECONDS"] = "5"
+    told: list[str] = []
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    async with home.stdio(era) as client:
+        result = await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=progress)
+    got = result.structured_content
+    assert got is not None
+    assert got["status"] == "PENDING"
+    link = link_in(got)
+    assert link == f"{running(home)['url']}h/{got['handoffId']}"
+    assert f"they answer at {link} or with `handoffs answer {got['handoffId']}`" in got["guidance"]
+    assert any(link in message for message in told)
+
+
+async def test_the_link_in_a_result_does_not_sign_in(home: Home) -> None:
+    async with home.stdio() as client:
+        got = await hand_over(client, "Correct horse.")
+    async with httpx.AsyncClient(follow_redirects=True) as agent:
+        page = await agent.get(link_in(got))
+        assert "Correct horse." not in page.text
+        assert page.status_code >= 400
+        assert not agent.cookies
+    said = json.dumps(got) + (home.folder / "stderr.txt").read_text() + (folder_of(home) / "log.txt").read_text()
+    assert "code=" not in said
+
+
+async def test_on_a_desktop_the_page_is_opened_once_for_each_start_with_a_link_that_signs_in_once(home: Home) -> None:
+    opened = with_browser(home)
+    async with home.stdio() as client:
+        first = await hand_over(client, "First.")
+        await hand_over(client, "Second.")
+        [link] = (await written(opened)).splitlines()
+        assert link.startswith(f"{running(home)['url']}sign-in?code=")
+        assert link.endswith(f"&next=%2Fh%2F{first['handoffId']}")
+        await hand_over(client, "Third.")
+    async with httpx.AsyncClient(follow_redirects=True) as browser, httpx.AsyncClient() as another:
+        page = await browser.get(link)
+        assert page.status_code == 200
+        assert "First." in page.text
+        assert (await another.get(link)).status_code == 403
+        assert "Second." in (await browser.get(str(running(home)["url"]))).text
+    assert len(opened.read_text().splitlines()) == 1
+
+
+async def test_without_a_desktop_no_browser_is_started(home: Home) -> None:
+    opened = with_browser(home)
+    home.extra |= {"DISPLAY": ""}
+    async with home.stdio() as client:
+        link_in(await hand_over(client))
+    assert home.run("inbox", "--stop").returncode == 0
+    assert not opened.exists()
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+@both_eras
+async def test_a_dialog_that_nobody_was_shown_leads_to_the_inbox_too(era: str, action: str, home: Home) -> None:
+    told: list[str] = []
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+        call.cancel()
+
+    async with home.stdio(era, says(action)) as client:
+        with anyio.CancelScope() as call:
+            await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=progress)
+    assert LINK.search(told[0])
+
+
+@both_eras
+async def test_who_has_a_dialog_or_closed_it_is_not_bothered_with_another_page(era: str, home: Home) -> None:
+    home.extra["HANDOFFS_HOLD_SECONDS"] = "2"
+    async with home.stdio("legacy", nobody) as client:
+        assert (await ask(client, "Look?"))["status"] == "PENDING"
+    async with home.stdio(era, says("cancel", after=1.2)) as client:
+        got = await ask(client)
+        assert "not now" in got["guidance"]
+        again = await client.call_tool("check_handoff", {"handoff_id": got["handoffId"]})
+        assert again.structured_content is not None
+        assert again.structured_content["status"] == "PENDING"
+    assert not (home.folder / "data" / "handoffs" / "inbox").exists()
+
+
+async def test_switched_off_nothing_is_started(home: Home) -> None:
+    home.extra |= {"HANDOFFS_INBOX": "off", "HANDOFFS_HOLD_SECONDS": "1"}
+    async with home.stdio() as client:
+        for got in (await ask(client), await hand_over(client)):
+            assert LINK.search(got["guidance"]) is None
+    assert not (home.folder / "data" / "handoffs" / "inbox").exists()
+
+
+async def test_ten_servers_that_need_it_at_once_get_one(home: Home) -> None:
+    opened = with_browser(home)
+    got: list[dict[str, Any]] = []
+
+    async def call(client: Client, number: int) -> None:
+        got.append(await hand_over(client, f"Number {number}."))
+
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(home.stdio()) for _ in range(10)]
+        async with anyio.create_task_group() as tasks:
+            for number, client in enumerate(clients):
+                tasks.start_soon(call, client, number)
+    links = [link_in(each) for each in got]
+    assert len(set(links)) == 10
+    assert {link.partition("h/")[0] for link in links} == {running(home)["url"]}
+    assert len((await written(opened)).splitlines()) == 1
+    assert "The inbox can't be had" not in (home.folder / "stderr.txt").read_text()
+
+
+async def test_ten_calls_of_one_server_at_once_get_one(home: Home) -> None:
+    opened = with_browser(home)
+    links: list[str] = []
+
+    async def call(client: Client, number: int) -> None:
+        links.append(link_in(await hand_over(client, f"Number {number}.")))
+
+    async with home.stdio() as client, anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(call, client, number)
+    assert len(set(links)) == 10
+    assert {link.partition("h/")[0] for link in links} == {running(home)["url"]}
+    assert len((await written(opened)).splitlines()) == 1
+
+
+async def test_ten_inboxes_started_at_once_are_one(home: Home) -> None:
+    started = [Background(home, idle_seconds=60) for _ in range(10)]
+    with anyio.fail_after(30):
+        while sum(each.process.poll() is None for each in started) > 1:
+            await anyio.sleep(0.05)
+    [left] = [each for each in started if each.process.poll() is None]
+    await left.serves()
+    assert running(home)["pid"] == left.process.pid
+    assert {each.process.returncode for each in started} == {0, None}
+    left.process.terminate()
+    assert await left.ends() == 0
+
+
+async def test_killed_it_is_started_again_at_the_same_address_by_the_same_server(home: Home) -> None:
+    async with home.stdio() as client:
+        first = link_in(await hand_over(client, "First."))
+        os.kill(running(home)["pid"], signal.SIGKILL)
+        await until(home, runs=False)
+        killed = running(home)["pid"]
+        second = link_in(await hand_over(client, "Second."))
+    assert running(home)["pid"] != killed
+    assert first.partition("/h/")[0] == second.partition("/h/")[0]
+
+
+async def test_it_outlives_the_server_that_started_it(home: Home) -> None:
+    async with home.stdio() as client:
+        link = link_in(await hand_over(client))
+    async with httpx.AsyncClient() as browser:
+        assert (await browser.get(link)).status_code < 500
+
+
+async def test_it_ends_once_nothing_is_open_and_nobody_looks(home: Home) -> None:
+    home.extra["HANDOFFS_HOLD_SECONDS"] = "0"
+    home.extra["HANDOFFS_INBOX"] = "off"
+    async with home.stdio() as client:
+        handoff_id = (await ask(client))["handoffId"]
+    inbox = Background(home, idle_seconds=0.5)
+    url = await inbox.serves()
+    with pytest.raises(subprocess.TimeoutExpired):
+        inbox.process.wait(timeout=2)  # something is open
+    parts = httpx.URL(url)
+    page = await anyio.connect_tcp(str(parts.host), parts.port or 0)
+    assert (await home.command("answer", handoff_id, "yes")).returncode == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        inbox.process.wait(timeout=2)  # a page is connected
+    await page.aclose()
+    assert await inbox.ends() == 0
+    assert not is_running(home)
+
+
+async def test_a_page_that_stays_connected_does_not_keep_it_from_ending_when_told(home: Home) -> None:
+    inbox = Background(home, idle_seconds=60)
+    url = httpx.URL(await inbox.serves())
+    async with await anyio.connect_tcp(str(url.host), url.port or 0):
+        stopped = await home.command("inbox", "--stop")
+        assert stopped.returncode == 0, stopped.stderr
+        assert await inbox.ends() == 0
+    assert inbox.process.stderr is not None
+    assert b"Traceback" not in inbox.process.stderr.read()
+
+
+async def test_status_and_stop_say_what_there_is(home: Home) -> None:
+    nothing = home.run("inbox", "--status")
+    assert (nothing.returncode, nothing.stdout) == (3, f"No inbox runs for {home.store}; 0 open.\n")
+    assert home.run("inbox", "--stop").stdout == f"No inbox runs for {home.store}.\n"
+    async with home.stdio() as client:
+        await hand_over(client)
+    at = running(home)
+    status = home.run("inbox", "--status")
+    told = f"The inbox of {home.store} runs at {at['url']} (process {at['pid']}); 1 open.\n"
+    assert (status.returncode, status.stdout) == (0, told)
+    assert home.run("inbox", "--stop").stdout == f"The inbox at {at['url']} has ended.\n"
+    assert not is_running(home)
+    async with SqliteStore(home.store) as store:
+        assert len(await store.newest(open_only=True)) == 1
+
+
+async def test_stop_leaves_a_process_alone_that_only_has_the_number_of_a_killed_inbox(home: Home) -> None:
+    inbox = Background(home, idle_seconds=60)
+    await inbox.serves()
+    inbox.process.kill()
+    await inbox.ends()
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    record = folder_of(home) / "running.json"
+    record.write_text(json.dumps(running(home) | {"pid": bystander.pid}))
+    assert home.run("inbox", "--stop").stdout.startswith("No inbox runs")
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+
+async def test_typed_it_serves_and_typed_again_it_opens_the_one_that_runs(home: Home) -> None:
+    first = await anyio.open_process(
+        [*HANDOFFS, "inbox", "--no-browser"], stdin=subprocess.DEVNULL, env=home.env, cwd=home.folder
+    )
+    assert first.stdout is not None
+    said = ""
+    with anyio.fail_after(20):
+        while "sign-in?code=" not in said or not said.endswith("\n"):
+            said += (await first.stdout.receive()).decode()
+    url = running(home)["url"]
+    assert f"The inbox is at {url} (Ctrl-C stops it).\n" in said
+    opened = with_browser(home)
+    again = await home.command("inbox")
+    assert (again.returncode, again.stdout.decode()) == (0, f"The inbox runs already, at {url}\n")
+    link = await written(opened)
+    assert link.startswith(f"{url}sign-in?code=")
+    assert link.strip() not in said  # each is good for one browser
+    first.send_signal(signal.SIGINT)
+    with anyio.fail_after(10):
+        assert await first.wait() == 130
+    assert not is_running(home)
+    await first.aclose()
+
+
+async def test_its_files_are_for_their_owner_alone(home: Home) -> None:
+    async with home.stdio() as client:
+        await hand_over(client)
+    folder = folder_of(home)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, folder.parent)] == [0o700, 0o700]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert "running.json" in modes
+    assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--host", "0.0.0.0"], "handoffs: 0.0.0.0 can be reached from other machines"),
+        (["--host", "example.org"], "handoffs: example.org can be reached from other machines"),
+        (["--status", "--stop"], "handoffs: Give --status or --stop, not both."),
+        (["--port", "70000"], "handoffs: Invalid value for '--port'"),
+    ],
+)
+def test_what_can_not_be_is_one_line_and_code_2(home: Home, arguments: list[str], told: str) -> None:
+    done = home.run("inbox", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(told)
+
+
+async def test_where_it_cannot_start_the_question_is_asked_all_the_same_and_the_reason_said_once(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "HANDOFFS_HOLD_SECONDS": "3"})
+    (tmp_path / "data").write_text("not a folder")
+    async with home.stdio() as client:
+        for message in ("First?", "Second?"):
+            got = await ask(client, message)
+            assert got["status"] == "PENDING"
+            assert LINK.search(got["guidance"]) is None
+    said = (tmp_path / "stderr.txt").read_text()
+    assert said.count("The inbox can't be had") == 1
+    assert "Traceback" not in said

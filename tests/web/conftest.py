@@ -1,0 +1,64 @@
+"""A real Chromium, Debian's where it is there or can be installed."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright
+
+from tests.web.serving import Opened
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=False, timeout=600)
+        found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    return found
+
+
+# Not for the session: while an async fixture is open, no test of another module can run a loop of its own.
+@pytest.fixture(scope="module")
+async def browser(chromium: str, anyio_backend: str) -> AsyncGenerator[Browser]:
+    async with async_playwright() as playwright:
+        # The sandbox needs what containers do not give; the pages are our own.
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Opened:
+    """A page whose errors, and whatever the policy forbade, fail the test."""
+
+    @asynccontextmanager
+    async def open_page(**options: Any) -> AsyncGenerator[Page]:
+        context: BrowserContext = await browser.new_context(**({"timezone_id": "Europe/Berlin"} | options))
+        context.set_default_timeout(10_000)
+        wrong: list[str] = []
+
+        def said(message: ConsoleMessage) -> None:
+            # A server that is away, or says no, is what some tests are about.
+            if message.type == "error" and "Failed to load resource" not in message.text:
+                wrong.append(message.text)
+
+        def failed(error: Error) -> None:
+            wrong.append(str(error))
+
+        context.on("console", said)
+        context.on("weberror", lambda error: failed(error.error))
+        try:
+            yield await context.new_page()
+        finally:
+            await context.close()
+        assert wrong == []
+
+    return open_page

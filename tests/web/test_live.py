@@ -1,0 +1,171 @@
+"""What a page hears of, over a real connection; and the board, which is what a page shows."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handoffs.core.desk import Desk
+from handoffs.core.events import Entry
+from handoffs.core.model import State
+from handoffs.store.sqlite import SqliteStore
+from handoffs.web.board import Board, last_line
+from tests.fakes import FakeClock
+from tests.web.serving import CLAUDE, Inbox, serving
+
+
+@asynccontextmanager
+async def client(inbox: Inbox) -> AsyncGenerator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=inbox.url) as http:
+        assert (await http.get(inbox.link())).status_code == 303
+        yield http
+
+
+@asynccontextmanager
+async def listening(
+    http: httpx.AsyncClient, query: str = "", last: str | None = None
+) -> AsyncGenerator[AsyncGenerator[dict[str, Any]]]:
+    headers = {} if last is None else {"last-event-id": last}
+    with anyio.fail_after(10):
+        async with http.stream("GET", f"/events{query}", headers=headers, timeout=10) as reply:
+            assert reply.headers["content-type"].startswith("text/event-stream")
+            yield events(reply)
+
+
+async def events(reply: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
+    event: dict[str, Any] = {}
+    async for line in reply.aiter_lines():
+        if not line and event:
+            yield event
+            event = {}
+        elif line and not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            event[name] = json.loads(value) if name == "data" else value
+
+
+async def test_what_happens_is_told_with_who_did_it_and_how_many_are_open(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http, listening(http) as heard:
+        handoff = await inbox.ask()
+        opened = await anext(heard)
+        await inbox.desk.answer(handoff, {"response": "a secret"}, by="eve", channel="terminal", note="hush")
+        answered = await anext(heard)
+    assert opened["event"] == "handoff"
+    assert opened["data"] == {"id": handoff.id, "name": "opened", "by": "", "channel": "", "open": 1}
+    assert answered["data"] == {"id": handoff.id, "name": "answered", "by": "eve", "channel": "terminal", "open": 0}
+    assert int(answered["id"]) > int(opened["id"])
+    assert "secret" not in str(answered)
+
+
+async def test_who_lost_the_connection_misses_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        first = await inbox.ask("First?")
+        async with listening(http, "?after=0") as heard:
+            last = (await anext(heard))["id"]
+        await inbox.desk.decline(first, by="ada", channel="terminal")
+        second = await inbox.ask("Second?")
+        # What the browser says it heard last counts more than the address, which is as old as the page.
+        async with listening(http, "?after=0", last) as heard:
+            names = [(each["data"]["id"], each["data"]["name"]) for each in [await anext(heard), await anext(heard)]]
+    assert names == [(first.id, "declined"), (second.id, "opened")]
+
+
+async def test_who_was_away_for_long_is_told_to_look_at_everything_anew(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        for number in range(600):
+            await inbox.ask(f"Question {number}?")
+        async with listening(http, "?after=1") as heard:
+            assert await anext(heard) == {"event": "resync", "id": "600", "data": {}}
+            await inbox.ask("One more?")
+            assert (await anext(heard))["id"] == "601"
+
+
+async def test_who_knows_a_line_that_is_not_there_is_told_to_look_anew(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        await inbox.ask()
+        async with listening(http, "?after=999") as heard:
+            assert await anext(heard) == {"event": "resync", "id": "1", "data": {}}
+
+
+async def test_an_address_without_a_line_tells_what_happens_from_now_on(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        await inbox.ask("Before?")
+        for query in ("", "?after=x", "?after=-1", "?after=%C2%B2", "?after=" + "9" * 400):
+            async with listening(http, query) as heard:
+                after = await inbox.ask(f"After {query}?")
+                assert (await anext(heard))["data"]["id"] == after.id
+
+
+async def test_of_a_deadline_that_passes_is_told_without_anybody_looking(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        inbox.desk._limits = type(inbox.desk._limits)(min_seconds=0)
+        handoff = await inbox.ask(timeout_seconds=1)
+        async with listening(http, "?after=1") as heard:
+            told = await anext(heard)
+    assert (told["data"]["id"], told["data"]["name"], told["data"]["open"]) == (handoff.id, "expired", 0)
+
+
+class Log(Desk):
+    """A log with lines of these numbers and nothing else."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.looks = 0
+        self._entries = [
+            Entry(number=n, handoff_id="h", name="opened", at=FakeClock().now(), details={}) for n in numbers
+        ]
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> list[Entry]:
+        self.looks += 1
+        return [entry for entry in self._entries if entry.number > after][:limit]
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(1, 100_000), max_size=60).map(sorted))
+def test_the_last_line_is_found_whatever_the_gaps(numbers: list[int]) -> None:
+    log = Log(numbers)
+    found = anyio.run(last_line, log)
+    assert (found.number if found else None) == (numbers[-1] if numbers else None)
+
+
+def test_the_last_line_of_a_long_log_is_found_in_few_looks() -> None:
+    log = Log(list(range(1, 200_001)))
+    found = anyio.run(last_line, log)
+    assert found is not None
+    assert found.number == 200_000
+    assert log.looks < 50
+
+
+async def test_the_board_has_what_is_open_however_it_changes(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=clock)
+        board = Board(desk)
+        assert list(await board.newest()) == []
+        for step in range(40):
+            clock.forward(10)
+            await desk.ask(message=f"Question {step}?", caller=CLAUDE, timeout_seconds=30 + step % 4 * 60)
+            opened = await desk.newest(open_only=True)
+            if step % 3 == 0:
+                await desk.decline(opened[len(opened) // 2], by="ada", channel="terminal")
+            if step % 2 == 0:
+                assert list(await board.newest()) == list(await desk.newest(open_only=True))
+        assert all(handoff.state is State.OPEN for handoff in await board.newest())
+        assert board.next_deadline == min(handoff.question.deadline for handoff in await board.newest())
+
+
+async def test_a_look_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=FakeClock())
+        board = Board(desk)
+        await board.refresh()
+        for number in range(30):
+            await desk.ask(message=f"Question {number}?", caller=CLAUDE)
+        for _ in range(10):
+            with anyio.move_on_after(0.002):
+                await board.refresh()
+        assert len(await board.newest()) == 30

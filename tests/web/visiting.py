@@ -1,0 +1,47 @@
+"""A person at the inbox, and a question with every kind of field."""
+
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from tests.web.serving import Inbox
+
+FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "title": "Name", "maxLength": 20, "description": "Who it is for"},
+        "why": {"type": "string", "title": "Why"},
+        "count": {"type": "integer", "title": "Count", "minimum": 1, "maximum": 5, "default": 3},
+        "sure": {"type": "boolean", "title": "Really delete?", "default": True},
+        "maybe": {"type": "boolean", "title": "Tell them?"},
+        "day": {"type": "string", "title": "Day", "format": "date"},
+        "at": {"type": "string", "title": "At", "format": "date-time", "default": "2026-07-01T10:00:00Z"},
+        "mail": {"type": "string", "title": "Mail", "format": "email"},
+        "page": {"type": "string", "title": "Page", "format": "uri"},
+        "env": {"type": "string", "title": "Where", "enum": ["dev", "prod"], "default": "dev"},
+        "region": {"type": "string", "title": "Region", "enum": [f"r{number}" for number in range(9)]},
+        "days": {"type": "array", "title": "Days", "items": {"type": "string", "enum": ["mo", "tu", "we"]}},
+    },
+    "required": ["name", "sure", "env"],
+}
+MESSAGE = """# Release 4.2
+
+Ship **it** to [the docs](https://example.org)?
+
+| what | how many |
+|------|---------:|
+| rows | 3 |
+
+```diff
+--- a/x.py
++++ b/x.py
+@@ -1 +1 @@
+-old
++new
+```
+"""
+
+
+async def enter(page: Page, inbox: Inbox, path: str = "/") -> None:
+    await page.goto(inbox.link(path))
+    await expect(page.locator("h1")).to_be_visible()
