@@ -6,7 +6,8 @@ PYTHON ?= python3
 
 .PHONY: demo test bench format setup uv
 
-demo: setup
+demo: uv
+	@uv sync --quiet --locked --inexact --no-dev --extra strands
 	@uv run --no-sync handoffs demo
 
 test: setup
@@ -30,4 +31,4 @@ uv:
 	@command -v uv >/dev/null || { \
 	  $(PYTHON) -m pip --version >/dev/null 2>&1 || apt-get install --yes --quiet python3-pip || \
 	    { echo "Install pip for $(PYTHON) first (Debian: apt-get install python3-pip)." >&2; exit 1; }; \
-	  $(PYTHON) -m pip install --quiet --target .uv uv; }
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .uv uv; }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import handoff, idle, memory, pending, startup, waiting, wakeup
+from benchmarks import handoff, idle, inbox_answer, inbox_arrival, inbox_list, memory, pending, startup, waiting, wakeup
 from benchmarks.plan import Plan
 from benchmarks.table import Row, table
 
@@ -24,6 +24,9 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "waiting": waiting.run,
     "pending": pending.run,
     "memory": memory.run,
+    "inbox-answer": inbox_answer.run,
+    "inbox-arrival": inbox_arrival.run,
+    "inbox-list": inbox_list.run,
 }
 
 

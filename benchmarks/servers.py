@@ -64,6 +64,11 @@ def stored(folder: Path) -> Server:
     return Server(name="stored", command=command, http="{port}")
 
 
+def page(file: Path) -> Server:
+    """Return a bare Starlette server of one page, over HTTP only."""
+    return Server(name="page", command=(sys.executable, str(YARDSTICKS / "page.py"), str(file)), http="{port}")
+
+
 def fastmcp() -> Server:
     """Return the fastmcp 4 server that asks and stores nothing; makes its environment the first time.
 
@@ -99,7 +104,7 @@ async def serving(server: Server, folder: Path, *, seconds: float = 30) -> Async
         )
         try:
             with anyio.move_on_after(seconds):
-                while process.returncode is None and not await _answers(port):  # noqa: ASYNC110 - nothing else tells us
+                while process.returncode is None and not await _answers(port):
                     await anyio.sleep(0.02)
             if process.returncode is not None or not await _answers(port):
                 raise RuntimeError(f"{' '.join(command)} does not answer: {log.read_text()[-2000:] or 'no word'}")
