@@ -1,0 +1,92 @@
+"""The first byte of the list with 2,000 open questions, beside a bare Starlette page of the same size."""
+
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from anyio import to_thread
+
+from benchmarks import inbox_process, servers
+from benchmarks.plan import Plan
+from benchmarks.seed import fill
+from benchmarks.table import Row, percentile
+
+MEDIAN_BAR_MS = 50.0
+OPEN = 2_000
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+async def run(plan: Plan) -> list[Row]:
+    """Return the one row: the median. Every request is made on a connection that is open."""
+    count = plan.pick(full=200, quick=20)
+    with TemporaryDirectory(prefix="handoffs-bench-") as name:
+        folder = Path(name)
+        await fill(folder / "handoffs.db", OPEN)
+        async with (
+            inbox_process.inbox(servers.handoffs(folder)) as inbox,
+            inbox_process.person(inbox) as person,
+        ):
+            page = await person.get("/")
+            if f"of {OPEN:,}" not in page.text:
+                raise RuntimeError(f"the page does not say that {OPEN:,} are open")
+            (folder / "page.html").write_bytes(page.content)
+            cookie = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+            async with servers.serving(servers.page(folder / "page.html"), folder) as bare:
+                ports = {"inbox": inbox.port, "bare": bare.port}
+                took = await to_thread.run_sync(_alternate, ports, cookie, count)
+    details = {"samples": count, "bytes": len(page.content), "p99 in ms": percentile(took["inbox"], 99)}
+    return [
+        Row(
+            what=f"first byte of the list, {OPEN:,} open, median, beside a bare page",
+            unit="ms",
+            ours=percentile(took["inbox"], 50),
+            yardstick=percentile(took["bare"], 50),
+            bar=MEDIAN_BAR_MS,
+            details=details,
+        )
+    ]
+
+
+def _alternate(ports: Mapping[str, int], cookie: str, count: int) -> dict[str, list[float]]:
+    """Let both sides take turns; return the milliseconds until the first byte, each on a connection of its own."""
+    connections = {name: socket.create_connection(("127.0.0.1", port), timeout=30) for name, port in ports.items()}
+    try:
+        took: dict[str, list[float]] = {name: [] for name in ports}
+        for number in range(count + 5):
+            for name, connection in connections.items():
+                request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{ports[name]}\r\nCookie: {cookie}\r\n\r\n".encode()
+                first = _first_byte(connection, request)
+                if number >= 5:
+                    took[name].append(first)
+        return took
+    finally:
+        for connection in connections.values():
+            connection.close()
+
+
+def _first_byte(connection: socket.socket, request: bytes) -> float:
+    """Send a request and read the whole response; return the milliseconds until its first byte."""
+    begun = time.perf_counter()
+    connection.sendall(request)
+    received = connection.recv(1)
+    took = (time.perf_counter() - begun) * 1000
+    while _END_OF_HEAD not in received:
+        received += _more(connection)
+    head, _, body = received.partition(_END_OF_HEAD)
+    status, *lines = head.decode("latin-1").split("\r\n")
+    if " 200 " not in f"{status} ":
+        raise RuntimeError(f"the page was answered with {status}")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    left = int(headers["content-length"]) - len(body)
+    while left > 0:
+        left -= len(_more(connection))
+    return took
+
+
+def _more(connection: socket.socket) -> bytes:
+    received = connection.recv(262_144)
+    if not received:
+        raise RuntimeError("the connection was closed in the middle of a page")
+    return received
