@@ -60,6 +60,8 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         default_timeout_seconds=86_400,
         min_timeout_seconds=30,
         max_timeout_seconds=2_592_000,
+        inbox_password=None,
+        inbox_proxy_header=None,
         notify=(),
         escalate=(),
         keys=(),
@@ -79,6 +81,8 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         "DEFAULT_TIMEOUT_SECONDS": "600",
         "MIN_TIMEOUT_SECONDS": "5",
         "MAX_TIMEOUT_SECONDS": "3600",
+        "INBOX_PASSWORD": "a long password",
+        "INBOX_PROXY_HEADER": "X-Forwarded-User",
         "NOTIFY": "ntfys://ntfy.example/a,b?tags=x,y, mailto://ada@example.org",
         "ESCALATE": "slack://token",
         "KEYS": f"{KEY}, {KEY.upper()},",
@@ -94,6 +98,8 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         default_timeout_seconds = 600
         min_timeout_seconds = 5
         max_timeout_seconds = 3600
+        inbox_password = "a long password"
+        inbox_proxy_header = "X-Forwarded-User"
         notify = ["ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"]
         escalate = "slack://token"
         keys = ["{KEY}", "{KEY.upper()}"]
@@ -115,6 +121,8 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         "default_timeout_seconds": 600,
         "min_timeout_seconds": 5,
         "max_timeout_seconds": 3600,
+        "inbox_password": "a long password",
+        "inbox_proxy_header": "X-Forwarded-User",
         "notify": ("ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"),
         "escalate": ("slack://token",),
         "keys": (KEY, KEY.upper()),
@@ -304,6 +312,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"JOIN in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
         f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, inbox, "
+        "inbox_password, inbox_proxy_header, "
         "join_seconds, keys, max_timeout_seconds, min_timeout_seconds, model, notify, store, terminal.",
     ]
 
@@ -316,6 +325,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"keys = ['{KEY}', 7]",
         "keys = 7",
         f"keys = {{ '{SECRET}' = 1 }}",
+        f"inbox_password = ['{SECRET}']",
         f"notify = [['{SECRET}']]",
         f"notify = ['{SECRET}']",
         f"notify = {{ '{SECRET}' = 1 }}",

@@ -131,6 +131,13 @@ class Settings(BaseSettings):
     default_timeout_seconds: Annotated[_Seconds, _from(1)] = 86_400
     min_timeout_seconds: Annotated[_Seconds, _from(1)] = 30
     max_timeout_seconds: Annotated[_Seconds, _from(1)] = 2_592_000
+    inbox_password: Annotated[
+        str | None, Field(min_length=12, repr=False, description="a password of 12 characters or more")
+    ] = None
+    inbox_proxy_header: Annotated[
+        str | None,
+        Field(pattern="^[A-Za-z][A-Za-z0-9-]*$", description="the header in which a proxy says whom it let in"),
+    ] = None
     notify: _Addresses = ()
     escalate: _Addresses = ()
     keys: _Keys = ()

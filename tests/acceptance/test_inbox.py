@@ -378,6 +378,26 @@ def test_what_can_not_be_is_one_line_and_code_2(home: Home, arguments: list[str]
     assert line.startswith(told)
 
 
+async def test_beyond_loopback_it_serves_with_a_password_by_the_names_it_was_given(home: Home) -> None:
+    password = "correct horse battery staple"
+    home.extra["HANDOFFS_INBOX_PASSWORD"] = password
+    arguments = ["inbox", "--no-browser", "--host", "0.0.0.0", "--name", "inbox.example"]
+    async with await anyio.open_process([*HANDOFFS, *arguments], env=home.env, cwd=home.folder) as process:
+        try:
+            await until(home, runs=True)
+            url = running(home)["url"]
+            assert url.startswith("http://127.0.0.1:")
+            async with httpx.AsyncClient(base_url=url) as http:
+                named = {"host": "inbox.example"}
+                assert (await http.get("/", headers={"host": "evil.example"})).status_code == 403
+                assert (await http.get("/", headers=named)).status_code == 401
+                entered = await http.post("/sign-in", data={"password": password}, headers=named)
+                assert entered.status_code == 303
+                assert (await http.get("/", headers=named)).status_code == 200
+        finally:
+            process.terminate()
+
+
 async def test_where_it_cannot_start_the_question_is_asked_all_the_same_and_the_reason_said_once(
     tmp_path: Path,
 ) -> None:

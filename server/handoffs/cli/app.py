@@ -81,6 +81,9 @@ def inbox(
     stop: Annotated[bool, typer.Option("--stop", help="End it; what is open stays open.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link instead of opening it.")] = False,
     host: Annotated[str, typer.Option("--host", help="An address of this machine.")] = "127.0.0.1",
+    names: Annotated[
+        list[str] | None, typer.Option("--name", metavar="NAME", help="A name that others reach it by.")
+    ] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65_535, help="Any free one by default.")] = None,
     handoff: Annotated[str | None, typer.Option("--handoff", hidden=True)] = None,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
@@ -99,7 +102,8 @@ def inbox(
         if stop:
             return anyio.run(inbox.stop, settings)
         opening = inbox.Opening(
-            host=host, port=port, browser=not no_browser, background=background, handoff=handoff,
+            host=host, names=tuple(names or ()), port=port,
+            browser=not no_browser, background=background, handoff=handoff,
             idle_seconds=inbox.IDLE_SECONDS if idle_seconds is None else idle_seconds,
         )  # fmt: skip
         return anyio.run(inbox.open_inbox, settings, opening)

@@ -41,6 +41,8 @@ class Opening:
     """How the inbox is wanted."""
 
     host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
+    """By which else it may be asked for: the name that a proxy or another machine knows it by."""
     port: int | None = None
     """None: the one of last time if it is free, else any."""
     browser: bool = True
@@ -64,10 +66,11 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
         StoreError: The store can't be used.
         KeyboardInterrupt: Ctrl-C.
     """
-    if not is_loopback(opening.host):
+    if not is_loopback(opening.host) and not (settings.inbox_password or settings.inbox_proxy_header):
         raise CannotServe(
-            f"{opening.host} can be reached from other machines, and what is typed there travels in the clear: use "
-            "127.0.0.1, and put a proxy that speaks TLS and authenticates in front of it for others."
+            f"{opening.host} can be reached from other machines: set HANDOFFS_INBOX_PASSWORD, or "
+            "HANDOFFS_INBOX_PROXY_HEADER behind a proxy that authenticates. What is typed travels in the clear "
+            "unless that proxy speaks TLS."
         )
     place = _place(settings)
     lock = await _claim(place)
@@ -193,14 +196,22 @@ class _Server(uvicorn.Server):
 async def _serve(settings: Settings, place: Place, opening: Opening, listener: socket.socket) -> bool:
     """Serve until a signal, or until idle; say whether it was Ctrl-C."""
     host, port = listener.getsockname()[:2]
-    url = f"http://{in_url(host)}:{port}/"
+    local = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - asked for, and guarded
+    url = f"http://{in_url(local)}:{port}/"
     seen = _Seen()
     interrupts: list[signal.Signals] = []
     address = Running(url=url, pid=os.getpid()).address
     async with open_desk(settings) as desk, notifying(settings, desk, address):
         await desk.newest(open_only=True, limit=1)  # a store that can't be used is said now, not on the page
         app = build_inbox(
-            desk, sign_in=SignIn(place.folder), by=current_user(), hosts=[host, "localhost"], on_seen=seen.now
+            desk,
+            sign_in=SignIn(place.folder),
+            by=current_user(),
+            hosts=[in_url(local), "localhost", *opening.names],
+            on_seen=seen.now,
+            # Not for the one that a server started: an agent on this machine could send the header itself.
+            password=None if opening.background else settings.inbox_password,
+            proxy_header=None if opening.background else settings.inbox_proxy_header,
         )
         # No log of addresses: a sign-in link has its code there.
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handoffs.core.untrusted import inert_line
 from handoffs.web.sign_in import SignIn
 
 log = logging.getLogger("handoffs.inbox")
@@ -45,13 +46,18 @@ class Guard:
         hosts: Sequence[str],
         on_seen: Callable[[], None],
         locked: Callable[[Request], Response],
+        proxy_header: str | None = None,
     ) -> None:
-        """Take the names that it may be asked for (with any port), and the page for who is not signed in."""
+        """Take the names that it may be asked for (with any port), and the page for who is not signed in.
+
+        Whom a proxy names in `proxy_header` is let in as that user; only a proxy may be able to send it.
+        """
         self._app = app
         self._sign_in = sign_in
         self._hosts = frozenset(host.lower() for host in hosts)
         self._on_seen = on_seen
         self._locked = locked
+        self._proxy_header = proxy_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -73,7 +79,7 @@ class Guard:
             return _refuse(request, "it comes from another site", "Only the inbox's own page may send this.")
         if request.url.path.startswith(_OPEN_TO_ALL):
             return None
-        csrf = self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
+        csrf = self._csrf(request)
         if csrf is None:
             log.info("Refused a request without a session.")
             if wants_json(request) or request.url.path == "/events":
@@ -82,6 +88,15 @@ class Guard:
         request.state.csrf = csrf
         self._on_seen()
         return None
+
+    def _csrf(self, request: Request) -> str | None:
+        """The token of whoever is signed in; a proxy's word goes before a cookie, and is also who answers."""
+        named = request.headers.getlist(self._proxy_header) if self._proxy_header else []
+        # Two of them: one was sent by somebody else, and nobody can say which.
+        if len(named) == 1 and (user := inert_line(named[0], 100)):
+            request.state.by = user
+            return self._sign_in.vouched(user)
+        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
 
 
 def wants_json(request: Request) -> bool:

@@ -27,7 +27,7 @@ from handoffs.web.counting import Counting
 from handoffs.web.guard import Guard, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
-from handoffs.web.receiving import Unreadable, posted_form
+from handoffs.web.receiving import Unreadable, any_form, posted_form
 from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
 
 CHANNEL = "inbox"
@@ -42,15 +42,22 @@ def _nobody() -> None:
 
 
 def build_inbox(
-    desk: Desk, *, sign_in: SignIn, by: str, hosts: Sequence[str], on_seen: Callable[[], None] = _nobody
+    desk: Desk,
+    *,
+    sign_in: SignIn,
+    by: str,
+    hosts: Sequence[str],
+    on_seen: Callable[[], None] = _nobody,
+    password: str | None = None,
+    proxy_header: str | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
     `by` is recorded as who answered. `hosts` are the names it may be asked for, with any port; `on_seen` is called at
-    every request of somebody who is signed in. Whoever serves it must not log addresses: a sign-in link has its code
-    there.
+    every request of somebody who is signed in. With a `password`, who knows it can sign in; with a `proxy_header`, whom
+    a proxy names there is. Whoever serves it must not log addresses: a sign-in link has its code there.
     """
-    inbox = _Inbox(desk, sign_in, by)
+    inbox = _Inbox(desk, sign_in, by, password)
     locked = inbox.locked
     routes = [
         Route("/", inbox.open),
@@ -66,13 +73,16 @@ def build_inbox(
         Route("/h/{id}/answer", inbox.back, methods=["GET"]),
         Route("/h/{id}/decline", inbox.back, methods=["GET"]),
         Route("/sign-in", inbox.enter),
+        Route("/sign-in", inbox.enter_by_password, methods=["POST"]),
         Route("/sign-out", inbox.leave, methods=["POST"]),
         Route("/static/{version}/{name}", _asset),
         Route("/favicon.ico", _icon),
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=locked)],
+        middleware=[
+            Middleware(Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=locked, proxy_header=proxy_header)
+        ],
         exception_handlers={
             HTTPException: inbox.refused,
             NotFound: inbox.not_found,
@@ -84,8 +94,9 @@ def build_inbox(
 
 
 class _Inbox:
-    def __init__(self, desk: Desk, sign_in: SignIn, by: str) -> None:
+    def __init__(self, desk: Desk, sign_in: SignIn, by: str, password: str | None) -> None:
         self._desk, self._sign_in, self._by = desk, sign_in, by
+        self._password = password
         self._board = Board(desk)
         self._counting = Counting(desk, self._board)
         self._pages = Pages(desk.clock.now)
@@ -148,7 +159,7 @@ class _Inbox:
         try:
             note = note_of(posted)
             values = values_of(handoff.question.form, posted)
-            ended = await self._desk.answer(handoff, values, by=self._by, channel=CHANNEL, note=note)
+            ended = await self._desk.answer(handoff, values, by=self._who(request), channel=CHANNEL, note=note)
         except AnswerRefused as wrong:
             return await self._wrong(request, handoff, posted, wrong)
         except AlreadyEnded:
@@ -161,12 +172,16 @@ class _Inbox:
         if handoff.state is not State.OPEN:
             return await self._late(request, handoff)
         try:
-            ended = await self._desk.decline(handoff, by=self._by, channel=CHANNEL, note=note_of(posted))
+            by = self._who(request)
+            ended = await self._desk.decline(handoff, by=by, channel=CHANNEL, note=note_of(posted))
         except AnswerRefused as wrong:
             return await self._wrong(request, handoff, posted, wrong)
         except AlreadyEnded:
             return await self._late(request, await self._desk.get(handoff.id))
         return self._done(request, ended)
+
+    def _who(self, request: Request) -> str:
+        return str(getattr(request.state, "by", self._by))
 
     async def back(self, request: Request) -> Response:
         return RedirectResponse(f"/h/{quote(request.path_params['id'])}", 303)
@@ -194,26 +209,54 @@ class _Inbox:
         after = local_path(request.query_params.get("next", "/"))
         if request.headers.get("sec-fetch-dest", "document") != "document":
             # A picture on some page must not use up the tries, nor the code.
-            return self._pages.page("locked.html", 403, why="Open the link itself.", again=False)
+            return self._locked_page(403, why="Open the link itself.")
         try:
             code = request.query_params.get("code", "")
             token = await anyio.to_thread.run_sync(self._sign_in.redeem, code)
         except CodeRefused as refused:
             if self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None:
                 return RedirectResponse(after, 303)  # a link that was used, opened again where it was
-            many = isinstance(refused, TooManyTries)
-            return self._pages.page("locked.html", 429 if many else 403, why=str(refused), again=False)
+            return self._not_entered(request, refused, after)
+        return self._entered(request, token, after)
+
+    async def enter_by_password(self, request: Request) -> Response:
+        if self._password is None:
+            raise HTTPException(405)
+        posted = await any_form(request)
+        after = local_path("".join(posted.get("next", [])) or "/")
+        try:
+            given = "".join(posted.get("password", []))
+            token = await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+        except CodeRefused as refused:
+            return self._not_entered(request, refused, after)
+        return self._entered(request, token, after)
+
+    def _entered(self, request: Request, token: str, after: str) -> Response:
         response = RedirectResponse(after, 303)
         response.set_cookie(
-            self._sign_in.cookie, token, max_age=SESSION_DAYS * 86_400, path="/", httponly=True, samesite="strict"
+            self._sign_in.cookie,
+            token,
+            max_age=SESSION_DAYS * 86_400,
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=request.headers.get("x-forwarded-proto") == "https",
         )
         return response
+
+    def _not_entered(self, request: Request, refused: CodeRefused, after: str) -> Response:
+        status = 429 if isinstance(refused, TooManyTries) else 403
+        return self._locked_page(status, why=str(refused), after=after)
+
+    def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
+        password = self._password is not None
+        return self._pages.page("locked.html", status, why=why, again=again, password=password, after=after)
 
     async def leave(self, request: Request) -> Response:
         await posted_form(request)
         token = request.cookies.get(self._sign_in.cookie, "")
         await anyio.to_thread.run_sync(self._sign_in.end, token)
-        response = self._pages.page("locked.html", why="You are signed out.", again=False)
+        response = self._locked_page(200, why="You are signed out.")
         response.delete_cookie(self._sign_in.cookie, path="/", httponly=True, samesite="strict")
         return response
 
@@ -221,7 +264,7 @@ class _Inbox:
         """The page for who is not signed in: the same for every address, whatever is there."""
         # A browser keeps a strict cookie back from a link on another site. Loading the page once more brings it.
         again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
-        return self._pages.page("locked.html", 401, why="", again=again)
+        return self._locked_page(401, after=local_path(request.url.path), again=again)
 
     # What can go wrong
 

@@ -26,6 +26,15 @@ async def posted_form(request: Request) -> Mapping[str, list[str]]:
     Raises:
         Unreadable: It is too large, of another type, broken, or its token is missing or another session's.
     """
+    form = await any_form(request)
+    token = "".join(form.pop("csrf", [])).encode(errors="replace")
+    if not hmac.compare_digest(token, str(request.state.csrf).encode()):
+        raise Unreadable(403, "This page is older than your sign-in: load it again. Nothing was recorded.")
+    return form
+
+
+async def any_form(request: Request) -> dict[str, list[str]]:
+    """Return a form, whoever sent it. Raises Unreadable: it is too large, of another type, or broken."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Unreadable(415, "Send a form: application/x-www-form-urlencoded.")
     body = bytearray()
@@ -42,7 +51,4 @@ async def posted_form(request: Request) -> Mapping[str, list[str]]:
     form: dict[str, list[str]] = {}
     for name, value in pairs:
         form.setdefault(name, []).append(value)
-    token = "".join(form.pop("csrf", [])).encode(errors="replace")
-    if not hmac.compare_digest(token, str(request.state.csrf).encode()):
-        raise Unreadable(403, "This page is older than your sign-in: load it again. Nothing was recorded.")
     return form

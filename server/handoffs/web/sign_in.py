@@ -92,19 +92,33 @@ class SignIn:
             CodeRefused: It is wrong, too old or used.
         """
         now = self._clock()
-        while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
-            self._wrong.popleft()
-        if len(self._wrong) >= WRONG_CODES:
-            raise TooManyTries("Too many wrong codes: wait a minute.")
+        self._limit_tries(now)
         ends = self._checked(code)
-        token = secrets.token_urlsafe(32)
         with self._changing() as kept:
             if ends is None or ends <= now.timestamp() or _hash(code) in kept["used"]:
                 self._wrong.append(now)
                 raise CodeRefused("This link is wrong, too old, or was used before.")
             kept["used"][_hash(code)] = ends
-            kept["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
-        return token
+            return _begun(kept, now)
+
+    def admit(self, given: str, password: str) -> str:
+        """Return the token of a new session for who knows the password.
+
+        Raises:
+            TooManyTries: Five wrong ones came within a minute.
+            CodeRefused: It is wrong.
+        """
+        now = self._clock()
+        self._limit_tries(now)
+        if not hmac.compare_digest(given.encode(errors="replace"), password.encode(errors="replace")):
+            self._wrong.append(now)
+            raise CodeRefused("That is not the password.")
+        with self._changing() as kept:
+            return _begun(kept, now)
+
+    def vouched(self, user: str) -> str:
+        """Return the CSRF token of somebody for whom a proxy vouches at every request."""
+        return self._mac("proxy", user)
 
     def session(self, token: str) -> str | None:
         """Return the CSRF token of a session that is open, or None."""
@@ -120,6 +134,12 @@ class SignIn:
         """Close a session; one that is not there is no error."""
         with self._changing() as kept:
             kept["sessions"].pop(_hash(token), None)
+
+    def _limit_tries(self, now: datetime) -> None:
+        while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
+            self._wrong.popleft()
+        if len(self._wrong) >= WRONG_CODES:
+            raise TooManyTries("Too many wrong tries: wait a minute.")
 
     def _checked(self, code: str) -> int | None:
         """When a code of ours ends; None where it is none of ours."""
@@ -184,6 +204,12 @@ class SignIn:
     @property
     def _file(self) -> Path:
         return self._folder / "sessions.json"
+
+
+def _begun(kept: _Kept, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    kept["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+    return token
 
 
 def _parsed(data: bytes) -> _Kept:
