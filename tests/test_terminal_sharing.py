@@ -147,14 +147,17 @@ anyio.run(main)
 
 def test_threads_with_loops_of_their_own_share_the_terminal(starts: Starts):
     person = starts("""
+outcomes = []  # shown at the end: what a program prints meanwhile goes across the next one's prompt
 async def ask(name):
     async with open_terminal() as terminal:
-        show((name, await terminal.ask(Sheet(message=name + "?", form=YES_NO))))
+        outcomes.append((name, await terminal.ask(Sheet(message=name + "?", form=YES_NO))))
 threads = [threading.Thread(target=anyio.run, args=(ask, name)) for name in ("one", "two", "three")]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
+for outcome in outcomes:
+    show(outcome)
 print("all done")
 """)
     for _ in range(3):

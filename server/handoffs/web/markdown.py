@@ -36,7 +36,7 @@ MAX_CHARACTERS = 50_000
 """Of a message that is formatted, its pictures not counted; a longer one is shown as it was written."""
 MAX_NESTING = 40
 """Blocks within blocks; a list and its item are two. A parser that is asked for more leaves the rest out, silently."""
-MAX_SECONDS = 0.3
+MAX_SECONDS = 0.5
 """Processor time for the parsing of one message. Twenty thousand ordinary characters take thirty milliseconds."""
 _CODE_SECONDS = 0.2
 _URL_SHOWN = 200
