@@ -1,8 +1,7 @@
-"""A real Chromium, Debian's where it is there or can be installed."""
+"""A real Chromium: Debian's, which `make test` installs where it is missing and can."""
 
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,11 +16,9 @@ from tests.web.serving import Opened
 def chromium() -> str:
     """Where Chromium is."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=False, timeout=600)
-        found = shutil.which("chromium")
     if found is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
+        # `make test` installs it where it can; where everything is to be checked, a skip would hide that it could not.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium here: apt-get install chromium")
     return found
 
 
