@@ -13,8 +13,9 @@ from pathlib import Path
 
 import anyio
 
-from handoffs.core.desk import Desk, Limits
+from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel
+from handoffs.core.question import Limits
 from handoffs.settings import Settings, SettingsError, data_folder
 from handoffs.store.sqlite import SqliteStore
 

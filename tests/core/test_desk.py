@@ -7,10 +7,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from handoffs.core.desk import Desk, Limits
+from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
+from handoffs.core.question import Limits
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 

@@ -14,6 +14,7 @@ from handoffs.core.events import (
     Dismissed,
     Event,
     Expired,
+    Left,
     NotShown,
     Opened,
     Reached,
@@ -29,6 +30,7 @@ EXAMPLES: dict[type[Event], Event] = {
     Reached: Reached(at=LATER, channel="inbox"),
     NotShown: NotShown(at=LATER, channel="elicitation", reason="answered in 3 ms"),
     Dismissed: Dismissed(at=LATER, channel="elicitation"),
+    Left: Left(at=LATER, seconds="59.8"),
     Reminded: Reminded(at=LATER, channel="notify", stage="half"),
     Answered: Answered(at=LATER, by="ada", channel="terminal", values={"response": "yes"}, note="go on"),
     Declined: Declined(at=LATER, by="ada", channel="inbox", note="no"),
@@ -53,7 +55,7 @@ def what_happens(state: State, event: Event) -> str:
 
 
 def test_every_state_says_what_every_event_does() -> None:
-    stays = {"Reached": "open", "NotShown": "open", "Dismissed": "open", "Reminded": "open"}
+    stays = {"Reached": "open", "NotShown": "open", "Dismissed": "open", "Left": "open", "Reminded": "open"}
     ends = {"Answered": "answered", "Declined": "declined", "Cancelled": "cancelled", "Expired": "expired"}
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
     over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
@@ -219,7 +221,7 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
     assert diagram().splitlines() == [
         "stateDiagram-v2",
         "    [*] --> open: opened",
-        "    open --> open: reached, notshown, dismissed, reminded",
+        "    open --> open: reached, notshown, dismissed, left, reminded",
         "    open --> answered: answered",
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",

@@ -10,7 +10,8 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Implementation
 
-from handoffs.core.desk import Desk, Limits
+from handoffs.core.desk import Desk
+from handoffs.core.question import Limits
 from handoffs.mcp_server.server import build_server
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock

@@ -6,6 +6,7 @@ import anyio
 import pytest
 from mcp.types import ElicitResult
 
+from handoffs.core.model import State
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
 
 both_eras = pytest.mark.parametrize("era", ERAS)
@@ -462,3 +463,23 @@ async def test_a_waiting_call_says_every_ten_seconds_that_it_is_alive(tmp_path: 
     assert heard == [
         (n, f"Waiting for a person ({handoff.id}). In a terminal: handoffs answer {handoff.id}") for n in (1, 2, 3)
     ]
+
+
+async def test_what_a_host_declared_is_kept_with_its_question(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        async with host(here.server(hold_seconds=0), "legacy", Dialog(here.clock)) as client:
+            await ask(client, timeout_seconds=60)
+        [opened, *_] = await here.desk.log()
+        assert opened.details["version"] == "1"
+        assert opened.details["declares"] == "form url"
+        assert opened.details["transport"] == "stdio"
+
+
+async def test_a_call_that_the_host_ends_is_noted_and_leaves_the_question_open(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        async with host(here.server(), "legacy") as client:
+            with anyio.move_on_after(0.3):
+                await ask(client)
+            while "left" not in await here.names():
+                await anyio.sleep(0.01)
+        assert (await here.only()).state is State.OPEN

@@ -370,3 +370,29 @@ async def test_the_log_goes_on_after_any_line(store: Store) -> None:
     assert await store.log(handoff_id=second.id, after=numbers[1]) == [lines[3]]
     assert await store.log(handoff_id="h_nobody") == []
     assert await store.log(after=numbers[-1]) == []
+
+
+# Opened, and what may be used once
+
+
+async def test_what_the_host_declared_is_in_the_log_of_a_new_one_only(store: Store) -> None:
+    first, again = sample(), sample()
+    said = Opened(at=ASKED, version="2.1", protocol="2026-07-28", transport="stdio", declares="form url")
+    await store.open(first, collect_after=LONG_AGO, opened=said)
+    assert (await store.open(again, collect_after=LONG_AGO, opened=said)).id == first.id
+    details = {"version": "2.1", "protocol": "2026-07-28", "transport": "stdio", "declares": "form url"}
+    assert [entry.details for entry in await store.log()] == [details]
+
+
+async def test_a_key_is_claimed_once_by_whoever_is_first(store: Store, same_store: Store) -> None:
+    tomorrow = ASKED + DAY
+    assert await store.claim("key", now=ASKED, until=tomorrow)
+    assert not await store.claim("key", now=ASKED, until=tomorrow)
+    assert not await same_store.claim("key", now=LATER, until=tomorrow)
+    assert await same_store.claim("another", now=LATER, until=tomorrow)
+
+
+async def test_a_claim_is_forgotten_once_nobody_needs_it(store: Store) -> None:
+    assert await store.claim("key", now=ASKED, until=ASKED + HOUR)
+    assert not await store.claim("key", now=ASKED + HOUR - TICK, until=ASKED + HOUR)
+    assert await store.claim("key", now=ASKED + HOUR, until=ASKED + DAY)

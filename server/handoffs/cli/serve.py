@@ -17,7 +17,8 @@ from handoffs.cli.binding import CannotServe, bound, in_url, is_loopback
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Channel
-from handoffs.mcp_server.server import Inbox, build_server
+from handoffs.mcp_server.calls import Inbox
+from handoffs.mcp_server.server import build_server
 from handoffs.settings import Settings, data_folder
 
 DRAIN_SECONDS = 2

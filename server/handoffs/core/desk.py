@@ -3,17 +3,15 @@
 It does no I/O of its own: handoffs are kept by a Store, people are reached by Channels, the time comes from a Clock.
 """
 
-import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.core.errors import AlreadyEnded, AlreadyReminded, Ambiguous, NotFound, QuestionRefused
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, Ambiguous, NotFound
 from handoffs.core.events import (
     Answered,
     Cancelled,
@@ -21,42 +19,16 @@ from handoffs.core.events import (
     Declined,
     Dismissed,
     Entry,
+    Left,
     NotShown,
+    Opened,
     Reached,
     Reminded,
 )  # fmt: skip
-from handoffs.core.form import Form
 from handoffs.core.lifecycle import expiry
-from handoffs.core.model import ID_PREFIX, Caller, Handoff, Question, State, fingerprint_of, new_id
+from handoffs.core.model import ID_PREFIX, Caller, Declared, Handoff, Question, State, fingerprint_of, new_id
 from handoffs.core.ports import Channel, Clock, Store, Watch
-from handoffs.core.schema import options_form, parse, response_form
-
-MAX_MESSAGE = 20_000
-"""Characters of a message."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """How long things stay, in seconds."""
-
-    default_seconds: float = 86_400
-    """How long a question stays open when the agent does not say."""
-    min_seconds: float = 30
-    max_seconds: float = 2_592_000
-    join_seconds: float = 3_600
-    """How long after its end an outcome that nobody collected is given to an identical call."""
-
-    def deadline(self, asked: datetime, seconds: float | None) -> datetime:
-        """Return when a question asked at `asked` expires: `seconds` later, within the bounds.
-
-        Raises:
-            QuestionRefused: `seconds` is not a number, or negative.
-        """
-        if seconds is None:
-            seconds = self.default_seconds
-        if math.isnan(seconds) or seconds < 0:
-            raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
-        return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
+from handoffs.core.question import Limits, form_of
 
 
 class Desk:
@@ -113,10 +85,12 @@ class Desk:
         form: Mapping[str, object] | None = None,
         breakout_of_loop: bool = False,
         timeout_seconds: float | None = None,
+        declared: Declared | None = None,
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before; then have it shown.
 
         It has been stored when this returns. One that is not open was answered (or ended) while nobody waited.
+        What the host `declared` is kept in the log of a new one.
 
         Raises:
             QuestionRefused: It can't be asked like this; nothing was stored.
@@ -135,7 +109,8 @@ class Desk:
             created_at=asked,
             fingerprint=fingerprint_of(caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop),
         )
-        kept = await self._store.open(handoff, collect_after=asked - timedelta(seconds=self._limits.join_seconds))
+        collect_after = asked - timedelta(seconds=self._limits.join_seconds)
+        kept = await self._store.open(handoff, collect_after=collect_after, opened=_opened(asked, declared))
         self.present(kept, again=True)
         return kept
 
@@ -203,6 +178,15 @@ class Desk:
     async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
         """Note that a person said *not now*; the question stays open elsewhere."""
         await self._note(handoff, Dismissed(at=self._clock.now(), channel=channel))
+
+    async def left(self, handoff: Handoff, *, seconds: float) -> None:
+        """Note that the host ended its call after `seconds`, before the person decided; the question stays open."""
+        await self._note(handoff, Left(at=self._clock.now(), seconds=f"{seconds:.1f}"))
+
+    async def claim(self, key: str, *, seconds: float) -> bool:
+        """Use up a key that may be used once: True for one of all who try within `seconds`, in whatever process."""
+        now = self._clock.now()
+        return await self._store.claim(key, now=now, until=now + timedelta(seconds=seconds))
 
     async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
         """Take it on to tell a person, at this stage, that the question waits.
@@ -321,7 +305,7 @@ class Desk:
             for handoff_id in overdue:
                 await self._expire(await self._store.get(handoff_id))
 
-    async def _note(self, handoff: Handoff, event: Reached | NotShown | Dismissed) -> None:
+    async def _note(self, handoff: Handoff, event: Reached | NotShown | Dismissed | Left) -> None:
         try:
             await self._store.record(handoff.id, event)
         except AlreadyEnded:
@@ -349,24 +333,13 @@ class _DeskReply:
         await self._desk.decline(self._handoff, by=by, channel=self._channel, note=note)
 
 
-def form_of(message: str, options: Sequence[str] | None, form: Mapping[str, object] | None) -> Form:
-    """Return the form that a question's arguments mean.
-
-    Raises:
-        QuestionRefused: The message is empty or too long, or the arguments do not go together.
-    """
-    if not message.strip():
-        raise QuestionRefused("`message` is empty: tell the person what you need to know, and why.")
-    if len(message) > MAX_MESSAGE:
-        raise QuestionRefused(
-            f"`message` has {len(message):,} characters; {MAX_MESSAGE:,} is the most. Shorten it, or say where to read."
-        )
-    try:
-        message.encode()
-    except UnicodeEncodeError:
-        raise QuestionRefused("`message` holds half of a character (a lone surrogate): send valid Unicode.") from None
-    if options is not None and form is not None:
-        raise QuestionRefused("Give `options` or `form`, not both: put the options into the form as an `enum` field.")
-    if options is not None:
-        return options_form(options)
-    return response_form() if form is None else parse(form)
+def _opened(at: datetime, declared: Declared | None) -> Opened:
+    if declared is None:
+        return Opened(at=at)
+    return Opened(
+        at=at,
+        version=declared.version,
+        protocol=declared.protocol,
+        transport=declared.transport,
+        declares=" ".join(declared.abilities),
+    )

@@ -19,7 +19,16 @@ class _Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened(_Event):
-    """The question was stored; nobody has been asked yet."""
+    """The question was stored; nobody has been asked yet. What the host said of itself is for `handoffs doctor`."""
+
+    version: str = ""
+    """The client's own."""
+    protocol: str = ""
+    """Of MCP, such as `2026-07-28`."""
+    transport: str = ""
+    """`stdio` or `http`."""
+    declares: str = ""
+    """What of asking it said it can do, such as `form url tasks`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +51,14 @@ class Dismissed(_Event):
     """A person closed the question without an answer: not now. It stays open elsewhere."""
 
     channel: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left(_Event):
+    """The host ended the call while the person was still thinking. The question stays open."""
+
+    seconds: str
+    """How long the host had waited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,11 +109,11 @@ class Collected(_Event):
 
 
 Event: TypeAlias = (
-    Opened | Reached | NotShown | Dismissed | Reminded | Answered | Declined | Cancelled | Expired | Collected
+    Opened | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired | Collected
 )
 
 EVENTS: tuple[type[Event], ...] = (
-    Opened, Reached, NotShown, Dismissed, Reminded, Answered, Declined, Cancelled, Expired, Collected,
+    Opened, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
 )  # fmt: skip
 
 # With the handoff, once: what people write is not in the log.

@@ -38,6 +38,17 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """What the host said of itself when it passed a question on; it need not be true."""
+
+    version: str = ""
+    protocol: str = ""
+    transport: str = ""
+    abilities: tuple[str, ...] = ()
+    """Of `form`, `url`, `tasks` and `ui`, those that it said it has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """What a person is asked."""
 

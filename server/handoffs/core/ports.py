@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from handoffs.core.events import Entry, Event
+from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.model import Handoff
 
 
@@ -39,11 +39,11 @@ class Store(Protocol):
     Every method raises StoreError where the store can't be used. What a method has returned has been made durable.
     """
 
-    async def open(self, handoff: Handoff, *, collect_after: datetime) -> Handoff:
+    async def open(self, handoff: Handoff, *, collect_after: datetime, opened: Opened | None = None) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
         It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
-        was not collected.
+        was not collected. `opened` is what the log says of a new one where there is more to say than when.
         """
         ...
 
@@ -75,6 +75,10 @@ class Store(Protocol):
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        ...
+
+    async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
+        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
         ...
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:

@@ -26,9 +26,9 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
 from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert
+from handoffs.mcp_server.declared import MODERN
 
 CHANNEL = "elicitation"
-MODERN = "2026-07-28"
 
 READING_SECONDS = 1.0
 """A refusal faster than this came from no person: hosts without one decline or cancel within milliseconds."""
@@ -61,13 +61,6 @@ class Misfit:
 
 Verdict: TypeAlias = Handoff | Unanswered | Misfit
 """An ended handoff is the outcome, whoever decided it."""
-
-
-def shows_forms(context: Context) -> bool:
-    """Say whether the client declared that it can show a form. An empty declaration means forms, in both eras."""
-    capabilities = context.client_capabilities
-    declared = capabilities.elicitation if capabilities is not None else None
-    return declared is not None and (declared.form is not None or declared.url is None)
 
 
 async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool) -> Verdict:

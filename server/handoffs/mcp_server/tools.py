@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
 from handoffs.core.errors import QuestionRefused
@@ -141,10 +142,11 @@ def read_handoff_id(given: Mapping[str, object]) -> str:
     return handoff_id
 
 
-def tool_use_id(meta: Mapping[str, object] | None) -> str | None:
+def tool_use_of(context: Context) -> str | None:
     """Return the caller's own id of this call, where its `_meta` carries one."""
+    meta: Mapping[str, object] = context.request_context.meta or {}
     for key in _TOOL_USE_ID_KEYS:
-        value = (meta or {}).get(key)
+        value = meta.get(key)
         if isinstance(value, str) and value:
             return value
     return None

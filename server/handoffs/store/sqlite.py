@@ -102,11 +102,12 @@ class SqliteStore:
             finally:
                 await self._wakeups.aclose()
 
-    async def open(self, handoff: Handoff, *, collect_after: datetime) -> Handoff:
+    async def open(self, handoff: Handoff, *, collect_after: datetime, opened: Opened | None = None) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
         It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
-        was not collected. Whether an open one is overdue is seen from when the new one was created.
+        was not collected. Whether an open one is overdue is seen from when the new one was created. `opened` is what
+        the log says of a new one where there is more to say than when.
 
         Raises:
             ValueError: There is another handoff with this id.
@@ -127,7 +128,7 @@ class SqliteStore:
                 connection.execute(_INSERT, encode(handoff))
             except sqlite3.IntegrityError as error:
                 raise ValueError(f"there is another handoff {handoff.id}; take a new id") from error
-            lines.append(_log(connection, handoff.id, Opened(at=handoff.created_at)))
+            lines.append(_log(connection, handoff.id, opened or Opened(at=handoff.created_at)))
             return handoff, lines
 
         return await self._write(work)
@@ -200,6 +201,16 @@ class SqliteStore:
             return [decode_event(row) for row in connection.execute(sql, (*which, after, limit))]
 
         return await self._run(work)
+
+    async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
+        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
+            connection.execute("DELETE FROM claims WHERE ends <= ?", (micros(now),))
+            made = connection.execute("INSERT OR IGNORE INTO claims (key, ends) VALUES (?, ?)", (key, micros(until)))
+            return made.rowcount == 1, []
+
+        return await self._write(work)
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
         """Return a watch on one handoff, or on all of the store."""

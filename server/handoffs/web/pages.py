@@ -34,6 +34,7 @@ _HAPPENED = {
     "reached": "Shown",
     "notshown": "Could not be shown",
     "dismissed": "Put off: not now",
+    "left": "The host ended the agent's call; the question stayed open",
     "reminded": "Reminded",
     "answered": "Answered",
     "declined": "Declined",

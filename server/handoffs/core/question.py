@@ -1,0 +1,60 @@
+"""How an agent's arguments become a question: what form they mean, and how long it stays open."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from handoffs.core.errors import QuestionRefused
+from handoffs.core.form import Form
+from handoffs.core.schema import options_form, parse, response_form
+
+MAX_MESSAGE = 20_000
+"""Characters of a message."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How long things stay, in seconds."""
+
+    default_seconds: float = 86_400
+    """How long a question stays open when the agent does not say."""
+    min_seconds: float = 30
+    max_seconds: float = 2_592_000
+    join_seconds: float = 3_600
+    """How long after its end an outcome that nobody collected is given to an identical call."""
+
+    def deadline(self, asked: datetime, seconds: float | None) -> datetime:
+        """Return when a question asked at `asked` expires: `seconds` later, within the bounds.
+
+        Raises:
+            QuestionRefused: `seconds` is not a number, or negative.
+        """
+        if seconds is None:
+            seconds = self.default_seconds
+        if math.isnan(seconds) or seconds < 0:
+            raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
+        return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
+
+
+def form_of(message: str, options: Sequence[str] | None, form: Mapping[str, object] | None) -> Form:
+    """Return the form that a question's arguments mean.
+
+    Raises:
+        QuestionRefused: The message is empty or too long, or the arguments do not go together.
+    """
+    if not message.strip():
+        raise QuestionRefused("`message` is empty: tell the person what you need to know, and why.")
+    if len(message) > MAX_MESSAGE:
+        raise QuestionRefused(
+            f"`message` has {len(message):,} characters; {MAX_MESSAGE:,} is the most. Shorten it, or say where to read."
+        )
+    try:
+        message.encode()
+    except UnicodeEncodeError:
+        raise QuestionRefused("`message` holds half of a character (a lone surrogate): send valid Unicode.") from None
+    if options is not None and form is not None:
+        raise QuestionRefused("Give `options` or `form`, not both: put the options into the form as an `enum` field.")
+    if options is not None:
+        return options_form(options)
+    return response_form() if form is None else parse(form)

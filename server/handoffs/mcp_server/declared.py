@@ -1,0 +1,45 @@
+"""What a client said of itself: who it is, and what of asking it can do. None of it need be true."""
+
+from mcp.server.apps import client_supports_apps
+from mcp.server.mcpserver import Context
+
+from handoffs.core.model import Declared
+from handoffs.core.untrusted import inert_line
+
+MODERN = "2026-07-28"
+"""The version of MCP from which a call returns to have the host ask, instead of asking while it is open."""
+
+TASKS = "io.modelcontextprotocol/tasks"
+"""The extension of long calls (SEP-2663)."""
+
+FORM, URL, LONG, CARD = "form", "url", "tasks", "ui"
+
+
+def client_of(context: Context) -> str:
+    """Return the client's own name; empty where it gave none."""
+    params = context.session.client_params
+    return inert_line(params.client_info.name, 100) if params is not None else ""
+
+
+def declared_by(context: Context) -> Declared:
+    """Return what the client of a call said that it can do."""
+    params, capabilities = context.session.client_params, context.client_capabilities
+    abilities: list[str] = []
+    if capabilities is not None:
+        asks = capabilities.elicitation
+        # An empty declaration means forms, in both eras.
+        if asks is not None and (asks.form is not None or asks.url is None):
+            abilities.append(FORM)
+        if asks is not None and asks.url is not None:
+            abilities.append(URL)
+        # On an older connection some declare it all the same; there is no such thing there.
+        if context.protocol_version == MODERN and TASKS in (capabilities.extensions or {}):
+            abilities.append(LONG)
+        if client_supports_apps(context):
+            abilities.append(CARD)
+    return Declared(
+        version=inert_line(params.client_info.version, 60) if params is not None else "",
+        protocol=context.protocol_version or "",
+        transport="stdio" if context.headers is None else "http",
+        abilities=tuple(abilities),
+    )

@@ -1,0 +1,52 @@
+"""A tool whose arguments we read ourselves, so that a model that calls it wrong is told in our words how to."""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.shared.exceptions import MCPError
+
+from handoffs.core.errors import HandoffError
+from handoffs.mcp_server import tools
+from handoffs.mcp_server.calls import Outcome
+
+logger = logging.getLogger(__name__)
+
+Call: TypeAlias = Callable[[Mapping[str, object], Context], Awaitable[Outcome]]
+
+
+class _HandoffTool(Tool):
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Outcome:
+        call: Call = self.fn
+        try:
+            return await call(arguments, context)
+        except MCPError:
+            raise  # meant for the client, not for the model
+        except HandoffError as error:
+            return tools.refusal(str(error), message=arguments.get("message"), tool_use=tools.tool_use_of(context))
+        except Exception as broken:  # noqa: BLE001 - whatever broke, the model must not read it as an answer
+            # Without the exception's own text, which may hold what a person wrote.
+            frames = "".join(traceback.format_tb(broken.__traceback__))
+            logger.error("%s failed: %s\n%s", self.name, type(broken).__name__, frames)
+            reason = "Handoffs failed inside; nothing was decided. Do not act on it; call again, or tell the person."
+            return tools.refusal(reason, message=arguments.get("message"), tool_use=tools.tool_use_of(context))
+
+
+def tool(name: str, title: str, description: str, schema: dict[str, object], call: Call) -> Tool:
+    """Return a tool that the model may call, which gives what `call` returns for the arguments as they came."""
+    return _HandoffTool(
+        fn=call,
+        name=name,
+        title=title,
+        description=description,
+        parameters=schema,
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=tools.OUTPUT_SCHEMA),
+        is_async=True,
+        context_kwarg=None,
+        annotations=tools.ANNOTATIONS,
+        meta=tools.META,
+    )
