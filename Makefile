@@ -4,7 +4,7 @@
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 PYTHON ?= python3
 
-.PHONY: demo test bench format setup uv chromium
+.PHONY: demo test bench bundle format setup uv chromium
 
 demo: uv
 	@uv sync --quiet --locked --inexact --no-dev --extra strands
@@ -19,6 +19,10 @@ test: setup chromium
 
 bench: setup chromium
 	@uv run --no-sync python -m benchmarks
+
+# For Claude Desktop: dist/handoffs-VERSION.mcpb. Needs Node.
+bundle: uv
+	@uv run --no-project --python '>=3.11' python packaging/bundle.py dist
 
 format: setup
 	uv run --no-sync ruff format .

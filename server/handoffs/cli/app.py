@@ -216,6 +216,61 @@ def notify_test() -> None:
 
 
 @app.command()
+def install(
+    host: Annotated[str | None, typer.Argument(metavar="[HOST]", help="Without it, every host is listed.")] = None,
+    project: Annotated[bool, typer.Option("--project", help="In the file of the project in this folder.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
+    print_only: Annotated[bool, typer.Option("--print", help="Print the entry, and touch nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="TEXT", help="What the host is to start, instead of this one.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace another server of the same name.")] = False,
+) -> None:
+    """Put handoffs into a host's configuration.
+
+    It shows what would change, and asks before it writes.
+    """
+    from handoffs.cli import install as installing  # the formats of all hosts, which no other command needs
+
+    def work() -> None:
+        if host is None:
+            if project or remove or print_only or yes or force or command is not None:
+                raise UsageError("Name the host, too. `handoffs install` lists them.")
+            installing.tell()
+        else:
+            installing.run(installing.Wish(
+                host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force
+            ))  # fmt: skip
+
+    raise typer.Exit(ended(work))
+
+
+@app.command()
+def doctor(
+    host: Annotated[
+        str | None, typer.Argument(metavar="[HOST]", help="As `handoffs install` has it, or as the host calls itself.")
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option("--wait", metavar="SECONDS", min=0, help="Watch a real question for so long; 0 does not."),
+    ] = None,
+) -> None:
+    """Tell what a host declared, did, and can be set to.
+
+    On a terminal it then watches the host ask you a real question.
+    """
+
+    async def work(settings: Settings) -> None:
+        from handoffs.cli.doctor import WAIT_SECONDS, examined  # the formats of all hosts
+
+        usual = WAIT_SECONDS if sys.stdin is not None and sys.stdin.isatty() else 0
+        await examined(settings, host, wait_seconds=(usual if wait is None else wait) or None)
+
+    _finish(work)
+
+
+@app.command()
 def demo() -> None:
     """Play an agent that has to ask you first."""
     from handoffs.cli.demo import run as play  # the agent's framework, which only this needs

@@ -24,11 +24,14 @@ class Host:
     dialog: float
     """How long it may wait while the host's own dialog is open."""
     source: str
+    install: tuple[str, ...] = ()
+    """What `handoffs install` calls it, where it can set it up."""
 
 
 HOSTS: tuple[Host, ...] = (
     Host(
         name=r"claude-code",
+        install=("claude-code",),
         quiet=110,
         dialog=27 * _HOUR,
         source="2.1.330: a plain wait goes to the background after 120 s (T), one with a dialog open does not (T);"
@@ -36,6 +39,7 @@ HOSTS: tuple[Host, ...] = (
     ),
     Host(
         name=r"claude-ai|claude desktop.*",
+        install=("claude-desktop",),
         quiet=200,
         dialog=45,
         source="300 s documented (D), about 240 s seen (claude-code#65643, #44032); no forms (claude-ai-mcp#153);"
@@ -43,23 +47,47 @@ HOSTS: tuple[Host, ...] = (
     ),
     Host(
         name=r"visual studio code.*|code - insiders|vscode.*",
+        install=("vscode", "vscode-insiders"),
         quiet=10 * _MINUTE,
         dialog=24 * _HOUR,
         source="no limit on a call (vscode#311595)",
     ),
     Host(
         name=r"goose.*",
+        install=("goose",),
         quiet=280,
         dialog=280,
         source="extension time-out 300 s by default; its dialog ends after 5 min (goose documentation, #8295)",
     ),
     Host(
         name=r"codex.*",
+        install=("codex",),
         quiet=50,
         dialog=24 * _HOUR,
         source="0.169: 300 s, 60 s before it (T, C); its clock pauses while a dialog is open (T, codex PR #17566)",
     ),
-    Host(name=r"gemini-cli.*", quiet=9 * _MINUTE, dialog=45, source="0.61: 600 s, progress does not extend it (C, T)"),
+    Host(
+        name=r"gemini-cli.*",
+        install=("gemini",),
+        quiet=9 * _MINUTE,
+        dialog=45,
+        source="0.61: 600 s, progress does not extend it (C, T)",
+    ),
+    Host(
+        name=r"cursor.*",
+        install=("cursor",),
+        quiet=45,
+        dialog=45,
+        source="reports of 60 s and of 5 min (cursor#3510); its version is always 1.0.0, so builds can't be told apart",
+    ),
+    Host(
+        name=r"windsurf.*",
+        install=("windsurf",),
+        quiet=45,
+        dialog=45,
+        source="not documented; the shortest common limit",
+    ),
+    Host(name=r"zed.*", install=("zed",), quiet=45, dialog=45, source="60 s where nothing is set (D); no forms seen"),
     Host(name=r"opencode", quiet=10 * _MINUTE, dialog=45, source="1.18: 60 s, reset by every progress (T)"),
     Host(name=r"pydantic-ai.*", quiet=280, dialog=280, source="2.68: 300 s (C)"),
     Host(name=r"strands.*", quiet=280, dialog=24 * _HOUR, source="1.62: no limit on stdio, HTTP read 300 s (T)"),

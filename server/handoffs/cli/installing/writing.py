@@ -1,0 +1,153 @@
+"""A configuration on disk: read whole, kept beside as it was, and replaced in one step or not at all."""
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from handoffs.cli.ending import UsageError
+
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """A configuration as it was read."""
+
+    file: Path
+    """The file itself, behind all links."""
+    content: bytes | None
+    """None where there is no file."""
+    text: str
+    """Without a byte order mark."""
+    mark: str
+    """The byte order mark, or nothing."""
+
+
+def read(path: Path) -> Kept:
+    """Return what a file has in it; a file that is not there is an empty one. Raises UsageError."""
+    try:
+        file = path.resolve()
+        if not file.exists():
+            if path.is_symlink():
+                raise UsageError(f"{path} is a link to {file}, which is not there.")
+            return Kept(file=file, content=None, text="", mark="")
+        if not file.is_file():
+            raise UsageError(f"{path} is not a file.")
+        content = file.read_bytes()
+        text = content.decode()
+    except RuntimeError:  # how pathlib reports it
+        raise UsageError(f"{path} is a link that leads back to itself.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8. It was left as it is.") from None
+    except OSError as wrong:
+        raise UsageError(f"{path} can't be read: {wrong.strerror or wrong}.") from None
+    mark = _BOM if text.startswith(_BOM) else ""
+    return Kept(file=file, content=content, text=text.removeprefix(_BOM), mark=mark)
+
+
+def write(kept: Kept, text: str, now: datetime) -> Path | None:
+    """Put `text` in the place of what was read, and return where that is kept now; None where there was no file.
+
+    Mode and owner stay. The file is never half written: what reads it finds the old one or the new one.
+
+    Raises:
+        UsageError: Something else changed or holds the file meanwhile, or it can't be written. It is then as it was.
+    """
+    file = kept.file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _held(file, kept):
+            backup = _back_up(kept, now)
+            try:
+                _replace(kept, (kept.mark + text).encode())
+            except BaseException:
+                if backup is not None:  # of what was not replaced
+                    backup.unlink(missing_ok=True)
+                raise
+    except OSError as wrong:
+        raise UsageError(f"{file} can't be written: {wrong.strerror or wrong}. It was left as it is.") from None
+    return backup
+
+
+@contextlib.contextmanager
+def _held(file: Path, kept: Kept) -> Generator[None]:
+    """Hold the lock that others may ask for, while the file is replaced."""
+    if kept.content is None:
+        yield
+        return
+    if not os.access(file, os.W_OK):
+        raise UsageError(f"{file} is write-protected. It was left as it is.")
+    with file.open("rb") as handle:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(f"{file} is locked by another program. Try again when it is done.") from None
+            except OSError:
+                pass  # a file system without locks; what is in the file is compared all the same
+        yield
+
+
+def _back_up(kept: Kept, now: datetime) -> Path | None:
+    if kept.content is None:
+        return None
+    stamp = f"{now:%Y%m%dT%H%M%SZ}"
+    for number in range(1, 1_000):
+        name = f"{kept.file.name}.handoffs-backup-{stamp}" + ("" if number == 1 else f"-{number}")
+        backup = kept.file.with_name(name)
+        try:
+            # Never another's: the name has to be free. Nobody else may read it before it has the file's own mode.
+            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        except FileExistsError:
+            continue
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(kept.content)
+                file.flush()
+                os.fsync(file.fileno())
+            _like(kept.file, backup)
+        except OSError:
+            backup.unlink(missing_ok=True)
+            raise
+        return backup
+    raise UsageError(f"There are too many backups beside {kept.file}.")
+
+
+def _replace(kept: Kept, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{kept.file.name}.", dir=kept.file.parent)
+    fresh = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if kept.content is not None:
+            _like(kept.file, fresh)
+        current = kept.file.read_bytes() if kept.file.exists() else None
+        if current != kept.content:
+            raise UsageError(f"{kept.file} was changed by something else just now. It was left as it is; try again.")
+        fresh.replace(kept.file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    if sys.platform != "win32":  # where a folder can be opened: the new name is to outlive a power cut, too
+        folder = os.open(kept.file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _like(model: Path, copy: Path) -> None:
+    """Give a copy the mode and the owner of its model."""
+    had = model.stat()
+    if sys.platform != "win32" and (had.st_uid, had.st_gid) != (copy.stat().st_uid, copy.stat().st_gid):
+        os.chown(copy, had.st_uid, had.st_gid)
+    copy.chmod(stat.S_IMODE(had.st_mode))
