@@ -1,6 +1,20 @@
 """What every test may use."""
 
+import os
+import sys
+
 import pytest
+from hypothesis import settings
+
+# Hundreds of tests start Python anew. Where it is told to keep no bytecode, as in many containers, each of those
+# processes would compile some thousand modules again: half of the time that all tests take.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# An example that Hypothesis sees take a fifth of a second by the clock on the wall has mostly waited for what else the
+# machine does. Five are slow.
+settings.register_profile("a busy machine", deadline=5000)
+settings.load_profile("a busy machine")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Every lesson as it is run: a program, with the answers piped in, judged by what it did."""
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -28,8 +27,7 @@ def made(home: Home, pattern: str) -> list[str]:
 
 def outcomes(home: Home) -> list[tuple[str, object]]:
     """What the store says of every question, oldest first."""
-    handoffs = json.loads(home.handoffs("list", "--all", "--json"))
-    return [(h["state"], h["answer"] and h["answer"]["values"]) for h in reversed(handoffs)]
+    return [(h.state.value, h.answer and dict(h.answer.values)) for h in reversed(home.kept())]
 
 
 def test_every_lesson_has_a_test_here() -> None:
@@ -120,7 +118,11 @@ def test_timeout_goes_on_with_an_answer_in_time(home: Home) -> None:
 
 
 def test_timeout_takes_the_safe_way_when_nobody_answers(home: Home) -> None:
-    with home.on_terminal(EXAMPLES / "timeout.py") as process:
+    hurried = home.folder / "hurried.py"
+    lesson = (EXAMPLES / "timeout.py").read_text()
+    assert "\nSECONDS = 10\n" in lesson
+    hurried.write_text(lesson.replace("\nSECONDS = 10\n", "\nSECONDS = 4\n"))
+    with home.on_terminal(hurried) as process:
         process.expect("Enter answers")
         process.expect("The time is up")
         process.expect("Status       : TIMEOUT")

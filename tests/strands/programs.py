@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pexpect
 from mcp.types import ElicitResult
 from strands import Agent
 
+from handoffs.assembly import open_desk
+from handoffs.core.model import Handoff
+from handoffs.settings import Settings
 from handoffs.strands import HandoffClient, HandoffPlugin, ScriptedModel
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +83,15 @@ class Home:
         done = self.run("-m", "handoffs", *args)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def kept(self, *, open_only: bool = False) -> list[Handoff]:
+        """What is in the store, the newest first. Looked up here: the command would be one more process each time."""
+
+        async def look() -> list[Handoff]:
+            async with open_desk(Settings(store=self.folder / "handoffs.db")) as desk:
+                return list(await desk.newest(open_only=open_only))
+
+        return anyio.run(look)
 
     @contextmanager
     def agent(self, *turns: Any, person: Any, tools: Sequence[Any] = (), **options: Any) -> Generator[Agent]:

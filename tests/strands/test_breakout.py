@@ -42,7 +42,7 @@ def test_the_handoff_of_a_breakout_is_in_the_results_state(home: Home) -> None:
     assert handoff["content"] == [{"text": "Deployed. Over to you."}]
     assert handoff["userInput"] == []
     assert handoff["toolUseId"] == "tooluse_scripted_1"
-    assert handoff["handoffId"] in home.handoffs("list", "--all", "--json")
+    assert handoff["handoffId"] in [kept.id for kept in home.kept()]
 
 
 @pytest.mark.parametrize("calls", [[HAND_OVER, DELETE], [DELETE, HAND_OVER], [DELETE, HAND_OVER, DELETE]])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pyte
 import pytest
 
 from tests.strands.programs import Home, screen
@@ -59,6 +60,19 @@ def result(process: "pexpect.spawn[str]") -> dict[str, Any]:
     return found
 
 
+def sees(process: "pexpect.spawn[str]", text: str) -> None:
+    """Wait until the screen shows `text`: of a line that changes, only what is new is written."""
+    terminal = pyte.Screen(120, 50)
+    stream, fed, end = pyte.Stream(terminal), 0, time.monotonic() + 30
+    while True:
+        written = screen(process)
+        stream.feed(written[fed:])
+        fed = len(written)
+        if any(text in line for line in terminal.display):
+            return
+        process.expect(r"(?s).+", timeout=max(end - time.monotonic(), 0))
+
+
 def press(process: "pexpect.spawn[str]", how: str) -> None:
     if how == "the key":
         process.send(CTRL_C)
@@ -67,7 +81,7 @@ def press(process: "pexpect.spawn[str]", how: str) -> None:
 
 
 def open_questions(home: Home) -> list[str]:
-    return [handoff["message"] for handoff in json.loads(home.handoffs("list", "--json"))]
+    return [handoff.question.message for handoff in home.kept(open_only=True)]
 
 
 def test_the_person_answers_in_the_programs_own_terminal(home: Home, program: Path) -> None:
@@ -112,7 +126,7 @@ def test_one_ctrl_c_ends_the_wait_of_an_async_program(home: Home, program: Path,
 
 def test_one_ctrl_c_ends_every_question_that_waits(home: Home, program: Path) -> None:
     with home.on_terminal(program, "loop", "3") as process:
-        process.expect("2 more waiting")
+        sees(process, "2 more waiting")
         process.send(CTRL_C)
         ended = result(process)
     assert (ended["stopped"], ended["calls"]) == (True, 1)
@@ -168,8 +182,8 @@ def test_not_now_is_pending_and_the_question_stays_open(home: Home, program: Pat
 def test_a_prompt_gives_way_when_it_is_answered_from_another_shell(home: Home, program: Path) -> None:
     with home.on_terminal(program, "direct", "1", "plugin") as process:
         process.expect(READY)
-        (handoff,) = json.loads(home.handoffs("list", "--json"))
-        home.handoffs("answer", handoff["id"], "from elsewhere")
+        (handoff,) = home.kept(open_only=True)
+        home.handoffs("answer", handoff.id, "from elsewhere")
         process.expect("decided elsewhere")
         response = result(process)["response"]
     assert (response["status"], response["userInput"]) == ("SUCCESS", [{"text": "from elsewhere"}])
