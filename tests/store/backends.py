@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handoffs.core.ports import Store
+from handoffs.store.postgres import PostgresStore
 from handoffs.store.sqlite import SqliteStore
+from tests.store import postgres
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,7 @@ class Backend:
 
 
 BACKENDS: Mapping[str, Backend] = {
+    "postgres": Backend(address=postgres.new_store, connect=PostgresStore),
     "sqlite": Backend(
         address=lambda folder: str(folder / "data" / "handoffs.db"), connect=lambda address: SqliteStore(Path(address))
     ),

@@ -17,10 +17,12 @@ from handoffs.core.events import (
     Entry,
     Event,
     Expired,
+    Forgotten,
     NotShown,
     Opened,
     Reached,
     Reminded,
+    Revealed,
 )  # fmt: skip
 from handoffs.core.lifecycle import advance, steps
 from handoffs.core.model import Caller, End, Handoff, State, new_id
@@ -40,6 +42,30 @@ async def opened(store: Store, *handoffs: Handoff) -> None:
 
 async def names(store: Store, handoff_id: str | None = None) -> list[str]:
     return [entry.name for entry in await store.log(handoff_id=handoff_id)]
+
+
+# Secrets
+
+
+async def test_what_is_sealed_is_kept_beside_the_answer_until_it_is_forgotten_and_is_not_in_the_log(
+    store: Store, same_store: Store
+) -> None:
+    handoff = sample()
+    await opened(store, handoff)
+    event = replace(answered(), values={"response": "secret:h_1/response"}, sealed={"response": "1.a.bc", "pin": "1.d"})
+    after = await store.record(handoff.id, event)
+    assert after.sealed == {"response": "1.a.bc", "pin": "1.d"}
+    assert await same_store.get(handoff.id) == after == (await same_store.newest(open_only=False))[0]
+    revealed = Revealed(at=LATER, by="ada", field="response")
+    await same_store.record(handoff.id, revealed, Forgotten(at=LATER, by="ada", field="response"))
+    left = await store.get(handoff.id)
+    assert (left.sealed, left.values) == ({"pin": "1.d"}, after.values)
+    log = await store.log(handoff_id=handoff.id)
+    assert [(entry.name, dict(entry.details)) for entry in log[1:]] == [
+        ("answered", {"by": "ada", "channel": "terminal"}),
+        ("revealed", {"by": "ada", "field": "response"}),
+        ("forgotten", {"by": "ada", "field": "response"}),
+    ]
 
 
 # Opening

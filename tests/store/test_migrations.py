@@ -26,7 +26,7 @@ def of_the_first_version(path: Path, *handoffs: Handoff) -> None:
         old.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
         old.execute("PRAGMA user_version = 1")
         for handoff in handoffs:
-            row = rows.encode(handoff)[: len(rows.COLUMNS) - 1]
+            row = rows.encode(handoff)[: rows.COLUMNS.index("reminded")]
             old.execute(f"INSERT INTO handoffs VALUES ({', '.join('?' * len(row))})", row)
 
 

@@ -11,7 +11,14 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.core.errors import AlreadyEnded, AlreadyReminded, Ambiguous, NotFound
+from handoffs.core.errors import (
+    AlreadyEnded,
+    AlreadyReminded,
+    Ambiguous,
+    AnswerRefused,
+    NotFound,
+    QuestionRefused,
+)  # fmt: skip
 from handoffs.core.events import (
     Answered,
     Cancelled,
@@ -26,9 +33,19 @@ from handoffs.core.events import (
     Reminded,
 )  # fmt: skip
 from handoffs.core.lifecycle import expiry
-from handoffs.core.model import ID_PREFIX, Caller, Declared, Handoff, Question, State, fingerprint_of, new_id
-from handoffs.core.ports import Channel, Clock, Store, Watch
+from handoffs.core.model import (
+    ID_PREFIX,
+    Caller,
+    Declared,
+    Handoff,
+    Question,
+    State,
+    fingerprint_of,
+    new_id,
+)  # fmt: skip
+from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.question import Limits, form_of
+from handoffs.core.safe import Safe
 
 
 class Desk:
@@ -42,13 +59,15 @@ class Desk:
         limits: Limits | None = None,
         channels: Sequence[Channel] = (),
         make_id: Callable[[], str] = new_id,
+        sealer: Sealer | None = None,
     ) -> None:
-        """Take the parts; nothing is opened or shown yet."""
+        """Take the parts; nothing is opened or shown yet. Without a `sealer` no secret can be asked for."""
         self._store = store
         self._clock = clock
         self._limits = limits or Limits()
         self._channels = tuple(channels)
         self._make_id = make_id
+        self._safe = Safe(store=store, clock=clock, sealer=sealer)
         self._tasks: TaskGroup | None = None
         self._showing: set[tuple[str, str]] = set()
         self._put_off: set[tuple[str, str]] = set()
@@ -94,9 +113,12 @@ class Desk:
 
         Raises:
             QuestionRefused: It can't be asked like this; nothing was stored.
+            QuotaUsedUp: Its subject has asked as much as it may for now; nothing was stored.
         """
         asked = self._clock.now()
         asked_form = form_of(message, options, form)
+        if asked_form.secret and (obstacle := await self._safe.obstacle()):
+            raise QuestionRefused(f"A secret can't be asked for here: {obstacle}")
         handoff = Handoff(
             id=self._make_id(),
             caller=caller,
@@ -110,7 +132,9 @@ class Desk:
             fingerprint=fingerprint_of(caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop),
         )
         collect_after = asked - timedelta(seconds=self._limits.join_seconds)
-        kept = await self._store.open(handoff, collect_after=collect_after, opened=_opened(asked, declared))
+        kept = await self._store.open(
+            handoff, collect_after=collect_after, opened=_opened(asked, declared), quota=self._limits.quota
+        )
         self.present(kept, again=True)
         return kept
 
@@ -143,15 +167,22 @@ class Desk:
         channel: str,
         note: str = "",
         collect: bool = False,
+        private: bool = False,
     ) -> Handoff:
         """Answer. `values` are checked against the form, whoever brings them; `collect` also gives it to the agent.
 
+        `private` says that they came from the person's hands past every host and model, unseen: a form that asks for a
+        secret takes them from nowhere else.
+
         Raises:
-            AnswerRefused: They do not fit; nothing was recorded.
+            AnswerRefused: They do not fit, or a secret can't be taken from there; nothing was recorded.
             AlreadyEnded: Somebody was first.
         """
-        checked = handoff.question.form.check(values)
-        event = Answered(at=self._clock.now(), by=by, channel=channel, values=checked, note=note)
+        form = handoff.question.form
+        if form.secret and not private:
+            raise AnswerRefused({"": "a secret is typed into the inbox and nowhere else: `handoffs inbox` opens it"})
+        public, sealed = await self._safe.seal(handoff, form.check(values))
+        event = Answered(at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note)
         return await self._decide(handoff, event, collect=collect)
 
     async def decline(
@@ -164,6 +195,10 @@ class Desk:
     async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Withdraw the question for good. Raises AlreadyEnded."""
         return await self._store.record(handoff.id, Cancelled(at=self._clock.now(), by=by, channel=channel, note=note))
+
+    async def reveal(self, name: str, *, by: str, keep: bool = True) -> str:
+        """Return the secret of this name to the user who was asked; see `core.safe`. Raises SecretRefused."""
+        return await self._safe.reveal(name, by=by, keep=keep)
 
     # What a channel says of a question that it could not have decided
 

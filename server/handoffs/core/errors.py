@@ -2,9 +2,11 @@
 
 HandoffError
 ├── QuestionRefused        the question itself is not one that can be asked
+├── QuotaUsedUp            the caller has asked as much as it may for now; nothing was stored
 ├── AnswerRefused          the answer does not fit the form; nothing was recorded
 ├── AlreadyEnded           somebody was first; `core.lifecycle` raises it
 ├── AlreadyReminded        another process tells the person; `core.lifecycle` raises it
+├── SecretRefused          a secret is not there for who asks for it
 ├── NotFound               no handoff has this id
 ├── Ambiguous              several handoffs' ids start with this
 └── StoreError             the store can't be used
@@ -15,6 +17,7 @@ HandoffError
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 
 class HandoffError(Exception):
@@ -23,6 +26,15 @@ class HandoffError(Exception):
 
 class QuestionRefused(HandoffError):
     """The question can't be asked as it is."""
+
+
+class QuotaUsedUp(HandoffError):
+    """The caller has asked as much as it may for now; nothing was stored."""
+
+    def __init__(self, message: str, *, again_at: datetime | None) -> None:
+        """Keep when there is room again at the latest, in UTC; None where nobody knows."""
+        self.again_at = again_at
+        super().__init__(message)
 
 
 class AnswerRefused(HandoffError):
@@ -40,6 +52,10 @@ class AlreadyEnded(HandoffError):
 
 class AlreadyReminded(HandoffError):
     """Somebody has taken it on to tell the person at this stage."""
+
+
+class SecretRefused(HandoffError):
+    """The secret can't be had by this name, or not by this user."""
 
 
 class NotFound(HandoffError):

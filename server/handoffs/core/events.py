@@ -1,11 +1,11 @@
 """What happens to a handoff. The events, in order, are its audit log.
 
-An event's `record` is what the log keeps of it; what a person wrote into the form is kept with the handoff, once, and
+`details_of` is what the log keeps of an event; what a person wrote into the form is kept with the handoff, once, and
 never in the log.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TypeAlias, cast
 
@@ -77,6 +77,9 @@ class Answered(_Event):
     by: str
     channel: str
     values: Mapping[str, Value]
+    """Of a secret only its name."""
+    sealed: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The secrets by field name, sealed."""
     note: str = ""
 
 
@@ -108,16 +111,34 @@ class Collected(_Event):
     """The agent was given the outcome."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revealed(_Event):
+    """A program of the person who was asked got a secret of the answer."""
+
+    by: str
+    field: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten(_Event):
+    """A secret of the answer was erased; its name stays."""
+
+    by: str
+    field: str
+
+
 Event: TypeAlias = (
     Opened | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired | Collected
-)
+    | Revealed | Forgotten
+)  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
     Opened, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
+    Revealed, Forgotten,
 )  # fmt: skip
 
 # With the handoff, once: what people write is not in the log.
-_NOT_LOGGED = frozenset({"at", "values", "note"})
+_NOT_LOGGED = frozenset({"at", "values", "sealed", "note"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +163,7 @@ def name_of(event: Event) -> str:
 def details_of(event: Event) -> dict[str, str]:
     """Return what the log keeps of an event besides its name and time; never what a person wrote."""
     return {
-        field.name: cast("str", getattr(event, field.name))
-        for field in fields(event)
-        if field.name not in _NOT_LOGGED and getattr(event, field.name)
+        each.name: cast("str", getattr(event, each.name))
+        for each in fields(event)
+        if each.name not in _NOT_LOGGED and getattr(event, each.name)
     }

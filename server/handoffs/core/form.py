@@ -22,6 +22,12 @@ Value: TypeAlias = str | int | float | bool | list[str]
 
 Schema: TypeAlias = dict[str, object]
 
+HIDDEN = "password"
+"""The format of a text that is a secret: it is typed into the inbox, sealed, and shown nowhere."""
+
+REFERENCE = "secret:"
+"""How the name begins that stands for a secret wherever values are kept, sent or shown."""
+
 MAX_TEXT = 100_000
 """Characters in one answered string where the form sets no limit of its own."""
 
@@ -63,6 +69,11 @@ class Field:
     maximum: float | None = None
     min_items: int | None = None
     max_items: int | None = None
+
+    @property
+    def secret(self) -> bool:
+        """Whether what it holds must pass through no host, no model, no log and no page."""
+        return self.kind is Kind.STRING and self.format == HIDDEN
 
     @property
     def hint(self) -> str:
@@ -116,7 +127,7 @@ class Field:
         typed = text.strip()
         match self.kind:
             case Kind.STRING:
-                return self.check(text if self.format is None else typed)
+                return self.check(text if self.format in (None, HIDDEN) else typed)
             case Kind.BOOLEAN:
                 word = typed.casefold()
                 if word in _YES or word in _NO:
@@ -133,7 +144,10 @@ class Field:
                 return self.check(list(dict.fromkeys(self._pick(part) for part in parts)))
 
     def text(self, value: Value) -> str:
-        """Return a value of this field as a person says it: yes, the title of a choice, `3`."""
+        """Return a value of this field as a person says it: yes, the title of a choice, `3`; of a secret its name."""
+        if self.secret:
+            named = isinstance(value, str) and value.startswith(REFERENCE)
+            return f"(given: {value})" if named else "(given)"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, list):
@@ -220,6 +234,11 @@ class Form:
     fields: tuple[Field, ...]
     schema: Schema
     """The same as JSON schema, cleaned: what a client is sent and the store keeps."""
+
+    @property
+    def secret(self) -> bool:
+        """Whether it asks for a secret, so that the whole of it is filled in the inbox and nowhere else."""
+        return any(field.secret for field in self.fields)
 
     def check(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Return the answer with its values typed, in the form's order. Optional fields may be missing or None.
@@ -330,6 +349,7 @@ FORMATS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "uri": ("an address with its scheme, like https://example.org/page", _is_uri),
     "date": ("a date, like 2026-11-22", _is_date),
     "date-time": ("a date and time, like 2026-11-22T19:30:00Z", _is_date_time),
+    HIDDEN: ("a secret: it is kept sealed, and the agent does not get to see it", lambda _: True),
 }
 """The formats a string can have: what a person is told to enter, and the test."""
 

@@ -14,10 +14,12 @@ from handoffs.core.events import (
     Dismissed,
     Event,
     Expired,
+    Forgotten,
     Left,
     NotShown,
     Reached,
     Reminded,
+    Revealed,
     name_of,
 )  # fmt: skip
 from handoffs.core.model import End, Handoff, State
@@ -36,7 +38,7 @@ TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
             Cancelled: State.CANCELLED,
             Expired: State.EXPIRED,
         },
-        State.ANSWERED: {Collected: State.ANSWERED},
+        State.ANSWERED: {Collected: State.ANSWERED, Revealed: State.ANSWERED, Forgotten: State.ANSWERED},
         State.DECLINED: {Collected: State.DECLINED},
         State.CANCELLED: {Collected: State.CANCELLED},
         State.EXPIRED: {Collected: State.EXPIRED},
@@ -62,11 +64,13 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
     match event:
         case Answered():
             end = End(at=event.at, by=event.by, channel=event.channel, note=event.note)
-            return replace(after, end=end, values=dict(event.values))
+            return replace(after, end=end, values=dict(event.values), sealed=dict(event.sealed))
         case Declined() | Cancelled():
             return replace(after, end=End(at=event.at, by=event.by, channel=event.channel, note=event.note))
         case Expired():
             return replace(after, end=End(at=event.at))
+        case Forgotten(field=name):
+            return replace(after, sealed={each: text for each, text in handoff.sealed.items() if each != name})
         case Collected():
             return replace(after, collected_at=handoff.collected_at or event.at)
         case Reached(channel=channel) if channel not in handoff.reached:

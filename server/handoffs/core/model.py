@@ -4,11 +4,11 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from handoffs.core.form import Form, Value
+from handoffs.core.form import REFERENCE, Form, Value
 
 ID_PREFIX = "h_"
 _ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
@@ -94,6 +94,9 @@ class Handoff:
     version: int = 1
     """One more with every event; two writers with the same version in hand can't both win."""
     values: Mapping[str, Value] | None = None
+    """The answer; of a secret only its name, see `secret_name`."""
+    sealed: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The secrets of the answer by field name, as a `ports.Sealer` sealed them; apart, so that nothing shows them."""
     end: End | None = None
     collected_at: datetime | None = None
     reached: tuple[str, ...] = ()
@@ -121,6 +124,18 @@ def new_id() -> str:
         number, letter = divmod(number, len(_ID_ALPHABET))
         letters.append(_ID_ALPHABET[letter])
     return ID_PREFIX + "".join(letters)
+
+
+def secret_name(handoff_id: str, field_name: str) -> str:
+    """Return what a secret is called wherever its value must not be: `secret:h_…/password`."""
+    return f"{REFERENCE}{handoff_id}/{field_name}"
+
+
+def read_secret_name(name: str) -> tuple[str, str] | None:
+    """Return the handoff's id and the field's name that a secret's name is made of; None where it is no such name."""
+    handoff_id, slash, field_name = name.removeprefix(REFERENCE).partition("/")
+    whole = name.startswith(REFERENCE + ID_PREFIX) and slash and field_name
+    return (handoff_id, field_name) if whole else None
 
 
 def fingerprint_of(caller: Caller, *, message: str, form: Form, breakout_of_loop: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.model import Handoff
+from handoffs.core.quota import Quota
 
 
 class Clock(Protocol):
@@ -39,11 +40,21 @@ class Store(Protocol):
     Every method raises StoreError where the store can't be used. What a method has returned has been made durable.
     """
 
-    async def open(self, handoff: Handoff, *, collect_after: datetime, opened: Opened | None = None) -> Handoff:
+    async def open(
+        self,
+        handoff: Handoff,
+        *,
+        collect_after: datetime,
+        opened: Opened | None = None,
+        quota: Quota | None = None,
+    ) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
         It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
         was not collected. `opened` is what the log says of a new one where there is more to say than when.
+
+        Raises:
+            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
         """
         ...
 
@@ -83,6 +94,22 @@ class Store(Protocol):
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
         """Return a watch on one handoff, or on all of the store."""
+        ...
+
+
+class Sealer(Protocol):
+    """Seals texts so that only who has its keys can open them, in whatever process, also after a restart."""
+
+    async def obstacle(self) -> str:
+        """Return why nothing can be sealed here so that it can be opened later, and what to do; empty where it can."""
+        ...
+
+    async def seal(self, text: str, *, context: str) -> str:
+        """Return `text` sealed; `context` is not in it, and must be given again to open it. Raises SecretRefused."""
+        ...
+
+    async def unseal(self, sealed: str, *, context: str) -> str:
+        """Return what was sealed. Raises SecretRefused: by another key, for another context, or changed since."""
         ...
 
 

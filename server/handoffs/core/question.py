@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.form import Form
+from handoffs.core.quota import Quota
 from handoffs.core.schema import options_form, parse, response_form
 
 MAX_MESSAGE = 20_000
@@ -15,7 +16,7 @@ MAX_MESSAGE = 20_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How long things stay, in seconds."""
+    """How long things stay, in seconds, and how many there may be."""
 
     default_seconds: float = 86_400
     """How long a question stays open when the agent does not say."""
@@ -23,6 +24,8 @@ class Limits:
     max_seconds: float = 2_592_000
     join_seconds: float = 3_600
     """How long after its end an outcome that nobody collected is given to an identical call."""
+    quota: Quota | None = None
+    """The most that each caller may have open, and may ask anew; None for no bounds."""
 
     def deadline(self, asked: datetime, seconds: float | None) -> datetime:
         """Return when a question asked at `asked` expires: `seconds` later, within the bounds.

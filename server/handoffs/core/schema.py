@@ -15,7 +15,7 @@ from functools import cache
 from typing import cast
 
 from handoffs.core.errors import QuestionRefused
-from handoffs.core.form import FORMATS, MAX_TEXT, Choice, Field, Form, Kind, Schema, is_finite
+from handoffs.core.form import FORMATS, HIDDEN, MAX_TEXT, Choice, Field, Form, Kind, Schema, is_finite
 from handoffs.core.untrusted import inert, inert_line
 
 RESPONSE = "response"
@@ -65,7 +65,8 @@ def parse(schema: object, *, accepted: bool = False) -> Form:
     that came later must not make a stored question unreadable.
 
     Raises:
-        QuestionRefused: It is not such a schema, it is empty, nested or too large, or it asks for a secret.
+        QuestionRefused: It is not such a schema, it is empty, nested or too large, or it asks for a secret in a field
+            that does not say so by `"format": "password"`.
     """
     root = _mapping(schema)
     if root is None or root.get("type", "object") != "object":
@@ -97,8 +98,8 @@ def parse(schema: object, *, accepted: bool = False) -> Form:
     return Form(fields=tuple(fields), schema=written)
 
 
-# What MCP forbids a form to ask: it passes through the client and the model. Word by word, so that `primary_key`,
-# `max_tokens`, `passenger` and `monkey` stay askable.
+# What MCP forbids a form to ask: it passes through the client and the model. A field that says it is one is never sent
+# as a form. Word by word, so that `primary_key`, `max_tokens`, `passenger` and `monkey` stay askable.
 _SECRET = re.compile(
     r"\b(\w*(password|passwd|passphrase|passwort|kennwort)s?|pass ?(word|phrase)s?|passcodes?|pwd|mot de passe"
     r"|contraseña|senha|пароль|secrets?|credentials?|mnemonic|(seed|recovery) phrase|session cookie"
@@ -122,7 +123,7 @@ _COUNTED = re.compile(r"\b(max|min|maximum|minimum|num|number of|count|total|lim
 
 def _refuse_secret(field: Field) -> None:
     # A choice or a yes is no secret. Nor is a number that counts some.
-    if field.kind not in {Kind.STRING, Kind.INTEGER, Kind.NUMBER}:
+    if field.secret or field.kind not in {Kind.STRING, Kind.INTEGER, Kind.NUMBER}:
         return
     for label in (field.name, field.title):
         words = re.sub(r"([a-z])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", label))
@@ -133,9 +134,9 @@ def _refuse_secret(field: Field) -> None:
         if _SECRET.search(words) or _PIN.fullmatch(words):
             raise QuestionRefused(
                 f"`form`: {field.name!r} asks for a secret. What is typed into a form passes through this host and "
-                "you, so a password, token, key or card number must not be asked here. Ask the person to put it where "
-                "the program reads it (an environment variable, the keychain, the inbox's page), and to say when it "
-                "is done."
+                "you, so a password, token, key or card number must not be asked like this. Give the field "
+                '"type": "string" and "format": "password": then the person types it into the inbox, it is kept '
+                "sealed, and you get a name by which code refers to it, never the value."
             )
 
 
@@ -165,6 +166,8 @@ def _required(names: object, entries: Mapping[object, object]) -> set[object]:
 
 def _field(name: str, prop: Mapping[object, object], *, required: bool) -> Field:
     kind, choices = _kind(name, prop)
+    if prop.get("format") == HIDDEN and kind is not Kind.STRING:
+        raise QuestionRefused(f'`form`: {name!r} has "format": "password", so it must be "type": "string", no choice.')
     field = Field(
         name=name,
         kind=kind,
@@ -195,6 +198,8 @@ def _field(name: str, prop: Mapping[object, object], *, required: bool) -> Field
     # An empty default stands for none: models write one into every field.
     if default is None or default in ("", []):
         return field
+    if field.secret:
+        raise QuestionRefused(f"`form`: {name!r} is a secret and has a default, which you would know: leave it out.")
     try:
         return replace(field, default=field.check(default))
     except ValueError as wrong:
@@ -339,8 +344,6 @@ def _format(name: str, prop: Mapping[object, object]) -> str | None:
     value = prop.get("format")
     if value is None:
         return None
-    if value == "password":
-        raise QuestionRefused(f"`form`: {name!r} asks for a secret; a form must not. Let the person set it elsewhere.")
     if not isinstance(value, str) or value not in FORMATS:
         raise QuestionRefused(f"`form`: `format` of {name!r} must be one of {', '.join(FORMATS)}.")
     return value

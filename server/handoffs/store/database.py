@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +18,9 @@ from handoffs.store.rows import Unreadable
 
 APPLICATION_ID = int.from_bytes(b"hndf")
 """In the header of every store, so that another program's database is never taken for one."""
+
+HALF_COPY_ID = int.from_bytes(b"hndc")
+"""In its place while a copy into the store is under way, so that nobody asks or answers on half of the handoffs."""
 
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's to end. One takes about a millisecond."""
@@ -30,8 +33,10 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _creating = threading.Lock()
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, half_copied: bool = False) -> sqlite3.Connection:
     """Return a connection to the store at `path`, which is created or brought up to date first.
+
+    One that a copy has begun and not finished is refused, unless `half_copied`.
 
     Raises:
         StoreError: One of its kinds; the file is as it was.
@@ -44,7 +49,7 @@ def connect(path: Path) -> sqlite3.Connection:
     with explained(path):
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            _prepare(connection, path)
+            _prepare(connection, path, half_copied)
         except BaseException:
             connection.close()
             raise
@@ -104,14 +109,14 @@ def _create(path: Path) -> None:
         raise _unwritable(path, why) from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, half_copied: bool) -> None:
     # Switching a new file to WAL needs it alone for a moment, and for that SQLite does not always wait by itself.
     give_up = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             # Before anything is written: what is not ours stays as it is.
             with transaction(connection, writes=False):
-                version = _recognise(connection, path)
+                version = _recognise(connection, path, half_copied)
             connection.execute("PRAGMA journal_mode = WAL")
             break
         except sqlite3.OperationalError as error:
@@ -125,22 +130,37 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     while version < len(migrations):
         with transaction(connection):
             # Again, now that nobody else can write: another process may have been faster.
-            version = _recognise(connection, path)
+            version = _recognise(connection, path, half_copied)
             if version < len(migrations):
                 for statement in _statements(migrations[version].read_text(encoding="utf-8")):
                     connection.execute(statement)
+                if version == 0:
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 version += 1
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {version}")
 
 
-def _recognise(connection: sqlite3.Connection, path: Path) -> int:
+def layout(path: Path) -> int:
+    """Return how many migrations the store at `path` has had; 0 where there is none, or a file that is no store yet."""
+    if not path.is_file():
+        return 0
+    with explained(path), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        return _recognise(connection, path, half_copied=False)
+
+
+def _recognise(connection: sqlite3.Connection, path: Path, half_copied: bool) -> int:
     """Return how many migrations the file has had; raise where it is another program's, or of a newer version.
 
     In a transaction: between one look and the next another process may make the store.
     """
     version = _pragma(connection, "user_version")
-    if _pragma(connection, "application_id") != APPLICATION_ID:
+    found = _pragma(connection, "application_id")
+    if found == HALF_COPY_ID and not half_copied:
+        raise StoreError(
+            f"The store {path} is half a copy: `handoffs db copy` into it has not finished. Run the same command "
+            "again, and it goes on where it stopped; or remove what is there."
+        )
+    if found not in {APPLICATION_ID, HALF_COPY_ID}:
         if version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise StoreCorrupt(_not_a_store(path))
         return 0

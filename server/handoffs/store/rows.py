@@ -25,7 +25,7 @@ _MICROSECOND = timedelta(microseconds=1)
 COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
-    "reminded",
+    "reminded", "sealed",
 )  # fmt: skip
 CHANGING = COLUMNS[COLUMNS.index("state") :]
 """The columns that events change; the others stay as they were written first."""
@@ -33,7 +33,7 @@ CHANGING = COLUMNS[COLUMNS.index("state") :]
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
-    str,
+    str, str,
 ]  # fmt: skip
 
 
@@ -59,6 +59,12 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
     )
 
 
+def question_size(handoff: Handoff) -> int:
+    """Return how many bytes the question takes in a store."""
+    message, form = storable(handoff.question.message), _json(handoff.question.form.schema)
+    return len(message.encode()) + len(form.encode())
+
+
 def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
     """Return what events change of a handoff, as a row of `CHANGING`."""
     end = handoff.end
@@ -70,6 +76,7 @@ def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
         None if handoff.collected_at is None else micros(handoff.collected_at),
         _json(handoff.reached),
         _json(handoff.reminded),
+        _json(dict(handoff.sealed)),
     )
 
 
@@ -85,7 +92,7 @@ def _decode(row: _Row) -> Handoff:
     (
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
-        reminded,
+        reminded, sealed,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:
@@ -105,6 +112,7 @@ def _decode(row: _Row) -> Handoff:
         collected_at=None if collected_at is None else moment(collected_at),
         reached=tuple(cast("list[str]", json.loads(reached))),
         reminded=tuple(cast("list[str]", json.loads(reminded))),
+        sealed=cast("dict[str, str]", json.loads(sealed)),
     )
 
 

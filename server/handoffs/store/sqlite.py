@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
-from handoffs.core.errors import AlreadyEnded, NotFound, StoreError
+from handoffs.core.errors import NotFound, StoreError
 from handoffs.core.events import Entry, Event, Opened
-from handoffs.core.lifecycle import advance, expiry, steps
+from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Handoff
+from handoffs.core.quota import Quota
 from handoffs.store.database import connect, explained, identity, transaction
 from handoffs.store.datagrams import Datagrams, base_folder
+from handoffs.store.happening import Happening, happen
+from handoffs.store.quotas import check_quota
 from handoffs.store.rows import (
     CHANGING,
     COLUMNS,
@@ -33,7 +36,9 @@ from handoffs.store.rows import (
     micros,
     storable,
 )
-from handoffs.store.wakeups import Line, Wakeups, Watch
+from handoffs.store.tokens import SqliteTokens
+from handoffs.store.wakeups import Wakeups
+from handoffs.store.watches import Line, Watch
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -75,6 +80,8 @@ class SqliteStore:
         self._opened: _Opened | None = None
         self._closed = False
         self._data_version = -1
+        self.tokens = SqliteTokens(self._run, self._write)
+        """Who may call over HTTP."""
         base = base_folder() if datagrams else None
         self._wakeups = Wakeups(
             last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
@@ -102,7 +109,14 @@ class SqliteStore:
             finally:
                 await self._wakeups.aclose()
 
-    async def open(self, handoff: Handoff, *, collect_after: datetime, opened: Opened | None = None) -> Handoff:
+    async def open(
+        self,
+        handoff: Handoff,
+        *,
+        collect_after: datetime,
+        opened: Opened | None = None,
+        quota: Quota | None = None,
+    ) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
         It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
@@ -110,6 +124,7 @@ class SqliteStore:
         the log says of a new one where there is more to say than when.
 
         Raises:
+            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
             ValueError: There is another handoff with this id.
         """
 
@@ -120,10 +135,12 @@ class SqliteStore:
                 there = decode(row)
                 if there.overdue(handoff.created_at):
                     expired = expiry(there)
-                    there = _happen(connection, there, [expired], advance(there, expired), lines)
+                    there = _write(connection, happen(there, [expired]), lines)
                     if expired.at < collect_after:
                         continue
                 return there, lines
+            if quota is not None:
+                check_quota(connection, handoff, quota)
             try:
                 connection.execute(_INSERT, encode(handoff))
             except sqlite3.IntegrityError as error:
@@ -142,25 +159,13 @@ class SqliteStore:
             AlreadyReminded: Another process has claimed this stage.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[tuple[Handoff, AlreadyEnded | None], list[Line]]:
-            before = after = _find(connection, handoff_id)
-            happened: list[Event] = []
-            late: AlreadyEnded | None = None
-            for step in (step for event in events for step in steps(after, event)):
-                try:
-                    after = advance(after, step)
-                except AlreadyEnded as error:
-                    # Raised after the commit: what the deadline did before must stay.
-                    late = error
-                    break
-                happened.append(step)
+        def work(connection: sqlite3.Connection) -> tuple[Happening, list[Line]]:
+            happening = happen(_find(connection, handoff_id), events)
             lines: list[Line] = []
-            return (_happen(connection, before, happened, after, lines), late), lines
+            _write(connection, happening, lines)
+            return happening, lines
 
-        handoff, late = await self._write(work)
-        if late is not None:
-            raise late
-        return handoff
+        return (await self._write(work)).outcome()
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
@@ -340,18 +345,17 @@ def _find(connection: sqlite3.Connection, handoff_id: str) -> Handoff:
     return decode(row)
 
 
-def _happen(
-    connection: sqlite3.Connection, before: Handoff, events: Sequence[Event], after: Handoff, lines: list[Line]
-) -> Handoff:
-    """Write that `events` made `before` what `after` is, add their lines, and return `after`."""
-    if events:
-        row = (*encode_changing(after), storable(before.id), before.version)
+def _write(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> Handoff:
+    """Write what happens to a handoff, add its lines of the log, and return what it is then."""
+    before = happening.before
+    if happening.events:
+        row = (*encode_changing(happening.after), storable(before.id), before.version)
         if connection.execute(_UPDATE, row).rowcount != 1:
             raise StoreError(
                 f"{before.id} was changed by somebody else inside a transaction: is its file on a network?"
             )
-        lines.extend(_log(connection, before.id, event) for event in events)
-    return after
+        lines.extend(_log(connection, before.id, event) for event in happening.events)
+    return happening.after
 
 
 def _log(connection: sqlite3.Connection, handoff_id: str, event: Event) -> Line:

@@ -8,37 +8,15 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
 import anyio
 
 from handoffs.core.errors import StoreError
 from handoffs.store.datagrams import Datagrams
+from handoffs.store.watches import Line, Watch, Watches
 
 POLL_SECONDS = 0.05 if sys.platform == "win32" else 0.25
 """Time between two polls. Windows has no datagrams between processes, so there the poll is all there is."""
-
-Line: TypeAlias = tuple[int, str]
-"""A line of the log, as far as a waiter minds: its number, and the handoff it is about."""
-
-
-class Watch:
-    """Hears of changes from the moment it was made."""
-
-    def __init__(self) -> None:
-        self._woken = anyio.Event()
-
-    async def changed(self) -> None:
-        """Return when something may have changed since the last time this returned. May return for nothing."""
-        woken = self._woken
-        await woken.wait()
-        # Before anything else can run, so no wake-up falls between; left as it is by whoever is cancelled.
-        if self._woken is woken:
-            self._woken = anyio.Event()
-
-    def wake(self) -> None:
-        """Let `changed` return."""
-        self._woken.set()
 
 
 class Wakeups:
@@ -55,7 +33,7 @@ class Wakeups:
         self._last = last
         self._news = news
         self._datagrams = datagrams
-        self._watches: dict[str | None, set[Watch]] = {}
+        self._watches = Watches()
         self.heard_to = 0
         """The number of the last line of the log up to which nothing has gone unheard."""
         self._starting = anyio.Lock()
@@ -64,13 +42,9 @@ class Wakeups:
     @asynccontextmanager
     async def watch(self, handoff_id: str | None) -> AsyncGenerator[Watch]:
         """Return a watch on one handoff or on all, which has been listening since before it is returned."""
-        watch = Watch()
-        self._watches.setdefault(handoff_id, set()).add(watch)
-        try:
+        with self._watches.watch(handoff_id) as watch:
             await self._listen()
             yield watch
-        finally:
-            self._remove(handoff_id, watch)
 
     def told(self, lines: Sequence[Line]) -> None:
         """Wake whoever watches the handoffs of these lines, which are in the log now."""
@@ -78,7 +52,7 @@ class Wakeups:
             # Lines in between that nobody told of yet are left for the poll to find.
             if number == self.heard_to + 1:
                 self.heard_to = number
-            self._wake(handoff_id)
+            self._watches.wake(handoff_id)
 
     def tell(self, lines: Sequence[Line]) -> None:
         """Tell the other processes. May be called from another thread."""
@@ -89,14 +63,14 @@ class Wakeups:
     def restart(self) -> None:
         """Take it that the log begins anew, and wake everybody to see what is left."""
         self.heard_to = 0
-        self._wake_all()
+        self._watches.wake_all()
 
     async def aclose(self) -> None:
         """Stop listening, and wake everybody: whoever then reads hears that the store is closed."""
         async with self._starting:
             if self._datagrams is not None:
                 self._datagrams.close()
-            self._wake_all()
+            self._watches.wake_all()
             if self._polling is not None:
                 self._polling.cancel()
                 await asyncio.wait({self._polling})
@@ -114,12 +88,6 @@ class Wakeups:
                 # Not in the caller's task group: the poll outlives the watch that was first.
                 self._polling = asyncio.create_task(self._poll(), name="handoffs: poll the store")
 
-    def _remove(self, handoff_id: str | None, watch: Watch) -> None:
-        watches = self._watches[handoff_id]
-        watches.discard(watch)
-        if not watches:
-            del self._watches[handoff_id]
-
     async def _poll(self) -> None:
         while True:
             await anyio.sleep(POLL_SECONDS)
@@ -129,24 +97,14 @@ class Wakeups:
                 news = await self._news()
             except StoreError:
                 # Each waiter reads, and so hears what is wrong in its own place.
-                self._wake_all()
+                self._watches.wake_all()
                 continue
             for number, handoff_id in news:
                 self.heard_to = max(self.heard_to, number)
-                self._wake(handoff_id)
+                self._watches.wake(handoff_id)
         self._polling = None
 
     def _received(self, message: bytes) -> None:
         number, _, handoff_id = message.partition(b" ")
         if number.isdigit():
             self.told([(int(number), handoff_id.decode(errors="replace"))])
-
-    def _wake(self, handoff_id: str) -> None:
-        for key in (handoff_id, None):
-            for watch in self._watches.get(key, ()):
-                watch.wake()
-
-    def _wake_all(self) -> None:
-        for watches in self._watches.values():
-            for watch in watches:
-                watch.wake()

@@ -1,0 +1,50 @@
+"""A handoff as a document: what `--json` prints and what the server's resources give, under the same names."""
+
+from handoffs.core.lifecycle import stamp
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert_line
+
+TITLE_WIDTH = 100
+"""Characters of a message that stand for it in a list."""
+
+
+def document(handoff: Handoff) -> dict[str, object]:
+    """Return all of a handoff that a script may need, as JSON can hold it."""
+    caller, question, answer, end = handoff.caller, handoff.question, handoff.answer, handoff.end
+    return {
+        "id": handoff.id,
+        "state": handoff.state.value,
+        "message": question.message,
+        "form": question.form.schema,
+        "createdAt": stamp(handoff.created_at),
+        "deadline": stamp(question.deadline),
+        "caller": {"subject": caller.subject, "client": caller.client, "project": caller.project},
+        "answer": None
+        if answer is None
+        else {
+            "values": dict(answer.values),
+            "by": answer.by,
+            "at": stamp(answer.at),
+            "channel": answer.channel,
+            "note": answer.note,
+        },
+        "end": None if end is None else {"by": end.by, "at": stamp(end.at), "channel": end.channel, "note": end.note},
+    }
+
+
+def summary(handoff: Handoff) -> dict[str, object]:
+    """Return the line of a list that stands for a handoff."""
+    return {
+        "id": handoff.id,
+        "title": title(handoff),
+        "createdAt": stamp(handoff.created_at),
+        "deadline": stamp(handoff.question.deadline),
+        "client": handoff.caller.client,
+        "project": handoff.caller.project,
+    }
+
+
+def title(handoff: Handoff) -> str:
+    """Return the first line of the message that says something, as text that can only be read."""
+    lines = (inert_line(line, TITLE_WIDTH) for line in handoff.question.message.splitlines())
+    return next(filter(None, lines), "")

@@ -1,0 +1,96 @@
+"""The secrets that people type for their programs: sealed before they are kept, opened for who was asked, never shown.
+
+An answer has the name of each secret in its place, `secret:h_…/password`; the sealed text is kept beside it. So nothing
+that lists, shows, logs or sends answers can give a secret away. One way leads back, `reveal`, and the log says who
+went it.
+"""
+
+from collections.abc import Mapping
+
+from handoffs.core.errors import AnswerRefused, NotFound, SecretRefused
+from handoffs.core.events import Forgotten, Revealed
+from handoffs.core.form import Value
+from handoffs.core.model import Handoff, State, read_secret_name, secret_name
+from handoffs.core.ports import Clock, Sealer, Store
+
+_NO_KEYS = "this program has no keys to seal it with."
+
+
+class Safe:
+    """Keeps the secrets of answers."""
+
+    def __init__(self, *, store: Store, clock: Clock, sealer: Sealer | None) -> None:
+        """Take the parts; without a `sealer` nothing can be kept, nor opened."""
+        self._store, self._clock, self._sealer = store, clock, sealer
+
+    async def obstacle(self) -> str:
+        """Return why no secret can be kept here, and what to do; empty where it can."""
+        return _NO_KEYS if self._sealer is None else await self._sealer.obstacle()
+
+    async def seal(
+        self, handoff: Handoff, checked: Mapping[str, Value]
+    ) -> tuple[Mapping[str, Value], Mapping[str, str]]:
+        """Return the answer with the name of each secret in its place, and the secrets, sealed, by field name.
+
+        Raises:
+            AnswerRefused: There is a secret, and nothing to seal it with.
+        """
+        public, sealed = dict(checked), dict[str, str]()
+        for field in handoff.question.form.fields:
+            if not field.secret or field.name not in checked:
+                continue
+            obstacle = await self.obstacle()
+            if self._sealer is None or obstacle:
+                raise AnswerRefused({field.name: f"can't be kept safe here: {obstacle}"})
+            name = secret_name(handoff.id, field.name)
+            sealed[field.name] = await self._sealer.seal(str(checked[field.name]), context=name)
+            public[field.name] = name
+        return public, sealed
+
+    async def reveal(self, name: str, *, by: str, keep: bool) -> str:
+        """Return the secret of this name to `by`, the user who was asked for it; the log says so.
+
+        Without `keep` it is erased in the same moment.
+
+        Raises:
+            SecretRefused: There is none of this name for this user: it was never asked, not given, or erased; or it
+                can't be opened with the keys that are here.
+        """
+        read = read_secret_name(name)
+        if read is None:
+            # Not repeated: who mixes things up may have given the secret itself.
+            raise SecretRefused("That is no name of a secret, which looks like secret:h_…/password.")
+        handoff_id, field_name = read
+        handoff = await self._asked_of(by, handoff_id, field_name)
+        sealed = handoff.sealed.get(field_name)
+        if sealed is None:
+            raise SecretRefused(f"{name} is not there: {self._why_not(handoff, field_name)}")
+        if self._sealer is None:
+            raise SecretRefused(f"{name} can't be opened: {_NO_KEYS}")
+        text = await self._sealer.unseal(sealed, context=name)
+        now = self._clock.now()
+        erased = [] if keep else [Forgotten(at=now, by=by, field=field_name)]
+        # Before it is given: where nothing can be noted, nothing is revealed.
+        await self._store.record(handoff_id, Revealed(at=now, by=by, field=field_name), *erased)
+        return text
+
+    async def _asked_of(self, user: str, handoff_id: str, field_name: str) -> Handoff:
+        # In the same words for what is another's and for what is not there at all.
+        unknown = "There is no secret of this name in this store that you were asked for."
+        try:
+            handoff = await self._store.get(handoff_id)
+        except NotFound:
+            raise SecretRefused(unknown) from None
+        asked = any(field.secret and field.name == field_name for field in handoff.question.form.fields)
+        if handoff.caller.subject != user or not asked:
+            raise SecretRefused(unknown)
+        return handoff
+
+    def _why_not(self, handoff: Handoff, field_name: str) -> str:
+        if handoff.overdue(self._clock.now()):
+            return "the question expired, so nobody gave it."
+        if handoff.state is State.OPEN:
+            return "the question is still open; the person types it in the inbox, which `handoffs inbox` opens."
+        if handoff.state is not State.ANSWERED:
+            return f"the question was {handoff.state}, so nobody gave it."
+        return "it was erased." if field_name in (handoff.values or {}) else "the person left it out."

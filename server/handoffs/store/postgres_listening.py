@@ -1,0 +1,147 @@
+"""How a waiter hears of a change in a PostgreSQL store: by NOTIFY, over one connection for all watches of a process.
+
+The lines of the log become visible in the order of their numbers, so after a broken connection it is enough to read
+what came after the last one that was heard of. A waiter is neither woken by an outage nor told of it: it waits on.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+
+from handoffs.store.postgres_connection import LONGEST_PAUSE, PATIENCE_SECONDS, Connections, Outage, pauses
+from handoffs.store.postgres_driver import Listener, leave
+from handoffs.store.postgres_errors import passing
+from handoffs.store.watches import Line, Watch, Watches
+
+CHECK_SECONDS = 15.0
+"""How often a silent connection is asked for news, so that one that was cut is found out."""
+
+_REPLY_SECONDS = 5.0
+
+
+class Listening:
+    """The watches of one store, and how they hear."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        last: Callable[[], Awaitable[int]],
+        news: Callable[[int], Awaitable[Sequence[Line]]],
+    ) -> None:
+        """Take how to read: `last` gives the number of the newest line, `news` the lines after a number."""
+        self._connections = connections
+        self._last = last
+        self._news = news
+        self._watches = Watches()
+        self._heard_to: int | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+        self._failure: Exception | None = None
+        self._outage = Outage(
+            "Changes by other servers are heard of late: no connection to listen on", connections.address
+        )
+
+    @asynccontextmanager
+    async def watch(self, handoff_id: str | None) -> AsyncGenerator[Watch]:
+        """Return a watch on one handoff or on all, which has been listening since before it is returned."""
+        with self._watches.watch(handoff_id) as watch:
+            await self._listen()
+            yield watch
+
+    def told(self, lines: Sequence[Line]) -> None:
+        """Wake whoever watches the handoffs of these lines; the server will tell of them, too, but later."""
+        for _, handoff_id in lines:
+            self._watches.wake(handoff_id)
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
+
+    def wake_all(self) -> None:
+        """Wake everybody: whoever then reads hears that the store is closed."""
+        self._watches.wake_all()
+
+    async def _listen(self) -> None:
+        if self._listening is None:
+            self._heard_to, self._failure, self._begun = None, None, asyncio.Event()
+            # Not in the caller's task group: it outlives the watch that was first.
+            self._listening = asyncio.create_task(self._stay(), name="handoffs: listen to the store")
+        with anyio.move_on_after(PATIENCE_SECONDS):
+            await self._begun.wait()
+        if self._failure is not None:
+            raise self._failure
+        if not self._begun.is_set():
+            raise self._connections.unreachable()
+
+    async def _stay(self) -> None:
+        """Listen until nobody watches, through every break of the connection."""
+        waits = pauses(LONGEST_PAUSE)
+        while True:
+            try:
+                connection = await self._connections.listener()
+                try:
+                    waits = pauses(LONGEST_PAUSE)
+                    await self._hear(connection)
+                    return
+                finally:
+                    await leave(connection)
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must not wait for ever for nobody
+                if self._heard_to is None and not passing(error):
+                    self._listening, self._failure = None, error
+                    self._begun.set()
+                    return
+                if not self._connections.outage.why:
+                    self._outage.goes_on(error)
+            await anyio.sleep(next(waits))
+            await self._catch_up_otherwise()
+
+    async def _hear(self, connection: Listener) -> None:
+        """Wake the waiters until nobody watches. Raises OSError where the connection breaks."""
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        with anyio.fail_after(_REPLY_SECONDS):
+            # First listen, then read: what is committed in between comes twice, and nothing never.
+            await connection.add_listener(self._connections.address.schema, self._received)
+        await self._catch_up()
+        self._outage.over()
+        while self._watches:
+            with anyio.move_on_after(CHECK_SECONDS):
+                await lost.wait()
+                raise ConnectionResetError("the connection was closed")
+            with anyio.fail_after(_REPLY_SECONDS):
+                await connection.fetch("SELECT")
+            await self._catch_up()
+        # Before anything else can run: the next watch begins anew.
+        self._listening = None
+
+    async def _catch_up(self) -> None:
+        """Wake the waiters of whatever happened since the last line that was heard of."""
+        last = await self._last()
+        heard_to, self._heard_to = self._heard_to, last
+        self._begun.set()
+        if heard_to is None:
+            return
+        if last < heard_to:
+            # The database is another one than it was: a backup, or a standby that had not everything.
+            self._watches.wake_all()
+        elif last > heard_to:
+            for number, handoff_id in await self._news(heard_to):
+                self._heard_to = max(self._heard_to, number)
+                self._watches.wake(handoff_id)
+
+    async def _catch_up_otherwise(self) -> None:
+        # There may be connections for statements and none to listen on: their number is limited.
+        with suppress(Exception):  # the next try says what is wrong; to end here would leave the waiters deaf
+            await self._catch_up()
+
+    def _received(self, connection: object, pid: int, channel: str, payload: str) -> None:
+        number, _, handoff_id = payload.partition(" ")
+        if number.isdigit():
+            if self._heard_to is not None:
+                self._heard_to = max(self._heard_to, int(number))
+            self._watches.wake(handoff_id)
