@@ -12,7 +12,22 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import handoff, idle, inbox_answer, inbox_arrival, inbox_list, memory, pending, startup, waiting, wakeup
+from benchmarks import (
+    handoff,
+    idle,
+    inbox_answer,
+    inbox_arrival,
+    inbox_list,
+    many,
+    memory,
+    pending,
+    postgres,
+    sessions,
+    startup,
+    throughput,
+    waiting,
+    wakeup,
+)
 from benchmarks.plan import Plan
 from benchmarks.table import Row, table
 
@@ -24,9 +39,13 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "waiting": waiting.run,
     "pending": pending.run,
     "memory": memory.run,
+    "sessions": sessions.run,
     "inbox-answer": inbox_answer.run,
     "inbox-arrival": inbox_arrival.run,
     "inbox-list": inbox_list.run,
+    "postgres": postgres.run,
+    "throughput": throughput.run,
+    "many": many.run,
 }
 
 

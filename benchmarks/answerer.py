@@ -9,17 +9,17 @@ import random
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import anyio
 
 from benchmarks.clients import ANSWER
+from handoffs.assembly import store_at
 from handoffs.core.events import Answered
-from handoffs.store.sqlite import SqliteStore
+from handoffs.settings import store_address
 
 
-async def _answer_all(path: Path) -> None:
-    async with SqliteStore(path) as store, store.watch() as watch:
+async def _answer_all(address: str) -> None:
+    async with store_at(store_address(address)) as store, store.watch() as watch:
         while True:
             for handoff in await store.newest(open_only=True):
                 # Long enough that the call really waits, and never in step with anybody's polling.
@@ -33,4 +33,4 @@ async def _answer_all(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(_answer_all, Path(sys.argv[1]))
+    anyio.run(_answer_all, sys.argv[1])

@@ -30,7 +30,7 @@ async def run(plan: Plan) -> list[Row]:
     rows: list[Row] = []
     for transport in ("stdio", "HTTP"):
         for era in (OLDER, NEWER):
-            samples = await _measure(transport, era, storing_nothing, rounds=rounds, batch=batch)
+            samples = await measure(transport, era, storing_nothing, rounds=rounds, batch=batch)
             rows += [
                 compared(
                     f"one handoff, {transport}, {era}, against {name}", "ms", samples["handoffs"], samples[name],
@@ -49,15 +49,24 @@ def _yardsticks(plan: Plan) -> list[servers.Server]:
         return [servers.bare()]
 
 
-async def _measure(
-    transport: str, era: str, yardsticks: Sequence[servers.Server], *, rounds: int, batch: int
+async def measure(
+    transport: str,
+    era: str,
+    yardsticks: Sequence[servers.Server],
+    *,
+    rounds: int,
+    batch: int,
+    store: str | None = None,
 ) -> Mapping[str, list[list[float]]]:
-    """Let the servers take turns; return each one's milliseconds, call by call, in batches."""
+    """Let the servers take turns; return each one's milliseconds, call by call, in batches.
+
+    Ours is on `store`, else on a file of its own.
+    """
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
         async with AsyncExitStack() as stack:
             clients: dict[str, Client] = {}
-            for server in (servers.handoffs(folder), *yardsticks, servers.stored(folder)):
+            for server in (servers.handoffs(folder, store=store), *yardsticks, servers.stored(folder)):
                 target = server.stdio()
                 if transport == "HTTP":
                     target = (await stack.enter_async_context(servers.serving(server, folder))).url

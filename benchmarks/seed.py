@@ -1,12 +1,16 @@
 """A store with many open handoffs in it, made through the store's own door."""
 
 import shutil
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from handoffs.core.events import Opened
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
 from handoffs.core.schema import response_form
+from handoffs.store import rows
+from handoffs.store.database import connect, transaction
 from handoffs.store.sqlite import SqliteStore
 
 # Waiting for the disk ten thousand times is not what is measured; memory as a folder makes it seconds.
@@ -20,8 +24,23 @@ async def fill(store: Path, count: int) -> None:
         async with SqliteStore(draft) as kept:
             for number in range(count):
                 asked = datetime.now(UTC)
-                await kept.open(_handoff(number, asked), collect_after=asked - timedelta(hours=1))
+                await kept.open(handoff(number, asked), collect_after=asked - timedelta(hours=1))
         _copy(draft, store)
+
+
+def fill_at_once(store: Path, count: int) -> None:
+    """Make `store` with very many, in one transaction, as its own door would have."""
+    asked = datetime.now(UTC)
+    handoffs = [handoff(number, asked + timedelta(microseconds=number)) for number in range(count)]
+    with closing(connect(store)) as connection, transaction(connection):
+        marks = ", ".join("?" * len(rows.COLUMNS))
+        connection.executemany(
+            f"INSERT INTO handoffs ({', '.join(rows.COLUMNS)}) VALUES ({marks})", map(rows.encode, handoffs)
+        )
+        connection.executemany(
+            "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)",
+            (rows.encode_event(each.id, Opened(at=each.created_at)) for each in handoffs),
+        )
 
 
 def _copy(draft: Path, store: Path) -> None:
@@ -30,7 +49,8 @@ def _copy(draft: Path, store: Path) -> None:
         shutil.copy(file, store.with_name(file.name.replace(draft.name, store.name)))
 
 
-def _handoff(number: int, asked: datetime) -> Handoff:
+def handoff(number: int, asked: datetime) -> Handoff:
+    """Return a question that nobody has asked yet."""
     caller, form = Caller(subject="ada", client="benchmark"), response_form()
     message = f"May I deploy build {number}? " + "It changes the tables and can't be undone. " * 16
     return Handoff(

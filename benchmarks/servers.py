@@ -39,12 +39,15 @@ class Server:
         return StdioServerParameters(command=self.command[0], args=list(self.command[1:]), env=dict(self.settings))
 
 
-def handoffs(folder: Path, *, store: Path | None = None) -> Server:
+def handoffs(folder: Path, *, store: Path | str | None = None) -> Server:
     """Return our server with everything that it keeps in `folder`; nobody but the host's dialog is asked."""
     settings = {
         "HANDOFFS_STORE": str(store or folder / "handoffs.db"),
         "HANDOFFS_TERMINAL": "off",
         "HANDOFFS_INBOX": "off",
+        "HANDOFFS_QUOTA_OPEN": "1000000",  # what is measured is how fast it is, not how patient
+        "HANDOFFS_QUOTA_PER_MINUTE": "1000000",
+        "HANDOFFS_QUOTA_BYTES": "1000000000",
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
         "XDG_RUNTIME_DIR": str(folder),

@@ -22,12 +22,18 @@ MEDIAN_BAR_MS, WORST_BAR_MS = 5.0, 30.0
 
 async def run(plan: Plan) -> list[Row]:
     """Return the median and the 99th percentile. The clock starts before the answer's transaction does."""
-    count, warm_up = plan.pick(full=300, quick=40), 10
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
-        server = servers.handoffs(folder)
-        async with client(server.stdio(), OLDER, person=None) as connected, _answering(folder / "handoffs.db") as told:
-            took = [await _wake(connected, told, number) for number in range(warm_up + count)][warm_up:]
+        bars = MEDIAN_BAR_MS, WORST_BAR_MS
+        return await measure(plan, folder, str(folder / "handoffs.db"), "answered elsewhere", bars=bars)
+
+
+async def measure(plan: Plan, folder: Path, store: str, what: str, *, bars: tuple[float, float]) -> list[Row]:
+    """Return the two rows of a server on `store`, whose other files are in `folder`."""
+    count, warm_up = plan.pick(full=300, quick=40), 10
+    server = servers.handoffs(folder, store=store)
+    async with client(server.stdio(), OLDER, person=None) as connected, _answering(store) as told:
+        took = [await _wake(connected, told, number) for number in range(warm_up + count)][warm_up:]
     begun, committed = zip(*took, strict=True)
     details = {
         "samples": count,
@@ -35,10 +41,10 @@ async def run(plan: Plan) -> list[Row]:
         "p99 after the commit in ms": percentile(committed, 99),
     }
     return [
-        Row(what=f"answered elsewhere until the call returns, {what}", unit="ms", ours=figure, bar=bar, details=details)
-        for what, figure, bar in (
-            ("median", percentile(begun, 50), MEDIAN_BAR_MS),
-            ("p99", percentile(begun, 99), WORST_BAR_MS),
+        Row(what=f"{what} until the call returns, {which}", unit="ms", ours=figure, bar=bar, details=details)
+        for which, figure, bar in (
+            ("median", percentile(begun, 50), bars[0]),
+            ("p99", percentile(begun, 99), bars[1]),
         )
     ]  # fmt: skip
 
@@ -57,9 +63,9 @@ async def _wake(connected: Client, told: BufferedByteReceiveStream, number: int)
 
 
 @asynccontextmanager
-async def _answering(store: Path) -> AsyncIterator[BufferedByteReceiveStream]:
+async def _answering(store: str) -> AsyncIterator[BufferedByteReceiveStream]:
     """Run a process that answers what is open in `store`; give what it says, a line for every answer."""
-    command = [sys.executable, "-m", answerer.__name__, str(store)]
+    command = [sys.executable, "-m", answerer.__name__, store]
     root = Path(__file__).parents[1]
     async with await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=None, cwd=root) as process:
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from handoffs.settings import MODEL, Settings, SettingsError, config_file, data_folder, read_settings
+from handoffs.store.postgres_address import Address, parse
 
 KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "hunter2-hunter2-hunter2"
@@ -62,6 +63,15 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         max_timeout_seconds=2_592_000,
         inbox_password=None,
         inbox_proxy_header=None,
+        permission_tool="auto",
+        url=None,
+        tokens="auto",
+        oauth_issuer=None,
+        oauth_audience=None,
+        oauth_scopes=(),
+        quota_open=1_000,
+        quota_per_minute=600,
+        quota_bytes=50_000_000,
         notify=(),
         escalate=(),
         keys=(),
@@ -83,6 +93,15 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         "MAX_TIMEOUT_SECONDS": "3600",
         "INBOX_PASSWORD": "a long password",
         "INBOX_PROXY_HEADER": "X-Forwarded-User",
+        "PERMISSION_TOOL": "OFF",
+        "URL": "https://handoffs.example/a/",
+        "TOKENS": "On",
+        "OAUTH_ISSUER": "https://id.example/realms/x/",
+        "OAUTH_AUDIENCE": "handoffs",
+        "OAUTH_SCOPES": "handoffs:ask, offline",
+        "QUOTA_OPEN": "10",
+        "QUOTA_PER_MINUTE": "5",
+        "QUOTA_BYTES": "1000",
         "NOTIFY": "ntfys://ntfy.example/a,b?tags=x,y, mailto://ada@example.org",
         "ESCALATE": "slack://token",
         "KEYS": f"{KEY}, {KEY.upper()},",
@@ -100,6 +119,15 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         max_timeout_seconds = 3600
         inbox_password = "a long password"
         inbox_proxy_header = "X-Forwarded-User"
+        permission_tool = "off"
+        url = "https://handoffs.example/a/"
+        tokens = "on"
+        oauth_issuer = "https://id.example/realms/x/"
+        oauth_audience = "handoffs"
+        oauth_scopes = ["handoffs:ask", "offline"]
+        quota_open = 10
+        quota_per_minute = 5
+        quota_bytes = 1000
         notify = ["ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"]
         escalate = "slack://token"
         keys = ["{KEY}", "{KEY.upper()}"]
@@ -123,6 +151,15 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         "max_timeout_seconds": 3600,
         "inbox_password": "a long password",
         "inbox_proxy_header": "X-Forwarded-User",
+        "permission_tool": "off",
+        "url": "https://handoffs.example/a",
+        "tokens": "on",
+        "oauth_issuer": "https://id.example/realms/x/",
+        "oauth_audience": "handoffs",
+        "oauth_scopes": ("handoffs:ask", "offline"),
+        "quota_open": 10,
+        "quota_per_minute": 5,
+        "quota_bytes": 1000,
         "notify": ("ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"),
         "escalate": ("slack://token",),
         "keys": (KEY, KEY.upper()),
@@ -169,6 +206,30 @@ def test_what_is_set_to_nothing_is_not_set(written: Written) -> None:
 def test_the_store_is_a_path_or_an_sqlite_address(written: Written, text: str, path: str) -> None:
     expected = path.format(here=written.folder, home=Path.home())
     assert str(written.read({"HANDOFFS_STORE": text}).store) == expected
+
+
+def test_the_store_may_be_on_postgresql_and_its_password_is_shown_nowhere(written: Written) -> None:
+    url = f"postgresql://ada:{SECRET}@db.example:6432/team?schema=asked"
+    settings = written.read({"HANDOFFS_STORE": f" {url} "})
+    assert isinstance(settings.store, Address)
+    assert settings.store.url == url
+    assert str(settings.store) == "postgresql://db.example:6432/team"
+    assert SECRET not in f"{settings!r} {settings} {settings.store!r} {settings.store.identity}"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "postgres://bob:other@DB/team?schema=handoffs",
+        "postgresql://bob@db:5432/team?sslmode=verify-full",
+        "postgresql://bob@/team?host=db",
+        "postgresql://team@db",
+    ],
+)
+def test_one_store_is_the_same_for_everybody_who_connects_to_it(same: str) -> None:
+    assert parse(same).identity == parse(f"postgresql://ada:{SECRET}@db/team").identity
+    others = ("db/else", "db/team?schema=b", "other/team", "db:6432/team", "db,other/team")
+    assert len({parse(f"postgresql://ada@{where}").identity for where in others} - {parse(same).identity}) == 5
 
 
 def test_a_relative_store_begins_where_it_is_written(written: Written) -> None:
@@ -241,24 +302,32 @@ def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
             "50; each must be at least the one before it.",
         ),
         (
-            {"HANDOFFS_STORE": f"postgresql://ada:{SECRET}@db/handoffs"},
-            "HANDOFFS_STORE is a text of 52 characters (this version has no store for postgresql://); allowed: a path, "
-            "or sqlite:/// and a path.",
+            {"HANDOFFS_STORE": f"mysql://ada:{SECRET}@db/handoffs"},
+            "HANDOFFS_STORE is a text of 47 characters (there is no store for mysql://); allowed: a path, sqlite:/// "
+            "and a path, or postgresql://.",
+        ),
+        (
+            {"HANDOFFS_STORE": f"postgresql://ada:{SECRET}/@db/handoffs"},
+            "HANDOFFS_STORE is a text of 53 characters (The URL of the store can't be read. It is "
+            "postgresql://USER:PASSWORD@HOST:5432/DATABASE, where every character of the password but letters and "
+            "digits is percent-encoded: %40 for @, %2F for /, %23 for #); allowed: a path, sqlite:/// and a path, or "
+            "postgresql://.",
         ),
         (
             {"HANDOFFS_STORE": ":memory:"},
             "HANDOFFS_STORE is ':memory:' (a store must be a file: a question outlives the process that asked it); "
-            "allowed: a path, or sqlite:/// and a path.",
+            "allowed: a path, sqlite:/// and a path, or postgresql://.",
         ),
         (
             {"HANDOFFS_STORE": "sqlite://handoffs.db"},
             "HANDOFFS_STORE is a text of 20 characters (written as sqlite:///handoffs.db or "
-            "sqlite:////folder/handoffs.db, without options); allowed: a path, or sqlite:/// and a path.",
+            "sqlite:////folder/handoffs.db, without options); allowed: a path, sqlite:/// and a path, or "
+            "postgresql://.",
         ),
         (
             {"HANDOFFS_STORE": "~nobody-of-this-name/h.db"},
-            "HANDOFFS_STORE is '~nobody-of-this-name/h.db' (nobody knows where ~ is here); allowed: a path, or "
-            "sqlite:/// and a path.",
+            "HANDOFFS_STORE is '~nobody-of-this-name/h.db' (nobody knows where ~ is here); allowed: a path, "
+            "sqlite:/// and a path, or postgresql://.",
         ),
         (
             {"HANDOFFS_KEYS": f"{KEY},{SECRET}"},
@@ -313,7 +382,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
         f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, inbox, "
         "inbox_password, inbox_proxy_header, "
-        "join_seconds, keys, max_timeout_seconds, min_timeout_seconds, model, notify, store, terminal.",
+        "join_seconds, keys, max_timeout_seconds, min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, "
+        "oauth_scopes, permission_tool, quota_bytes, quota_open, quota_per_minute, store, terminal, tokens, url.",
     ]
 
 
@@ -329,7 +399,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"notify = [['{SECRET}']]",
         f"notify = ['{SECRET}']",
         f"notify = {{ '{SECRET}' = 1 }}",
-        f"store = 'postgres://ada:{SECRET}@db'",
+        f"store = 'postgres://ada:{SECRET}/@db'",
         f"store = ['postgres://ada:{SECRET}@db']",
         f"model = ['https://ada:{SECRET}@db']",
         "join_seconds = " + "9" * 400,
@@ -413,3 +483,37 @@ def test_the_files_are_in_the_platforms_folders(written: Written) -> None:
     assert config_file() == written.config
     assert written.read().store == data_folder() / "handoffs.db"
     assert not data_folder().exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("URL", "handoffs.example"),
+        ("URL", "ftp://handoffs.example"),
+        ("URL", "https://ada:secret@handoffs.example"),
+        ("URL", "https://handoffs.example/?x"),
+        ("URL", "https://handoffs.example:port"),
+        ("OAUTH_ISSUER", "http://id.example"),
+        ("OAUTH_ISSUER", "https://id.example/p@th"),
+        ("OAUTH_ISSUER", "https://id.example/#x"),
+        ("OAUTH_ISSUER", "https://id.example/é"),
+        ("OAUTH_SCOPES", 'a"b'),
+        ("OAUTH_SCOPES", "alone"),
+        ("OAUTH_AUDIENCE", "alone"),
+        ("TOKENS", "maybe"),
+        ("QUOTA_OPEN", "0"),
+        ("QUOTA_PER_MINUTE", "1.5"),
+        ("QUOTA_BYTES", "true"),
+    ],
+)
+def test_what_says_who_may_call_and_how_much_is_refused_where_it_cant_be_meant(
+    written: Written, name: str, value: str
+) -> None:
+    told = written.refused({f"HANDOFFS_{name}": value})
+    assert f"HANDOFFS_{name}" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("issuer", ["https://id.example", "https://id.example/", "http://127.0.0.1:80", "http://[::1]"])
+def test_an_issuer_is_kept_exactly_as_it_is_written(written: Written, issuer: str) -> None:
+    assert written.read({"HANDOFFS_OAUTH_ISSUER": issuer}).oauth_issuer == issuer

@@ -9,15 +9,23 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
+from handoffs.access.tokens import Tokens
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel
 from handoffs.core.question import Limits
-from handoffs.settings import Settings, SettingsError, data_folder
+from handoffs.core.quota import Quota
+from handoffs.sealing import AesGcmSealer
+from handoffs.settings import Settings, SettingsError, StoreAddress, data_folder
 from handoffs.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from handoffs.store.postgres import PostgresStore
 
 
 class SystemClock:
@@ -47,14 +55,43 @@ async def open_desk(settings: Settings, *, channels: Sequence[Channel] = ()) -> 
         min_seconds=settings.min_timeout_seconds,
         max_seconds=settings.max_timeout_seconds,
         join_seconds=settings.join_seconds,
+        quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
     )
-    async with SqliteStore(settings.store) as store:
-        desk = Desk(store=store, clock=SystemClock(), limits=limits, channels=channels)
+    async with store_at(settings.store) as store:
+        sealer = AesGcmSealer(partial(lasting_keys, settings))
+        desk = Desk(store=store, clock=SystemClock(), limits=limits, channels=channels, sealer=sealer)
         if not channels:
             yield desk
             return
         async with desk.presenting():
             yield desk
+
+
+@asynccontextmanager
+async def open_tokens(settings: Settings) -> AsyncGenerator[Tokens]:
+    """Give the tokens of callers in the store that the settings name, which the first use opens."""
+    async with store_at(settings.store) as store:
+        yield store.tokens
+
+
+def store_at(address: StoreAddress) -> "SqliteStore | PostgresStore":
+    """Return the store at an address, which nothing has touched yet.
+
+    Raises:
+        SettingsError: It is on PostgreSQL, and what connects to that is not installed.
+    """
+    if isinstance(address, Path):
+        return SqliteStore(address)
+    check_postgres()
+    from handoffs.store.postgres import PostgresStore  # for most there is a file
+
+    return PostgresStore(address.url)
+
+
+def check_postgres() -> None:
+    """Raise SettingsError where what connects to PostgreSQL is not installed; it is not imported for that."""
+    if importlib.util.find_spec("asyncpg") is None:
+        raise SettingsError("A store on PostgreSQL needs asyncpg: pip install 'handoffs[postgres]'.")
 
 
 @asynccontextmanager
@@ -108,7 +145,18 @@ def seal_keys(settings: Settings) -> list[str]:
     Where none can be kept, it lasts as long as the process: then a question that is open in a dialog while the server
     restarts is asked again. The store, which is kept in the same place by default, says what is wrong with it.
     """
-    return list(settings.keys) or [_kept_key(data_folder() / "keys") or secrets.token_hex(32)]
+    return list(settings.keys) or lasting_keys(settings) or [secrets.token_hex(32)]
+
+
+def lasting_keys(settings: Settings) -> list[str]:
+    """Return the keys that will be there after a restart, too: those of the settings, and the kept one.
+
+    The kept one is made where there is no other. It still opens what it sealed before there were any in the settings.
+    """
+    path, kept = data_folder() / "keys", None
+    with contextlib.suppress(OSError):
+        kept = _read_key(path) if settings.keys else _kept_key(path)
+    return [*settings.keys, *([kept] if kept else [])]
 
 
 def _kept_key(path: Path) -> str | None:

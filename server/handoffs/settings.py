@@ -8,10 +8,11 @@ left to pydantic-settings; what it can't do is to say what is wrong, and where, 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, cast
+from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, cast
+from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -22,12 +23,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from handoffs.access.addresses import is_private
+from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
+from handoffs.store.postgres_address import Address, parse
 
 PREFIX = "HANDOFFS_"
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 TEN_YEARS = 315_360_000
 """Seconds. Nothing waits longer, and times that far away can still be written down."""
+
+
+StoreAddress: TypeAlias = Path | Address
+"""Where a store is: the file of one on SQLite, or the address of one on PostgreSQL, which shows no password."""
 
 
 class SettingsError(Exception):
@@ -47,13 +55,17 @@ def config_file() -> Path:
 # What the fields are made of
 
 
-def _path(written: object) -> object:
-    if not isinstance(written, str):
-        return written
+def store_address(written: str) -> StoreAddress:
+    """Return where a store is, from what HANDOFFS_STORE may be. Raises ValueError, which shows no password."""
     text = written.strip()
     scheme, mark, rest = text.partition("://")
+    if mark and scheme.lower() in {"postgresql", "postgres"}:
+        try:
+            return parse(f"{scheme.lower()}://{rest}")
+        except StoreError as refused:
+            raise ValueError(str(refused).removesuffix(".")) from None
     if mark and scheme.lower() != "sqlite":
-        raise ValueError(f"this version has no store for {inert_line(scheme, 20)}://")
+        raise ValueError(f"there is no store for {inert_line(scheme, 20)}://")
     if mark:
         # As everywhere: three slashes and a path from here, or a fourth that begins the path from the root.
         if not rest.startswith("/") or "?" in rest:
@@ -65,6 +77,14 @@ def _path(written: object) -> object:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("nobody knows where ~ is here") from None
+
+
+def _store(written: object) -> StoreAddress:
+    if isinstance(written, Path | Address):
+        return written
+    if isinstance(written, str):
+        return store_address(written)
+    raise ValueError("it is no text")
 
 
 def _word(written: object) -> object:
@@ -87,8 +107,41 @@ def _from(least: int) -> object:
     return Field(ge=least, le=TEN_YEARS, allow_inf_nan=False, description=allowed)
 
 
+def _url(written: str) -> str:
+    return _address(written).rstrip("/")
+
+
+def _issuer(written: str) -> str:
+    """As it is written, to the last slash: an issuer's tokens have it just so."""
+    address = _address(written)
+    if "@" in address:
+        raise ValueError("an issuer has no @ in its address")
+    if not is_private(address):
+        raise ValueError("whoever is on the way to it could let anybody in: it must be https")
+    return address
+
+
+def _address(written: str) -> str:
+    parts = urlsplit(written)  # it, and a look at the port, may raise a ValueError that says why
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("it begins with http:// or https:// and a host")
+    if re.search(r"[^!-~]|[?#]", written) or parts.username is not None:
+        raise ValueError("a user, a query, a fragment and spaces have no place in it")
+    return written
+
+
+def _at_least(least: int, of: str) -> object:
+    return Field(ge=least, le=10**12, description=f"a whole number of {of}, {least} or more")
+
+
+_Count = Annotated[int, BeforeValidator(_number)]
 _Seconds = Annotated[float, BeforeValidator(_number)]
 _SCHEME = "[A-Za-z][A-Za-z0-9+.-]*://"
+_Scopes = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...],  # RFC 6749, section 3.3
+    _split(r"[\s,]+"),
+    Field(description="names of scopes, several with commas"),
+]
 _Addresses = Annotated[
     tuple[Annotated[str, Field(pattern=f"^{_SCHEME}.")], ...],
     _split(rf"[\s,]+(?={_SCHEME})"),  # an address may hold commas of its own; the next one begins with its scheme
@@ -119,9 +172,11 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    store: Annotated[Path, BeforeValidator(_path), Field(description="a path, or sqlite:/// and a path")] = Field(
-        default_factory=lambda: data_folder() / "handoffs.db"
-    )
+    store: Annotated[
+        StoreAddress,
+        PlainValidator(_store),
+        Field(description="a path, sqlite:/// and a path, or postgresql://"),
+    ] = Field(default_factory=lambda: data_folder() / "handoffs.db")
     terminal: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")] = (
         "auto"
     )
@@ -138,6 +193,29 @@ class Settings(BaseSettings):
         str | None,
         Field(pattern="^[A-Za-z][A-Za-z0-9-]*$", description="the header in which a proxy says whom it let in"),
     ] = None
+    permission_tool: Annotated[
+        Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")
+    ] = "auto"
+    url: Annotated[
+        str | None,
+        AfterValidator(lambda written: written and _url(written)),
+        Field(description="the address by which clients reach `serve --http`, such as https://handoffs.example.com"),
+    ] = None
+    tokens: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")] = (
+        "auto"
+    )
+    oauth_issuer: Annotated[
+        str | None,
+        AfterValidator(lambda written: written and _issuer(written)),
+        Field(description="the https address of an OAuth issuer, exactly as its tokens have it"),
+    ] = None
+    oauth_audience: Annotated[
+        str | None, Field(min_length=1, description="what the issuer's tokens for this server are meant for")
+    ] = None
+    oauth_scopes: _Scopes = ()
+    quota_open: Annotated[_Count, _at_least(1, "questions")] = 1_000
+    quota_per_minute: Annotated[_Count, _at_least(1, "questions")] = 600
+    quota_bytes: Annotated[_Count, _at_least(1, "bytes")] = 50_000_000
     notify: _Addresses = ()
     escalate: _Addresses = ()
     keys: _Keys = ()
@@ -154,6 +232,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where settings are read from; the first that has one counts."""
         return init_settings, _Environment(settings_cls), dotenv_settings, _config_source(settings_cls)
+
+    @model_validator(mode="after")
+    def _has_an_issuer(self) -> Self:
+        if self.oauth_issuer is None and (self.oauth_audience is not None or self.oauth_scopes):
+            raise ValueError(
+                "HANDOFFS_OAUTH_AUDIENCE and HANDOFFS_OAUTH_SCOPES say what tokens HANDOFFS_OAUTH_ISSUER "
+                "must have issued: set that, too."
+            )
+        return self
 
     @model_validator(mode="after")
     def _make_room(self) -> Self:
@@ -183,7 +270,7 @@ def read_settings() -> Settings:
     """
     try:
         settings = Settings()
-        if settings.store.is_absolute():
+        if not isinstance(settings.store, Path) or settings.store.is_absolute():
             return settings
         folder = next((place.folder for place in _places() if "store" in place.written), Path())
         return settings.model_copy(update={"store": (folder / settings.store).absolute()})

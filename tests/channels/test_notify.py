@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from handoffs.channels.notify import BACK_OFF, Notice, Recipient, notice_of, recipients
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.reminders import Stage
+from handoffs.core.schema import parse
 from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
 from tests.core.strategies import ASKED, handoff
@@ -304,6 +305,12 @@ def told(**changes: object) -> Notice:
 
 def test_without_an_inbox_it_says_which_command_answers() -> None:
     assert told().body.splitlines()[-1] == "Answer on its machine: handoffs answer h_7Q2xYzabcdefghijkmnp"
+
+
+def test_for_a_secret_that_command_opens_the_inbox() -> None:
+    form = parse({"properties": {"it": {"type": "string", "format": "password"}}})
+    asked = handoff(form=form)
+    assert notice_of(asked, Stage.OPENED, now=ASKED, link=None).body.endswith("Answer on its machine: handoffs inbox")
 
 
 def test_what_is_only_told_says_that_the_agent_has_stopped() -> None:

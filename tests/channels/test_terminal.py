@@ -84,6 +84,32 @@ def test_what_the_person_does_is_recorded_and_putting_off_decides_nothing(starts
     assert person.lines[-1] == outcome
 
 
+def test_a_secret_is_not_asked_for_here_but_the_person_is_told_where_until_it_is_answered(starts: Starts):
+    person = starts("""
+async def main():
+    async with open_terminal() as terminal:
+        one = handoff(1, message="The database?")
+        secret = form(it={"type": "string", "format": "password"})
+        one = dataclasses.replace(one, question=dataclasses.replace(one.question, form=secret))
+        channel, reply = TerminalChannel(terminal, by="ada"), Kept(one)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(channel.present, one, reply)
+            await told()
+            print(reply.told())
+            tasks.cancel_scope.cancel()
+anyio.run(main)
+""")
+    person.sees("listening")
+    person.sees("The database?")
+    seen = " ".join(line.removeprefix("│ ") for line in person.lines)
+    assert "asks for a secret. It is typed into the inbox, not here: `handoffs inbox` opens it." in seen
+    assert READY not in seen
+    person.types("hunter2\r")
+    person.signals()
+    assert person.ends() == 0
+    assert person.lines[-1] == "h_1 open None reached=('terminal',)"
+
+
 def test_an_answer_that_is_refused_is_asked_again_with_the_reason(starts: Starts):
     person = starts(PRESENT.replace("await channel", "reply.refusals.append({'ok': 'is not for you'}); await channel"))
     person.sees(READY)

@@ -20,7 +20,9 @@ CLAUDE = Caller(subject="ada", client="claude-code", project="/srv/shop")
 
 @asynccontextmanager
 async def desk_of(home: Home) -> AsyncGenerator[Desk]:
-    async with open_desk(Settings(store=home.folder / "handoffs.db")) as desk:
+    async with open_desk(
+        Settings(store=home.folder / "handoffs.db", quota_per_minute=10_000, quota_open=10_000)
+    ) as desk:
         yield desk
 
 

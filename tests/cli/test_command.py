@@ -134,7 +134,7 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         commands = page.split("Commands:\n")[1].splitlines()
         assert [line.split()[0] for line in commands] == [
             "serve", "inbox", "list", "show", "answer", "decline", "cancel", "log",
-            "install", "doctor", "demo", "notify",
+            "install", "doctor", "demo", "notify", "token", "db",
         ]  # fmt: skip
         assert not set(page) & set("╭│╰─\x1b")
         assert "..." not in page.split("Commands:\n")[1]

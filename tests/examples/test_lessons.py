@@ -1,9 +1,13 @@
 """Every lesson as it is run: a program, with the answers piped in, judged by what it did."""
 
+import hashlib
+import hmac
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pexpect
 import pytest
 
@@ -28,6 +32,15 @@ def made(home: Home, pattern: str) -> list[str]:
 def outcomes(home: Home) -> list[tuple[str, object]]:
     """What the store says of every question, oldest first."""
     return [(h.state.value, h.answer and dict(h.answer.values)) for h in reversed(home.kept())]
+
+
+def noted(path: Path) -> str:
+    """What a browser was to open, once it was."""
+    give_up = time.monotonic() + 20
+    while not path.exists() or not path.read_text().endswith("\n"):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    return path.read_text().strip()
 
 
 def test_every_lesson_has_a_test_here() -> None:
@@ -110,6 +123,34 @@ def test_missing_information_books_nothing_without_an_answer(home: Home) -> None
 def test_error_recovery_goes_on_as_the_person_says(home: Home, answers: list[str], says: str, left: list[str]) -> None:
     assert says in play(home, "error_recovery", *answers)
     assert made(home, "*.tar") == left
+
+
+def test_passwords_signs_with_a_key_that_is_typed_into_the_inbox_and_shown_nowhere(home: Home) -> None:
+    opened = home.folder / "opened.txt"
+    browser = home.folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    browser.chmod(0o700)
+    home.extra |= {"DISPLAY": ":99", "BROWSER": f"{browser} %s"}
+    try:
+        with home.on_terminal((EXAMPLES / "passwords").with_suffix(".py")) as process:
+            process.expect("Enter answers")
+            with httpx.Client(follow_redirects=True) as visitor:
+                page = visitor.get(noted(opened))
+                csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
+                typed = visitor.post(f"{page.url}/answer", data={"csrf": csrf, "field.key": "correct horse"})
+            assert typed.status_code == 200
+            process.expect("This was decided elsewhere")
+            process.expect(pexpect.EOF)
+    finally:
+        home.handoffs("inbox", "--stop")
+    [(state, values)] = outcomes(home)
+    assert state == "answered"
+    said = screen(process)
+    assert f"The agent has a name for it: {values['key']}" in said
+    [signature] = home.folder.glob("handoffs-passwords-*/release.sig")
+    assert signature.read_text() == hmac.digest(b"correct horse", b"release 4.2", hashlib.sha256).hex()
+    assert "horse" not in said
+    assert not [file for file in home.folder.rglob("*") if file.is_file() and b"horse" in file.read_bytes()]
 
 
 def test_timeout_goes_on_with_an_answer_in_time(home: Home) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 from filelock import FileLock
 
-from handoffs.channels.running import Place, Running
+from handoffs.channels.running import Place, Remote, Running
 from handoffs.core.model import Handoff
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ LOOK_SECONDS = 0.05
 class BackgroundInbox:
     """Leads a person to the inbox of a store, and starts it where none runs."""
 
-    def __init__(self, *, store: Path, data: Path) -> None:
+    def __init__(self, *, store: Path | Remote, data: Path) -> None:
         """Take the store, and the folder in which handoffs keeps what it was given. Nothing is started yet."""
-        self._store = store.absolute()
+        self._store = str(store.absolute()) if isinstance(store, Path) else store.url
         self._place = Place(store=store, data=data)
         self._started: list[subprocess.Popen[bytes]] = []
         self._complained = False
@@ -78,7 +78,7 @@ class BackgroundInbox:
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "handoffs", "inbox", "--background", "--handoff", handoff.id],
-                env={**os.environ, "HANDOFFS_STORE": str(self._store)},
+                env={**os.environ, "HANDOFFS_STORE": self._store},
                 # Not in the agent's folder, whose files Python would take for modules and whose `.env` for settings.
                 cwd=self._place.folder,
                 stdin=subprocess.DEVNULL,

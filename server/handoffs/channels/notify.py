@@ -245,7 +245,9 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
         Stage.LAST: "Last reminder: ",
     }[stage]
     left = _span(handoff.question.deadline - now)
-    where = f"Answer: {link}" if link else f"Answer on its machine: handoffs answer {handoff.id}"
+    # A secret is typed into the inbox and nowhere else.
+    command = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
+    where = f"Answer: {link}" if link else f"Answer on its machine: {command}"
     return Notice(
         title=f"{opening}{asker} {does}",
         body=f"“{_harmless(handoff.question.message, _MESSAGE)}”\n\n"

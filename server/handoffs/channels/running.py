@@ -8,7 +8,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
@@ -29,6 +29,20 @@ class Running:
         return f"{self.url}h/{handoff_id}"
 
 
+class Remote(Protocol):
+    """Where a store is that is no file."""
+
+    @property
+    def url(self) -> str:
+        """How another process names it: HANDOFFS_STORE. It may hold a password."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every other store, whoever uses it. It holds no password."""
+        ...
+
+
 class Place:
     """The folder of one store's inbox. What is in it is for its owner alone.
 
@@ -37,9 +51,10 @@ class Place:
     record, may send a person there.
     """
 
-    def __init__(self, *, store: Path, data: Path) -> None:
+    def __init__(self, *, store: Path | Remote, data: Path) -> None:
         """Take the store, and the folder in which handoffs keeps what it was given. Nothing is touched yet."""
-        name = hashlib.sha256(os.fsencode(os.path.realpath(store))).hexdigest()[:16]
+        which = os.path.realpath(store) if isinstance(store, Path) else store.identity
+        name = hashlib.sha256(os.fsencode(which)).hexdigest()[:16]
         self.folder = data / "inbox" / name
 
     def make(self) -> None:

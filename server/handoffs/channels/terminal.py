@@ -46,6 +46,9 @@ class TerminalChannel:
             )
             await reply.reached()
             return
+        if handoff.question.form.secret:
+            await self._tell_where(handoff, reply)
+            return
         problem: str | None = ""
         while problem is not None and not self._interrupted:
             outcome = await self._ask(Sheet.of(handoff, problem=problem), reply)
@@ -57,6 +60,16 @@ class TerminalChannel:
             # Shielded: what a person gave is handed in, and they hear of it, even when it ends elsewhere right now.
             with anyio.CancelScope(shield=True):
                 problem = await self._hand_in(outcome, reply)
+
+    async def _tell_where(self, handoff: Handoff, reply: Reply) -> None:
+        """Say where a secret is typed, once: what is typed on a terminal stays on the screen, and may be recorded."""
+        sheet = Sheet.of(handoff)
+        await self._terminal.tell(
+            f"{sheet.asker or 'An agent'} asks for a secret. It is typed into the inbox, not here: `handoffs inbox` "
+            f"opens it.\n\n{sheet.message}"
+        )
+        await reply.reached()
+        await anyio.sleep_forever()  # until it has ended: an agent that asks again and again must not fill the screen
 
     async def _hand_in(self, outcome: Filled | Refused, reply: Reply) -> str | None:
         """Record what the person decided; return what is wrong with it, or None when that is done."""

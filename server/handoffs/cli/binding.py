@@ -1,4 +1,4 @@
-"""Where a command listens: an address of this machine alone."""
+"""Where a command listens, and whether others than this machine reach it there."""
 
 import os
 import socket

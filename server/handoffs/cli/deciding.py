@@ -27,12 +27,15 @@ async def answer(
     Returns the handoff as it ended, and whether the person was asked, and so has seen how it went.
 
     Raises:
-        UsageError: What was typed does not fit; nothing was recorded.
+        UsageError: What was typed does not fit, or it is a secret that is asked for; nothing was recorded.
         AlreadyEnded: Somebody was first.
         KeyboardInterrupt: Ctrl-C at the prompt.
     """
     async with open_desk(settings) as desk:
         handoff = await _open(desk, prefix)
+        if handoff.question.form.secret:
+            # A shell keeps what is typed in its history, and a terminal on its screen.
+            raise UsageError(f"{handoff.id} asks for a secret, which is typed into the inbox: run `handoffs inbox`.")
         if value is None and not named:
             # What a script reads from standard output is the result.
             async with open_terminal(output=sys.stderr) as terminal:

@@ -17,6 +17,7 @@ from handoffs.assembly import current_user, notifying, open_desk
 from handoffs.channels.running import Place, Running
 from handoffs.cli.binding import CannotServe, bound, in_url, is_loopback
 from handoffs.cli.ending import Exit, UsageError, put
+from handoffs.cli.health import Probes, Readiness
 from handoffs.cli.looking import EVERY
 from handoffs.core.desk import Desk
 from handoffs.settings import Settings, data_folder
@@ -214,7 +215,8 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
             proxy_header=None if opening.background else settings.inbox_proxy_header,
         )
         # No log of addresses: a sign-in link has its code there.
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS)
+        probed = Probes(app, Readiness(desk).problem)
+        config = uvicorn.Config(probed, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS)
         server = _Server(config)
 
         async def end_on_signal() -> None:

@@ -1,28 +1,31 @@
 """`handoffs serve`: the MCP server on stdio or HTTP. Imported without the rest of the command line, to start fast."""
 
 import signal
-import socket
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
-from mcp.server.transport_security import TransportSecuritySettings
 
 from handoffs.assembly import current_user, notifying, open_desk, seal_keys
-from handoffs.cli.binding import CannotServe, bound, in_url, is_loopback
+from handoffs.cli.binding import CannotServe, bound
 from handoffs.core.desk import Desk
+from handoffs.core.errors import StoreError
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Channel
-from handoffs.mcp_server.calls import Inbox
+from handoffs.mcp_server.app import Page
+from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.server import build_server
-from handoffs.settings import Settings, data_folder
+from handoffs.mcp_server.waiting import Inbox
+from handoffs.settings import Settings, StoreAddress, data_folder
 
-DRAIN_SECONDS = 2
-"""How long HTTP calls that are waiting get to end when the server is stopped."""
+if TYPE_CHECKING:
+    from handoffs.access.admission import Admission
 
 
 def serve_stdio(settings: Settings) -> None:
@@ -39,44 +42,32 @@ def serve_http(settings: Settings, address: str) -> None:
     """Serve any number of clients on `HOST:PORT` until a signal; port 0 takes a free one, and says which.
 
     Raises:
-        CannotServe: The address is none, is taken, or can be reached from other machines.
+        CannotServe: The address is none, is taken, or can be reached from other machines and callers are not asked
+            who they are.
+        StoreError: The store is a newer version's, or damaged: waiting would not help.
     """
+    from handoffs.cli.admitting import checked  # not for stdio
+    from handoffs.cli.serving_http import serve_until_signalled
+
     host, port = _parsed(address)
+    known = False
+    with suppress(StoreError):  # one that will be there later says then whether anybody has a token
+        anyio.run(checked, settings, host)
+        known = True
     with bound(host, port) as listener:
-        anyio.run(_serve_http, settings, listener, host)
+        anyio.run(partial(serve_until_signalled, settings, listener, host, checked_before=known))
 
 
 async def _serve_stdio(settings: Settings) -> None:
     # On stdio the terminal belongs to the host: only a person who says so lends it to us.
-    async with _desk(settings, terminal=settings.terminal == "on", device=True) as desk:
-        await _server(settings, desk).run_stdio_async()
+    async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
+        await build(settings, desk).run_stdio_async()
 
 
-async def _serve_http(settings: Settings, listener: socket.socket, host: str) -> None:
-    import uvicorn  # not for stdio
-
-    at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
-    async with _desk(settings, terminal=at_console, device=False) as desk:
-        name = in_url(host)
-        port = listener.getsockname()[1]
-        app = _server(settings, desk).streamable_http_app(transport_security=_same_machine(name, port))
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS)
-        print(f"Handoffs serves MCP at http://{name}:{port}/mcp (Ctrl-C stops it).", file=sys.stderr, flush=True)  # noqa: T201
-        await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def _same_machine(name: str, port: int) -> TransportSecuritySettings:
-    """Only names of this machine, against DNS rebinding; and no page but our own: browsers have no business here.
-
-    Any port in the Host, since a tunnel may end on another.
-    """
-    return TransportSecuritySettings(
-        allowed_hosts=[f"{host}:*" for host in {name, "127.0.0.1", "localhost", "[::1]"}],
-        allowed_origins=[f"http://{host}:{port}" for host in {name, "localhost"}],
-    )
-
-
-def _server(settings: Settings, desk: Desk) -> MCPServer:
+def build(
+    settings: Settings, desk: Desk, admission: "Admission | None" = None, *, draining: Draining | None = None
+) -> MCPServer:
+    """Return the server that the settings describe, over a desk."""
     return build_server(
         desk,
         subject=current_user(),
@@ -84,18 +75,37 @@ def _server(settings: Settings, desk: Desk) -> MCPServer:
         keys=seal_keys(settings),
         state_seconds=settings.max_timeout_seconds,
         hold_seconds=settings.hold_seconds,
-        inbox=None if settings.inbox == "off" else _InboxWhenNeeded(settings.store),
+        permission_tool=settings.permission_tool,
+        inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off"),
+        card=partial(_card_page, desk),
+        auth=None if admission is None else admission.auth,
+        token_verifier=None if admission is None else admission.verifier,
+        draining=draining,
     )
 
 
-class _InboxWhenNeeded:
-    """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do."""
+def _card_page(desk: Desk) -> Page:
+    # The templates and all that a page is made of: only for hosts that show it.
+    from handoffs.web.card import CardPage
 
-    def __init__(self, store: Path) -> None:
-        self._store = store
+    return CardPage(desk.clock.now)
+
+
+class _InboxWhenNeeded:
+    """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do.
+
+    Without `start` it is used where one runs already, and left alone where none does.
+    """
+
+    def __init__(self, store: StoreAddress, *, start: bool) -> None:
+        self._store, self._start = store, start
         self._inbox: Inbox | None = None
 
     async def invite(self, handoff: Handoff) -> str | None:
+        if not self._start:
+            with suppress(OSError):
+                return await anyio.to_thread.run_sync(_page, self._store, handoff.id)
+            return None
         if self._inbox is None:
             from handoffs.channels.inbox import BackgroundInbox
 
@@ -104,12 +114,12 @@ class _InboxWhenNeeded:
 
 
 @asynccontextmanager
-async def _desk(settings: Settings, *, terminal: bool, device: bool) -> AsyncGenerator[Desk]:
-    """The desk, asking on the terminal if it may (the console, or the controlling device itself), and notifying."""
+async def serving_desk(settings: Settings, *, terminal: bool, device: bool) -> AsyncGenerator[Desk]:
+    """Give the desk, asking on the terminal if it may (the console or the controlling device itself), and notifying."""
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels))
-        await stack.enter_async_context(notifying(settings, desk, partial(_page, settings)))
+        await stack.enter_async_context(notifying(settings, desk, partial(_page, settings.store)))
         yield desk
 
 
@@ -127,11 +137,11 @@ async def _terminal_channel(stack: AsyncExitStack, *, device: bool) -> Channel:
     return TerminalChannel(screen, by=current_user())
 
 
-def _page(settings: Settings, handoff_id: str) -> str | None:
+def _page(store: StoreAddress, handoff_id: str) -> str | None:
     """The page of a handoff, where an inbox runs; it signs nobody in."""
     from handoffs.channels.running import Place  # only where somebody is told
 
-    running = Place(store=settings.store, data=data_folder()).running()
+    running = Place(store=store, data=data_folder()).running()
     return running.address(handoff_id) if running is not None else None
 
 
@@ -140,9 +150,4 @@ def _parsed(address: str) -> tuple[str, int]:
     host = host.strip("[]") or "127.0.0.1"
     if not port.isdigit() or int(port) > 65_535:
         raise CannotServe(f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:8765.")
-    if not is_loopback(host):
-        raise CannotServe(
-            f"{host} can be reached from other machines, and nothing asks them who they are yet: use 127.0.0.1, "
-            "and put a proxy that authenticates in front of it for others."
-        )
     return ("127.0.0.1" if host == "localhost" else host), int(port)

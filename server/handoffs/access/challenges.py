@@ -1,0 +1,49 @@
+"""What is said to who is not let in, where the SDK says less than the protocol would have it.
+
+Sources: MCP 2025-11-25 authorization, "Scope challenge handling"; RFC 6750, section 3 (`scope`).
+"""
+
+import json
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from handoffs.access.unavailable import RETRY_SECONDS, Unavailable
+
+
+class Challenges:
+    """ASGI middleware: names the scopes that a token must have, and answers 503 where none can be checked."""
+
+    def __init__(self, app: ASGIApp, scopes: Sequence[str] = ()) -> None:
+        """Take what is served to who is let in, and what a token must be good for."""
+        self._app = app
+        self._scopes = f', scope="{" ".join(scopes)}"'.encode() if scopes else b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or say what is missing, or that it is to come again."""
+
+        async def say(message: Message) -> None:
+            if self._scopes and message["type"] == "http.response.start" and message["status"] in {401, 403}:
+                headers = [
+                    (name, value + self._scopes if name.lower() == b"www-authenticate" else value)
+                    for name, value in message["headers"]
+                ]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, say)
+        except Unavailable:
+            await _come_again(send)
+
+
+async def _come_again(send: Send) -> None:
+    said = {"error": "temporarily_unavailable", "error_description": "Tokens can't be checked at the moment."}
+    body = json.dumps(said).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", str(RETRY_SECONDS).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,171 @@
+"""`handoffs db`: a store brought up to date, moved from one engine to the other, and rid of what is old."""
+
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
+import typer
+
+from handoffs.assembly import SystemClock, check_postgres
+from handoffs.cli.ending import UsageError, put
+from handoffs.cli.spans import span
+from handoffs.settings import Settings, StoreAddress, store_address
+from handoffs.store.copying import Phase, copy
+from handoffs.store.pruning import Age, SqlitePruning
+from handoffs.store.rows import micros
+
+if TYPE_CHECKING:
+    from handoffs.store.copying_postgres import PostgresSide
+    from handoffs.store.copying_sqlite import SqliteSide
+
+
+async def migrated(settings: Settings) -> None:
+    """Bring the store of the settings up to date, and print what its layout was and is."""
+    before, after = await _migrated(settings.store)
+    if before == after:
+        put(f"The store {settings.store} is up to date: layout {after}.")
+    elif before:
+        put(f"The store {settings.store} had layout {before}, and has layout {after} now.")
+    else:
+        put(f"The store {settings.store} was made, with layout {after}.")
+
+
+async def copied(written_source: str, written_target: str) -> None:
+    """Copy one store into another, which is empty or half a copy of it, and print what was copied and compared.
+
+    Raises:
+        UsageError: What was typed names no store.
+        StoreError: They can't be copied, or are not the same after it.
+    """
+    source_at, target_at = _address(written_source), _address(written_target)
+    now = micros(SystemClock().now())
+    bars = _Bars()
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(_side(source_at, now, target=False))
+        target = await stack.enter_async_context(_side(target_at, now, target=True))
+        stack.callback(bars.close)
+        done = await copy(source, target, told=bars.told)
+    rows = done.rows
+    put(
+        f"{target_at} has all that {source_at} has: {rows['handoffs']} handoffs, {rows['events']} lines of the log, "
+        f"{rows['claims']} used-up keys, {rows['tokens']} tokens. Every row of both was compared "
+        f"(sha256 {done.digest[:16]}).\n"
+        f"{source_at} is as it was. Set HANDOFFS_STORE to the new address, and keep HANDOFFS_KEYS."
+    )
+
+
+async def pruned(settings: Settings, older_than: str, *, dry_run: bool, yes: bool) -> None:
+    """Remove what ended longer ago than `older_than`, having asked; print how many.
+
+    Raises:
+        UsageError: It is no span of time; or nobody can be asked.
+    """
+    length = span(older_than)
+    if length is None:
+        raise UsageError("--older-than takes a span of time, up to ten years: 90d, 12h or 45m.")
+    now = SystemClock().now()
+    joins = timedelta(seconds=settings.join_seconds)
+    pruning = _pruning(settings.store, Age(ended_before=now - length, collected_or_before=now - joins))
+    count = await pruning.count()
+    old = f"{count} {'handoff' if count == 1 else 'handoffs'} of {settings.store} that ended more than {older_than} ago"
+    if dry_run or not count:
+        put(f"{old}.")
+        return
+    if not yes:
+        _ask(f"Remove {old}, with their answers and their lines of the log, for good?")
+    removed = 0
+    while some := await pruning.remove():
+        removed += some
+    put(f"{removed} removed.")
+
+
+class _Pruning(Protocol):
+    async def count(self) -> int: ...
+
+    async def remove(self) -> int: ...
+
+
+def _pruning(address: StoreAddress, age: Age) -> _Pruning:
+    if isinstance(address, Path):
+        return SqlitePruning(address, age)
+    check_postgres()
+    from handoffs.store.pruning_postgres import PostgresPruning
+
+    return PostgresPruning(address, age)
+
+
+@asynccontextmanager
+async def _side(address: StoreAddress, now: int, *, target: bool) -> AsyncGenerator["SqliteSide | PostgresSide"]:
+    if isinstance(address, Path):
+        from handoffs.store.copying_sqlite import SqliteSide
+
+        side = SqliteSide(address, now=now, target=target)
+    else:
+        check_postgres()
+        from handoffs.store.copying_postgres import PostgresSide
+
+        side = PostgresSide(address, now=now, target=target)
+    async with side:
+        yield side
+
+
+async def _migrated(address: StoreAddress) -> tuple[int, int]:
+    if not isinstance(address, Path):
+        check_postgres()
+        from handoffs.store.copying_postgres import PostgresSide
+
+        async with PostgresSide(address, now=0) as store:
+            return store.layouts
+    from handoffs.store import database
+
+    def work() -> tuple[int, int]:
+        before = database.layout(address)
+        database.connect(address).close()
+        return before, database.layout(address)
+
+    return await anyio.to_thread.run_sync(work)
+
+
+def _address(written: str) -> StoreAddress:
+    try:
+        return store_address(written)
+    except ValueError as wrong:
+        # Not what was typed: it may hold a password.
+        raise UsageError(
+            f"That is no store ({wrong}). It is a path, sqlite:/// and a path, or postgresql://."
+        ) from None
+
+
+def _ask(question: str) -> None:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked here whether to remove them: give --yes, or --dry-run to see how many.")
+    if not typer.confirm(question, err=True):
+        raise UsageError("Nothing was removed.")
+
+
+class _Bars:
+    """How far a copy goes, on standard error; on a pipe, only what is being done."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._phase: Phase | None = None
+        self._update: Callable[[int], None] = lambda _: None
+        self._done = 0
+
+    def told(self, phase: Phase, done: int, of: int) -> None:
+        """Show it."""
+        if phase != self._phase:
+            self.close()
+            label = "Copying  " if phase == "copying" else "Comparing"
+            bar = typer.progressbar(length=of, label=label, file=sys.stderr, hidden=sys.stderr is None)
+            self._update, self._phase, self._done = self._stack.enter_context(bar).update, phase, 0
+        self._update(done - self._done)
+        self._done = done
+
+    def close(self) -> None:
+        """End the line."""
+        self._stack.close()

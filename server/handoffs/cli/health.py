@@ -1,0 +1,107 @@
+"""What an orchestrator and a load balancer ask: is the process alive (`/healthz`), can it be sent calls (`/readyz`).
+
+Both are answered to anybody who reaches the port, under whatever name: a probe has no token and calls by an address. So
+they say a word of ours and nothing else; what is wrong with a store, and where it is, is in the log.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+
+import anyio
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import NotFound, StoreError
+
+logger = logging.getLogger(__name__)
+
+HEALTH, READY = "/healthz", "/readyz"
+
+STORE_SECONDS = 2.0
+"""How long the store may take to answer."""
+
+KEEP_SECONDS = 1.0
+"""How long what the store answered is believed: anybody may ask, as often as they like."""
+
+STARTING, DRAINING, STORE = "starting", "draining", "store"
+"""Why no calls should be sent here."""
+
+
+class Readiness:
+    """Whether a server can be sent calls, and if not, why."""
+
+    def __init__(self, desk: Desk | None = None) -> None:
+        """Begin with the desk whose store must answer; without, it is starting."""
+        self.desk = desk
+        self.draining = False
+        """Set it when the server is about to stop."""
+        self._turn = anyio.Lock()
+        self._looked: float | None = None
+        self._works = True
+
+    async def problem(self) -> str | None:
+        """Return why no calls should be sent, in one word; None when they should."""
+        if self.draining:
+            return DRAINING
+        if self.desk is None:
+            return STARTING
+        async with self._turn:
+            if self._looked is None or anyio.current_time() - self._looked >= KEEP_SECONDS:
+                await self._look(self.desk)
+                self._looked = anyio.current_time()
+        return None if self._works else STORE
+
+    async def _look(self, desk: Desk) -> None:
+        wrong = await store_problem(desk)
+        if wrong is not None and self._works:
+            logger.warning("Not ready: %s", wrong)
+        elif wrong is None and not self._works:
+            logger.warning("Ready again: the store answers.")
+        self._works = wrong is None
+
+
+async def store_problem(desk: Desk) -> str | None:
+    """Return what is wrong with the store, for the people who run it; None where it answers in time."""
+    with anyio.move_on_after(STORE_SECONDS):
+        try:
+            await desk.get("h_")  # nobody's: the cheapest read
+        except NotFound:
+            return None
+        except StoreError as wrong:
+            return str(wrong)
+        return None
+    return f"The store has not answered for {STORE_SECONDS:g} seconds."
+
+
+class Probes:
+    """ASGI middleware, the outermost, that answers the two; it logs neither."""
+
+    def __init__(self, app: ASGIApp, problem: Callable[[], Awaitable[str | None]]) -> None:
+        """Take what serves everything else, and what says why no calls should be sent."""
+        self._app = app
+        self._problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http" or scope["path"] not in {HEALTH, READY}:
+            await self._app(scope, receive, send)
+        elif scope["method"] not in {"GET", "HEAD"}:
+            await _reply(send, 405, b"", "text/plain", (b"allow", b"GET, HEAD"))
+        elif scope["path"] == HEALTH:
+            await _reply(send, 200, b"ok\n", "text/plain")
+        else:
+            reason = await self._problem()
+            said: dict[str, object] = {"ready": True} if reason is None else {"ready": False, "reason": reason}
+            await _reply(send, 200 if reason is None else 503, json.dumps(said).encode(), "application/json")
+
+
+async def _reply(send: Send, status: int, body: bytes, kind: str, *headers: tuple[bytes, bytes]) -> None:
+    own = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,105 @@
+"""`handoffs token`: who may call over HTTP, where no OAuth issuer says so."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from handoffs.access.principals import token_principal
+from handoffs.access.tokens import digest_of, new_token
+from handoffs.assembly import SystemClock, open_tokens
+from handoffs.cli.ending import UsageError, put
+from handoffs.core.lifecycle import stamp
+from handoffs.core.token import Token
+from handoffs.settings import Settings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SPAN = re.compile(r"([0-9]{1,6})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_MOST = timedelta(days=3_650)
+
+
+async def added(settings: Settings, name: str, *, expires: str | None) -> None:
+    """Print a new token for the caller `name`, which nobody can show again.
+
+    Raises:
+        UsageError: There is a good one of this name, or what was typed is no name or no time.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError("A name has up to 64 letters, digits, dots, dashes and underscores, such as ci-runner.")
+    now = SystemClock().now()
+    ends = None if expires is None else now + _span(expires)
+    token = new_token()
+    async with open_tokens(settings) as tokens:
+        if not await tokens.add(Token(name=name, digest=digest_of(token), created_at=now, expires_at=ends)):
+            raise UsageError(f"{name} has a token. `handoffs token revoke {name}` ends it; then add another.")
+    put(token)
+
+
+def about(name: str, settings: Settings) -> str:
+    """Return what a person should know of the token that was just printed."""
+    said = f"It is {token_principal(name)}'s and shown this once. Clients send it as: Authorization: Bearer ho_…"
+    if settings.tokens == "off":
+        return f"{said}\nNo server takes it while HANDOFFS_TOKENS is off."
+    return f"{said}\nA server on HTTP that was started before there was any token must be started again to ask for it."
+
+
+async def listed(settings: Settings, *, as_json: bool) -> None:
+    """Print every token there has been, without what it was."""
+    async with open_tokens(settings) as tokens:
+        found = await tokens.all()
+    now = SystemClock().now()
+    if as_json:
+        put(json.dumps([_document(token, now) for token in found], indent=2))
+    elif found:
+        put(_table(found, now))
+    else:
+        put("There is no token. `handoffs token add NAME` makes one.")
+
+
+async def revoked(settings: Settings, name: str) -> bool:
+    """Let nobody in with the token of this name from now on; False, having said so, where nobody was."""
+    async with open_tokens(settings) as tokens:
+        found = await tokens.revoke(name, at=SystemClock().now())
+    if found:
+        put(f"{name} is let in no more.")
+    return found
+
+
+def _span(written: str) -> timedelta:
+    found = _SPAN.fullmatch(written.strip().lower())
+    span = int(found[1]) * _UNITS[found[2]] if found else timedelta(0)
+    if not timedelta(0) < span <= _MOST:
+        raise UsageError("--expires takes a time from now, up to ten years: 30d, 12h or 45m.")
+    return span
+
+
+def _state(token: Token, now: datetime) -> str:
+    return "good" if token.good(now) else "expired" if token.revoked_at is None else "revoked"
+
+
+def _document(token: Token, now: datetime) -> dict[str, str | None]:
+    times = {
+        "createdAt": token.created_at,
+        "expiresAt": token.expires_at,
+        "revokedAt": token.revoked_at,
+        "usedAt": token.used_at,
+    }
+    written = {key: None if at is None else stamp(at) for key, at in times.items()}
+    return {"name": token.name, "principal": token_principal(token.name), "state": _state(token, now), **written}
+
+
+def _table(tokens: Sequence[Token], now: datetime) -> str:
+    rows = [
+        ("NAME", "STATE", "ADDED", "EXPIRES", "LAST USED"),
+        *(
+            (token.name, _state(token, now), _day(token.created_at), _day(token.expires_at), _day(token.used_at))
+            for token in tokens
+        ),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _day(at: datetime | None) -> str:
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M}Z"
