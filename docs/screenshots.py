@@ -1,4 +1,7 @@
-"""Take the pictures of the inbox that the README shows: `uv run python docs/screenshots.py`. Needs Chromium."""
+"""Take the pictures of the inbox and the card: `uv run python docs/screenshots.py`.
+
+Needs Chromium, and for the card what `make interop` installs.
+"""
 
 import os
 import re
@@ -11,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+from playwright.async_api import FloatRect, async_playwright
 from playwright.sync_api import sync_playwright
 
 from handoffs.assembly import SystemClock
@@ -38,6 +42,17 @@ DROP TABLE old_customers;
 | id | integer |
 | email | text |
 """
+
+SCENE = """look => {
+    document.body.classList.add(look);
+    const said = document.createElement("p");
+    said.className = "said";
+    said.textContent = "Clean up the shop's database: whatever nobody reads any more can go.";
+    document.getElementById("chat").before(said);
+}"""
+
+OPEN: FloatRect = {"x": 0, "y": 0, "width": 800, "height": 602}
+ANSWERED: FloatRect = {"x": 0, "y": 0, "width": 800, "height": 676}
 
 BACKUP = {
     "type": "object",
@@ -86,7 +101,38 @@ def inbox(home: Path) -> Generator[str]:
             process.terminate()
 
 
+async def card(home: Path) -> None:
+    """Picture the card in a chat, light and dark, while it is open and after it was answered."""
+    sys.path.insert(0, str(DOCS.parent))
+    from tests.web.card_host import bundled, chatting
+
+    script = bundled(home)
+    if script is None:
+        sys.exit("No host to show a card in: make interop")
+    async with async_playwright() as playwright:
+        chromium = shutil.which("chromium")
+        browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        for look in ("light", "dark"):
+            options = {"viewport": {"width": 800, "height": 690}, "color_scheme": look}
+            page = await browser.new_page(**options)
+            (home / look).mkdir()
+            async with chatting(home / look, script, page) as chat:
+                await page.evaluate(SCENE, look)
+                asked = await chat.ask(DROP, options=["Drop it", "Keep it", "Export first"])
+                await chat.render(asked, context={"theme": look})
+                await page.locator("iframe").wait_for()
+                await page.wait_for_function("heard.sizes.length > 0 && heard.sizes.at(-1) > 200")
+                await page.screenshot(path=DOCS / f"card-{look}.png", clip=OPEN)
+                await chat.card.get_by_role("button", name="Export first").click()
+                await chat.card.get_by_text("If the agent does not go on").wait_for()
+                await page.wait_for_function("heard.messages.length === 1")
+                await page.screenshot(path=DOCS / f"card-answered-{look}.png", clip=ANSWERED)
+        await browser.close()
+
+
 def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        anyio.run(card, Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         shown = anyio.run(fill, home / "handoffs.db")

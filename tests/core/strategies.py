@@ -46,6 +46,8 @@ any_event = st.one_of(
     st.builds(events.Cancelled, at=times, by=people, channel=channels, note=texts),
     st.builds(events.Expired, at=times),
     st.builds(events.Collected, at=times),
+    st.builds(events.Revealed, at=times, by=people, field=st.just("password")),
+    st.builds(events.Forgotten, at=times, by=people, field=st.just("password")),
 )
 
 json_like: st.SearchStrategy[object] = st.recursive(

@@ -14,11 +14,13 @@ from handoffs.core.events import (
     Dismissed,
     Event,
     Expired,
+    Forgotten,
     Left,
     NotShown,
     Opened,
     Reached,
     Reminded,
+    Revealed,
 )
 from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, stamp, steps
 from handoffs.core.model import End, Handoff, State
@@ -37,6 +39,8 @@ EXAMPLES: dict[type[Event], Event] = {
     Cancelled: Cancelled(at=LATER, by="ada", channel="inbox"),
     Expired: Expired(at=DEADLINE),
     Collected: Collected(at=LATER),
+    Revealed: Revealed(at=LATER, by="ada", field="password"),
+    Forgotten: Forgotten(at=LATER, by="ada", field="password"),
 }
 ENDS: list[type[Event]] = [Answered, Declined, Cancelled, Expired]
 
@@ -60,8 +64,8 @@ def test_every_state_says_what_every_event_does() -> None:
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
     over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
     assert table == {
-        State.OPEN: {"Opened": "ValueError", "Collected": "ValueError"} | stays | ends,
-        State.ANSWERED: over | {"Collected": "answered"},
+        State.OPEN: dict.fromkeys(["Opened", "Collected", "Revealed", "Forgotten"], "ValueError") | stays | ends,
+        State.ANSWERED: over | dict.fromkeys(["Collected", "Revealed", "Forgotten"], "answered"),
         State.DECLINED: over | {"Collected": "declined"},
         State.CANCELLED: over | {"Collected": "cancelled"},
         State.EXPIRED: over | {"Collected": "expired"},
@@ -226,7 +230,7 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",
         "    open --> expired: expired",
-        "    answered --> answered: collected",
+        "    answered --> answered: collected, revealed, forgotten",
         "    declined --> declined: collected",
         "    cancelled --> cancelled: collected",
         "    expired --> expired: collected",

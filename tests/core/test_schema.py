@@ -327,7 +327,38 @@ def test_a_form_that_asks_for_a_secret_is_refused_by_name_and_by_title(name: str
     for form in ({"properties": {name: TEXT}}, {"properties": {"it": TEXT | {"title": name}}}):
         told = refused(form)
         assert "asks for a secret" in told
-        assert "Ask the person to put it where" in told
+        assert '"format": "password"' in told
+
+
+@pytest.mark.parametrize("name", ["password", "api_key", "PIN", "card_number", "it"])
+def test_a_field_that_says_it_is_a_secret_can_be_asked_under_any_name(name: str) -> None:
+    form = of({"type": "string", "format": "password", "title": "The API key"}, name=name)
+    assert form.secret
+    assert form.fields[0].secret
+    assert parse(form.schema) == form
+
+
+@pytest.mark.parametrize(
+    ("prop", "told"),
+    [
+        ({"type": "integer", "format": "password"}, '"type": "string", no choice'),
+        ({"type": "number", "format": "password"}, '"type": "string", no choice'),
+        ({"type": "boolean", "format": "password"}, '"type": "string", no choice'),
+        ({"type": "string", "enum": ["a", "b"], "format": "password"}, '"type": "string", no choice'),
+        ({"type": "array", "items": {"enum": ["a"]}, "format": "password"}, '"type": "string", no choice'),
+        ({"type": "string", "default": "hunter2", "format": "password"}, "has a default"),
+    ],
+)
+def test_a_secret_is_a_text_and_the_agent_does_not_know_it(prop: dict[str, object], told: str) -> None:
+    said = refused({"properties": {"it": prop}})
+    assert told in said
+    assert "hunter2" not in said
+
+
+def test_a_form_with_other_fields_besides_is_a_secret_one_and_one_without_is_none() -> None:
+    secret: dict[str, object] = {"type": "string", "format": "password"}
+    assert parse({"properties": {"user": TEXT, "it": secret}}).secret
+    assert not parse({"properties": {"user": TEXT, "mail": {"type": "string", "format": "email"}}}).secret
 
 
 def test_a_stored_question_stays_readable_when_the_list_of_secrets_grows() -> None:
@@ -339,10 +370,6 @@ def test_a_stored_question_stays_readable_when_the_list_of_secrets_grows() -> No
 def test_a_secret_that_is_a_number_is_a_secret(name: str) -> None:
     assert "asks for a secret" in refused({"properties": {name: WHOLE}})
     assert "asks for a secret" in refused({"properties": {name: {"type": "number"}}})
-
-
-def test_a_field_that_calls_itself_a_password_is_refused() -> None:
-    assert "asks for a secret" in refused({"properties": {"it": {"type": "string", "format": "password"}}})
 
 
 @pytest.mark.parametrize(

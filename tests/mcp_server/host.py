@@ -12,7 +12,10 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 from handoffs.core.desk import Desk
 from handoffs.core.question import Limits
+from handoffs.mcp_server.permission import Listed
 from handoffs.mcp_server.server import build_server
+from handoffs.mcp_server.waiting import Inbox
+from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 
@@ -28,7 +31,14 @@ class Table:
     def __init__(self, desk: Desk, store: SqliteStore, clock: FakeClock) -> None:
         self.desk, self.store, self.clock = desk, store, clock
 
-    def server(self, *, subject: str = "ada", hold_seconds: float | None = None) -> MCPServer:
+    def server(
+        self,
+        *,
+        subject: str = "ada",
+        hold_seconds: float | None = None,
+        permission_tool: Listed = "auto",
+        inbox: Inbox | None = None,
+    ) -> MCPServer:
         return build_server(
             self.desk,
             subject=subject,
@@ -36,6 +46,8 @@ class Table:
             keys=[KEY],
             state_seconds=2_592_000,
             hold_seconds=hold_seconds,
+            permission_tool=permission_tool,
+            inbox=inbox,
         )
 
     async def stored(self) -> int:
@@ -54,7 +66,8 @@ class Table:
 async def table(folder: Path, **limits: float) -> AsyncGenerator[Table]:
     clock = FakeClock()
     async with SqliteStore(folder / "handoffs.db") as store:
-        yield Table(Desk(store=store, clock=clock, limits=Limits(**limits)), store, clock)
+        sealer = AesGcmSealer(lambda: [KEY])
+        yield Table(Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer), store, clock)
 
 
 @asynccontextmanager

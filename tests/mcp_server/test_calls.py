@@ -4,7 +4,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from mcp.types import ElicitResult
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult
 
 from handoffs.core.model import State
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
@@ -402,8 +403,6 @@ async def test_the_callers_own_id_of_the_call_comes_back(era: str, key: str, tmp
 
 async def test_a_dialog_survives_a_restart_of_the_server_in_the_newer_era(tmp_path: Path) -> None:
     """The state that the client carries is sealed with a kept key: another server process opens it."""
-    from mcp.types import ElicitResult, InputRequiredResult
-
     async with table(tmp_path) as here:
         async with host(here.server(), "auto", Dialog(here.clock)) as client:
             first = await client.session.call_tool("handoff_to_user", {"message": "Deploy?"}, allow_input_required=True)
@@ -418,17 +417,43 @@ async def test_a_dialog_survives_a_restart_of_the_server_in_the_newer_era(tmp_pa
                 request_state=first.request_state,
                 allow_input_required=True,
             )
-            replayed = await client.session.call_tool(
-                "handoff_to_user",
-                {"message": "Deploy?"},
-                input_responses={key: ElicitResult(action="accept", content={"response": "no"})},
-                request_state=first.request_state,
-                allow_input_required=True,
-            )
+            replayed, resent = [
+                await client.session.call_tool(
+                    "handoff_to_user",
+                    {"message": "Deploy?"},
+                    input_responses={key: ElicitResult(action="accept", content={"response": response})},
+                    request_state=first.request_state,
+                    allow_input_required=True,
+                )
+                for response in ("no", "yes")
+            ]
         assert await here.stored() == 1
     assert got.structured_content["values"] == {"response": "yes"}  # type: ignore[union-attr,index]
     assert replayed.structured_content["values"] == {"response": "yes"}  # type: ignore[union-attr,index]
     assert "was not used" in replayed.structured_content["guidance"]  # type: ignore[union-attr,index]
+    # Its own answer, sent again because the reply was lost.
+    assert resent.structured_content["guidance"] == "The person answered: yes."  # type: ignore[union-attr,index]
+
+
+@pytest.mark.parametrize("change", ["a letter", "another question", "nothing of ours"])
+async def test_a_state_that_was_tampered_with_is_refused_and_records_nothing(change: str, tmp_path: Path) -> None:
+    async with table(tmp_path) as here, host(here.server(), "auto", Dialog(here.clock)) as client:
+        first = await client.session.call_tool("handoff_to_user", {"message": "Deploy?"}, allow_input_required=True)
+        assert isinstance(first, InputRequiredResult)
+        state = first.request_state or ""
+        before = await here.names()
+        tampered = {"a letter": state[:-2] + ("A" if state[-2] != "A" else "B") + state[-1], "nothing of ours": "e30"}
+        [key] = first.input_requests or {}
+        with pytest.raises(MCPError) as refused:
+            await client.session.call_tool(
+                "handoff_to_user",
+                {"message": "Drop?" if change == "another question" else "Deploy?"},
+                input_responses={key: ElicitResult(action="accept", content={"response": "yes"})},
+                request_state=tampered.get(change, state),
+                allow_input_required=True,
+            )
+        assert refused.value.error.code == INVALID_PARAMS
+        assert await here.names() == before
 
 
 @both_eras

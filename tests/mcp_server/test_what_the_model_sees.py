@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from handoffs.core.model import Caller, End, Handoff, Question, State
-from handoffs.core.schema import response_form
-from handoffs.mcp_server import words
+from handoffs.core.model import Caller, End, Handoff, Question, State, secret_name
+from handoffs.core.schema import parse, response_form
+from handoffs.mcp_server import permission, words
 from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
 from tests.mcp_server.host import ERAS, host, table
 
@@ -27,6 +27,13 @@ OPEN = Handoff(
     created_at=NOON,
     fingerprint="0",
 )
+SECRET = replace(
+    OPEN,
+    question=replace(
+        OPEN.question,
+        form=parse({"properties": {"user": {"type": "string"}, "password": {"type": "string", "format": "password"}}}),
+    ),
+)
 LINK = f"http://127.0.0.1:8765/h/{OPEN.id}"
 END = End(at=NOON, by="ada", channel="inbox", note="see you on Monday")
 ENDED = {
@@ -37,10 +44,28 @@ ENDED = {
 }
 
 
-async def _tools(folder: Path, era: str) -> list[object]:
-    async with table(folder) as here, host(here.server(), era) as client:
+async def _tools(folder: Path, era: str, *, name: str = "test-host") -> list[object]:
+    async with table(folder) as here, host(here.server(), era, name=name) as client:
         listed = await client.list_tools()
         return [tool.model_dump(by_alias=True, exclude_none=True, mode="json") for tool in listed.tools]
+
+
+async def _prompts(folder: Path) -> dict[str, object]:
+    async with table(folder) as here, host(here.server(), "legacy") as client:
+        listed = (await client.list_prompts()).prompts
+        said = {each.name: (await client.get_prompt(each.name)).messages for each in listed}
+    return {name: [each.content.text for each in messages] for name, messages in said.items()}  # type: ignore[union-attr]
+
+
+def _denials() -> dict[str, str]:
+    """What Claude Code's model reads where a permission prompt did not end in an approval."""
+    denied = replace(ENDED["answered"], values={"decision": "deny", "reason": "not on a Friday"})
+    ended = {name: handoff for name, handoff in ENDED.items() if name != "answered"}
+    return {
+        "denied": permission.refusal(denied),
+        **{name: permission.refusal(handoff) for name, handoff in ended.items()},
+        "still open": permission.WAITING,
+    }
 
 
 def _guidance() -> dict[str, str]:
@@ -53,8 +78,13 @@ def _guidance() -> dict[str, str]:
     said["declined, late"] = words.describe(ENDED["declined"], now=NOON, earlier=False, late=True)
     for why in words.Pending:
         said[f"pending, {why}"] = words.describe_pending(OPEN, why)
-        if why in {words.Pending.CLOCK, words.Pending.UNSEEN}:
+        if why in {words.Pending.CLOCK, words.Pending.UNSEEN, words.Pending.SENT}:
             said[f"pending, {why}, with the inbox"] = words.describe_pending(OPEN, why, LINK)
+    named = {"user": "root", "password": secret_name(OPEN.id, "password")}
+    given = replace(ENDED["answered"], question=SECRET.question, values=named)
+    said["answered with a secret"] = words.describe(given, now=NOON, earlier=False, late=False)
+    said["pending, a secret, unseen"] = words.describe_pending(SECRET, words.Pending.UNSEEN)
+    said["pending, a secret, sent to the inbox"] = words.describe_pending(SECRET, words.Pending.SENT, LINK)
     said["breakout"] = words.describe_breakout(shown=True)
     said["breakout, where nothing shows it"] = words.describe_breakout(shown=False)
     said["breakout, where the inbox shows it"] = words.describe_breakout(shown=False, link=LINK)
@@ -65,7 +95,10 @@ async def test_what_the_model_sees_is_the_committed_file(tmp_path: Path) -> None
     seen = {
         "instructions": words.INSTRUCTIONS,
         "tools": await _tools(tmp_path, "legacy"),
+        "tool for claude-code": (await _tools(tmp_path, "legacy", name="claude-code"))[2:],
         "guidance": _guidance(),
+        "denials": _denials(),
+        "prompts": await _prompts(tmp_path),
     }
     if os.environ.get("HANDOFFS_REWRITE"):
         SEEN.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
@@ -92,9 +125,21 @@ def test_every_outcome_but_an_answer_says_that_it_is_no_approval() -> None:
             assert any(no in text for no in ("not approval", "not approved", "Do not act on it")), name
 
 
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_tool_of_claude_code_costs_its_model_less_than_a_kilobyte(era: str, tmp_path: Path) -> None:
+    *_, approval = await _tools(tmp_path, era, name="claude-code")
+    assert len(json.dumps(approval, separators=(",", ":")).encode()) < 1000
+
+
+def test_every_denial_says_that_nothing_was_approved_and_no_two_alike() -> None:
+    said = _denials()
+    assert len(set(said.values())) == len(said)
+    assert all("approved" in text or "denied" in text for text in said.values())
+
+
 def test_every_known_host_has_a_source_and_the_unknown_ones_get_45_seconds() -> None:
     assert all(row.source and row.quiet > 0 and row.dialog > 0 for row in HOSTS)
-    for name in ("", "mcp", "cursor-vscode", "codeql"):
+    for name in ("", "mcp", "emacs-mcp", "codeql"):
         assert host_named(name) is UNKNOWN
     assert (UNKNOWN.quiet, UNKNOWN.dialog) == (45, 45)
     assert host_named("Claude-Code").quiet == 110

@@ -17,6 +17,7 @@ from handoffs.assembly import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Clock
+from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
@@ -64,8 +65,9 @@ async def made(folder: Path, *, clock: Clock | None = None) -> AsyncGenerator[tu
     used = clock or SystemClock()
     async with SqliteStore(folder / "handoffs.db") as store, SqliteStore(folder / "handoffs.db") as other:
         sign_in = SignIn(folder / "inbox", used.now)
-        inbox = Inbox(folder, Desk(store=other, clock=used), sign_in)
-        yield inbox, app_of(folder, Desk(store=store, clock=used), sign_in, inbox.seen)
+        sealer = AesGcmSealer(lambda: ["k" * 32])
+        inbox = Inbox(folder, Desk(store=other, clock=used, sealer=sealer), sign_in)
+        yield inbox, app_of(folder, Desk(store=store, clock=used, sealer=sealer), sign_in, inbox.seen)
 
 
 @asynccontextmanager

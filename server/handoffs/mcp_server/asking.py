@@ -5,6 +5,8 @@ an answer, a refusal, *not now*, an answer that does not fit, or that nobody saw
 to 2025-11-25 the server asks while the call is open (`elicitation/create`), so the dialog is a task that is cancelled
 when the question ends elsewhere. From 2026-07-28 the call returns `input_required` and the client calls again with the
 reply; nothing is held between, and the dialog can't be withdrawn.
+
+Here the dialog is a form. A secret is never asked in one: see `by_link`, which also says which way a host can ask.
 """
 
 import contextlib
@@ -24,6 +26,7 @@ from starlette.requests import Request
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
+from handoffs.core.form import Schema
 from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert
 from handoffs.mcp_server.declared import MODERN
@@ -50,6 +53,8 @@ class Unanswered(Enum):
     """Nobody saw it; the other channels go on."""
     DISMISSED = auto()
     """The person closed it: not now."""
+    SENT = auto()
+    """The person was sent to the inbox, and may be there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,12 +78,23 @@ async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: f
         seconds: How long the dialog was open.
         collect: The agent's call is there to be given the outcome.
     """
+    if reply.action != "accept":
+        return await judge_refusal(desk, handoff, reply, seconds=seconds, collect=collect)
+    hasty = seconds < READING_SECONDS
+    try:
+        return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty, collect=collect)
+    except AlreadyEnded:
+        return await desk.get(handoff.id)
+
+
+async def judge_refusal(
+    desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool
+) -> Handoff | Unanswered:
+    """Return what a reply that is no accept means, as for `judge`; also where a link was shown, and no form."""
     hasty = seconds < READING_SECONDS
     by = handoff.caller.subject
     try:
         match reply.action:
-            case "accept":
-                return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty, collect=collect)
             case "decline" if not hasty:
                 return await desk.decline(handoff, by=by, channel=CHANNEL, note=_note(reply), collect=collect)
             case "cancel" if not hasty:
@@ -94,6 +110,10 @@ async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: f
 async def _judge_accept(
     desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool, collect: bool
 ) -> Verdict:
+    if handoff.question.form.secret:
+        # It was never sent as a form: whoever filled one, it was no person before ours.
+        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted a form that was never sent")
+        return Unanswered.NOT_SHOWN
     try:
         return await desk.answer(handoff, content, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
     except AnswerRefused as misfit:
@@ -138,6 +158,21 @@ async def _elicit(
     handoff: Handoff, context: Context, reason: str, elsewhere: Callable[[], Awaitable[Handoff]]
 ) -> ElicitResult | Handoff | None:
     """Return the dialog's reply, or the handoff that ended elsewhere meanwhile, or None where there is no dialog."""
+    schema = _schema(handoff)
+
+    async def show() -> ElicitResult:
+        # Without the id the form goes to the session's own stream, which need not be alive.
+        return await context.session.elicit_form(
+            _message(handoff, reason), schema, related_request_id=context.request_id
+        )
+
+    return await beside(show, elsewhere)
+
+
+async def beside(
+    show: Callable[[], Awaitable[ElicitResult]], elsewhere: Callable[[], Awaitable[Handoff]]
+) -> ElicitResult | Handoff | None:
+    """Return the reply of a dialog that `show` opens, or what `elsewhere` returned first; None where none is shown."""
     ended: list[Handoff] = []
 
     async def withdraw() -> None:
@@ -149,12 +184,7 @@ async def _elicit(
         tasks.start_soon(withdraw)
         # A client that refuses, or whose reply is none, has shown nothing.
         with contextlib.suppress(MCPError, ValidationError):
-            reply = await context.session.elicit_form(
-                _message(handoff, reason),
-                handoff.question.form.schema,
-                # Without it the form goes to the session's own stream, which need not be alive.
-                related_request_id=context.request_id,
-            )
+            reply = await show()
         tasks.cancel_scope.cancel()
     return reply or (ended[0] if ended else None)
 
@@ -181,21 +211,24 @@ class Round:
     handoff_id: str
     asked: datetime
     number: int
+    link: str = ""
+    """Where the client sent the person, in place of a form."""
 
     def dumps(self) -> str:
         """Return it as text."""
-        return json.dumps([self.handoff_id, self.asked.timestamp(), self.number])
+        return json.dumps([self.handoff_id, self.asked.timestamp(), self.number, self.link])
 
     @classmethod
     def loads(cls, text: str) -> "Round":
         """Return what `dumps` wrote."""
-        handoff_id, asked, number = cast("tuple[str, float, int]", json.loads(text))
-        return cls(handoff_id=handoff_id, asked=datetime.fromtimestamp(asked, UTC), number=number)
+        # An earlier version, which asked before an update, knew of no links.
+        handoff_id, asked, number, *link = cast("tuple[str, float, int, str]", tuple(json.loads(text)))
+        return cls(handoff_id=handoff_id, asked=datetime.fromtimestamp(asked, UTC), number=number, link="".join(link))
 
 
 def ask_between(handoff: Handoff, *, now: datetime, number: int = 1, reason: str = "") -> InputRequiredResult:
     """Return the result that has the client show its dialog and call again. The request's key is the handoff's id."""
-    params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=handoff.question.form.schema)
+    params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=_schema(handoff))
     return InputRequiredResult(
         input_requests={handoff.id: ElicitRequest(params=params)},
         request_state=Round(handoff_id=handoff.id, asked=now, number=number).dumps(),
@@ -222,16 +255,28 @@ async def judge_round(
     return ask_between(handoff, now=desk.clock.now(), number=played.number + 1, reason=reason)
 
 
-def was_accepted(handoff: Handoff, context: Context) -> bool:
-    """Say whether the client's dialog was filled in, whatever became of it."""
-    reply = (context.input_responses or {}).get(handoff.id)
-    return isinstance(reply, ElicitResult) and reply.action == "accept"
+def came_too_late(ended: Handoff, context: Context) -> bool:
+    """Say whether the client's dialog was filled in, and something else stands.
+
+    A client whose server was killed sends the same answer again: then it is its own that stands.
+    """
+    reply = (context.input_responses or {}).get(ended.id)
+    if not isinstance(reply, ElicitResult) or reply.action != "accept":
+        return False
+    own = ended.end is not None and ended.end.channel == CHANNEL and reply.content == ended.values
+    return not own
 
 
 def _note(reply: ElicitResult) -> str:
     """The person's reason. The protocol has no place for one; our own client sends it along."""
     note = (reply.meta or {}).get(NOTE_META)
     return note[:MAX_NOTE] if isinstance(note, str) else ""
+
+
+def _schema(handoff: Handoff) -> Schema:
+    if handoff.question.form.secret:
+        raise ValueError(f"{handoff.id} asks for a secret, which must not go into a form")
+    return handoff.question.form.schema
 
 
 def _message(handoff: Handoff, reason: str) -> str:

@@ -1,77 +1,84 @@
 """What the tools do: a call, from its arguments to its result."""
 
-from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import partial
-from itertools import count
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias
 
-import anyio
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
 
 from handoffs.core.desk import Desk
-from handoffs.core.errors import HandoffError, NotFound
+from handoffs.core.errors import NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.question import form_of
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking import (
     CHANNEL,
-    READING_SECONDS,
     Round,
     Unanswered,
     ask_between,
-    ask_while_open,
+    came_too_late,
     has_left,
     judge_round,
-    was_accepted,
 )
-from handoffs.mcp_server.declared import FORM, MODERN, client_of, declared_by
-from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.by_link import Way, judge_link_round, say_complete, send_between, way_to_ask
+from handoffs.mcp_server.declared import CARD, LONG, MODERN, client_of, declared_by
+from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.report import Report
+from handoffs.mcp_server.task_status import Begun, TaskId
+from handoffs.mcp_server.waiting import Inbox, Waiting
+from handoffs.mcp_server.whose import subject_of_request
 from handoffs.mcp_server.words import Pending, Status
 
-Outcome: TypeAlias = CallToolResult | InputRequiredResult
-"""What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again."""
+Outcome: TypeAlias = CallToolResult | InputRequiredResult | Begun
+"""What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
 
-PROGRESS_SECONDS = 10
-"""How often a waiting call says that it is alive: some hosts give up on one that is silent for a minute."""
-
-LEAVING_SECONDS = 1.0
-"""How long a call that its host has ended takes to note that."""
-
-MAX_HELD = 90
-"""How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every answer needs one."""
-
-
-class Inbox(Protocol):
-    """Where a person finds what no dialog shows them."""
-
-    async def invite(self, handoff: Handoff) -> str | None:
-        """Have it show the handoff, and return the address there, which signs nobody in; None where there is none.
-
-        May take seconds; never raises.
-        """
-        ...
+PRESENT_SECONDS = 60
+"""How old an outcome may be that a task gives without saying so: its client looks every half minute at the least."""
 
 
 class Calls:
     """What the two tools do."""
 
     def __init__(
-        self, desk: Desk, *, subject: str, project: str, hold_seconds: float | None, inbox: Inbox | None
+        self,
+        desk: Desk,
+        *,
+        subject: str | None,
+        project: str,
+        hold_seconds: float | None,
+        inbox: Inbox | None,
+        cards: bool = False,
+        draining: Draining | None = None,
     ) -> None:
+        """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
+
+        Without a `subject` every call must be authenticated. `draining` ends what waits.
+        """
         self._desk = desk
+        self._cards = cards
         self._subject = subject
         self._project = project
         self._hold_seconds = hold_seconds
         self._inbox = inbox
-        self._held: Counter[str] = Counter()
+        self._waiting = Waiting(desk, hold_seconds=hold_seconds, inbox=inbox, draining=draining or Draining())
+
+    @property
+    def subject(self) -> str:
+        """Whose the request is that is being served. Raises NotAuthenticated: nobody knows, so it gets nothing."""
+        return subject_of_request(otherwise=self._subject)
 
     async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
+        card = self._cards and CARD in declared_by(context).abilities
         if context.request_state is not None:
-            return await self._next_round(context)
+            return await self._next_round(context, card=card)
         arguments = tools.read_arguments(given)
+        if self.subject != self._subject and form_of(arguments.message, arguments.options, arguments.form).secret:
+            # Only a program of the local user could ever have it.
+            raise QuestionRefused(
+                "A secret can't be asked for over this connection: only a program on the server's own machine could "
+                "have it. Ask the person to put it where your program reads it, and to say when it is done."
+            )
         handoff = await self._desk.ask(
             message=arguments.message,
             caller=self._caller(context),
@@ -86,7 +93,7 @@ class Calls:
             link = await self._inbox.invite(handoff) if self._inbox is not None else None
             guidance = words.describe_breakout(shown=self._desk.has_channels, link=link)
             return tools.result(handoff, Status.SUCCESS, guidance, tool_use=tools.tool_use_of(context))
-        return await self._outcome(handoff, context)
+        return await self._outcome(handoff, context, card=card)
 
     async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
@@ -97,108 +104,161 @@ class Calls:
         self._desk.present(handoff, again=False)
         # Who said "not now" is not asked the same again because the agent is impatient.
         put_off = handoff.state is State.OPEN and await self._desk.was_dismissed(handoff, channel=CHANNEL)
-        return await self._outcome(handoff, context, again=not put_off)
+        return await self._outcome(handoff, context, again=not put_off, checks=True)
 
     async def owned(self, handoff_id: str) -> Handoff:
         """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
+        subject = self.subject
         handoff = await self._desk.get(handoff_id)
-        if handoff.caller.subject != self._subject:
+        if handoff.caller.subject != subject:
             raise NotFound(handoff_id)
         return handoff
 
-    async def _next_round(self, context: Context) -> Outcome:
+    async def owned_ones(self, *, open_only: bool) -> list[Handoff]:
+        """Return this caller's among the newest thousand handoffs, newest first."""
+        subject = self.subject
+        newest = await self._desk.newest(open_only=open_only)
+        return [handoff for handoff in newest if handoff.caller.subject == subject]
+
+    async def ask_elsewhere(
+        self, context: Context, *, message: str, form: Mapping[str, object], hold_seconds: float
+    ) -> Handoff:
+        """Ask, or join, with no dialog of the host's; return the handoff as it is after `hold_seconds` at the most.
+
+        It does not count as collected by that. Raises QuestionRefused.
+        """
+        handoff = await self._desk.ask(
+            message=message, caller=self._caller(context), form=form, declared=declared_by(context)
+        )
+        if handoff.state is not State.OPEN:
+            return handoff
+        hold = hold_seconds if self._hold_seconds is None else self._hold_seconds
+        async with self._waiting.place(handoff, self._session(context)) as free:
+            with self._waiting.within(hold if free else 0):
+                await self._waiting.elsewhere(handoff, Report(handoff, context), invite=True)
+        return await self._desk.get(handoff.id)
+
+    async def result_of(self, handoff: Handoff, *, tool_use: str | None) -> CallToolResult:
+        """Return what a task comes to: the outcome, which is then collected, or PENDING for what the person put off."""
+        if handoff.state is State.OPEN:
+            guidance = words.describe_pending(handoff, Pending.DISMISSED)
+            return tools.result(handoff, Status.PENDING, guidance, tool_use=tool_use)
+        now = self._desk.clock.now()
+        earlier = handoff.end is not None and (now - handoff.end.at).total_seconds() > PRESENT_SECONDS
+        guidance = words.describe(handoff, now=now, earlier=earlier, late=False)
+        await self._desk.collect(handoff)
+        return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use)
+
+    async def _next_round(self, context: Context, *, card: bool = False) -> Outcome:
         played = Round.loads(context.request_state or "")
-        handoff = await self._desk.get(played.handoff_id)
+        handoff = await self.owned(played.handoff_id)
         was_open = handoff.state is State.OPEN
-        verdict = await judge_round(self._desk, handoff, played, context)
+        if played.link and was_open:
+            verdict = await judge_link_round(self._desk, handoff, played, context)
+        else:
+            verdict = await judge_round(self._desk, handoff, played, context)
         if isinstance(verdict, InputRequiredResult):
             return verdict
         if isinstance(verdict, Handoff):
             decided_here = was_open and verdict.end is not None and verdict.end.channel == CHANNEL
-            return await self._ended(verdict, context, late=not decided_here and was_accepted(handoff, context))
+            late = not (decided_here or played.link) and came_too_late(verdict, context)
+            return await self._ended(verdict, context, late=late)
         if verdict is Unanswered.DISMISSED:
-            return self._pending(handoff, context, Pending.DISMISSED)
-        return await self._hold(handoff, context, dialog=False)
+            return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
+        if verdict is Unanswered.SENT:
+            self._waiting.sent.add(handoff.id)
+        if LONG in declared_by(context).abilities:
+            return await self._begun(handoff, context, again=False)
+        if verdict is Unanswered.SENT:
+            return await self._hold(handoff, context, way=Way.NONE, link=played.link, sent=True)
+        if card:
+            return self._pending(handoff, context, Pending.CARD, played.link or None)
+        return await self._hold(handoff, context, way=Way.NONE, link=played.link or None)
 
-    async def _outcome(self, handoff: Handoff, context: Context, *, again: bool = True) -> Outcome:
-        """Give the outcome, or have the person asked in the best way that this host has; not `again` if put off."""
+    async def _outcome(
+        self, handoff: Handoff, context: Context, *, again: bool = True, checks: bool = False, card: bool = False
+    ) -> Outcome:
+        """Give the outcome, or have the person asked in the best way that this host has; not `again` if put off.
+
+        With `card` the call does not wait where no dialog shows the question: many hosts show the card of a call only
+        when it has returned.
+        """
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context, earlier=True)
-        dialog = FORM in declared_by(context).abilities and again and not handoff.question.breakout_of_loop
-        if dialog and context.protocol_version == MODERN:
-            return ask_between(handoff, now=self._desk.clock.now())
-        return await self._hold(handoff, context, dialog=dialog, invite=again)
+        abilities = declared_by(context).abilities
+        secret, now = handoff.question.form.secret, self._desk.clock.now()
+        way = way_to_ask(handoff, abilities) if again else Way.NONE
+        link: str | None = None
+        # A card asks for no secret: it leads to the inbox.
+        if again and (secret or (way is Way.LINK and not card)) and self._inbox is not None:
+            link = await self._inbox.invite(handoff)
+        if way is Way.LINK and (link is None or (checks and handoff.id in self._waiting.sent)):
+            way = Way.NONE
+        long = LONG in abilities and way is not Way.LINK and (way is Way.FORM or not card)
+        if long and (way is Way.FORM or checks or await self._will_be_seen(handoff, link)):
+            return await self._begun(handoff, context, again=again)
+        if context.protocol_version == MODERN:
+            if way is Way.FORM:
+                return ask_between(handoff, now=now)
+            if way is Way.LINK and link is not None:
+                return send_between(handoff, link, now=now)
+        if card and way is Way.NONE:
+            return self._pending(handoff, context, Pending.CARD, link)
+        if (secret or LONG in abilities) and again and not checks and link is None and not self._desk.has_channels:
+            # There is no place to type it, or nobody who sees it, until the person hears of it from the agent.
+            return self._pending(handoff, context, Pending.UNSEEN)
+        sent = handoff.id in self._waiting.sent
+        return await self._hold(handoff, context, way=way, invite=again, card=card, link=link, sent=sent)
 
-    async def _hold(self, handoff: Handoff, context: Context, *, dialog: bool, invite: bool = True) -> CallToolResult:
+    async def _begun(self, handoff: Handoff, context: Context, *, again: bool) -> Begun:
+        log = await self._desk.log(handoff_id=handoff.id)
+        return Begun(task=TaskId.of_call(handoff, log, again=again, tool_use=tools.tool_use_of(context)))
+
+    async def _will_be_seen(self, handoff: Handoff, link: str | None) -> bool:
+        """Say whether anything here shows the question; else only the agent can tell the person, and must be told."""
+        if link is not None or self._desk.has_channels:
+            return True
+        return self._inbox is not None and await self._inbox.invite(handoff) is not None
+
+    async def _hold(
+        self,
+        handoff: Handoff,
+        context: Context,
+        *,
+        way: Way,
+        invite: bool = True,
+        card: bool = False,
+        link: str | None = None,
+        sent: bool = False,
+    ) -> CallToolResult:
         """Wait with the call open: for the dialog, where there is one, and for whatever else answers.
 
-        With `invite`, the inbox is to show what no dialog shows.
+        With `invite`, the inbox is to show what no dialog shows; with `card`, the card does, once this has returned.
         """
-        report = _Report(handoff, context)
-        async with self._noting_who_leaves(handoff):
-            with self._place(context) as free:
-                if not free:
-                    return self._pending(handoff, context, Pending.CROWDED)
-                verdict = await self._wait_anywhere(handoff, report, dialog=dialog, invite=invite)
+        report = Report(handoff, context, link=link, sent=sent)
+        async with self._waiting.place(handoff, self._session(context)) as free:
+            if not free:
+                return self._pending(handoff, context, Pending.CROWDED)
+            verdict = await self._waiting.anywhere(handoff, report, way=way, invite=invite, card=card)
         if verdict is Unanswered.DISMISSED:
-            return self._pending(handoff, context, Pending.DISMISSED)
+            return self._pending(handoff, context, Pending.DISMISSED, report.link)
         # What happened in the last moment of the host's patience still counts.
         handoff = verdict if isinstance(verdict, Handoff) else await self._desk.get(handoff.id)
         if handoff.state is not State.OPEN:
+            if way is Way.LINK:
+                await say_complete(handoff, context)
             return await self._ended(handoff, context)
-        return self._pending(handoff, context, Pending.CLOCK if handoff.reached else Pending.UNSEEN, report.link)
-
-    async def _wait_anywhere(
-        self, handoff: Handoff, report: "_Report", *, dialog: bool, invite: bool
-    ) -> Handoff | Unanswered | None:
-        verdict = await self._ask_in_dialog(handoff, report) if dialog else Unanswered.NOT_SHOWN
         if verdict is Unanswered.NOT_SHOWN:
-            with self._desk.clock.limit(self._patience(report.context, dialog=False)):
-                return await self._wait_elsewhere(handoff, report, invite=invite)
-            return None
-        return verdict
-
-    async def _ask_in_dialog(self, handoff: Handoff, report: "_Report") -> Handoff | Unanswered | None:
-        """Return what the host's dialog came to, or who was faster; None when the host's patience ended."""
-        with self._desk.clock.limit(self._patience(report.context, dialog=True)):
-            elsewhere = partial(self._wait_beside_dialog, handoff, report)
-            return await ask_while_open(self._desk, handoff, report.context, elsewhere)
-        return None
-
-    async def _wait_beside_dialog(self, handoff: Handoff, report: "_Report") -> Handoff:
-        if CHANNEL not in handoff.reached:
-            handoff = await self._desk.wait(handoff.id, seconds=READING_SECONDS)
-            # A dialog that is still there after this long is on a screen.
-            await self._desk.reached(handoff, channel=CHANNEL)
-        return await self._wait(handoff, report)
-
-    async def _wait_elsewhere(self, handoff: Handoff, report: "_Report", *, invite: bool) -> Handoff:
-        if not invite or self._inbox is None:
-            return await self._wait(handoff, report)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._invite, self._inbox, handoff, report)
-            handoff = await self._wait(handoff, report)
-            tasks.cancel_scope.cancel()
-        return handoff
-
-    async def _invite(self, inbox: Inbox, handoff: Handoff, report: "_Report") -> None:
-        report.link = await inbox.invite(handoff)
-        if report.link is not None:
-            await report.send()  # at once, for a person who watches the host's screen
-
-    async def _wait(self, handoff: Handoff, report: "_Report") -> Handoff:
-        """Return the handoff once it has ended, by whatever means; say every ten seconds that the call is alive."""
-        while True:
-            handoff = await self._desk.wait(handoff.id, seconds=PROGRESS_SECONDS)
-            if handoff.state is not State.OPEN:
-                return handoff
-            await report.send()
+            return self._pending(handoff, context, Pending.CARD)
+        why = Pending.SENT if report.sent else Pending.CLOCK if handoff.reached else Pending.UNSEEN
+        return self._pending(handoff, context, why, report.link)
 
     async def _ended(
         self, handoff: Handoff, context: Context, *, earlier: bool = False, late: bool = False
     ) -> CallToolResult:
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
+        self._waiting.sent.discard(handoff.id)
         if not await has_left(context):
             await self._desk.collect(handoff)
         return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context))
@@ -210,56 +270,10 @@ class Calls:
     def _caller(self, context: Context) -> Caller:
         # Over HTTP the server's own folder says nothing about where the agent works.
         project = "" if context.headers is not None else self._project
-        return Caller(subject=self._subject, client=client_of(context), project=project)
+        return Caller(subject=self.subject, client=client_of(context), project=project)
 
-    def _patience(self, context: Context, *, dialog: bool) -> float:
-        if self._hold_seconds is not None:
-            return self._hold_seconds
-        host = host_named(client_of(context))
-        return host.dialog if dialog else host.quiet
-
-    @asynccontextmanager
-    async def _noting_who_leaves(self, handoff: Handoff) -> AsyncGenerator[None]:
-        """Keep in the log how long the host had waited when it ends the call; the question stays open."""
-        since = self._desk.clock.now()
-        try:
-            yield
-        except anyio.get_cancelled_exc_class():
-            # On a pipe that was closed the whole process is ending, and the store may be closed before this.
-            with anyio.move_on_after(LEAVING_SECONDS, shield=True), suppress(HandoffError):
-                await self._desk.left(handoff, seconds=(self._desk.clock.now() - since).total_seconds())
-            raise
-
-    @contextmanager
-    def _place(self, context: Context) -> Generator[bool]:
-        """Give the call a place among those of its session that wait, and say whether one was free."""
+    def _session(self, context: Context) -> str | None:
+        """What shares one client's pool of connections; None on stdio, which has none."""
         if context.headers is None:
-            yield True  # stdio has no pool of connections that could run dry
-            return
-        session = context.headers.get("mcp-session-id") or f"client {client_of(context)}"
-        free = self._held[session] < MAX_HELD
-        if not free:
-            yield False
-            return
-        self._held[session] += 1
-        try:
-            yield True
-        finally:
-            self._held[session] -= 1
-            if not self._held[session]:
-                del self._held[session]
-
-
-class _Report:
-    """What a host may show of one waiting call."""
-
-    def __init__(self, handoff: Handoff, context: Context) -> None:
-        self.context = context
-        self.link: str | None = None
-        """Where the inbox shows the question, once that is known."""
-        self._handoff = handoff
-        self._numbers = count(1)
-
-    async def send(self) -> None:
-        text = words.describe_progress(self._handoff, self.link)
-        await self.context.report_progress(next(self._numbers), None, text)
+            return None
+        return context.headers.get("mcp-session-id") or f"client {self.subject} {client_of(context)}"

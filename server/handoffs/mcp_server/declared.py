@@ -2,6 +2,7 @@
 
 from mcp.server.apps import client_supports_apps
 from mcp.server.mcpserver import Context
+from mcp.types import ClientCapabilities
 
 from handoffs.core.model import Declared
 from handoffs.core.untrusted import inert_line
@@ -27,8 +28,7 @@ def declared_by(context: Context) -> Declared:
     abilities: list[str] = []
     if capabilities is not None:
         asks = capabilities.elicitation
-        # An empty declaration means forms, in both eras.
-        if asks is not None and (asks.form is not None or asks.url is None):
+        if shows_forms(capabilities):
             abilities.append(FORM)
         if asks is not None and asks.url is not None:
             abilities.append(URL)
@@ -43,3 +43,9 @@ def declared_by(context: Context) -> Declared:
         transport="stdio" if context.headers is None else "http",
         abilities=tuple(abilities),
     )
+
+
+def shows_forms(capabilities: ClientCapabilities | None) -> bool:
+    """Say whether a client has declared that it shows forms. An empty declaration means forms, in both eras."""
+    asks = capabilities.elicitation if capabilities is not None else None
+    return asks is not None and (asks.form is not None or asks.url is None)

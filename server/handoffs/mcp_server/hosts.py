@@ -26,6 +26,8 @@ class Host:
     source: str
     install: tuple[str, ...] = ()
     """What `handoffs install` calls it, where it can set it up."""
+    gives_up: bool = False
+    """Whether it cancels a task when its own time is up: that withdraws nothing, the person may still be thinking."""
 
 
 HOSTS: tuple[Host, ...] = (
@@ -90,7 +92,13 @@ HOSTS: tuple[Host, ...] = (
     Host(name=r"zed.*", install=("zed",), quiet=45, dialog=45, source="60 s where nothing is set (D); no forms seen"),
     Host(name=r"opencode", quiet=10 * _MINUTE, dialog=45, source="1.18: 60 s, reset by every progress (T)"),
     Host(name=r"pydantic-ai.*", quiet=280, dialog=280, source="2.68: 300 s (C)"),
-    Host(name=r"strands.*", quiet=280, dialog=24 * _HOUR, source="1.62: no limit on stdio, HTTP read 300 s (T)"),
+    Host(
+        name=r"strands.*",
+        quiet=280,
+        dialog=24 * _HOUR,
+        gives_up=True,
+        source="1.62: no limit on stdio, HTTP read 300 s (T); cancels a task after poll_timeout, 5 min by default (C)",
+    ),
 )
 
 UNKNOWN = Host(

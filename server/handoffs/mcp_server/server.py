@@ -1,14 +1,32 @@
 """The MCP server: what it publishes, over a desk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.context import ServerMiddleware
+from mcp.server.extension import Extension
 from mcp.server.mcpserver import MCPServer, RequestStateSecurity
 
 from handoffs import __version__
 from handoffs.core.desk import Desk
 from handoffs.mcp_server import tools, words
-from handoffs.mcp_server.calls import Calls, Inbox
+from handoffs.mcp_server.app import Cards, Page
+from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.changes import Changes
+from handoffs.mcp_server.completions import add_completions
+from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.icons import ICONS
+from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
+from handoffs.mcp_server.plain_log import plain_log
+from handoffs.mcp_server.prompts import add_prompts
+from handoffs.mcp_server.resources import add_resources
+from handoffs.mcp_server.shared_keys import naming_the_keys
+from handoffs.mcp_server.task_listening import Listening
+from handoffs.mcp_server.tasks import Tasks
 from handoffs.mcp_server.tool import tool
+from handoffs.mcp_server.waiting import Inbox
 
 NAME = "handoffs"
 
@@ -22,6 +40,11 @@ def build_server(
     state_seconds: float,
     hold_seconds: float | None = None,
     inbox: Inbox | None = None,
+    card: Callable[[], Page] | None = None,
+    permission_tool: Listed = "auto",
+    auth: AuthSettings | None = None,
+    token_verifier: TokenVerifier | None = None,
+    draining: Draining | None = None,
 ) -> MCPServer:
     """Return the server, ready to run on stdio or HTTP.
 
@@ -33,21 +56,59 @@ def build_server(
         state_seconds: How long that state can be used: as long as the longest question stays open.
         hold_seconds: How long a call waits before it says PENDING; None goes by the host.
         inbox: Where the person is led to when the host has no dialog or did not show it.
+        card: Makes what hosts show in the chat that can; called when the first one does. None for no cards.
+        auth: What tokens over HTTP must have; given together with `token_verifier`.
+        token_verifier: Knows whose a token is, by the `subject` that it returns: from then on nobody calls without one,
+            and `subject` above is no caller.
+        permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
+        draining: Has the calls that wait return, when whoever holds it wants to stop.
     """
-    calls = Calls(desk, subject=subject, project=project, hold_seconds=hold_seconds, inbox=inbox)
-    return MCPServer(
-        NAME,
-        title="Handoffs",
-        version=__version__,
-        instructions=words.INSTRUCTIONS,
-        log_level="WARNING",
-        tools=[
-            tool(
-                tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, calls.handoff_to_user
-            ),
-            tool(
-                tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, calls.check_handoff
-            ),
-        ],
-        request_state_security=RequestStateSecurity(keys=list(keys), ttl=state_seconds),
+    calls = Calls(
+        desk,
+        subject=subject if token_verifier is None else None,
+        project=project,
+        hold_seconds=hold_seconds,
+        inbox=inbox,
+        cards=card is not None,
+        draining=draining,
     )
+    published = [
+        tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, calls.handoff_to_user),
+        tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, calls.check_handoff),
+    ]
+    tasks = Tasks(desk, calls, inbox=inbox)
+    extensions: list[Extension] = [tasks]
+    middleware: list[ServerMiddleware[Any]] = [Listening(desk, tasks)]
+    if card is not None:
+        cards = Cards(desk, card, owned=calls.owned, keys=keys, inbox=inbox)
+        published = [*map(cards.shown_by, published), cards.tool()]
+        extensions.append(cards.extension())
+        middleware.append(cards.only_where_shown)
+    if permission_tool != "off":
+        published.append(approval_tool(desk, calls))
+    if permission_tool == "auto":
+        middleware.append(listed_for_its_hosts())
+    changes = Changes(desk, calls)
+    sealing = RequestStateSecurity(keys=list(keys), ttl=state_seconds)
+    with plain_log():
+        server = MCPServer(
+            NAME,
+            title="Handoffs",
+            version=__version__,
+            instructions=words.INSTRUCTIONS,
+            icons=ICONS,
+            log_level="WARNING",
+            tools=published,
+            extensions=extensions,
+            middleware=[*([] if draining is None else [draining]), *middleware, changes],
+            subscriptions=changes,
+            lifespan=changes.lifespan,
+            auth=auth,
+            token_verifier=token_verifier,
+            request_state_security=sealing,
+        )
+    server.middleware.insert(0, naming_the_keys(sealing.codec))  # outside of what refuses
+    add_resources(server, calls)
+    add_prompts(server)
+    add_completions(server, calls)
+    return server

@@ -53,7 +53,8 @@ HANDOFF_SCHEMA: dict[str, object] = {
         "form": {
             "type": "object",
             "description": "Several typed fields instead of options: a flat JSON schema (string, number, integer, "
-            "boolean, enum, array of enum). No passwords, tokens or keys.",
+            "boolean, enum, array of enum). A password, token or key: a string with format password; you get a name "
+            "for it, never the value.",
         },
         "timeout_seconds": {"type": "number", "description": "How long the question stays open. Default a day."},
     },

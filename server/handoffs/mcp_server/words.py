@@ -30,6 +30,10 @@ class Pending(StrEnum):
     """The person closed the dialog: not now."""
     UNSEEN = "unseen"
     """Nothing has shown the question to anybody yet."""
+    CARD = "card"
+    """The host shows the question in a card, for which it needs the result."""
+    SENT = "sent"
+    """The host sent the person to the inbox, where they may be about to answer."""
     CROWDED = "crowded"
     """This session waits for too many questions at once."""
 
@@ -41,6 +45,9 @@ STATUS_OF = {
     State.EXPIRED: Status.TIMEOUT,
     State.OPEN: Status.PENDING,
 }
+
+MISFIT = "look again at what each field asks for"
+"""Why an answer is asked for once more, where another process knew the reason."""
 
 INSTRUCTIONS = """\
 handoff_to_user asks the person you work for, and keeps the question until they have answered it.
@@ -68,7 +75,7 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
     said = f' They said: "{end.note}"' if end.note else ""
     match handoff.state:
         case State.ANSWERED:
-            text = f"The person answered{ago}:{_answer(handoff)}{said}"
+            text = f"The person answered{ago}:{_answer(handoff)}{_about_secret(handoff)}{said}"
         case State.DECLINED:
             text = (
                 f"The person declined to answer{ago}. That is not approval: do not do it, and do not ask the same "
@@ -102,7 +109,7 @@ def describe_pending(handoff: Handoff, why: Pending, link: str | None = None) ->
     still = f"No decision yet: the question is open until {stamp(handoff.question.deadline)}. Do not act on it"
     check = f'call check_handoff with handoff_id "{handoff.id}"'
     # Told because the person may ask for it. An agent with a shell or a browser could use it too: so the warning.
-    shell = f"`handoffs answer {handoff.id}` in a terminal"
+    shell = f"`{_command(handoff)}` in a terminal"
     place = (
         f"at {link} or with {shell} (theirs to use, never yours)"
         if link
@@ -122,6 +129,17 @@ def describe_pending(handoff: Handoff, why: Pending, link: str | None = None) ->
                 f"{still}. Nobody has seen it yet: this host showed the person no dialog. Tell the person what you "
                 f"ask, and that they answer {place}; then {check}."
             )
+        case Pending.CARD:
+            return (
+                f"{still}. The person has it in a card in this conversation and answers from there: {check} to wait "
+                "for that. If it is still PENDING then, end your turn: the conversation is told when they have "
+                f"decided. A person who sees no card answers {place}."
+            )
+        case Pending.SENT:
+            return (
+                f"{still}. The person was sent to the inbox, and may be about to answer there: {check} to go on "
+                f"waiting. They answer {place}."
+            )
         case Pending.CROWDED:
             return (
                 f"{still}. Too many questions of this session are waiting at once, so this call does not wait too. "
@@ -129,10 +147,32 @@ def describe_pending(handoff: Handoff, why: Pending, link: str | None = None) ->
             )
 
 
+def describe_card_answer(handoff: Handoff) -> str:
+    """Return what a card says in the person's name once they have decided in it; what, only `check_handoff` tells."""
+    return f'I have decided question {handoff.id}. Call check_handoff with handoff_id "{handoff.id}" to go on.'
+
+
 def describe_progress(handoff: Handoff, link: str | None = None) -> str:
     """Return the line that a host may show while a call waits. `link` is where the inbox shows the question."""
     browser = f"In the browser: {link} " if link else ""
-    return f"Waiting for a person ({handoff.id}). {browser}In a terminal: handoffs answer {handoff.id}"
+    return f"Waiting for a person ({handoff.id}). {browser}In a terminal: {_command(handoff)}"
+
+
+def _command(handoff: Handoff) -> str:
+    # A secret is typed into the inbox and nowhere else.
+    return "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
+
+
+def _about_secret(handoff: Handoff) -> str:
+    names = handoff.values or {}
+    if not any(field.secret and field.name in names for field in handoff.question.form.fields):
+        return ""
+    between = " " if len(handoff.question.form.fields) == 1 else "\n"
+    return (
+        f"{between}What is secret is kept sealed on this machine under the name that begins with `secret:`. You "
+        "can't see it, need not, and must not ask for it again: hand that name to the program that needs the value, "
+        "which gets it by `handoffs.secrets.reveal(name)`."
+    )
 
 
 def _answer(handoff: Handoff) -> str:

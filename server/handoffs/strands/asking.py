@@ -4,6 +4,7 @@ A client of 2026-07-28 is asked between two calls, and no server can take its di
 for as long as its prompt is open: the handoff's id is the key of the request, and `check_handoff` says how it stands.
 """
 
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import cast
@@ -36,7 +37,12 @@ LOOK_SECONDS = 1.0
 current_wait: ContextVar[Wait | None] = ContextVar("current_wait", default=None)
 """The wait of the call in whose course something is asked."""
 
-_OPENED = {"type": "object", "properties": {"opened": {"type": "boolean", "title": "Have you opened it?"}}}
+# A yes is no answer: it says that the link is on its way to a browser, and the question is answered there.
+_OPENED = {
+    "type": "object",
+    "properties": {"opened": {"type": "boolean", "title": "Open that address in your browser. Done?", "default": True}},
+    "required": ["opened"],
+}
 
 
 async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
@@ -109,10 +115,12 @@ async def _ended(session: ClientSession, handoff_id: str) -> str:
     while True:
         await anyio.sleep(LOOK_SECONDS)
         try:
-            result = await session.call_tool("check_handoff", {"handoff_id": handoff_id}, allow_input_required=True)
+            result = await session.call_tool(
+                "check_handoff", {"handoff_id": handoff_id}, allow_input_required=True, allow_claimed=True
+            )
         except MCPError:
             return ""  # it is gone or knows no handoffs; the prompt does without
-        # An open one would be asked about once more: that is no result, and the prompt is open already.
+        # An open one would be asked about once more, or be a task: that is no result, and the prompt is open already.
         if isinstance(result, CallToolResult):
             content = cast("Mapping[str, object]", result.structured_content or {})
             if content.get("status") != "PENDING":
@@ -128,4 +136,7 @@ def _sheet(params: ElicitRequestParams, handoff_id: str) -> Sheet:
 def _handoff_id(context: ClientRequestContext) -> str | None:
     """Return the handoff that is asked about, where the request's key says so."""
     key = context.request_id
-    return key if isinstance(key, str) and key.startswith(ID_PREFIX) else None
+    if not isinstance(key, str) or not key.startswith(ID_PREFIX):
+        return None
+    # Of a task's form the key says more, after it: which call it is, and which round.
+    return re.split(r"[./~]", key, maxsplit=1)[0]

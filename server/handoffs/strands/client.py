@@ -26,6 +26,9 @@ from handoffs.strands.response import HandoffResponse
 TOOL_USE_ID = "handoffs/toolUseId"
 """The key of `_meta` under which the server is told the tool use id."""
 
+WAIT = timedelta(days=30)
+"""How long a call waits for the person where its server has tasks: as long as a question can be open."""
+
 
 Transport: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 """Opens a connection to a server: `lambda: stdio_client(…)`."""
@@ -73,8 +76,10 @@ class HandoffClient(MCPClient):
                 in the browser is off unless `HANDOFFS_INBOX` says otherwise.
             elicitation_callback: Asks the person in place of the terminal.
             application_name: Who the server is told asks. Names that start with `strands` are known to be patient.
-            **options: As for `MCPClient`.
+            **options: As for `MCPClient`; but `tasks_config` is there unless it is None: then no request outlives its
+                time-out, and the person may think for 30 days.
         """
+        options.setdefault("tasks_config", TasksConfig(poll_timeout=WAIT))
         if transport_callable is None and not options.get("url"):
             transport_callable = _own_server(env or {}, in_terminal=elicitation_callback is None)
         # Strands' own types name one of mcp 1.x that 2.x lacks, and a stream type narrower than what it takes.
@@ -154,6 +159,12 @@ class HandoffClient(MCPClient):
             finally:
                 current_wait.reset(token)
         return _still_open(result, wait, arguments)
+
+    async def _cancel_tool_call(self, cancellation_state: Any) -> None:
+        # Who stops waiting (Ctrl-C, a time-out, an agent that is cancelled) does not withdraw the question, which is
+        # what `tasks/cancel` would do.
+        if "task_id" not in cancellation_state:
+            await super()._cancel_tool_call(cancellation_state)
 
     def _meta_for(self, tool_use_id: str, meta: dict[str, Any] | None) -> dict[str, Any]:
         return {**self._call_meta, **(meta or {}), TOOL_USE_ID: tool_use_id}

@@ -1,7 +1,8 @@
 """The form as a page has it: what control each field gets, and what a browser sends back as values.
 
 Nothing is decided before the person does: a yes or no is two choices of which neither is picked, and what is left
-empty is left out. Whether the values fit is for `Form.check` to say.
+empty is left out. A secret goes one way: no page has it, not even the one that asks for it again. Whether the values
+fit is for `Form.check` to say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from handoffs.core.errors import AnswerRefused
-from handoffs.core.form import Field, Form, Kind, Value
+from handoffs.core.form import HIDDEN, Field, Form, Kind, Value
 from handoffs.core.untrusted import inert_line
 
 PREFIX = "field."
@@ -27,7 +28,7 @@ OURS = frozenset({NOTE, "csrf"})
 _RADIOS = 6
 _BUTTONS = 20
 _ONE_LINE = 200
-_INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local"}
+_INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local", HIDDEN: "password"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +88,10 @@ def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None
     if widget in ("radios", "select") and not field.required:
         none = "Leave out" if field.kind is Kind.BOOLEAN else "None of them"
         options = (*options, Option(value="", title=none, picked=not any(option.picked for option in options)))
+    if field.secret and given:
+        # With the page comes nothing of it; who does not see that would leave it out.
+        problem = problem or ("must be entered again" if any(given) else "")
+        given = []
     value, zone = given[0] if given else "", ""
     if widget == "datetime-local":
         value, zone = _in_utc(value) if posted is None else (value, "".join(posted.get(ZONE + field.name, ())) or "Z")
@@ -208,6 +213,8 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
         return text if field.kind is Kind.CHOICE else field.coerce(text)
     if not text:
         return None
+    if field.secret:
+        return text  # as it was typed: a blank may be a part of it
     if field.format is None:
         return _lines(text)
     text = text.strip()

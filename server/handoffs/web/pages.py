@@ -41,6 +41,8 @@ _HAPPENED = {
     "cancelled": "Withdrawn",
     "expired": "Expired: nobody answered in time",
     "collected": "The agent was given the outcome",
+    "revealed": "A program got the secret",
+    "forgotten": "The secret was erased",
 }
 
 
@@ -136,7 +138,8 @@ def happened(entry: Entry) -> str:
     by = f" by {inert_line(details['by'], 60)}" if details.get("by") else ""
     through = f" through {inert_line(details['channel'], 60)}" if details.get("channel") else ""
     reason = f": {inert_line(details['reason'], 200)}" if details.get("reason") else ""
-    return f"{_HAPPENED.get(entry.name, inert_line(entry.name))}{by}{through}{reason}"
+    field = f" {inert_line(details['field'], 60)}" if details.get("field") else ""
+    return f"{_HAPPENED.get(entry.name, inert_line(entry.name))}{field}{by}{through}{reason}"
 
 
 def answered_values(handoff: Handoff) -> list[tuple[str, str]]:

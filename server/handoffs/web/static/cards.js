@@ -4,23 +4,26 @@ import { tell } from "./times.js";
 
 const LONG = 480;
 
-export function prepare(card) {
+export function prepare(card, long = LONG) {
   const form = card.querySelector("form.answer");
   if (form) {
     form.noValidate = true;
     form.querySelectorAll("input[type=datetime-local]").forEach(inLocalTime);
   }
   const message = card.querySelector(".message");
-  if (message && message.scrollHeight > LONG && document.body.dataset.page !== "one") collapse(message);
+  if (message && message.scrollHeight > long && document.body.dataset.page !== "one") collapse(message);
   tell(card);
 }
+
+// The inbox's way to send an answer, and what becomes of the card then; a card in a chat has its own.
+const INBOX = { post, done, late };
 
 export function sending() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.matches("form.answer")) return;
     event.preventDefault();
-    send(form, event.submitter);
+    send(form, event.submitter, INBOX);
   });
 }
 
@@ -61,7 +64,7 @@ function leave(card) {
   document.dispatchEvent(new Event("card-gone"));
 }
 
-function typed(card) {
+export function typed(card) {
   return [...card.querySelectorAll("form.answer input:not([type=hidden]), form.answer textarea, form.answer select")].some((control) => {
     if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
     if (control.tagName === "SELECT") return ![...control.options].every((option) => option.selected === option.defaultSelected || control.selectedIndex === 0);
@@ -69,7 +72,8 @@ function typed(card) {
   });
 }
 
-async function send(form, submitter) {
+// `way.post` returns what came of it: ended and its words, too late and whose words stand, problems by control, or that it failed.
+export async function send(form, submitter, way) {
   const card = form.closest(".card");
   if (form.ariaBusy === "true" || card.classList.contains("ended")) return;
   const declines = submitter?.classList.contains("decline") ?? false;
@@ -84,6 +88,21 @@ async function send(form, submitter) {
     if (control.value) data.set(control.name.replace("field.", "zone."), zoneOf(new Date(control.value)));
   });
   form.ariaBusy = "true";
+  const came = await way.post(form, data, declines, submitter);
+  form.ariaBusy = "false";
+  if ("ended" in came) {
+    way.done(card, came.ended);
+  } else if ("late" in came) {
+    way.late(card, came.late);
+  } else if (came.problems) {
+    show(form, came.problems);
+  } else {
+    show(form, { "": came.failed });
+    document.dispatchEvent(new CustomEvent("card-unsent", { detail: card.id }));
+  }
+}
+
+async function post(form, data, declines, submitter) {
   let reply, said;
   try {
     reply = await fetch(declines ? submitter.formAction : form.action, {
@@ -94,20 +113,12 @@ async function send(form, submitter) {
     said = await reply.json();
   } catch {
     // It may or may not have arrived: a second try is told what stands.
-    said = { problem: "The inbox could not be reached. Try again when the connection is back: what was first stands." };
+    return { failed: "The inbox could not be reached. Try again when the connection is back: what was first stands." };
   }
-  form.ariaBusy = "false";
-  if (reply?.ok) {
-    done(card, said.ended);
-  } else if (reply?.status === 409) {
-    notice(`Too late: your answer was not recorded. ${said.ended}`, card.id);
-    end(card, `Too late. ${said.ended}`);
-  } else if (reply?.status === 422) {
-    show(form, said.problems);
-  } else {
-    show(form, { "": said.problem ?? "That did not work." });
-    document.dispatchEvent(new CustomEvent("card-unsent", { detail: card.id }));
-  }
+  if (reply.ok) return { ended: said.ended };
+  if (reply.status === 409) return { late: said.ended };
+  if (reply.status === 422) return { problems: said.problems };
+  return { failed: said.problem ?? "That did not work." };
 }
 
 // While an answer is on its way, its reply says how it went; not what is heard meanwhile, which may be the answer itself.
@@ -122,6 +133,11 @@ function done(card, words) {
   }
   notice(words, card.id);
   end(card, words, { mine: true });
+}
+
+function late(card, words) {
+  notice(`Too late: your answer was not recorded. ${words}`, card.id);
+  end(card, `Too late. ${words}`);
 }
 
 function clear(form) {

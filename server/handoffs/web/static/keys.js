@@ -1,11 +1,14 @@
 // The keyboard: everything without a mouse, and nothing while somebody types.
 
-export function keys() {
+// A card in a chat stands alone: there is no list of keys, and nothing to search.
+export function keys({ alone = false } = {}) {
   const help = document.getElementById("help");
   const button = document.getElementById("help-open");
-  if (!help) return;
-  button.hidden = false;
-  button.addEventListener("click", () => help.showModal());
+  if (!help && !alone) return;
+  if (help) {
+    button.hidden = false;
+    button.addEventListener("click", () => help.showModal());
+  }
   document.addEventListener("focusin", () => mark(current()));
   document.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
@@ -14,7 +17,7 @@ export function keys() {
       const primary = target.form.querySelector(".primary");
       if (primary) {
         event.preventDefault();
-        target.form.requestSubmit(primary);
+        primary.click();
       }
       return;
     }
@@ -23,7 +26,7 @@ export function keys() {
       (target.closest(".card") ?? document.getElementById("main")).focus();
       return;
     }
-    if (typing(target) || help.open) return;
+    if (typing(target) || help?.open) return;
     if (act(event.key, help)) event.preventDefault();
   });
 }
@@ -35,8 +38,8 @@ function act(key, help) {
     case "a": return answer(current() ?? first());
     case "d": return decline(current() ?? first());
     case "o": return open(current());
-    case "/": return search();
-    case "?": help.showModal(); return true;
+    case "/": return help !== null && search();
+    case "?": help?.showModal(); return help !== null;
     default: return /^[1-9]$/.test(key) && pick(current() ?? first(), Number(key));
   }
 }

@@ -1,0 +1,111 @@
+"""Leading a person from the host to the inbox: URL mode, in both eras, and which way a host can ask at all.
+
+The host shows a link and asks whether to open it. It leads to the page of one handoff in the inbox; it signs nobody in
+and holds nothing secret, and what is entered there passes neither the host nor the model. So that is how a secret is
+asked for, always, and anything else where the host has links and no forms. An accept says that the person agreed to
+open the link, and with some hosts not even that: it is no answer, and no proof that anybody looks. Then the call waits.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum, auto
+
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
+
+from handoffs.core.desk import Desk
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert
+from handoffs.mcp_server.asking import CHANNEL, Round, Unanswered, beside, has_left, judge_refusal
+from handoffs.mcp_server.declared import FORM, MODERN, URL
+
+
+class Way(Enum):
+    """How a host can put one question to the person."""
+
+    FORM = auto()
+    """In a dialog of its own."""
+    LINK = auto()
+    """By a link to the inbox."""
+    NONE = auto()
+    """Not at all: the person is reached by other channels, and the agent is told what to say."""
+
+
+def way_to_ask(handoff: Handoff, abilities: Collection[str]) -> Way:
+    """Return the best way that a host with these abilities has for this question. A secret never goes into a form."""
+    if handoff.question.breakout_of_loop:
+        return Way.NONE
+    if FORM in abilities and not handoff.question.form.secret:
+        return Way.FORM
+    return Way.LINK if URL in abilities else Way.NONE
+
+
+async def send_while_open(
+    desk: Desk, handoff: Handoff, link: str, context: Context, elsewhere: Callable[[], Awaitable[Handoff]]
+) -> Handoff | Unanswered:
+    """Have the host show the link while the call is open, up to 2025-11-25; SENT when the person agreed to open it.
+
+    It is withdrawn when it is cancelled, and when `elsewhere` returns the handoff, ended.
+    """
+    asked = desk.clock.now()
+
+    async def show() -> ElicitResult:
+        return await context.session.elicit_url(
+            link_message(handoff), link, handoff.id, related_request_id=context.request_id
+        )
+
+    reply = await beside(show, elsewhere)
+    if isinstance(reply, Handoff):
+        return reply
+    if reply is None:
+        await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show the link")
+        return Unanswered.NOT_SHOWN
+    seconds = (desk.clock.now() - asked).total_seconds()
+    return await _judge(desk, handoff, reply, seconds=seconds, collect=not await has_left(context))
+
+
+async def say_complete(handoff: Handoff, context: Context) -> None:
+    """Tell a client of the older era that what it sent the person to is done. One that is gone hears nothing."""
+    if context.protocol_version != MODERN:
+        with suppress(MCPError):
+            await context.session.send_elicit_complete(handoff.id, related_request_id=context.request_id)
+
+
+def send_between(handoff: Handoff, link: str, *, now: datetime, number: int = 1) -> InputRequiredResult:
+    """Return the result that has the client show the link and call again, from 2026-07-28."""
+    params = ElicitRequestURLParams(message=link_message(handoff), url=link)
+    return InputRequiredResult(
+        input_requests={handoff.id: ElicitRequest(params=params)},
+        request_state=Round(handoff_id=handoff.id, asked=now, number=number, link=link).dumps(),
+    )
+
+
+async def judge_link_round(desk: Desk, handoff: Handoff, played: Round, context: Context) -> Handoff | Unanswered:
+    """Return what the client's next call means. One that brings no reply is not asked again: the link can be told."""
+    reply = (context.input_responses or {}).get(handoff.id)
+    if not isinstance(reply, ElicitResult):
+        await desk.not_shown(handoff, channel=CHANNEL, reason="the client did not say what became of the link")
+        return Unanswered.NOT_SHOWN
+    seconds = (desk.clock.now() - played.asked).total_seconds()
+    return await _judge(desk, handoff, reply, seconds=seconds, collect=True)
+
+
+async def _judge(
+    desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool
+) -> Handoff | Unanswered:
+    if reply.action == "accept":
+        return Unanswered.SENT  # whatever else it brings
+    return await judge_refusal(desk, handoff, reply, seconds=seconds, collect=collect)
+
+
+def link_message(handoff: Handoff) -> str:
+    """Return what the host shows beside the link: where it leads, in our words, and then the agent's, inert."""
+    what = (
+        "asks you for a secret. The link opens its inbox, a page on the machine where it runs: type it there, and "
+        "neither this program nor the model sees it."
+        if handoff.question.form.secret
+        else "has a question for you. The link opens its inbox, a page on the machine where it runs: answer it there."
+    )
+    return f"Handoffs {what}\n\n{inert(handoff.question.message)}"

@@ -1,0 +1,101 @@
+"""The card in the chat, as a page: the inbox's own look, form and keys, in one document that loads nothing.
+
+A host shows the document in a frame that has no origin and no network. So what the inbox's pages load is written into
+it, and its policy allows that alone: a script or a style that got there any other way does not run.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from markupsafe import Markup
+
+from handoffs.core.errors import AnswerRefused
+from handoffs.core.form import Value
+from handoffs.core.model import Handoff
+from handoffs.web.code import highlight_css
+from handoffs.web.controls import PREFIX, note_of, values_of
+from handoffs.web.pages import ASSETS, Pages
+
+SCRIPTS = ("times", "tell", "cards", "keys", "card_host", "card")
+"""What runs in the card, each after what it imports."""
+
+_IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.MULTILINE)
+_DARK = re.compile(r"^@media \(prefers-color-scheme: dark\) \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
+
+
+class CardPage:
+    """Renders cards, with the clock that ages and deadlines are told by."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        """Take the clock."""
+        self._pages = Pages(now)
+
+    def document(self) -> str:
+        """Return the card without a question, as one HTML document that loads nothing."""
+        return self._document
+
+    def question(self, handoff: Handoff) -> str:
+        """Return an open question as HTML, with its form; where that asks for a secret, without."""
+        if handoff.question.form.secret:
+            return self._pages.text("card_elsewhere.html", handoff=handoff)
+        return self._pages.text("_card.html", handoff=handoff, csrf=None, posted=None, problems={})
+
+    def outcome(self, handoff: Handoff) -> str:
+        """Return a question that has ended as HTML."""
+        return self._pages.text("card_outcome.html", handoff=handoff)
+
+    def values(self, handoff: Handoff, posted: Mapping[str, Sequence[str]]) -> dict[str, Value]:
+        """Return the checked values of the form as it was sent. Raises AnswerRefused."""
+        return values_of(handoff.question.form, posted)
+
+    def note(self, posted: Mapping[str, Sequence[str]]) -> str:
+        """Return the note that was sent along. Raises AnswerRefused."""
+        return note_of(posted)
+
+    def problems(self, wrong: AnswerRefused) -> dict[str, str]:
+        """Return what does not fit, by the names of the controls."""
+        # What is about no field has a name that is empty or starts with a blank.
+        named = wrong.problems.items()
+        return {PREFIX + name if name.strip() and name[0] != " " else name.strip(): why for name, why in named}
+
+    @cached_property
+    def _document(self) -> str:
+        style, dark = _DARK.sub("", _asset("style.css")), "".join(_DARK.findall(_asset("style.css")))
+        parts = {
+            "style": f"\n{style}{highlight_css(False)}\n{_asset('card.css')}",
+            "dark": f"\n{dark}{highlight_css(True)}\n",
+            "script": _as_one_script(SCRIPTS),
+        }
+        for name, text in parts.items():
+            # An end tag within would end it there; ours have none.
+            if f"</{name}" in text.lower() or not text:
+                raise ValueError(f"the card's {name} can't be written into a page")
+        hashes = {f"{name}_hash": _hash(text) for name, text in parts.items()}
+        written = {name: Markup(text) for name, text in parts.items()}  # noqa: S704 - our own files
+        return self._pages.text("card.html", **written, **hashes)
+
+
+def _asset(name: str) -> str:
+    return ASSETS[name][0].decode()
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _as_one_script(names: Sequence[str]) -> str:
+    """Return modules as one, each in a scope of its own: an inline script can import nothing."""
+    return "\n" + "".join(f"const m_{name} = (() => {{\n{_as_scope(_asset(f'{name}.js'))}}})();\n" for name in names)
+
+
+def _as_scope(source: str) -> str:
+    exported = ", ".join(_EXPORT.findall(source))
+    body = _EXPORT.sub("", _IMPORT.sub(r"const \1 = m_\2;", source))
+    if re.search(r"^(?:import|export)\b", body, re.MULTILINE):
+        raise ValueError("a module of the card imports or exports in a way that is not foreseen")
+    return f"{body}return {{ {exported} }};\n"
