@@ -10,6 +10,7 @@ import anyio
 import pexpect
 import pytest
 
+from benchmarks.seed import fill_at_once
 from handoffs.assembly import open_desk
 from handoffs.cli import db
 from handoffs.core.errors import StoreTooNew
@@ -21,7 +22,7 @@ from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.questions import asked, kept
 from tests.store import postgres
 from tests.store.samples import sample
-from tests.store.test_copy import fill
+from tests.store.test_copy import dump, fill
 from tests.store.test_migrations import of_the_first_version
 
 CALLER = Caller(subject="ada")
@@ -64,6 +65,23 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+def test_a_copy_that_is_stopped_with_ctrl_c_says_how_it_goes_on_and_does(tmp_path: Path) -> None:
+    home, there = Home(tmp_path), tmp_path / "there.db"
+    fill_at_once(home.store, 8_000)
+    command = [*HANDOFFS[1:], "db", "copy", str(home.store), str(there)]
+    child = pexpect.spawn(HANDOFFS[0], command, env=home.env, timeout=20, encoding="utf-8")
+    child.expect(r"Copying.* [1-9]\d?%")
+    child.sendintr()
+    child.expect("goes on where it was")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    half = Home(tmp_path, {"HANDOFFS_STORE": str(there)}).run("list")
+    assert (half.returncode, "is half a copy" in half.stderr) == (4, True)
+    assert home.run("db", "copy", str(home.store), str(there)).returncode == 0
+    assert anyio.run(dump, str(there)) == anyio.run(dump, str(home.store))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import typer
 
 from handoffs import __version__
 from handoffs.cli import deciding, documents, looking
+from handoffs.cli.db_commands import db_app
 from handoffs.cli.ending import Exit, UsageError, ended, failed, put
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
@@ -48,7 +49,6 @@ notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses at which people are told of what waits.")
 token_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
-db_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(db_app, name="db", help="The store: bring it up to date, move it, rid it of what is old.")
 
 
@@ -243,57 +243,6 @@ def token_revoke(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
         if not await token.revoked(settings, name):
             said = "No token of this name lets anybody in. `handoffs token list` shows them all."
             raise typer.Exit(failed(said, Exit.NOT_FOUND))
-
-    _finish(work)
-
-
-@db_app.command(name="migrate")
-def db_migrate() -> None:
-    """Bring the store that HANDOFFS_STORE names up to date, before servers of this version start.
-
-    They do so themselves, too. A store that a newer version has changed is refused.
-    """
-
-    async def work(settings: Settings) -> None:
-        from handoffs.cli import db
-
-        await db.migrated(settings)
-
-    _finish(work)
-
-
-@db_app.command(name="copy")
-def db_copy(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A path, sqlite:///… or postgresql://…")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The same; empty, or half a copy of FROM.")],
-) -> None:
-    """Copy a store into another, on either engine, and compare every row.
-
-    Stop what uses FROM before. Nobody can use TO until all of it is there; a copy that was stopped goes on when the
-    same is typed again. FROM stays as it is.
-
-    A password is better kept in PGPASSWORD or ~/.pgpass than typed: others on this machine can see what you type.
-    """
-    from handoffs.cli import db
-
-    raise typer.Exit(ended(lambda: anyio.run(db.copied, source, target)))
-
-
-@db_app.command(name="prune")
-def db_prune(
-    older_than: Annotated[str, typer.Option("--older-than", metavar="TIME", help="Since they ended: 90d, 12h, 45m.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
-) -> None:
-    """Remove the handoffs that ended long ago, with their answers and their lines of the log, for good.
-
-    Open ones stay, however old; so do those that an agent could still ask for.
-    """
-
-    async def work(settings: Settings) -> None:
-        from handoffs.cli import db
-
-        await db.pruned(settings, older_than, dry_run=dry_run, yes=yes)
 
     _finish(work)
 

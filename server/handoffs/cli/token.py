@@ -9,14 +9,12 @@ from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of, new_token
 from handoffs.assembly import SystemClock, open_tokens
 from handoffs.cli.ending import UsageError, put
+from handoffs.cli.spans import span
 from handoffs.core.lifecycle import stamp
 from handoffs.core.token import Token
 from handoffs.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SPAN = re.compile(r"([0-9]{1,6})([mhd])")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_MOST = timedelta(days=3_650)
 
 
 async def added(settings: Settings, name: str, *, expires: str | None) -> None:
@@ -67,11 +65,10 @@ async def revoked(settings: Settings, name: str) -> bool:
 
 
 def _span(written: str) -> timedelta:
-    found = _SPAN.fullmatch(written.strip().lower())
-    span = int(found[1]) * _UNITS[found[2]] if found else timedelta(0)
-    if not timedelta(0) < span <= _MOST:
+    found = span(written)
+    if found is None:
         raise UsageError("--expires takes a time from now, up to ten years: 30d, 12h or 45m.")
-    return span
+    return found
 
 
 def _state(token: Token, now: datetime) -> str:
