@@ -11,19 +11,20 @@ import httpx
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from handoffs.assembly import SystemClock
+from handoffs.assembly import SystemClock, store_at
 from handoffs.core.desk import Desk
-from handoffs.store.sqlite import SqliteStore
+from handoffs.settings import store_address
 from tests.acceptance.processes import Home, HttpServer, ask, nobody
 from tests.acceptance.proxy import Caller, RoundRobin, round_robin
+from tests.store.postgres import Cluster, new_store
 
 KEYS = [secrets.token_hex(32) for _ in range(2)]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of the store that the servers share."""
-    return str(tmp_path / "handoffs.db")
+    return str(tmp_path / "handoffs.db") if request.param == "sqlite" else new_store(tmp_path)
 
 
 def machine(folder: Path, store: str, keys: str = KEYS[0], **more: str) -> Home:
@@ -35,7 +36,7 @@ def machine(folder: Path, store: str, keys: str = KEYS[0], **more: str) -> Home:
 @asynccontextmanager
 async def desk_over(store: str) -> AsyncGenerator[Desk]:
     """The desk of a person, over the store that the servers share."""
-    async with SqliteStore(Path(store)) as opened:
+    async with store_at(store_address(store)) as opened:
         yield Desk(store=opened, clock=SystemClock())
 
 
@@ -209,3 +210,33 @@ async def test_a_server_killed_among_200_handoffs_loses_no_answer_and_none_is_as
 
 def _answer(message: str) -> str:
     return f"the answer to: {message}"
+
+
+async def test_the_database_restarts_while_calls_wait_on_two_servers_and_every_answer_arrives(tmp_path: Path) -> None:
+    new_store(tmp_path)  # skips where there is no PostgreSQL
+    database = Cluster()
+    store = database.url()
+    homes = [machine(tmp_path / name, store, HANDOFFS_HOLD_SECONDS="40") for name in "ab"]
+    got: dict[str, Any] = {}
+    async with behind_a_proxy(*homes) as (proxy, _, http), desk_over(store) as desk:
+
+        async def call(message: str) -> None:
+            called = await Caller(http).call(proxy.url, "handoff_to_user", {"message": message})
+            got[message] = called["result"]["structuredContent"]
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(call, f"Question {number}")
+            while len(asked := await desk.newest(open_only=True)) < 20:
+                await anyio.sleep(0.05)
+            database.crash()
+            database.start()
+            database.wait()
+            for handoff in asked:
+                values = {"response": f"to {handoff.question.message}"}
+                await desk.answer(handoff, values, by="bob", channel="inbox")
+        assert await desk.newest(open_only=True) == []
+    assert {message: each["values"] for message, each in got.items()} == {
+        f"Question {number}": {"response": f"to Question {number}"} for number in range(20)
+    }
+    database.remove()
