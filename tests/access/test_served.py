@@ -179,6 +179,13 @@ async def test_callers_are_asked_once_there_is_anything_to_ask_for(
         await checked(settings.model_copy(update={"url": "http://handoffs.example"}), "0.0.0.0")
         assert "TLS" in capsys.readouterr().err
     await checked(settings, "127.0.0.1")
+    await checked(settings.model_copy(update={"url": "http://127.0.0.1:8765"}), "127.0.0.1")
+    try:
+        await checked(settings.model_copy(update={"url": PUBLIC}), "127.0.0.1")  # behind a proxy on this machine
+        refused = False
+    except CannotServe:
+        refused = True
+    assert refused is not asks
     with pytest.raises(CannotServe):
         await checked(settings, "0.0.0.0")  # by what name it is reached is not known
 

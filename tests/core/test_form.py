@@ -211,6 +211,12 @@ def test_a_form_in_which_nothing_was_filled_is_no_answer_even_if_all_of_it_is_op
     assert problems(form, values) == {"": "nothing was filled in"}
 
 
+@pytest.mark.parametrize("values", [{"drop": []}, {"why": " "}, {"drop": [], "why": "\n"}])
+def test_a_form_that_is_sent_with_nothing_but_blanks_is_no_answer(values: dict[str, object]) -> None:
+    form = asks(drop={"type": "array", "items": {"enum": ["orders", "users"]}}, why={"type": "string"})
+    assert problems(form, values) == {"": "nothing was filled in"}
+
+
 def test_a_default_is_never_an_answer() -> None:
     form = asks(["go"], go={"type": "boolean", "default": True}, why={"type": "string", "default": "because"})
     assert problems(form, {"why": "x"}) == {"go": "is missing"}

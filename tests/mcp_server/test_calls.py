@@ -7,7 +7,8 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult
 
-from handoffs.core.model import State
+from handoffs.core.events import Left
+from handoffs.core.model import Caller, State
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
 
 both_eras = pytest.mark.parametrize("era", ERAS)
@@ -508,3 +509,60 @@ async def test_a_call_that_the_host_ends_is_noted_and_leaves_the_question_open(t
             while "left" not in await here.names():
                 await anyio.sleep(0.01)
         assert (await here.only()).state is State.OPEN
+
+
+APPROVAL = {
+    "type": "object",
+    "properties": {
+        "approve": {"type": "boolean", "default": True},
+        "how": {"type": "string", "enum": ["at once", "tonight"], "default": "at once"},
+    },
+    "required": ["approve"],
+}
+
+
+@both_eras
+@pytest.mark.parametrize("content", [{"approve": True}, {"approve": True, "how": "at once"}])
+async def test_a_host_that_accepts_what_a_form_came_with_before_anybody_read_it_is_not_believed(
+    era: str, content: dict[str, object], tmp_path: Path
+) -> None:
+    async with table(tmp_path) as here:
+        dialog = Dialog(here.clock, accept(**content), seconds=0.02)
+        async with host(here.server(), era, dialog) as client, time_passes(here, 60, after="notshown"):
+            got = await ask(client, "Drop the table orders?", form=APPROVAL)
+        assert (got["status"], "values" in got) == ("PENDING", False)
+        assert (await here.only()).state is State.OPEN
+        assert await here.names() == ["opened", "notshown"]
+
+
+@both_eras
+async def test_a_person_may_leave_a_form_as_it_came(era: str, tmp_path: Path) -> None:
+    async with table(tmp_path) as here, host(here.server(), era, Dialog(here.clock, accept(approve=True))) as client:
+        assert (await ask(client, "Drop the table orders?", form=APPROVAL))["values"] == {"approve": True}
+
+
+async def test_a_dialog_that_comes_back_long_after_the_decision_is_told_how_old_that_is(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+
+        async def much_later(_: object) -> ElicitResult:
+            await here.desk.answer(await here.only(), {"response": "yes"}, by="bob", channel="inbox")
+            here.clock.forward(7_200)
+            return CANCEL
+
+        async with host(here.server(), "auto", Dialog(here.clock, much_later)) as client:
+            got = await ask(client)
+    assert got["status"] == "SUCCESS"
+    assert "2 hours ago" in got["guidance"]
+
+
+async def test_not_now_is_remembered_however_much_has_happened_before(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        dialog = Dialog(here.clock, CANCEL, accept(response="yes"))
+        asked = await here.desk.ask(
+            message="Deploy?", caller=Caller(subject="ada", client="test-host", project="/home/ada/shop")
+        )
+        await here.store.record(asked.id, *[Left(at=here.clock.now(), seconds="45")] * 1_000)
+        async with host(here.server(hold_seconds=0), "auto", dialog) as client:
+            await ask(client)
+            assert (await check(client, asked.id))["status"] == "PENDING"
+        assert len(dialog.shown) == 1

@@ -214,6 +214,20 @@ async def test_a_session_that_stopped_reading_keeps_nobody_else_waiting(tmp_path
     assert stuck.told == [OPEN.uri]
 
 
+async def test_sessions_that_subscribe_at_once_share_one_watch(tmp_path: Path) -> None:
+    first, second = Session(), Session()
+    async with table(tmp_path) as here, sessions(here) as subscribe:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(subscribe, "first", first)
+            tasks.start_soon(subscribe, "second", second)
+        for count in (1, 2, 3):
+            await opened(here, f"Question {count}?")
+            while len(first.told) < count or len(second.told) < count:
+                await anyio.sleep(0.01)
+        assert here.clock.waiting == 1  # one watch, until the next deadline
+    assert (first.told, second.told) == ([OPEN.uri] * 3, [OPEN.uri] * 3)
+
+
 async def subscribed(client: Client, era: str) -> None:
     if era == "legacy":
         await client.subscribe_resource(OPEN.uri)  # pyright: ignore[reportDeprecated]

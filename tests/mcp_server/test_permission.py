@@ -19,7 +19,7 @@ from handoffs.mcp_server import permission
 from handoffs.mcp_server.permission import NAME, QUIET_STDIO
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
-from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, host, table
+from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -221,6 +221,29 @@ async def test_no_dialog_of_the_host_is_used_which_would_decide_without_a_person
                 assert (await decision(client))["behavior"] == "deny"
             assert dialog.shown == []
         assert (await here.only()).state is State.OPEN
+
+
+@both_eras
+async def test_an_agent_that_asks_the_same_in_the_hosts_dialog_gets_no_approval_by_that(
+    era: str, tmp_path: Path
+) -> None:
+    async with table(tmp_path) as here:
+        got: list[Any] = []
+        dialog = Dialog(here.clock, accept(**ALLOW))  # as a hook of the host would, with nobody there
+
+        async with host(here.server(), era, dialog, name="claude-code") as client, anyio.create_task_group() as tasks:
+
+            async def use() -> None:
+                got.append(await decision(client))
+
+            tasks.start_soon(use)
+            while not await here.stored():
+                await anyio.sleep(0.01)
+            question = (await here.only()).question
+            same = await ask(client, question.message, form=question.form.schema)
+            assert same["handoffId"] == (await here.only()).id
+    assert got[0]["behavior"] == "deny"
+    assert "dialog" in got[0]["message"]
 
 
 async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Path) -> None:

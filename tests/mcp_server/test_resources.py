@@ -171,3 +171,14 @@ async def test_the_server_shows_its_mark_and_declares_what_it_has_and_no_logging
         with pytest.raises(MCPError) as refused:
             await client.set_logging_level("debug")  # pyright: ignore[reportDeprecated]
     assert refused.value.error.code == -32601
+
+
+async def test_what_others_ask_takes_no_place_in_the_list_of_ones_own(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        mine = await here.desk.ask(message="Mine?", caller=Caller(subject="ada"))
+        here.clock.forward(1)
+        for number in range(1_000):
+            await here.desk.ask(message=f"Hers {number}?", caller=Caller(subject="eve"))
+        async with host(here.server(), "auto") as client:
+            listed = [str(each.uri) for each in (await client.list_resources()).resources]
+    assert f"handoff://{mine.id}" in listed

@@ -414,6 +414,15 @@ async def test_a_host_that_cancels_when_its_own_time_is_up_leaves_the_question_t
     assert (await here.only()).state is State.OPEN
 
 
+async def test_cancelling_a_task_that_not_now_has_completed_leaves_the_question_to_the_person(here: Table) -> None:
+    async with task_host(here.server()) as client:
+        task_id, key = await asked(client, here)
+        await client.update(task_id, key, "cancel")
+        assert (await client.get(task_id))["status"] == "completed"
+        assert await client.cancel(task_id) == {"resultType": "complete"}
+    assert (await here.only()).state is State.OPEN
+
+
 async def test_cancelling_what_was_answered_leaves_the_answer(here: Table) -> None:
     async with task_host(here.server()) as client:
         task, _ = await asked(client, here)

@@ -422,3 +422,14 @@ async def test_a_claim_is_forgotten_once_nobody_needs_it(store: Store) -> None:
     assert await store.claim("key", now=ASKED, until=ASKED + HOUR)
     assert not await store.claim("key", now=ASKED + HOUR - TICK, until=ASKED + HOUR)
     assert await store.claim("key", now=ASKED + HOUR, until=ASKED + DAY)
+
+
+async def test_the_newest_of_one_subject_are_not_crowded_out_by_those_of_others(store: Store) -> None:
+    mine, hers = Caller(subject="ada"), Caller(subject="eve")
+    old, new = sample("Old?", caller=mine), sample("New?", caller=mine, at=ASKED + TICK)
+    await opened(store, old, new, *(sample(f"Hers {n}?", caller=hers, at=ASKED + (2 + n) * TICK) for n in range(3)))
+    assert await store.newest_of("ada", open_only=False, limit=2) == [new, old]
+    assert await store.newest_of("ada", open_only=False, limit=1) == [new]
+    await store.record(new.id, answered())
+    assert await store.newest_of("ada", open_only=True, limit=2) == [old]
+    assert await store.newest_of("bob", open_only=False) == []

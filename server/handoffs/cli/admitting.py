@@ -22,11 +22,15 @@ async def checked(settings: Settings, host: str) -> None:
         CannotServe: Others could call there, and nothing would ask them who they are.
         StoreError: Whether there are tokens can't be known.
     """
-    if is_loopback(host):
+    # Behind a proxy it is the name that others reach, wherever the server itself listens.
+    name = urlsplit(settings.url).hostname if settings.url is not None else None
+    public = name is not None and not is_loopback(name)
+    if is_loopback(host) and not public:
         return
     if not await _asks(settings):
+        where, instead = (settings.url, "unset HANDOFFS_URL") if is_loopback(host) else (host, "use 127.0.0.1")
         raise CannotServe(
-            f"{host} can be reached from other machines, and nothing asks them who they are: use 127.0.0.1; or give "
+            f"{where} can be reached from other machines, and nothing asks them who they are: {instead}; or give "
             "each caller a token with `handoffs token add`; or set HANDOFFS_OAUTH_ISSUER."
         )
     if settings.url is None:

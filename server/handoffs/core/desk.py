@@ -47,6 +47,9 @@ from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.question import Limits, form_of
 from handoffs.core.safe import Safe
 
+_PAGE = 1000
+"""Lines of the log that are read at once."""
+
 
 class Desk:
     """Every use of a handoff, for the agent's side and for the person's."""
@@ -236,7 +239,7 @@ class Desk:
 
     async def was_dismissed(self, handoff: Handoff, *, channel: str) -> bool:
         """Say whether a person has closed the question in this channel."""
-        entries = await self._store.log(handoff_id=handoff.id)
+        entries = await self.history(handoff.id)
         return any(e.name == "dismissed" and e.details.get("channel") == channel for e in entries)
 
     # Looking
@@ -272,10 +275,25 @@ class Desk:
         await self._expire_all()
         return await self._store.newest(open_only=open_only, before=before, limit=limit)
 
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`."""
+        await self._expire_all()
+        return await self._store.newest_of(subject, open_only=open_only, limit=limit)
+
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
         await self._expire_all()
         return await self._store.log(handoff_id=handoff_id, after=after, limit=limit)
+
+    async def history(self, handoff_id: str) -> Sequence[Entry]:
+        """Return every line of the audit log that is of one handoff, in order: a long one may have thousands."""
+        lines = list(await self._store.log(handoff_id=handoff_id, limit=_PAGE))
+        while lines and len(lines) % _PAGE == 0:
+            more = await self._store.log(handoff_id=handoff_id, after=lines[-1].number, limit=_PAGE)
+            if not more:
+                break
+            lines.extend(more)
+        return lines
 
     @asynccontextmanager
     async def watch(self, handoff_id: str | None = None) -> AsyncGenerator[Watch]:

@@ -263,7 +263,7 @@ class Form:
         for name in values:
             if name not in known:
                 problems[inert_line(str(name), 60)] = f"is no field of this form; it has {', '.join(known)}"
-        if not problems and not checked:
+        if not problems and all(_is_blank(value) for value in checked.values()):
             problems[""] = "nothing was filled in"
         if problems:
             raise AnswerRefused(problems)
@@ -307,6 +307,11 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\
 def is_finite(number: float) -> bool:
     """Say whether a number is one that every program can hold: not NaN, not infinite, no whole number beyond that."""
     return abs(number) <= sys.float_info.max
+
+
+def _is_blank(value: Value) -> bool:
+    """Whether it is what a host or a page may send for a field that nobody touched."""
+    return not value.strip() if isinstance(value, str) else value == []
 
 
 def _is_text(value: str) -> bool:

@@ -80,6 +80,10 @@ class Store(Protocol):
         """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
         ...
 
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`, however many others have."""
+        ...
+
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of the open handoffs whose deadline has passed."""
         ...

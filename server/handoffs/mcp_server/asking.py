@@ -114,6 +114,9 @@ async def _judge_accept(
         # It was never sent as a form: whoever filled one, it was no person before ours.
         await desk.not_shown(handoff, channel=CHANNEL, reason="accepted a form that was never sent")
         return Unanswered.NOT_SHOWN
+    if hasty and _is_as_it_came(handoff, content):
+        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted what the form came with before it can be read")
+        return Unanswered.NOT_SHOWN
     try:
         return await desk.answer(handoff, content, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
     except AnswerRefused as misfit:
@@ -124,6 +127,13 @@ async def _judge_accept(
             await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
             return Unanswered.NOT_SHOWN
         return Misfit(reason=str(misfit))
+
+
+def _is_as_it_came(handoff: Handoff, content: Mapping[str, object]) -> bool:
+    """Say whether all that is filled in are defaults, which a host enters without anybody's doing."""
+    defaults = {field.name: field.default for field in handoff.question.form.fields}
+    filled = {name: value for name, value in content.items() if value not in (None, "", [])}
+    return bool(filled) and all(defaults.get(name) == value for name, value in filled.items())
 
 
 # Up to 2025-11-25

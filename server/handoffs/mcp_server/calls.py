@@ -33,7 +33,7 @@ Outcome: TypeAlias = CallToolResult | InputRequiredResult | Begun
 """What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
 
 PRESENT_SECONDS = 60
-"""How old an outcome may be that a task gives without saying so: its client looks every half minute at the least."""
+"""How old an outcome may be that is given without saying so: the client of a task looks every half minute at least."""
 
 
 class Calls:
@@ -115,10 +115,8 @@ class Calls:
         return handoff
 
     async def owned_ones(self, *, open_only: bool) -> list[Handoff]:
-        """Return this caller's among the newest thousand handoffs, newest first."""
-        subject = self.subject
-        newest = await self._desk.newest(open_only=open_only)
-        return [handoff for handoff in newest if handoff.caller.subject == subject]
+        """Return this caller's newest thousand handoffs, newest first."""
+        return list(await self._desk.newest_of(self.subject, open_only=open_only))
 
     async def ask_elsewhere(
         self, context: Context, *, message: str, form: Mapping[str, object], hold_seconds: float
@@ -143,9 +141,7 @@ class Calls:
         if handoff.state is State.OPEN:
             guidance = words.describe_pending(handoff, Pending.DISMISSED)
             return tools.result(handoff, Status.PENDING, guidance, tool_use=tool_use)
-        now = self._desk.clock.now()
-        earlier = handoff.end is not None and (now - handoff.end.at).total_seconds() > PRESENT_SECONDS
-        guidance = words.describe(handoff, now=now, earlier=earlier, late=False)
+        guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=self._is_old(handoff), late=False)
         await self._desk.collect(handoff)
         return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use)
 
@@ -162,11 +158,12 @@ class Calls:
         if isinstance(verdict, Handoff):
             decided_here = was_open and verdict.end is not None and verdict.end.channel == CHANNEL
             late = not (decided_here or played.link) and came_too_late(verdict, context)
-            return await self._ended(verdict, context, late=late)
+            # The client may have kept the dialog, or this state, for days.
+            return await self._ended(verdict, context, earlier=self._is_old(verdict), late=late)
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
         if verdict is Unanswered.SENT:
-            self._waiting.sent.add(handoff.id)
+            self._waiting.sent[handoff.id] = None
         if LONG in declared_by(context).abilities:
             return await self._begun(handoff, context, again=False)
         if verdict is Unanswered.SENT:
@@ -211,7 +208,7 @@ class Calls:
         return await self._hold(handoff, context, way=way, invite=again, card=card, link=link, sent=sent)
 
     async def _begun(self, handoff: Handoff, context: Context, *, again: bool) -> Begun:
-        log = await self._desk.log(handoff_id=handoff.id)
+        log = await self._desk.history(handoff.id)
         return Begun(task=TaskId.of_call(handoff, log, again=again, tool_use=tools.tool_use_of(context)))
 
     async def _will_be_seen(self, handoff: Handoff, link: str | None) -> bool:
@@ -258,10 +255,13 @@ class Calls:
     ) -> CallToolResult:
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
-        self._waiting.sent.discard(handoff.id)
+        self._waiting.sent.pop(handoff.id, None)
         if not await has_left(context):
             await self._desk.collect(handoff)
         return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context))
+
+    def _is_old(self, handoff: Handoff) -> bool:
+        return handoff.end is not None and (self._desk.clock.now() - handoff.end.at).total_seconds() > PRESENT_SECONDS
 
     def _pending(self, handoff: Handoff, context: Context, why: Pending, link: str | None = None) -> CallToolResult:
         guidance = words.describe_pending(handoff, why, link)

@@ -193,6 +193,9 @@ class _Sessions:
                 raise
 
     async def _run(self, subject: str, *, task_status: TaskStatus[None]) -> None:
+        if subject in self._watching:  # another session of theirs has subscribed in the same moment
+            task_status.started()
+            return
         with anyio.CancelScope() as scope:
             self._watching[subject] = scope
             try:

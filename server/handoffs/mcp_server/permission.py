@@ -25,7 +25,7 @@ from handoffs.core.errors import HandoffError
 from handoffs.core.model import Handoff, State
 from handoffs.core.question import MAX_MESSAGE
 from handoffs.core.untrusted import inert, inert_line
-from handoffs.mcp_server.asking import has_left
+from handoffs.mcp_server.asking import CHANNEL, has_left
 from handoffs.mcp_server.calls import Calls
 
 logger = logging.getLogger(__name__)
@@ -156,6 +156,11 @@ class _Approvals:
             if handoff.state is not State.ANSWERED or values.get("decision") != ALLOW:
                 await self._collect(asked)
                 return _deny(refusal(handoff))
+            if handoff.end is None or handoff.end.channel == CHANNEL:
+                # The agent has asked the very same with handoff_to_user, and its host, which wants to know whether it
+                # may, has said yes to itself.
+                await self._collect(asked)
+                return _deny(IN_DIALOG)
             try:
                 allowed = _edited(str(values.get("input") or ""), wanted)
             except ValueError as wrong:
@@ -191,6 +196,13 @@ WAITING = (
     "what does not need it, or stop. Exactly the same use of the tool, tried again later, gets their decision."
 )
 """What the agent is told when the host's patience ends first."""
+
+
+IN_DIALOG = (
+    "Not approved: this was answered in a dialog of the host, which can't approve what the host itself asks for. Use "
+    "the tool again, and do not ask the person about it yourself: they are asked in the inbox or on the terminal."
+)
+"""What the agent is told of an approval that came from where nobody need have been."""
 
 
 def refusal(handoff: Handoff) -> str:

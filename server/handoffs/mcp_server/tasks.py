@@ -37,6 +37,7 @@ from handoffs.mcp_server import words
 from handoffs.mcp_server.asking import CHANNEL, READING_SECONDS, Misfit, ask_between, judge
 from handoffs.mcp_server.declared import MODERN, TASKS, shows_forms
 from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.recent import Recent
 from handoffs.mcp_server.task_status import (
     KEEP,
     TASK_CHANNEL,
@@ -104,9 +105,9 @@ class Tasks(Extension):
         self._handoffs = handoffs
         self._inbox = inbox
         # These save work and make words better. Another process does without.
-        self._handed_out: dict[str, datetime | None] = {}
-        self._reasons: dict[str, str] = {}
-        self._links: dict[str, tuple[datetime, str | None]] = {}
+        self._handed_out: Recent[str, datetime | None] = Recent()
+        self._reasons: Recent[str, str] = Recent()
+        self._links: Recent[str, tuple[datetime, str | None]] = Recent()
 
     def methods(self) -> Sequence[MethodBinding]:
         """Return the three methods of the extension."""
@@ -197,6 +198,8 @@ class Tasks(Extension):
 
     async def _cancel(self, task: TaskId, params: TaskParams, ctx: RequestContext) -> Wire:
         handoff = await self._owned(task)
+        if dialog_of(task, await self._log(handoff)).dismissed:
+            return {}  # it has completed, as PENDING: what the person put off is still theirs to answer
         client = ctx.session.client_params
         if client is not None and host_named(client.client_info.name).gives_up:
             if handoff.state is State.OPEN:
@@ -220,7 +223,7 @@ class Tasks(Extension):
 
     async def _log(self, handoff: Handoff) -> Sequence[Entry]:
         if handoff.state is State.OPEN:
-            return await self._desk.log(handoff_id=handoff.id)
+            return await self._desk.history(handoff.id)
         self._links.pop(handoff.id, None)
         for remembered in (self._handed_out, self._reasons):
             for key in [key for key in remembered if key.startswith(handoff.id)]:

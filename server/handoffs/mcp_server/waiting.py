@@ -17,6 +17,7 @@ from handoffs.mcp_server.by_link import Way, send_while_open
 from handoffs.mcp_server.declared import client_of
 from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.recent import Recent
 from handoffs.mcp_server.report import Report
 
 PROGRESS_SECONDS = 10
@@ -50,7 +51,7 @@ class Waiting:
         self._hold_seconds = hold_seconds
         self._inbox = inbox
         self._held: Counter[str | None] = Counter()
-        self.sent: set[str] = set()
+        self.sent: Recent[str, None] = Recent()
         """Those whose person has agreed to open the inbox: a call that only checks does not send them there again."""
 
     @asynccontextmanager
@@ -110,7 +111,7 @@ class Waiting:
             verdict = await send_while_open(self._desk, handoff, link, report.context, elsewhere)
             if verdict is Unanswered.SENT:
                 report.sent = True
-                self.sent.add(handoff.id)
+                self.sent[handoff.id] = None
             return verdict
         return None
 

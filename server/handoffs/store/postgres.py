@@ -194,6 +194,11 @@ class PostgresStore:
         sql = self._sql.newest_open_before if open_only else self._sql.newest_before
         return await self._fetch(handoff_of, sql, micros(before), limit)
 
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`."""
+        sql = self._sql.newest_open_of if open_only else self._sql.newest_of
+        return await self._fetch(handoff_of, sql, put(storable(subject)), limit)
+
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
         return await self._fetch(_text, self._sql.overdue, micros(now), limit)

@@ -57,6 +57,10 @@ class Statements:
     """limit"""
     newest_open_before: str
     """before, limit"""
+    newest_of: str
+    """subject, limit"""
+    newest_open_of: str
+    """subject, limit"""
     overdue: str
     """now, limit"""
     log: str
@@ -116,6 +120,8 @@ def statements(schema: str) -> Statements:
         newest_before=f"{select} WHERE created_at < $1 {newest} $2",
         newest_open=f"{select} WHERE state = 'open' {newest} $1",
         newest_open_before=f"{select} WHERE state = 'open' AND created_at < $1 {newest} $2",
+        newest_of=f"{select} WHERE subject = $1 {newest} $2",
+        newest_open_of=f"{select} WHERE state = 'open' AND subject = $1 {newest} $2",
         overdue=f"""SELECT id FROM {handoffs} WHERE state = 'open' AND deadline <= $1
             ORDER BY deadline LIMIT $2""",  # noqa: S608
         log=f"{entries} ORDER BY number LIMIT $2",

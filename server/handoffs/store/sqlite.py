@@ -191,6 +191,16 @@ class SqliteStore:
 
         return await self._run(work)
 
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`."""
+        only = " AND state = 'open'" if open_only else ""
+        sql = f"{_SELECT} WHERE subject = ?{only} ORDER BY created_at DESC, rowid DESC LIMIT ?"
+
+        def work(connection: sqlite3.Connection) -> list[Handoff]:
+            return [decode(row) for row in connection.execute(sql, (storable(subject), limit))]
+
+        return await self._run(work)
+
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
         sql = "SELECT id FROM handoffs WHERE state = 'open' AND deadline <= ? ORDER BY deadline LIMIT ?"
