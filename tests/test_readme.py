@@ -21,9 +21,16 @@ def test_every_status_is_explained() -> None:
 
 
 def test_every_file_it_links_to_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_section_it_links_to_is_there() -> None:
+    links = re.findall(r"\]\(#([^)]+)\)", README)
+    sections = {title.lower().replace(" ", "-") for title in re.findall(r"^##+ (.+)$", README, re.MULTILINE)}
+    assert links
+    assert [link for link in links if link not in sections] == []
 
 
 def test_every_command_of_the_makefile_it_names_is_there() -> None:

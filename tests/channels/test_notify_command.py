@@ -41,4 +41,4 @@ def test_without_addresses_it_says_how_to_set_some(tmp_path: Path) -> None:
 
 def test_alone_it_is_wrong_usage(tmp_path: Path) -> None:
     done = Home(tmp_path).run("notify")
-    assert (done.returncode, done.stderr) == (2, "handoffs: Missing command. `handoffs --help` shows how.\n")
+    assert (done.returncode, done.stderr) == (2, "handoffs: Missing command. `handoffs notify --help` shows how.\n")

@@ -145,8 +145,9 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
     [
         (["lsit"], "handoffs: No such command 'lsit'"),
         (["list", "--al"], "handoffs: No such option: --al"),
-        (["answer"], "handoffs: Missing argument 'ID'. `handoffs --help` shows how."),
-        (["show", "a", "b"], "handoffs: Got unexpected extra argument(s) (b). `handoffs --help` shows how."),
+        (["answer"], "handoffs: Missing argument 'ID'. `handoffs answer --help` shows how."),
+        (["lst"], "handoffs: No such command 'lst'. Did you mean 'list'? `handoffs --help` shows how."),
+        (["show", "a", "b"], "handoffs: Got unexpected extra argument(s) (b). `handoffs show --help` shows how."),
         (["serve", "--http", "nowhere"], "handoffs: 'nowhere' is no address"),
         (["serve", "--http", "0.0.0.0:80"], "handoffs: 0.0.0.0 can be reached from other machines"),
     ],

@@ -62,7 +62,7 @@ def test_set_fills_the_fields_by_name(tmp_path: Path) -> None:
         (["--set", "name=x", "--set", "name=y"], "--set has name twice."),
         (["x"], "This form has 3 fields, name, count, a=b: use --set NAME=VALUE for each."),
         (["x", "--set", "name=x"], "Give VALUE or --set NAME=VALUE, not both."),
-        (["x", "y"], "Got unexpected extra argument(s) (y). `handoffs --help` shows how."),
+        (["x", "y"], "Got unexpected extra argument(s) (y). `handoffs answer --help` shows how."),
         (["--sett", "name=x"], "No such option: --sett"),
         (["-5"], "No such option: -5"),
     ],

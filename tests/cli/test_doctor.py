@@ -109,6 +109,8 @@ async def test_it_says_what_is_set_up_and_what_to_set(tmp_path: Path) -> None:
     said = (await home.command("doctor", "gemini")).stdout.decode()
     assert f"Gemini CLI: set up, in {config}" in said
     assert "`timeout` gives a call 60 s; set it to 3600000." in said
+    said = (await home.command("doctor", "codex")).stdout.decode()
+    assert "`tool_timeout_sec` is not set, so expect 60 s; set it to 3600." in said
 
 
 def test_the_doctors_question_is_known_by_its_first_line() -> None:

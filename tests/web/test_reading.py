@@ -62,6 +62,15 @@ async def test_dark_is_dark_and_light_is_light(tmp_path: Path, opened: Opened) -
         assert grounds == ["rgb(246, 247, 249)", "rgb(18, 22, 28)"]
 
 
+async def test_short_messages_are_whole_however_many_there_are(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        for message in ("First?", "Drop it?\n\n```sql\nDROP TABLE orders;\n```"):
+            await inbox.ask(message)
+        await enter(page, inbox)
+        await expect(page.locator("article.card")).to_have_count(2)
+        await expect(page.locator(".message.long, .show-all")).to_have_count(0)
+
+
 async def test_a_long_message_is_folded_and_unfolds_whole(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         await inbox.ask("line\n\n" * 100 + "the very end")

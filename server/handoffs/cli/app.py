@@ -40,8 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: object = command.main(list(arguments), prog_name="handoffs", standalone_mode=False)
     except typer.TyperException as wrong:
-        message = inert_line(wrong.format_message()).removesuffix(".")
-        return failed(f"{message}. `handoffs --help` shows how.", wrong.exit_code)
+        return failed(_mistyped(wrong), wrong.exit_code)
     return code if isinstance(code, int) else 0
 
 
@@ -134,9 +133,11 @@ def show(handoff: Id, json: Json = False) -> None:
 @app.command()
 def answer(
     handoff: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="The handoff's id, or as much of its start as is its own.")
+        str | None, typer.Argument(metavar="ID", help="The handoff's id, or as much of its start as is its own.")
     ] = None,
-    value: Annotated[str | None, typer.Argument(help="The answer, where the form has one field.")] = None,
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="The answer, where the form has one field.")
+    ] = None,
     named: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Fill one field; once for each.")
     ] = None,
@@ -158,7 +159,7 @@ def answer(
 
         _finish(watched)
     if handoff is None:
-        raise typer.Exit(failed("Missing argument 'ID'. `handoffs --help` shows how.", Exit.USAGE))
+        raise typer.Exit(failed("Missing argument 'ID'. `handoffs answer --help` shows how.", Exit.USAGE))
 
     async def work(settings: Settings) -> None:
         after, told = await deciding.answer(settings, handoff, value=value, named=named or (), note=note)
@@ -189,7 +190,7 @@ def cancel(handoff: Id, note: Note = "", json: Json = False) -> None:
 
 @app.command()
 def log(
-    handoff: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only of this one.")] = None,
+    handoff: Annotated[str | None, typer.Argument(metavar="ID", help="Only of this one.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, an object on each line.")] = False,
 ) -> None:
@@ -268,7 +269,7 @@ def notify_test() -> None:
 
 @app.command()
 def install(
-    host: Annotated[str | None, typer.Argument(metavar="[HOST]", help="Without it, every host is listed.")] = None,
+    host: Annotated[str | None, typer.Argument(metavar="HOST", help="Without it, every host is listed.")] = None,
     project: Annotated[bool, typer.Option("--project", help="In the file of the project in this folder.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
     print_only: Annotated[bool, typer.Option("--print", help="Print the entry, and touch nothing.")] = False,
@@ -300,7 +301,7 @@ def install(
 @app.command()
 def doctor(
     host: Annotated[
-        str | None, typer.Argument(metavar="[HOST]", help="As `handoffs install` has it, or as the host calls itself.")
+        str | None, typer.Argument(metavar="HOST", help="As `handoffs install` has it, or as the host calls itself.")
     ] = None,
     wait: Annotated[
         float | None,
@@ -327,6 +328,14 @@ def demo() -> None:
     from handoffs.cli.demo import run as play  # the agent's framework, which only this needs
 
     raise typer.Exit(play())
+
+
+def _mistyped(wrong: typer.TyperException) -> str:
+    """What is wrong with what was typed, and which help shows it right: that of the command it was typed to."""
+    message = inert_line(wrong.format_message())
+    # What typer raises has its command beside it, and says so in no type of its own.
+    command: object = getattr(getattr(wrong, "ctx", None), "command_path", "handoffs")
+    return f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} `{command} --help` shows how."
 
 
 async def _welcome(settings: Settings) -> None:

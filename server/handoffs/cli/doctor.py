@@ -80,7 +80,7 @@ def _is_of(handoff: Handoff, pattern: str) -> bool:
 
 
 async def _every_host(desk: Desk, newest: Sequence[Handoff]) -> None:
-    put("Set up for:")
+    put("Hosts:")
     for place in INSTALLABLE:
         put(f"  {place.title}: {_set_up(place)}")
     clients = list(dict.fromkeys(handoff.caller.client for handoff in newest))
@@ -100,6 +100,8 @@ async def _one_host(desk: Desk, place: Place | None, host: Host, handoffs: Seque
     put(f"A call is held for {_span(host.dialog)} while its dialog is open, {_span(host.quiet)} where there is none;")
     put("  then the agent is told PENDING, and asks again. HANDOFFS_HOLD_SECONDS overrides it.")
     put(f"  Known from: {host.source}.")
+    if re.search(r"\b[TCD]\)|\([TCD]\b", host.source):
+        put("  (T: tried, C: read in its code, D: read in its documents.)")
     if found.asked:
         put(f"Of the last {found.asked} questions through it:")
         put(f"  {declaration(found.declared)}")
@@ -136,8 +138,9 @@ def _to_set(place: Place) -> str:
     now = limit.unset if seconds is None else seconds
     if now >= limit.wanted:
         return f"`{limit.key}` gives a call {_span(now)}, which is enough."
+    said = f"is not set, so expect {_span(now)}" if seconds is None else f"gives a call {_span(now)}"
     wanted = limit.wanted * limit.per_second
-    return f"`{limit.key}` gives a call {_span(now)}; set it to {wanted}. `handoffs install {place.name}` does it."
+    return f"`{limit.key}` {said}; set it to {wanted}. `handoffs install {place.name}` does it."
 
 
 async def _watch_a_trial(desk: Desk, pattern: str | None) -> None:

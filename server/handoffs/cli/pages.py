@@ -49,7 +49,7 @@ def page(handoff: Handoff, entries: Sequence[Entry], *, now: datetime) -> str:
     lines = [
         f"{handoff.id}  {_state(handoff, now)}",
         f"asked by {asker}, for {inert_line(caller.subject)}, {_moment(handoff.created_at, now)}",
-        f"open until {stamp(question.deadline)}",
+        f"{'open' if handoff.end is None else 'was open'} until {stamp(question.deadline)}",
         "",
         *_quoted(question.message),
         "",

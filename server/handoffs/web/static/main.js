@@ -6,7 +6,8 @@ import { ticking } from "./times.js";
 import { asking, count } from "./tell.js";
 
 const page = document.body.dataset.page;
-document.querySelectorAll(".card").forEach(prepare);
+// Not forEach(prepare): it would hand on the card's number as the height from which a message is folded.
+for (const card of document.querySelectorAll(".card")) prepare(card);
 count(Number(document.body.dataset.open));
 ticking();
 sending();
