@@ -18,7 +18,11 @@ from handoffs.core.token import Token
 from handoffs.store import postgres_connection, postgres_driver, postgres_listening, rows
 from handoffs.store.postgres import PostgresStore
 from handoffs.store.postgres_address import parse
+from handoffs.store.postgres_connection import Connections
+from handoffs.store.postgres_driver import Listener
+from handoffs.store.postgres_listening import Listening
 from handoffs.store.postgres_statements import statements
+from handoffs.store.watches import Line
 from tests.core.strategies import ASKED
 from tests.store.postgres import PASSWORD, Cluster, cluster
 from tests.store.relay import Relay, relay
@@ -120,6 +124,55 @@ async def test_what_happened_while_the_network_was_cut_is_heard_of_afterwards(
                 network.up = True
                 await watch.changed()
                 assert (await cut_off.get(handoff.id)).state is State.ANSWERED
+
+
+@pytest.mark.parametrize("breaks", [False, True], ids=["goes on", "breaks again"])
+async def test_what_is_told_first_after_an_outage_hides_nothing_of_what_happened_during_it(
+    url: str, through: str, network: Relay, breaks: bool
+) -> None:
+    listens, goes_on = True, anyio.Event()
+    goes_on.set()
+
+    class Noticed(Connections):
+        async def listener(self) -> Listener:
+            nonlocal listens
+            made = await super().listener()
+            listens = True
+            return made
+
+    async def last() -> int:
+        if not listens:
+            raise ConnectionResetError
+        await goes_on.wait()
+        return (await store.log())[-1].number
+
+    async def news(after: int) -> list[Line]:
+        nonlocal breaks
+        if breaks:
+            breaks = False
+            raise ConnectionResetError
+        return [(line.number, line.handoff_id) for line in await store.log(after=after)]
+
+    connections = Noticed(parse(through))
+    listening = Listening(connections, last=last, news=news)
+    async with PostgresStore(url) as store:
+        missed, told_of = [await store.open(sample(name), collect_after=LONG_AGO) for name in ("missed", "told of")]
+        with anyio.fail_after(20):
+            async with listening.watch(missed.id) as first, listening.watch(told_of.id) as second:
+                listens, goes_on = False, anyio.Event()
+                await network.cut()
+                await store.record(missed.id, answered())
+                network.up = True
+                while not listens:
+                    await anyio.sleep(0.01)
+                # By now, or a moment later, it listens; and it has not asked yet what it missed.
+                await anyio.sleep(0.1)
+                await store.record(told_of.id, answered())
+                await second.changed()
+                goes_on.set()
+                await first.changed()
+        await listening.aclose()
+        await connections.aclose()
 
 
 async def test_a_connection_that_is_cut_without_a_word_is_found_out(

@@ -37,6 +37,8 @@ class Listening:
         self._news = news
         self._watches = Watches()
         self._heard_to: int | None = None
+        """The number of the last line up to which nothing has gone unheard."""
+        self._in_step = False  # whether whatever comes after it is told of
         self._listening: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._failure: Exception | None = None
@@ -108,6 +110,7 @@ class Listening:
             # First listen, then read: what is committed in between comes twice, and nothing never.
             await connection.add_listener(self._connections.address.schema, self._received)
         await self._catch_up()
+        self._in_step = True
         self._outage.over()
         while self._watches:
             with anyio.move_on_after(CHECK_SECONDS):
@@ -116,23 +119,24 @@ class Listening:
             with anyio.fail_after(_REPLY_SECONDS):
                 await connection.fetch("SELECT")
             await self._catch_up()
+            self._in_step = True
         # Before anything else can run: the next watch begins anew.
         self._listening = None
 
     async def _catch_up(self) -> None:
         """Wake the waiters of whatever happened since the last line that was heard of."""
+        # What is told of meanwhile has a higher number than what went unheard, so only the end of this moves it on.
+        heard_to, self._in_step = self._heard_to, False
         last = await self._last()
-        heard_to, self._heard_to = self._heard_to, last
-        self._begun.set()
-        if heard_to is None:
-            return
-        if last < heard_to:
+        if heard_to is not None and last < heard_to:
             # The database is another one than it was: a backup, or a standby that had not everything.
             self._watches.wake_all()
-        elif last > heard_to:
+        elif heard_to is not None and last > heard_to:
             for number, handoff_id in await self._news(heard_to):
-                self._heard_to = max(self._heard_to, number)
+                last = max(last, number)
                 self._watches.wake(handoff_id)
+        self._heard_to = last
+        self._begun.set()
 
     async def _catch_up_otherwise(self) -> None:
         # There may be connections for statements and none to listen on: their number is limited.
@@ -142,6 +146,6 @@ class Listening:
     def _received(self, connection: object, pid: int, channel: str, payload: str) -> None:
         number, _, handoff_id = payload.partition(" ")
         if number.isdigit():
-            if self._heard_to is not None:
+            if self._in_step and self._heard_to is not None:
                 self._heard_to = max(self._heard_to, int(number))
             self._watches.wake(handoff_id)
