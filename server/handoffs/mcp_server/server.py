@@ -23,6 +23,7 @@ from handoffs.mcp_server.plain_log import plain_log
 from handoffs.mcp_server.prompts import add_prompts
 from handoffs.mcp_server.resources import add_resources
 from handoffs.mcp_server.shared_keys import naming_the_keys
+from handoffs.mcp_server.stdio import StdioServer
 from handoffs.mcp_server.task_listening import Listening
 from handoffs.mcp_server.tasks import Tasks
 from handoffs.mcp_server.tool import tool
@@ -91,7 +92,7 @@ def build_server(
     changes = Changes(desk, calls)
     sealing = RequestStateSecurity(keys=list(keys), ttl=state_seconds)
     with plain_log():
-        server = MCPServer(
+        server = StdioServer(
             NAME,
             title="Handoffs",
             version=__version__,
