@@ -202,10 +202,11 @@ async def test_whichever_reply_is_lost_everything_is_kept_once(url: str, through
             first = await store.open(asked, collect_after=LONG_AGO, quota=Quota(open=1000, per_minute=1000))
             assert first == asked
             assert (await store.open(sample(f"Question {number}", at=LATER), collect_after=LONG_AGO)) == first
-            await store.record(first.id, Reached(at=LATER, channel="inbox"))
-            assert (await store.record(first.id, answered())).state is State.ANSWERED
+            reached = await store.record(first.id, Reached(at=LATER, channel="inbox"), known=first)
+            assert reached.reached == ("inbox",)
+            assert (await store.record(first.id, answered(), known=first)).state is State.ANSWERED
             with pytest.raises(AlreadyEnded):
-                await store.record(first.id, Cancelled(at=LATER, by="", channel="mcp"))
+                await store.record(first.id, Cancelled(at=LATER, by="", channel="mcp"), known=first)
             late = await store.open(sample(f"Late {number}", stays_open=DAY / 2), collect_after=LONG_AGO)
             with pytest.raises(AlreadyEnded):
                 await store.record(late.id, answered(at=ASKED + DAY))
@@ -231,8 +232,8 @@ async def test_a_question_whose_asker_missed_that_it_was_kept_is_its_own_also_wh
 ) -> None:
     async with PostgresStore(through) as asks, PostgresStore(url) as store, store.watch() as watch:
         await asks.open(sample("Another"), collect_after=LONG_AGO)
-        # Its second reply from now is to the insert: the first is to the question for those alike.
-        network.replies, network.cut_at, network.stays_cut = 0, 2, True
+        # Its first reply from now is to the insert.
+        network.replies, network.cut_at, network.stays_cut = 0, 1, True
         asked, given, left = sample(), list[Handoff](), list[Handoff]()
 
         async def ask() -> None:

@@ -157,7 +157,7 @@ class Desk:
         """Note that the agent is being given the outcome: an identical question from now on is a new one."""
         if handoff.state is State.OPEN or handoff.collected_at is not None:
             return handoff
-        return await self._store.record(handoff.id, Collected(at=self._clock.now()))
+        return await self._store.record(handoff.id, Collected(at=self._clock.now()), known=handoff)
 
     # The person's side. Each of these is the whole of a decision, and the first one stands.
 
@@ -197,7 +197,8 @@ class Desk:
 
     async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Withdraw the question for good. Raises AlreadyEnded."""
-        return await self._store.record(handoff.id, Cancelled(at=self._clock.now(), by=by, channel=channel, note=note))
+        event = Cancelled(at=self._clock.now(), by=by, channel=channel, note=note)
+        return await self._store.record(handoff.id, event, known=handoff)
 
     async def reveal(self, name: str, *, by: str, keep: bool = True) -> str:
         """Return the secret of this name to the user who was asked; see `core.safe`. Raises SecretRefused."""
@@ -232,7 +233,8 @@ class Desk:
         True says go on: of all who ever try, in whatever process, it says so to one. False also when it has ended.
         """
         try:
-            await self._store.record(handoff.id, Reminded(at=self._clock.now(), channel=channel, stage=stage))
+            event = Reminded(at=self._clock.now(), channel=channel, stage=stage)
+            await self._store.record(handoff.id, event, known=handoff)
         except (AlreadyReminded, AlreadyEnded):
             return False
         return True
@@ -345,11 +347,12 @@ class Desk:
 
     async def _decide(self, handoff: Handoff, event: Answered | Declined, *, collect: bool) -> Handoff:
         # In one transaction: the agent's own call has brought the decision, and gets it back at once.
-        return await self._store.record(handoff.id, event, *([Collected(at=event.at)] if collect else []))
+        events = [event, *([Collected(at=event.at)] if collect else [])]
+        return await self._store.record(handoff.id, *events, known=handoff)
 
     async def _expire(self, handoff: Handoff) -> Handoff:
         try:
-            return await self._store.record(handoff.id, expiry(handoff))
+            return await self._store.record(handoff.id, expiry(handoff), known=handoff)
         except AlreadyEnded:
             return await self._store.get(handoff.id)
 
@@ -360,7 +363,7 @@ class Desk:
 
     async def _note(self, handoff: Handoff, event: Reached | NotShown | Dismissed | Left) -> None:
         try:
-            await self._store.record(handoff.id, event)
+            await self._store.record(handoff.id, event, known=handoff)
         except AlreadyEnded:
             return  # an outcome stands; how one channel fared no longer matters
 

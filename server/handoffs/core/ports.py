@@ -58,8 +58,10 @@ class Store(Protocol):
         """
         ...
 
-    async def record(self, handoff_id: str, *events: Event) -> Handoff:
+    async def record(self, handoff_id: str, *events: Event, known: Handoff | None = None) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+
+        `known` is the handoff as the caller saw it last: a store for which reading is dear may begin from there.
 
         Raises:
             NotFound: There is no such handoff.

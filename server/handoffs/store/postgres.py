@@ -1,7 +1,7 @@
 """The store in a PostgreSQL database: for any number of machines. The extra `handoffs[postgres]` brings its driver.
 
-Every change is one statement, and so a transaction of its own; a method is one or two round trips. See
-`postgres_statements` for why that is enough.
+Every change is one statement, and so a transaction of its own; a method is one round trip, and more where others are at
+the same thing. See `postgres_statements` for why that is enough.
 """
 
 import secrets
@@ -13,14 +13,14 @@ from typing import TypeVar, cast
 
 import anyio
 
-from handoffs.core.errors import NotFound
+from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Handoff
 from handoffs.core.quota import Quota
 from handoffs.store.happening import Happening, happen
 from handoffs.store.postgres_address import parse
-from handoffs.store.postgres_callers import PostgresTokens, check, question
+from handoffs.store.postgres_callers import PostgresTokens, check, limits
 from handoffs.store.postgres_connection import Connections
 from handoffs.store.postgres_driver import Connection, Row
 from handoffs.store.postgres_layout import lock_key
@@ -96,43 +96,33 @@ class PostgresStore:
             QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
             ValueError: There is another handoff with this id.
         """
-        write = _new_write()
-        row = [put(cell) for cell in encode(handoff)]
-        lines = _lines(handoff.id, [opened or Opened(at=handoff.created_at)], write)
-        asked = (put(storable(handoff.fingerprint)), micros(collect_after), row[0], write)
-        look, asked = (
-            (self._sql.alike, asked)
-            if quota is None
-            else (self._sql.alike_and_usage, (*asked, *question(handoff, quota)))
-        )
+        write, key = _new_write(), put(storable(handoff.id))
+        fresh = [
+            *map(put, encode(handoff)),
+            micros(collect_after),
+            *limits(handoff, quota),
+            *_lines(handoff.id, [opened or Opened(at=handoff.created_at)], write),
+        ]
+        alike = put(storable(handoff.fingerprint)), micros(collect_after), key, write
 
         async def once(connection: Connection) -> Handoff | None:
-            nth, number = 0, None
-            used: Row | None = None
-            for found in await connection.fetch(look, *asked):
-                there_nth, joinable, same_id, same_question, ours, *usage = found[_WIDTH:]
-                if usage:
-                    *used, number = usage
-                if there_nth is None:
-                    break  # there is none alike
-                there = handoff_of(found)
+            if told := await connection.fetch(self._sql.open, *fresh):
+                self._told(told)
+                return handoff
+            for row in await connection.fetch(self._sql.alike, *alike):
+                there, joinable, ours = handoff_of(row), *row[_WIDTH:]
                 if ours:
                     return there  # the connection broke after it was kept
-                if same_id and not joinable:
+                if not joinable:
                     raise ValueError(f"there is another handoff {handoff.id}; take a new id")
-                if same_question:
-                    nth = max(nth, cast("int", there_nth))
-                if joinable and there.overdue(handoff.created_at):
-                    # Then it is looked at again: it may be one to join.
-                    await self._change(connection, happen(there, [expiry(there)]), write)
-                    return None
-                if joinable:
+                if not there.overdue(handoff.created_at):
                     return there
-            if quota is not None and used is not None:
-                check(quota, handoff, used)
-            told = await connection.fetch(self._sql.open, *row, nth + 1, number, *lines)
-            self._told(told)
-            return handoff if told else None
+                # Then it is looked at again: it may be one to join.
+                await self._change(connection, happen(there, [expiry(there)]), write)
+                return None
+            if quota is not None:
+                await check(connection, self._sql.usage, handoff, quota)
+            return None
 
         async def work(connection: Connection) -> Handoff:
             there = await once(connection)
@@ -147,8 +137,10 @@ class PostgresStore:
         asked_by = lock_key(f"turn of {handoff.caller.subject!r}", self._connections.address.schema)
         return await self._connections.run(work)
 
-    async def record(self, handoff_id: str, *events: Event) -> Handoff:
+    async def record(self, handoff_id: str, *events: Event, known: Handoff | None = None) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+
+        What is `known` of the handoff is not read again, where it is still so.
 
         Raises:
             NotFound: There is no such handoff.
@@ -160,6 +152,10 @@ class PostgresStore:
 
         async def work(connection: Connection) -> Happening:
             nonlocal tried
+            if tried is None and known is not None and (guess := _expected(known, events)) is not None:
+                tried = guess
+                if await self._change(connection, guess, write):
+                    return guess
             while True:
                 if tried is None:
                     rows = await connection.fetch(self._sql.find, key)
@@ -253,6 +249,15 @@ class PostgresStore:
             return [read(row) for row in await connection.fetch(sql, *parameters)]
 
         return await self._connections.run(work)
+
+
+def _expected(known: Handoff, events: Sequence[Event]) -> Happening | None:
+    """Return what happens to a handoff if it still is as it was; None where that must be looked at."""
+    try:
+        expected = happen(known, events)
+    except (HandoffError, ValueError):
+        return None
+    return expected if expected.events else None
 
 
 def _lines(handoff_id: str, events: Sequence[Event], write: int) -> tuple[list[object], ...]:

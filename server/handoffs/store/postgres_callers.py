@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from handoffs.core.model import Handoff
-from handoffs.core.quota import WINDOW, Quota, Usage
+from handoffs.core.quota import WINDOW, Quota
 from handoffs.core.token import Token
 from handoffs.store.postgres_connection import Connections
 from handoffs.store.postgres_driver import Connection, Row
 from handoffs.store.postgres_rows import got, put
+from handoffs.store.quotas import usage_of
 from handoffs.store.rows import Cell, micros, moment, question_size, storable
 
 T = TypeVar("T")
@@ -69,22 +70,18 @@ class PostgresTokens:
         return await self._connections.run(work)
 
 
-def question(handoff: Handoff, quota: Quota) -> tuple[Cell, ...]:
-    """Return what the statement `alike_and_usage` asks about a caller."""
-    now = handoff.created_at
-    return put(storable(handoff.caller.subject)), micros(now), micros(now - WINDOW), quota.per_minute - 1
+def limits(handoff: Handoff, quota: Quota | None) -> tuple[Cell, ...]:
+    """Return what the statement `open` asks of a caller's quota."""
+    most = (True, quota.open, quota.bytes, quota.per_minute - 1) if quota is not None else (False, 0, 0, 0)
+    return *most, question_size(handoff), micros(handoff.created_at - WINDOW)
 
 
-def check(quota: Quota, handoff: Handoff, used: Row) -> None:
+async def check(connection: Connection, usage: str, handoff: Handoff, quota: Quota) -> None:
     """Let a new handoff pass. Raises QuotaUsedUp: its subject has used as much as it may."""
-    count, held, first, full = cast("tuple[int, int, int | None, int | None]", used)
-    usage = Usage(
-        open=count,
-        bytes=held,
-        first_deadline=None if first is None else moment(first),
-        full_since=None if full is None else moment(full),
-    )
-    quota.check(usage, size=question_size(handoff), now=handoff.created_at)
+    now = handoff.created_at
+    asked = put(storable(handoff.caller.subject)), micros(now), micros(now - WINDOW), quota.per_minute - 1
+    (row,) = await connection.fetch(usage, *asked)
+    quota.check(usage_of(row), size=question_size(handoff), now=now)
 
 
 def _whole(row: Row) -> Row:

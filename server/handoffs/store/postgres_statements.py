@@ -1,8 +1,9 @@
 """The statements of a PostgreSQL store. Each write is one statement, and so a transaction, with no round trip inside.
 
-**Asked once.** A new handoff takes the next number of its fingerprint (`nth`) after the highest that its server saw; of
-two servers that ask the same at once one is refused by the unique constraint, looks again and finds the other's. So
-it is with all that a caller asks (`asked`) where it has a quota: nothing is opened that was not counted.
+**Asked once.** A new handoff takes the next number of its fingerprint (`nth`) after the highest that its statement saw;
+of two servers that ask the same at once one is refused by the unique constraint, and then finds the other's. So it is
+with all that a caller asks (`asked`) where it has a quota: nothing is opened that was not counted. What stands in the
+way is looked at only where nothing was opened.
 
 **The first outcome stands.** A change names the version that it was computed from, and changes nothing where another
 was faster; its server then reads again.
@@ -31,16 +32,15 @@ class Statements:
     """id → the row"""
     find_again: str
     """id, write → the row, and whether that write was kept"""
+    open: str
+    """COLUMNS, then collect after, whether there is a quota, its open, bytes and calls less one a minute, this one's
+    bytes, a minute ago, then `_logged` → lines; none where one alike can be joined, or the quota is used up"""
     alike: str
-    """fingerprint, collect after, id, write → rows, nth, and whether: joinable, id, fingerprint, write"""
-    alike_and_usage: str
-    """`alike`, then subject, now, a minute ago, so many skipped → the same; open, bytes, deadline, full since, next
-
-    There is always a row; its first part is empty where there is none alike."""
+    """fingerprint, collect after, id, write → rows, and whether: joinable, kept by this write"""
+    usage: str
+    """subject, now, a minute ago, calls less one a minute → open, bytes, first deadline, full since"""
     turn: str
     """lock → nothing, once nobody else has it"""
-    open: str
-    """COLUMNS, nth, asked, then `_logged` → lines"""
     change: str
     """CHANGING, id, version, then `_logged` → lines"""
     claim: str
@@ -79,34 +79,43 @@ def statements(schema: str) -> Statements:
     select = f"SELECT {_COLUMNS} FROM {handoffs}"  # noqa: S608
     newest = "ORDER BY created_at DESC, place DESC LIMIT"
     entries = f"SELECT number, handoff_id, name, at, details FROM {events} WHERE number > $1"  # noqa: S608
-    joinable = "(state = 'open' OR (collected_at IS NULL AND ended_at >= $2))"
-    alike = f"""SELECT {_COLUMNS}, nth, coalesce({joinable}, false) AND fingerprint = $1 AS joinable, id = $3 AS same,
-            fingerprint = $1 AS alike, id = $3 AND EXISTS (
-                SELECT FROM {events} WHERE handoff_id = $3 AND write_id = $4) AS kept
-        FROM {handoffs} WHERE id = $3 OR (fingerprint = $1 AND ({joinable}
-            OR nth = (SELECT max(nth) FROM {handoffs} WHERE fingerprint = $1)))
+    joinable = "(state = 'open' OR (collected_at IS NULL AND ended_at >= {since}))"
+    alike = f"""SELECT {_COLUMNS}, fingerprint = $1 AND coalesce({joinable.format(since="$2")}, false) AS joinable,
+            id = $3 AND EXISTS (SELECT FROM {events} WHERE handoff_id = $3 AND write_id = $4) AS kept
+        FROM {handoffs} WHERE id = $3 OR (fingerprint = $1 AND {joinable.format(since="$2")})
         ORDER BY created_at DESC, nth DESC"""  # noqa: S608
-    usage = f"""SELECT count(*), coalesce(sum(size), 0)::bigint AS bytes, min(deadline) AS first, (
-            SELECT created_at FROM {handoffs} WHERE subject = $5 AND created_at > $7
-            ORDER BY created_at DESC LIMIT 1 OFFSET $8) AS full_since,
-            (SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = $5) AS asked
-        FROM {handoffs} WHERE state = 'open' AND subject = $5 AND deadline > $6"""  # noqa: S608
+    usage = f"""SELECT count(*) AS open, coalesce(sum(size), 0)::bigint AS bytes, min(deadline) AS first, (
+            SELECT created_at FROM {handoffs} WHERE subject = {{subject}} AND created_at > {{minute_ago}}
+            ORDER BY created_at DESC LIMIT 1 OFFSET {{skipped}}) AS full_since
+        FROM {handoffs} WHERE state = 'open' AND subject = {{subject}} AND deadline > {{now}}"""  # noqa: S608
     logged = _Logged(schema=schema, events=events)
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(CHANGING, 1))
     changing, columns = len(CHANGING), len(COLUMNS)
+    of = {name: f"${number}" for number, name in enumerate(COLUMNS, 1)}
+    since, counted, most_open, most_bytes, skipped, size, minute_ago = (
+        f"${columns + number}" for number in range(1, 8)
+    )
+    used = usage.format(subject=of["subject"], now=of["created_at"], minute_ago=minute_ago, skipped=skipped)
     return Statements(
         find=f"{select} WHERE id = $1",
         find_again=f"""SELECT {_COLUMNS}, EXISTS (SELECT FROM {events} WHERE handoff_id = $1 AND write_id = $2)
             FROM {handoffs} WHERE id = $1""",  # noqa: S608
-        alike=alike,
-        alike_and_usage=f"""SELECT found.*, used.* FROM ({usage}) AS used LEFT JOIN ({alike}) AS found ON true
-            ORDER BY found.created_at DESC, found.nth DESC""",  # noqa: S608
-        turn="SELECT pg_advisory_xact_lock($1)",
-        open=f"""WITH changed AS (
+        open=f"""WITH used AS ({used}), changed AS (
                 INSERT INTO {handoffs} ({_COLUMNS}, nth, asked)
-                VALUES ({", ".join(f"${number}" for number in range(1, columns + 3))})
+                SELECT {", ".join(of.values())},
+                    (SELECT coalesce(max(nth), 0) + 1 FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}),
+                    CASE WHEN {counted} THEN
+                        (SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = {of["subject"]}) END
+                FROM used
+                WHERE NOT EXISTS (SELECT FROM {handoffs}
+                        WHERE fingerprint = {of["fingerprint"]} AND {joinable.format(since=since)})
+                    AND (NOT {counted}
+                        OR (full_since IS NULL AND open < {most_open} AND bytes + {size} <= {most_bytes}))
                 ON CONFLICT DO NOTHING RETURNING id
-            ), {logged.after(columns + 2)}""",  # noqa: S608
+            ), {logged.after(columns + 7)}""",  # noqa: S608
+        alike=alike,
+        usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
+        turn="SELECT pg_advisory_xact_lock($1)",
         change=f"""WITH changed AS (
                 UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} RETURNING id
             ), {logged.after(changing + 2)}""",  # noqa: S608

@@ -150,7 +150,7 @@ class SqliteStore:
 
         return await self._write(work)
 
-    async def record(self, handoff_id: str, *events: Event) -> Handoff:
+    async def record(self, handoff_id: str, *events: Event, known: Handoff | None = None) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         Raises:
