@@ -63,6 +63,7 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         max_timeout_seconds=2_592_000,
         inbox_password=None,
         inbox_proxy_header=None,
+        inbox_url=None,
         permission_tool="auto",
         url=None,
         tokens="auto",
@@ -93,6 +94,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         "MAX_TIMEOUT_SECONDS": "3600",
         "INBOX_PASSWORD": "a long password",
         "INBOX_PROXY_HEADER": "X-Forwarded-User",
+        "INBOX_URL": "https://Inbox.example/",
         "PERMISSION_TOOL": "OFF",
         "URL": "https://handoffs.example/a/",
         "TOKENS": "On",
@@ -119,6 +121,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         max_timeout_seconds = 3600
         inbox_password = "a long password"
         inbox_proxy_header = "X-Forwarded-User"
+        inbox_url = "https://inbox.example"
         permission_tool = "off"
         url = "https://handoffs.example/a/"
         tokens = "on"
@@ -151,6 +154,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         "max_timeout_seconds": 3600,
         "inbox_password": "a long password",
         "inbox_proxy_header": "X-Forwarded-User",
+        "inbox_url": "https://inbox.example",
         "permission_tool": "off",
         "url": "https://handoffs.example/a",
         "tokens": "on",
@@ -381,7 +385,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"JOIN in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
         f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, inbox, "
-        "inbox_password, inbox_proxy_header, "
+        "inbox_password, inbox_proxy_header, inbox_url, "
         "join_seconds, keys, max_timeout_seconds, min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, "
         "oauth_scopes, permission_tool, quota_bytes, quota_open, quota_per_minute, store, terminal, tokens, url.",
     ]
@@ -493,6 +497,11 @@ def test_the_files_are_in_the_platforms_folders(written: Written) -> None:
         ("URL", "https://ada:secret@handoffs.example"),
         ("URL", "https://handoffs.example/?x"),
         ("URL", "https://handoffs.example:port"),
+        ("INBOX_URL", "inbox.example"),
+        ("INBOX_URL", "http://inbox.example"),
+        ("INBOX_URL", "http://192.168.1.5:8770"),
+        ("INBOX_URL", "https://inbox.example/inbox"),
+        ("INBOX_URL", "https://ada:secret@inbox.example"),
         ("OAUTH_ISSUER", "http://id.example"),
         ("OAUTH_ISSUER", "https://id.example/p@th"),
         ("OAUTH_ISSUER", "https://id.example/#x"),
@@ -512,6 +521,11 @@ def test_what_says_who_may_call_and_how_much_is_refused_where_it_cant_be_meant(
     told = written.refused({f"HANDOFFS_{name}": value})
     assert f"HANDOFFS_{name}" in told
     assert "secret" not in told
+
+
+@pytest.mark.parametrize("url", ["https://inbox.example", "https://inbox.example:8443/", "http://localhost:8770"])
+def test_the_address_of_the_inbox_is_one_that_nobody_on_the_way_can_read(written: Written, url: str) -> None:
+    assert written.read({"HANDOFFS_INBOX_URL": url}).inbox_url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("issuer", ["https://id.example", "https://id.example/", "http://127.0.0.1:80", "http://[::1]"])

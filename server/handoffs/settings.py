@@ -121,6 +121,16 @@ def _issuer(written: str) -> str:
     return address
 
 
+def _inbox_url(written: str) -> str:
+    """Without a path: the inbox's own pages begin at the root."""
+    address = _url(written)
+    if urlsplit(address).path:
+        raise ValueError("a path has no place in it: the inbox has a name or a port of its own")
+    if not is_private(address):
+        raise ValueError("whoever is on the way could read what people type: beyond this machine it must be https")
+    return address.lower()
+
+
 def _address(written: str) -> str:
     parts = urlsplit(written)  # it, and a look at the port, may raise a ValueError that says why
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
@@ -192,6 +202,11 @@ class Settings(BaseSettings):
     inbox_proxy_header: Annotated[
         str | None,
         Field(pattern="^[A-Za-z][A-Za-z0-9-]*$", description="the header in which a proxy says whom it let in"),
+    ] = None
+    inbox_url: Annotated[
+        str | None,
+        AfterValidator(lambda written: written and _inbox_url(written)),
+        Field(description="the address by which people reach the inbox, such as https://inbox.example.com"),
     ] = None
     permission_tool: Annotated[
         Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")

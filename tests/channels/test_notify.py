@@ -18,6 +18,7 @@ from handoffs.channels.notify import BACK_OFF, Notice, Recipient, notice_of, rec
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.reminders import Stage
 from handoffs.core.schema import parse
+from handoffs.extras import command_to_add
 from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
 from tests.core.strategies import ASKED, handoff
@@ -272,7 +273,7 @@ async def test_without_apprise_the_log_says_how_to_get_it_and_nothing_is_tried_a
         while len(log := await one.log(asked)) < 3:
             await anyio.sleep(0.001)
     assert log[2:] == [
-        ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: apprise is not installed: pip install 'handoffs[notify]'")
+        ("notshown", f"HANDOFFS_NOTIFY 1 (json), opened: the extra notify is not installed: {command_to_add('notify')}")
     ]
 
 

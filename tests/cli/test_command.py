@@ -146,6 +146,21 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         (["lsit"], "handoffs: No such command 'lsit'"),
         (["list", "--al"], "handoffs: No such option: --al"),
         (["answer"], "handoffs: Missing argument 'ID'. `handoffs answer --help` shows how."),
+        (["inbox", "--port"], "handoffs: Option '--port' requires an argument. `handoffs inbox --help` shows how."),
+        (
+            ["token", "add", "a", "--expires"],
+            "handoffs: Option '--expires' requires an argument. `handoffs token add --help` shows how.",
+        ),
+        (
+            ["inbox", "--port", "x"],
+            "handoffs: Invalid value for '--port': 'x' is no port. Give a whole number from 0 (any free one) to 65535. "
+            "`handoffs inbox --help` shows how.",
+        ),
+        (
+            ["doctor", "--wait", "soon"],
+            "handoffs: Invalid value for '--wait': 'soon' is no length of time. Give a number of seconds, 0 or more. "
+            "`handoffs doctor --help` shows how.",
+        ),
         (["lst"], "handoffs: No such command 'lst'. Did you mean 'list'? `handoffs --help` shows how."),
         (["show", "a", "b"], "handoffs: Got unexpected extra argument(s) (b). `handoffs show --help` shows how."),
         (["serve", "--http", "nowhere"], "handoffs: 'nowhere' is no address"),

@@ -7,6 +7,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from handoffs.extras import command_to_add
 from handoffs.strands.demo import Guard
 from tests.strands.programs import Home, answers, screen
 
@@ -144,5 +145,5 @@ def test_without_the_extra_it_says_how_to_install_it(newcomer: Home) -> None:
     newcomer.extra["PYTHONPATH"] = str(newcomer.folder)
     done = newcomer.run(*DEMO, stdin="yes\n")
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["The demo's agent needs Strands: pip install 'handoffs[strands]'"]
+    assert done.stderr.splitlines() == [f"The demo's agent needs the extra strands: {command_to_add('strands')}"]
     assert done.stdout == ""

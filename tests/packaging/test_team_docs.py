@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,7 +27,8 @@ from handoffs.cli.app import app
 from handoffs.settings import Settings
 from handoffs.store.postgres_address import parse
 from handoffs.store.sqlite import SqliteStore
-from tests.acceptance.processes import ERAS, Home, HttpServer, ask
+from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, ask
+from tests.channels.sinks import http_sink
 from tests.store import postgres
 from tests.store.samples import LONG_AGO, sample
 from tests.store.test_copy import dump, fill
@@ -37,6 +39,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((TEAM / "compose.yaml").read_text("utf-
 UNITS = sorted((TEAM / "systemd").glob("handoffs*.[st]*"))
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 KEYS = "k" * 32
+PASSWORD = "correct horse battery staple"
 
 
 def needed(program: str) -> str:
@@ -182,10 +185,14 @@ async def caddy(folder: Path, port: int, servers: list[HttpServer]) -> AsyncGene
 
 
 @asynccontextmanager
-async def nginx(folder: Path, port: int, servers: list[HttpServer]) -> AsyncGenerator[None]:
+async def nginx(
+    folder: Path, port: int, servers: list[HttpServer], *, inbox: tuple[int, int] | None = None
+) -> AsyncGenerator[None]:
+    """Run nginx with the file of the docs; `inbox` is at which port people find it over TLS, and where it listens."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
-         "-subj", "/CN=x", "-days", "1"], cwd=folder, check=True, capture_output=True,
+         "-subj", "/CN=x", "-addext", "subjectAltName=DNS:localhost", "-days", "1"],
+        cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     text = (TEAM / "nginx.conf").read_text("utf-8")
     for number, server in enumerate(servers):
@@ -194,8 +201,12 @@ async def nginx(folder: Path, port: int, servers: list[HttpServer]) -> AsyncGene
     text = re.sub(r"/etc/letsencrypt/\S+/privkey.pem", str(folder / "key.pem"), text)
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};", 1)  # as above
     text = text.replace("server_name handoffs.example.com;", "server_name 127.0.0.1;", 1)
-    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{free_port()} ssl;").replace(
+    public, own = inbox or (free_port(), 8770)
+    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{public} ssl;").replace(
         "listen 80;", f"listen {free_port()};"
+    )
+    text = text.replace("server_name inbox.example.com;", "server_name localhost;").replace(
+        "127.0.0.1:8770", f"127.0.0.1:{own}"
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
@@ -235,6 +246,93 @@ async def test_behind_a_proxy_agents_of_both_eras_are_asked_for_and_a_server_may
                 f"http://127.0.0.1:{port}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}
             )
             assert refused.status_code == 401
+
+
+async def test_the_links_that_people_get_lead_through_the_proxy_to_the_inbox_and_there_they_answer(
+    tmp_path: Path,
+) -> None:
+    public, own = free_port(), free_port()
+    url = f"https://localhost:{public}"
+    shared = {"HANDOFFS_STORE": postgres.cluster().url(), "HANDOFFS_KEYS": KEYS, "HANDOFFS_INBOX_URL": url}
+    # On machines of their own: neither has the other's files.
+    agents = Home(tmp_path / "agents", shared | {"HANDOFFS_INBOX": "auto", "HANDOFFS_HOLD_SECONDS": "0"})
+    people = Home(tmp_path / "people", shared | {"HANDOFFS_INBOX_PASSWORD": PASSWORD})
+    for home in (agents, people):
+        home.folder.mkdir()
+    async with http_sink() as sink, AsyncExitStack() as stack:
+        agents.extra["HANDOFFS_NOTIFY"] = sink.url
+        stack.callback(_stop_what_should_not_run, agents)
+        server = await stack.enter_async_context(agents.http())
+        printed = await stack.enter_async_context(_inbox(people, own))
+        await stack.enter_async_context(nginx(tmp_path, free_port(), [server], inbox=(public, own)))
+        async with server.client() as client:
+            # Left to a person, who is told at once; a question that waits is told of later.
+            left = await ask(client, "The deployment failed.", breakout_of_loop=True)
+            waits = await ask(client, "Deploy?")
+            with anyio.fail_after(30):
+                await sink.tried(1)
+            link = f"{url}/h/{left['handoffId']}"
+            assert f"Answer: {link}" in sink.got[0]["message"]
+            assert link in left["guidance"]
+            assert f"{url}/h/{waits['handoffId']}" in waits["guidance"]
+            assert not (agents.folder / "data/handoffs/inbox").exists()  # nothing was started there
+            async with _browser(tmp_path / "cert.pem", url) as browser:
+                page = await browser.get(f"{url}/h/{waits['handoffId']}")
+                assert (page.status_code, "Deploy?" in page.text) == (401, False)
+                entered = await browser.post(
+                    f"{url}/sign-in", data={"password": PASSWORD, "next": f"/h/{waits['handoffId']}"}
+                )
+                assert (entered.status_code, "; secure" in entered.headers["set-cookie"].lower()) == (303, True)
+                page = await browser.get(f"{url}{entered.headers['location']}")
+                csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
+                answered = await browser.post(
+                    f"{url}/h/{waits['handoffId']}/answer", data={"csrf": csrf, "field.response": "yes"}
+                )
+                assert answered.status_code == 303
+            got = await client.call_tool("check_handoff", {"handoff_id": waits["handoffId"]})
+            assert got.structured_content is not None
+            assert (got.structured_content["status"], got.structured_content["channel"]) == ("SUCCESS", "inbox")
+        # And who starts it gets a way in that others can open.
+        assert f"The inbox is at {url}, served here at http://127.0.0.1:{own}/" in printed
+        [sign_in] = re.findall(r"https://\S+/sign-in\S+", printed)
+        async with _browser(tmp_path / "cert.pem", url) as browser:
+            assert (await browser.get(sign_in)).status_code == 303
+            assert "Open questions" in (await browser.get(url)).text
+
+
+def _stop_what_should_not_run(agents: Home) -> None:
+    if (agents.folder / "data/handoffs/inbox").exists():
+        agents.run("inbox", "--stop")
+
+
+@asynccontextmanager
+async def _inbox(people: Home, port: int) -> AsyncGenerator[str]:
+    """The inbox as the unit starts it, and what it printed when it was ready."""
+    [started] = re.findall(
+        r"^ExecStart=\S+/handoffs (.+)$", (TEAM / "systemd/handoffs-inbox.service").read_text("utf-8"), re.MULTILINE
+    )
+    words = shlex.split(started.replace("8770", str(port)))
+    with (people.folder / "inbox.log").open("w") as log:
+        process = await anyio.open_process([*HANDOFFS, *words], env=people.env, cwd=people.folder, stderr=log)
+    assert process.stdout is not None
+    printed = ""
+    try:
+        with anyio.fail_after(30):
+            while "/sign-in?" not in printed or not printed.endswith("\n"):
+                printed += (await process.stdout.receive()).decode()
+        yield printed
+    finally:
+        process.terminate()
+        await process.wait()
+        await process.aclose()
+
+
+@asynccontextmanager
+async def _browser(certificate: Path, url: str) -> AsyncGenerator[httpx2.AsyncClient]:
+    """What trusts that certificate, says from which page it sends, and keeps the cookies of TLS to TLS."""
+    trust = ssl.create_default_context(cafile=str(certificate))
+    async with httpx2.AsyncClient(verify=trust, headers={"origin": url, "sec-fetch-site": "same-origin"}) as browser:
+        yield browser
 
 
 async def _answer_next(people: Home) -> None:

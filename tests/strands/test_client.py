@@ -8,6 +8,7 @@ from mcp.types import ElicitResult
 from strands import Agent
 
 from handoffs.core.model import State
+from handoffs.extras import command_to_add
 from handoffs.strands import HandoffClient, HandoffPlugin, ScriptedModel, approved
 from tests.acceptance.processes import Home as ServerHome
 from tests.strands.programs import Home, answers, nobody
@@ -107,4 +108,6 @@ def test_without_the_plugin_a_direct_call_returns_strands_own_result_which_is_un
 
 def test_without_the_extra_the_import_says_how_to_install_it(home: Home) -> None:
     done = home.run("-c", "import sys; sys.modules['strands'] = None; import handoffs.strands")
-    assert done.stderr.splitlines()[-1].endswith("Strands is not installed: pip install 'handoffs[strands]'")
+    assert done.stderr.splitlines()[-1].endswith(
+        f"Strands is not installed. It comes with an extra: {command_to_add('strands')}"
+    )

@@ -51,6 +51,38 @@ async def test_the_cookie_is_for_tls_alone_where_the_proxy_speaks_it(tmp_path: P
     assert "; secure" in entered.headers["set-cookie"].lower()
 
 
+async def test_at_its_public_address_it_is_signed_in_to_and_written_to_and_the_cookie_is_for_tls_alone(
+    tmp_path: Path,
+) -> None:
+    # A proxy at another port than TLS's own, of which it does not tell; it says nothing of TLS either.
+    public = "https://Team.Example:8443"
+    async with visitor(tmp_path, FakeClock(), password=PASSWORD, url=public) as (http, desk):
+        handoff = await desk.ask(message="Deploy?", caller=CLAUDE)
+        browser = {"host": "team.example", "origin": "https://team.example:8443", "sec-fetch-site": "same-origin"}
+        entered = await http.post("/sign-in", data={"password": PASSWORD}, headers=browser)
+        assert entered.status_code == 303
+        cookie = entered.headers["set-cookie"]
+        assert "; secure" in cookie.lower()
+        browser["cookie"] = cookie.partition(";")[0]
+        page = (await http.get("/", headers=browser)).text
+        form = {"csrf": page.split('name="csrf" value="')[1].split('"')[0], "field.response": "yes"}
+        for wrong in (
+            {"origin": "https://team.example"},
+            {"origin": "http://team.example:8443"},
+            {"origin": "https://evil.example", "host": "evil.example"},
+            {"host": "evil.example"},
+        ):
+            refused = await http.post(f"/h/{handoff.id}/answer", data=form, headers=browser | wrong)
+            assert refused.status_code == 403, wrong
+        assert (await http.post(f"/h/{handoff.id}/answer", data=form, headers=browser)).status_code == 303
+        # Its own name is as good as before, with and without what a proxy makes of it; there nothing speaks TLS.
+        assert (
+            await http.post("/sign-in", data={"password": PASSWORD}, headers={"origin": "http://inbox.example"})
+        ).status_code == 303
+        beside = await http.post("/sign-in", data={"password": PASSWORD})
+        assert "; secure" not in beside.headers["set-cookie"].lower()
+
+
 @pytest.mark.parametrize("given", ["", "wrong", PASSWORD + " ", PASSWORD.upper()])
 async def test_a_wrong_password_opens_nothing(given: str, tmp_path: Path) -> None:
     async with visitor(tmp_path, FakeClock(), password=PASSWORD) as (http, _):

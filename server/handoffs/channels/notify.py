@@ -104,7 +104,9 @@ class Recipient:
         try:
             import apprise
         except ImportError:
-            raise NoService("apprise is not installed: pip install 'handoffs[notify]'") from None
+            from handoffs.extras import command_to_add
+
+            raise NoService(f"the extra notify is not installed: {command_to_add('notify')}") from None
         _silence()
         try:
             if self._service is None:

@@ -26,7 +26,12 @@ class Running:
 
     def address(self, handoff_id: str) -> str:
         """Return the page of one handoff, which signs nobody in either."""
-        return f"{self.url}h/{handoff_id}"
+        return page_at(self.url, handoff_id)
+
+
+def page_at(url: str, handoff_id: str) -> str:
+    """Return the page of one handoff in the inbox at `url`; it signs nobody in."""
+    return f"{url.rstrip('/')}/h/{handoff_id}"
 
 
 class Remote(Protocol):

@@ -1,7 +1,7 @@
 """The command line: what people and scripts type. Each command is a few lines over the desk."""
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, NoReturn
 
@@ -9,7 +9,7 @@ import anyio
 import typer
 
 from handoffs import __version__
-from handoffs.cli import deciding, documents, looking
+from handoffs.cli import deciding, documents, looking, numbers
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.ending import Exit, UsageError, ended, failed, put
 from handoffs.core.model import Handoff
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: object = command.main(list(arguments), prog_name="handoffs", standalone_mode=False)
     except typer.TyperException as wrong:
-        return failed(_mistyped(wrong), wrong.exit_code)
+        return failed(_mistyped(wrong, _path(command, arguments)), wrong.exit_code)
     return code if isinstance(code, int) else 0
 
 
@@ -87,10 +87,12 @@ def inbox(
     names: Annotated[
         list[str] | None, typer.Option("--name", metavar="NAME", help="A name that others reach it by.")
     ] = None,
-    port: Annotated[int | None, typer.Option("--port", min=0, max=65_535, help="Any free one by default.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", parser=numbers.port, metavar="PORT", help="Any free one by default.")
+    ] = None,
     handoff: Annotated[str | None, typer.Option("--handoff", hidden=True)] = None,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
-    idle_seconds: Annotated[float | None, typer.Option("--idle-seconds", hidden=True)] = None,
+    idle_seconds: Annotated[float | None, typer.Option("--idle-seconds", parser=numbers.seconds, hidden=True)] = None,
 ) -> None:
     """Open every question in the browser."""
 
@@ -305,7 +307,9 @@ def doctor(
     ] = None,
     wait: Annotated[
         float | None,
-        typer.Option("--wait", metavar="SECONDS", min=0, help="Watch a real question for so long; 0 does not."),
+        typer.Option(
+            "--wait", parser=numbers.seconds, metavar="SECONDS", help="Watch a real question for so long; 0 does not."
+        ),
     ] = None,
 ) -> None:
     """Tell what a host declared, did, and can be set to.
@@ -330,12 +334,24 @@ def demo() -> None:
     raise typer.Exit(play())
 
 
-def _mistyped(wrong: typer.TyperException) -> str:
+def _mistyped(wrong: typer.TyperException, typed: str) -> str:
     """What is wrong with what was typed, and which help shows it right: that of the command it was typed to."""
     message = inert_line(wrong.format_message())
-    # What typer raises has its command beside it, and says so in no type of its own.
-    command: object = getattr(getattr(wrong, "ctx", None), "command_path", "handoffs")
+    # What typer raises has its command beside it, and says so in no type of its own; of options it may not.
+    command: object = getattr(getattr(wrong, "ctx", None), "command_path", typed)
     return f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} `{command} --help` shows how."
+
+
+def _path(command: object, arguments: Sequence[str]) -> str:
+    """The command that was typed, with the one that it is part of: `handoffs db copy`."""
+    words = ["handoffs"]
+    for word in arguments:
+        commands: Mapping[str, object] = getattr(command, "commands", {})
+        if word not in commands:
+            break
+        words.append(word)
+        command = commands[word]
+    return " ".join(words)
 
 
 async def _welcome(settings: Settings) -> None:

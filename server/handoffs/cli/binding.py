@@ -2,6 +2,7 @@
 
 import os
 import socket
+from errno import EADDRINUSE
 from ipaddress import ip_address
 
 from handoffs.cli.ending import UsageError
@@ -36,5 +37,6 @@ def bound(host: str, port: int) -> socket.socket:
         listener.listen()  # from here on a client can call; it is answered once the server is up
     except OSError as error:
         listener.close()
-        raise CannotServe(f"{host}:{port} can't be used: {error.strerror or error}.") from None
+        where = f"{host}:{port}" if isinstance(error, PermissionError) or error.errno == EADDRINUSE else host
+        raise CannotServe(f"{where} can't be used: {error.strerror or error}.") from None
     return listener

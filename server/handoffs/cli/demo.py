@@ -7,7 +7,9 @@ from importlib.util import find_spec
 def run() -> int:
     """Run the demonstration and return its exit code: 0 however the person decided, 1 where it could not be run."""
     if find_spec("strands") is None:
-        sys.stderr.write("The demo's agent needs Strands: pip install 'handoffs[strands]'\n")
+        from handoffs.extras import command_to_add
+
+        sys.stderr.write(f"The demo's agent needs the extra strands: {command_to_add('strands')}\n")
         return 1
     sys.stdout.write("An agent wants to delete a file. Before it may, it has to ask you.\n\n")
     sys.stdout.flush()

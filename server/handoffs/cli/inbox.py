@@ -77,8 +77,9 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
     lock = await _claim(place)
     if isinstance(lock, Running):
         if not opening.background:
-            put(f"The inbox runs already, at {lock.url}")
-            showing = _show(lock.url, place, opening)
+            public = settings.inbox_url or lock.url
+            put(f"The inbox runs already, at {public}")
+            showing = _show(public, place, opening)
             if showing is not None:
                 showing.join(BROWSER_SECONDS)
         return
@@ -101,7 +102,8 @@ async def tell_status(settings: Settings) -> Exit:
     if running is None:
         put(f"No inbox runs for {settings.store}; {count} open.")
         return Exit.NOT_FOUND
-    put(f"The inbox of {settings.store} runs at {running.url} (process {running.pid}); {count} open.")
+    where = _where(settings.inbox_url, running.url)
+    put(f"The inbox of {settings.store} runs at {where} (process {running.pid}); {count} open.")
     return Exit.DONE
 
 
@@ -131,7 +133,10 @@ def _place(settings: Settings) -> Place:
     try:
         place.make()
     except OSError as error:
-        raise UsageError(f"{place.folder} can't be used: {error.strerror or error}.") from None
+        raise UsageError(
+            f"{place.folder} can't be used: {error.strerror or error}. Who is signed in is kept there: let this user "
+            "write it."
+        ) from None
     return place
 
 
@@ -213,6 +218,7 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
             # Not for the one that a server started: an agent on this machine could send the header itself.
             password=None if opening.background else settings.inbox_password,
             proxy_header=None if opening.background else settings.inbox_proxy_header,
+            url=settings.inbox_url,
         )
         # No log of addresses: a sign-in link has its code there.
         probed = Probes(app, Readiness(desk).problem)
@@ -233,8 +239,8 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
             running = Running(url=url, pid=os.getpid())
             place.announce(running)
             if not opening.background:
-                put(f"The inbox is at {url} (Ctrl-C stops it).")
-            _show(url, place, opening)
+                put(f"The inbox is at {_where(settings.inbox_url, url)} (Ctrl-C stops it).")
+            _show(settings.inbox_url or url, place, opening)
             if opening.background:
                 await _until_idle(desk, place, running, server, seen, opening.idle_seconds)
                 server.end()
@@ -267,6 +273,11 @@ async def _until_idle(
         if not await is_needed():
             return
         place.announce(running)
+
+
+def _where(public: str | None, own: str) -> str:
+    """The inbox's address as a person has it; with its own on this machine, for whoever sets up the proxy."""
+    return own if public is None else f"{public}, served here at {own}"
 
 
 def _show(url: str, place: Place, opening: Opening) -> threading.Thread | None:

@@ -6,12 +6,13 @@ line of ours. So is what people wrote: they paste from anywhere.
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from handoffs.core.events import Entry
 from handoffs.core.form import Field
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import ID_PREFIX, Handoff, State
+from handoffs.core.spans import span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal.sheet import asker_of
 
@@ -71,15 +72,6 @@ def line(entry: Entry) -> str:
     """Return a line of the log."""
     details = "  ".join(f"{name}: {inert_line(text)}" for name, text in entry.details.items())
     return f"{stamp(entry.at)}  {inert_line(entry.handoff_id)}  {entry.name:<9}  {details}".rstrip()
-
-
-def span(length: timedelta) -> str:
-    """Return how long something is, in its largest unit: `5 min`."""
-    seconds = max(int(length.total_seconds()), 0)
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _state(handoff: Handoff, now: datetime) -> str:

@@ -100,6 +100,8 @@ def _create(path: Path) -> None:
         with _creating:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
+        if path.is_dir():
+            raise _unwritable(path, "it is a folder") from None
         if not path.parent.is_dir():
             raise _unwritable(path, f"{path.parent} is not a folder") from None
     except OSError as error:

@@ -154,8 +154,7 @@ def _asyncpg() -> _Driver:
     try:
         import asyncpg
     except ImportError:
-        raise StoreError(
-            "A store on PostgreSQL needs its driver: install handoffs[postgres], for example with "
-            "`uv tool install 'handoffs[postgres]'`."
-        ) from None
+        from handoffs.extras import command_to_add
+
+        raise StoreError(f"A store on PostgreSQL needs the extra postgres: {command_to_add('postgres')}") from None
     return cast("_Driver", asyncpg)

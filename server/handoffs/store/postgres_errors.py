@@ -47,7 +47,8 @@ def meaning(error: BaseException, address: Address) -> StoreError | None:
         )
     if state.startswith(_NO_ENTRY):
         return StoreError(
-            f"The store {shown} does not let this user in ({why}). Check user, password and database in the URL."
+            f"The store {shown} does not let this user in ({why}). Check user, password (PGPASSWORD, too) and "
+            "database in HANDOFFS_STORE."
         )
     if state.startswith("XX"):
         return StoreCorrupt(f"The store {shown} is damaged ({why}). See its server's log; restore a backup if need be.")
@@ -62,6 +63,8 @@ def words(error: BaseException) -> str:
     """Return what an error says, in one line; never the rows that PostgreSQL quotes in its details."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no reply in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error.args[0]) if error.args else type(error).__name__

@@ -8,8 +8,10 @@ try:
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] != "strands":
         raise
+    from handoffs.extras import command_to_add
+
     raise ModuleNotFoundError(
-        "Strands is not installed: pip install 'handoffs[strands]'", name=missing.name
+        f"Strands is not installed. It comes with an extra: {command_to_add('strands')}", name=missing.name
     ) from missing
 
 from handoffs.strands.response import HandoffResponse, approved, format_handoff_summary, handoff_response

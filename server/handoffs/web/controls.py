@@ -28,7 +28,7 @@ OURS = frozenset({NOTE, "csrf"})
 _RADIOS = 6
 _BUTTONS = 20
 _ONE_LINE = 200
-_INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local", HIDDEN: "password"}
+_INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local", HIDDEN: "masked"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class Control:
 
     field: Field
     widget: str
-    """`buttons`, `radios`, `checks`, `select`, `textarea`, or the type of an input."""
+    """`buttons`, `radios`, `checks`, `select`, `textarea`, `masked` for a secret, or the type of an input."""
     id: str
     name: str
     value: str = ""
@@ -214,7 +214,7 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
     if not text:
         return None
     if field.secret:
-        return text  # as it was typed: a blank may be a part of it
+        return _typed(text)
     if field.format is None:
         return _lines(text)
     text = text.strip()
@@ -224,6 +224,13 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
 def _zoned(text: str) -> bool:
     clock = text.partition("T")[2]
     return clock.endswith("Z") or "+" in clock or "-" in clock
+
+
+def _typed(secret: str) -> str | None:
+    """A secret as it was typed: a blank may be a part of it. So may line breaks, but not those around a single line."""
+    text = _lines(secret)
+    alone = text.strip("\n")
+    return (text if "\n" in alone else alone) or None
 
 
 def _lines(text: str) -> str:

@@ -6,6 +6,7 @@ Sec-Fetch-Site, and the CSRF token in `inbox`). Without a session nothing is sai
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -47,14 +48,17 @@ class Guard:
         on_seen: Callable[[], None],
         locked: Callable[[Request], Response],
         proxy_header: str | None = None,
+        url: str | None = None,
     ) -> None:
         """Take the names that it may be asked for (with any port), and the page for who is not signed in.
 
-        Whom a proxy names in `proxy_header` is let in as that user; only a proxy may be able to send it.
+        Whom a proxy names in `proxy_header` is let in as that user; only a proxy may be able to send it. `url` is the
+        address by which people reach it, where that is another than its own.
         """
         self._app = app
         self._sign_in = sign_in
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._origin = url and origin_of(url)
+        self._hosts = frozenset(host.lower() for host in (*hosts, *([host_of(urlsplit(url).netloc)] if url else [])))
         self._on_seen = on_seen
         self._locked = locked
         self._proxy_header = proxy_header
@@ -75,7 +79,7 @@ class Guard:
         if host_of(headers.get("host", "")) not in self._hosts:
             return _refuse(request, "the Host is none of ours", "The inbox is not at this address.")
         writes = request.method not in _READS
-        if writes and not _from_here(headers):
+        if writes and not _from_here(headers, self._origin):
             return _refuse(request, "it comes from another site", "Only the inbox's own page may send this.")
         if request.url.path.startswith(_OPEN_TO_ALL):
             return None
@@ -110,15 +114,27 @@ def host_of(written: str) -> str:
     return (name if colon and port.isdigit() else written).lower()
 
 
-def _from_here(headers: Headers) -> bool:
+def origin_of(url: str) -> str:
+    """Return an address's origin as a browser writes it: in lower case, without the port that its scheme has anyway."""
+    parts = urlsplit(url.lower())
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
+
+
+def _from_here(headers: Headers, public: str | None) -> bool:
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
         return False
     origin = headers.get("origin")
     if origin == "null" and site == "same-origin":
         return True  # what a browser sends for a form without script, told to send no referrer
+    if origin is None or origin.lower() == public:
+        return True
+    host = headers.get("host", "").lower()
+    if public is not None and host == urlsplit(public).hostname:
+        return False  # a proxy may keep the port to itself: another page of that name is another site
     # Behind a proxy that speaks TLS the scheme is another than ours, the name and port are not.
-    return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+    return origin.partition("://")[2].lower() == host
 
 
 def _refuse(request: Request, why: str, said: str) -> Response:

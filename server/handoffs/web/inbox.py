@@ -6,7 +6,7 @@ into a page and back, `pages` renders. What is decided here is decided by the de
 
 import json
 from collections.abc import Callable, Sequence
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -24,7 +24,7 @@ from handoffs.web import figures, live
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, values_of
 from handoffs.web.counting import Counting
-from handoffs.web.guard import Guard, wants_json
+from handoffs.web.guard import Guard, host_of, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.receiving import Unreadable, any_form, posted_form
@@ -50,15 +50,19 @@ def build_inbox(
     on_seen: Callable[[], None] = _nobody,
     password: str | None = None,
     proxy_header: str | None = None,
+    url: str | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
     `by` is recorded as who answered. `hosts` are the names it may be asked for, with any port; `on_seen` is called at
     every request of somebody who is signed in. With a `password`, who knows it can sign in; with a `proxy_header`, whom
-    a proxy names there is. Whoever serves it must not log addresses: a sign-in link has its code there.
+    a proxy names there is. `url` is its public address, where a proxy gives it one. Whoever serves it must not log
+    addresses: a sign-in link has its code there.
     """
-    inbox = _Inbox(desk, sign_in, by, password)
-    locked = inbox.locked
+    inbox = _Inbox(desk, sign_in, by, password, url)
+    guard = Middleware(
+        Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=inbox.locked, proxy_header=proxy_header, url=url
+    )
     routes = [
         Route("/", inbox.open),
         Route("/history", inbox.history),
@@ -80,9 +84,7 @@ def build_inbox(
     ]
     return Starlette(
         routes=routes,
-        middleware=[
-            Middleware(Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=locked, proxy_header=proxy_header)
-        ],
+        middleware=[guard],
         exception_handlers={
             HTTPException: inbox.refused,
             NotFound: inbox.not_found,
@@ -94,9 +96,10 @@ def build_inbox(
 
 
 class _Inbox:
-    def __init__(self, desk: Desk, sign_in: SignIn, by: str, password: str | None) -> None:
+    def __init__(self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None) -> None:
         self._desk, self._sign_in, self._by = desk, sign_in, by
         self._password = password
+        self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
         self._board = Board(desk)
         self._counting = Counting(desk, self._board)
         self._pages = Pages(desk.clock.now)
@@ -242,9 +245,14 @@ class _Inbox:
             path="/",
             httponly=True,
             samesite="strict",
-            secure=request.headers.get("x-forwarded-proto") == "https",
+            secure=self._came_over_tls(request),
         )
         return response
+
+    def _came_over_tls(self, request: Request) -> bool:
+        """Whether the browser speaks TLS, as far as is known: by the proxy's word, or by the name it asked for."""
+        forwarded = request.headers.get("x-forwarded-proto") == "https"
+        return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
 
     def _not_entered(self, request: Request, refused: CodeRefused, after: str) -> Response:
         status = 429 if isinstance(refused, TooManyTries) else 403

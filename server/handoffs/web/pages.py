@@ -6,7 +6,7 @@ goes through `markdown.render`, which is the only HTML that is taken as it is.
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -19,11 +19,11 @@ from starlette.responses import HTMLResponse
 from handoffs.core.events import Entry
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Caller, End, Handoff, State
+from handoffs.core.spans import span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.web.controls import controls
 from handoffs.web.markdown import highlight_css, render
 
-_DAY = 86_400
 _ENDED = {
     State.ANSWERED: "Answered",
     State.DECLINED: "Declined",
@@ -155,15 +155,6 @@ def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
 def moment(at: datetime) -> str:
     """Return a time as it is read where no script puts it into the reader's own zone."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def span(length: timedelta) -> str:
-    """Return how long something is, in its largest unit: `5 min`."""
-    seconds = max(int(length.total_seconds()), 0)
-    for size, unit in ((_DAY, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from handoffs.cli.ending import UsageError
+from handoffs.extras import in_cache
 
 _OURS = re.compile(r"handoffs(\.exe)?(\[[^]]*\])?([=@~<>!].*)?", re.IGNORECASE)
 
@@ -41,7 +42,7 @@ def running(environ: Mapping[str, str]) -> Launch:
     Raises:
         UsageError: It runs from a cache that is emptied some day, and there is no way to say how to start it again.
     """
-    if _from_cache():
+    if in_cache(Path(sys.prefix)):
         return _uvx(environ)
     started = Path(sys.argv[0])
     if started.name.lower() in {"handoffs", "handoffs.exe"}:
@@ -61,11 +62,6 @@ def is_ours(command: object, args: object) -> bool:
         command, args = command.get("path"), command.get("args")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     words: list[object] = [command, *args] if isinstance(args, Sequence) and not isinstance(args, str) else [command]  # pyright: ignore[reportUnknownArgumentType]
     return any(isinstance(word, str) and _OURS.fullmatch(re.split(r"[/\\]", word)[-1]) for word in words)
-
-
-def _from_cache() -> bool:
-    # `uvx` and `pipx run` install into their cache, which is marked as one. A virtual environment of uv's marks itself.
-    return any((folder / "CACHEDIR.TAG").exists() for folder in Path(sys.prefix).parents)
 
 
 def _uvx(environ: Mapping[str, str]) -> Launch:

@@ -65,7 +65,7 @@ function leave(card) {
 }
 
 export function typed(card) {
-  return [...card.querySelectorAll("form.answer input:not([type=hidden]), form.answer textarea, form.answer select")].some((control) => {
+  return [...card.querySelectorAll("form.answer input:not([type=hidden], .reveal), form.answer textarea, form.answer select")].some((control) => {
     if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
     if (control.tagName === "SELECT") return ![...control.options].every((option) => option.selected === option.defaultSelected || control.selectedIndex === 0);
     return control.value !== (control.dataset.was ?? control.defaultValue);

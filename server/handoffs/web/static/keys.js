@@ -22,6 +22,12 @@ export function keys({ alone = false } = {}) {
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // A secret is mostly one line: there Enter sends it, as it would from a password's own control.
+    if (event.key === "Enter" && !event.shiftKey && target.matches?.(".masked") && !target.value.includes("\n")) {
+      event.preventDefault();
+      target.form.querySelector(".primary")?.click();
+      return;
+    }
     if (event.key === "Escape" && typing(target)) {
       (target.closest(".card") ?? document.getElementById("main")).focus();
       return;
@@ -89,7 +95,7 @@ function answer(card) {
     document.activeElement.click();
     return true;
   }
-  const controls = [...card.querySelectorAll(".answer .field:not(.note .field) :is(input:not([type=hidden]), textarea, select, .option)")];
+  const controls = [...card.querySelectorAll(".answer .field:not(.note .field) :is(input:not([type=hidden], .reveal), textarea, select, .option)")];
   const open = controls.find((control) => !filled(control)) ?? card.querySelector(".primary");
   open?.focus();
   return Boolean(open);
