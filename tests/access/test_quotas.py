@@ -1,20 +1,42 @@
-"""How much one caller may ask: at a desk over a real store, and as the model is told of it."""
+"""How much one caller may ask: at a desk over a real store of either engine, and as the model is told of it."""
 
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
+from handoffs.assembly import store_at
+from handoffs.core.desk import Desk
 from handoffs.core.errors import QuotaUsedUp
 from handoffs.core.model import Caller, Handoff
+from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
+from handoffs.settings import store_address
+from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, ask, host, table
+from tests.store.postgres import new_store
 
 ADA, BOB = Caller(subject="ada"), Caller(subject="bob")
 
+Few = Callable[..., AbstractAsyncContextManager[Table]]
 
-def few(folder: Path, **most: int) -> object:
-    return table(folder, quota=Quota(**most))  # type: ignore[arg-type]
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def few(request: pytest.FixtureRequest, tmp_path: Path) -> Few:
+    """Give a replica, with a store of its own at an address that all of the test's share, and a quota."""
+    address = str(tmp_path / "handoffs.db") if request.param == "sqlite" else new_store(tmp_path)
+
+    @asynccontextmanager
+    async def replica(**most: int) -> AsyncGenerator[Table]:
+        clock = FakeClock()
+        async with store_at(store_address(address)) as store:
+            limits = Limits(quota=Quota(**most))
+            yield Table(Desk(store=store, clock=clock, limits=limits), store, clock)  # type: ignore[arg-type]
+
+    return replica
 
 
 async def asked(here: Table, message: str, caller: Caller = ADA, **arguments: float) -> Handoff:
@@ -29,8 +51,8 @@ async def refused(here: Table, message: str) -> QuotaUsedUp:
     return told.value
 
 
-async def test_a_caller_may_have_so_many_questions_open_and_another_caller_as_many(tmp_path: Path) -> None:
-    async with few(tmp_path, open=2) as here:  # type: ignore[attr-defined]
+async def test_a_caller_may_have_so_many_questions_open_and_another_caller_as_many(few: Few) -> None:
+    async with few(open=2) as here:
         first = await asked(here, "one", timeout_seconds=600)
         await asked(here, "two")
         told = await refused(here, "three")
@@ -42,16 +64,16 @@ async def test_a_caller_may_have_so_many_questions_open_and_another_caller_as_ma
         await asked(here, "three")
 
 
-async def test_a_question_that_is_past_its_deadline_takes_no_place(tmp_path: Path) -> None:
-    async with few(tmp_path, open=1) as here:  # type: ignore[attr-defined]
+async def test_a_question_that_is_past_its_deadline_takes_no_place(few: Few) -> None:
+    async with few(open=1) as here:
         await asked(here, "one", timeout_seconds=60)
         assert (await refused(here, "two")).again_at == here.clock.now() + timedelta(seconds=60)
         here.clock.forward(60)
         await asked(here, "two")  # nobody has looked at the first since
 
 
-async def test_a_caller_may_ask_so_many_new_questions_a_minute_whatever_became_of_them(tmp_path: Path) -> None:
-    async with few(tmp_path, per_minute=2) as here:  # type: ignore[attr-defined]
+async def test_a_caller_may_ask_so_many_new_questions_a_minute_whatever_became_of_them(few: Few) -> None:
+    async with few(per_minute=2) as here:
         first = await asked(here, "one")
         await here.desk.cancel(first, by="ada", channel="inbox")
         here.clock.forward(20)
@@ -68,8 +90,8 @@ async def test_a_caller_may_ask_so_many_new_questions_a_minute_whatever_became_o
         await refused(here, "four")
 
 
-async def test_a_callers_open_questions_may_have_so_many_bytes(tmp_path: Path) -> None:
-    async with few(tmp_path, bytes=10_000) as here:  # type: ignore[attr-defined]
+async def test_a_callers_open_questions_may_have_so_many_bytes(few: Few) -> None:
+    async with few(bytes=10_000) as here:
         first = await asked(here, "é" * 4_800)  # of two bytes each, and the form
         told = await refused(here, "x" * 400)
         assert told.again_at == first.question.deadline
@@ -79,8 +101,35 @@ async def test_a_callers_open_questions_may_have_so_many_bytes(tmp_path: Path) -
         await asked(here, "x" * 400)
 
 
-async def test_the_model_is_told_when_to_try_again_and_nothing_is_stored(tmp_path: Path) -> None:
-    async with few(tmp_path, per_minute=1) as here:  # type: ignore[attr-defined]
+@pytest.mark.parametrize("most", [{"open": 2}, {"per_minute": 2}, {"bytes": 9_000}], ids=lambda most: next(iter(most)))
+async def test_of_replicas_that_are_asked_in_the_same_moment_one_gives_the_last_place_away(
+    few: Few, most: dict[str, int]
+) -> None:
+    async with few(**most) as one, few(**most) as other:
+        for number in range(10):  # callers, each with one place left
+            caller, kept, refused = Caller(subject=f"caller {number}"), list[str](), list[str]()
+
+            async def ask_of(replica: Table, name: str, caller: Caller, kept: list[str], refused: list[str]) -> None:
+                try:
+                    # For two of this size there is room, not for three.
+                    kept.append((await asked(replica, name.ljust(3_900, "."), caller)).id)
+                except QuotaUsedUp as told:
+                    refused.append(str(told))
+
+            await ask_of(one, "first", caller, kept, refused)
+            with anyio.fail_after(30):
+                async with anyio.create_task_group() as tasks:
+                    for again in range(8):
+                        for replica in (one, other):
+                            tasks.start_soon(ask_of, replica, f"{id(replica)} {again}", caller, kept, refused)
+            assert (len(kept), len(refused)) == (2, 15)
+            open_ones = await other.desk.newest_of(caller.subject, open_only=True)
+            assert sorted(handoff.id for handoff in open_ones) == sorted(kept)
+        assert await one.names() == ["opened"] * 20
+
+
+async def test_the_model_is_told_when_to_try_again_and_nothing_is_stored(few: Few) -> None:
+    async with few(per_minute=1) as here:
         async with host(here.server(hold_seconds=0), "auto") as client:
             assert (await ask(client, "one"))["status"] == "PENDING"
             assert (await ask(client, "one"))["status"] == "PENDING"

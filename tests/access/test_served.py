@@ -17,7 +17,7 @@ from mcp.types import Implementation, ResourceTemplateReference
 
 from handoffs.access.challenges import Challenges
 from handoffs.assembly import open_tokens
-from handoffs.cli.admitting import admitting, checked
+from handoffs.cli.admitting import admitted, checked
 from handoffs.cli.binding import CannotServe
 from handoffs.core.token import Token
 from handoffs.mcp_server.server import build_server
@@ -133,7 +133,8 @@ async def test_while_tokens_cant_be_checked_callers_are_told_to_come_again(tmp_p
     settings = Settings(store=tmp_path / "handoffs.db", oauth_issuer=nowhere)
     with local_issuer() as elsewhere:
         token = elsewhere.token(iss=nowhere)
-    async with admitting(settings, base="http://server") as admission, table(tmp_path) as here:
+    async with open_tokens(settings) as tokens, table(tmp_path) as here:
+        admission = await admitted(settings, tokens, base="http://server")
         assert admission is not None
         server = build_server(
             here.desk, subject="ada", project="", keys=["k" * 32], state_seconds=60,
@@ -166,8 +167,8 @@ async def test_callers_are_asked_once_there_is_anything_to_ask_for(
             now = datetime.now(UTC)
             await tokens.add(Token(name="ada", digest="0" * 64, created_at=now))
             await tokens.revoke("ada", at=now)  # to take the last one away lets nobody in
-    async with admitting(settings, base="http://server") as admission:
-        assert (admission is not None) is asks
+    async with open_tokens(settings) as tokens:
+        assert (await admitted(settings, tokens, base="http://server") is not None) is asks
     try:
         await checked(settings.model_copy(update={"url": PUBLIC}), "0.0.0.0")
         refused = False

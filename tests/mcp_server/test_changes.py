@@ -1,30 +1,26 @@
 """What a host is told of that it has subscribed to, in both eras, and what it is not told of."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx2
 import pytest
-import uvicorn
 from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.server.auth.provider import AccessToken
-from mcp.server.auth.settings import AuthSettings
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 from mcp.types import Implementation, ResourceUpdatedNotification
 
 from handoffs.core.desk import Desk
+from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.mcp_server import changes
 from handoffs.mcp_server.calls import Calls
-from handoffs.mcp_server.server import build_server
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, host, table
+from tests.mcp_server.signed_in import served
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
@@ -40,8 +36,8 @@ async def opened(here: Table, message: str = "Deploy?", *, subject: str = "ada")
 
 
 @asynccontextmanager
-async def older_host(server: Any) -> AsyncGenerator[tuple[Client, list[str], anyio.Event]]:
-    """A client of the older era, and the addresses that it was told of."""
+async def older_host(server: Any, era: str = "legacy") -> AsyncGenerator[tuple[Client, list[str], anyio.Event]]:
+    """A client of the older era (or another), and the addresses that it was told of."""
     told: list[str] = []
     heard = anyio.Event()
 
@@ -52,7 +48,7 @@ async def older_host(server: Any) -> AsyncGenerator[tuple[Client, list[str], any
 
     info = Implementation(name="test-host", version="1")
     with anyio.fail_after(20):
-        async with Client(server, mode="legacy", message_handler=keep, client_info=info) as client:
+        async with Client(server, mode=era, message_handler=keep, client_info=info) as client:
             yield client, told, heard
 
 
@@ -157,16 +153,18 @@ async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path, monke
 
 
 class Session:
-    """A session that was subscribed: it keeps what it is sent, or has stopped reading."""
+    """A session that was subscribed: it keeps what it is sent, or has stopped reading, or can't be sent anything."""
 
-    def __init__(self, *, reads: bool = True) -> None:
+    def __init__(self, *, reads: bool = True, breaks: bool = False) -> None:
         self.told: list[str] = []
-        self.reads = reads
+        self.reads, self.breaks = reads, breaks
         self.sent = anyio.Event()
 
     async def send_resource_updated(self, uri: str) -> None:
         self.told.append(uri)
         self.sent.set()
+        if self.breaks:
+            raise anyio.BrokenResourceError
         if not self.reads:
             await anyio.sleep_forever()
 
@@ -185,7 +183,7 @@ async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Await
 
 
 async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MAX_SESSIONS", 2)
+    monkeypatch.setattr(changes, "MAX_SESSIONS", 8)
     first, second, third = Session(), Session(), Session()
     async with table(tmp_path) as here, sessions(here) as subscribe:
         await subscribe("first", first)
@@ -199,19 +197,18 @@ async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path, monkey
 
 
 async def test_a_session_that_stopped_reading_keeps_nobody_else_waiting(tmp_path: Path) -> None:
-    stuck, well = Session(reads=False), Session()
+    stuck, broken, well = Session(reads=False), Session(breaks=True), Session()
     async with table(tmp_path) as here, sessions(here) as subscribe:
-        await subscribe("stuck", stuck)
-        await subscribe("well", well)
+        for name, session in {"stuck": stuck, "broken": broken, "well": well}.items():
+            await subscribe(name, session)
         asked = await opened(here)
-        await stuck.sent.wait()
-        assert not well.told
-        here.clock.forward(changes.SENDING_SECONDS)
         await well.sent.wait()
+        await stuck.sent.wait()
+        here.clock.forward(changes.SENDING_SECONDS)
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
         while len(well.told) < 2:
             await anyio.sleep(0.01)
-    assert stuck.told == [OPEN.uri]
+    assert (stuck.told, broken.told) == ([OPEN.uri], [OPEN.uri])  # forgotten, both
 
 
 async def test_sessions_that_subscribe_at_once_share_one_watch(tmp_path: Path) -> None:
@@ -226,6 +223,31 @@ async def test_sessions_that_subscribe_at_once_share_one_watch(tmp_path: Path) -
                 await anyio.sleep(0.01)
         assert here.clock.waiting == 1  # one watch, until the next deadline
     assert (first.told, second.told) == ([OPEN.uri] * 3, [OPEN.uri] * 3)
+
+
+async def test_of_sessions_that_subscribe_at_once_none_believes_in_a_watch_that_could_not_begin(tmp_path: Path) -> None:
+    path, clock, failed = tmp_path / "handoffs.db", FakeClock(), list[str]()
+    path.mkdir()  # a folder is no store
+    first, second = Session(), Session()
+    async with SqliteStore(path) as store:
+        here = Table(Desk(store=store, clock=clock), store, clock)
+        async with sessions(here) as subscribe:
+
+            async def try_to(name: str, session: Session) -> None:
+                try:
+                    await subscribe(name, session)
+                except StoreError:
+                    failed.append(name)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(try_to, "first", first)
+                tasks.start_soon(try_to, "second", second)
+            assert sorted(failed) == ["first", "second"]
+            path.rmdir()
+            await subscribe("second", second)  # as it was told to
+            await opened(here)
+            await second.sent.wait()
+    assert (first.told, second.told) == ([], [OPEN.uri])
 
 
 async def subscribed(client: Client, era: str) -> None:
@@ -268,36 +290,96 @@ async def test_of_two_callers_with_older_sessions_neither_hears_of_what_the_othe
     assert sorted(of_bob) == sorted([f"handoff://{asked['bob'].id}", "handoff://open"])
 
 
-class NameIsToken:
-    """Takes any text for the token of the caller of that name."""
+async def test_all_that_listens_for_a_caller_shares_one_watch_in_both_eras(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+        for name in ("ada", "bob"):
+            await opened(here, subject=name)  # so that each watch waits for a deadline
+        ada, _, _ = await stack.enter_async_context(client_of("ada", "auto"))
+        old, told, heard = await stack.enter_async_context(client_of("ada"))
+        streams = [
+            await stack.enter_async_context(ada.listen(resource_subscriptions=[OPEN.uri])) for _ in range(3)
+        ]  # fmt: skip
+        await old.subscribe_resource(OPEN.uri)
+        await until_waiting(here, 1)
+        bob, _, _ = await stack.enter_async_context(client_of("bob", "auto"))
+        async with bob.listen(resource_subscriptions=[OPEN.uri]):
+            await until_waiting(here, 2)
+        await until_waiting(here, 1)
+        await opened(here, "Another?")
+        for stream in streams:
+            assert await anext(stream) == OPEN
+        await heard.wait()
+        assert told == [OPEN.uri]
+        await old.unsubscribe_resource(OPEN.uri)
+        await opened(here, "A third?")
+        for stream in streams:
+            assert await anext(stream) == OPEN
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        return AccessToken(token="", client_id=token, scopes=[], subject=token)
+
+async def test_streams_outlive_the_one_that_came_first(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+        second, _, _ = await stack.enter_async_context(client_of("ada", "auto"))
+        async with client_of("ada", "auto") as (first, _, _), first.listen(resource_subscriptions=[OPEN.uri]):
+            stream = await stack.enter_async_context(second.listen(resource_subscriptions=[OPEN.uri]))
+        await opened(here)
+        assert await anext(stream) == OPEN
+
+
+async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_STREAMS", 8)
+    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+        ada, _, _ = await stack.enter_async_context(client_of("ada", "auto"))
+        bob, _, _ = await stack.enter_async_context(client_of("bob", "auto"))
+        # Also of what we never announce: the SDK holds a place for it.
+        first = AsyncExitStack()
+        await first.enter_async_context(ada.listen(tools_list_changed=True))
+        await stack.enter_async_context(ada.listen(resource_subscriptions=[OPEN.uri]))
+        with pytest.raises(MCPError, match="Too many of your streams"):
+            async with ada.listen(resource_subscriptions=[OPEN.uri]):
+                pass
+        async with bob.listen(resource_subscriptions=[OPEN.uri]) as stream:
+            await opened(here, subject="bob")
+            assert await anext(stream) == OPEN
+        await first.aclose()
+        while True:  # the server hears of it in its own time
+            try:
+                async with ada.listen(resource_subscriptions=[OPEN.uri]) as stream:
+                    await opened(here)
+                    assert await anext(stream) == OPEN
+                break
+            except MCPError:
+                await anyio.sleep(0.01)
+
+
+async def test_one_callers_older_sessions_take_no_place_of_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MAX_SESSIONS", 8)
+    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+        bob, of_bob, bob_heard = await stack.enter_async_context(client_of("bob"))
+        await bob.subscribe_resource(OPEN.uri)
+        all_of_ada = [await stack.enter_async_context(client_of("ada")) for _ in range(3)]
+        for client, _, _ in all_of_ada:
+            await client.subscribe_resource(OPEN.uri)
+        for name in ("ada", "bob"):
+            await opened(here, subject=name)
+        await bob_heard.wait()
+        for _, _, heard in all_of_ada[1:]:
+            await heard.wait()
+    assert [told for _, told, _ in all_of_ada] == [[], [OPEN.uri], [OPEN.uri]]
+    assert of_bob == [OPEN.uri]
 
 
 @asynccontextmanager
 async def signed_in(
     here: Table,
-) -> AsyncGenerator[Callable[[str], AbstractAsyncContextManager[tuple[Client, list[str], anyio.Event]]]]:
-    """Older hosts over HTTP, each signed in as somebody."""
-    auth = AuthSettings.model_validate({"issuer_url": "http://server", "resource_server_url": None})
-    server = build_server(
-        here.desk, subject="", project="", keys=["k" * 32], state_seconds=60, auth=auth, token_verifier=NameIsToken()
-    )  # fmt: skip
-    uvicorn_server = uvicorn.Server(uvicorn.Config(server.streamable_http_app(), port=0, log_config=None))
+) -> AsyncGenerator[Callable[..., AbstractAsyncContextManager[tuple[Client, list[str], anyio.Event]]]]:
+    """Hosts over HTTP, each signed in as somebody, in the older era unless another is given."""
+    async with served(here) as server:
 
-    @asynccontextmanager
-    async def client_of(name: str) -> AsyncGenerator[tuple[Client, list[str], anyio.Event]]:
-        port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
-        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {name}"}, timeout=20) as http:
-            transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=http)
-            async with older_host(transport) as connected:
+        @asynccontextmanager
+        async def client_of(name: str, era: str = "legacy") -> AsyncGenerator[tuple[Client, list[str], anyio.Event]]:
+            async with server.transport(name) as transport, older_host(transport, era) as connected:
                 yield connected
 
-    with anyio.fail_after(30):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(uvicorn_server.serve)
-            while not uvicorn_server.started:
-                await anyio.sleep(0.01)
-            yield client_of
-            tasks.cancel_scope.cancel()
+        yield client_of

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from handoffs.mcp_server.permission import NAME, QUIET_STDIO
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
+from tests.mcp_server.signed_in import served
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -205,12 +207,45 @@ async def test_one_approval_lets_one_of_two_equal_uses_run(tmp_path: Path) -> No
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use)
             tasks.start_soon(use)
-            while here.clock.waiting < 4:  # each limits its patience, and waits for the deadline
+            while here.clock.waiting < 2:  # each is looked after
                 await anyio.sleep(0.01)
             assert await here.stored() == 1
             await Person(here, [ALLOW, {"decision": "deny"}]).sit()
         assert await here.stored() == 2
     assert sorted(each["behavior"] for each in got) == ["allow", "deny"]
+
+
+async def test_over_http_a_session_collects_what_was_decided_for_it_and_no_other_project_does(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, served(here, hold_seconds=0) as server, AsyncExitStack() as stack:
+        shop, blog = [
+            await stack.enter_async_context(server.client("ada", "legacy", host="claude-code")) for _ in range(2)
+        ]  # fmt: skip
+        assert "tried again later, gets their decision" in (await decision(shop))["message"]
+        handoff = await here.only()
+        assert (await decision(shop))["behavior"] == "deny"
+        assert await here.stored() == 1
+        assert (await decision(blog))["behavior"] == "deny"  # not even while the other one's is open
+        assert await here.stored() == 2
+        await here.desk.answer(handoff, ALLOW, by="ada", channel="inbox")
+        assert (await decision(blog))["behavior"] == "deny"
+        assert (await decision(shop))["behavior"] == "allow"
+        assert await here.stored() == 2
+
+
+async def test_over_http_without_sessions_only_the_same_use_sent_again_collects_a_decision(tmp_path: Path) -> None:
+    async with (
+        table(tmp_path) as here,
+        served(here, hold_seconds=0) as server,
+        server.client("ada", "auto", host="claude-code") as client,
+    ):
+        assert "asks them anew" in (await decision(client, tool_use_id="toolu_1"))["message"]
+        await here.desk.answer(await here.only(), ALLOW, by="ada", channel="inbox")
+        others: list[dict[str, Any]] = [{"tool_use_id": "toolu_2"}, {"tool_use_id": ""}, {"tool_use_id": 1}, {}, {}]
+        for count, other in enumerate(others):
+            assert (await decision(client, **other))["behavior"] == "deny"
+            assert await here.stored() == count + 2
+        assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "allow"
+        assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "deny"  # once
 
 
 async def test_no_dialog_of_the_host_is_used_which_would_decide_without_a_person(tmp_path: Path) -> None:
@@ -254,7 +289,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
         heard = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(decision, client)
-            while here.clock.waiting < 2:
+            while here.clock.waiting < 1:
                 await anyio.sleep(0.01)
             here.clock.forward(QUIET_STDIO)  # comes back by itself
         async with anyio.create_task_group() as tasks:
@@ -263,7 +298,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
                 await client.call_tool(NAME, {"tool_name": "B", "input": {}}, progress_callback=told)
 
             tasks.start_soon(call)
-            while here.clock.waiting < 2:
+            while here.clock.waiting < 1:
                 await anyio.sleep(0.01)
             here.clock.forward(QUIET_STDIO)
             await heard.wait()  # still waiting

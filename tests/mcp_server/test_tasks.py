@@ -2,7 +2,9 @@
 
 import json
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, MISSING_REQUIRED_CLIENT_C
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff, Question, State, new_id
 from handoffs.core.schema import parse
+from handoffs.mcp_server import task_listening, task_status
 from handoffs.mcp_server.server import build_server
 from handoffs.store.sqlite import SqliteStore
 from tests.acceptance.processes import Home
 from tests.mcp_server.host import KEY, Table, table
+from tests.mcp_server.signed_in import served
 from tests.mcp_server.task_host import TASKS, TaskHost, plain, task_host
 
 DAY = 86_400
@@ -512,6 +516,55 @@ async def test_a_response_that_is_none_of_a_dialog_is_refused_and_changes_nothin
     assert (await here.only()).state is State.OPEN
 
 
+def claims_in(path: Path) -> int:
+    """How many things the store remembers only so that they are done once."""
+    with closing(sqlite3.connect(path)) as file:
+        return int(file.execute("SELECT count(*) FROM claims").fetchone()[0])
+
+
+async def test_ids_that_a_client_makes_up_on_its_own_task_do_not_fill_the_store(here: Table, tmp_path: Path) -> None:
+    async with task_host(here.server()) as client:
+        task = (await client.ask())["taskId"]
+        invented = [f"{task}.{number}" for number in (1, 2, 3, 10**17)]
+        for each in [task, *invented, *(f"{each}~call" for each in invented)]:
+            assert (await client.get(each))["status"] == "input_required"
+        assert (
+            claims_in(tmp_path / "handoffs.db") == 4
+        )  # the form and its moment, for a call without an id and for one with
+        for number in range(60):
+            await client.get(f"{task}~call-{number}")
+        assert claims_in(tmp_path / "handoffs.db") <= 2 * 17
+
+
+async def test_each_of_two_calls_has_its_own_time_for_its_dialog(here: Table) -> None:
+    async with task_host(here.server()) as client:
+        first = (await client.call("handoff_to_user", {"claudecode/toolUseId": "toolu_a"}, message="Deploy?"))["taskId"]
+        await client.get(first)
+        here.clock.forward(20)
+        second = (await client.call("handoff_to_user", {"claudecode/toolUseId": "toolu_b"}, message="Deploy?"))[
+            "taskId"
+        ]
+        key = key_of(await client.get(second))
+    async with task_host(here.server()) as client:
+        await client.update(second, key, "decline")  # at once, in another process: there was nobody
+    assert (await here.only()).state is State.OPEN
+
+
+async def test_a_question_whose_dialogs_come_to_nothing_again_and_again_is_left_to_other_channels(
+    here: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_status, "MAX_DIALOGS", 3)
+    async with task_host(here.server()) as client:
+        shown = 0
+        while (task := await client.ask())["status"] == "input_required":
+            shown += 1
+            await client.update(task["taskId"], key_of(await client.get(task["taskId"])), "cancel")
+        assert (shown, task["status"]) == (3, "working")
+        assert (await here.only()).state is State.OPEN
+        # Nor by an id that says that it begins anew.
+        assert (await client.get(f"{(await here.only()).id}.{10**17}"))["status"] == "working"
+
+
 # Told without asking
 
 
@@ -575,6 +628,26 @@ async def test_nobody_listens_to_a_foreign_task_or_without_declaring_tasks_or_wi
 
 
 # Over HTTP
+
+
+async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_listening, "MAX_STREAMS", 8)
+    async with table(tmp_path) as here, served(here) as server, AsyncExitStack() as stack:
+        hosts: dict[str, TaskHost] = {}
+        for name in ("ada", "ada again", "ada once more", "bob"):
+            transport = await stack.enter_async_context(server.transport(name.partition(" ")[0]))
+            hosts[name] = await stack.enter_async_context(task_host(transport))
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        mine = {name: (await each.ask())["taskId"] for name, each in hosts.items()}
+        for name in ("ada", "ada again"):
+            tasks.start_soon(hosts[name].listen, mine[name])
+            await until(lambda name=name: bool(hosts[name].told))
+        with pytest.raises(MCPError, match="Too many of your streams"):
+            await hosts["ada once more"].listen(mine["ada"])
+        tasks.start_soon(hosts["bob"].listen, mine["bob"])
+        await until(lambda: bool(hosts["bob"].told))
+        for handoff in await here.desk.newest(open_only=True):
+            await here.desk.answer(handoff, {"response": "yes"}, by="ada", channel="inbox")
 
 
 async def test_a_request_that_tells_routers_of_another_task_is_refused(tmp_path: Path) -> None:

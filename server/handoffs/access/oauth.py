@@ -5,7 +5,8 @@ another (RFC 9068; MCP 2025-11-25 authorization, "Token handling"). What checks 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import cast
 
 import jwt
@@ -13,6 +14,7 @@ from mcp.server.auth.provider import AccessToken
 
 from handoffs.access.issuer import Issuer
 from handoffs.access.principals import oauth_principal
+from handoffs.access.unavailable import Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,11 @@ MAX_TOKEN = 16_384
 
 class Refused(Exception):
     """A token is not good; the message says why, without anything that is in it."""
+
+
+class _Signed(AccessToken):
+    kid: str | None
+    """The name of the key that it is signed by."""
 
 
 class OAuthTokens:
@@ -49,6 +56,16 @@ class OAuthTokens:
             logger.warning("A token is refused: %s.", why)
             return None
 
+    async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
+        """Return those whose key the issuer has withdrawn since; none more where it can't be asked."""
+        signed = [token for token in tokens if isinstance(token, _Signed)]
+        gone: set[str | None] = set()
+        with suppress(Unavailable):  # why is in the log
+            for kid in {token.kid for token in signed}:
+                if await self._issuer.key(kid) is None:
+                    gone.add(kid)
+        return [token for token in signed if token.kid in gone]
+
     async def _verified(self, token: str) -> AccessToken:
         if len(token) > MAX_TOKEN:
             raise Refused("it is too long")
@@ -67,7 +84,7 @@ class OAuthTokens:
         principal = oauth_principal(claims.get("sub"), self._issuer.url)
         if principal is None:
             raise Refused("its subject can't be a name")
-        return AccessToken(
+        return _Signed(
             token="",  # nobody needs it any more, and it must not be passed on
             client_id=_client(claims) or principal,
             scopes=_scopes(claims),
@@ -75,6 +92,7 @@ class OAuthTokens:
             resource=self._audience,
             subject=principal,
             claims={"iss": self._issuer.url},
+            kid=kid,
         )
 
     def _claims(self, token: str, key: jwt.PyJWK, algorithm: str) -> Mapping[str, object]:

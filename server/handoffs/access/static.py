@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from mcp.server.auth.provider import AccessToken
@@ -36,6 +37,16 @@ class StaticTokens:
         except StoreError as error:
             logger.warning("A token can't be checked: %s", error)
             raise Unavailable("the store can't be used") from error
+
+    async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
+        """Return those that have expired or were revoked since; none more where the store can't be used."""
+        lapsed: list[AccessToken] = []
+        with suppress(StoreError):  # every new request, and every probe, says so
+            for token in tokens:
+                kept = await self._tokens.find(token.token)
+                if kept is None or not kept.good(self._clock.now()):
+                    lapsed.append(token)
+        return lapsed
 
     async def _known(self, token: str) -> AccessToken | None:
         now = self._clock.now()

@@ -1,17 +1,18 @@
 """Whom `serve --http` lets in: everybody on this machine, or who shows a token. Imported only for that."""
 
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
 
 from handoffs.access.addresses import is_private
 from handoffs.access.admission import Admission, admission
 from handoffs.access.static import StaticTokens
+from handoffs.access.tokens import Tokens
 from handoffs.assembly import SystemClock, open_tokens
 from handoffs.cli.binding import CannotServe, is_loopback
+from handoffs.cli.unasked import Unasked
 from handoffs.settings import Settings
 
 
@@ -27,7 +28,9 @@ async def checked(settings: Settings, host: str) -> None:
     public = name is not None and not is_loopback(name)
     if is_loopback(host) and not public:
         return
-    if not await _asks(settings):
+    async with open_tokens(settings) as tokens:
+        asks = await _asks(settings, tokens)
+    if not asks:
         where, instead = (settings.url, "unset HANDOFFS_URL") if is_loopback(host) else (host, "use 127.0.0.1")
         raise CannotServe(
             f"{where} can be reached from other machines, and nothing asks them who they are: {instead}; or give "
@@ -43,16 +46,14 @@ async def checked(settings: Settings, host: str) -> None:
         print(f"Tokens go to {settings.url} readable to everybody on the way: put TLS before it.", file=sys.stderr)  # noqa: T201
 
 
-@asynccontextmanager
-async def admitting(settings: Settings, *, base: str) -> AsyncGenerator[Admission | None]:
-    """Give who is let in to the server at `base` while the block lasts; None for everybody.
+async def admitted(settings: Settings, tokens: Tokens, *, base: str) -> Admission | None:
+    """Return who is let in to the server at `base`; None for everybody.
 
     Raises:
         StoreError: Whether there are tokens can't be known.
     """
-    if not await _asks(settings):
-        yield None
-        return
+    if not await _asks(settings, tokens):
+        return None
     resource, clock = f"{base}/mcp", SystemClock()
     oauth = None
     if settings.oauth_issuer is not None:
@@ -60,15 +61,15 @@ async def admitting(settings: Settings, *, base: str) -> AsyncGenerator[Admissio
         from handoffs.access.oauth import OAuthTokens
 
         oauth = OAuthTokens(Issuer(settings.oauth_issuer, clock), audience=settings.oauth_audience or resource)
-    async with open_tokens(settings) as tokens:
-        static = None if settings.tokens == "off" else StaticTokens(tokens, clock, scopes=settings.oauth_scopes)
-        yield admission(
-            resource=resource,
-            issuer=settings.oauth_issuer,
-            scopes=settings.oauth_scopes,
-            oauth=oauth,
-            static=static,
-        )
+    static = None if settings.tokens == "off" else StaticTokens(tokens, clock, scopes=settings.oauth_scopes)
+    return admission(
+        resource=resource, issuer=settings.oauth_issuer, scopes=settings.oauth_scopes, oauth=oauth, static=static
+    )
+
+
+def until_tokens(settings: Settings, tokens: Tokens, app: ASGIApp) -> Unasked | None:
+    """Return what serves `app`, which asks nobody for a token, until there is one; None where so it is meant to be."""
+    return Unasked(app, tokens) if settings.tokens == "auto" else None
 
 
 def reachable_as(name: str, port: int, url: str | None) -> TransportSecuritySettings:
@@ -93,10 +94,9 @@ def reachable_as(name: str, port: int, url: str | None) -> TransportSecuritySett
     )
 
 
-async def _asks(settings: Settings) -> bool:
+async def _asks(settings: Settings, tokens: Tokens) -> bool:
     """Whether callers must show a token: where that was set, or where anybody was ever given one."""
     if settings.oauth_issuer is not None or settings.tokens != "auto":
         return settings.oauth_issuer is not None or settings.tokens == "on"
-    async with open_tokens(settings) as tokens:
-        # Those that were revoked count: to take the last one away must not let everybody in.
-        return bool(await tokens.all())
+    # Those that were revoked count: to take the last one away must not let everybody in.
+    return bool(await tokens.all())

@@ -42,7 +42,7 @@ class Entrance:
             if self._app is None and self.holds:
                 with anyio.move_on_after(START_SECONDS):
                     await self._opened.wait()
-            app = self._app or _come_again
+            app = self._app or come_again
             if counts:
                 await app(scope, receive, send)
                 return
@@ -83,13 +83,19 @@ class _Stream:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _come_again(scope: Scope, receive: Receive, send: Send) -> None:
+async def come_again(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer, in the words of the protocol, that who may call can't be known yet."""
     said = "Handoffs can't use its store yet, and can't know who may call; nothing was asked. Call again in a moment."
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32603, "message": said}}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", b"5"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await _unavailable(send, body, (b"content-type", b"application/json"), (b"retry-after", b"5"))
+
+
+async def refuse(send: Send, why: str) -> None:
+    """Answer a person or a log with a sentence: to come again would not help."""
+    await _unavailable(send, f"{why}\n".encode(), (b"content-type", b"text/plain; charset=utf-8"))
+
+
+async def _unavailable(send: Send, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": 503, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 
-from handoffs.assembly import current_user, notifying, open_desk, seal_keys
+from handoffs.assembly import AnyStore, current_user, notifying, open_desk, seal_keys
 from handoffs.cli.binding import CannotServe, bound
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
@@ -76,7 +76,7 @@ def build(
         state_seconds=settings.max_timeout_seconds,
         hold_seconds=settings.hold_seconds,
         permission_tool=settings.permission_tool,
-        inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off"),
+        inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
         card=partial(_card_page, desk),
         auth=None if admission is None else admission.auth,
         token_verifier=None if admission is None else admission.verifier,
@@ -94,14 +94,19 @@ def _card_page(desk: Desk) -> Page:
 class _InboxWhenNeeded:
     """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do.
 
-    Without `start` it is used where one runs already, and left alone where none does.
+    Without `start` it is used where one runs already, and left alone where none does. With a `url`, people reach it
+    there: whoever said so has it run.
     """
 
-    def __init__(self, store: StoreAddress, *, start: bool) -> None:
-        self._store, self._start = store, start
+    def __init__(self, store: StoreAddress, *, start: bool, url: str | None = None) -> None:
+        self._store, self._start, self._url = store, start, url
         self._inbox: Inbox | None = None
 
     async def invite(self, handoff: Handoff) -> str | None:
+        if self._url is not None:
+            from handoffs.channels.running import page_at
+
+            return page_at(self._url, handoff.id)
         if not self._start:
             with suppress(OSError):
                 return await anyio.to_thread.run_sync(_page, self._store, handoff.id)
@@ -114,11 +119,13 @@ class _InboxWhenNeeded:
 
 
 @asynccontextmanager
-async def serving_desk(settings: Settings, *, terminal: bool, device: bool) -> AsyncGenerator[Desk]:
+async def serving_desk(
+    settings: Settings, *, terminal: bool, device: bool, store: "AnyStore | None" = None
+) -> AsyncGenerator[Desk]:
     """Give the desk, asking on the terminal if it may (the console or the controlling device itself), and notifying."""
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
-        desk = await stack.enter_async_context(open_desk(settings, channels=channels))
+        desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store))
         await stack.enter_async_context(notifying(settings, desk, partial(_page, settings.store)))
         yield desk
 

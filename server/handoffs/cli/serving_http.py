@@ -16,8 +16,8 @@ import anyio
 import uvicorn
 
 from handoffs.access.challenges import Challenges
-from handoffs.assembly import open_desk
-from handoffs.cli.admitting import admitting, checked, reachable_as
+from handoffs.assembly import open_desk, store_at
+from handoffs.cli.admitting import admitted, checked, reachable_as, until_tokens
 from handoffs.cli.binding import in_url
 from handoffs.cli.entrance import Entrance
 from handoffs.cli.health import Probes, Readiness
@@ -26,6 +26,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
 from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.http_sessions import sessions_of
+from handoffs.mcp_server.lasting import lasting_of
 from handoffs.settings import Settings
 
 DRAIN_SECONDS = 2
@@ -135,22 +136,27 @@ async def _open(
 ) -> None:
     """Let calls in, for as long as the stack holds what they need."""
     at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
-    admission = await stack.enter_async_context(admitting(settings, base=settings.url or base))
-    desk = await stack.enter_async_context(serving_desk(settings, terminal=at_console, device=False))
+    store = await stack.enter_async_context(store_at(settings.store))
+    admission = await admitted(settings, store.tokens, base=settings.url or base)
+    desk = await stack.enter_async_context(serving_desk(settings, terminal=at_console, device=False, store=store))
     server = build(settings, desk, admission, draining=draining)
     name, _, port = base.removeprefix("http://").rpartition(":")
     app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
     if admission is not None:
         app.add_middleware(Challenges, scopes=settings.oauth_scopes)
         print("Callers must show a token.", file=sys.stderr, flush=True)  # noqa: T201
+    unasked = until_tokens(settings, store.tokens, app) if admission is None else None
+    lasting = None if admission is None else lasting_of(server, admission.verifier, desk.clock)
     await stack.enter_async_context(server.session_manager.run())
     sessions = sessions_of(server.session_manager)
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     if sessions is not None:
         tasks.start_soon(sessions.sweep)
-    entrance.open(app)
-    readiness.desk = desk
+    if lasting is not None:
+        tasks.start_soon(lasting.watch)
+    entrance.open(app if unasked is None else unasked)
+    readiness.desk, readiness.shut = desk, None if unasked is None else unasked.shut
     tasks.start_soon(_look_until_it_works, readiness)
 
 

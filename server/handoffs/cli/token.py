@@ -39,7 +39,10 @@ def about(name: str, settings: Settings) -> str:
     said = f"It is {token_principal(name)}'s and shown this once. Clients send it as: Authorization: Bearer ho_…"
     if settings.tokens == "off":
         return f"{said}\nNo server takes it while HANDOFFS_TOKENS is off."
-    return f"{said}\nA server on HTTP that was started before there was any token must be started again to ask for it."
+    return (
+        f"{said}\nA server on HTTP that was started before there was any token serves nobody any more: start it again, "
+        "and it asks for tokens."
+    )
 
 
 async def listed(settings: Settings, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ SDK ends the idle ones itself. Before, it can be told to, and then cuts a call t
 that were ended by DELETE it keeps what is left for ever. This stands in its place there.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import cast
 
 import anyio
@@ -14,11 +14,16 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handoffs.mcp_server.shares import Held
+
 IDLE_SECONDS = 1800.0
 """How long a session is kept that has no request open: no call, and no stream on which it could hear of anything."""
 
 MAX_IDLE = 10_000
-"""How many of those are kept. One that comes back later is told to begin a new session, as clients know how to do."""
+"""How many of those are kept, of which one caller may have a share.
+
+One that comes back later is told to begin a new session, as clients know how to do.
+"""
 
 
 class Sessions:
@@ -41,6 +46,7 @@ class Sessions:
         self._idle_seconds = idle_seconds
         self._busy: dict[str, int] = {}
         self._idle: dict[str, float] = {}  # since when; the longest idle first
+        self._idle_of: Held[str] = Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, and note whose it was."""
@@ -76,6 +82,7 @@ class Sessions:
         if session in self._transports:
             self._busy[session] = self._busy.get(session, 0) + 1
             self._idle.pop(session, None)
+            self._idle_of.discard(session)
 
     async def _end(self, session: str) -> None:
         left = self._busy.pop(session, 1) - 1
@@ -88,8 +95,10 @@ class Sessions:
             self._busy[session] = left
         else:
             self._idle[session] = anyio.current_time()
-            if len(self._idle) > MAX_IDLE:
-                await self._terminate(next(iter(self._idle)))
+            holder = self._holder_of(session)
+            self._idle_of.add(session, holder)
+            if (oldest := self._idle_of.one_too_many(holder, most=MAX_IDLE)) is not None:
+                await self._terminate(oldest)
 
     async def _sweep_once(self) -> None:
         until = anyio.current_time() - self._idle_seconds
@@ -103,8 +112,14 @@ class Sessions:
             with anyio.CancelScope(shield=True):  # it is on no list any more: who else would
                 await transport.terminate()
 
+    def _holder_of(self, session: str) -> str:
+        """Return whose it is; empty where nobody is asked who they are."""
+        owner = self._owners.get(session)
+        return str(cast("Mapping[str, object]", owner).get("subject")) if isinstance(owner, Mapping) else ""
+
     def _drop(self, session: str) -> None:
         self._idle.pop(session, None)
+        self._idle_of.discard(session)
         self._busy.pop(session, None)
         self._transports.pop(session, None)
         self._owners.pop(session, None)

@@ -5,11 +5,18 @@ question, in the inbox or on the terminal. Nothing but an answered *allow* allow
 what the person made of it. What goes in and out is Claude Code's (its documentation; #1175 of its repository): in come
 `tool_name`, `input` and `tool_use_id`, out goes one text, which is JSON. It runs a tool with its *original* input when
 the text has an empty `updatedInput`, so an edit must not be empty.
+
+On stdio the same question from the same project is one, and a decision that came late is collected by who asks again.
+Over HTTP nothing that Claude Code sends names its project: what `input` holds is the agent's, and there are no roots in
+the newer era. So a question is joined only within one session, which is one Claude Code in one project; without
+sessions (from 2026-07-28) only by the same `tool_use_id`, sent again; without that by nobody.
 """
 
+import hashlib
 import json
 import logging
 import re
+import secrets
 import traceback
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, cast
@@ -27,6 +34,7 @@ from handoffs.core.question import MAX_MESSAGE
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.mcp_server.asking import CHANNEL, has_left
 from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.declared import MODERN
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +144,8 @@ class _Approvals:
             shown = _shown({"tool_name": name, "input": wanted})
         except (ValueError, RecursionError):
             return _deny("Not approved: `input` can't be shown as JSON, so nobody was asked.")
-        if len(_message(name, shown, "x" * MAX_REASON)) > MAX_MESSAGE:
+        origin = _origin(given, context)
+        if len(_message(name, shown, "x" * MAX_REASON, origin)) > MAX_MESSAGE:
             return _deny(
                 f"{_TOO_LONG} ({len(shown):,} characters), and nobody approves what they can't see. {_SMALLER}"
             )
@@ -145,13 +154,14 @@ class _Approvals:
         reason = ""
         while len(asked) <= MAX_EDITS:
             handoff = await self._calls.ask_elsewhere(
-                context, message=_message(name, shown, reason), form=form, hold_seconds=_patience(context)
+                context, message=_message(name, shown, reason, origin), form=form, hold_seconds=_patience(context)
             )
             asked.append(handoff)
+            waiting = WAITING if _session_of(context) != "" else WAITING_FOR_NOBODY
             if handoff.state is State.OPEN:
-                return _deny(WAITING)
+                return _deny(waiting)
             if await has_left(context):
-                return _deny(WAITING)  # nobody reads this; who calls again gets the decision
+                return _deny(waiting)  # nobody reads this; who calls again gets the decision
             values = handoff.values or {}
             if handoff.state is not State.ANSWERED or values.get("decision") != ALLOW:
                 await self._collect(asked)
@@ -197,6 +207,12 @@ WAITING = (
 )
 """What the agent is told when the host's patience ends first."""
 
+WAITING_FOR_NOBODY = (
+    "Not approved: the person has not decided yet. Do not act as if they had. Do what does not need it, or stop. "
+    "Exactly the same use of the tool, tried again, asks them anew: what they decide now is for this use alone."
+)
+"""The same, where nothing tells that the next call comes from the same project."""
+
 
 IN_DIALOG = (
     "Not approved: this was answered in a dialog of the host, which can't approve what the host itself asks for. Use "
@@ -226,12 +242,37 @@ def _as_they_said(why: str) -> str:
     return f'They said: "{why}" Follow that, and nothing more.' if why else _NEXT
 
 
-def _message(name: str, shown: str, reason: str) -> str:
+def _message(name: str, shown: str, reason: str, origin: str = "") -> str:
     # As code only what looks like a tool's name: the rest of it is in the block.
     tool = f"`{name}`" if re.fullmatch(r"[\w.:/-]{1,100}", name, re.ASCII) else "a tool"
     again = f"Your {inert_line(reason, MAX_REASON)}\n\n" if reason else ""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
-    return f"Allow {tool}, once, with exactly this input?\n\n{again}{fence}json\n{shown}\n{fence}"
+    return f"Allow {tool}, once, with exactly this input?\n\n{again}{fence}json\n{shown}\n{fence}{origin}"
+
+
+def _origin(given: Mapping[str, object], context: Context) -> str:
+    """Return the last line of a question: whose it is, so that no other project's question is the same.
+
+    Of what tells them apart only a digest is shown: a session's id must not be read off a screen.
+    """
+    session = _session_of(context)
+    if session is None:
+        return ""
+    if session:
+        return f"\n\nSession `{_digest(session)}`"
+    use = given.get("tool_use_id")
+    return f"\n\nTool use `{_digest(use) if isinstance(use, str) and use else secrets.token_hex(8)}`"
+
+
+def _session_of(context: Context) -> str | None:
+    """The session that a request came in over HTTP; empty where it came in none, None on stdio."""
+    if context.headers is None:
+        return None
+    return context.headers.get("mcp-session-id", "") if context.protocol_version != MODERN else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def _form(*, editable: bool) -> dict[str, object]:

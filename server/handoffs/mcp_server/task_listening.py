@@ -29,6 +29,7 @@ from pydantic import ConfigDict
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.declared import MODERN, TASKS
+from handoffs.mcp_server.shares import Streams
 from handoffs.mcp_server.task_status import TaskId, Wire
 from handoffs.mcp_server.tasks import RequestContext, Tasks
 
@@ -38,7 +39,7 @@ MAX_IDS = 100
 """How many tasks one stream can be about."""
 
 MAX_STREAMS = 1_000
-"""How many streams one process serves."""
+"""How many streams one process serves; one caller may have a share of them."""
 
 _ENDED = {"completed", "failed", "cancelled"}
 
@@ -61,7 +62,7 @@ class Listening:
     def __init__(self, desk: Desk, tasks: Tasks) -> None:
         """Take where changes are heard of, and what says how a task stands."""
         self._desk, self._tasks = desk, tasks
-        self._streams = 0
+        self._streams = Streams()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Serve a stream that names tasks, until all of them have ended; leave every other request alone."""
@@ -71,15 +72,11 @@ class Listening:
         if named is None:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
-        if self._streams >= MAX_STREAMS:
-            raise MCPError(INTERNAL_ERROR, "Too many streams are open: end one, or look with tasks/get.")
-        self._streams += 1
         try:
-            return await self._serve(named, ctx)
+            with self._streams.another(self._tasks.subject, most=MAX_STREAMS):
+                return await self._serve(named, ctx)
         except HandoffError as error:
             raise MCPError(INTERNAL_ERROR, str(error)) from None
-        finally:
-            self._streams -= 1
 
     async def _serve(self, named: list[str], ctx: RequestContext) -> HandlerResult:
         meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}

@@ -1,8 +1,9 @@
 """What a task says of a handoff: nothing of its own. All of it follows from the handoff, its log and the task's id."""
 
 import re
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -22,6 +23,12 @@ POLL_SECONDS = (0.5, 30.0)
 
 Wire: TypeAlias = dict[str, object]
 """A JSON object as it is sent."""
+
+MAX_DIALOGS = 100
+"""How many dialogs about one question may come to nothing before tasks show no more; it stays open elsewhere."""
+
+CALLS_AT_ONCE = 16
+"""How many calls that ask the same are told apart, for how long each has had its dialog."""
 
 _TASK_ID = re.compile(
     rf"(?P<handoff>{ID_PREFIX}[0-9A-Za-z]{{1,60}})(\.(?P<after>[0-9]{{1,18}})|(?P<quiet>\.w))?(~(?P<tool>[\w-]{{1,64}}))?",
@@ -100,12 +107,24 @@ def dialog_of(task: TaskId, log: Sequence[Entry]) -> Dialog:
     """Return how far the dialog of a task has come, by the log of its handoff."""
     own = [entry for entry in log if entry.number > task.after]
     ends = [entry.name for entry in own if _left_undecided(entry)]
+    shown_often = sum(map(_left_undecided, log)) >= MAX_DIALOGS
     misfits = sum(entry.name == "reached" and entry.details.get("channel") == TASK_CHANNEL for entry in own)
     return Dialog(
         round=misfits + 1,
         dismissed=task.dialog and "dismissed" in ends,
-        open=task.dialog and not ends and misfits < MAX_ROUNDS,
+        open=task.dialog and not ends and misfits < MAX_ROUNDS and not shown_often,
     )
+
+
+def claimed_as(task: TaskId, log: Sequence[Entry]) -> str:
+    """Return by what the store remembers that the form of a task, in its present round, was handed out.
+
+    Clients can write any number of ids for one handoff. Of these there are only as many as the log has dialogs that
+    came to nothing, and rounds; and a few for calls at once, which each have a dialog of their own.
+    """
+    before = max((entry.number for entry in log if entry.number <= task.after and _left_undecided(entry)), default=0)
+    call = str(zlib.crc32(task.tool_use.encode()) % CALLS_AT_ONCE) if task.tool_use else ""
+    return replace(task, after=before, tool_use=call).key(dialog_of(task, log).round)
 
 
 def is_forgotten(handoff: Handoff, now: datetime) -> bool:
