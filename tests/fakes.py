@@ -1,10 +1,24 @@
 """Small stand-ins for what a test can't wait for. Time only: everything else in the tests is real."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import anyio
+
+
+@dataclass(eq=False)
+class FakeAlarm:
+    """What a clock is going to call."""
+
+    among: "list[FakeAlarm]"
+    due: datetime
+    ring: Callable[[], None]
+
+    def cancel(self) -> None:
+        if self in self.among:
+            self.among.remove(self)
 
 
 class FakeClock:
@@ -12,7 +26,9 @@ class FakeClock:
 
     def __init__(self, now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)) -> None:
         self._now = now
+        self._began = now
         self._limits: list[tuple[datetime, anyio.CancelScope]] = []
+        self._alarms: list[FakeAlarm] = []
 
     def now(self) -> datetime:
         return self._now
@@ -36,14 +52,26 @@ class FakeClock:
         with self.limit(seconds):
             await anyio.sleep_forever()
 
+    def monotonic(self) -> float:
+        return (self._now - self._began).total_seconds()
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> FakeAlarm:
+        alarm = FakeAlarm(self._alarms, self._now + timedelta(seconds=seconds), ring)
+        self._alarms.append(alarm)
+        return alarm
+
     def forward(self, seconds: float) -> None:
         """Put the clock forward."""
         self._now += timedelta(seconds=seconds)
+        for alarm in list(self._alarms):
+            if alarm.due <= self._now and alarm in self._alarms:
+                alarm.cancel()
+                alarm.ring()
         for due, scope in list(self._limits):
             if due <= self._now:
                 scope.cancel()
 
     @property
     def waiting(self) -> int:
-        """How many blocks are limited at this moment."""
-        return len(self._limits)
+        """How many blocks are limited at this moment, and how many alarms are set."""
+        return len(self._limits) + len(self._alarms)

@@ -35,3 +35,16 @@ async def test_a_block_without_a_limit_is_not_ended_and_one_of_no_time_ends_at_o
         await anyio.lowlevel.checkpoint()
         done = True
     assert done
+
+
+def test_an_alarm_rings_once_when_it_is_due_unless_it_is_cancelled() -> None:
+    clock = FakeClock()
+    rung: list[float] = []
+    for seconds in (10, 20, 30):
+        clock.alarm(seconds, lambda: rung.append(clock.monotonic()))
+    clock.alarm(10, lambda: rung.append(-1)).cancel()
+    assert clock.waiting == 3
+    for _ in range(2):
+        clock.forward(10)
+    assert rung == [10, 20]
+    assert clock.waiting == 1

@@ -1,23 +1,25 @@
 """From settings to a running desk: the only place that knows all the parts."""
 
+import asyncio
 import contextlib
 import getpass
 import importlib.util
 import os
 import secrets
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
 from handoffs.access.tokens import Tokens
 from handoffs.core.desk import Desk
-from handoffs.core.ports import Channel
+from handoffs.core.ports import Alarm, Channel
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
 from handoffs.sealing import AesGcmSealer
@@ -26,6 +28,8 @@ from handoffs.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from handoffs.store.postgres import PostgresStore
+
+AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
 
 class SystemClock:
@@ -43,12 +47,22 @@ class SystemClock:
         """Return after `seconds`."""
         await anyio.sleep(seconds)
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment, by a clock that nobody sets."""
+        return time.monotonic()
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Have `ring` called once after `seconds`."""
+        return asyncio.get_running_loop().call_later(seconds, ring)
+
 
 @asynccontextmanager
-async def open_desk(settings: Settings, *, channels: Sequence[Channel] = ()) -> AsyncGenerator[Desk]:
+async def open_desk(
+    settings: Settings, *, channels: Sequence[Channel] = (), store: "AnyStore | None" = None
+) -> AsyncGenerator[Desk]:
     """Give the desk over the store that the settings name, showing questions through `channels` while it lasts.
 
-    The store is opened by the first thing that needs it.
+    The store is opened by the first thing that needs it, and closed; one that is given is left to its owner.
     """
     limits = Limits(
         default_seconds=settings.default_timeout_seconds,
@@ -57,9 +71,9 @@ async def open_desk(settings: Settings, *, channels: Sequence[Channel] = ()) -> 
         join_seconds=settings.join_seconds,
         quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
     )
-    async with store_at(settings.store) as store:
+    async with store_at(settings.store) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
-        desk = Desk(store=store, clock=SystemClock(), limits=limits, channels=channels, sealer=sealer)
+        desk = Desk(store=opened, clock=SystemClock(), limits=limits, channels=channels, sealer=sealer)
         if not channels:
             yield desk
             return
@@ -74,7 +88,7 @@ async def open_tokens(settings: Settings) -> AsyncGenerator[Tokens]:
         yield store.tokens
 
 
-def store_at(address: StoreAddress) -> "SqliteStore | PostgresStore":
+def store_at(address: StoreAddress) -> AnyStore:
     """Return the store at an address, which nothing has touched yet.
 
     Raises:
@@ -91,7 +105,9 @@ def store_at(address: StoreAddress) -> "SqliteStore | PostgresStore":
 def check_postgres() -> None:
     """Raise SettingsError where what connects to PostgreSQL is not installed; it is not imported for that."""
     if importlib.util.find_spec("asyncpg") is None:
-        raise SettingsError("A store on PostgreSQL needs asyncpg: pip install 'handoffs[postgres]'.")
+        from handoffs.extras import command_to_add
+
+        raise SettingsError(f"A store on PostgreSQL needs the extra postgres: {command_to_add('postgres')}")
 
 
 @asynccontextmanager
@@ -100,7 +116,8 @@ async def notifying(
 ) -> AsyncGenerator[None]:
     """Tell the people at the addresses of the settings of what is open, while the block lasts.
 
-    `link` returns the page of a handoff by its id, None where no inbox runs; it must not sign anybody in.
+    `link` returns the page of a handoff by its id, None where no inbox runs; it must not sign anybody in. Where the
+    settings say how people reach the inbox, that goes before.
 
     Raises:
         SettingsError: There are addresses, and what sends is not installed.
@@ -110,7 +127,10 @@ async def notifying(
         return
     check_notify(settings)
     from handoffs.channels.notify import Notifier  # only where somebody is to be told
+    from handoffs.channels.running import page_at
 
+    if settings.inbox_url is not None:
+        link = partial(page_at, settings.inbox_url)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Notifier(desk, settings.notify, settings.escalate, link).run)
         try:
@@ -122,8 +142,10 @@ async def notifying(
 def check_notify(settings: Settings) -> None:
     """Raise SettingsError where people are to be told and what sends is not installed; it is not imported for that."""
     if (settings.notify or settings.escalate) and importlib.util.find_spec("apprise") is None:
+        from handoffs.extras import command_to_add
+
         raise SettingsError(
-            "HANDOFFS_NOTIFY and HANDOFFS_ESCALATE need apprise: pip install 'handoffs[notify]', or unset them."
+            f"HANDOFFS_NOTIFY and HANDOFFS_ESCALATE need the extra notify. Unset them, or: {command_to_add('notify')}"
         )
 
 

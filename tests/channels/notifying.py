@@ -1,11 +1,5 @@
-"""A notifier over a real store, on a clock that the test moves; and the same as a process, for there to be many.
+"""A notifier over a real store, on a clock that the test moves; and one in another process, as it is spoken to."""
 
-`python -m tests.channels.notifying STORE NOTIFY ESCALATE` says `ready`, then moves its clock on by each number of
-seconds that it reads, and says so when it has looked.
-"""
-
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -78,24 +72,6 @@ async def running(
                 tasks.cancel_scope.cancel()
 
 
-@asynccontextmanager
-async def processes(count: int, *arguments: str) -> AsyncGenerator[list["OtherNotifier"]]:
-    """So many of them, ready; killed at the end, as `kill -9` does."""
-    words = [sys.executable, "-m", "tests.channels.notifying", *arguments]
-    started = [
-        await anyio.open_process(words, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(count)
-    ]
-    try:
-        others = [OtherNotifier(process) for process in started]
-        for other in others:
-            await other.says("ready")
-        yield others
-    finally:
-        for process in started:
-            process.kill()
-            await process.aclose()
-
-
 class OtherNotifier:
     def __init__(self, process: anyio.abc.Process) -> None:
         assert process.stdin is not None
@@ -112,17 +88,3 @@ class OtherNotifier:
     async def pass_time(self, seconds: float) -> None:
         await self._ear.send(f"{seconds}\n".encode())
         await self.says("looked")
-
-
-async def _main(store: str, notify: str, escalate: str) -> None:
-    async with running(Path(store), [notify], [escalate]) as one:
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        while line := await anyio.to_thread.run_sync(sys.stdin.readline):
-            await one.pass_time(float(line))
-            sys.stdout.write("looked\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    anyio.run(_main, *sys.argv[1:])

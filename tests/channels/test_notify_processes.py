@@ -1,16 +1,26 @@
-"""Told once, however many processes there are and however they end; and what a process imports for it."""
+"""Told once, however many processes there are and however they end; and what a process imports for it.
+
+`python -m tests.channels.test_notify_processes STORE NOTIFY ESCALATE` is one of the processes: it says `ready`, then
+moves its clock on by each number of seconds that it reads, and says so when it has looked.
+"""
 
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import pytest
 
+from handoffs.assembly import store_at
+from handoffs.channels.notify import Notifier
 from handoffs.core.desk import Desk
-from handoffs.store.sqlite import SqliteStore
-from tests.channels.notifying import CODEX, OtherNotifier, processes
-from tests.channels.sinks import PASSWORD, TOKEN, http_sink
+from handoffs.settings import store_address
+from tests.channels.notifying import CODEX, ROOT, OtherNotifier, Running, SeenDesk
+from tests.channels.sinks import PASSWORD, TOKEN, HttpSink, http_sink
 from tests.fakes import FakeClock
+from tests.store.postgres import new_store
 
 HOUR = 3600
 PARTS = (
@@ -25,26 +35,56 @@ PARTS = (
 )
 
 
+HOW_MANY = {"sqlite": 10, "postgresql": 5}
+"""Processes on one store; those on PostgreSQL have its driver to import, too."""
+
+
+@asynccontextmanager
+async def processes(count: int, *arguments: str) -> AsyncGenerator[list[OtherNotifier]]:
+    """So many of them, ready; killed at the end, as `kill -9` does."""
+    words = [sys.executable, "-m", "tests.channels.test_notify_processes", *arguments]
+    started = [
+        await anyio.open_process(words, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(count)
+    ]
+    try:
+        others = [OtherNotifier(process) for process in started]
+        for other in others:
+            await other.says("ready")
+        yield others
+    finally:
+        for process in started:
+            process.kill()
+            await process.aclose()
+
+
 async def everywhere(others: list[OtherNotifier], seconds: float) -> None:
     async with anyio.create_task_group() as tasks:
         for other in others:
             tasks.start_soon(other.pass_time, seconds)
 
 
-async def test_ten_processes_on_one_store_send_each_stage_once_and_after_a_restart_not_again(tmp_path: Path) -> None:
-    store = tmp_path / "x.db"
+def first_lines(sink: HttpSink) -> list[tuple[str, str]]:
+    """The title and the question of each message that came, sorted."""
+    return sorted((each["title"], each["message"].splitlines()[0]) for each in sink.got)
+
+
+@pytest.mark.parametrize("engine", HOW_MANY)
+async def test_many_processes_on_one_store_send_each_stage_once_and_after_a_restart_not_again(
+    engine: str, tmp_path: Path
+) -> None:
+    count, store = HOW_MANY[engine], str(tmp_path / "x.db") if engine == "sqlite" else new_store(tmp_path)
     with anyio.fail_after(120):
-        async with http_sink() as sink, http_sink() as boss, SqliteStore(store) as kept:
+        async with http_sink() as sink, http_sink() as boss, store_at(store_address(store)) as kept:
             desk = Desk(store=kept, clock=FakeClock())
-            arguments = (str(store), sink.url, boss.url)
-            async with processes(10, *arguments) as others:
+            arguments = (store, sink.url, boss.url)
+            async with processes(count, *arguments) as others:
                 asked = [await desk.ask(message=f"Question {number}?", caller=CODEX) for number in range(5)]
                 await everywhere(others, HOUR)
                 await sink.tried(5)
                 await everywhere(others, 12 * HOUR)
                 await sink.tried(10)
                 said = [other.said for other in others]
-            async with processes(10, *arguments) as others:
+            async with processes(count, *arguments) as others:
                 await everywhere(others, 13 * HOUR)
                 await everywhere(others, 6 * HOUR)
                 await boss.tried(5)
@@ -57,9 +97,9 @@ async def test_ten_processes_on_one_store_send_each_stage_once_and_after_a_resta
     assert sorted(log) == sorted((each.id, stage) for each in asked for stage in stages)
     # Each question's words once at each stage, and nothing else.
     titles = [f"{opening}codex · /srv/shop asks you" for opening in ("", "Still open: ", "Last reminder: ")]
-    expected = sorted((title, f"“Question {number}?”") for number in range(5) for title in titles)
-    assert sorted((each["title"], each["message"].splitlines()[0]) for each in sink.got) == expected
-    assert sorted(each["message"].splitlines()[0] for each in boss.got) == [f"“Question {n}?”" for n in range(5)]
+    assert first_lines(sink) == sorted((title, f"“Question {number}?”") for number in range(5) for title in titles)
+    escalated = "Nobody has answered yet: codex · /srv/shop asks you"
+    assert first_lines(boss) == [(escalated, f"“Question {number}?”") for number in range(5)]
     # What they said is all that was written on their screens.
     assert set("".join(said).splitlines()) == {"ready", "looked"}
 
@@ -91,8 +131,29 @@ def test_addresses_without_apprise_stop_the_start_and_say_how_to_get_it(tmp_path
     code = f"import sys; sys.modules['apprise'] = None\n{PARTS}"
     done = _run(code, tmp_path, HANDOFFS_ESCALATE=f"json://ada:{PASSWORD}@127.0.0.1:1/{TOKEN}")
     assert done.returncode == 1
-    assert "SettingsError: HANDOFFS_NOTIFY and HANDOFFS_ESCALATE need apprise: pip install 'handoffs[notify]'" in (
-        done.stderr
-    )
+    assert "SettingsError: HANDOFFS_NOTIFY and HANDOFFS_ESCALATE need the extra notify. Unset them, or: " in done.stderr
+    assert "notify" in done.stderr.split("Unset them, or: ")[1]
     assert TOKEN not in done.stderr
     assert PASSWORD not in done.stderr
+
+
+async def _main(store: str, notify: str, escalate: str) -> None:
+    clock = FakeClock()
+    async with store_at(store_address(store)) as kept, anyio.create_task_group() as tasks:
+        desk = SeenDesk(store=kept, clock=clock)
+        tasks.start_soon(Notifier(desk, [notify], [escalate]).run)
+        one = Running(desk, clock)
+        _say("ready")
+        while line := await anyio.to_thread.run_sync(sys.stdin.readline):
+            await one.pass_time(float(line))
+            _say("looked")
+        tasks.cancel_scope.cancel()
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    anyio.run(_main, *sys.argv[1:])

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from handoffs.core import showing
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
@@ -241,6 +242,24 @@ async def test_what_was_put_off_is_shown_again_only_when_it_is_asked_again(tmp_p
             assert channel.shown == times
         assert (await desk.get(handoff.id)).state is State.OPEN
         assert [entry.name for entry in await desk.log()] == ["opened", "dismissed", "dismissed"]
+
+
+async def test_what_was_put_off_longest_ago_is_forgotten_and_shown_again_when_the_agent_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "MAX_PUT_OFF", 1)
+    channel = PutsOff()
+    async with a_desk(tmp_path, channel) as (desk, _):
+        asked: list[Handoff] = []
+        for message in ("First?", "Second?"):
+            channel.done = anyio.Event()
+            asked.append(await desk.ask(message=message, caller=ADA))
+            await channel.done.wait()
+            await anyio.wait_all_tasks_blocked()
+        for handoff in reversed(asked):
+            desk.present(handoff, again=False)
+            await anyio.wait_all_tasks_blocked()
+        assert channel.shown == 3  # the first again; the second is still known
 
 
 async def test_a_channel_that_breaks_is_in_the_log_and_takes_nothing_down(tmp_path: Path) -> None:

@@ -265,6 +265,7 @@ async def test_a_model_that_calls_the_cards_tool_decides_nothing(
             with caplog.at_level(logging.WARNING):
                 said = await refused(await send(client, card, action, response="yes"), here)
             assert "only the person" in said
+            assert "HANDOFFS_KEYS" not in said
             assert [record.name for record in caplog.records] == ["handoffs.mcp_server.app"]
         looked = card_of(await send(client, card, "look"))
         assert looked == {"id": card["id"], "state": "open", "collected": False}
@@ -288,13 +289,18 @@ async def test_somebody_elses_question_is_not_there(tmp_path: Path) -> None:
                 assert "There is no handoff" in await refused(await send(foreign, card, action, response="yes"), here)
 
 
-async def test_a_secret_outlives_a_restart_and_a_change_of_keys_but_not_the_loss_of_its_key(tmp_path: Path) -> None:
+async def test_a_secret_outlives_a_restart_and_a_change_of_keys_but_where_its_key_is_missing_the_setting_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     new, other = "n" * 32, "o" * 32
     async with table(tmp_path) as here:
         async with chat(served(here)) as client:
             card = await asked(client)
         async with chat(served(here, keys=[other])) as client:
-            await refused(await send(client, card, response="yes"), here)
+            with caplog.at_level(logging.WARNING):
+                said = await refused(await send(client, card, response="yes"), here)
+            assert "the same HANDOFFS_KEYS" in said
+            assert "not in HANDOFFS_KEYS here" in caplog.text
         async with chat(served(here, keys=[new, KEY])) as client:
             assert card_of(await send(client, card, response="yes"))["state"] == "answered"
 

@@ -10,6 +10,7 @@ from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult
 from handoffs.core.events import Left
 from handoffs.core.model import Caller, State
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
+from tests.mcp_server.task_host import plain
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -232,8 +233,7 @@ async def test_without_a_dialog_a_call_waits_as_long_as_the_host_lets_it(
                 got.append((await ask(client))["status"])
 
             tasks.start_soon(call)
-            # the host's patience, the next progress report, and the deadline
-            while here.clock.waiting < 3:
+            while not here.clock.waiting:
                 await anyio.sleep(0.01)
             here.clock.forward(seconds - 1)
             await anyio.sleep(0.05)
@@ -248,8 +248,7 @@ async def test_a_dialog_of_the_older_era_is_closed_before_an_unknown_host_gives_
         async with host(here.server(), "legacy", dialog) as client, anyio.create_task_group() as tasks:
 
             async def time() -> None:
-                # the host's patience, the next progress report, and the deadline
-                while here.clock.waiting < 3:
+                while not here.clock.waiting:
                     await anyio.sleep(0.01)
                 here.clock.forward(45)
 
@@ -476,11 +475,12 @@ async def test_a_waiting_call_says_every_ten_seconds_that_it_is_alive(tmp_path: 
         async with anyio.create_task_group() as tasks:
 
             async def time() -> None:
-                for _ in range(3):
-                    while here.clock.waiting < 3:
+                for said in range(3):
+                    while not here.clock.waiting or len(heard) < said:
                         await anyio.sleep(0.01)
                     here.clock.forward(10)
-                    await anyio.wait_all_tasks_blocked()
+                while len(heard) < 3:
+                    await anyio.sleep(0.01)
                 await here.desk.decline(await here.only(), by="bob", channel="inbox")
 
             tasks.start_soon(time)
@@ -566,3 +566,26 @@ async def test_not_now_is_remembered_however_much_has_happened_before(tmp_path: 
             await ask(client)
             assert (await check(client, asked.id))["status"] == "PENDING"
         assert len(dialog.shown) == 1
+
+
+async def test_a_client_that_declares_no_forms_any_more_is_sent_none(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        server = here.server(hold_seconds=0)
+        async with host(server, "auto", Dialog(here.clock)) as shows, host(server, "auto") as shows_none:
+            arguments = {"message": "Which?", "options": ["green", "blue"]}
+            first = plain(await shows.session.call_tool("handoff_to_user", arguments, allow_input_required=True))
+            [key] = first["inputRequests"]
+            here.clock.forward(5)
+            reply = {key: ElicitResult(action="accept", content={"response": "crimson"})}
+            second = plain(
+                await shows_none.session.call_tool(
+                    "handoff_to_user",
+                    arguments,
+                    input_responses=reply,
+                    request_state=first["requestState"],
+                    allow_input_required=True,
+                )
+            )
+        assert "inputRequests" not in second
+        assert second["structuredContent"]["status"] == "PENDING"
+        assert (await here.names()).count("notshown") == 1

@@ -7,6 +7,7 @@ from anyio.lowlevel import checkpoint
 from handoffs.core.events import Reached
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Store, Watch
+from handoffs.store import watches
 from tests.core.strategies import ASKED
 from tests.store.conftest import Place
 from tests.store.processes import other_process
@@ -129,6 +130,30 @@ async def test_a_watch_on_all_hears_of_new_handoffs(store: Store, same_store: St
             for number, writer in enumerate((store, same_store)):
                 await open_new(writer, number)
                 await watch.changed()
+
+
+async def test_a_watch_on_all_names_what_changed_since_it_was_last_asked(store: Store, same_store: Store) -> None:
+    handoffs = [await open_new(store, number) for number in range(3)]
+    with anyio.fail_after(5):
+        async with store.watch() as watch:
+            for writer, handoff in zip((store, same_store), handoffs, strict=False):
+                await writer.record(handoff.id, answered())
+                while handoff.id not in (heard := await watch.changed() or ()):
+                    pass
+                assert handoffs[2].id not in heard
+
+
+async def test_a_watch_that_was_not_asked_for_long_names_nothing_and_means_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "MAX_HEARD", 2)
+    with anyio.fail_after(5):
+        async with store.watch() as watch:
+            for number in range(3):
+                await open_new(store, number)
+            assert await watch.changed() is None
+            last = await open_new(store, 3)
+            assert await watch.changed() == {last.id}
 
 
 async def test_one_answer_wakes_one_of_ten_thousand_waiters(store: Store) -> None:

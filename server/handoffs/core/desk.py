@@ -6,10 +6,6 @@ It does no I/O of its own: handoffs are kept by a Store, people are reached by C
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from functools import partial
-
-import anyio
-from anyio.abc import TaskGroup
 
 from handoffs.core.errors import (
     AlreadyEnded,
@@ -46,6 +42,7 @@ from handoffs.core.model import (
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.question import Limits, form_of
 from handoffs.core.safe import Safe
+from handoffs.core.showing import Showing
 
 _PAGE = 1000
 """Lines of the log that are read at once."""
@@ -68,12 +65,9 @@ class Desk:
         self._store = store
         self._clock = clock
         self._limits = limits or Limits()
-        self._channels = tuple(channels)
         self._make_id = make_id
         self._safe = Safe(store=store, clock=clock, sealer=sealer)
-        self._tasks: TaskGroup | None = None
-        self._showing: set[tuple[str, str]] = set()
-        self._put_off: set[tuple[str, str]] = set()
+        self._showing = Showing(self, channels)
 
     @property
     def clock(self) -> Clock:
@@ -83,18 +77,13 @@ class Desk:
     @property
     def has_channels(self) -> bool:
         """Whether this desk can show a question to somebody by itself."""
-        return bool(self._channels)
+        return bool(self._showing.channels)
 
     @asynccontextmanager
     async def presenting(self) -> AsyncGenerator[None]:
         """Show questions through the channels for as long as this block lasts; what is still open then stays open."""
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            try:
-                yield
-            finally:
-                self._tasks = None
-                tasks.cancel_scope.cancel()
+        async with self._showing.presenting():
+            yield
 
     # The agent's side
 
@@ -147,7 +136,9 @@ class Desk:
             handoff = await self.get(handoff_id)
             with self._clock.limit(seconds):
                 while handoff.state is State.OPEN:
-                    await self._change_or_deadline(watch, handoff)
+                    left = handoff.question.deadline - self._clock.now()
+                    with self._clock.limit(max(left.total_seconds(), 0)):
+                        await watch.changed()
                     handoff = await self.get(handoff_id)
                 return handoff
         # The time was up: what happened in its last moment still counts.
@@ -310,40 +301,7 @@ class Desk:
 
         What a person put off is shown again only with `again`: when the agent asks once more, not when it checks.
         """
-        if self._tasks is None or handoff.state is not State.OPEN:
-            return
-        for channel in self._channels:
-            place = (channel.name, handoff.id)
-            if place not in self._showing and (again or place not in self._put_off):
-                self._showing.add(place)
-                self._tasks.start_soon(self._show, channel, handoff)
-
-    async def _show(self, channel: Channel, handoff: Handoff) -> None:
-        async def withdraw() -> None:
-            await self.wait(handoff.id, seconds=None)
-            tasks.cancel_scope.cancel()
-
-        place = (channel.name, handoff.id)
-        self._put_off.discard(place)
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(withdraw)
-                await self._present_through(channel, handoff)
-                tasks.cancel_scope.cancel()
-        finally:
-            self._showing.discard(place)
-
-    async def _present_through(self, channel: Channel, handoff: Handoff) -> None:
-        try:
-            put_off = partial(self._put_off.add, (channel.name, handoff.id))
-            await channel.present(handoff, _DeskReply(self, handoff, channel.name, put_off))
-        except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; its failure must not take others down
-            await self.not_shown(handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}")
-
-    async def _change_or_deadline(self, watch: Watch, handoff: Handoff) -> None:
-        left = handoff.question.deadline - self._clock.now()
-        with self._clock.limit(max(left.total_seconds(), 0)):
-            await watch.changed()
+        self._showing.present(handoff, again=again)
 
     async def _decide(self, handoff: Handoff, event: Answered | Declined, *, collect: bool) -> Handoff:
         # In one transaction: the agent's own call has brought the decision, and gets it back at once.
@@ -366,27 +324,6 @@ class Desk:
             await self._store.record(handoff.id, event, known=handoff)
         except AlreadyEnded:
             return  # an outcome stands; how one channel fared no longer matters
-
-
-class _DeskReply:
-    """What a channel may do with the one question it was given."""
-
-    def __init__(self, desk: Desk, handoff: Handoff, channel: str, put_off: Callable[[], None]) -> None:
-        self._desk, self._handoff, self._channel = desk, handoff, channel
-        self._put_off = put_off
-
-    async def reached(self) -> None:
-        await self._desk.reached(self._handoff, channel=self._channel)
-
-    async def dismissed(self) -> None:
-        self._put_off()
-        await self._desk.dismissed(self._handoff, channel=self._channel)
-
-    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
-        await self._desk.answer(self._handoff, values, by=by, channel=self._channel, note=note)
-
-    async def decline(self, *, by: str, note: str = "") -> None:
-        await self._desk.decline(self._handoff, by=by, channel=self._channel, note=note)
 
 
 def _opened(at: datetime, declared: Declared | None) -> Opened:

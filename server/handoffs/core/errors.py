@@ -10,6 +10,7 @@ HandoffError
 ├── NotFound               no handoff has this id
 ├── Ambiguous              several handoffs' ids start with this
 └── StoreError             the store can't be used
+    ├── StoreAway          it can't be reached just now, and may be back a moment later
     ├── StoreTooNew        a newer version of handoffs wrote it
     ├── StoreUnwritable    the folder or the file can't be written
     ├── StoreFull          the disk is full
@@ -80,6 +81,10 @@ class Ambiguous(HandoffError):
 
 class StoreError(HandoffError):
     """The store can't be used; nothing was lost or half-written."""
+
+
+class StoreAway(StoreError):
+    """The store can't be reached just now; it may be back a moment later, with all that was kept."""
 
 
 class StoreTooNew(StoreError):

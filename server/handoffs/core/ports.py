@@ -1,6 +1,6 @@
 """Every seam of the desk, on one page: where handoffs are kept, how a person is reached, what time it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,14 @@ from typing import Protocol
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.model import Handoff
 from handoffs.core.quota import Quota
+
+
+class Alarm(Protocol):
+    """Something that is going to be called."""
+
+    def cancel(self) -> object:
+        """Don't; does nothing once it has been."""
+        ...
 
 
 class Clock(Protocol):
@@ -25,12 +33,23 @@ class Clock(Protocol):
         """Return after `seconds`."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment, by a clock that nobody sets."""
+        ...
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Have `ring` called once after `seconds`, which costs less than a task that waits."""
+        ...
+
 
 class Watch(Protocol):
     """Hears of changes from the moment it was made, of this process and of every other on the same store."""
 
-    async def changed(self) -> None:
-        """Return when something may have changed since the last time this returned. May return for nothing."""
+    async def changed(self) -> Collection[str] | None:
+        """Return the handoffs that may have changed since the last time this returned; None says any of them may.
+
+        May return for nothing.
+        """
         ...
 
 

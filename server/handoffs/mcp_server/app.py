@@ -11,6 +11,7 @@ Sources: MCP Apps 2026-01-26 (SEP-1865); python-sdk `mcp.server.apps`.
 """
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
@@ -34,7 +35,8 @@ from handoffs.mcp_server import words
 from handoffs.mcp_server.calls import Outcome
 from handoffs.mcp_server.card_secret import CardSecrets
 from handoffs.mcp_server.declared import CARD, declared_by
-from handoffs.mcp_server.tool import Call, tool
+from handoffs.mcp_server.shared_keys import SETTING
+from handoffs.mcp_server.tool import Call, Given, tool
 from handoffs.mcp_server.waiting import Inbox
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,9 @@ SCHEMA: dict[str, object] = {
 
 Posted: TypeAlias = Mapping[str, Sequence[str]]
 """What the card's form holds, by the names of its controls."""
+
+_SEALED = re.compile(r"[\w-]+\.[0-9]+\.[0-9a-f]{64}", re.ASCII)
+"""How the secret of a card is written, whoever sealed it."""
 
 _Action: TypeAlias = Literal["look", "inbox", "answer", "decline"]
 
@@ -101,11 +106,18 @@ class Page(Protocol):
 class CardRefused(HandoffError):
     """Something else than the card of this question wants to decide it."""
 
-    def __init__(self, handoff_id: str) -> None:
+    def __init__(self, handoff_id: str, *, why: str = "") -> None:
         super().__init__(
             "Nothing was recorded: only the person can decide this, in the question's own card, which can be sent once."
             f" They can still do it in the inbox, or with `handoffs answer {inert_line(handoff_id, 60)}` in a terminal."
+            f"{why}"
         )
+
+
+OTHER_KEYS = (
+    f" If this is its card, a server with other keys has made it: servers that share callers need the same {SETTING}."
+)
+"""What another server sealed looks like what somebody made up: people are told of both."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,7 +208,7 @@ class Cards:
     # What the card is given
 
     def _carrying(self, call: Call) -> Call:
-        async def carried(given: Mapping[str, object], context: Context) -> Outcome:
+        async def carried(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
             if not isinstance(outcome, CallToolResult) or CARD not in declared_by(context).abilities:
                 return outcome
@@ -266,8 +278,14 @@ class Cards:
     async def _decide(self, handoff: Handoff, sent: _Sent) -> CallToolResult:
         mark = self._mark(handoff, sent)
         if mark is None:
-            logger.warning("Refused to decide %s for a card: it has not the secret of one.", handoff.id)
-            raise CardRefused(handoff.id)
+            if not _SEALED.fullmatch(sent.secret):
+                logger.warning("Refused to decide %s for a card: it has not the secret of one.", handoff.id)
+                raise CardRefused(handoff.id)
+            logger.warning(
+                "Refused to decide %s for a card: its secret is too old, made up, or sealed with a key that is not in "
+                "%s here; see its other servers.", handoff.id, SETTING,
+            )  # fmt: skip
+            raise CardRefused(handoff.id, why=OTHER_KEYS)
         left = (handoff.question.deadline - self._desk.clock.now()).total_seconds()
         first = await self._desk.claim(mark, seconds=max(left, MIN_CLAIM_SECONDS))
         if handoff.state is State.OPEN and not first:

@@ -9,15 +9,15 @@ reply; nothing is held between, and the dialog can't be withdrawn.
 Here the dialog is a form. A secret is never asked in one: see `by_link`, which also says which way a host can ask.
 """
 
-import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 from typing import TypeAlias, cast
 
-import anyio
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
@@ -28,13 +28,12 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
 from handoffs.core.form import Schema
 from handoffs.core.model import Handoff, State
+from handoffs.core.retrying import until_kept
 from handoffs.core.untrusted import inert
-from handoffs.mcp_server.declared import MODERN
+from handoffs.mcp_server.declared import MODERN, shows_forms
+from handoffs.mcp_server.lookout import READING_SECONDS, Hold
 
 CHANNEL = "elicitation"
-
-READING_SECONDS = 1.0
-"""A refusal faster than this came from no person: hosts without one decline or cancel within milliseconds."""
 
 NOTE_META = "handoffs/note"
 """Where in the `_meta` of a decline a client may say why."""
@@ -96,7 +95,9 @@ async def judge_refusal(
     try:
         match reply.action:
             case "decline" if not hasty:
-                return await desk.decline(handoff, by=by, channel=CHANNEL, note=_note(reply), collect=collect)
+                note = _note(reply)
+                decline = partial(desk.decline, handoff, by=by, channel=CHANNEL, note=note, collect=collect)
+                return await until_kept(desk.clock, decline)
             case "cancel" if not hasty:
                 await desk.dismissed(handoff, channel=CHANNEL)
                 return Unanswered.DISMISSED
@@ -118,7 +119,8 @@ async def _judge_accept(
         await desk.not_shown(handoff, channel=CHANNEL, reason="accepted what the form came with before it can be read")
         return Unanswered.NOT_SHOWN
     try:
-        return await desk.answer(handoff, content, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
+        answer = partial(desk.answer, handoff, content, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
+        return await until_kept(desk.clock, answer)
     except AnswerRefused as misfit:
         # A form that was left empty has not been filled by a person; nor has one that is wrong faster than it is read.
         required = [field.name for field in handoff.question.form.fields if field.required]
@@ -139,20 +141,25 @@ def _is_as_it_came(handoff: Handoff, content: Mapping[str, object]) -> bool:
 # Up to 2025-11-25
 
 
-async def ask_while_open(
-    desk: Desk, handoff: Handoff, context: Context, elsewhere: Callable[[], Awaitable[Handoff]]
-) -> Handoff | Unanswered:
+async def ask_while_open(desk: Desk, handoff: Handoff, context: Context, hold: Hold) -> Handoff | Unanswered | None:
     """Show the host's dialog while the call is open, and again for an answer that does not fit.
 
-    It is withdrawn when it is cancelled, and when `elsewhere` returns the handoff, ended.
+    It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
+    or None, where the host's patience did.
     """
     reason = ""
     for _ in range(MAX_ROUNDS):
         asked = desk.clock.now()
-        reply = await _elicit(handoff, context, reason, elsewhere)
-        if isinstance(reply, Handoff):
-            return reply
+        reply: ElicitResult | None = None
+        # A client that refuses, or whose reply is none, has shown nothing.
+        with hold, suppress(MCPError, ValidationError):
+            # Without the id the form goes to the session's own stream, which need not be alive.
+            reply = await context.session.elicit_form(
+                _message(handoff, reason), _schema(handoff), related_request_id=context.request_id
+            )
         if reply is None:
+            if hold.was_ended:
+                return hold.ended
             await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
             return Unanswered.NOT_SHOWN
         seconds = (desk.clock.now() - asked).total_seconds()
@@ -162,41 +169,6 @@ async def ask_while_open(
         reason = verdict.reason
     await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} answers that do not fit")
     return Unanswered.NOT_SHOWN
-
-
-async def _elicit(
-    handoff: Handoff, context: Context, reason: str, elsewhere: Callable[[], Awaitable[Handoff]]
-) -> ElicitResult | Handoff | None:
-    """Return the dialog's reply, or the handoff that ended elsewhere meanwhile, or None where there is no dialog."""
-    schema = _schema(handoff)
-
-    async def show() -> ElicitResult:
-        # Without the id the form goes to the session's own stream, which need not be alive.
-        return await context.session.elicit_form(
-            _message(handoff, reason), schema, related_request_id=context.request_id
-        )
-
-    return await beside(show, elsewhere)
-
-
-async def beside(
-    show: Callable[[], Awaitable[ElicitResult]], elsewhere: Callable[[], Awaitable[Handoff]]
-) -> ElicitResult | Handoff | None:
-    """Return the reply of a dialog that `show` opens, or what `elsewhere` returned first; None where none is shown."""
-    ended: list[Handoff] = []
-
-    async def withdraw() -> None:
-        ended.append(await elsewhere())
-        tasks.cancel_scope.cancel()
-
-    reply: ElicitResult | None = None
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(withdraw)
-        # A client that refuses, or whose reply is none, has shown nothing.
-        with contextlib.suppress(MCPError, ValidationError):
-            reply = await show()
-        tasks.cancel_scope.cancel()
-    return reply or (ended[0] if ended else None)
 
 
 async def has_left(context: Context) -> bool:
@@ -261,6 +233,9 @@ async def judge_round(
         reason = verdict.reason
     if played.number >= MAX_ROUNDS:
         await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} rounds without an answer that fits")
+        return Unanswered.NOT_SHOWN
+    if not shows_forms(context.client_capabilities):  # each request says for itself what its client can do
+        await desk.not_shown(handoff, channel=CHANNEL, reason="the client shows no forms any more")
         return Unanswered.NOT_SHOWN
     return ask_between(handoff, now=desk.clock.now(), number=played.number + 1, reason=reason)
 

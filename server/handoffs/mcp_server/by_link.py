@@ -6,7 +6,7 @@ asked for, always, and anything else where the host has links and no forms. An a
 open the link, and with some hosts not even that: it is no answer, and no proof that anybody looks. Then the call waits.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum, auto
@@ -14,12 +14,14 @@ from enum import Enum, auto
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
+from pydantic import ValidationError
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert
-from handoffs.mcp_server.asking import CHANNEL, Round, Unanswered, beside, has_left, judge_refusal
+from handoffs.mcp_server.asking import CHANNEL, Round, Unanswered, has_left, judge_refusal
 from handoffs.mcp_server.declared import FORM, MODERN, URL
+from handoffs.mcp_server.lookout import Hold
 
 
 class Way(Enum):
@@ -43,23 +45,23 @@ def way_to_ask(handoff: Handoff, abilities: Collection[str]) -> Way:
 
 
 async def send_while_open(
-    desk: Desk, handoff: Handoff, link: str, context: Context, elsewhere: Callable[[], Awaitable[Handoff]]
-) -> Handoff | Unanswered:
+    desk: Desk, handoff: Handoff, link: str, context: Context, hold: Hold
+) -> Handoff | Unanswered | None:
     """Have the host show the link while the call is open, up to 2025-11-25; SENT when the person agreed to open it.
 
-    It is withdrawn when it is cancelled, and when `elsewhere` returns the handoff, ended.
+    It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
+    or None, where the host's patience did.
     """
     asked = desk.clock.now()
-
-    async def show() -> ElicitResult:
-        return await context.session.elicit_url(
+    reply: ElicitResult | None = None
+    # A client that refuses, or whose reply is none, has shown nothing.
+    with hold, suppress(MCPError, ValidationError):
+        reply = await context.session.elicit_url(
             link_message(handoff), link, handoff.id, related_request_id=context.request_id
         )
-
-    reply = await beside(show, elsewhere)
-    if isinstance(reply, Handoff):
-        return reply
     if reply is None:
+        if hold.was_ended:
+            return hold.ended
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show the link")
         return Unanswered.NOT_SHOWN
     seconds = (desk.clock.now() - asked).total_seconds()
@@ -103,9 +105,9 @@ async def _judge(
 def link_message(handoff: Handoff) -> str:
     """Return what the host shows beside the link: where it leads, in our words, and then the agent's, inert."""
     what = (
-        "asks you for a secret. The link opens its inbox, a page on the machine where it runs: type it there, and "
+        "asks you for a secret. The link opens its inbox: type it there, and "
         "neither this program nor the model sees it."
         if handoff.question.form.secret
-        else "has a question for you. The link opens its inbox, a page on the machine where it runs: answer it there."
+        else "has a question for you. The link opens its inbox: answer it there."
     )
     return f"Handoffs {what}\n\n{inert(handoff.question.message)}"

@@ -1,6 +1,7 @@
 """What the tools do: a call, from its arguments to its result."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TypeAlias
 
 from mcp.server.mcpserver import Context
@@ -8,8 +9,9 @@ from mcp.types import CallToolResult, InputRequiredResult
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound, QuestionRefused
-from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.model import Caller, Declared, Handoff, State
 from handoffs.core.question import form_of
+from handoffs.core.retrying import until_kept
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking import (
     CHANNEL,
@@ -69,9 +71,9 @@ class Calls:
 
     async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
-        card = self._cards and CARD in declared_by(context).abilities
+        declared = declared_by(context)
         if context.request_state is not None:
-            return await self._next_round(context, card=card)
+            return await self._next_round(context, declared, card=self._shows_cards(declared))
         arguments = tools.read_arguments(given)
         if self.subject != self._subject and form_of(arguments.message, arguments.options, arguments.form).secret:
             # Only a program of the local user could ever have it.
@@ -86,25 +88,26 @@ class Calls:
             form=arguments.form,
             breakout_of_loop=arguments.breakout_of_loop,
             timeout_seconds=arguments.timeout_seconds,
-            declared=declared_by(context),
+            declared=declared,
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
             # The agent is to stop: nobody waits long for the address, and a dialog would not have shown it.
             link = await self._inbox.invite(handoff) if self._inbox is not None else None
             guidance = words.describe_breakout(shown=self._desk.has_channels, link=link)
             return tools.result(handoff, Status.SUCCESS, guidance, tool_use=tools.tool_use_of(context))
-        return await self._outcome(handoff, context, card=card)
+        return await self._outcome(handoff, context, declared, card=self._shows_cards(declared))
 
     async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
+        declared = declared_by(context)
         if context.request_state is not None:
-            return await self._next_round(context)
+            return await self._next_round(context, declared)
         handoff_id = tools.read_handoff_id(given)
         handoff = await self.owned(handoff_id)
         self._desk.present(handoff, again=False)
         # Who said "not now" is not asked the same again because the agent is impatient.
         put_off = handoff.state is State.OPEN and await self._desk.was_dismissed(handoff, channel=CHANNEL)
-        return await self._outcome(handoff, context, again=not put_off, checks=True)
+        return await self._outcome(handoff, context, declared, again=not put_off, checks=True)
 
     async def owned(self, handoff_id: str) -> Handoff:
         """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
@@ -132,8 +135,8 @@ class Calls:
             return handoff
         hold = hold_seconds if self._hold_seconds is None else self._hold_seconds
         async with self._waiting.place(handoff, self._session(context)) as free:
-            with self._waiting.within(hold if free else 0):
-                await self._waiting.elsewhere(handoff, Report(handoff, context), invite=True)
+            seconds = hold if free else 0
+            await self._waiting.elsewhere(handoff, Report(handoff, context), invite=True, seconds=seconds)
         return await self._desk.get(handoff.id)
 
     async def result_of(self, handoff: Handoff, *, tool_use: str | None) -> CallToolResult:
@@ -145,9 +148,10 @@ class Calls:
         await self._desk.collect(handoff)
         return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use)
 
-    async def _next_round(self, context: Context, *, card: bool = False) -> Outcome:
+    async def _next_round(self, context: Context, declared: Declared, *, card: bool = False) -> Outcome:
         played = Round.loads(context.request_state or "")
-        handoff = await self.owned(played.handoff_id)
+        # What the person has entered is in this request, and nowhere else.
+        handoff = await until_kept(self._desk.clock, partial(self.owned, played.handoff_id))
         was_open = handoff.state is State.OPEN
         if played.link and was_open:
             verdict = await judge_link_round(self._desk, handoff, played, context)
@@ -164,7 +168,7 @@ class Calls:
             return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
         if verdict is Unanswered.SENT:
             self._waiting.sent[handoff.id] = None
-        if LONG in declared_by(context).abilities:
+        if LONG in declared.abilities:
             return await self._begun(handoff, context, again=False)
         if verdict is Unanswered.SENT:
             return await self._hold(handoff, context, way=Way.NONE, link=played.link, sent=True)
@@ -173,7 +177,14 @@ class Calls:
         return await self._hold(handoff, context, way=Way.NONE, link=played.link or None)
 
     async def _outcome(
-        self, handoff: Handoff, context: Context, *, again: bool = True, checks: bool = False, card: bool = False
+        self,
+        handoff: Handoff,
+        context: Context,
+        declared: Declared,
+        *,
+        again: bool = True,
+        checks: bool = False,
+        card: bool = False,
     ) -> Outcome:
         """Give the outcome, or have the person asked in the best way that this host has; not `again` if put off.
 
@@ -182,7 +193,7 @@ class Calls:
         """
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context, earlier=True)
-        abilities = declared_by(context).abilities
+        abilities = declared.abilities
         secret, now = handoff.question.form.secret, self._desk.clock.now()
         way = way_to_ask(handoff, abilities) if again else Way.NONE
         link: str | None = None
@@ -240,7 +251,7 @@ class Calls:
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, report.link)
         # What happened in the last moment of the host's patience still counts.
-        handoff = verdict if isinstance(verdict, Handoff) else await self._desk.get(handoff.id)
+        handoff = verdict if isinstance(verdict, Handoff) else await self._waiting.last_look(handoff)
         if handoff.state is not State.OPEN:
             if way is Way.LINK:
                 await say_complete(handoff, context)
@@ -259,6 +270,9 @@ class Calls:
         if not await has_left(context):
             await self._desk.collect(handoff)
         return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context))
+
+    def _shows_cards(self, declared: Declared) -> bool:
+        return self._cards and CARD in declared.abilities
 
     def _is_old(self, handoff: Handoff) -> bool:
         return handoff.end is not None and (self._desk.clock.now() - handoff.end.at).total_seconds() > PRESENT_SECONDS

@@ -24,7 +24,8 @@ def client_of(context: Context) -> str:
 
 def declared_by(context: Context) -> Declared:
     """Return what the client of a call said that it can do."""
-    params, capabilities = context.session.client_params, context.client_capabilities
+    request = context.request_context
+    params, capabilities = request.session.client_params, request.session.client_capabilities
     abilities: list[str] = []
     if capabilities is not None:
         asks = capabilities.elicitation
@@ -33,13 +34,13 @@ def declared_by(context: Context) -> Declared:
         if asks is not None and asks.url is not None:
             abilities.append(URL)
         # On an older connection some declare it all the same; there is no such thing there.
-        if context.protocol_version == MODERN and TASKS in (capabilities.extensions or {}):
+        if request.protocol_version == MODERN and TASKS in (capabilities.extensions or {}):
             abilities.append(LONG)
-        if client_supports_apps(context):
+        if client_supports_apps(request):
             abilities.append(CARD)
     return Declared(
         version=inert_line(params.client_info.version, 60) if params is not None else "",
-        protocol=context.protocol_version or "",
+        protocol=request.protocol_version or "",
         transport="stdio" if context.headers is None else "http",
         abilities=tuple(abilities),
     )

@@ -13,15 +13,15 @@ class Report:
 
     def __init__(self, handoff: Handoff, context: Context, *, link: str | None = None, sent: bool = False) -> None:
         """Take the call; nothing is said yet."""
+        self.handoff = handoff
         self.context = context
         self.link = link
         """Where the inbox shows the question, once that is known."""
         self.sent = sent
         """Whether the person has agreed to go there."""
-        self._handoff = handoff
         self._numbers = count(1)
 
     async def send(self) -> None:
         """Say that the call is alive, and where the person can answer; a host that did not ask for it hears nothing."""
-        text = words.describe_progress(self._handoff, self.link)
+        text = words.describe_progress(self.handoff, self.link)
         await self.context.report_progress(next(self._numbers), None, text)

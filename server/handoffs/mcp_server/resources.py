@@ -17,6 +17,7 @@ from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.lifecycle import stamp
 from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server.by_method import by_method
 from handoffs.mcp_server.calls import Calls
 
 SCHEME = "handoff://"
@@ -48,7 +49,7 @@ def add_resources(server: MCPServer, calls: Calls) -> None:
 
     async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
-        if ctx.method == "resources/list" and isinstance(result, dict):
+        if isinstance(result, dict):
             cast("list[object]", result["resources"]).extend(await _named(calls))
         return result
 
@@ -60,7 +61,7 @@ def add_resources(server: MCPServer, calls: Calls) -> None:
         description="One question to the person, open or ended, with its answer.",
         mime_type=JSON,
     )(read)
-    server.middleware.append(name_open_ones)
+    server.middleware.append(by_method((name_open_ones, ("resources/list",))))
 
 
 class _Open(Resource):

@@ -13,6 +13,7 @@ from handoffs import __version__
 from handoffs.core.desk import Desk
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.app import Cards, Page
+from handoffs.mcp_server.by_method import by_method, only_with
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.changes import Changes
 from handoffs.mcp_server.completions import add_completions
@@ -30,6 +31,11 @@ from handoffs.mcp_server.tool import tool
 from handoffs.mcp_server.waiting import Inbox
 
 NAME = "handoffs"
+
+# What the middlewares are for.
+STREAMS = ("subscriptions/listen",)
+LISTS = ("tools/list",)
+CHANGING = ("initialize", *STREAMS, "resources/subscribe", "resources/unsubscribe")
 
 
 def build_server(
@@ -73,23 +79,28 @@ def build_server(
         cards=card is not None,
         draining=draining,
     )
-    published = [
-        tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, calls.handoff_to_user),
-        tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, calls.check_handoff),
-    ]
     tasks = Tasks(desk, calls, inbox=inbox)
+    ask, check = tasks.begun_by(calls.handoff_to_user), tasks.begun_by(calls.check_handoff)
+    published = [
+        tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
+        tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
+    ]
     extensions: list[Extension] = [tasks]
-    middleware: list[ServerMiddleware[Any]] = [Listening(desk, tasks)]
+    changes = Changes(desk, calls)
+    middleware: list[tuple[ServerMiddleware[Any], Sequence[str]]] = [
+        *([] if draining is None else [(draining, STREAMS)]),
+        (Listening(desk, tasks), STREAMS),
+        (changes, CHANGING),
+    ]
     if card is not None:
         cards = Cards(desk, card, owned=calls.owned, keys=keys, inbox=inbox)
         published = [*map(cards.shown_by, published), cards.tool()]
         extensions.append(cards.extension())
-        middleware.append(cards.only_where_shown)
+        middleware.append((cards.only_where_shown, LISTS))
     if permission_tool != "off":
         published.append(approval_tool(desk, calls))
     if permission_tool == "auto":
-        middleware.append(listed_for_its_hosts())
-    changes = Changes(desk, calls)
+        middleware.append((listed_for_its_hosts(), LISTS))
     sealing = RequestStateSecurity(keys=list(keys), ttl=state_seconds)
     with plain_log():
         server = StdioServer(
@@ -101,14 +112,14 @@ def build_server(
             log_level="WARNING",
             tools=published,
             extensions=extensions,
-            middleware=[*([] if draining is None else [draining]), *middleware, changes],
+            middleware=[by_method(*middleware)],
             subscriptions=changes,
             lifespan=changes.lifespan,
             auth=auth,
             token_verifier=token_verifier,
             request_state_security=sealing,
         )
-    server.middleware.insert(0, naming_the_keys(sealing.codec))  # outside of what refuses
+    server.middleware.insert(0, only_with("requestState", naming_the_keys(sealing.codec)))  # outside of what refuses
     add_resources(server, calls)
     add_prompts(server)
     add_completions(server, calls)

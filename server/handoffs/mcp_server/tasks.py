@@ -13,16 +13,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension, MethodBinding
-from mcp.server.mcpserver import require_client_extension
+from mcp.server.mcpserver import Context, require_client_extension
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp.types import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
     INVALID_PARAMS,
-    CallToolRequestParams,
     CallToolResult,
     ElicitResult,
     RequestParams,
@@ -34,9 +33,10 @@ from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server import words
-from handoffs.mcp_server.asking import CHANNEL, READING_SECONDS, Misfit, ask_between, judge
+from handoffs.mcp_server.asking import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.declared import MODERN, TASKS, shows_forms
 from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.lookout import READING_SECONDS
 from handoffs.mcp_server.recent import Recent
 from handoffs.mcp_server.task_status import (
     KEEP,
@@ -45,11 +45,13 @@ from handoffs.mcp_server.task_status import (
     Dialog,
     TaskId,
     Wire,
+    claimed_as,
     describe_task,
     dialog_of,
     is_forgotten,
     is_withdrawn,
 )  # fmt: skip
+from handoffs.mcp_server.tool import Call, Given
 from handoffs.mcp_server.waiting import Inbox
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,11 @@ UNKNOWN = "There is no such task: it never was, it is past its time to live, or 
 
 class Handoffs(Protocol):
     """What tasks are a view of."""
+
+    @property
+    def subject(self) -> str:
+        """Whose the request is that is being served. Raises NotAuthenticated."""
+        ...
 
     async def owned(self, handoff_id: str) -> Handoff:
         """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
@@ -109,6 +116,11 @@ class Tasks(Extension):
         self._reasons: Recent[str, str] = Recent()
         self._links: Recent[str, tuple[datetime, str | None]] = Recent()
 
+    @property
+    def subject(self) -> str:
+        """Whose the request is that is being served. Raises NotAuthenticated."""
+        return self._handoffs.subject
+
     def methods(self) -> Sequence[MethodBinding]:
         """Return the three methods of the extension."""
         return [
@@ -117,18 +129,20 @@ class Tasks(Extension):
             _binding("tasks/cancel", TaskParams, self._cancel),
         ]
 
-    async def intercept_tool_call(
-        self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
-    ) -> HandlerResult:
-        """Give the client the task where its call has begun one."""
-        # The SDK hands on what a tool returns; of this it knows nothing.
-        result: object = await call_next(ctx)
-        if not isinstance(result, Begun):
-            return result
-        try:
-            return await self.created(result.task, ctx)
-        except HandoffError as error:
-            raise as_refusal(error) from None  # the question is stored: called again, it is joined
+    def begun_by(self, call: Call) -> Call:
+        """Return what a tool does, with the task for the client in the place of one that it has begun."""
+
+        # Not as an interceptor of calls: that would stay on the stack of each four times over, however long it waits.
+        async def served(given: Mapping[str, object], context: Context) -> Given:
+            outcome = await call(given, context)
+            if not isinstance(outcome, Begun):
+                return outcome
+            try:
+                return await self.created(outcome.task, context.request_context)
+            except HandoffError as error:
+                raise as_refusal(error) from None  # the question is stored: called again, it is joined
+
+        return served
 
     async def created(self, task: TaskId, ctx: RequestContext) -> Wire:
         """Return the answer to a call that has begun a task; its handoff has been stored."""
@@ -151,7 +165,7 @@ class Tasks(Extension):
         carried: Wire = {}
         if status == "input_required":
             key = task.key(dialog.round)
-            await self._hand_out(key, handoff)
+            await self._hand_out(key, claimed_as(task, log), handoff)
             carried["inputRequests"] = {key: self._request(key, handoff, dialog)}
         elif status == "completed":
             try:
@@ -177,11 +191,12 @@ class Tasks(Extension):
 
     async def _update(self, task: TaskId, params: UpdateParams, ctx: RequestContext) -> Wire:
         handoff = await self._owned(task)
-        dialog = dialog_of(task, await self._log(handoff))
+        log = await self._log(handoff)
+        dialog = dialog_of(task, log)
         key = task.key(dialog.round)
         if handoff.state is not State.OPEN or not dialog.open or key not in params.input_responses:
             return {}  # nothing is asked, or not that; whoever is late finds the outcome with `tasks/get`
-        seconds = await self._open_for(key)
+        seconds = await self._open_for(key, claimed_as(task, log))
         if seconds is None:
             return {}  # nobody can have answered what was never handed out
         try:
@@ -261,14 +276,14 @@ class Tasks(Extension):
         asked = ask_between(handoff, now=self._desk.clock.now(), reason=reason)
         return _dump((asked.input_requests or {})[handoff.id])
 
-    async def _hand_out(self, key: str, handoff: Handoff) -> None:
+    async def _hand_out(self, key: str, claimed: str, handoff: Handoff) -> None:
         """Note in the store when a form first went to the client, for the process that gets the reply."""
         now = self._desk.clock.now()
         if key not in self._handed_out:
             left = handoff.question.deadline + KEEP - now
-            first = await self._desk.claim(_form(key), seconds=left.total_seconds())
+            first = await self._desk.claim(_form(claimed), seconds=left.total_seconds())
             if first:
-                await self._desk.claim(_reading(key), seconds=READING_SECONDS)
+                await self._desk.claim(_reading(claimed), seconds=READING_SECONDS)
             self._handed_out[key] = now if first else None
             return
         since = self._handed_out[key]
@@ -276,15 +291,15 @@ class Tasks(Extension):
             # A client that asks again and has not answered has the dialog on a screen.
             await self._desk.reached(handoff, channel=CHANNEL)
 
-    async def _open_for(self, key: str) -> float | None:
+    async def _open_for(self, key: str, claimed: str) -> float | None:
         """Return for how many seconds the client has had the form; None where no process has handed it out."""
         since = self._handed_out.get(key)
         if since is not None:
             return (self._desk.clock.now() - since).total_seconds()
         # A key that can be had for no time at all is one that nobody holds.
-        if await self._desk.claim(_form(key), seconds=0):
+        if await self._desk.claim(_form(claimed), seconds=0):
             return None
-        return READING_SECONDS if await self._desk.claim(_reading(key), seconds=0) else 0.0
+        return READING_SECONDS if await self._desk.claim(_reading(claimed), seconds=0) else 0.0
 
 
 def _binding(
@@ -331,12 +346,12 @@ def as_refusal(error: MCPError | HandoffError) -> MCPError:
             return MCPError(INTERNAL_ERROR, str(error))
 
 
-def _form(key: str) -> str:
-    return f"task form {key}"
+def _form(claimed: str) -> str:
+    return f"task form {claimed}"
 
 
-def _reading(key: str) -> str:
-    return f"task reading {key}"
+def _reading(claimed: str) -> str:
+    return f"task reading {claimed}"
 
 
 def _said(message: str | None) -> Wire:

@@ -16,11 +16,14 @@ from handoffs.mcp_server.calls import Outcome
 
 logger = logging.getLogger(__name__)
 
-Call: TypeAlias = Callable[[Mapping[str, object], Context], Awaitable[Outcome]]
+Given: TypeAlias = Outcome | dict[str, Any]
+"""What the client gets; the SDK hands on a dict as it is."""
+
+Call: TypeAlias = Callable[[Mapping[str, object], Context], Awaitable[Given]]
 
 
 class _HandoffTool(Tool):
-    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Outcome:
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Given:
         call: Call = self.fn
         try:
             return await call(arguments, context)

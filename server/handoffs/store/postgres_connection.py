@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 import anyio
 
-from handoffs.core.errors import HandoffError, StoreCorrupt, StoreError
+from handoffs.core.errors import HandoffError, StoreAway, StoreCorrupt, StoreError
 from handoffs.store.postgres_address import Address
 from handoffs.store.postgres_driver import AT_ONCE, Connection, Listener, Pool, connect, make_pool
 from handoffs.store.postgres_errors import gone, meaning, passing, words
@@ -106,10 +106,10 @@ class Connections:
                 await self._pool.close()
             self._pool.terminate()
 
-    def unreachable(self) -> StoreError:
+    def unreachable(self) -> StoreAway:
         """Return the error of a call that has tried for long enough."""
         why = self.outage.why or "no reply in time"
-        return StoreError(
+        return StoreAway(
             f"The store {self.address.shown} can't be reached ({why}). Nothing is lost that was kept before; whether "
             "the last change was kept shows when it can be reached again. See that the database runs and can be "
             "reached from here, then try again."

@@ -1,7 +1,8 @@
 """How a waiter hears of a change in a PostgreSQL store: by NOTIFY, over one connection for all watches of a process.
 
 The lines of the log become visible in the order of their numbers, so after a broken connection it is enough to read
-what came after the last one that was heard of. A waiter is neither woken by an outage nor told of it: it waits on.
+what came after the last one that was heard of, where it is still the same log. So a waiter is not told of an outage: it
+waits on, and is woken when it is over, to look for itself.
 """
 
 import asyncio
@@ -109,8 +110,12 @@ class Listening:
         with anyio.fail_after(_REPLY_SECONDS):
             # First listen, then read: what is committed in between comes twice, and nothing never.
             await connection.add_listener(self._connections.address.schema, self._received)
+        again = self._heard_to is not None
         await self._catch_up()
         self._in_step = True
+        if again:
+            # A standby that had not everything counts on from where it was: one line may stand for another by now.
+            self._watches.wake_all()
         self._outage.over()
         while self._watches:
             with anyio.move_on_after(CHECK_SECONDS):

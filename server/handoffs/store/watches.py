@@ -1,6 +1,6 @@
 """Who in this process waits for which handoff to change. How they are woken is the engine's affair."""
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -10,23 +10,46 @@ Line: TypeAlias = tuple[int, str]
 """A line of the log, as far as a waiter minds: its number, and the handoff it is about."""
 
 
+MAX_HEARD = 1_000
+"""How many handoffs one watch names at once; more than that are all."""
+
+
+class _News:
+    """What a watch has heard since it was last asked."""
+
+    __slots__ = ("heard", "woken")
+
+    def __init__(self) -> None:
+        self.woken = anyio.Event()
+        self.heard: set[str] | None = set()
+
+
 class Watch:
     """Hears of changes from the moment it was made."""
 
     def __init__(self) -> None:
-        self._woken = anyio.Event()
+        self._news = _News()
 
-    async def changed(self) -> None:
-        """Return when something may have changed since the last time this returned. May return for nothing."""
-        woken = self._woken
-        await woken.wait()
+    async def changed(self) -> Collection[str] | None:
+        """Return the handoffs that may have changed since the last time this returned; None says any of them may.
+
+        May return for nothing.
+        """
+        news = self._news
+        await news.woken.wait()
         # Before anything else can run, so no wake-up falls between; left as it is by whoever is cancelled.
-        if self._woken is woken:
-            self._woken = anyio.Event()
+        if self._news is news:
+            self._news = _News()
+        return news.heard
 
-    def wake(self) -> None:
-        """Let `changed` return."""
-        self._woken.set()
+    def wake(self, handoff_id: str | None = None) -> None:
+        """Let `changed` return, with this handoff among what it names; None is all of them."""
+        news = self._news
+        if handoff_id is None or (news.heard is not None and len(news.heard) >= MAX_HEARD):
+            news.heard = None
+        elif news.heard is not None:
+            news.heard.add(handoff_id)
+        news.woken.set()
 
 
 class Watches:
@@ -56,7 +79,7 @@ class Watches:
         """Wake whoever watches this handoff, or all."""
         for key in (handoff_id, None):
             for watch in self._of.get(key, ()):
-                watch.wake()
+                watch.wake(handoff_id)
 
     def wake_all(self) -> None:
         """Wake everybody."""

@@ -1,0 +1,160 @@
+"""A store that is away for longer than a call tries to reach it ends nothing that waits: it is waited for, too."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from mcp.types import ElicitResult
+
+from handoffs.assembly import SystemClock
+from handoffs.core import retrying
+from handoffs.core.desk import Desk
+from handoffs.core.model import Caller, Handoff
+from handoffs.core.ports import Channel, Reply
+from handoffs.mcp_server import lookout, waiting
+from handoffs.mcp_server.server import build_server
+from handoffs.store import postgres_connection, postgres_listening
+from handoffs.store.postgres import PostgresStore
+from tests.fakes import FakeClock
+from tests.mcp_server.host import ERAS, KEY, Dialog, accept, ask, host
+from tests.store.postgres import cluster
+from tests.store.relay import Relay, relay
+
+AWAY_SECONDS = 1.5
+"""Three times as long as a call tries here."""
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up after half a second, and look again as soon."""
+    for module in (postgres_connection, postgres_listening):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(lookout, "PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr(lookout, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(retrying, "AGAIN_SECONDS", 0.1)
+
+
+@asynccontextmanager
+async def desks(*channels: Channel) -> AsyncGenerator[tuple[Desk, Desk, Relay]]:
+    """The desk of a server whose network can be cut, and the one of a person elsewhere."""
+    server = cluster()
+    url = server.url()
+    async with relay(server.port) as network:
+        through = url.replace(f":{server.port}/", f":{network.port}/")
+        async with PostgresStore(through) as cut_off, PostgresStore(url) as store:
+            here = Desk(store=cut_off, clock=SystemClock(), channels=channels)
+            with anyio.fail_after(30):
+                yield here, Desk(store=store, clock=SystemClock()), network
+
+
+async def asked(desk: Desk) -> Handoff:
+    async with desk.watch() as watch:
+        while not (found := await desk.newest(open_only=True)):
+            await watch.changed()
+    return found[0]
+
+
+@pytest.mark.parametrize(("era", "dialog"), [("legacy", True), ("legacy", False), ("auto", False)])
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_call_waits_through_it_and_its_dialog_stays_where_it_is(
+    era: str, dialog: bool, comes_back: bool
+) -> None:
+    shown = Dialog(FakeClock()) if dialog else None
+    async with desks() as (here, there, network):
+        hold_seconds = 20 if comes_back else AWAY_SECONDS
+        server = build_server(
+            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=hold_seconds
+        )
+        got: list[object] = []
+        async with host(server, era, shown) as client, anyio.create_task_group() as tasks:
+
+            async def call() -> None:
+                result = await ask(client)
+                got.append((result["status"], result.get("values")))
+
+            tasks.start_soon(call)
+            handoff = await asked(there)
+            if shown is not None:
+                await shown.open.wait()
+            await anyio.sleep(0.2)  # by now the call waits
+            await network.cut()
+            await there.answer(handoff, {"response": "yes"}, by="bob", channel="inbox")
+            if comes_back:
+                await anyio.sleep(AWAY_SECONDS)
+                assert (got, shown.withdrawn if shown else 0) == ([], 0)
+                network.up = True
+        assert got == [("SUCCESS", {"response": "yes"}) if comes_back else ("PENDING", None)]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_what_a_person_answers_meanwhile_is_kept_once_it_is_back(era: str) -> None:
+    async with desks() as (here, there, network), anyio.create_task_group() as tasks:
+
+        async def come_back() -> None:
+            await anyio.sleep(AWAY_SECONDS)
+            network.up = True
+
+        async def person(_: object) -> ElicitResult:
+            await network.cut()
+            tasks.start_soon(come_back)
+            return accept(response="yes")
+
+        server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
+        async with host(server, era, Dialog(FakeClock(), person)) as client:
+            result = await ask(client)
+        assert (result["status"], result["values"]) == ("SUCCESS", {"response": "yes"})
+        assert [entry.name for entry in await there.log()] == ["opened", "answered", "collected"]
+
+
+class Screen:
+    """A channel that shows a question until it is withdrawn, or fails when it notes that."""
+
+    name = "screen"
+
+    def __init__(self, *, notes: bool) -> None:
+        self.notes, self.cut, self.withdrawn = notes, anyio.Event(), anyio.Event()
+
+    async def present(self, handoff: Handoff, reply: Reply) -> None:
+        try:
+            await self.cut.wait()
+            if self.notes:
+                await reply.reached()
+            await anyio.sleep_forever()
+        finally:
+            self.withdrawn.set()
+
+
+@pytest.mark.parametrize("notes", [True, False])
+async def test_a_channel_that_shows_a_question_meanwhile_takes_no_server_down(notes: bool) -> None:
+    screen = Screen(notes=notes)
+    async with desks(screen) as (here, there, network):
+        async with here.presenting():
+            handoff = await here.ask(message="Deploy?", caller=Caller(subject="ada"))
+            await network.cut()
+            screen.cut.set()
+            await anyio.sleep(AWAY_SECONDS)
+            assert screen.withdrawn.is_set() == notes
+            network.up = True
+            await there.answer(handoff, {"response": "yes"}, by="bob", channel="inbox")
+            await screen.withdrawn.wait()
+        assert (await here.get(handoff.id)).values == {"response": "yes"}
+
+
+async def test_what_a_person_answers_through_a_channel_meanwhile_is_kept_once_it_is_back() -> None:
+    class Person:
+        name = "screen"
+
+        async def present(self, handoff: Handoff, reply: Reply) -> None:
+            await asked.wait()
+            await reply.answer({"response": "yes"}, by="bob")
+
+    asked = anyio.Event()
+    async with desks(Person()) as (here, there, network), here.presenting():
+        handoff = await here.ask(message="Deploy?", caller=Caller(subject="ada"))
+        await network.cut()
+        asked.set()
+        await anyio.sleep(AWAY_SECONDS)
+        network.up = True
+        assert (await there.wait(handoff.id, seconds=10)).values == {"response": "yes"}
