@@ -26,6 +26,9 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.mcp_server.asking import Round, ask_between, ask_while_open, judge
 from handoffs.mcp_server.declared import FORM, MODERN, declared_by
+from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.lookout import Lookout
+from handoffs.mcp_server.report import Report
 from handoffs.store.sqlite import SqliteStore
 from tests.interop.tasks_fixture import TaskTools, Worker
 
@@ -72,7 +75,8 @@ async def ask(desk: Desk, context: Context, key: str, message: str, fields: Fiel
         raise MCPError(-32600, "This client shows no forms.")
     handoff = await _opened(desk, context, message, fields)
     if context.protocol_version != MODERN:
-        verdict = await ask_while_open(desk, handoff, context, partial(desk.wait, handoff.id, seconds=None))
+        hold = Lookout(desk, Draining()).hold(Report(handoff, context), seconds=None)
+        verdict = await ask_while_open(desk, handoff, context, hold)
         if not isinstance(verdict, Handoff):
             raise MCPError(-32603, "Nobody answered.")
         return verdict

@@ -77,7 +77,7 @@ class TaskTools(Tasks):
             "multi_input": self._multi_input,
             "test_tool_with_task": self._after_a_round,
         }
-        return [tool(name, name, name, {"type": "object"}, call) for name, call in calls.items()]
+        return [tool(name, name, name, {"type": "object"}, self.begun_by(call)) for name, call in calls.items()]
 
     async def detailed(self, task: TaskId, ctx: RequestContext) -> Wire:
         """Return a task of two questions as one."""

@@ -189,7 +189,8 @@ async def test_a_secret_is_typed_into_the_inbox_and_the_agent_gets_its_name(era:
     assert got["userInput"] == [{"text": "root"}, {"text": f"(given: {name})"}]
     assert "handoffs.secrets.reveal" in got["guidance"]
     assert VALUE not in str(got)
-    assert names == ["opened", "answered", "collected", "revealed"]
+    # What was on the screen for some seconds may have been noted as reached.
+    assert [name for name in names if name != "reached"] == ["opened", "answered", "collected", "revealed"]
     link = person.link
     assert link.url == f"http://127.0.0.1:8765/h/{handoff.id}"
     assert "inbox" in link.message
@@ -233,7 +234,8 @@ async def test_to_agree_to_open_the_link_is_no_answer_and_it_is_not_shown_again(
             async with types_it(here, lambda: True, password=VALUE):
                 assert (await check(client, got["handoffId"]))["status"] == "SUCCESS"
         assert person.modes == ["url"]
-        assert "reached" not in await here.names()
+        if not seconds:
+            assert "reached" not in await here.names()  # nobody has read it by then
 
 
 @asynccontextmanager
