@@ -169,6 +169,7 @@ async def test_a_host_that_takes_no_word_gets_no_second_one_and_keeps_no_other_w
         for times in (1, 2, 3):
             host.here.clock.forward(10)
             await until(lambda n=times: host.told.count(("quick", "nobody")) == n)
+            await anyio.wait_all_tasks_blocked()  # it has been sent, too
         await until(lambda: len(host.told) == len(stuck) + 3)
         for handoff in await host.here.desk.newest(open_only=True):
             await host.here.desk.decline(handoff, by="bob", channel="inbox")
