@@ -57,16 +57,21 @@ async def measure(
     rounds: int,
     batch: int,
     store: str | None = None,
+    database: str | None = None,
 ) -> Mapping[str, list[list[float]]]:
     """Let the servers take turns; return each one's milliseconds, call by call, in batches.
 
-    Ours is on `store`, else on a file of its own.
+    Ours is on `store`, else on a file of its own; what stores in the cheapest way, in `database` or in another file.
     """
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
         async with AsyncExitStack() as stack:
             clients: dict[str, Client] = {}
-            for server in (servers.handoffs(folder, store=store), *yardsticks, servers.stored(folder)):
+            for server in (
+                servers.handoffs(folder, store=store),
+                *yardsticks,
+                servers.stored(folder, database=database),
+            ):
                 target = server.stdio()
                 if transport == "HTTP":
                     target = (await stack.enter_async_context(servers.serving(server, folder))).url

@@ -23,14 +23,17 @@ async def run(plan: Plan) -> list[Row]:
         for transport, bar in BARS.items():
             for era in (OLDER, NEWER):
                 samples = await handoff.measure(
-                    transport, era, [servers.bare()], rounds=rounds, batch=batch, store=cluster.url()
-                )
-                rows.append(
-                    compared(
-                        f"one handoff on PostgreSQL, {transport}, {era}, against bare", "ms", samples["handoffs"],
-                        samples["bare"], bar=bar, details={"calls": batch * len(samples["bare"])},
-                    )
+                    transport, era, [servers.bare()], rounds=rounds, batch=batch,
+                    store=cluster.url(), database=cluster.database(),
                 )  # fmt: skip
+                rows += [
+                    compared(
+                        f"one handoff on PostgreSQL, {transport}, {era}, against {name}", "ms", samples["handoffs"],
+                        samples[name], bar=bar if name == "bare" else None,
+                        details={"calls": batch * len(samples[name])},
+                    )
+                    for name in ("bare", "stored")
+                ]  # fmt: skip
         with TemporaryDirectory(prefix="handoffs-bench-") as name:
             rows += await wakeup.measure(
                 plan, Path(name), cluster.url(), "answered elsewhere on PostgreSQL", bars=WAKE_BARS_MS

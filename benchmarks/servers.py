@@ -61,9 +61,9 @@ def bare() -> Server:
     return Server(name="bare", command=(sys.executable, str(YARDSTICKS / "bare.py")), http="{port}")
 
 
-def stored(folder: Path) -> Server:
-    """Return the bare server that makes two durable commits, into `folder`: what the disk alone costs."""
-    command = (sys.executable, str(YARDSTICKS / "stored.py"), str(folder / "stored.db"))
+def stored(folder: Path, *, database: str | None = None) -> Server:
+    """Return the bare server that makes two durable commits, into `folder` or a database: what these alone cost."""
+    command = (sys.executable, str(YARDSTICKS / "stored.py"), database or str(folder / "stored.db"))
     return Server(name="stored", command=command, http="{port}")
 
 

@@ -1,15 +1,16 @@
-"""The bare server again, which now writes the question and the answer down: two durable commits, inline, no more.
+"""The bare server again, which now writes the question and the answer down: two durable commits, no more.
 
-What no server that keeps its promise on this machine's disk can beat: it has no other process, no second channel, no
-thread, no form to check, and it blocks its event loop while the disk works.
+What no server that keeps its promise on this machine's disk can beat: it has no second channel, no form to check, and
+nobody else to tell. On SQLite it blocks its event loop while the disk works; on PostgreSQL it has one connection.
 
-    python stored.py FILE                over stdio
-    python stored.py FILE --http PORT    over streamable HTTP on the loopback
+    python stored.py WHERE                over stdio; WHERE is a file, or a postgresql:// URL
+    python stored.py WHERE --http PORT    over streamable HTTP on the loopback
 """
 
 import json
 import sqlite3
 import sys
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import (
@@ -29,42 +30,91 @@ TABLES = """
     CREATE TABLE handoffs (id INTEGER PRIMARY KEY, message TEXT, state TEXT, answer TEXT);
     CREATE TABLE events (handoff_id INTEGER, name TEXT);
 """
+SCHEMA = """
+    CREATE TABLE handoffs (id serial PRIMARY KEY, message text, state text, answer text);
+    CREATE TABLE events (handoff_id integer, name text)
+"""
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class Sqlite:
+    """Two transactions, inline."""
+
+    def __init__(self, file: str) -> None:
+        self.database = sqlite3.connect(file, isolation_level=None)
+        self.database.executescript(TABLES)
+
+    async def open(self, message: str) -> int:
+        """Keep a question; return its number."""
+        self.database.execute("BEGIN IMMEDIATE")
+        sql = "INSERT INTO handoffs (message, state) VALUES (?, 'open')"
+        kept = self.database.execute(sql, (message,)).lastrowid
+        self.database.execute("INSERT INTO events VALUES (?, 'opened')", (kept,))
+        self.database.execute("COMMIT")
+        return kept or 0
+
+    async def answer(self, kept: int, content: object) -> None:
+        """Keep its answer."""
+        self.database.execute("BEGIN IMMEDIATE")
+        update = "UPDATE handoffs SET state = 'answered', answer = ? WHERE id = ? AND state = 'open'"
+        self.database.execute(update, (json.dumps(content), kept))
+        self.database.execute("INSERT INTO events VALUES (?, 'answered')", (kept,))
+        self.database.execute("COMMIT")
+
+
+class Postgres:
+    """Two statements, each a transaction of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.connection: asyncpg.Connection | None = None
+
+    async def _connected(self) -> "asyncpg.Connection":
+        import asyncpg
+
+        if self.connection is None:
+            self.connection = await asyncpg.connect(self.url)
+            await self.connection.execute(SCHEMA)
+        return self.connection
+
+    async def open(self, message: str) -> int:
+        """Keep a question; return its number."""
+        sql = """WITH kept AS (INSERT INTO handoffs (message, state) VALUES ($1, 'open') RETURNING id)
+            INSERT INTO events SELECT id, 'opened' FROM kept RETURNING handoff_id"""
+        return await (await self._connected()).fetchval(sql, message)
+
+    async def answer(self, kept: int, content: object) -> None:
+        """Keep its answer."""
+        sql = """WITH kept AS (
+                UPDATE handoffs SET state = 'answered', answer = $1 WHERE id = $2 AND state = 'open' RETURNING id)
+            INSERT INTO events SELECT id, 'answered' FROM kept"""
+        await (await self._connected()).execute(sql, json.dumps(content), kept)
+
 
 server = MCPServer("stored", log_level="ERROR")
-database = sqlite3.connect(sys.argv[1], isolation_level=None)
-database.executescript(TABLES)
+store = Postgres(sys.argv[1]) if sys.argv[1].startswith("postgresql:") else Sqlite(sys.argv[1])
 
 
 @server.tool()
 async def handoff_to_user(message: str, ctx: Context) -> CallToolResult | InputRequiredResult:
     """Ask the person."""
     if ctx.protocol_version != NEWER_ERA:
-        kept = _open(message)
+        kept = await store.open(message)
         answer = await ctx.session.elicit_form(message, FORM, related_request_id=ctx.request_id)
-        return _answer(kept, answer)
+        return await _answer(kept, answer)
     given = (ctx.input_responses or {}).get("question")
     if isinstance(given, ElicitResult) and ctx.request_state is not None:
-        return _answer(int(ctx.request_state), given)
+        return await _answer(int(ctx.request_state), given)
     form = ElicitRequestFormParams(message=message, requested_schema=FORM)
     asked = {"question": ElicitRequest(params=form)}
-    return InputRequiredResult(input_requests=asked, request_state=str(_open(message)))
+    return InputRequiredResult(input_requests=asked, request_state=str(await store.open(message)))
 
 
-def _open(message: str) -> int:
-    database.execute("BEGIN IMMEDIATE")
-    kept = database.execute("INSERT INTO handoffs (message, state) VALUES (?, 'open')", (message,)).lastrowid
-    database.execute("INSERT INTO events VALUES (?, 'opened')", (kept,))
-    database.execute("COMMIT")
-    return kept or 0
-
-
-def _answer(kept: int, answer: ElicitResult) -> CallToolResult:
+async def _answer(kept: int, answer: ElicitResult) -> CallToolResult:
     content = answer.content or {}
-    database.execute("BEGIN IMMEDIATE")
-    update = "UPDATE handoffs SET state = 'answered', answer = ? WHERE id = ? AND state = 'open'"
-    database.execute(update, (json.dumps(content), kept))
-    database.execute("INSERT INTO events VALUES (?, 'answered')", (kept,))
-    database.execute("COMMIT")
+    await store.answer(kept, content)
     return CallToolResult(content=[TextContent(type="text", text=f"The person answered: {content['response']}")])
 
 

@@ -65,6 +65,12 @@ class Cluster:
         schema = schema or f"t{secrets.token_hex(6)}"
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/postgres?schema={schema}"
 
+    def database(self) -> str:
+        """Return the address of a new database, with nothing in it."""
+        name = f"d{secrets.token_hex(6)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return f"postgresql://handoffs@127.0.0.1:{self.port}/{name}"
+
     def start(self) -> None:
         """Start it. In the main thread: it ends with the thread that started it."""
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]

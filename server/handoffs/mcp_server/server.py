@@ -19,6 +19,7 @@ from handoffs.mcp_server.changes import Changes
 from handoffs.mcp_server.completions import add_completions
 from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.icons import ICONS
+from handoffs.mcp_server.listing import made_once
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
 from handoffs.mcp_server.plain_log import plain_log
 from handoffs.mcp_server.prompts import add_prompts
@@ -101,6 +102,7 @@ def build_server(
         published.append(approval_tool(desk, calls))
     if permission_tool == "auto":
         middleware.append((listed_for_its_hosts(), LISTS))
+    middleware.append((made_once(), LISTS))
     sealing = RequestStateSecurity(keys=list(keys), ttl=state_seconds)
     with plain_log():
         server = StdioServer(
