@@ -217,7 +217,7 @@ async def test_an_answer_from_the_card_is_the_persons_and_check_handoff_gives_it
     async with table(tmp_path) as here, chat(served(here), era) as client:
         card = await asked(client, "How old?", form=AGE)
         result = await send(client, card, age="36", note="since May")
-        assert "36" not in without_meta(result)
+        assert '"36"' not in without_meta(result)  # an id may hold the figures
         assert "Answered by ada through card" in card_of(result)["html"]
         assert "secret" not in card_of(result)
         assert (await here.only()).collected_at is None

@@ -17,7 +17,7 @@ from mcp import Client
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server import permission
-from handoffs.mcp_server.permission import NAME, QUIET_STDIO
+from handoffs.mcp_server.permission import IN_DIALOG, NAME, QUIET_STDIO
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
@@ -403,3 +403,10 @@ def test_whatever_a_tool_is_given_is_shown_whole_and_cant_leave_its_block(name: 
     assert json.loads("\n".join(inside)) == {"tool_name": name, "input": wanted}
     assert all(char.isprintable() for line in inside for char in line)
     assert len(lines[0]) < 150
+
+
+async def test_an_approval_that_came_from_a_card_of_the_host_approves_nothing(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
+        await decision(client)
+        await here.desk.answer(await here.only(), {"decision": "allow"}, by="ada", channel="card")
+        assert await decision(client) == {"behavior": "deny", "message": IN_DIALOG}

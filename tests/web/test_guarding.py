@@ -3,11 +3,14 @@
 import logging
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
 
 from handoffs.core.model import Caller
+from handoffs.web.guard import _from_here, origin_of  # pyright: ignore[reportPrivateUsage]
 from handoffs.web.sign_in import sign_in_link
 from tests.web.serving import made, signed_in, stays_open
 
@@ -96,12 +99,12 @@ async def test_a_sign_in_link_works_once_and_goes_where_it_says(tmp_path: Path) 
             assert (await stranger.get("/")).status_code == 401
 
 
-async def test_after_five_wrong_links_even_a_right_one_waits(tmp_path: Path) -> None:
+async def test_after_five_wrong_links_a_right_one_still_signs_in(tmp_path: Path) -> None:
     async with made(tmp_path) as (inbox, app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
             statuses = [(await http.get(sign_in_link(inbox.url, "wrong"))).status_code for _ in range(6)]
             assert statuses == [403] * 5 + [429]
-            assert (await http.get(inbox.link())).status_code == 429
+            assert (await http.get(inbox.link())).status_code == 303
 
 
 async def test_a_picture_on_another_site_uses_up_no_tries(tmp_path: Path) -> None:
@@ -259,3 +262,20 @@ async def test_whoever_is_signed_in_keeps_the_inbox_alive_and_nobody_else(tmp_pa
         assert page.inbox.seen == []
         await page.http.get("/")
         assert page.inbox.seen == [None]
+
+
+@pytest.mark.parametrize(
+    ("host_", "origin", "ours"),
+    [
+        ("inbox.example:8443", "https://inbox.example:8443", True),
+        ("inbox.example", "https://inbox.example:8443", True),
+        ("inbox.example:8443", "http://inbox.example:8443", False),
+        ("inbox.example", "https://inbox.example", False),
+        ("localhost:8770", "http://localhost:8770", True),
+    ],
+)
+def test_of_its_public_name_only_its_own_origin_writes(host_: str, origin: str, ours: bool) -> None:
+    said: Any = {"host": host_, "origin": origin}
+    assert _from_here(Headers(said), origin_of("https://inbox.example:8443")) == ours
+    six = "https://[2001:db8::1]:8443"
+    assert not _from_here(Headers({"host": "[2001:db8::1]", "origin": "https://[2001:db8::1]"}), origin_of(six))

@@ -84,7 +84,7 @@ def reachable_as(name: str, port: int, url: str | None) -> TransportSecuritySett
     )
     exactly: list[str] = []
     if url is not None:
-        parts = urlsplit(url)
+        parts = urlsplit(url.lower())  # as clients write a Host and browsers an Origin
         public = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
         hosts.append(public)
         exactly.append(public)  # a client leaves out the port that its scheme has anyway

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
 
 import anyio
@@ -35,6 +35,9 @@ DRAIN_SECONDS = 2
 CLOSE_SECONDS = 1
 """How long what else is open gets after that: streams on which a client hears of news, and has heard of them."""
 
+FILES = 65_536
+"""How many connections can be open, where the system allows as many; most give a process 1,024 unless it asks."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between two looks at a store that can't be used yet."""
 
@@ -51,6 +54,7 @@ async def serve_until_signalled(
         StoreError: The store is a newer version's, or damaged: waiting would not help.
         KeyboardInterrupt: It was Ctrl-C.
     """
+    _allow_many_files()
     base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
     entrance, readiness, draining = Entrance(), Readiness(), Draining()
     config = uvicorn.Config(
@@ -86,6 +90,18 @@ async def serve_until_signalled(
         tasks.cancel_scope.cancel()
     if server.interrupted:
         raise KeyboardInterrupt
+
+
+def _allow_many_files() -> None:
+    if sys.platform == "win32":
+        return
+    import resource  # not there on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):  # as on some macOS: then it stays as it was
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio.Event) -> bool:

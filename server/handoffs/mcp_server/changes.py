@@ -47,6 +47,9 @@ MAX_STREAMS = 1_000
 MAX_URIS = 1_000
 """How many addresses one session can subscribe to."""
 
+MAX_URI = 200
+"""Characters of an address; ours have fewer, and a caller can subscribe to many thousands."""
+
 _listeners: ContextVar[list[Listener] | None] = ContextVar("listeners", default=None)
 
 
@@ -225,7 +228,7 @@ def _concerns_handoffs(params: Mapping[str, Any] | None) -> bool:
 
 def _uri_in(params: Mapping[str, Any] | None) -> str:
     uri: object = (params or {}).get("uri")
-    if not isinstance(uri, str) or len(uri) > 2_000:
+    if not isinstance(uri, str) or len(uri) > MAX_URI:
         raise MCPError(INVALID_PARAMS, "`uri` must be the address of a resource, like handoff://open.")
     return uri
 

@@ -22,16 +22,20 @@ from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR
 from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoffs.core.ports import Clock
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.changes import MAX_SESSIONS
 from handoffs.mcp_server.declared import MODERN
-from handoffs.mcp_server.shares import Held
+from handoffs.mcp_server.shares import Held, Streams
 from handoffs.mcp_server.whose import Shown, shown, token_of
 
 logger = logging.getLogger(__name__)
+
+MAX_STREAMS = 4_000
+"""How many sessions of the older era hear of news on a stream of their own; one caller may have a share of them."""
 
 CHECK_SECONDS = 5.0
 """How often it is asked whether the tokens of what lasts are still good."""
@@ -62,6 +66,7 @@ class Lasting:
         self._requests: set[_Request] = set()
         self._subscribers: dict[str, _Subscriber] = {}  # by session
         self._held: Held[str] = Held()
+        self._streams = Streams()
         self._something = anyio.Event()
 
     # Of the server
@@ -130,12 +135,17 @@ class Lasting:
             if token is None or scope["method"] != "GET":
                 await app(scope, receive, send)
                 return
+            subject = str(token.subject)
+            if not self._streams.take(subject, most=MAX_STREAMS):
+                await PlainTextResponse("Too many of these streams are open: end one.\n", 429)(scope, receive, send)
+                return
             request = self._begun(token)
             try:
                 with request.scope:
                     await app(scope, receive, send)
             finally:
                 self._requests.discard(request)
+                self._streams.give(subject)
 
         return serve
 

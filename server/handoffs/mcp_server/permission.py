@@ -32,6 +32,7 @@ from handoffs.core.errors import HandoffError
 from handoffs.core.model import Handoff, State
 from handoffs.core.question import MAX_MESSAGE
 from handoffs.core.untrusted import inert, inert_line
+from handoffs.mcp_server import app
 from handoffs.mcp_server.asking import CHANNEL, has_left
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.declared import MODERN
@@ -80,6 +81,9 @@ QUIET_STDIO = 29 * 60.0
 QUIET_HTTP = 280.0
 
 ALLOW, DENY = "allow", "deny"
+
+_OF_THE_HOST = frozenset({CHANNEL, app.CHANNEL})
+"""Where the host answers, or what it shows: it holds all that an answer from there needs."""
 
 
 def approval_tool(desk: Desk, calls: Calls) -> Tool:
@@ -166,9 +170,9 @@ class _Approvals:
             if handoff.state is not State.ANSWERED or values.get("decision") != ALLOW:
                 await self._collect(asked)
                 return _deny(refusal(handoff))
-            if handoff.end is None or handoff.end.channel == CHANNEL:
-                # The agent has asked the very same with handoff_to_user, and its host, which wants to know whether it
-                # may, has said yes to itself.
+            if handoff.end is None or handoff.end.channel in _OF_THE_HOST:
+                # The agent has asked the very same with handoff_to_user, or has checked it, and its host, which wants
+                # to know whether it may, has said yes to itself.
                 await self._collect(asked)
                 return _deny(IN_DIALOG)
             try:
@@ -215,8 +219,9 @@ WAITING_FOR_NOBODY = (
 
 
 IN_DIALOG = (
-    "Not approved: this was answered in a dialog of the host, which can't approve what the host itself asks for. Use "
-    "the tool again, and do not ask the person about it yourself: they are asked in the inbox or on the terminal."
+    "Not approved: this was answered in a dialog or a card of the host, which can't approve what the host itself asks "
+    "for. Use the tool again, and do not ask the person about it yourself: they are asked in the inbox or on the "
+    "terminal."
 )
 """What the agent is told of an approval that came from where nobody need have been."""
 

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 Tell: TypeAlias = Callable[[list[ServerEvent]], Awaitable[None]]
 
+BUSY = 0.1
+"""The most of the time that is spent looking for one caller: who has much open is told a little later."""
+
 RETRY_SECONDS = 5
 """How long a store that can't be read is left alone."""
 
@@ -92,7 +95,9 @@ class SharedWatch:
             try:
                 with clock.limit(_seconds_to_next_deadline(seen, clock.now())):
                     await watch.changed()
+                begun = clock.monotonic()
                 now = await self._open_ones(subject)
+                took = clock.monotonic() - begun
             except Exception as broken:  # noqa: BLE001 - to tell of changes is a courtesy; it must not end the server
                 if not isinstance(broken, HandoffError):
                     logger.error("watching for subscribers failed: %s", type(broken).__name__)
@@ -104,6 +109,7 @@ class SharedWatch:
                     for tell in list(watched.listeners.values()):
                         telling.start_soon(_tell, tell, events)
             seen = now
+            await clock.sleep(took / BUSY - took)
 
     async def _open_ones(self, subject: str) -> dict[str, Handoff]:
         return {handoff.id: handoff for handoff in await self._desk.newest_of(subject, open_only=True)}

@@ -16,27 +16,37 @@ def share_of(most: int) -> int:
 
 
 class Streams:
-    """The streams that are open, by whose they are."""
+    """The streams that are open, or what else lasts, by whose they are."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._open: dict[str, int] = {}
 
     @contextmanager
-    def another(self, subject: str, *, most: int) -> Generator[None]:
-        """Count one more while the block lasts. Raises MCPError: it would be one too many."""
-        own = self._open.get(subject, 0)
-        if own >= share_of(most):
+    def another(self, subject: str, *, most: int, size: int = 1) -> Generator[None]:
+        """Count one more, or as many as its `size`, while the block lasts. Raises MCPError: it would be too many."""
+        if self._open.get(subject, 0) + size > share_of(most):
             raise MCPError(INTERNAL_ERROR, "Too many of your streams are open: end one, or look without a stream.")
-        if sum(self._open.values()) >= most:
+        if not self.take(subject, most=most, size=size):
             raise MCPError(INTERNAL_ERROR, "Too many streams are open here: try again later, or look without one.")
-        self._open[subject] = own + 1
         try:
             yield
         finally:
-            self._open[subject] -= 1
-            if not self._open[subject]:
-                del self._open[subject]
+            self.give(subject, size=size)
+
+    def take(self, subject: str, *, most: int, size: int = 1) -> bool:
+        """Count as many more until they are given back; False, and nothing is counted, where that is too many."""
+        own = self._open.get(subject, 0) + size
+        if own > share_of(most) or sum(self._open.values()) + size > most:
+            return False
+        self._open[subject] = own
+        return True
+
+    def give(self, subject: str, *, size: int = 1) -> None:
+        """Count them no longer."""
+        self._open[subject] -= size
+        if not self._open[subject]:
+            del self._open[subject]
 
 
 class Held(Generic[H]):

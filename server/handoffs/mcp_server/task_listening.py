@@ -41,6 +41,9 @@ MAX_IDS = 100
 MAX_STREAMS = 1_000
 """How many streams one process serves; one caller may have a share of them."""
 
+MAX_FOLLOWED = 4_000
+"""How many tasks all of them are about; one caller may have a share of them. A change is looked at for each."""
+
 _ENDED = {"completed", "failed", "cancelled"}
 
 _CHANGES = ("status", "statusMessage", "inputRequests")
@@ -62,7 +65,7 @@ class Listening:
     def __init__(self, desk: Desk, tasks: Tasks) -> None:
         """Take where changes are heard of, and what says how a task stands."""
         self._desk, self._tasks = desk, tasks
-        self._streams = Streams()
+        self._streams, self._followed = Streams(), Streams()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Serve a stream that names tasks, until all of them have ended; leave every other request alone."""
@@ -74,13 +77,14 @@ class Listening:
         require_client_extension(ctx, TASKS)
         try:
             with self._streams.another(self._tasks.subject, most=MAX_STREAMS):
-                return await self._serve(named, ctx)
+                ours = await self._known(named, ctx)
+                with self._followed.another(self._tasks.subject, most=MAX_FOLLOWED, size=len(ours)):
+                    return await self._serve(ours, ctx)
         except HandoffError as error:
             raise MCPError(INTERNAL_ERROR, str(error)) from None
 
-    async def _serve(self, named: list[str], ctx: RequestContext) -> HandlerResult:
+    async def _serve(self, ours: list[TaskId], ctx: RequestContext) -> HandlerResult:
         meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-        ours = await self._known(named, ctx)
         # Of what it asks for besides, this stream brings nothing, and so does not agree to it.
         agreed = SubscriptionFilter.model_validate({"taskIds": [str(task) for task in ours]})
         params = SubscriptionsAcknowledgedNotificationParams(notifications=agreed, _meta=meta)

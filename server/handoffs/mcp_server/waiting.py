@@ -19,6 +19,7 @@ from handoffs.mcp_server.hosts import host_named
 from handoffs.mcp_server.lookout import Hold, Lookout
 from handoffs.mcp_server.recent import Recent
 from handoffs.mcp_server.report import Report
+from handoffs.mcp_server.shares import Streams
 from handoffs.mcp_server.whose import has_lapsed
 
 LAST_LOOK_SECONDS = 2.0
@@ -29,6 +30,12 @@ LEAVING_SECONDS = 1.0
 
 MAX_HELD = 90
 """How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every answer needs one."""
+
+MAX_WAITING = 8_000
+"""How many calls over HTTP wait in one process; one caller may have a share of them.
+
+Sessions cost nothing, and up to 2025-11-25 a call goes on waiting when its client has hung up.
+"""
 
 
 class Inbox(Protocol):
@@ -52,16 +59,17 @@ class Waiting:
         self._inbox = inbox
         self._lookout = Lookout(desk, draining)
         self._held: Counter[str | None] = Counter()
+        self._held_by = Streams()
         self.sent: Recent[str, None] = Recent()
         """Those whose person has agreed to open the inbox: a call that only checks does not send them there again."""
 
     def place(self, handoff: Handoff, session: str | None) -> "Place":
-        """Give a call a place among those of its session that wait, and say whether one was free.
+        """Give a call a place among those of its session, and of its caller, that wait, and say whether one was free.
 
         A `session` of None has no end of places: stdio has no pool of connections that could run dry. What the host
         ends inside is noted in the log, with how long it had waited; the question stays open.
         """
-        return Place(self._desk, self._held, handoff, session)
+        return Place(self._desk, self._held, self._held_by, handoff, session)
 
     async def anywhere(
         self, handoff: Handoff, report: Report, *, way: Way, invite: bool, card: bool
@@ -128,18 +136,21 @@ class Waiting:
 class Place:
     """A block in which a call waits, one of those of its session; gives whether there was room for it."""
 
-    __slots__ = ("_desk", "_handoff", "_held", "_session", "_since")
+    __slots__ = ("_desk", "_handoff", "_held", "_held_by", "_session", "_since")
 
-    def __init__(self, desk: Desk, held: Counter[str | None], handoff: Handoff, session: str | None) -> None:
-        """Take how many calls each session holds."""
-        self._desk, self._held, self._handoff, self._session = desk, held, handoff, session
+    def __init__(
+        self, desk: Desk, held: Counter[str | None], held_by: Streams, handoff: Handoff, session: str | None
+    ) -> None:
+        """Take how many calls each session holds, and each caller."""
+        self._desk, self._held, self._held_by, self._handoff, self._session = desk, held, held_by, handoff, session
         self._since = desk.clock.now()
 
     async def __aenter__(self) -> bool:
         """Take the place, and say whether one was free."""
         if self._session is None:
             return True
-        if self._held[self._session] >= MAX_HELD:
+        subject = self._handoff.caller.subject
+        if self._held[self._session] >= MAX_HELD or not self._held_by.take(subject, most=MAX_WAITING):
             self._session = None
             return False
         self._held[self._session] += 1
@@ -157,6 +168,7 @@ class Place:
                     await self._desk.left(self._handoff, seconds=seconds)
         finally:
             if self._session is not None:
+                self._held_by.give(self._handoff.caller.subject)
                 self._held[self._session] -= 1
                 if not self._held[self._session]:
                     del self._held[self._session]

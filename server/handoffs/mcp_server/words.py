@@ -142,7 +142,7 @@ def describe_pending(handoff: Handoff, why: Pending, link: str | None = None) ->
             )
         case Pending.CROWDED:
             return (
-                f"{still}. Too many questions of this session are waiting at once, so this call does not wait too. "
+                f"{still}. Too many questions of yours are waiting at once, so this call does not wait too. "
                 f"Let some be answered first; then {check}. The person can also answer {place}."
             )
 

@@ -131,8 +131,10 @@ def _from_here(headers: Headers, public: str | None) -> bool:
     if origin is None or origin.lower() == public:
         return True
     host = headers.get("host", "").lower()
-    if public is not None and host == urlsplit(public).hostname:
-        return False  # a proxy may keep the port to itself: another page of that name is another site
+    # A proxy may keep the port to itself: another page of that name is another site, and so is one without TLS.
+    netloc = "" if public is None else urlsplit(public).netloc
+    if netloc and host in {netloc, host_of(netloc)}:
+        return False
     # Behind a proxy that speaks TLS the scheme is another than ours, the name and port are not.
     return origin.partition("://")[2].lower() == host
 

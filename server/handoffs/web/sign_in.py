@@ -92,11 +92,14 @@ class SignIn:
             CodeRefused: It is wrong, too old or used.
         """
         now = self._clock()
-        self._limit_tries(now)
         ends = self._checked(code)
+        if ends is None:
+            # Only what is none of ours is limited: strangers must not be able to keep out who has a good one.
+            self._limit_tries(now)
+            self._wrong.append(now)
+            raise CodeRefused("This link is wrong, too old, or was used before.")
         with self._changing() as kept:
-            if ends is None or ends <= now.timestamp() or _hash(code) in kept["used"]:
-                self._wrong.append(now)
+            if ends <= now.timestamp() or _hash(code) in kept["used"]:
                 raise CodeRefused("This link is wrong, too old, or was used before.")
             kept["used"][_hash(code)] = ends
             return _begun(kept, now)
