@@ -32,7 +32,7 @@ async def run(plan: Plan) -> list[Row]:
             if f"of {OPEN:,}" not in page.text:
                 raise RuntimeError(f"the page does not say that {OPEN:,} are open")
             (folder / "page.html").write_bytes(page.content)
-            cookie = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+            cookie = inbox_process.cookie_of(person)
             async with servers.serving(servers.page(folder / "page.html"), folder) as bare:
                 ports = {"inbox": inbox.port, "bare": bare.port}
                 took = await to_thread.run_sync(_alternate, ports, cookie, count)
@@ -56,8 +56,8 @@ def _alternate(ports: Mapping[str, int], cookie: str, count: int) -> dict[str, l
         took: dict[str, list[float]] = {name: [] for name in ports}
         for number in range(count + 5):
             for name, connection in connections.items():
-                request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{ports[name]}\r\nCookie: {cookie}\r\n\r\n".encode()
-                first = _first_byte(connection, request)
+                request = request_for(ports[name], cookie)
+                first = first_byte(connection, request)
                 if number >= 5:
                     took[name].append(first)
         return took
@@ -66,7 +66,12 @@ def _alternate(ports: Mapping[str, int], cookie: str, count: int) -> dict[str, l
             connection.close()
 
 
-def _first_byte(connection: socket.socket, request: bytes) -> float:
+def request_for(port: int, cookie: str) -> bytes:
+    """Return a request for the list, of somebody who is signed in."""
+    return f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
+
+
+def first_byte(connection: socket.socket, request: bytes) -> float:
     """Send a request and read the whole response; return the milliseconds until its first byte."""
     begun = time.perf_counter()
     connection.sendall(request)

@@ -66,6 +66,11 @@ async def person(inbox: Inbox) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
+def cookie_of(person: httpx.AsyncClient) -> str:
+    """Return the header by which the inbox knows them."""
+    return "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+
+
 def token_of(page: str) -> str:
     """Return the token that a write needs, from a page with a question on it."""
     found = _TOKEN.search(page)

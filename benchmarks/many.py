@@ -1,13 +1,17 @@
 """What a hundred thousand open handoffs cost: to ask, to answer and to look, against a thousand, on either engine."""
 
+import socket
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from benchmarks import seed
+from anyio import to_thread
+
+from benchmarks import inbox_list, inbox_process, seed, servers
 from benchmarks.plan import Plan
 from benchmarks.postgres import database
 from benchmarks.table import Row, compared
@@ -23,9 +27,10 @@ from handoffs.store.sqlite import SqliteStore
 
 BAR = 1.5
 FEW, MANY = 1_000, 100_000
-PAGE = 50
 
 Store: TypeAlias = SqliteStore | PostgresStore
+Page: TypeAlias = Callable[[], Awaitable[float]]
+"""Gets a page; returns the milliseconds until its first byte."""
 Samples: TypeAlias = dict[str, list[list[float]]]
 
 
@@ -55,27 +60,43 @@ async def run(plan: Plan) -> list[Row]:
 
 
 async def _take_turns(addresses: Sequence[str], *, rounds: int, batch: int) -> tuple[Samples, Samples]:
-    few, many = (store_at(store_address(address)) for address in addresses)
     samples: tuple[Samples, Samples] = ({}, {})
-    async with few, many:
+    async with AsyncExitStack() as stack:
+        sides = [await stack.enter_async_context(_side(address)) for address in addresses]
         for number in range(rounds + 1):
-            for store, into in zip((few, many), samples, strict=True):
-                found = await _round(store, batch)
+            for (store, page), into in zip(sides, samples, strict=True):
+                found = await _round(store, page, batch)
                 for what, took in found.items():
                     if number:  # the first warms up
                         into.setdefault(what, []).append(took)
     return samples
 
 
-async def _round(store: Store, batch: int) -> dict[str, list[float]]:
-    took: dict[str, list[float]] = {"open": [], "answer": [], "a page": []}
+@asynccontextmanager
+async def _side(address: str) -> AsyncGenerator[tuple[Store, Page]]:
+    """Give a store, and what asks its inbox, a process of its own, for the first page over HTTP."""
+    with TemporaryDirectory(prefix="handoffs-bench-") as name:
+        server = servers.handoffs(Path(name), store=address)
+        async with (
+            store_at(store_address(address)) as store,
+            inbox_process.inbox(server) as inbox,
+            inbox_process.person(inbox) as person,
+        ):
+            await person.get("/")  # the first one reads all that is open
+            request = inbox_list.request_for(inbox.port, inbox_process.cookie_of(person))
+            with socket.create_connection(("127.0.0.1", inbox.port), timeout=30) as connection:
+                yield store, lambda: to_thread.run_sync(inbox_list.first_byte, connection, request)
+
+
+async def _round(store: Store, page: Page, batch: int) -> dict[str, list[float]]:
+    took: dict[str, list[float]] = {"open": [], "answer": [], "a page of the inbox": []}
     for _ in range(batch):
         asked = datetime.now(UTC)
         new = seed.handoff(time.monotonic_ns(), asked)
         await _timed(took["open"], store.open(new, collect_after=asked - timedelta(hours=1)))
         values = {field.name: "yes" for field in new.question.form.fields}
         answer = Answered(at=asked, by="ada", channel="benchmark", values=values)
-        await _timed(took["a page"], store.newest(open_only=True, limit=PAGE))
+        took["a page of the inbox"].append(await page())
         await _timed(took["answer"], store.record(new.id, answer))
     return took
 

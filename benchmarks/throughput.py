@@ -25,6 +25,7 @@ from handoffs.core.model import Handoff
 from handoffs.store import rows
 from handoffs.store.postgres import PostgresStore
 from handoffs.store.postgres_address import parse
+from handoffs.store.postgres_callers import limits
 from handoffs.store.postgres_statements import statements
 
 BAR = 2.0
@@ -106,8 +107,7 @@ async def _work(kind: str, url: str, seconds: float) -> int:
                 row, write = rows.encode(new), time.monotonic_ns()
                 opened = [[cell] for cell in rows.encode_event(new.id, Opened(at=asked))]
                 answered = [[cell] for cell in rows.encode_event(new.id, answer)]
-                await connection.fetch(sql.alike, new.fingerprint, rows.micros(asked), new.id, write)
-                await connection.fetch(sql.open, *row, 1, None, *opened, write)
+                await connection.fetch(sql.open, *row, rows.micros(asked), *limits(new, None), *opened, write)
                 await connection.fetch(sql.find, new.id)
                 after = rows.encode_changing(advance(new, answer))
                 await connection.fetch(sql.change, *after, new.id, new.version, *answered, write + 1)

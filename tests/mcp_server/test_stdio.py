@@ -59,6 +59,7 @@ def serving(
         process = subprocess.Popen(
             [sys.executable, "-c", SERVER], cwd=tmp_path, stdin=stdin, stdout=stdout,
             stderr=subprocess.STDOUT if merged else log,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )  # fmt: skip
     alarm = threading.Timer(10, process.kill)
     alarm.start()
@@ -91,6 +92,7 @@ def test_messages_arrive_whole_however_they_are_cut_and_nothing_stray_gets_betwe
         answers = [read(process.stdout) for _ in range(2)]
         process.stdin.close()
         assert process.wait(10) == 0
+        assert process.stdout.read() == b""
     texts = {each["id"]: each["result"]["content"][0]["text"] for each in answers}
     assert texts == {1: "", 2: "x" * 300_000}
     log = (tmp_path / "log").read_text()

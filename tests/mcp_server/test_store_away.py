@@ -1,21 +1,31 @@
-"""A store that is away for longer than a call tries to reach it ends nothing that waits: it is waited for, too."""
+"""A store that is away, closed or forgetful ends no more than it must: what waits, waits for it, too."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
+from mcp.server.mcpserver import Context
 from mcp.types import ElicitResult
 
 from handoffs.assembly import SystemClock
 from handoffs.core import retrying
 from handoffs.core.desk import Desk
+from handoffs.core.errors import StoreAway
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Channel, Reply
 from handoffs.mcp_server import lookout, waiting
+from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.lookout import Lookout
+from handoffs.mcp_server.report import Report
 from handoffs.mcp_server.server import build_server
 from handoffs.store import postgres_connection, postgres_listening
 from handoffs.store.postgres import PostgresStore
+from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import ERAS, KEY, Dialog, accept, ask, host
 from tests.store.postgres import cluster
@@ -158,3 +168,135 @@ async def test_what_a_person_answers_through_a_channel_meanwhile_is_kept_once_it
         await anyio.sleep(AWAY_SECONDS)
         network.up = True
         assert (await there.wait(handoff.id, seconds=10)).values == {"response": "yes"}
+
+
+WHOSE = ContextVar("WHOSE", default="nobody")
+CALLS = 60
+
+
+class Told(Report):
+    def __init__(self, handoff: Handoff, told: Counter[tuple[str, str]]) -> None:
+        super().__init__(handoff, cast("Context", None))
+        self._told = told
+
+    async def send(self) -> None:
+        self._told[self.handoff.question.message, WHOSE.get()] += 1
+
+
+@pytest.mark.parametrize("begun", ["before", "after"])
+async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive(begun: str) -> None:
+    told = Counter[tuple[str, str]]()
+    async with desks() as (here, _, network):
+        handoffs = [await here.ask(message=f"{n}?", caller=Caller(subject="ada")) for n in range(CALLS)]
+        looks = Lookout(here, Draining())
+
+        async def call(handoff: Handoff) -> None:
+            with looks.hold(Told(handoff, told), seconds=None):
+                await anyio.sleep_forever()
+
+        async with anyio.create_task_group() as calls:
+            if begun == "after":
+                await network.cut()
+            for handoff in handoffs:
+                calls.start_soon(call, handoff)
+            if begun == "before":
+                while len(told) < CALLS:
+                    await anyio.sleep(0.01)
+                await network.cut()
+                await anyio.sleep(0.7)  # the reads that are under way fail after 0.5
+            told.clear()
+            await anyio.sleep(3)  # ten words' time
+            alive = Counter(told)
+            network.up = True
+            calls.cancel_scope.cancel()
+    assert len(alive) == CALLS
+    assert min(alive.values()) >= 5
+
+
+async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "PROGRESS_SECONDS", 0.05)
+    told = Counter[tuple[str, str]]()
+    async with SqliteStore(tmp_path / "a.db") as store:
+        here = Desk(store=store, clock=SystemClock())
+        looks = Lookout(here, Draining())
+
+        async def call(name: str) -> None:
+            WHOSE.set(name)
+            handoff = await here.ask(message=name, caller=Caller(subject=name))
+            with looks.hold(Told(handoff, told), seconds=None):
+                await anyio.sleep_forever()
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as calls:
+                for name in ("ada", "bob", "eve"):
+                    calls.start_soon(call, name)
+                while len(told) < 3 or told.total() < 9:
+                    await anyio.sleep(0.01)
+                calls.cancel_scope.cancel()
+    assert {whose for _, whose in told} == {"nobody"}
+
+
+async def test_a_dialog_that_was_open_while_the_store_was_away_is_noted_afterwards() -> None:
+    shown = Dialog(FakeClock())
+    async with desks() as (here, there, network):
+        server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
+        async with host(server, "legacy", shown) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, client)
+            handoff = await asked(there)
+            await shown.open.wait()
+            await anyio.sleep(0.15)  # it is looked after, and not yet read
+            await network.cut()
+            await anyio.sleep(AWAY_SECONDS)
+            network.up = True
+            with anyio.fail_after(5):
+                while "reached" not in [entry.name for entry in await there.log()]:
+                    await anyio.sleep(0.05)
+            await there.answer(handoff, {"response": "yes"}, by="bob", channel="inbox")
+
+
+async def test_a_store_that_forgot_a_question_takes_it_off_the_screen_and_no_server_down(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "a.db") as store:
+        desk = Desk(store=store, clock=SystemClock(), channels=[Screen(notes=False)])
+        async with desk.presenting():
+            await desk.ask(message="Deploy?", caller=Caller(subject="ada"))
+            await anyio.sleep(0.3)
+            for file in tmp_path.glob("a.db*"):
+                file.unlink()
+            await anyio.sleep(1)
+
+
+class Inbox:
+    async def invite(self, handoff: Handoff) -> str | None:
+        return "http://127.0.0.1:1/x"
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_what_is_wrong_with_the_store_is_said_beside_an_inbox_too(era: str, tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "a.db") as store:
+        here = Desk(store=store, clock=SystemClock())
+        server = build_server(
+            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20, inbox=Inbox()
+        )
+        async with host(server, era, None) as client, anyio.create_task_group() as tasks:
+
+            async def close() -> None:
+                await asked(here)
+                await anyio.sleep(0.3)
+                await store.aclose()
+
+            tasks.start_soon(close)
+            assert "is closed" in (await ask(client))["guidance"]
+
+
+@pytest.mark.parametrize("reply", [1, 2])
+async def test_who_is_to_be_told_is_told_also_where_it_was_unknown_whether_that_was_kept(reply: int) -> None:
+    async with desks() as (here, _, network):
+        handoff = await here.ask(message="Deploy?", caller=Caller(subject="ada"))
+        network.cut_at, network.stays_cut = network.replies + reply, True
+        with pytest.raises(StoreAway):
+            await here.remind(handoff, channel="notify", stage="asked")
+        network.up = True
+        assert await here.remind(handoff, channel="notify", stage="asked")
+        assert not await here.remind(handoff, channel="notify", stage="asked")

@@ -39,6 +39,8 @@ def about(name: str, settings: Settings) -> str:
     said = f"It is {token_principal(name)}'s and shown this once. Clients send it as: Authorization: Bearer ho_…"
     if settings.tokens == "off":
         return f"{said}\nNo server takes it while HANDOFFS_TOKENS is off."
+    if settings.tokens == "on" or settings.oauth_issuer is not None:
+        return said  # every server asks for tokens already
     return (
         f"{said}\nA server on HTTP that was started before there was any token serves nobody any more: start it again, "
         "and it asks for tokens."

@@ -14,6 +14,7 @@ from handoffs.core.errors import (
     AnswerRefused,
     NotFound,
     QuestionRefused,
+    StoreAway,
 )  # fmt: skip
 from handoffs.core.events import (
     Answered,
@@ -71,6 +72,7 @@ class Desk:
         self._make_id = make_id
         self._safe = Safe(store=store, clock=clock, sealer=sealer)
         self._showing = Showing(self, channels)
+        self._unsure: dict[tuple[str, str], list[datetime]] = {}  # reminders that may have been kept, and their times
 
     @property
     def clock(self) -> Clock:
@@ -226,11 +228,23 @@ class Desk:
 
         True says go on: of all who ever try, in whatever process, it says so to one. False also when it has ended.
         """
+        event, place = Reminded(at=self._clock.now(), channel=channel, stage=stage), (handoff.id, stage)
         try:
-            event = Reminded(at=self._clock.now(), channel=channel, stage=stage)
             await self._store.record(handoff.id, event, known=handoff)
-        except (AlreadyReminded, AlreadyEnded):
+        except StoreAway:
+            # Whether it was kept shows later; if it was, nobody else goes on.
+            self._unsure.setdefault(place, []).append(event.at)
+            raise
+        except AlreadyReminded:
+            tried = self._unsure.pop(place, None)
+            if tried is None:
+                return False
+            entries = await self.history(handoff.id)
+            return any(e.name == "reminded" and e.details.get("stage") == stage and e.at in tried for e in entries)
+        except AlreadyEnded:
+            self._unsure.pop(place, None)
             return False
+        self._unsure.pop(place, None)
         return True
 
     async def was_dismissed(self, handoff: Handoff, *, channel: str) -> bool:

@@ -36,6 +36,11 @@ class Caller:
     project: str = ""
     """The folder in which the agent works; empty where it is not known."""
 
+    @property
+    def authenticated(self) -> bool:
+        """Whether a token proved who it is; a user of the operating system has no colon in their name."""
+        return ":" in self.subject
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:

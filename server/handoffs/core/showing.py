@@ -8,7 +8,7 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.core.errors import StoreError
+from handoffs.core.errors import HandoffError
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Channel, Clock
 from handoffs.core.retrying import until_kept
@@ -86,8 +86,10 @@ class Showing:
 
     async def _show(self, channel: Channel, handoff: Handoff) -> None:
         async def withdraw() -> None:
-            # A store that is away takes the question from nobody's screen.
-            await until_kept(self._desk.clock, partial(self._desk.wait, handoff.id, seconds=None), seconds=None)
+            # A store that is away takes the question from nobody's screen. One that can't be used, or knows nothing of
+            # it any more, does, but ends no more than that: other questions, and calls, are served beside it.
+            with suppress(HandoffError):
+                await until_kept(self._desk.clock, partial(self._desk.wait, handoff.id, seconds=None), seconds=None)
             tasks.cancel_scope.cancel()
 
         place = (channel.name, handoff.id)
@@ -99,7 +101,7 @@ class Showing:
                 try:
                     await channel.present(handoff, reply)
                 except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; it must not take others down
-                    with suppress(StoreError):  # without a store there is no log
+                    with suppress(HandoffError):  # without a store there is no log
                         await self._desk.not_shown(
                             handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}"
                         )

@@ -18,6 +18,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TypeAlias, cast
 
+import anyio.lowlevel
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
@@ -160,6 +161,7 @@ async def ask_while_open(desk: Desk, handoff: Handoff, context: Context, hold: H
         if reply is None:
             if hold.was_ended:
                 return hold.ended
+            await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
             await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
             return Unanswered.NOT_SHOWN
         seconds = (desk.clock.now() - asked).total_seconds()

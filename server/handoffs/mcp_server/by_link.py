@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from enum import Enum, auto
 
+import anyio.lowlevel
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
@@ -62,6 +63,7 @@ async def send_while_open(
     if reply is None:
         if hold.was_ended:
             return hold.ended
+        await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show the link")
         return Unanswered.NOT_SHOWN
     seconds = (desk.clock.now() - asked).total_seconds()

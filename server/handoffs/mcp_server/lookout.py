@@ -8,7 +8,6 @@ host told that the call is alive.
 
 import asyncio
 import contextvars
-from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -43,6 +42,7 @@ class Hold:
         "_alarm",
         "_failure",
         "_lookout",
+        "_new",
         "_next",
         "_scope",
         "_sending",
@@ -65,6 +65,7 @@ class Hold:
         self._lookout = lookout
         self._until = None if seconds is None else lookout.clock.monotonic() + seconds
         self._next = 0.0
+        self._new = False  # whether its dialog may not have been read yet
         self._scope: anyio.CancelScope | None = None
         self._alarm: Alarm | None = None
         self._sending: anyio.CancelScope | None = None
@@ -87,7 +88,8 @@ class Hold:
         if self._is_over(now):
             self.end()
         self._scope.__enter__()
-        self._next = now + (PROGRESS_SECONDS if self.channel is None else READING_SECONDS)
+        self._new = self.channel is not None
+        self._next = now + (READING_SECONDS if self._new else PROGRESS_SECONDS)
         self._set_alarm(now)
         self._lookout.begin(self)
 
@@ -116,9 +118,11 @@ class Hold:
     async def say(self) -> None:
         """Say that the call is alive; a host that has not taken the last such word is not sent another."""
         if self._sending is None and self.waits:
-            with anyio.CancelScope() as self._sending:
-                await self.report.send()
-            self._sending = None
+            try:
+                with anyio.CancelScope() as self._sending:
+                    await self.report.send()
+            finally:
+                self._sending = None
 
     def _ring(self) -> None:
         now = self._lookout.clock.monotonic()
@@ -127,7 +131,8 @@ class Hold:
             return
         if now >= self._next - _SLACK_SECONDS:
             self._next = now + PROGRESS_SECONDS
-            self._lookout.tick(self)
+            self._lookout.tick(self, alive=not self._new)
+            self._new = False
         else:
             self._lookout.look_at([self.handoff_id])  # its deadline has passed
         self._set_alarm(now)
@@ -156,10 +161,12 @@ class Lookout:
         self._draining = draining
         self._of: dict[str, list[Hold]] = {}
         self._looks: dict[str, None] = {}  # what is to be looked at, in order
-        self._ticks: deque[Hold] = deque()
+        self._ticks: dict[Hold, None] = {}  # and which are due, each once, however long the store is away
         self._at_work = 0
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
+        self._unsaid: dict[Hold, None] = {}  # whose hosts are to be told that the call is alive
+        self._something = anyio.Event()
         self._pause = anyio.CancelScope()
 
     def hold(self, report: Report, *, seconds: float | None, channel: str | None = None) -> Hold:
@@ -183,6 +190,8 @@ class Lookout:
         """Look after it no longer."""
         holds = self._of[hold.handoff_id]
         holds.remove(hold)
+        self._ticks.pop(hold, None)
+        self._unsaid.pop(hold, None)
         if not holds:
             del self._of[hold.handoff_id]
             self._looks.pop(hold.handoff_id, None)
@@ -196,32 +205,53 @@ class Lookout:
                 self._looks[handoff_id] = None
                 self._work()
 
-    def tick(self, hold: Hold) -> None:
-        """Note that its dialog is on a screen, the first time; after that, say that the call is alive."""
-        self._ticks.append(hold)
+    def tick(self, hold: Hold, *, alive: bool) -> None:
+        """Look at it, or note that its dialog is on a screen; and have the host told that the call is `alive`.
+
+        The host hears that at once: the store may be away, and the calls ahead of this one wait for it.
+        """
+        self._ticks[hold] = None
         self._work()
+        if alive:
+            self._unsaid[hold] = None
+            self._something.set()
 
     def _work(self) -> None:
-        if self._tasks is not None and self._at_work < MAX_AT_ONCE:
-            self._at_work += 1
-            self._tasks.start_soon(self._work_off, self._tasks)
+        self._something.set()
+
+    async def _begin_all(self, tasks: TaskGroup) -> None:
+        """Begin what is due; here, as whoever finds that it is has a context that says whose call it looks after."""
+        while True:
+            await self._something.wait()
+            self._something = anyio.Event()
+            for hold in self._unsaid:
+                tasks.start_soon(_say, hold)  # which takes as long as its host
+            self._unsaid.clear()
+            while self._tasks is not None and self._at_work < min(MAX_AT_ONCE, len(self._looks) + len(self._ticks)):
+                self._at_work += 1
+                self._tasks.start_soon(self._work_off)
 
     async def _keep(self) -> None:
         """Look whenever something has changed, until nobody waits."""
         failure: Exception | None = None
-        try:
-            with self._draining.wait():
-                while self._of:
-                    with suppress(StoreAway):  # said after ten seconds of trying
-                        await self._watch()
-                        return
-                self._keeping = None
-                return
-        except Exception as broken:  # noqa: BLE001 - whatever it is, no call may wait for ever for nobody
-            failure = broken
+        with self._draining.wait():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._begin_all, tasks)
+                try:
+                    while self._of:
+                        with suppress(StoreAway):  # said after ten seconds of trying
+                            await self._watch()
+                            return
+                    self._keeping = None
+                    return
+                except Exception as broken:  # noqa: BLE001 - whatever it is, no call may wait for ever for nobody
+                    failure = broken
+                finally:
+                    tasks.cancel_scope.cancel()
         self._tasks = self._keeping = None
         self._looks.clear()
         self._ticks.clear()
+        self._unsaid.clear()
         for holds in self._of.values():
             for hold in holds:
                 hold.end(failure=failure)
@@ -236,7 +266,7 @@ class Lookout:
             # Before anything else can run: the next hold begins anew.
             self._tasks = self._keeping = None
 
-    async def _work_off(self, tasks: TaskGroup) -> None:
+    async def _work_off(self) -> None:
         try:
             while self._looks or self._ticks:
                 if self._looks:
@@ -244,7 +274,9 @@ class Lookout:
                     del self._looks[handoff_id]
                     await self._look(handoff_id)
                 else:
-                    await self._tick(self._ticks.popleft(), tasks)
+                    hold = next(iter(self._ticks))
+                    del self._ticks[hold]
+                    await self._tick(hold)
         finally:
             self._at_work -= 1
 
@@ -261,19 +293,18 @@ class Lookout:
             for hold in self._of.get(handoff_id, ()):
                 hold.end(handoff)
 
-    async def _tick(self, hold: Hold, tasks: TaskGroup) -> None:
+    async def _tick(self, hold: Hold) -> None:
         if not hold.waits:
             return
         channel, hold.channel = hold.channel, None
         if channel is None:
             await self._look(hold.handoff_id)
-            tasks.start_soon(_say, hold)  # which takes as long as its host
             return
         try:
             # A dialog that is still there after this long is on a screen.
             await self._desk.reached(hold.report.handoff, channel=channel)
         except StoreAway:
-            return  # as above
+            hold.channel = channel  # for the next tick
         except Exception as broken:  # noqa: BLE001 - as above
             hold.end(failure=broken)
 

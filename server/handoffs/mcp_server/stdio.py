@@ -78,6 +78,9 @@ class _Out:
                 left = left[os.write(self._fd, left) :]
             except BlockingIOError:
                 await anyio.wait_writable(self._fd)
+            except ConnectionError:
+                # Nobody reads any more. The transport takes this for its end; what was asked is in the store.
+                raise anyio.ClosedResourceError from None
 
     async def flush(self) -> None:
         """Nothing is held back."""
@@ -106,6 +109,9 @@ def _pipes() -> Generator[tuple[_Lines, _Out] | None]:
         os.set_blocking(stdout, False)
         yield _Lines(stdin), _Out(stdout)
     finally:
+        if sys.stdout is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()  # what was printed and held back goes to the log, too
         os.set_blocking(stdout, blocking)
         os.dup2(stdin, 0)
         os.dup2(stdout, 1)

@@ -108,11 +108,17 @@ class Waiting:
             with hold:
                 await anyio.sleep_forever()
             return hold.ended
+        broken: HandoffError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._invite, self._inbox, handoff, report)
-            with hold:
-                await anyio.sleep_forever()
+            try:
+                with hold:
+                    await anyio.sleep_forever()
+            except HandoffError as error:
+                broken = error  # raised below, as it is: out of here it would be a group
             tasks.cancel_scope.cancel()
+        if broken is not None:
+            raise broken
         return hold.ended
 
     async def _invite(self, inbox: Inbox, handoff: Handoff, report: Report) -> None:

@@ -93,8 +93,12 @@ def utc_now() -> datetime:
 
 
 def asker_of(caller: Caller) -> str:
-    """Return who asks, for a person: the program and the folder it works in, `claude-code · ~/shop`."""
-    return " · ".join(part for part in (caller.client, _shortened(caller.project)) if part)
+    """Return who asks, for a person: the program and the folder it works in, `claude-code · ~/shop`.
+
+    Before them the principal, where a token proved it, `token:ci · claude-code`: the rest is the program's own word.
+    """
+    proven = caller.subject if caller.authenticated else ""
+    return " · ".join(part for part in (proven, caller.client, _shortened(caller.project)) if part)
 
 
 def _shortened(folder: str) -> str:

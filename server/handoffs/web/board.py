@@ -7,6 +7,7 @@ since, which costs one look.
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 
 import anyio
 
@@ -49,6 +50,12 @@ class Board:
         """Return every open handoff, newest first."""
         await self.refresh()
         return list(reversed(self._open.values()))
+
+    async def page(self, number: int, size: int) -> tuple[int, Sequence[Handoff]]:
+        """Return where a page of the open ones begins, newest first, and what is on it; past the end, the last page."""
+        await self.refresh()
+        first = min((number - 1) * size, max(len(self._open) - 1, 0) // size * size)
+        return first, list(islice(reversed(self._open.values()), first, first + size))
 
     async def refresh(self) -> None:
         """Catch up with the log."""

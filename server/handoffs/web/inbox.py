@@ -107,16 +107,14 @@ class _Inbox:
     # Looking
 
     async def open(self, request: Request) -> Response:
-        newest = await self._board.newest()
-        number = _number(request.query_params.get("page", ""))
-        first = min((number - 1) * PAGE, max(len(newest) - 1, 0) // PAGE * PAGE)
+        first, handoffs = await self._board.page(_number(request.query_params.get("page", "")), PAGE)
         return self._page(
             request,
             "open.html",
-            handoffs=newest[first : first + PAGE],
+            handoffs=handoffs,
             first=first,
             number=first // PAGE + 1,
-            older=first + PAGE < len(newest),
+            older=first + PAGE < self._board.count,
         )
 
     async def one(self, request: Request) -> Response:

@@ -23,7 +23,7 @@ export function keys({ alone = false } = {}) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     // A secret is mostly one line: there Enter sends it, as it would from a password's own control.
-    if (event.key === "Enter" && !event.shiftKey && target.matches?.(".masked") && !target.value.includes("\n")) {
+    if (event.key === "Enter" && !event.shiftKey && target.matches?.(".masked") && !target.value.includes("\n") && !target.value.startsWith("-----BEGIN")) {
       event.preventDefault();
       target.form.querySelector(".primary")?.click();
       return;
