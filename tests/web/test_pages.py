@@ -9,6 +9,7 @@ import pytest
 
 from handoffs.core.errors import NotFound
 from handoffs.core.model import Caller, State
+from handoffs.terminal.sheet import asker_of
 from tests.fakes import FakeClock
 from tests.web.serving import signed_in, stays_open
 
@@ -99,6 +100,21 @@ async def test_without_script_what_was_entered_is_still_there_beside_what_is_wro
         assert "\nsee</textarea>" in text
         assert "Name is too long: 7 of at most 5 characters." in text
         assert text.count('aria-invalid="true"') == 1
+
+
+async def test_whom_a_token_proved_to_ask_is_named_wherever_the_question_is(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        caller = Caller(subject="token:intern<b>", client="claude-code", project="/srv/prod")
+        handoff = await page.inbox.desk.ask(message="Deploy?", caller=caller)
+        await page.inbox.desk.ask(message="Which?", caller=Caller(subject="ada", client="codex"))
+        for address in ("/", f"/h/{handoff.id}"):
+            shown = (await page.http.get(address)).text
+            assert "for </span>token:intern&lt;b&gt;</span>" in shown
+            assert "for </span>ada" not in shown  # the user of this machine needs no proof
+        await page.inbox.desk.decline(handoff, by="ada", channel="inbox")
+        assert "claude-code in /srv/prod for token:intern&lt;b&gt;" in (await page.http.get("/history")).text
+        assert "for </span>token:intern&lt;b&gt;</span>" in (await page.http.get(f"/h/{handoff.id}")).text
+    assert asker_of(caller) == "token:intern<b> · claude-code · /srv/prod"
 
 
 async def test_a_yes_or_no_is_never_picked_beforehand_whatever_the_agent_would_like(tmp_path: Path) -> None:

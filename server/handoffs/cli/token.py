@@ -93,7 +93,7 @@ def _document(token: Token, now: datetime) -> dict[str, str | None]:
 
 def _table(tokens: Sequence[Token], now: datetime) -> str:
     rows = [
-        ("NAME", "STATE", "ADDED", "EXPIRES", "LAST USED"),
+        ("NAME", "STATE", "ADDED", "EXPIRES", "LAST USED (ABOUT)"),
         *(
             (token.name, _state(token, now), _day(token.created_at), _day(token.expires_at), _day(token.used_at))
             for token in tokens

@@ -109,7 +109,7 @@ class SharedWatch:
                     for tell in list(watched.listeners.values()):
                         telling.start_soon(_tell, tell, events)
             seen = now
-            await clock.sleep(took / BUSY - took)
+            await clock.sleep(min(took / BUSY - took, RETRY_SECONDS))
 
     async def _open_ones(self, subject: str) -> dict[str, Handoff]:
         return {handoff.id: handoff for handoff in await self._desk.newest_of(subject, open_only=True)}
