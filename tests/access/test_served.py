@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import Implementation, ResourceTemplateReference
 
+from handoffs.access import challenges
 from handoffs.access.challenges import Challenges
 from handoffs.assembly import open_tokens
 from handoffs.cli.admitting import admitted, checked
@@ -305,3 +306,35 @@ async def test_no_token_is_in_the_store_or_in_what_the_server_said(served: Serve
 
 def told(result: Any) -> str:
     return str(result.structured_content["guidance"])
+
+
+async def test_who_is_refused_has_been_heard_out_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(challenges, "UNREAD_SECONDS", 0.05)
+    told: list[str] = []
+
+    async def refuses(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+
+    async def send(message: Any) -> None:
+        told.append(message["type"])
+
+    async def said_in(*parts: Any) -> list[str]:
+        told.clear()
+        left = list(parts)
+
+        async def receive() -> Any:
+            if not left:
+                await anyio.sleep_forever()
+            told.append("read")
+            return left.pop(0)
+
+        with anyio.fail_after(5):
+            await Challenges(refuses)({"type": "http", "method": "POST"}, receive, send)
+        return list(told)
+
+    more = {"type": "http.request", "body": b"x" * 40_000, "more_body": True}
+    end = {"type": "http.request", "body": b"", "more_body": False}
+    assert await said_in(more, end, end) == ["read", "read", "http.response.start"]
+    assert await said_in(more) == ["read", "http.response.start"]
+    assert await said_in(more, more, more, end) == ["read", "read", "http.response.start"]
+    assert await said_in({"type": "http.disconnect"}, end) == ["read", "http.response.start"]

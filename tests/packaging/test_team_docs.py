@@ -8,8 +8,9 @@ import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import typer
 import yaml
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 from typer.main import get_command
 
 from handoffs.cli.app import app
@@ -229,23 +231,42 @@ async def test_behind_a_proxy_agents_of_both_eras_are_asked_for_and_a_server_may
 ) -> None:
     people, servers, port = team
     token = (await people.command("token", "add", "ci")).stdout.decode().strip()
+
+    async def asked(era: str, number: int) -> None:
+        async with client_of(port, token, era) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(_answer_next, people)
+            assert (await ask(client, f"Deploy, {era}, {number}?"))["userInput"] == [{"text": "yes"}]
+
+    async def refused(number: int) -> None:
+        async with httpx2.AsyncClient() as stranger:
+            said = await stranger.post(
+                f"http://127.0.0.1:{port}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            )
+            assert said.status_code == 401
+
     async with proxy(tmp_path, port, servers):
         for era in ERAS:
-            async with client_of(port, token, era) as client, anyio.create_task_group() as tasks:
-                tasks.start_soon(_answer_next, people)
-                assert (await ask(client, f"Deploy, {era}?"))["userInput"] == [{"text": "yes"}]
+            await _whole(partial(asked, era))
         # One of them goes. Whoever calls now is served by the other.
         servers[0].process.send_signal(signal.SIGTERM)
         with anyio.fail_after(10):
             await servers[0].process.wait()
-        async with client_of(port, token, "auto") as client, anyio.create_task_group() as tasks:
-            tasks.start_soon(_answer_next, people)
-            assert (await ask(client, "And now?"))["status"] == "SUCCESS"
-        async with httpx2.AsyncClient() as stranger:
-            refused = await stranger.post(
-                f"http://127.0.0.1:{port}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}
-            )
-            assert refused.status_code == 401
+        await _whole(partial(asked, "auto"))
+        await _whole(refused)
+
+
+async def _whole(work: Callable[[int], Awaitable[None]]) -> None:
+    """Try again where an answer was cut off: on a busy machine Caddy (2.6.2) at times forwards its head only."""
+    for number in range(3):
+        whole = True
+        try:
+            await work(number)
+        except* (MCPError, httpx2.RemoteProtocolError):
+            whole = False
+            if number == 2:
+                raise
+        if whole:
+            return
 
 
 async def test_the_links_that_people_get_lead_through_the_proxy_to_the_inbox_and_there_they_answer(

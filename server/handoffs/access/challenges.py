@@ -1,14 +1,19 @@
 """What is said to who is not let in, where the SDK says less than the protocol would have it.
 
-Sources: MCP 2025-11-25 authorization, "Scope challenge handling"; RFC 6750, section 3 (`scope`).
+Sources: MCP 2025-11-25 authorization, "Scope challenge handling"; RFC 6750, section 3 (`scope`). And a request is read
+before it is refused: proxies that are still sending it (Caddy 2.6, as Go's do) cut off the answer that comes before.
 """
 
 import json
 from collections.abc import Sequence
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.access.unavailable import RETRY_SECONDS, Unavailable
+
+UNREAD_BYTES, UNREAD_SECONDS = 65_536, 1.0
+"""How much is read of a request that is refused, and for how long: who sends more is a stranger still."""
 
 
 class Challenges:
@@ -22,8 +27,23 @@ class Challenges:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or say what is missing, or that it is to come again."""
 
+        unread = scope["type"] == "http" and scope["method"] == "POST"
+
+        async def hear() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and message["type"] == "http.request" and bool(message.get("more_body"))
+            return message
+
+        async def read_the_rest() -> None:
+            size = 0
+            with anyio.move_on_after(UNREAD_SECONDS):
+                while unread and size < UNREAD_BYTES:
+                    size += len((await hear()).get("body", b""))
+
         async def say(message: Message) -> None:
-            if self._scopes and message["type"] == "http.response.start" and message["status"] in {401, 403}:
+            if message["type"] == "http.response.start" and message["status"] in {401, 403}:
+                await read_the_rest()
                 headers = [
                     (name, value + self._scopes if name.lower() == b"www-authenticate" else value)
                     for name, value in message["headers"]
@@ -32,8 +52,9 @@ class Challenges:
             await send(message)
 
         try:
-            await self._app(scope, receive, say)
+            await self._app(scope, hear, say)
         except Unavailable:
+            await read_the_rest()
             await _come_again(send)
 
 
