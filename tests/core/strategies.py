@@ -36,6 +36,7 @@ texts = st.text(max_size=30)
 
 any_event = st.one_of(
     st.builds(events.Opened, at=times),
+    st.builds(events.Joined, at=times, calls=st.integers(1, 90)),
     st.builds(events.Reached, at=times, channel=channels),
     st.builds(events.NotShown, at=times, channel=channels, reason=texts),
     st.builds(events.Dismissed, at=times, channel=channels),
@@ -45,7 +46,7 @@ any_event = st.one_of(
     st.builds(events.Declined, at=times, by=people, channel=channels, note=texts),
     st.builds(events.Cancelled, at=times, by=people, channel=channels, note=texts),
     st.builds(events.Expired, at=times),
-    st.builds(events.Collected, at=times),
+    st.builds(events.Collected, at=times, tool_use=st.sampled_from(["", "toolu_01"])),
     st.builds(events.Revealed, at=times, by=people, field=st.just("password")),
     st.builds(events.Forgotten, at=times, by=people, field=st.just("password")),
 )

@@ -282,3 +282,34 @@ async def test_what_is_still_open_when_the_desk_closes_stays_open(tmp_path: Path
         await shelf.changed.wait()
     async with a_desk(tmp_path) as (desk, _):
         assert (await desk.get(handoff.id)).state is State.OPEN
+
+
+async def test_a_person_may_say_something_else_than_the_options_and_nothing_of_both(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", options=["yes", "no"], caller=ADA)
+        for values, other in (({"response": "yes"}, "later"), ({}, "  "), ({}, "x" * 100_001)):
+            with pytest.raises(AnswerRefused):
+                await desk.answer(handoff, values, other=other, by="ada", channel="test")
+        said = await desk.answer(handoff, {}, other=" After the backup. ", by="ada", channel="test")
+        assert said.answer is not None
+        assert (said.state, said.answer.values, said.answer.other) == (State.ANSWERED, {}, "After the backup.")
+        assert await desk.get(handoff.id) == said
+        assert not any("backup" in str(line.details) for line in await desk.history(handoff.id))
+
+
+async def test_only_a_question_with_options_takes_something_else(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        choice = {"type": "string", "enum": ["allow", "deny"]}
+        forms = [None, {"properties": {"decision": choice}, "required": ["decision"]}]
+        for form in forms:
+            handoff = await desk.ask(message=f"Deploy? {form}", form=form, caller=ADA)
+            with pytest.raises(AnswerRefused, match="options"):
+                await desk.answer(handoff, {}, other="later", by="ada", channel="test")
+
+
+async def test_how_many_calls_wait_is_told_with_the_question(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        handoff = await desk.ask(message="Deploy?", caller=ADA)
+        assert handoff.calls == 1
+        await desk.joined(handoff, calls=2)
+        assert (await desk.get(handoff.id)).calls == 2

@@ -30,6 +30,6 @@ def test_the_log_says_why_a_question_was_not_shown() -> None:
 @given(any_event)
 def test_the_details_of_any_event_are_words_that_it_holds_and_never_empty(event: Event) -> None:
     details = details_of(event)
-    assert set(details) <= {field.name for field in fields(event)} - {"at", "values", "note"}
+    assert set(details) <= {field.name for field in fields(event)} - {"at", "values", "note", "other"}
     assert all(value for value in details.values())
-    assert all(getattr(event, name) == value for name, value in details.items())
+    assert all(str(getattr(event, name)) == value for name, value in details.items())

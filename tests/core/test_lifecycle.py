@@ -15,6 +15,7 @@ from handoffs.core.events import (
     Event,
     Expired,
     Forgotten,
+    Joined,
     Left,
     NotShown,
     Opened,
@@ -29,6 +30,7 @@ from tests.core.strategies import ASKED, DEADLINE, any_event, handoff
 LATER = ASKED + timedelta(minutes=5)
 EXAMPLES: dict[type[Event], Event] = {
     Opened: Opened(at=LATER),
+    Joined: Joined(at=LATER, calls=2),
     Reached: Reached(at=LATER, channel="inbox"),
     NotShown: NotShown(at=LATER, channel="elicitation", reason="answered in 3 ms"),
     Dismissed: Dismissed(at=LATER, channel="elicitation"),
@@ -59,7 +61,14 @@ def what_happens(state: State, event: Event) -> str:
 
 
 def test_every_state_says_what_every_event_does() -> None:
-    stays = {"Reached": "open", "NotShown": "open", "Dismissed": "open", "Left": "open", "Reminded": "open"}
+    stays = {
+        "Joined": "open",
+        "Reached": "open",
+        "NotShown": "open",
+        "Dismissed": "open",
+        "Left": "open",
+        "Reminded": "open",
+    }
     ends = {"Answered": "answered", "Declined": "declined", "Cancelled": "cancelled", "Expired": "expired"}
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
     over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
@@ -225,7 +234,7 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
     assert diagram().splitlines() == [
         "stateDiagram-v2",
         "    [*] --> open: opened",
-        "    open --> open: reached, notshown, dismissed, left, reminded",
+        "    open --> open: joined, reached, notshown, dismissed, left, reminded",
         "    open --> answered: answered",
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",

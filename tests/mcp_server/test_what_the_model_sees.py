@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from handoffs.core.model import Caller, End, Handoff, Question, State, secret_name
-from handoffs.core.schema import parse, response_form
+from handoffs.core.schema import options_form, parse, response_form
 from handoffs.mcp_server import permission, words
 from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
 from tests.mcp_server.host import ERAS, host, table
@@ -38,6 +38,14 @@ LINK = f"http://127.0.0.1:8765/h/{OPEN.id}"
 END = End(at=NOON, by="ada", channel="inbox", note="see you on Monday")
 ENDED = {
     "answered": replace(OPEN, state=State.ANSWERED, end=END, values={"response": "yes"}),
+    "answered by something else": replace(
+        OPEN,
+        question=replace(OPEN.question, form=options_form(["yes", "no"])),
+        state=State.ANSWERED,
+        end=END,
+        values={},
+        other="Only after the backup.",
+    ),
     "declined": replace(OPEN, state=State.DECLINED, end=END),
     "cancelled": replace(OPEN, state=State.CANCELLED, end=END),
     "expired": replace(OPEN, state=State.EXPIRED, end=End(at=OPEN.question.deadline)),

@@ -24,6 +24,7 @@ def sample(
     form: Form | None = None,
     stays_open: timedelta = DAY,
     breakout: bool = False,
+    tool_use: str = "",
 ) -> Handoff:
     """Return a new handoff, asked at `at`."""
     form = form or response_form()
@@ -33,6 +34,7 @@ def sample(
         question=Question(message=message, form=form, deadline=at + stays_open, breakout_of_loop=breakout),
         created_at=at,
         fingerprint=fingerprint_of(caller, message=message, form=form, breakout_of_loop=breakout),
+        tool_use=tool_use,
     )
 
 

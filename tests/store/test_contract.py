@@ -157,7 +157,50 @@ async def test_an_outcome_that_was_collected_is_not_given_again(store: Store) ->
     await opened(store, first)
     await store.record(first.id, answered())
     await store.record(first.id, Collected(at=LATER))
-    assert await store.open(again, collect_after=LONG_AGO) == again
+    assert await store.open(again, collect_after=LONG_AGO) == replace(again, earlier=first.id)
+
+
+async def test_what_was_handed_is_given_again_only_to_the_same_tool_use(store: Store) -> None:
+    first = sample(tool_use="toolu_1")
+    await opened(store, first)
+    await store.record(first.id, answered(), Collected(at=LATER, tool_use="toolu_2"))
+    for tool_use in ("toolu_1", "toolu_2"):
+        again = sample(at=LATER, tool_use=tool_use)
+        assert (await store.open(again, collect_after=LONG_AGO)).id == first.id
+    for tool_use in ("toolu_3", ""):
+        another = sample(f"Another {tool_use}?", at=LATER)
+        anew = replace(sample(at=LATER, tool_use=tool_use), session=tool_use)
+        assert (await store.open(anew, collect_after=LONG_AGO)).id == anew.id
+        assert (await store.open(another, collect_after=LONG_AGO)).earlier == ""
+
+
+async def test_a_question_that_was_decided_a_short_while_ago_says_so_when_it_is_asked_anew(store: Store) -> None:
+    answer, refusal = answered(at=LATER), Declined(at=LATER + TICK, by="ada", channel="inbox")
+    withdrawal = Cancelled(at=LATER + 2 * TICK, by="ada", channel="inbox")  # which decides nothing
+    asked: list[Handoff] = []
+    for event in (answer, refusal, withdrawal):
+        asked.append(await store.open(sample(at=LATER), collect_after=LONG_AGO))
+        await store.record(asked[-1].id, event, Collected(at=event.at))
+    later = sample(at=LATER + HOUR)
+    kept = await store.open(later, collect_after=LONG_AGO)
+    assert kept == replace(later, earlier=asked[1].id)
+    assert await store.get(later.id) == kept
+    await store.record(later.id, answered(), Collected(at=LATER + HOUR))
+    stale = sample(at=LATER + 3 * HOUR)
+    assert (await store.open(stale, collect_after=LATER + 2 * HOUR)).earlier == ""
+
+
+async def test_sessions_that_are_kept_apart_share_neither_an_open_question_nor_an_outcome(store: Store) -> None:
+    ada, grace = (replace(sample(at=LATER), session=session) for session in ("pipe 1", "pipe 2"))
+    for each in (ada, grace):
+        assert (await store.open(each, collect_after=LONG_AGO)).id == each.id
+    same = replace(sample(at=LATER), session="pipe 1")
+    assert (await store.open(same, collect_after=LONG_AGO)).id == ada.id
+    await store.record(ada.id, answered())
+    third = replace(sample(at=LATER), session="pipe 3")
+    kept = await store.open(third, collect_after=LONG_AGO)
+    assert (kept.id, kept.earlier) == (third.id, ada.id)
+    assert (await store.open(replace(same, id=new_id()), collect_after=LONG_AGO)).id == ada.id
 
 
 async def test_the_newest_of_those_that_can_be_joined_is_joined(store: Store) -> None:

@@ -137,7 +137,7 @@ async def test_on_a_copy_everything_goes_on_as_it_would_have(source: str, target
             assert await now.open(replace(sample(message)), collect_after=LATER) == there_already
             await now.record(there_already.id, answered(at=LATER), Collected(at=LATER))
             again = sample(message, at=LATER)
-            assert await now.open(again, collect_after=LATER, quota=Quota()) == again
+            assert await now.open(again, collect_after=LATER, quota=Quota()) == replace(again, earlier=there_already.id)
         assert [entry.number for entry in await now.log(after=lines[-1].number)] == [
             lines[-1].number + more for more in range(1, 7)
         ]

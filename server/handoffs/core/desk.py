@@ -23,12 +23,14 @@ from handoffs.core.events import (
     Declined,
     Dismissed,
     Entry,
+    Joined,
     Left,
     NotShown,
     Opened,
     Reached,
     Reminded,
 )  # fmt: skip
+from handoffs.core.form import Value
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import (
     ID_PREFIX,
@@ -41,7 +43,7 @@ from handoffs.core.model import (
     new_id,
 )  # fmt: skip
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
-from handoffs.core.question import Limits, form_of
+from handoffs.core.question import Limits, checked_other, form_of
 from handoffs.core.safe import Safe
 from handoffs.core.showing import Showing
 
@@ -102,11 +104,15 @@ class Desk:
         breakout_of_loop: bool = False,
         timeout_seconds: float | None = None,
         declared: Declared | None = None,
+        session: str = "",
+        tool_use: str = "",
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before; then have it shown.
 
         It has been stored when this returns. One that is not open was answered (or ended) while nobody waited.
-        What the host `declared` is kept in the log of a new one.
+        What the host `declared` is kept in the log of a new one. With a `session`, what another session asked or was
+        told is not joined; the `tool_use` of a call that is sent again always finds what it asked. A new one that was
+        decided a short while ago says so: see `Handoff.earlier`.
 
         Raises:
             QuestionRefused: It can't be asked like this; nothing was stored.
@@ -127,6 +133,8 @@ class Desk:
             ),
             created_at=asked,
             fingerprint=fingerprint_of(caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop),
+            session=session,
+            tool_use=tool_use,
         )
         collect_after = asked - timedelta(seconds=self._limits.join_seconds)
         kept = await self._store.open(
@@ -149,11 +157,15 @@ class Desk:
         # The time was up: what happened in its last moment still counts.
         return await self.get(handoff_id)
 
-    async def collect(self, handoff: Handoff) -> Handoff:
-        """Note that the agent is being given the outcome: an identical question from now on is a new one."""
+    async def collect(self, handoff: Handoff, *, tool_use: str = "") -> Handoff:
+        """Note that the agent is being given the outcome: an identical question from now on is a new one.
+
+        The call with this `tool_use` alone, sent again, still finds it.
+        """
         if handoff.state is State.OPEN or handoff.collected_at is not None:
             return handoff
-        return await self._store.record(handoff.id, Collected(at=self._clock.now()), known=handoff)
+        event = Collected(at=self._clock.now(), tool_use=tool_use)
+        return await self._store.record(handoff.id, event, known=handoff)
 
     # The person's side. Each of these is the whole of a decision, and the first one stands.
 
@@ -165,10 +177,14 @@ class Desk:
         by: str,
         channel: str,
         note: str = "",
+        other: str = "",
         collect: bool = False,
         private: bool = False,
     ) -> Handoff:
         """Answer. `values` are checked against the form, whoever brings them; `collect` also gives it to the agent.
+
+        `other` is what a person says instead of picking an option: then there are no values, see
+        `Question.takes_other`.
 
         `private` says that they came from the person's hands past every host and model, unseen: a form that asks for a
         secret takes them from nowhere else.
@@ -180,8 +196,14 @@ class Desk:
         form = handoff.question.form
         if form.secret and not private:
             raise AnswerRefused({"": "a secret is typed into the inbox and nowhere else: `handoffs inbox` opens it"})
-        public, sealed = await self._safe.seal(handoff, form.check(values))
-        event = Answered(at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note)
+        if other:
+            public, sealed = dict[str, Value](), dict[str, str]()
+            other = checked_other(other, values=values, allowed=handoff.question.takes_other)
+        else:
+            public, sealed = await self._safe.seal(handoff, form.check(values))
+        event = Answered(
+            at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
+        )
         return await self._decide(handoff, event, collect=collect)
 
     async def decline(
@@ -201,6 +223,10 @@ class Desk:
         return await self._safe.reveal(name, by=by, keep=keep)
 
     # What a channel says of a question that it could not have decided
+
+    async def joined(self, handoff: Handoff, *, calls: int) -> None:
+        """Note how many calls of the agent wait for it now, where that is more than one or was."""
+        await self._note(handoff, Joined(at=self._clock.now(), calls=calls))
 
     async def reached(self, handoff: Handoff, *, channel: str) -> None:
         """Note that somebody has the question before them. A handoff that has ended meanwhile is left alone."""
@@ -336,7 +362,7 @@ class Desk:
             for handoff_id in overdue:
                 await self._expire(await self._store.get(handoff_id))
 
-    async def _note(self, handoff: Handoff, event: Reached | NotShown | Dismissed | Left) -> None:
+    async def _note(self, handoff: Handoff, event: Joined | Reached | NotShown | Dismissed | Left) -> None:
         if handoff.version >= MAX_NOTED:
             return  # a caller can do this over and over, and its log is read for its calls
         try:

@@ -27,7 +27,9 @@ def document(handoff: Handoff) -> dict[str, object]:
             "at": stamp(answer.at),
             "channel": answer.channel,
             "note": answer.note,
+            "other": answer.other,
         },
+        "earlier": handoff.earlier or None,
         "end": None if end is None else {"by": end.by, "at": stamp(end.at), "channel": end.channel, "note": end.note},
     }
 

@@ -32,6 +32,14 @@ class Opened(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Joined(_Event):
+    """Another call of the agent waits for the same question, or one of them waits no more."""
+
+    calls: int
+    """How many wait for it now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reached(_Event):
     """A channel has shown the question to somebody."""
 
@@ -81,6 +89,8 @@ class Answered(_Event):
     sealed: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """The secrets by field name, sealed."""
     note: str = ""
+    other: str = ""
+    """What the person said instead of picking an option; then there are no values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +118,10 @@ class Expired(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collected(_Event):
-    """The agent was given the outcome."""
+    """The agent was handed the outcome."""
+
+    tool_use: str = ""
+    """The id that the host gave the tool use to which it was handed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,17 +141,17 @@ class Forgotten(_Event):
 
 
 Event: TypeAlias = (
-    Opened | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired | Collected
-    | Revealed | Forgotten
+    Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired
+    | Collected | Revealed | Forgotten
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
-    Opened, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
+    Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
     Revealed, Forgotten,
 )  # fmt: skip
 
 # With the handoff, once: what people write is not in the log.
-_NOT_LOGGED = frozenset({"at", "values", "sealed", "note"})
+_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +176,7 @@ def name_of(event: Event) -> str:
 def details_of(event: Event) -> dict[str, str]:
     """Return what the log keeps of an event besides its name and time; never what a person wrote."""
     return {
-        each.name: cast("str", getattr(event, each.name))
+        each.name: str(cast("object", getattr(event, each.name)))
         for each in fields(event)
         if each.name not in _NOT_LOGGED and getattr(event, each.name)
     }

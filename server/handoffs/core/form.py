@@ -28,6 +28,9 @@ HIDDEN = "password"
 REFERENCE = "secret:"
 """How the name begins that stands for a secret wherever values are kept, sent or shown."""
 
+RESPONSE = "response"
+"""The name of the one field of a question that has no form of its own."""
+
 MAX_TEXT = 100_000
 """Characters in one answered string where the form sets no limit of its own."""
 
@@ -234,6 +237,11 @@ class Form:
     fields: tuple[Field, ...]
     schema: Schema
     """The same as JSON schema, cleaned: what a client is sent and the store keeps."""
+
+    @property
+    def is_options(self) -> bool:
+        """Whether it is made of an agent's `options`: one of them is picked, and nothing else is asked."""
+        return [(each.name, each.kind, each.required) for each in self.fields] == [(RESPONSE, Kind.CHOICE, True)]
 
     @property
     def secret(self) -> bool:

@@ -15,6 +15,7 @@ from handoffs.core.events import (
     Event,
     Expired,
     Forgotten,
+    Joined,
     Left,
     NotShown,
     Reached,
@@ -28,6 +29,7 @@ from handoffs.core.untrusted import inert_line
 TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
     {
         State.OPEN: {
+            Joined: State.OPEN,
             Reached: State.OPEN,
             NotShown: State.OPEN,
             Dismissed: State.OPEN,
@@ -64,7 +66,7 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
     match event:
         case Answered():
             end = End(at=event.at, by=event.by, channel=event.channel, note=event.note)
-            return replace(after, end=end, values=dict(event.values), sealed=dict(event.sealed))
+            return replace(after, end=end, values=dict(event.values), sealed=dict(event.sealed), other=event.other)
         case Declined() | Cancelled():
             return replace(after, end=End(at=event.at, by=event.by, channel=event.channel, note=event.note))
         case Expired():
@@ -72,7 +74,11 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
         case Forgotten(field=name):
             return replace(after, sealed={each: text for each, text in handoff.sealed.items() if each != name})
         case Collected():
-            return replace(after, collected_at=handoff.collected_at or event.at)
+            return replace(
+                after, collected_at=handoff.collected_at or event.at, handed_to=event.tool_use or handoff.handed_to
+            )
+        case Joined(calls=calls):
+            return replace(after, calls=calls)
         case Reached(channel=channel) if channel not in handoff.reached:
             return replace(after, reached=(*handoff.reached, channel))
         case Reminded(stage=stage):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -63,6 +63,11 @@ class Question:
     deadline: datetime
     breakout_of_loop: bool = False
 
+    @property
+    def takes_other(self) -> bool:
+        """Whether a person may answer in their own words instead of picking one of the options."""
+        return self.form.is_options and not self.breakout_of_loop
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End:
@@ -83,6 +88,8 @@ class Answer:
     at: datetime
     channel: str
     note: str = ""
+    other: str = ""
+    """What they said instead of picking an option; then there are no values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +111,18 @@ class Handoff:
     """The secrets of the answer by field name, as a `ports.Sealer` sealed them; apart, so that nothing shows them."""
     end: End | None = None
     collected_at: datetime | None = None
+    other: str = ""
+    """What the person said instead of picking an option; then `values` is empty."""
+    calls: int = 1
+    """How many calls of the agent wait for it at once, as far as was told."""
+    handed_to: str = ""
+    """The tool use, by the id that the host gave it, to which the outcome was handed; empty where that is unknown."""
+    session: str = ""
+    """The pipe or session outside of which no identical call may join it; empty where every one of the caller may."""
+    tool_use: str = ""
+    """The tool use, by the id that the host gave it, that asked."""
+    earlier: str = ""
+    """The id of the same question from the same caller, decided a short while before: its agent may not know that."""
     reached: tuple[str, ...] = ()
     """The channels that have shown it to somebody, in that order."""
     reminded: tuple[str, ...] = ()
@@ -114,7 +133,27 @@ class Handoff:
         """The answer, once there is one."""
         if self.values is None or self.end is None:
             return None
-        return Answer(values=self.values, by=self.end.by, at=self.end.at, channel=self.end.channel, note=self.end.note)
+        end = self.end
+        return Answer(values=self.values, by=end.by, at=end.at, channel=end.channel, note=end.note, other=self.other)
+
+    def joined_by(self, asked: "Handoff", *, since: datetime) -> bool:
+        """Say whether an identical question, `asked` now, is this one: open, or ended at `since` or later.
+
+        An outcome that was handed to the agent is given again only to the same tool use. Across sessions that must be
+        kept apart, nothing but the same tool use joins.
+        """
+        if self.fingerprint != asked.fingerprint:
+            return False
+        if self.state is not State.OPEN and (self.end is None or self.end.at < since):
+            return False
+        if asked.tool_use and asked.tool_use in (self.tool_use, self.handed_to):
+            return True
+        return self.session == asked.session and (self.state is State.OPEN or self.collected_at is None)
+
+    @property
+    def decided(self) -> bool:
+        """Whether a person ended it by an answer, or by refusing one."""
+        return self.state in (State.ANSWERED, State.DECLINED)
 
     def overdue(self, now: datetime) -> bool:
         """Say whether it is open only because nobody has looked since its deadline."""
@@ -129,6 +168,12 @@ def new_id() -> str:
         number, letter = divmod(number, len(_ID_ALPHABET))
         letters.append(_ID_ALPHABET[letter])
     return ID_PREFIX + "".join(letters)
+
+
+def earlier_of(decided: Iterable[Handoff]) -> str:
+    """Return the id of the one that was decided last; empty where there is none."""
+    ended = [(each.end.at, each.id) for each in decided if each.end is not None]
+    return max(ended)[1] if ended else ""
 
 
 def secret_name(handoff_id: str, field_name: str) -> str:

@@ -69,8 +69,8 @@ class Store(Protocol):
     ) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
-        It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
-        was not collected. `opened` is what the log says of a new one where there is more to say than when.
+        It joins the newest that `Handoff.joined_by` allows since `collect_after`. A new one has the `earlier` that was
+        decided last. `opened` is what the log says of a new one where there is more to say than when.
 
         Raises:
             QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
@@ -149,8 +149,13 @@ class Reply(Protocol):
         """Say that a person put the question off: not now."""
         ...
 
-    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
-        """Answer. Raises AnswerRefused (ask again, with the reason) or AlreadyEnded (say who was first)."""
+    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "", other: str = "") -> None:
+        """Answer, or say something `other` than the options.
+
+        Raises:
+            AnswerRefused: Ask again, with the reason.
+            AlreadyEnded: Say who was first.
+        """
         ...
 
     async def decline(self, *, by: str, note: str = "") -> None:

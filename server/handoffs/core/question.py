@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handoffs.core.errors import QuestionRefused
-from handoffs.core.form import Form
+from handoffs.core.errors import AnswerRefused, QuestionRefused
+from handoffs.core.form import MAX_TEXT, Form
 from handoffs.core.quota import Quota
 from handoffs.core.schema import options_form, parse, response_form
 
@@ -38,6 +38,24 @@ class Limits:
         if math.isnan(seconds) or seconds < 0:
             raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
         return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
+
+
+def checked_other(other: str, *, values: Mapping[str, object], allowed: bool) -> str:
+    """Return what a person says instead of picking an option, as it is kept.
+
+    Raises:
+        AnswerRefused: The question takes no such answer, an option was picked as well, or it is too long or empty.
+    """
+    if not allowed:
+        raise AnswerRefused({"": "only a question with options can be answered by something else"})
+    if values:
+        raise AnswerRefused({"": "pick an option or say something else, not both"})
+    text = other.strip()
+    if not text:
+        raise AnswerRefused({"": "say what else, or pick an option"})
+    if len(text) > MAX_TEXT:
+        raise AnswerRefused({"": f"it has {len(text):,} characters; {MAX_TEXT:,} is the most"})
+    return text
 
 
 def form_of(message: str, options: Sequence[str] | None, form: Mapping[str, object] | None) -> Form:

@@ -15,11 +15,8 @@ from functools import cache
 from typing import cast
 
 from handoffs.core.errors import QuestionRefused
-from handoffs.core.form import FORMATS, HIDDEN, MAX_TEXT, Choice, Field, Form, Kind, Schema, is_finite
+from handoffs.core.form import FORMATS, HIDDEN, MAX_TEXT, RESPONSE, Choice, Field, Form, Kind, Schema, is_finite
 from handoffs.core.untrusted import inert, inert_line
-
-RESPONSE = "response"
-"""The name of the one field of a question that has neither options nor a form of its own."""
 
 MAX_FIELDS = 50
 MAX_CHOICES = 200

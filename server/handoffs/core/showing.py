@@ -30,7 +30,14 @@ class Decisions(Protocol):
         ...
 
     async def answer(
-        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, note: str = ""
+        self,
+        handoff: Handoff,
+        values: Mapping[str, object],
+        *,
+        by: str,
+        channel: str,
+        note: str = "",
+        other: str = "",
     ) -> Handoff:
         """Answer."""
         ...
@@ -126,8 +133,8 @@ class _Reply:
         self._put_off()
         await self._desk.dismissed(self._handoff, channel=self._channel)
 
-    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "") -> None:
-        answer = partial(self._desk.answer, self._handoff, values, by=by, channel=self._channel, note=note)
+    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "", other: str = "") -> None:
+        answer = partial(self._desk.answer, self._handoff, values, by=by, channel=self._channel, note=note, other=other)
         await until_kept(self._desk.clock, answer)
 
     async def decline(self, *, by: str, note: str = "") -> None:

@@ -80,6 +80,7 @@ OUTPUT_SCHEMA: dict[str, object] = {
         "toolUseId": {"type": "string"},
         "handoffId": {"type": "string"},
         "values": {"type": "object"},
+        "other": {"type": "string"},
         "answeredBy": {"type": "string"},
         "answeredAt": {"type": "string"},
         "channel": {"type": "string"},
@@ -167,9 +168,11 @@ def result(handoff: Handoff, status: Status, guidance: str, *, tool_use: str | N
     }
     answer = handoff.answer
     if answer is not None and status is Status.SUCCESS:
-        structured["userInput"] = [{"text": text} for text in handoff.question.form.texts(answer.values)]
+        texts = [answer.other] if answer.other else handoff.question.form.texts(answer.values)
+        structured["userInput"] = [{"text": text} for text in texts]
         structured |= {
             "values": dict(answer.values),
+            **({"other": answer.other} if answer.other else {}),
             "answeredBy": answer.by,
             "answeredAt": stamp(answer.at),
             "channel": answer.channel,

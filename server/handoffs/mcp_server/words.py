@@ -177,6 +177,11 @@ def _about_secret(handoff: Handoff) -> str:
 
 def _answer(handoff: Handoff) -> str:
     form, values = handoff.question.form, handoff.values or {}
+    if handoff.other:
+        return (
+            f" none of the options. In their own words: {handoff.other}\n"
+            "That approves none of the options. Follow it, and ask again where it leaves something open."
+        )
     if len(form.fields) == 1:
         text = "".join(form.texts(values))
         return f" {text}" if text.endswith((".", "!", "?", "…")) else f" {text}."

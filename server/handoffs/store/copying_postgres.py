@@ -16,7 +16,7 @@ from handoffs.store.rows import CHANGING, Cell
 T = TypeVar("T")
 
 _NUMBERS = frozenset({
-    "breakout", "deadline", "created_at", "version", "ended_at", "collected_at",
+    "breakout", "deadline", "created_at", "version", "ended_at", "collected_at", "calls",
     "number", "at", "ends", "expires_at", "revoked_at", "used_at",
 })  # fmt: skip
 

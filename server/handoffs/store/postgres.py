@@ -7,6 +7,7 @@ the same thing. See `postgres_statements` for why that is enough.
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import TypeVar, cast
@@ -88,9 +89,9 @@ class PostgresStore:
     ) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
-        It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
-        was not collected. Whether an open one is overdue is seen from when the new one was created. `opened` is what
-        the log says of a new one where there is more to say than when.
+        It joins the newest that `Handoff.joined_by` allows since `collect_after`. Whether an open one is overdue is
+        seen from when the new one was created. A new one has the `earlier` that was decided last. `opened` is what the
+        log says of a new one where there is more to say than when.
 
         Raises:
             QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
@@ -103,12 +104,15 @@ class PostgresStore:
             *limits(handoff, quota),
             *_lines(handoff.id, [opened or Opened(at=handoff.created_at)], write),
         ]
-        alike = put(storable(handoff.fingerprint)), micros(collect_after), key, write
+        alike = (
+            *(put(storable(handoff.fingerprint)), micros(collect_after), key, write),
+            *(put(storable(each)) for each in (handoff.session, handoff.tool_use)),
+        )
 
         async def once(connection: Connection) -> Handoff | None:
             if told := await connection.fetch(self._sql.open, *fresh):
                 self._told(told)
-                return handoff
+                return replace(handoff, earlier=cast("str", told[0][3]))
             for row in await connection.fetch(self._sql.alike, *alike):
                 there, joinable, ours = handoff_of(row), *row[_WIDTH:]
                 if ours:

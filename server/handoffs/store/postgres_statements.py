@@ -34,9 +34,10 @@ class Statements:
     """id, write → the row, and whether that write was kept"""
     open: str
     """COLUMNS, then collect after, whether there is a quota, its open, bytes and calls less one a minute, this one's
-    bytes, a minute ago, then `_logged` → lines; none where one alike can be joined, or the quota is used up"""
+    bytes, a minute ago, then `_logged` → lines, and the earlier one; none where one alike can be joined, or the quota
+    is used up"""
     alike: str
-    """fingerprint, collect after, id, write → rows, and whether: joinable, kept by this write"""
+    """fingerprint, collect after, id, write, session, tool use → rows, and whether: joinable, kept by this write"""
     usage: str
     """subject, now, a minute ago, calls less one a minute → open, bytes, first deadline, full since"""
     turn: str
@@ -79,10 +80,14 @@ def statements(schema: str) -> Statements:
     select = f"SELECT {_COLUMNS} FROM {handoffs}"  # noqa: S608
     newest = "ORDER BY created_at DESC, place DESC LIMIT"
     entries = f"SELECT number, handoff_id, name, at, details FROM {events} WHERE number > $1"  # noqa: S608
-    joinable = "(state = 'open' OR (collected_at IS NULL AND ended_at >= {since}))"
-    alike = f"""SELECT {_COLUMNS}, fingerprint = $1 AND coalesce({joinable.format(since="$2")}, false) AS joinable,
+    # As `Handoff.joined_by` has it.
+    joinable = """((state = 'open' OR ended_at >= {since}) AND (
+        ({tool_use} <> '' AND {tool_use} IN (tool_use, handed_to))
+        OR (session = {session} AND (state = 'open' OR collected_at IS NULL))))"""
+    like_this = joinable.format(since="$2", session="$5::text", tool_use="$6::text")
+    alike = f"""SELECT {_COLUMNS}, fingerprint = $1 AND coalesce({like_this}, false) AS joinable,
             id = $3 AND EXISTS (SELECT FROM {events} WHERE handoff_id = $3 AND write_id = $4) AS kept
-        FROM {handoffs} WHERE id = $3 OR (fingerprint = $1 AND {joinable.format(since="$2")})
+        FROM {handoffs} WHERE id = $3 OR (fingerprint = $1 AND {like_this})
         ORDER BY created_at DESC, nth DESC"""  # noqa: S608
     usage = f"""SELECT count(*) AS open, coalesce(sum(size), 0)::bigint AS bytes, min(deadline) AS first, (
             SELECT created_at FROM {handoffs} WHERE subject = {{subject}} AND created_at > {{minute_ago}}
@@ -95,6 +100,14 @@ def statements(schema: str) -> Statements:
     since, counted, most_open, most_bytes, skipped, size, minute_ago = (
         f"${columns + number}" for number in range(1, 8)
     )
+    joined = joinable.format(since=since, session=of["session"], tool_use=of["tool_use"])
+    # The earlier one is known to nobody before.
+    inserted = [
+        *list(of.values())[:-1],
+        f"""coalesce((SELECT id FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}
+            AND state IN ('answered', 'declined') AND ended_at >= {since}
+            ORDER BY ended_at DESC, id DESC LIMIT 1), {of["earlier"]})""",  # noqa: S608
+    ]
     used = usage.format(subject=of["subject"], now=of["created_at"], minute_ago=minute_ago, skipped=skipped)
     return Statements(
         find=f"{select} WHERE id = $1",
@@ -102,17 +115,17 @@ def statements(schema: str) -> Statements:
             FROM {handoffs} WHERE id = $1""",  # noqa: S608
         open=f"""WITH used AS ({used}), changed AS (
                 INSERT INTO {handoffs} ({_COLUMNS}, nth, asked)
-                SELECT {", ".join(of.values())},
+                SELECT {", ".join(inserted)},
                     (SELECT coalesce(max(nth), 0) + 1 FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}),
                     CASE WHEN {counted} THEN
                         (SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = {of["subject"]}) END
                 FROM used
                 WHERE NOT EXISTS (SELECT FROM {handoffs}
-                        WHERE fingerprint = {of["fingerprint"]} AND {joinable.format(since=since)})
+                        WHERE fingerprint = {of["fingerprint"]} AND {joined})
                     AND (NOT {counted}
                         OR (full_since IS NULL AND open < {most_open} AND bytes + {size} <= {most_bytes}))
-                ON CONFLICT DO NOTHING RETURNING id
-            ), {logged.after(columns + 7)}""",  # noqa: S608
+                ON CONFLICT DO NOTHING RETURNING id, earlier
+            ), {logged.after(columns + 7, also="(SELECT earlier FROM changed)")}""",  # noqa: S608
         alike=alike,
         usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
         turn="SELECT pg_advisory_xact_lock($1)",
@@ -145,8 +158,10 @@ class _Logged:
     schema: str
     events: str
 
-    def after(self, taken: int) -> str:
+    def after(self, taken: int, also: str = "NULL") -> str:
         """Return the rest of a write, after `changed`: the lines in order (as five parameters), numbered and told.
+
+        Each line comes with `also`, whatever that is.
 
         The parameters: arrays of handoff, name, time, details, and the number of the write.
         """
@@ -161,4 +176,4 @@ class _Logged:
                         WITH ORDINALITY AS line (handoff_id, name, at, details, place) ORDER BY place
                 ) AS lines
                 RETURNING number, handoff_id
-            ) SELECT number, handoff_id, pg_notify('{self.schema}', number || ' ' || handoff_id) FROM told"""  # noqa: S608
+            ) SELECT number, handoff_id, pg_notify('{self.schema}', number || ' ' || handoff_id), {also} FROM told"""  # noqa: S608

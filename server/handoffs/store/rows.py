@@ -25,15 +25,15 @@ _MICROSECOND = timedelta(microseconds=1)
 COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
-    "reminded", "sealed",
+    "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier",
 )  # fmt: skip
-CHANGING = COLUMNS[COLUMNS.index("state") :]
+CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
 """The columns that events change; the others stay as they were written first."""
 
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
-    str, str,
+    str, str, str, int, str, str, str, str,
 ]  # fmt: skip
 
 
@@ -56,6 +56,9 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
         micros(question.deadline),
         micros(handoff.created_at),
         *encode_changing(handoff),
+        storable(handoff.session),
+        storable(handoff.tool_use),
+        handoff.earlier,
     )
 
 
@@ -77,6 +80,9 @@ def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
         _json(handoff.reached),
         _json(handoff.reminded),
         _json(dict(handoff.sealed)),
+        storable(handoff.other),
+        handoff.calls,
+        storable(handoff.handed_to),
     )
 
 
@@ -92,7 +98,7 @@ def _decode(row: _Row) -> Handoff:
     (
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
-        reminded, sealed,
+        reminded, sealed, other, calls, handed_to, session, tool_use, earlier,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:
@@ -113,6 +119,12 @@ def _decode(row: _Row) -> Handoff:
         reached=tuple(cast("list[str]", json.loads(reached))),
         reminded=tuple(cast("list[str]", json.loads(reminded))),
         sealed=cast("dict[str, str]", json.loads(sealed)),
+        other=other,
+        calls=calls,
+        handed_to=handed_to,
+        session=session,
+        tool_use=tool_use,
+        earlier=earlier,
     )
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ import anyio
 from handoffs.core.errors import NotFound, StoreError
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
-from handoffs.core.model import Handoff
+from handoffs.core.model import Handoff, earlier_of
 from handoffs.core.quota import Quota
 from handoffs.store.database import connect, explained, identity, transaction
 from handoffs.store.datagrams import Datagrams, base_folder
@@ -48,8 +48,8 @@ T = TypeVar("T")
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM handoffs"  # noqa: S608
 _INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
-# Those that an identical question may join; the open ones among them may be overdue.
-_ALIKE = f"""{_SELECT} WHERE fingerprint = ? AND (state = 'open' OR (collected_at IS NULL AND ended_at >= ?))
+# The same question, open or ended a short while ago; the open ones among them may be overdue.
+_ALIKE = f"""{_SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
     ORDER BY created_at DESC, rowid DESC"""
 _INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
 _SELECT_EVENTS = "SELECT number, handoff_id, name, at, details FROM events"
@@ -119,9 +119,9 @@ class SqliteStore:
     ) -> Handoff:
         """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
 
-        It joins the newest with the same fingerprint that is open, or that ended at `collect_after` or later and
-        was not collected. Whether an open one is overdue is seen from when the new one was created. `opened` is what
-        the log says of a new one where there is more to say than when.
+        It joins the newest that `Handoff.joined_by` allows since `collect_after`. Whether an open one is overdue is
+        seen from when the new one was created. A new one has the `earlier` that was decided last. `opened` is what the
+        log says of a new one where there is more to say than when.
 
         Raises:
             QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
@@ -130,23 +130,25 @@ class SqliteStore:
 
         def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
             lines: list[Line] = []
+            decided: list[Handoff] = []
             alike = connection.execute(_ALIKE, (storable(handoff.fingerprint), micros(collect_after)))
             for row in alike.fetchall():
                 there = decode(row)
                 if there.overdue(handoff.created_at):
-                    expired = expiry(there)
-                    there = _write(connection, happen(there, [expired]), lines)
-                    if expired.at < collect_after:
-                        continue
-                return there, lines
+                    there = _write(connection, happen(there, [expiry(there)]), lines)
+                if there.joined_by(handoff, since=collect_after):
+                    return there, lines
+                if there.decided:
+                    decided.append(there)
             if quota is not None:
                 check_quota(connection, handoff, quota)
+            fresh = replace(handoff, earlier=earlier_of(decided))
             try:
-                connection.execute(_INSERT, encode(handoff))
+                connection.execute(_INSERT, encode(fresh))
             except sqlite3.IntegrityError as error:
                 raise ValueError(f"there is another handoff {handoff.id}; take a new id") from error
             lines.append(_log(connection, handoff.id, opened or Opened(at=handoff.created_at)))
-            return handoff, lines
+            return fresh, lines
 
         return await self._write(work)
 

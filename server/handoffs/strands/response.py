@@ -32,6 +32,8 @@ class HandoffResponse(TypedDict):
     handoffId: NotRequired[str]
     values: NotRequired[dict[str, Value]]
     """The answer by field name, with its types; `response` is the only field where no form was given."""
+    other: NotRequired[str]
+    """What the person said instead of picking an option; then there are no values."""
     answeredBy: NotRequired[str]
     answeredAt: NotRequired[str]
     channel: NotRequired[str]

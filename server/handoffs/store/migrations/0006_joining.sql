@@ -1,0 +1,11 @@
+-- What a person said instead of picking an option.
+ALTER TABLE handoffs ADD COLUMN other TEXT NOT NULL DEFAULT '';
+-- How many calls of the agent wait for it at once.
+ALTER TABLE handoffs ADD COLUMN calls INTEGER NOT NULL DEFAULT 1;
+-- The tool use to which the outcome was handed, and the one that asked, by the host's ids.
+ALTER TABLE handoffs ADD COLUMN handed_to TEXT NOT NULL DEFAULT '';
+-- Outside of which no identical call may join it; empty: every one of the caller may.
+ALTER TABLE handoffs ADD COLUMN session TEXT NOT NULL DEFAULT '';
+ALTER TABLE handoffs ADD COLUMN tool_use TEXT NOT NULL DEFAULT '';
+-- The same question, decided a short while before this one was asked.
+ALTER TABLE handoffs ADD COLUMN earlier TEXT NOT NULL DEFAULT '';
