@@ -1,23 +1,33 @@
-# `make demo` shows it, `make test` checks everything, `make bench` measures, `make bundle` packs it for Claude Desktop.
+# `make demo` shows it, `make test` checks everything of ours, `make interop` what others made, `make bench` measures, `make bundle` packs it for Claude Desktop.
 # All they need is Python 3.11 or newer: uv is fetched with pip where it is missing, into this folder, and fetches the rest.
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where Python is told to keep no bytecode, as in many containers, each process would compile all it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
+PARALLEL := -n 3 --dist worksteal  # two cores: many tests wait
 
-.PHONY: demo test bench bundle format setup uv programs interop
+# The samples take place on a day of the past and on one of the future (tests/days.py): no test may care.
+AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
+BACK := $(shell date +$$(( $$(date +%Y) - 10 ))-%m-15)
+
+.PHONY: demo test interop bench bundle format setup uv programs clients
 
 demo: uv
 	@uv sync --quiet --locked --inexact --no-dev --extra strands
 	@uv run --no-sync handoffs demo
 
-test: setup programs interop
+test: setup programs
 	uv run --no-sync ruff format --check .
 	uv run --no-sync ruff check .
 	uv run --no-sync basedpyright --level error
 	uv run --no-sync lint-imports --no-cache
-	uv run --no-sync pytest -n 3 --dist worksteal  # two cores: many tests wait
+	SAMPLES_DAY=$(AHEAD) uv run --no-sync pytest $(PARALLEL) --ignore tests/interop
+	SAMPLES_DAY=$(BACK) uv run --no-sync pytest $(PARALLEL) --ignore tests/interop --dated
+
+# What other people make and is heavy: hosts, clients, gateways, poolers, suites.
+interop: setup programs clients
+	uv run --no-sync pytest $(PARALLEL) tests/interop
 
 bench: setup programs
 	@uv run --no-sync python -m benchmarks
@@ -57,7 +67,7 @@ programs:
 
 # Other people's clients and suites, in fixed versions: Node's packages (a newer Node among them), and an mcp of before
 # 2026-07-28 in an environment of its own. Made again when their lists change.
-interop: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made
+clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made
 
 tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json | programs
 	@npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import anyio
+
+from tests.days import at
 
 
 @dataclass(eq=False)
@@ -24,9 +26,8 @@ class FakeAlarm:
 class FakeClock:
     """A clock that stands until it is put forward; what was limited to end by then, ends."""
 
-    def __init__(self, now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)) -> None:
-        self._now = now
-        self._began = now
+    def __init__(self, now: datetime | None = None) -> None:
+        self._now = self._began = now or at(12)
         self._limits: list[tuple[datetime, anyio.CancelScope]] = []
         self._alarms: list[FakeAlarm] = []
 

@@ -22,6 +22,7 @@ from handoffs.extras import command_to_add
 from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
 from tests.core.strategies import ASKED, handoff
+from tests.days import stamped
 
 HOUR = 3600
 NOBODY = "json://ada:pa55word@127.0.0.1:1/t0p5ecret"  # a port at which nobody listens
@@ -42,7 +43,7 @@ async def test_a_question_that_is_open_after_20_seconds_is_told_of_with_who_what
     assert sink.got[0]["message"].splitlines() == [
         "“Deploy **now**?”",
         "",
-        "Open for another 23 hours, until 2026-11-23T12:00:00Z.",
+        f"Open for another 23 hours, until {stamped(12, days=1)}.",
         f"Answer: http://127.0.0.1:8000/{asked.id}",
     ]
 
@@ -358,7 +359,7 @@ def test_no_text_of_an_agent_adds_a_line_a_link_or_a_mention(message: str, clien
 def test_how_long_is_said_in_the_largest_unit_of_which_there_are_two(seconds: int, said: str) -> None:
     asked = handoff()
     notice = notice_of(asked, Stage.OPENED, now=asked.question.deadline - timedelta(seconds=seconds), link=None)
-    assert f"Open for another {said}, until 2026-11-23T19:30:00Z." in notice.body
+    assert f"Open for another {said}, until {stamped(19, 30, days=1)}." in notice.body
 
 
 def _breakout() -> Handoff:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -14,15 +14,17 @@ from benchmarks.seed import fill_at_once
 from handoffs.assembly import open_desk
 from handoffs.cli import db
 from handoffs.core.errors import StoreTooNew
+from handoffs.core.events import Collected
 from handoffs.core.model import Caller
 from handoffs.settings import Settings, StoreAddress, store_address
 from handoffs.store import postgres_layout
+from handoffs.store.postgres import PostgresStore
 from handoffs.store.postgres_address import Address
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.questions import asked, kept
 from tests.store import postgres
-from tests.store.samples import sample
-from tests.store.test_copy import dump, fill
+from tests.store.samples import LONG_AGO, answered, sample
+from tests.store.test_copy import dump
 from tests.store.test_migrations import of_the_first_version
 
 CALLER = Caller(subject="ada")
@@ -167,7 +169,7 @@ def test_a_store_that_is_too_new_is_refused_with_both_versions(tmp_path: Path) -
     server = postgres.cluster()
     url = server.url()
     first = Home(tmp_path, {"HANDOFFS_STORE": url}).run("db", "migrate")
-    assert first.stdout == f"The store {store_address(url)} was made, with layout 2.\n"
+    assert first.stdout == f"The store {store_address(url)} was made, with layout 3.\n"
     schema = url.rpartition("=")[2]
     server.sql(f'UPDATE "{schema}".handoffs_layout SET version = 999')
     with pytest.raises(StoreTooNew, match="layout 999"):
@@ -219,13 +221,18 @@ async def test_on_postgresql_what_is_old_goes_and_what_is_open_stays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgres.new_store(tmp_path)
-    await fill(url, many=1)
     settings = Settings(store=store_address(url))
-    async with open_desk(settings) as desk:
-        still_open = [each.id for each in await desk.newest(open_only=True)]
-    await db.pruned(settings, "1m", dry_run=True, yes=False)
-    await db.pruned(settings, "1m", dry_run=False, yes=True)
+    long_ago = datetime.now(UTC) - timedelta(days=2)  # the command goes by the machine's clock
+    async with PostgresStore(url) as store:
+        for message in ("Ended?", "Collected?", "Open?"):
+            asked_then = sample(message, at=long_ago, stays_open=timedelta(days=30))
+            await store.open(asked_then, collect_after=LONG_AGO)
+            if message != "Open?":
+                await store.record(asked_then.id, answered(at=long_ago), Collected(at=long_ago))
+        still_open = [each.id for each in await store.newest(open_only=True)]
+    await db.pruned(settings, "1d", dry_run=True, yes=False)
+    await db.pruned(settings, "1d", dry_run=False, yes=True)
     dry, removed = capsys.readouterr().out.splitlines()
-    assert (dry, removed) == (f"3 handoffs of {settings.store} that ended more than 1m ago.", "3 removed.")
+    assert (dry, removed) == (f"2 handoffs of {settings.store} that ended more than 1d ago.", "2 removed.")
     async with open_desk(settings) as desk:
         assert [each.id for each in await desk.newest(open_only=False)] == still_open

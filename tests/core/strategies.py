@@ -1,6 +1,6 @@
 """What the properties of the core are tried on: handoffs, events, forms, and anything that JSON can hold."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
@@ -9,8 +9,9 @@ from handoffs.core.errors import QuestionRefused
 from handoffs.core.form import Field, Form, Kind, Value
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of
 from handoffs.core.schema import parse, response_form
+from tests.days import at
 
-ASKED = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
+ASKED = at(19, 30)
 DEADLINE = ASKED + timedelta(hours=24)
 ADA = Caller(subject="ada", client="claude-code", project="/home/ada/site")
 
@@ -29,7 +30,7 @@ def handoff(*, message: str = "Format the drive /dev/sdb?", form: Form | None = 
     return Handoff(**(given | changes))  # type: ignore[arg-type]
 
 
-times = st.integers(0, 365 * 86_400).map(lambda seconds: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+times = st.integers(0, 365 * 86_400).map(lambda seconds: at(0) + timedelta(seconds=seconds))
 channels = st.sampled_from(["elicitation", "terminal", "command line", "inbox"])
 people = st.sampled_from(["ada", "grace", ""])
 texts = st.text(max_size=30)

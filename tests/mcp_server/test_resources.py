@@ -13,6 +13,7 @@ from handoffs.core.document import document
 from handoffs.core.model import Caller
 from handoffs.core.trial import TRIAL_MESSAGE, TRIAL_OPTIONS, is_trial
 from handoffs.mcp_server.icons import ICONS
+from tests.days import stamped
 from tests.mcp_server.host import ERAS, Dialog, Table, accept, ask, host, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
@@ -47,8 +48,8 @@ async def test_open_names_what_waits_for_the_person_newest_first_and_nothing_of_
     assert got[1] == {
         "id": first,
         "title": "Deploy?",
-        "createdAt": "2026-11-22T12:00:00Z",
-        "deadline": "2026-11-23T12:00:00Z",
+        "createdAt": stamped(12),
+        "deadline": stamped(12, days=1),
         "client": "claude-code",
         "project": "/home/ada/shop",
     }

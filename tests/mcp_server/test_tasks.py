@@ -23,6 +23,7 @@ from handoffs.mcp_server import task_listening, task_status
 from handoffs.mcp_server.server import build_server
 from handoffs.store.sqlite import SqliteStore
 from tests.acceptance.processes import Home
+from tests.days import stamped
 from tests.mcp_server.host import KEY, Table, table
 from tests.mcp_server.signed_in import served
 from tests.mcp_server.task_host import TASKS, TaskHost, plain, task_host
@@ -83,8 +84,8 @@ async def test_a_call_returns_a_task_whose_form_is_answered_through_it(here: Tab
             "taskId": handoff.id,
             "status": "input_required",
             "statusMessage": f"Waiting for a person ({handoff.id}). In a terminal: handoffs answer {handoff.id}",
-            "createdAt": "2026-11-22T12:00:00Z",
-            "lastUpdatedAt": "2026-11-22T12:00:00Z",
+            "createdAt": stamped(12),
+            "lastUpdatedAt": stamped(12),
             "ttlMs": 8 * DAY * 1000,
             "pollIntervalMs": 500,
         }
@@ -100,8 +101,8 @@ async def test_a_call_returns_a_task_whose_form_is_answered_through_it(here: Tab
         done = await client.get(handoff.id)
     assert (done["status"], done["createdAt"], done["lastUpdatedAt"]) == (
         "completed",
-        "2026-11-22T12:00:00Z",
-        "2026-11-22T12:00:20Z",
+        stamped(12),
+        stamped(12, 0, 20),
     )
     assert done["result"]["content"] == [{"type": "text", "text": "The person answered: yes."}]
     structured = done["result"]["structuredContent"]
@@ -359,7 +360,7 @@ async def test_silence_completes_the_task_as_no_consent_and_much_later_it_is_for
         done = await client.get(task)
         assert done["status"] == "completed"
         assert done["result"]["structuredContent"]["status"] == "TIMEOUT"
-        assert done["lastUpdatedAt"] == "2026-11-23T12:00:00Z"
+        assert done["lastUpdatedAt"] == stamped(12, days=1)
         here.clock.forward(7 * DAY - 1)
         assert (await client.get(task))["status"] == "completed"
         here.clock.forward(1)

@@ -6,7 +6,7 @@ Write it anew with `HANDOFFS_REWRITE=1 pytest tests/mcp_server/test_what_the_mod
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,11 @@ from handoffs.core.model import Caller, End, Handoff, Question, State, secret_na
 from handoffs.core.schema import options_form, parse, response_form
 from handoffs.mcp_server import permission, words
 from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
+from tests.days import at
 from tests.mcp_server.host import ERAS, host, table
 
 SEEN = Path(__file__).with_name("seen_by_the_model.json")
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON = at(12)
 
 OPEN = Handoff(
     id="h_7Q2wExample",
@@ -108,9 +109,12 @@ async def test_what_the_model_sees_is_the_committed_file(tmp_path: Path) -> None
         "denials": _denials(),
         "prompts": await _prompts(tmp_path),
     }
+    text = json.dumps(seen, indent=2, ensure_ascii=False) + "\n"
+    for days, written in ((0, "2026-11-22"), (1, "2026-11-23")):  # as the committed file has them
+        text = text.replace(str(at(12, days=days).date()), written)
     if os.environ.get("HANDOFFS_REWRITE"):
-        SEEN.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
-    assert seen == json.loads(SEEN.read_text())
+        SEEN.write_text(text)
+    assert json.loads(text) == json.loads(SEEN.read_text())
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -1,7 +1,7 @@
 import csv
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from io import StringIO
 from xml.etree import ElementTree
@@ -26,8 +26,10 @@ from handoffs.web.figures import (
     words,
 )
 from tests.core.strategies import ASKED, DEADLINE, handoff
+from tests.days import DAY, at, stamped
 
-NOW = datetime(2026, 11, 22, 20, tzinfo=UTC)
+NOW = at(20)
+YESTERDAY = DAY - timedelta(days=1)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -57,12 +59,12 @@ def test_without_handoffs_there_are_thirty_empty_days_that_end_today() -> None:
     assert found == Figures(
         at=NOW,
         open_now=0,
-        days=tuple(Day(date=date(2026, 10, 24) + timedelta(days=number)) for number in range(30)),
+        days=tuple(Day(date=DAY - timedelta(days=29 - number)) for number in range(30)),
         everybody=None,
         by_agent=(),
         by_channel=(),
     )
-    assert found.days[-1].date == date(2026, 11, 22)
+    assert found.days[-1].date == DAY
 
 
 def test_each_end_is_counted_on_the_day_it_came() -> None:
@@ -77,9 +79,9 @@ def test_each_end_is_counted_on_the_day_it_came() -> None:
         ],
         NOW,
     )
-    assert found.days[-1] == Day(date=date(2026, 11, 22), answered=2, declined=1)
-    assert found.days[-2] == Day(date=date(2026, 11, 21), cancelled=1)
-    assert found.days[0] == Day(date=date(2026, 10, 24), expired=1)
+    assert found.days[-1] == Day(date=DAY, answered=2, declined=1)
+    assert found.days[-2] == Day(date=DAY - timedelta(days=1), cancelled=1)
+    assert found.days[0] == Day(date=DAY - timedelta(days=29), expired=1)
     assert sum(day.total for day in found.days) == 5
     assert found.everybody is not None
     assert found.everybody.answered == 2  # thirty days ago is before all of this
@@ -87,10 +89,10 @@ def test_each_end_is_counted_on_the_day_it_came() -> None:
 
 def test_a_day_is_a_day_of_utc_wherever_the_clock_stands() -> None:
     auckland = timezone(timedelta(hours=13))
-    at = datetime(2026, 11, 23, 1, tzinfo=auckland)  # noon of the 22nd
-    found = figures([ended(at)], at)
-    assert found.days[-1] == Day(date=date(2026, 11, 22), answered=1)
-    just_before, just_after = datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
+    noon = at(12).astimezone(auckland)  # where it is the next day
+    found = figures([ended(noon)], noon)
+    assert found.days[-1] == Day(date=DAY, answered=1)
+    just_before, just_after = at(23, 59, 59, days=-1), at(0)
     found = figures([ended(just_before), ended(just_after)], NOW)
     assert [day.answered for day in found.days[-2:]] == [1, 1]
 
@@ -153,10 +155,10 @@ def test_json_has_every_figure() -> None:
     days = found["days"]
     assert isinstance(days, list)
     assert len(days) == DAYS
-    assert days[-1] == {"date": "2026-11-22", "answered": 2, "declined": 1, "cancelled": 0, "expired": 0}
+    assert days[-1] == {"date": str(DAY), "answered": 2, "declined": 1, "cancelled": 0, "expired": 0}
     timing = {"answered": 2, "medianSeconds": 1.5, "p90Seconds": 2}
     assert {name: value for name, value in found.items() if name != "days"} == {
-        "at": "2026-11-22T20:00:00Z",
+        "at": stamped(20),
         "openNow": 1,
         "timeToAnswer": {
             "everybody": {"name": "everybody", **timing},
@@ -169,7 +171,7 @@ def test_json_has_every_figure() -> None:
 def test_csv_has_one_figure_a_line() -> None:
     lines = as_csv(figures([handoff(), *all_answered(1, 2)], NOW)).split("\r\n")
     assert lines[:2] == ["figure,by,name,value", "open now,,,1"]
-    assert lines[2 : 2 + DAYS][-2:] == ["answered,day,2026-11-21,0", "answered,day,2026-11-22,2"]
+    assert lines[2 : 2 + DAYS][-2:] == [f"answered,day,{YESTERDAY},0", f"answered,day,{DAY},2"]
     assert lines[2 + 4 * DAYS :] == [
         "answers,,everybody,2",
         "median seconds to answer,,everybody,1.5",
@@ -265,7 +267,7 @@ def test_a_bar_is_as_high_as_its_count() -> None:
         for group in svg.iter(f"{SVG}g")
         for bar in group.iter(f"{SVG}rect")
     }
-    yesterday, today = "2026-11-21: 5 answered, 3 expired", "2026-11-22: 10 answered"
+    yesterday, today = f"{YESTERDAY}: 5 answered, 3 expired", f"{DAY}: 10 answered"
     assert bars == {(yesterday, "answered"): 95.0, (yesterday, "expired"): 57.0, (today, "answered"): 190.0}
 
 
@@ -315,8 +317,11 @@ def test_a_table_says_the_same_as_its_picture() -> None:
     found = figures(SOME, NOW)
     rows = _Cells(per_day_table(found)).rows
     assert rows[0] == ["Day", "Answered", "Declined", "Cancelled", "Expired"]
-    assert rows[1] == ["2026-11-22", "4", "0", "0", "0"]
-    assert rows[4:6] == [["2026-11-19", "0", "1", "1", "0"], ["2026-11-18", "0", "0", "0", "1"]]
+    assert rows[1] == [str(DAY), "4", "0", "0", "0"]
+    assert rows[4:6] == [
+        [str(DAY - timedelta(days=3)), "0", "1", "1", "0"],
+        [str(DAY - timedelta(days=4)), "0", "0", "0", "1"],
+    ]
     assert len(rows) == 1 + DAYS
     assert _Cells(time_to_answer_table(found, "agent")).rows == [
         ["Agent", "Answers", "Median", "9 of 10 within"],

@@ -2,7 +2,6 @@
 
 import os
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,9 @@ from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS, find
 from handoffs.cli.installing.texts import Unreadable
 from tests.cli.installing.samples import LAUNCH
+from tests.days import at
 
-NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
+NOW = at(19, 30)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def kept(path: Path, content: bytes = b'{"a": 1}') -> writing.Kept:
 def test_the_old_file_is_kept_beside_the_new_one_and_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     names = [writing.write(kept(path, b"%d" % n), "new", NOW) for n in range(3)]
-    stamp = "mcp.json.handoffs-backup-20261122T193000Z"
+    stamp = f"mcp.json.handoffs-backup-{NOW:%Y%m%dT%H%M%SZ}"
     assert names == [tmp_path / stamp, tmp_path / f"{stamp}-2", tmp_path / f"{stamp}-3"]
     assert [name.read_bytes() for name in names if name] == [b"0", b"1", b"2"]
     assert path.read_text() == "new"
