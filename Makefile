@@ -1,4 +1,5 @@
-# `make demo` shows it, `make test` checks everything of ours, `make interop` what others made, `make bench` measures, `make bundle` packs it for Claude Desktop.
+# `make demo` shows it, `make test` checks everything of ours, `make interop` what others made, `make bench` measures,
+# `make bundle` packs it for Claude Desktop.
 # All they need is Python 3.11 or newer: uv is fetched with pip where it is missing, into this folder, and fetches the rest.
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
@@ -17,7 +18,7 @@ demo: uv
 	@uv sync --quiet --locked --inexact --no-dev --extra strands
 	@uv run --no-sync handoffs demo
 
-test: setup programs
+test: setup programs clients
 	uv run --no-sync ruff format --check .
 	uv run --no-sync ruff check .
 	uv run --no-sync basedpyright --level error

@@ -1,6 +1,6 @@
 """Take the pictures of the inbox and the card: `uv run python docs/screenshots.py`.
 
-Needs Chromium, and for the card what `make interop` installs.
+Needs Chromium, and for the card what `make clients` installs.
 """
 
 import os
@@ -108,7 +108,7 @@ async def card(home: Path) -> None:
 
     script = bundled(home)
     if script is None:
-        sys.exit("No host to show a card in: make interop")
+        sys.exit("No host to show a card in: make clients")
     async with async_playwright() as playwright:
         chromium = shutil.which("chromium")
         browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)

@@ -25,7 +25,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script of the host page."""
     made = bundled(tmp_path_factory.mktemp("host"))
     if made is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("the host library is not installed: make interop")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("the host library is not installed: make clients")
     return made
 
 
