@@ -57,6 +57,7 @@ programs:
 	have() { for each; do command -v $$each >/dev/null || test -x /usr/sbin/$$each && return; done; return 1; }; \
 	have chromium chromium-browser google-chrome || missing="$$missing chromium"; \
 	have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	have pgbouncer || missing="$$missing pgbouncer"; \
 	have nginx || missing="$$missing nginx-light"; \
 	have caddy || missing="$$missing caddy"; \
 	have sqlite3 || missing="$$missing sqlite3"; \

@@ -32,9 +32,7 @@ DATED = "tests.days"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make test` repeat what takes place on the samples' day, on another day."""
-    parser.addoption(
-        "--dated", action="store_true", help="only the tests with samples of tests/days.py"
-    )
+    parser.addoption("--dated", action="store_true", help="only the tests with samples of tests/days.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

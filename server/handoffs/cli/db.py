@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.to_thread
 import typer
 
-from handoffs.assembly import SystemClock, check_postgres
+from handoffs.assembly import SystemClock, check_postgres, store_at
 from handoffs.cli.ending import UsageError, put
 from handoffs.cli.spans import span
 from handoffs.settings import Settings, StoreAddress, store_address
@@ -119,7 +119,9 @@ async def _migrated(address: StoreAddress) -> tuple[int, int]:
         from handoffs.store.copying_postgres import PostgresSide
 
         async with PostgresSide(address, now=0) as store:
-            return store.layouts
+            layouts = store.layouts
+        async with store_at(address) as opened, opened.watch():
+            return layouts  # and what other servers write is heard of: no pooler in the way
     from handoffs.store import database
 
     def work() -> tuple[int, int]:

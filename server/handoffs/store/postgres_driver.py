@@ -83,10 +83,10 @@ class Pool(Protocol):
 async def connect(address: Address) -> Listener:
     """Return a connection of its own, outside the pool."""
     asyncpg = _asyncpg()
-    made = await asyncpg.connect(address.dsn, timeout=address.connect_seconds, server_settings=_settings(address))
+    made = await asyncpg.connect(address.dsn, timeout=address.connect_seconds, server_settings=_NAMED)
     connection = cast("Listener", made)
     try:
-        await _durable(connection)
+        await _set_up(connection, address)
     except BaseException:  # and raised again: a connection that nobody knows of would stay open
         connection.terminate()
         raise
@@ -102,14 +102,17 @@ async def make_pool(address: Address) -> Pool:
         # statement: no transaction, cursor, setting or lock.
         return
 
+    async def set_up(connection: Connection) -> None:
+        await _set_up(connection, address)
+
     made = await asyncpg.create_pool(
         address.dsn,
         min_size=0,
         max_size=AT_ONCE,
         reset=nothing,
-        init=_durable,
+        init=set_up,
         timeout=address.connect_seconds,
-        server_settings=_settings(address),
+        server_settings=_NAMED,
     )
     return cast("Pool", made)
 
@@ -121,26 +124,27 @@ async def leave(connection: Listener) -> None:
     connection.terminate()
 
 
-def _settings(address: Address) -> dict[str, str]:
-    ours = {
-        "application_name": "handoffs",
-        "default_transaction_isolation": "read committed",
-        "statement_timeout": f"{STATEMENT_SECONDS}s",
-        # The statements are short; compiling them takes longer than running them.
-        "jit": "off",
-        # The server's end of a connection that is cut ends within a minute, with whatever it holds.
-        "tcp_keepalives_idle": "30",
-        "tcp_keepalives_interval": "10",
-        "tcp_keepalives_count": "3",
-    }
-    return {name: value for name, value in ours.items() if name not in address.settings}
+# All that is said while connecting: poolers refuse a connection that asks for anything else at its start.
+_NAMED = {"application_name": "handoffs"}
+
+_SETTINGS = {
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    # The statements are short; compiling them takes longer than running them.
+    "jit": "off",
+    # The server's end of a connection that is cut ends within a minute, with whatever it holds.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
 
 
-async def _durable(connection: Connection) -> None:
+async def _set_up(connection: Connection, address: Address) -> None:
+    wanted = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
+    ours = [setting for name, setting in zip(_SETTINGS, wanted, strict=True) if name not in address.settings]
     # What was told to be kept is on a disk, also where the database's default is to be faster and lose it.
-    await connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-    )
+    durable = "set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    await connection.execute("; ".join(f"SELECT {each}" for each in (", ".join(ours), durable) if each))
 
 
 class _Driver(Protocol):

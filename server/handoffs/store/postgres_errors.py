@@ -9,6 +9,14 @@ _PASSING = ("08", "40", "57P01", "57P02", "57P03", "57P05", "53300", "25006")
 # The tables, or the schema, are not there (any longer): they are made again.
 _GONE = ("42P01", "3F000")
 _NO_ENTRY = ("28", "3D000")
+# A prepared statement that is not there, or is there already: made on another connection than the one it is run on.
+_SHARED = ("26000", "42P05")
+
+POOLER = (
+    "a pooler before the database gives its connections away after each transaction. Set it to sessions "
+    "(PgBouncer: pool_mode = session), or let HANDOFFS_STORE lead to the database itself"
+)
+"""What is wrong where connections are not one's own, and what to do."""
 
 
 def passing(error: BaseException) -> bool:
@@ -50,6 +58,8 @@ def meaning(error: BaseException, address: Address) -> StoreError | None:
             f"The store {shown} does not let this user in ({why}). Check user, password (PGPASSWORD, too) and "
             "database in HANDOFFS_STORE."
         )
+    if state in _SHARED:
+        return StoreError(f"The store {shown} can't be used: {POOLER}.")
     if state.startswith("XX"):
         return StoreCorrupt(f"The store {shown} is damaged ({why}). See its server's log; restore a backup if need be.")
     if state == "57014":

@@ -6,14 +6,16 @@ waits on, and is woken when it is over, to look for itself.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import anyio
 
+from handoffs.core.errors import StoreError
 from handoffs.store.postgres_connection import LONGEST_PAUSE, PATIENCE_SECONDS, Connections, Outage, pauses
-from handoffs.store.postgres_driver import Listener, leave
-from handoffs.store.postgres_errors import passing
+from handoffs.store.postgres_driver import Connection, Listener, leave
+from handoffs.store.postgres_errors import POOLER, passing
 from handoffs.store.watches import Line, Watch, Watches
 
 CHECK_SECONDS = 15.0
@@ -43,6 +45,8 @@ class Listening:
         self._listening: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._failure: Exception | None = None
+        self._proved = False  # whether what is said on one connection was heard on another
+        self._word, self._word_heard = "", asyncio.Event()
         self._outage = Outage(
             "Changes by other servers are heard of late: no connection to listen on", connections.address
         )
@@ -110,6 +114,8 @@ class Listening:
         with anyio.fail_after(_REPLY_SECONDS):
             # First listen, then read: what is committed in between comes twice, and nothing never.
             await connection.add_listener(self._connections.address.schema, self._received)
+        if not self._proved:
+            await self._prove()
         again = self._heard_to is not None
         await self._catch_up()
         self._in_step = True
@@ -127,6 +133,25 @@ class Listening:
             self._in_step = True
         # Before anything else can run: the next watch begins anew.
         self._listening = None
+
+    async def _prove(self) -> None:
+        """Hear one word that another connection says. Raises StoreError where a pooler stands between.
+
+        LISTEN gives no error on a connection that is somebody else's a moment later; it only hears nothing.
+        """
+        schema, word = self._connections.address.schema, f"proof {secrets.token_hex(8)}"
+        self._word, self._word_heard = word, asyncio.Event()
+
+        async def say(connection: Connection) -> None:
+            await connection.fetch("SELECT pg_notify($1, $2)", schema, word)
+
+        await self._connections.run(say)
+        with anyio.move_on_after(_REPLY_SECONDS):
+            await self._word_heard.wait()
+            self._proved = True
+            return
+        shown = self._connections.address.shown
+        raise StoreError(f"The store {shown} does not tell of changes by other servers: {POOLER}.")
 
     async def _catch_up(self) -> None:
         """Wake the waiters of whatever happened since the last line that was heard of."""
@@ -149,6 +174,8 @@ class Listening:
             await self._catch_up()
 
     def _received(self, connection: object, pid: int, channel: str, payload: str) -> None:
+        if payload == self._word:
+            self._word_heard.set()
         number, _, handoff_id = payload.partition(" ")
         if number.isdigit():
             if self._in_step and self._heard_to is not None:
