@@ -17,7 +17,7 @@ import anyio
 from playwright.async_api import FloatRect, async_playwright
 from playwright.sync_api import sync_playwright
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
 from handoffs.store.sqlite import SqliteStore

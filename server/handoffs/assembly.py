@@ -1,16 +1,13 @@
 """From settings to a running desk: the only place that knows all the parts."""
 
-import asyncio
 import contextlib
 import getpass
 import importlib.util
 import os
 import secrets
 import sys
-import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,8 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import anyio
 
 from handoffs.access.tokens import Tokens
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
-from handoffs.core.ports import Alarm, Channel
+from handoffs.core.ports import Channel
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
 from handoffs.sealing import AesGcmSealer
@@ -30,30 +28,6 @@ if TYPE_CHECKING:
     from handoffs.store.postgres import PostgresStore
 
 AnyStore: TypeAlias = "SqliteStore | PostgresStore"
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """Return the time, in UTC."""
-        return datetime.now(UTC)
-
-    def limit(self, seconds: float | None) -> AbstractContextManager[object]:
-        """Return a block that is left, without an error, after `seconds`; None never."""
-        return anyio.move_on_after(seconds)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
-        await anyio.sleep(seconds)
-
-    def monotonic(self) -> float:
-        """Return seconds since some moment, by a clock that nobody sets."""
-        return time.monotonic()
-
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
-        """Have `ring` called once after `seconds`."""
-        return asyncio.get_running_loop().call_later(seconds, ring)
 
 
 @asynccontextmanager
@@ -71,9 +45,10 @@ async def open_desk(
         join_seconds=settings.join_seconds,
         quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
     )
-    async with store_at(settings.store) if store is None else contextlib.nullcontext(store) as opened:
+    clock = SystemClock()
+    async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
-        desk = Desk(store=opened, clock=SystemClock(), limits=limits, channels=channels, sealer=sealer)
+        desk = Desk(store=opened, clock=clock, limits=limits, channels=channels, sealer=sealer)
         if not channels:
             yield desk
             return
@@ -88,18 +63,18 @@ async def open_tokens(settings: Settings) -> AsyncGenerator[Tokens]:
         yield store.tokens
 
 
-def store_at(address: StoreAddress) -> AnyStore:
-    """Return the store at an address, which nothing has touched yet.
+def store_at(address: StoreAddress, clock: SystemClock | None = None) -> AnyStore:
+    """Return the store at an address, which nothing has touched yet. It settles by which offset the `clock` goes.
 
     Raises:
         SettingsError: It is on PostgreSQL, and what connects to that is not installed.
     """
     if isinstance(address, Path):
-        return SqliteStore(address)
+        return SqliteStore(address, clock=clock)
     check_postgres()
     from handoffs.store.postgres import PostgresStore  # for most there is a file
 
-    return PostgresStore(address.url)
+    return PostgresStore(address.url, clock=clock)
 
 
 def check_postgres() -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.mcp_server.http_sessions import sessions_of
 from handoffs.mcp_server.server import build_server

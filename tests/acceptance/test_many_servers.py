@@ -11,7 +11,8 @@ import httpx
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from handoffs.assembly import SystemClock, store_at
+from handoffs.assembly import store_at
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.settings import store_address
 from tests.acceptance.processes import Home, HttpServer, ask, nobody

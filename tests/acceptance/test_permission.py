@@ -117,7 +117,8 @@ async def text(client: Client, uri: str) -> str:
 OTHER = """
 import sys, anyio
 from pathlib import Path
-from handoffs.assembly import SystemClock, current_user
+from handoffs.assembly import current_user
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
 from handoffs.store.sqlite import SqliteStore

@@ -18,7 +18,7 @@ from handoffs.access.issuer import KEEP, Issuer
 from handoffs.access.oauth import OAuthTokens
 from handoffs.access.static import StaticTokens
 from handoffs.access.tokens import digest_of, new_token
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.token import Token
 from handoffs.store.sqlite import SqliteStore

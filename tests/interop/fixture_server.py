@@ -21,7 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, ElicitResult, InputRequiredResult, TextContent
 from starlette.applications import Starlette
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.mcp_server.asking import Round, ask_between, ask_while_open, judge

@@ -12,7 +12,7 @@ import pytest
 from mcp.server.mcpserver import Context
 from mcp.types import ElicitResult
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core import retrying
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreAway

@@ -13,7 +13,7 @@ import anyio
 import httpx
 import uvicorn
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Clock

@@ -12,7 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from mcp.types import CallToolResult
 from playwright.async_api import expect
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.web.card import CardPage
 from tests.web.card_host import FRAME, HOST, Chat, bundled, chatting
 from tests.web.serving import Opened

@@ -10,9 +10,10 @@ from handoffs.access.addresses import is_private
 from handoffs.access.admission import Admission, admission
 from handoffs.access.static import StaticTokens
 from handoffs.access.tokens import Tokens
-from handoffs.assembly import SystemClock, open_tokens
+from handoffs.assembly import open_tokens
 from handoffs.cli.binding import CannotServe, is_loopback
 from handoffs.cli.unasked import Unasked
+from handoffs.clock import SystemClock
 from handoffs.settings import Settings
 
 

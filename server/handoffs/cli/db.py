@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.to_thread
 import typer
 
-from handoffs.assembly import SystemClock, check_postgres, store_at
+from handoffs.assembly import check_postgres, store_at
 from handoffs.cli.ending import UsageError, put
 from handoffs.cli.spans import span
+from handoffs.clock import SystemClock
 from handoffs.settings import Settings, StoreAddress, store_address
 from handoffs.store.copying import Phase, copy
 from handoffs.store.pruning import Age, SqlitePruning

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of, new_token
-from handoffs.assembly import SystemClock, open_tokens
+from handoffs.assembly import open_tokens
 from handoffs.cli.ending import UsageError, put
 from handoffs.cli.spans import span
+from handoffs.clock import SystemClock
 from handoffs.core.lifecycle import stamp
 from handoffs.core.token import Token
 from handoffs.settings import Settings

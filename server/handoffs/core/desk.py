@@ -118,6 +118,7 @@ class Desk:
             QuestionRefused: It can't be asked like this; nothing was stored.
             QuotaUsedUp: Its subject has asked as much as it may for now; nothing was stored.
         """
+        await self._store.ready()
         asked = self._clock.now()
         asked_form = form_of(message, options, form)
         if asked_form.secret and (obstacle := await self._safe.obstacle()):
@@ -358,6 +359,7 @@ class Desk:
             return await self._store.get(handoff.id)
 
     async def _expire_all(self) -> None:
+        await self._store.ready()
         while overdue := await self._store.overdue(self._clock.now()):
             for handoff_id in overdue:
                 await self._expire(await self._store.get(handoff_id))

@@ -59,6 +59,10 @@ class Store(Protocol):
     Every method raises StoreError where the store can't be used. What a method has returned has been made durable.
     """
 
+    async def ready(self) -> None:
+        """Open the store, where nothing has yet: from then on the clock goes by what the store knows of it."""
+        ...
+
     async def open(
         self,
         handoff: Handoff,

@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 
 import anyio
 
+from handoffs.clock import SystemClock
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
@@ -51,11 +52,14 @@ class PostgresStore:
     then raises StoreError; what waits goes on waiting, and misses nothing.
     """
 
-    def __init__(self, url: str) -> None:
-        """Take a `postgresql://` URL; `?schema=` names another schema than `handoffs`. Raises StoreError."""
+    def __init__(self, url: str, *, clock: SystemClock | None = None) -> None:
+        """Take a `postgresql://` URL; `?schema=` names another schema than `handoffs`. Raises StoreError.
+
+        The `clock` is told what it differs by from the server's.
+        """
         address = parse(url)
         self._sql = statements(address.schema)
-        self._connections = Connections(address)
+        self._connections = Connections(address, clock)
         self.tokens = PostgresTokens(self._connections)
         """Who may call over HTTP."""
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
@@ -78,6 +82,10 @@ class PostgresStore:
                 await self._connections.aclose()
             finally:
                 self._listening.wake_all()
+
+    async def ready(self) -> None:
+        """Connect, where nothing has yet. Raises StoreError."""
+        await self._connections.ready()
 
     async def open(
         self,

@@ -10,10 +10,12 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NoReturn, TypeVar
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar, cast
 
 import anyio
 
+from handoffs.clock import TOLERATED, SystemClock
 from handoffs.core.errors import HandoffError, StoreAway, StoreCorrupt, StoreError
 from handoffs.store.postgres_address import Address
 from handoffs.store.postgres_driver import AT_ONCE, Connection, Listener, Pool, connect, make_pool
@@ -64,9 +66,10 @@ class Outage:
 class Connections:
     """The connections of one store in one process."""
 
-    def __init__(self, address: Address) -> None:
-        """Take where the store is; nothing is connected yet."""
+    def __init__(self, address: Address, clock: SystemClock | None = None) -> None:
+        """Take where the store is; nothing is connected yet. The `clock` is told by how much the server's differs."""
         self.address = address
+        self._clock = clock
         self._pool: Pool | None = None
         self._opening: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[Any]] = set()
@@ -87,6 +90,11 @@ class Connections:
         self._begun.add(begun)
         begun.add_done_callback(self._ended)
         return await asyncio.shield(begun)
+
+    async def ready(self) -> None:
+        """Bring the store up to date, where nothing has yet. Raises StoreError."""
+        if self._pool is None:
+            await self._ready(anyio.current_time() + PATIENCE_SECONDS)
 
     async def listener(self) -> Listener:
         """Return a connection of one's own to a store that is up to date. Raises StoreError, or the driver's own."""
@@ -181,6 +189,7 @@ class Connections:
             try:
                 async with _lent(pool) as connection:
                     await bring_up_to_date(connection, self.address)
+                    await self._settle(connection)
             except StoreError:
                 pool.terminate()
                 raise
@@ -194,6 +203,16 @@ class Connections:
                 self.outage.over()
                 return
             await anyio.sleep(pause)
+
+    async def _settle(self, connection: Connection) -> None:
+        reading = None if self._clock is None else self._clock.read()
+        if self._clock is None or reading is None:
+            return
+        sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        ((there,),) = await connection.fetch(sql)
+        ahead = timedelta(microseconds=cast("int", there)) - reading.since_boot - reading.offset
+        # What the way to the server took is no difference.
+        self._clock.settle(reading.offset if abs(ahead) <= TOLERATED else reading.offset + ahead)
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._begun.discard(task)

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
+from handoffs.clock import SystemClock, boot_id
 from handoffs.core.errors import NotFound, StoreError
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Handoff, earlier_of
 from handoffs.core.quota import Quota
+from handoffs.store.clock_offsets import keep_offset, known_offset
 from handoffs.store.database import connect, explained, identity, transaction
 from handoffs.store.datagrams import Datagrams, base_folder
 from handoffs.store.happening import Happening, happen
@@ -73,9 +75,13 @@ class SqliteStore:
     A call that is cancelled leaves nothing half-done: what it began is finished or undone, whole.
     """
 
-    def __init__(self, path: Path, *, datagrams: bool = True) -> None:
-        """Take where the file is or shall be; without `datagrams`, changes by other processes are heard by polling."""
+    def __init__(self, path: Path, *, datagrams: bool = True, clock: SystemClock | None = None) -> None:
+        """Take where the file is or shall be; without `datagrams`, changes by other processes are heard by polling.
+
+        The `clock` is told the offset that was kept of it.
+        """
         self._path = path.absolute()
+        self._clock = clock
         self._opening: asyncio.Task[_Opened] | None = None
         self._opened: _Opened | None = None
         self._closed = False
@@ -108,6 +114,11 @@ class SqliteStore:
                     await self._leave(self._opened)
             finally:
                 await self._wakeups.aclose()
+
+    async def ready(self) -> None:
+        """Open the file, where nothing has yet. Raises StoreError."""
+        if self._opened is None:
+            await self._run(lambda _: None)
 
     async def open(
         self,
@@ -322,6 +333,7 @@ class SqliteStore:
         def connector() -> sqlite3.Connection:
             threads.append(threading.current_thread())
             made.append(connect(self._path))
+            self._settle(made[0])
             files.append(identity(self._path))
             return made[0]
 
@@ -338,6 +350,18 @@ class SqliteStore:
         finally:
             self._opening = None
         return self._opened
+
+    def _settle(self, connection: sqlite3.Connection) -> None:
+        reading, boot = (None, "") if self._clock is None else (self._clock.read(), boot_id())
+        if self._clock is not None and reading is not None and boot:
+            offset = known_offset(connection, reading, boot)
+            if offset is None:
+                try:
+                    with transaction(connection):
+                        offset = keep_offset(connection, reading, boot)
+                except sqlite3.Error:
+                    return  # a full disk, a file that may only be read: what was asked must be seen all the same
+            self._clock.settle(offset)
 
     async def _leave(self, opened: _Opened) -> None:
         self._opened = None

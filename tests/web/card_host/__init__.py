@@ -13,7 +13,7 @@ from mcp.client import advertise
 from mcp.types import CallToolResult, Implementation, TextResourceContents
 from playwright.async_api import Frame, FrameLocator, Locator, Page, Route, expect
 
-from handoffs.assembly import SystemClock
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.mcp_server.server import build_server

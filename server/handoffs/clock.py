@@ -1,0 +1,125 @@
+"""The machine's clock, as far as it can be believed.
+
+A clock on the wall can be set: by hand, by a time server, by a virtual machine that wakes up. The time since the
+machine was started can't, and goes on while it sleeps. What the two differ by is a constant of each start (`offset`),
+and the store keeps it. Where a process finds another one, one of the two is wrong, and nobody here knows which. Then of
+the two times the earlier one counts, so that no question ends before its time is over by both.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+
+from handoffs.core.ports import Alarm
+
+TOLERATED = timedelta(minutes=1)
+"""By how much two clocks may differ that agree."""
+
+BELIEVED_AFTER = timedelta(hours=1)
+"""How long a clock that was set must go on like that until it is taken for right."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """Both clocks, read at once."""
+
+    wall: datetime
+    since_boot: timedelta
+
+    @property
+    def offset(self) -> timedelta:
+        """What they differ by: the machine's start, by the clock on the wall."""
+        return self.wall - _EPOCH - self.since_boot
+
+
+def read_clocks() -> Reading | None:
+    """Return what the machine's clocks say; None where it does not count the time since its start."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return None  # on Linux only
+    since_boot = timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
+    return Reading(wall=datetime.now(UTC), since_boot=since_boot)
+
+
+def boot_id() -> str:
+    """Return what names this start of the machine; empty where nothing does."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def __init__(self, read: Callable[[], Reading | None] = read_clocks) -> None:
+        """Take how to read it."""
+        self.read = read
+        self._offset: timedelta | None = None
+        self._astray_since: Reading | None = None
+
+    def now(self) -> datetime:
+        """Return the time, in UTC; where the clock was set since its offset was kept, the earlier of the two times."""
+        reading = self.read()
+        if reading is None:
+            return datetime.now(UTC)
+        if self._offset is None:
+            return reading.wall
+        if abs(reading.offset - self._offset) <= TOLERATED:
+            self._agrees()
+            return reading.wall
+        return self._earlier(reading, self._offset)
+
+    def settle(self, offset: timedelta) -> None:
+        """Go by this offset, which the store has kept of this start of the machine, or which its server has."""
+        self._offset = offset
+        self._astray_since = None
+        self.now()
+
+    def limit(self, seconds: float | None) -> AbstractContextManager[object]:
+        """Return a block that is left, without an error, after `seconds`; None never."""
+        return anyio.move_on_after(seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        await anyio.sleep(seconds)
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment, by a clock that nobody sets."""
+        return time.monotonic()
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Have `ring` called once after `seconds`."""
+        return asyncio.get_running_loop().call_later(seconds, ring)
+
+    def _agrees(self) -> None:
+        if self._astray_since is not None:
+            self._astray_since = None
+            log.warning("This machine's clock is right again.")
+
+    def _earlier(self, reading: Reading, offset: timedelta) -> datetime:
+        since = self._astray_since
+        if since is None or abs(reading.offset - since.offset) > TOLERATED:
+            self._astray_since = reading
+            away = round((reading.offset - offset).total_seconds() / 60)
+            log.warning(
+                "This machine's clock is %d minutes %s of where it was: no question ends by it until it is right "
+                "again, or has stayed so for an hour. Check the time of this machine.",
+                abs(away),
+                "ahead" if away > 0 else "behind",
+            )
+        elif reading.since_boot - since.since_boot >= BELIEVED_AFTER:
+            self._offset, self._astray_since = reading.offset, None
+            return reading.wall
+        return min(reading.wall, _EPOCH + reading.since_boot + offset)

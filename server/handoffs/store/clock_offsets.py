@@ -1,0 +1,51 @@
+"""What a SQLite store keeps of the machine's clock: its offset since the machine was started; see `handoffs.clock`."""
+
+import sqlite3
+from datetime import timedelta
+from typing import cast
+
+from handoffs.clock import BELIEVED_AFTER, TOLERATED, Reading
+
+_MICROSECOND = timedelta(microseconds=1)
+_DRIFT = timedelta(seconds=10)  # below this, nothing is written
+
+
+def known_offset(connection: sqlite3.Connection, reading: Reading, boot: str) -> timedelta | None:
+    """Return the offset that counts where it was kept already and has hardly moved; None where there is more to do."""
+    there = _kept(connection)
+    offset = reading.offset // _MICROSECOND
+    same = there is not None and there[0] == boot and there[2] is None and _apart(offset, there[1]) <= _DRIFT
+    return reading.offset if same else None
+
+
+def keep_offset(connection: sqlite3.Connection, reading: Reading, boot: str) -> timedelta:
+    """Return the offset that counts in this start of the machine, and keep it where there is none, or it has moved.
+
+    One that differs from what was kept counts once it was seen an hour before and is still so. In a transaction.
+    """
+    offset, since_boot = reading.offset // _MICROSECOND, reading.since_boot // _MICROSECOND
+    there = _kept(connection)
+    if there is None or there[0] != boot:
+        connection.execute("DELETE FROM clock")
+        connection.execute("INSERT INTO clock (boot, kept) VALUES (?, ?)", (boot, offset))
+        return reading.offset
+    _, kept, rival, since = there
+    if _apart(offset, kept) <= TOLERATED:
+        if _apart(offset, kept) > _DRIFT or rival is not None:
+            connection.execute("UPDATE clock SET kept = ?, rival = NULL, rival_since = NULL", (offset,))
+        return reading.offset
+    if rival is None or since is None or _apart(offset, rival) > TOLERATED:
+        connection.execute("UPDATE clock SET rival = ?, rival_since = ?", (offset, since_boot))
+    elif _apart(since_boot, since) >= BELIEVED_AFTER:
+        connection.execute("UPDATE clock SET kept = ?, rival = NULL, rival_since = NULL", (offset,))
+        return reading.offset
+    return kept * _MICROSECOND
+
+
+def _kept(connection: sqlite3.Connection) -> tuple[str, int, int | None, int | None] | None:
+    row = connection.execute("SELECT boot, kept, rival, rival_since FROM clock").fetchone()
+    return cast("tuple[str, int, int | None, int | None] | None", row)
+
+
+def _apart(one: int, other: int) -> timedelta:
+    return abs(one - other) * _MICROSECOND
