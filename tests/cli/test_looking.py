@@ -102,7 +102,7 @@ def test_show_says_all_there_is(tmp_path: Path) -> None:
     page = home.run("show", handoff_id).stdout
     assert page.startswith(f"{handoff_id}  answered\n")
     assert " through command line, " in page
-    assert "Go on?:\n│ no\nwhere:\n│ Europe\nnote:\n│ not on\n│ Friday\n" in page
+    assert "Go on?:\n│ no\nwhere:\n│ Europe (e)\nnote:\n│ not on\n│ Friday\n" in page
 
 
 def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:

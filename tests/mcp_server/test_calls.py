@@ -80,7 +80,7 @@ async def test_options_are_picked_and_a_form_keeps_its_types(era: str, tmp_path:
             filled = await ask(client, "How?", form=form)
     assert picked["values"] == {"response": "b"}
     assert filled["values"] == {"port": 8080, "tls": False, "regions": ["us", "eu"]}
-    assert [each["text"] for each in filled["userInput"]] == ["8080", "no", "USA, Europe"]
+    assert [each["text"] for each in filled["userInput"]] == ["8080", "no", "USA (us), Europe (eu)"]
     assert filled["guidance"] == "The person answered:\n- port: 8080\n- tls: no\n- regions: USA, Europe"
 
 

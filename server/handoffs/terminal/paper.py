@@ -59,7 +59,7 @@ def field(filling: Filling, width: int) -> list[Line]:
     lines += [[("fact", line)] for line in wrap(_hint(this, bare=bare), room) if line]
     digits = len(str(len(this.choices)))
     for number, choice in enumerate(this.choices, 1):
-        for at, line in enumerate(wrap(inert_line(choice.title), room - digits - 4)):
+        for at, line in enumerate(wrap(inert_line(choice.label), room - digits - 4)):
             lines.append([("number", f"  {'' if at else number:>{digits}}  "), ("", line)])
     return quoted(lines)
 
