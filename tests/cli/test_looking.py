@@ -92,7 +92,7 @@ def test_show_says_all_there_is(tmp_path: Path) -> None:
     }
     handoff_id = asked(home, "Deploy?\n\nIt is Friday.", form=form)
     page = home.run("show", handoff_id[2:12]).stdout
-    assert page.startswith(f"{handoff_id}  open, 23 h left\nasked by claude-code · /srv/shop, for ada, ")
+    assert page.startswith(f"{handoff_id}  open, 24 h left\nasked by claude-code · /srv/shop, for ada, ")
     assert "│ Deploy?\n│\n│ It is Friday.\n" in page
     assert "go (Go on?): yes or no, may be left out, default yes\n" in page
     assert "where: one of 2\n│ Pick one\n  - e (Europe)\n  - u\n" in page

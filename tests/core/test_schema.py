@@ -404,3 +404,38 @@ def test_a_choice_or_a_yes_about_a_secret_can_be_asked(name: str) -> None:
         {"type": "array", "title": "Which tokens?", "items": {"enum": ["staging", "production"]}},
     ):
         assert of(prop, name=name).fields[0].name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Design tokens file", "Token symbol", "Next page token", "nextPageToken", "AWS account number",
+        "continuation_token", "token_decimals", "stop tokens", "Azure account no", "ERC-20 token",
+    ],
+)  # fmt: skip
+def test_what_stands_around_a_word_decides(name: str) -> None:
+    assert of(TEXT | {"title": name}).fields[0].title == name
+
+
+@pytest.mark.parametrize("name", ["API token", "account number", "deploy key", "access key", "githubToken"])
+def test_an_agent_can_say_that_what_may_be_a_secret_is_none_and_the_person_sees_that(name: str) -> None:
+    field = TEXT | {"title": name}
+    assert '"x-handoffs-secret": false' in refused({"properties": {"it": field}})
+    form = of(field | {"x-handoffs-secret": False})
+    assert form.fields[0].hint == "text; no secret, the agent says"
+    assert parse(form.schema) == form
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "your PIN", "CVC", "private key", "SSH key", "password token", "client_secret", "IBAN", "card number"],
+)
+def test_what_is_a_secret_for_certain_is_one_whatever_the_agent_says(name: str) -> None:
+    told = refused({"properties": {"it": TEXT | {"title": name, "x-handoffs-secret": False}}})
+    assert "asks for a secret" in told
+    assert "x-handoffs-secret" not in told
+
+
+def test_a_word_of_ours_on_what_is_no_secret_changes_nothing() -> None:
+    assert of(TEXT | {"x-handoffs-secret": False}) == of(TEXT)
+    assert '"format": "password"' in refused({"properties": {"it": TEXT | {"x-handoffs-secret": True}}})

@@ -135,8 +135,12 @@ def inert_line(text: str, width: int | None = None) -> str:
 
 def comparable(text: str) -> str:
     """Return what is equal for texts that read the same: as one line, in whatever case, composed or decomposed."""
-    line = unicodedata.normalize("NFC", inert_line(text))
-    return unicodedata.normalize("NFC", line.casefold())
+    return folded(inert_line(text))
+
+
+def folded(text: str) -> str:
+    """Return a text for searching in it: without its case, and composed (NFC)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def with_line_feeds(message: str) -> str | None:
