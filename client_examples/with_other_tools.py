@@ -79,7 +79,7 @@ def tables(database: Path) -> list[str]:
 
 
 def act(messages: Messages) -> Said:
-    if last_result(messages) == "The person answered: yes.":
+    if last_result(messages) == "The person answered: yes":
         return [("write_query", {"query": DROP})]
     return "I did not drop old_customers, because nobody approved it."
 

@@ -92,7 +92,7 @@ def test_show_says_all_there_is(tmp_path: Path) -> None:
     }
     handoff_id = asked(home, "Deploy?\n\nIt is Friday.", form=form)
     page = home.run("show", handoff_id[2:12]).stdout
-    assert page.startswith(f"{handoff_id}  open, 23 h left\nasked by claude-code · /srv/shop, for ada, ")
+    assert page.startswith(f"{handoff_id}  open, 24 h left\nasked by claude-code · /srv/shop, for ada, ")
     assert "│ Deploy?\n│\n│ It is Friday.\n" in page
     assert "go (Go on?): yes or no, may be left out, default yes\n" in page
     assert "where: one of 2\n│ Pick one\n  - e (Europe)\n  - u\n" in page
@@ -102,7 +102,7 @@ def test_show_says_all_there_is(tmp_path: Path) -> None:
     page = home.run("show", handoff_id).stdout
     assert page.startswith(f"{handoff_id}  answered\n")
     assert " through command line, " in page
-    assert "Go on?:\n│ no\nwhere:\n│ Europe\nnote:\n│ not on\n│ Friday\n" in page
+    assert "Go on?:\n│ no\nwhere:\n│ Europe (e)\nnote:\n│ not on\n│ Friday\n" in page
 
 
 def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:

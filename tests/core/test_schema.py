@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.form import Choice, Field, Form, Kind
-from handoffs.core.schema import MAX_CHOICES, MAX_FIELDS, RESPONSE, options_form, parse, response_form
+from handoffs.core.schema import MAX_FIELDS, RESPONSE, options_form, parse, response_form
+from handoffs.core.schema_choices import MAX_CHOICES
 from tests.core.strategies import forms, json_like, nearly_schemas
 
 
@@ -57,7 +58,7 @@ def test_every_kind_of_field_is_read_with_what_it_says() -> None:
         ),
         Field(name="mail", kind=Kind.STRING, title="mail", format="email", default="ada@example.org"),
         Field(name="share", kind=Kind.NUMBER, title="share", minimum=0, maximum=1.5),
-        Field(name="count", kind=Kind.INTEGER, title="count", default=2),
+        Field(name="count", kind=Kind.INTEGER, title="count", default=2, exclusive_minimum=0),
         Field(name="go", kind=Kind.BOOLEAN, title="go", required=True, default=False),
         Field(name="where", kind=Kind.CHOICE, title="where", choices=eu_and_us, default="eu"),
         Field(name="size", kind=Kind.CHOICE, title="size", choices=s_and_l),
@@ -73,7 +74,7 @@ def test_every_kind_of_field_is_read_with_what_it_says() -> None:
             "why": {"type": "string", "title": "Why?", "description": "In a word", "minLength": 2, "maxLength": 9},
             "mail": {"type": "string", "format": "email", "default": "ada@example.org"},
             "share": {"type": "number", "minimum": 0, "maximum": 1.5},
-            "count": {"type": "integer", "default": 2},
+            "count": {"type": "integer", "exclusiveMinimum": 0, "default": 2},
             "go": {"type": "boolean", "default": False},
             "where": {"type": "string", "enum": ["eu", "us"], "default": "eu"},
             "size": {"type": "string", "oneOf": [{"const": "s", "title": "Small"}, {"const": "l", "title": "Large"}]},
@@ -190,8 +191,10 @@ def test_what_is_no_form_is_refused_with_what_would_be(schema: object, told: str
         {"type": "array", "items": {"type": "string"}},
         {"type": "array"},
         {"$ref": "#/$defs/Address"},
-        {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        {"type": ["string", "null"]},
+        {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+        {"type": ["string", "integer"]},
+        {"$ref": "https://example.org/schema"},
+        {"$ref": "#/properties/a"},
         {"type": {"a": 1}},
         {"type": "null"},
         {},
@@ -209,7 +212,7 @@ def test_a_nested_form_is_refused_with_the_way_to_ask_it(prop: dict[str, object]
         ({"type": "string", "enum": []}, "has 0 choices"),
         ({"type": "string", "enum": "abc"}, "`enum` of 'it' must be a list"),
         ({"type": "string", "enum": [1, 2]}, "must be strings"),
-        ({"type": "string", "enum": ["a", None]}, "must be strings"),
+        ({"type": "string", "enum": ["a", True]}, "must be strings"),
         ({"type": "integer", "enum": [1, 2]}, '`enum` of \'it\' needs "type": "string"'),
         ({"type": "boolean", "oneOf": []}, '`oneOf` of \'it\' needs "type": "string"'),
         ({"type": "string", "enum": ["a", "a"]}, "the same choice twice"),
@@ -401,3 +404,38 @@ def test_a_choice_or_a_yes_about_a_secret_can_be_asked(name: str) -> None:
         {"type": "array", "title": "Which tokens?", "items": {"enum": ["staging", "production"]}},
     ):
         assert of(prop, name=name).fields[0].name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Design tokens file", "Token symbol", "Next page token", "nextPageToken", "AWS account number",
+        "continuation_token", "token_decimals", "stop tokens", "Azure account no", "ERC-20 token",
+    ],
+)  # fmt: skip
+def test_what_stands_around_a_word_decides(name: str) -> None:
+    assert of(TEXT | {"title": name}).fields[0].title == name
+
+
+@pytest.mark.parametrize("name", ["API token", "account number", "deploy key", "access key", "githubToken"])
+def test_an_agent_can_say_that_what_may_be_a_secret_is_none_and_the_person_sees_that(name: str) -> None:
+    field = TEXT | {"title": name}
+    assert '"x-handoffs-secret": false' in refused({"properties": {"it": field}})
+    form = of(field | {"x-handoffs-secret": False})
+    assert form.fields[0].hint == "text; no secret, the agent says"
+    assert parse(form.schema) == form
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "your PIN", "CVC", "private key", "SSH key", "password token", "client_secret", "IBAN", "card number"],
+)
+def test_what_is_a_secret_for_certain_is_one_whatever_the_agent_says(name: str) -> None:
+    told = refused({"properties": {"it": TEXT | {"title": name, "x-handoffs-secret": False}}})
+    assert "asks for a secret" in told
+    assert "x-handoffs-secret" not in told
+
+
+def test_a_word_of_ours_on_what_is_no_secret_changes_nothing() -> None:
+    assert of(TEXT | {"x-handoffs-secret": False}) == of(TEXT)
+    assert '"format": "password"' in refused({"properties": {"it": TEXT | {"x-handoffs-secret": True}}})

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handoffs.core.untrusted import inert, inert_line
+from handoffs.core.untrusted import comparable, inert, inert_line, with_line_feeds
 
 # Written here a second time, from the Unicode tables, so that the code is not compared with itself.
 ACTS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 ZERO_WIDTH = set("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2800\u3164\ufeff\uffa0")
 SELECTORS = {chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))}
+ROOM_FOR_EMOJI = {chr(code) for code in (*range(0x1F000, 0x1FB00), *range(0x1FC00, 0x1FFFE))}
 
 hostile = st.text(
     st.one_of(
@@ -27,7 +28,7 @@ hostile = st.text(
 @example("❤\ufe0f\u200d\u200d🔥")
 def test_nothing_is_left_that_a_terminal_or_a_layout_would_act_on(text: str) -> None:
     shown = inert(text)
-    assert {c for c in shown if c != "\n" and unicodedata.category(c) in ACTS} == set()
+    assert {c for c in shown if c != "\n" and unicodedata.category(c) in ACTS and c not in ROOM_FOR_EMOJI} == set()
     assert set(shown) & (BIDI | ZERO_WIDTH | SELECTORS) == set()
     assert inert(shown) == shown
 
@@ -97,3 +98,52 @@ def test_a_line_that_is_too_long_ends_in_an_ellipsis() -> None:
     assert inert_line("Format the drive?", 9) == "Format t…"
     assert inert_line("Format", 6) == "Format"
     assert inert_line("anything", 1) == "…"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("តើ\u200bលុប\u200bឯកសារ", "តើលុបឯកសារ"),
+        ("ลบ\u200bไฟล์", "ลบไฟล์"),
+        ("ລຶບ\u200bໄຟລ໌", "ລຶບໄຟລ໌"),
+        ("ဖိုင်\u200bဖျက်", "ဖိုင်ဖျက်"),
+        ("ภาษา\u200bPython", "ภาษาPython"),
+        ("র\u200d\u09cdয", "র\u09cdয"),
+        ("ক\u09cd\u200cষ", "ক\u09cdষ"),
+        ("ک\u064e\u200cت", "ک\u064eت"),
+        ("ᠨ\u180eᠠ", "ᠨᠠ"),
+        ("\U0001faea \U0001fae9\u200d🔥", "\U0001faea \U0001fae9🔥"),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "\U0001f3f4⟨England⟩"),
+        # and not where they hide something
+        ("rm\u200b-rf", "rm⟨U+200B⟩-rf"),
+        ("a\u180eb", "a⟨U+180E⟩b"),
+        ("pay\u200dpal", "pay⟨U+200D⟩pal"),
+        ("\U0001f3f4\U000e0068\U000e0069\U000e007f", "\U0001f3f4⟨U+E0068⟩⟨U+E0069⟩⟨U+E007F⟩"),
+        ("\u0378\U0001fb00", "⟨U+0378⟩\U0001fb00"),
+    ],
+)
+def test_what_belongs_to_the_writing_is_not_torn_apart(written: str, shown: str) -> None:
+    assert inert(written) == shown
+    assert inert(shown) == shown
+
+
+def test_texts_that_read_the_same_compare_as_the_same() -> None:
+    assert comparable(" Caf\u00e9\n") == comparable("CAFE\u0301")
+    assert comparable("Cafe") != comparable("Caf\u00e9")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (r"Deploy?\n\n- api\n- web", "Deploy?\n\n- api\n- web"),
+        (r"One\r\ntwo", "One\ntwo"),
+        ("Real\nones and \\n", None),
+        ("No such thing", None),
+        (r"Delete C:\new\notes?", None),
+        (r"Delete \\server\new?", None),
+        (r"Run `printf 'a\nb'`?", None),
+        (r"Run `printf 'a\nb'`?\nNow?", "Run `printf 'a\\nb'`?\nNow?"),
+    ],
+)
+def test_line_feeds_that_were_written_out_can_be_shown_as_such(written: str, shown: str | None) -> None:
+    assert with_line_feeds(written) == shown

@@ -36,7 +36,7 @@ async def test_a_person_answers_in_the_dialog_and_the_agent_gets_the_documented_
         "answeredAt": stamped(12, 0, 5),
         "channel": "elicitation",
         "breakoutOfLoop": False,
-        "guidance": "The person answered: yes.",
+        "guidance": "The person answered: yes",
     }
     assert handoff.collected_at is not None
     [shown] = dialog.shown
@@ -80,8 +80,8 @@ async def test_options_are_picked_and_a_form_keeps_its_types(era: str, tmp_path:
             filled = await ask(client, "How?", form=form)
     assert picked["values"] == {"response": "b"}
     assert filled["values"] == {"port": 8080, "tls": False, "regions": ["us", "eu"]}
-    assert [each["text"] for each in filled["userInput"]] == ["8080", "no", "USA, Europe"]
-    assert filled["guidance"] == "The person answered:\n- port: 8080\n- tls: no\n- regions: USA, Europe"
+    assert [each["text"] for each in filled["userInput"]] == ["8080", "no", "USA (us), Europe (eu)"]
+    assert filled["guidance"] == "The person answered:\n- port: 8080\n- tls: no\n- regions: USA (us), Europe (eu)"
 
 
 @both_eras
@@ -274,7 +274,7 @@ async def test_identical_calls_are_one_handoff_and_the_answer_is_given_once(era:
         here.clock.forward(125)
         third = await ask(client)
         assert third["status"] == "SUCCESS"
-        assert third["guidance"] == f"The person answered 2 minutes ago ({stamped(12)}): yes."
+        assert third["guidance"] == f"The person answered 2 minutes ago ({stamped(12)}): yes"
         fourth = await ask(client)
         assert (fourth["status"], fourth["handoffId"] != first["handoffId"]) == ("PENDING", True)
         assert (await check(client, first["handoffId"]))["values"] == {"response": "yes"}
@@ -433,7 +433,7 @@ async def test_a_dialog_survives_a_restart_of_the_server_in_the_newer_era(tmp_pa
     assert replayed.structured_content["values"] == {"response": "yes"}  # type: ignore[union-attr,index]
     assert "was not used" in replayed.structured_content["guidance"]  # type: ignore[union-attr,index]
     # Its own answer, sent again because the reply was lost.
-    assert resent.structured_content["guidance"] == "The person answered: yes."  # type: ignore[union-attr,index]
+    assert resent.structured_content["guidance"] == "The person answered: yes"  # type: ignore[union-attr,index]
 
 
 @pytest.mark.parametrize("change", ["a letter", "another question", "nothing of ours"])

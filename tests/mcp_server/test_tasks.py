@@ -104,7 +104,7 @@ async def test_a_call_returns_a_task_whose_form_is_answered_through_it(here: Tab
         stamped(12),
         stamped(12, 0, 20),
     )
-    assert done["result"]["content"] == [{"type": "text", "text": "The person answered: yes."}]
+    assert done["result"]["content"] == [{"type": "text", "text": "The person answered: yes"}]
     structured = done["result"]["structuredContent"]
     assert (structured["status"], structured["values"], structured["channel"]) == (
         "SUCCESS",

@@ -20,7 +20,7 @@ async def test_it_asks_for_a_server_on_http_as_well(home: Home) -> None:
         agent = Agent(model=ScriptedModel([("handoff_to_user", {"message": "Go?"})], "Gone."), tools=[client])
         result = await agent.invoke_async("Go!")
         agent.cleanup()
-    assert "The person answered: yes." in str(agent.messages)
+    assert "The person answered: yes" in str(agent.messages)
     assert str(result).strip() == "Gone."
 
 

@@ -26,7 +26,7 @@ def test_a_direct_call_returns_the_documented_result(home: Home) -> None:
         "values": {"response": "yes"},
         "channel": "elicitation",
         "breakoutOfLoop": False,
-        "guidance": "The person answered: yes.",
+        "guidance": "The person answered: yes",
     }
     assert tool_use_id.startswith("tooluse_handoff_to_user_")
     assert handoff_id.startswith("h_")

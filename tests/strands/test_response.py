@@ -9,7 +9,7 @@ ANSWERED = {
     "toolUseId": "tooluse_1",
     "handoffId": "h_1",
     "values": {"response": "yes"},
-    "guidance": "The person answered: yes.",
+    "guidance": "The person answered: yes",
 }
 OUTCOMES = ["DECLINED", "CANCELLED", "TIMEOUT", "PENDING", "ERROR"]
 

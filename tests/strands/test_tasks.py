@@ -56,7 +56,7 @@ def test_a_handoff_outlives_every_time_out_of_a_request(home: Home) -> None:
         result = client.call_tool_sync("call-7", "handoff_to_user", {"message": "Go?"})
     assert time.monotonic() - asked > REQUEST_SECONDS
     assert result["status"] == "success"
-    assert result["content"] == [{"text": "The person answered: at last."}]
+    assert result["content"] == [{"text": "The person answered: at last"}]
     structured = result.get("structuredContent", {})
     assert (structured["status"], structured["toolUseId"], structured["channel"]) == (
         "SUCCESS",
@@ -110,5 +110,5 @@ def test_the_result_has_the_same_shape_with_tasks_and_without(home: Home, config
         "answeredBy": handoff.caller.subject,
         "channel": "elicitation",
         "breakoutOfLoop": False,
-        "guidance": "The person answered: yes.",
+        "guidance": "The person answered: yes",
     }

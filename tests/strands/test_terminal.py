@@ -154,7 +154,7 @@ def test_questions_asked_at_once_are_shown_one_after_the_other(home: Home, progr
         process.expect(READY)
         process.send("second\r")
         ended = result(process)
-    assert sorted(ended["texts"]) == ["The person answered: first.", "The person answered: second."]
+    assert sorted(ended["texts"]) == ["The person answered: first", "The person answered: second"]
 
 
 @pytest.mark.parametrize("thinking", [0, 1.5])

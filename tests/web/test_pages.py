@@ -47,7 +47,7 @@ async def test_an_answer_from_the_page_is_recorded_with_who_gave_it_and_through_
             "count": 3,
             "sure": False,
             "days": ["mo", "tu"],
-            "at": "2026-11-22T19:30+01:00",
+            "at": "2026-11-22T19:30:00+01:00",
         }
         assert (answer.by, answer.channel, answer.note) == ("ada", "inbox", "one\ntwo")
         shown = (await page.http.get(f"/h/{handoff.id}")).text

@@ -262,7 +262,9 @@ def _harmless(text: str, width: int) -> str:
 
 
 def _span(length: timedelta) -> str:
-    seconds = max(int(length.total_seconds()), 0)
+    # Rounded up to the minute: of a day that has just begun to run, 24 hours are left.
+    seconds = max(-(-length // timedelta(seconds=1)), 0)
+    seconds = -(-seconds // 60) * 60 if seconds >= 120 else seconds
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"

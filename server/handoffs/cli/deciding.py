@@ -1,6 +1,7 @@
 """`handoffs answer`, `decline` and `cancel`: a person decides, from what was typed with the command or at a prompt."""
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 
 import anyio
@@ -77,15 +78,22 @@ def _typed(form: Form, value: str | None, named: Sequence[str]) -> dict[str, str
     typed: dict[str, str] = {}
     for each in named:
         # A name may have an equals sign of its own: the longest one that fits is meant.
-        name = max((name for name in names if each.startswith(f"{name}=")), key=len, default=None)
-        if name is None:
+        cuts = [(at, each[at + 1 :]) for at, char in enumerate(each) if char == "="]
+        fitting = [(name, value) for at, value in cuts for name in names if _composed(name) == _composed(each[:at])]
+        if not fitting:
             raise UsageError(
                 f"--set {inert_line(each, 60)!r} sets no field: write NAME=VALUE; this form has {', '.join(names)}."
             )
+        name, value = fitting[-1]
         if name in typed:
             raise UsageError(f"--set has {name} twice.")
-        typed[name] = each[len(name) + 1 :]
+        typed[name] = value
     return typed
+
+
+def _composed(name: str) -> str:
+    # A shell, or a file it reads, may write the letters of a name in another way than the agent.
+    return unicodedata.normalize("NFC", name)
 
 
 async def _asked(desk: Desk, terminal: Terminal, handoff: Handoff, note: str) -> Handoff:

@@ -12,7 +12,7 @@ from handoffs.core.events import Entry
 from handoffs.core.form import Field
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import ID_PREFIX, Handoff, State
-from handoffs.core.spans import span
+from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal.sheet import asker_of
 
@@ -29,7 +29,7 @@ def table(handoffs: Sequence[Handoff], *, now: datetime, width: int | None) -> s
         (
             handoff.id[:size],
             span(now - handoff.created_at),
-            span(handoff.question.deadline - now) if handoff.state is State.OPEN else handoff.state.value,
+            left(handoff.question.deadline - now) if handoff.state is State.OPEN else handoff.state.value,
             _cut(inert_line(asker_of(handoff.caller)), _ASKER),
             inert_line(inert(handoff.question.message).strip().partition("\n")[0]),
         )
@@ -77,7 +77,7 @@ def line(entry: Entry) -> str:
 def _state(handoff: Handoff, now: datetime) -> str:
     if handoff.state is not State.OPEN:
         return handoff.state.value
-    return f"open, {span(handoff.question.deadline - now)} left"
+    return f"open, {left(handoff.question.deadline - now)} left"
 
 
 def _moment(at: datetime, now: datetime) -> str:

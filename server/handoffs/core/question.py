@@ -28,7 +28,7 @@ class Limits:
     """The most that each caller may have open, and may ask anew; None for no bounds."""
 
     def deadline(self, asked: datetime, seconds: float | None) -> datetime:
-        """Return when a question asked at `asked` expires: `seconds` later, within the bounds.
+        """Return when a question asked at `asked` expires: `seconds` later, within the bounds; 0 is the longest.
 
         Raises:
             QuestionRefused: `seconds` is not a number, or negative.
@@ -37,6 +37,8 @@ class Limits:
             seconds = self.default_seconds
         if math.isnan(seconds) or seconds < 0:
             raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
+        if seconds == 0:  # by which models and people say that there is no limit
+            seconds = self.max_seconds
         return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
 
 

@@ -7,21 +7,29 @@ holds nothing else: hosts were seen to close a form unseen over a word they did 
 
 import json
 import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import cast
 
+from handoffs.core.choices import Choice
 from handoffs.core.errors import QuestionRefused
-from handoffs.core.form import FORMATS, HIDDEN, MAX_TEXT, RESPONSE, Choice, Field, Form, Kind, Schema, is_finite
-from handoffs.core.untrusted import inert, inert_line
+from handoffs.core.field import MAX_TEXT, Field, Kind
+from handoffs.core.form import RESPONSE, Form, Schema
+from handoffs.core.formats import DATE_TIME, HIDDEN
+from handoffs.core.moments import is_written
+from handoffs.core.plain_schema import FLAT, Prop, mapping, plain, refuse_conditions, sequence
+from handoffs.core.schema_choices import choices_of, refuse_look_alikes
+from handoffs.core.schema_words import bound_of, count_of, format_of, pattern_of, text_of
+from handoffs.core.secret_words import Secret, secret_in
+from handoffs.core.untrusted import comparable, inert, inert_line
+from handoffs.core.written_schema import HARMLESS_KEY, stored_schema
 
 MAX_FIELDS = 50
-MAX_CHOICES = 200
 MAX_SCHEMA = 50_000
 """Characters of a form's schema as JSON."""
+
+MAX_EXAMPLES = 3
+"""Examples that a person is shown of a field."""
 
 
 @cache
@@ -48,8 +56,9 @@ def options_form(options: Sequence[str]) -> Form:
         )
     if any(not option.strip() for option in options):
         raise QuestionRefused("`options` has an empty string: give each option a text that a person can choose by.")
-    if len({_seen(option) for option in options}) != len(options):
+    if len({comparable(option) for option in options}) != len(options):
         raise QuestionRefused("`options` has the same one twice: make them different, so that the choice is clear.")
+    refuse_look_alikes("", [inert_line(option) for option in options])
     field: Schema = {"type": "string", "title": "Response", "enum": list(options)}
     return parse({"type": "object", "properties": {RESPONSE: field}, "required": [RESPONSE]})
 
@@ -58,83 +67,49 @@ def parse(schema: object, *, accepted: bool = False) -> Form:
     """Return the form that an MCP elicitation schema describes, as JSON is read: a mapping of plain values.
 
     Titles and descriptions are made inert. A `title` and `description` at the root are dropped: a host was seen to
-    close such a form without showing it. One that was `accepted` before is not searched for secrets again: a rule
-    that came later must not make a stored question unreadable.
+    close such a form without showing it. One that was `accepted` before is not searched for secrets and look-alikes
+    again: a rule that came later must not make a stored question unreadable.
 
     Raises:
         QuestionRefused: It is not such a schema, it is empty, nested or too large, or it asks for a secret in a field
             that does not say so by `"format": "password"`.
     """
-    root = _mapping(schema)
+    root = mapping(schema)
     if root is None or root.get("type", "object") != "object":
         raise QuestionRefused('`form` must be a flat JSON schema: {"type": "object", "properties": {…}}.')
-    entries = _mapping(root.get("properties"))
+    entries = mapping(root.get("properties"))
     if not entries:
         raise QuestionRefused("`form` has no properties: name at least one field, or leave `form` out.")
     if len(entries) > MAX_FIELDS:
         raise QuestionRefused(f"`form` has {len(entries)} fields; a person can be asked for {MAX_FIELDS} at once.")
     _refuse_large(root)
+    refuse_conditions(root)
     required = _required(root.get("required"), entries)
     fields: list[Field] = []
     for name, entry in entries.items():
         if not isinstance(name, str) or not name.strip() or name != inert_line(name) or len(name) > 100:
             raise QuestionRefused(f"`form`: {inert_line(str(name), 60)!r} can't name a field: use a short plain word.")
-        prop = _mapping(entry)
+        prop = mapping(entry)
         if prop is None:
             raise QuestionRefused(f'`form`: {name!r} must be a schema such as {{"type": "string"}}.')
-        field = _field(name, prop, required=name in required)
-        if not accepted:
-            _refuse_secret(field)
-        fields.append(field)
-    written: Schema = {
-        "type": "object",
-        "properties": {field.name: _schema_of(field) for field in fields},
-        "required": [field.name for field in fields if field.required],
-    }
+        made, optional = plain(name, prop, root)
+        fields.append(_field(name, made, required=name in required and not optional, accepted=accepted))
+    written = stored_schema(tuple(fields))
     _refuse_large(written)
     return Form(fields=tuple(fields), schema=written)
 
 
-# What MCP forbids a form to ask: it passes through the client and the model. A field that says it is one is never sent
-# as a form. Word by word, so that `primary_key`, `max_tokens`, `passenger` and `monkey` stay askable.
-_SECRET = re.compile(
-    r"\b(\w*(password|passwd|passphrase|passwort|kennwort)s?|pass ?(word|phrase)s?|passcodes?|pwd|mot de passe"
-    r"|contraseña|senha|пароль|secrets?|credentials?|mnemonic|(seed|recovery) phrase|session cookie"
-    r"|(api|app|access|private|secret|ssh|gpg|pgp|licen[cs]e|encryption|signing|deploy|master|recovery|wallet"
-    r"|openai|anthropic|stripe|aws) ?keys?|\w*tokens?"
-    r"|(verification|security|authentication|confirmation|backup|recovery|one time|sms|mfa|2fa) code"
-    r"|otp|totp|(credit|debit|bank) ?cards?|(card|account) ?(number|no|num)|cvv2?|cvc2?|pin (code|number)|iban|ssn"
-    r"|social security( number)?)\b"
-    r"|密码|密碼|パスワード|비밀번호"
-)
-_PIN = re.compile(r"((please|enter|type|your|the|my|new|old|current|card|bank|sim|account|login) )*pin")
-# What is asked *about* a secret is none: how many there are, how long they last, what they are called.
-_ABOUT = re.compile(
-    r"\b(max|min|maximum|minimum|num|number of|how many|total)( \w+)? tokens\b"
-    r"|\b(password|passphrase|secret|token|key|credential)s? (policy|name|type|kind|length|limit|count|budget|usage"
-    r"|expiry|rotation|manager|file|path|location|store)$"
-)
-_PLURAL = re.compile(r"\b(tokens|secrets|passwords|credentials|keys|cards)\b")
-_COUNTED = re.compile(r"\b(max|min|maximum|minimum|num|number of|count|total|limit|length|per)\b")
-
-
-def _refuse_secret(field: Field) -> None:
-    # A choice or a yes is no secret. Nor is a number that counts some.
-    if field.secret or field.kind not in {Kind.STRING, Kind.INTEGER, Kind.NUMBER}:
-        return
-    for label in (field.name, field.title):
-        words = re.sub(r"([a-z])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", label))
-        words = re.sub(r"[\W_]+", " ", words).casefold().strip()
-        words = _ABOUT.sub(" ", words)
-        if field.kind is not Kind.STRING and (_COUNTED.search(words) or _PLURAL.search(words)):
-            continue
-        if _SECRET.search(words) or _PIN.fullmatch(words):
-            raise QuestionRefused(
-                f"`form`: {field.name!r} asks for a secret. What is typed into a form passes through this host and "
-                "you, so a password, token, key or card number must not be asked like this. Give the field "
-                '"type": "string" and "format": "password": then the person types it into the inbox, it is kept '
-                "sealed, and you get a name by which code refers to it, never the value."
-            )
+def _refuse_secret(field: Field, found: Secret) -> None:
+    way = (
+        'Give the field "type": "string" and "format": "password": then the person types it into the inbox, it is kept '
+        "sealed, and you get a name by which code refers to it, never the value."
+    )
+    if found is Secret.DOUBTFUL:
+        way += f' If it is no secret, say so on the field, which the person is told: "{HARMLESS_KEY}": false.'
+    raise QuestionRefused(
+        f"`form`: {field.name!r} asks for a secret. What is typed into a form passes through this host and "
+        f"you, so a password, token, key or card number must not be asked like this. {way}"
+    )
 
 
 def _refuse_large(schema: Mapping[object, object] | Schema) -> None:
@@ -152,7 +127,7 @@ def _refuse_large(schema: Mapping[object, object] | Schema) -> None:
 def _required(names: object, entries: Mapping[object, object]) -> set[object]:
     if names is None:
         return set()
-    listed = _list(names)
+    listed = sequence(names)
     if listed is None or not all(isinstance(name, str) for name in listed):
         raise QuestionRefused("`form`: `required` must be a list of field names.")
     if unknown := [name for name in listed if name not in entries]:
@@ -161,186 +136,138 @@ def _required(names: object, entries: Mapping[object, object]) -> set[object]:
     return set(listed)
 
 
-def _field(name: str, prop: Mapping[object, object], *, required: bool) -> Field:
-    kind, choices = _kind(name, prop)
+def _field(name: str, prop: Prop, *, required: bool, accepted: bool) -> Field:
+    kind, choices = _kind(name, prop, accepted=accepted)
     if prop.get("format") == HIDDEN and kind is not Kind.STRING:
         raise QuestionRefused(f'`form`: {name!r} has "format": "password", so it must be "type": "string", no choice.')
     field = Field(
         name=name,
         kind=kind,
-        title=inert_line(_text(name, prop, "title")) or name,
-        description=inert(_text(name, prop, "description")).strip(),
+        title=inert_line(text_of(name, prop, "title")) or name,
+        description=inert(text_of(name, prop, "description")).strip(),
         required=required,
         choices=choices,
     )
     match kind:
         case Kind.STRING:
-            least, most = _count(name, prop, "minLength"), _count(name, prop, "maxLength")
-            field = replace(field, min_length=least, max_length=most, format=_format(name, prop))
+            least, most = count_of(name, prop, "minLength"), count_of(name, prop, "maxLength")
+            field = replace(
+                field, min_length=least, max_length=most, format=format_of(name, prop), pattern=pattern_of(name, prop)
+            )
             # A required text must not be empty, and no text is longer than MAX_TEXT unless its form says so.
             nothing = max(least or 0, 1 if required else 0) > (MAX_TEXT if most is None else most)
         case Kind.NUMBER | Kind.INTEGER:
-            low, high = _bound(name, prop, "minimum"), _bound(name, prop, "maximum")
-            field = replace(field, minimum=low, maximum=high)
-            nothing = low is not None and high is not None and not _has_number(kind, low, high)
+            field = _bounded(field, prop)
+            nothing = not _has_number(field)
         case Kind.CHOICES:
-            least, most = _count(name, prop, "minItems"), _count(name, prop, "maxItems")
+            least, most = count_of(name, prop, "minItems"), count_of(name, prop, "maxItems")
             field = replace(field, min_items=least, max_items=most)
             nothing = max(least or 0, 1) > min(len(choices), len(choices) if most is None else most)
         case Kind.CHOICE | Kind.BOOLEAN:
             nothing = False
     if nothing:
         raise QuestionRefused(f"`form`: {name!r} allows nothing: its lower bound is above its upper one.")
-    default = prop.get("default")
+    field = _told_harmless(replace(field, examples=_examples(field, prop)), prop, accepted=accepted)
+    return _with_default(field, prop.get("default"))
+
+
+def _bounded(field: Field, prop: Prop) -> Field:
+    name = field.name
+    low, high = bound_of(name, prop, "minimum"), bound_of(name, prop, "maximum")
+    # In older drafts a true here makes the other bound exclusive.
+    above = low if prop.get("exclusiveMinimum") is True else bound_of(name, prop, "exclusiveMinimum")
+    below = high if prop.get("exclusiveMaximum") is True else bound_of(name, prop, "exclusiveMaximum")
+    step = bound_of(name, prop, "multipleOf")
+    if step is not None and step <= 0:
+        raise QuestionRefused(f"`form`: `multipleOf` of {name!r} must be above 0.")
+    return replace(
+        field,
+        minimum=None if prop.get("exclusiveMinimum") is True else low,
+        maximum=None if prop.get("exclusiveMaximum") is True else high,
+        exclusive_minimum=above,
+        exclusive_maximum=below,
+        multiple_of=step,
+    )
+
+
+def _told_harmless(field: Field, prop: Prop, *, accepted: bool) -> Field:
+    """Refuse what asks for a secret and does not say so. A choice or a yes is none, nor a number that counts some."""
+    said = prop.get(HARMLESS_KEY)
+    if said is True and not field.secret:
+        raise QuestionRefused(f'`form`: {field.name!r} is a secret: give it "type": "string", "format": "password".')
+    if field.secret or field.kind not in {Kind.STRING, Kind.INTEGER, Kind.NUMBER}:
+        return field
+    found = secret_in((field.name, field.title), number=field.kind is not Kind.STRING)
+    harmless = said is False and found is Secret.DOUBTFUL
+    if found is not Secret.NO and not harmless and not accepted:
+        _refuse_secret(field, found)
+    return replace(field, harmless=harmless)
+
+
+def _with_default(field: Field, default: object) -> Field:
     # An empty default stands for none: models write one into every field.
     if default is None or default in ("", []):
         return field
     if field.secret:
-        raise QuestionRefused(f"`form`: {name!r} is a secret and has a default, which you would know: leave it out.")
+        raise QuestionRefused(
+            f"`form`: {field.name!r} is a secret and has a default, which you would know: leave it out."
+        )
+    # A time without its zone may be offered; it goes back as it came.
+    if field.format == DATE_TIME and isinstance(default, str) and is_written(default):
+        field = replace(field, default=default)
     try:
         return replace(field, default=field.check(default))
     except ValueError as wrong:
-        raise QuestionRefused(f"`form`: the default of {name!r} {wrong}.") from None
+        raise QuestionRefused(f"`form`: the default of {field.name!r} {wrong}.") from None
 
 
-def _schema_of(field: Field) -> Schema:
-    """Return the one way in which this field is written as JSON schema; what it does not have is left out."""
-    titled = [{"const": choice.value, "title": choice.title} for choice in field.choices]
-    plain = all(choice.value == choice.title for choice in field.choices)
-    values = [choice.value for choice in field.choices]
-    kind: Schema = {"type": field.kind.value}
-    picks: Schema = {}
-    if field.kind is Kind.CHOICE:
-        kind = {"type": "string"}
-        picks = {"enum": values} if plain else {"oneOf": titled}
-    elif field.kind is Kind.CHOICES:
-        kind = {"type": "array"}
-        picks = {"items": {"type": "string", "enum": values} if plain else {"anyOf": titled}}
-    rest: Schema = {
-        "title": None if field.title == field.name else field.title,
-        "description": field.description or None,
-        "minLength": field.min_length,
-        "maxLength": field.max_length,
-        "format": field.format,
-        "minimum": field.minimum,
-        "maximum": field.maximum,
-        "minItems": field.min_items,
-        "maxItems": field.max_items,
-    }
-    written = kind | {key: value for key, value in rest.items() if value is not None} | picks
-    return written if field.default is None else written | {"default": field.default}
+def _examples(field: Field, prop: Prop) -> tuple[str, ...]:
+    given = prop.get("examples")
+    if given is None or field.secret or field.choices or field.kind is Kind.BOOLEAN:
+        return ()
+    listed = sequence(given)
+    if listed is None:
+        raise QuestionRefused(f"`form`: `examples` of {field.name!r} must be a list.")
+    said = [inert_line(str(each), 60) for each in listed if isinstance(each, str | int | float)]
+    return tuple(filter(None, said))[:MAX_EXAMPLES]
 
 
-def _kind(name: str, prop: Mapping[object, object]) -> tuple[Kind, tuple[Choice, ...]]:
+def _kind(name: str, prop: Prop, *, accepted: bool) -> tuple[Kind, tuple[Choice, ...]]:
     declared = prop.get("type")
     if declared == "array":
-        items = _mapping(prop.get("items"))
+        items = mapping(prop.get("items"))
         if items is None:
             raise QuestionRefused(f"`form`: {name!r} is a list without `items` to choose from.")
-        choices = _choices(name, items, titled="anyOf" if "anyOf" in items else "oneOf")
+        choices = choices_of(name, items, titled="anyOf" if "anyOf" in items else "oneOf", accepted=accepted)
         if not choices:
             raise QuestionRefused(f"`form`: the items of {name!r} must be an `enum`, or `anyOf` of {{const, title}}.")
         return Kind.CHOICES, choices
     if declared == "string":
-        choices = _choices(name, prop, titled="oneOf" if "oneOf" in prop else "anyOf")
+        choices = choices_of(name, prop, titled="oneOf" if "oneOf" in prop else "anyOf", accepted=accepted)
         return (Kind.CHOICE, choices) if choices else (Kind.STRING, ())
     if declared not in ("number", "integer", "boolean"):
         what = f"of type {inert_line(str(declared), 40)}" if "type" in prop else "without a `type`"
-        raise QuestionRefused(
-            f"`form`: {name!r} is {what}; a form is flat: string, number, integer, boolean, or array of choices. "
-            "Ask nested things as several fields."
-        )
+        raise QuestionRefused(f"`form`: {name!r} is {what}; {FLAT}")
     if extra := [key for key in ("enum", "oneOf", "anyOf") if key in prop]:
         raise QuestionRefused(
             f'`form`: `{extra[0]}` of {name!r} needs "type": "string", and its values must be strings.'
         )
-    return Kind(cast("str", declared)), ()
+    return Kind(str(declared)), ()
 
 
-def _choices(name: str, prop: Mapping[object, object], *, titled: str) -> tuple[Choice, ...]:
-    if titled in prop:
-        entries = [_mapping(entry) for entry in _list(prop[titled]) or ()]
-        if not entries or None in entries:
-            raise QuestionRefused(f"`form`: `{titled}` of {name!r} must be a list of {{const, title}}.")
-        pairs = [(entry.get("const"), entry.get("title", entry.get("const"))) for entry in entries if entry is not None]
-    elif "enum" in prop:
-        values = _list(prop["enum"])
-        if values is None:
-            raise QuestionRefused(f"`form`: `enum` of {name!r} must be a list of strings.")
-        titles = _list(prop.get("enumNames"))
-        pairs = list(zip(values, titles if titles is not None and len(titles) == len(values) else values, strict=True))
-    else:
-        return ()
-    if not 1 <= len(pairs) <= MAX_CHOICES:
-        raise QuestionRefused(f"`form`: {name!r} has {len(pairs)} choices; give 1 to {MAX_CHOICES}.")
-    choices: list[Choice] = []
-    for value, title in pairs:
-        if not isinstance(value, str) or not isinstance(title, str):
-            raise QuestionRefused(f"`form`: the choices of {name!r} must be strings.")
-        choices.append(Choice(value=value, title=inert_line(title)))
-    _refuse_alike(name, choices)
-    return tuple(choices)
+def _has_number(field: Field) -> bool:
+    low, above, high, below = field.minimum, field.exclusive_minimum, field.maximum, field.exclusive_maximum
+    if field.kind is Kind.INTEGER:
+        low, above = None if low is None else math.ceil(low), None if above is None else math.floor(above) + 1
+        high, below = None if high is None else math.floor(high), None if below is None else math.ceil(below) - 1
+        return max(_low(low), _low(above)) <= min(_high(high), _high(below))
+    least, most = max(_low(low), _low(above)), min(_high(high), _high(below))
+    return least < most or (least == most and least != above and most != below)
 
 
-def _refuse_alike(name: str, choices: Sequence[Choice]) -> None:
-    """Refuse choices that a person can't tell apart, and those where what is typed could mean another than is read."""
-    if any(not choice.title for choice in choices):
-        raise QuestionRefused(f"`form`: {name!r} has an empty choice: give each a text that a person can choose by.")
-    by_value = {choice.value: choice for choice in choices}
-    by_title = {choice.title: choice for choice in choices}
-    if len(by_value) < len(choices) or len(by_title) < len(choices):
-        raise QuestionRefused(f"`form`: {name!r} has the same choice twice.")
-    if any(by_title.get(inert_line(value), choice) is not choice for value, choice in by_value.items()):
-        raise QuestionRefused(f"`form`: {name!r} has a choice whose title is the value of another.")
+def _low(bound: float | None) -> float:
+    return -math.inf if bound is None else bound
 
 
-def _mapping(value: object) -> Mapping[object, object] | None:
-    return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else None
-
-
-def _list(value: object) -> Sequence[object] | None:
-    return cast("Sequence[object]", value) if isinstance(value, list | tuple) else None
-
-
-def _seen(text: str) -> str:
-    return inert_line(text).casefold()
-
-
-def _has_number(kind: Kind, low: float, high: float) -> bool:
-    return math.ceil(low) <= math.floor(high) if kind is Kind.INTEGER else low <= high
-
-
-def _text(name: str, prop: Mapping[object, object], key: str) -> str:
-    value = prop.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise QuestionRefused(f"`form`: `{key}` of {name!r} must be a string.")
-    return value
-
-
-def _count(name: str, prop: Mapping[object, object], key: str) -> int | None:
-    value = prop.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0 or not is_finite(value):
-        raise QuestionRefused(f"`form`: `{key}` of {name!r} must be a whole number of 0 or more.")
-    return value
-
-
-def _bound(name: str, prop: Mapping[object, object], key: str) -> float | None:
-    value = prop.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
-        raise QuestionRefused(f"`form`: `{key}` of {name!r} must be a number.")
-    return value
-
-
-def _format(name: str, prop: Mapping[object, object]) -> str | None:
-    value = prop.get("format")
-    if value is None:
-        return None
-    if not isinstance(value, str) or value not in FORMATS:
-        raise QuestionRefused(f"`form`: `format` of {name!r} must be one of {', '.join(FORMATS)}.")
-    return value
+def _high(bound: float | None) -> float:
+    return math.inf if bound is None else bound

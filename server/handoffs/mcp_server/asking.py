@@ -31,6 +31,7 @@ from handoffs.core.form import Schema
 from handoffs.core.model import Handoff, State
 from handoffs.core.retrying import until_kept
 from handoffs.core.untrusted import inert
+from handoffs.core.written_schema import dialog_schema
 from handoffs.mcp_server.declared import MODERN, shows_forms
 from handoffs.mcp_server.lookout import READING_SECONDS, Hold
 
@@ -119,14 +120,16 @@ async def _judge_accept(
     if hasty and _is_as_it_came(handoff, content):
         await desk.not_shown(handoff, channel=CHANNEL, reason="accepted what the form came with before it can be read")
         return Unanswered.NOT_SHOWN
+    form = handoff.question.form
+    if form.is_untouched(content):
+        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
+        return Unanswered.NOT_SHOWN
     try:
-        answer = partial(desk.answer, handoff, content, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
+        values = form.understand(content)
+        answer = partial(desk.answer, handoff, values, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
         return await until_kept(desk.clock, answer)
     except AnswerRefused as misfit:
-        # A form that was left empty has not been filled by a person; nor has one that is wrong faster than it is read.
-        required = [field.name for field in handoff.question.form.fields if field.required]
-        empty = any(content.get(name) in (None, "", []) for name in required) or not any(content.values())
-        if empty or hasty:
+        if hasty:  # wrong faster than it is read
             await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
             return Unanswered.NOT_SHOWN
         return Misfit(reason=str(misfit))
@@ -263,7 +266,7 @@ def _note(reply: ElicitResult) -> str:
 def _schema(handoff: Handoff) -> Schema:
     if handoff.question.form.secret:
         raise ValueError(f"{handoff.id} asks for a secret, which must not go into a form")
-    return handoff.question.form.schema
+    return dialog_schema(handoff.question.form)
 
 
 def _message(handoff: Handoff, reason: str) -> str:

@@ -285,7 +285,7 @@ def _form(*, editable: bool) -> dict[str, object]:
         "decision": {
             "type": "string",
             "title": "Decision",
-            "oneOf": [{"const": ALLOW, "title": "Allow once"}, {"const": DENY, "title": "Deny"}],
+            "oneOf": [{"const": ALLOW, "title": "Allow", "description": "this once"}, {"const": DENY, "title": "Deny"}],
         },
     }
     if editable:

@@ -46,9 +46,8 @@ HANDOFF_SCHEMA: dict[str, object] = {
         "options": {
             "type": "array",
             "items": {"type": "string"},
-            "minItems": 2,
             "maxItems": 20,
-            "description": "The person picks one.",
+            "description": "2 or more. The person picks one.",
         },
         "form": {
             "type": "object",
@@ -56,7 +55,10 @@ HANDOFF_SCHEMA: dict[str, object] = {
             "boolean, enum, array of enum). A password, token or key: a string with format password; you get a name "
             "for it, never the value.",
         },
-        "timeout_seconds": {"type": "number", "description": "How long the question stays open. Default a day."},
+        "timeout_seconds": {
+            "type": "number",
+            "description": "How long the question stays open; 0: as long as can be. Default a day.",
+        },
     },
     "required": ["message"],
     "additionalProperties": False,
@@ -108,7 +110,8 @@ class Arguments:
 def read_arguments(given: Mapping[str, object]) -> Arguments:
     """Return the typed arguments of `handoff_to_user`.
 
-    A list or object that a model sent as JSON text is taken for what it says, as are "true" and "60".
+    A list or object that a model sent as JSON text is taken for what it says, as are "true" and "60". An optional one
+    that is empty, or says that it is nothing, is left out: many models fill in every argument.
 
     Raises:
         QuestionRefused: One is missing, unknown or of the wrong type.
@@ -118,20 +121,20 @@ def read_arguments(given: Mapping[str, object]) -> Arguments:
     message = given.get("message")
     if not isinstance(message, str):
         raise QuestionRefused("`message` must be a string: tell the person what you need to know, and why.")
-    options = _unwrapped(given.get("options"))
+    options = _optional(given.get("options"))
     if options is not None and (
         not isinstance(options, list) or not all(isinstance(o, str) for o in cast("list[object]", options))
     ):
         raise QuestionRefused("`options` must be a list of 2 to 20 different strings.")
-    form = _unwrapped(given.get("form"))
+    form = _optional(given.get("form"))
     if form is not None and not isinstance(form, Mapping):
         raise QuestionRefused('`form` must be a flat JSON schema: {"type": "object", "properties": {…}}.')
     return Arguments(
         message=message,
-        breakout_of_loop=_flag(given.get("breakout_of_loop")),
+        breakout_of_loop=_flag(_optional(given.get("breakout_of_loop"))),
         options=tuple(cast("list[str]", options)) if options is not None else None,
         form=cast("Mapping[str, object] | None", form),
-        timeout_seconds=_seconds(given.get("timeout_seconds")),
+        timeout_seconds=_seconds(_optional(given.get("timeout_seconds"))),
     )
 
 
@@ -197,6 +200,25 @@ def _refuse_unknown(given: Mapping[str, object], known: Mapping[str, object], to
     if unknown := sorted(set(given) - set(known)):
         names = ", ".join(inert_line(name, 40) for name in unknown[:5])
         raise QuestionRefused(f"{tool} has no argument {names}; it takes {', '.join(known)}.")
+
+
+_NOTHING = frozenset({"", "null", "none", "nil", "undefined", "n/a"})
+
+
+def _optional(value: object) -> object:
+    """An argument that may be left out, unwrapped; None where it says nothing."""
+    value = _unwrapped(value)
+    if isinstance(value, str) and value.strip().casefold() in _NOTHING:
+        return None
+    if isinstance(value, list | dict) and not value:
+        return None
+    # A schema of nothing, as is written by who must write one.
+    if isinstance(value, dict) and all(
+        key in {"type", "properties", "required"} and (each == "object" or not each)
+        for key, each in cast("dict[object, object]", value).items()
+    ):
+        return None
+    return cast("object", value)
 
 
 def _unwrapped(value: object) -> object:

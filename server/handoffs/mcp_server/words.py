@@ -3,6 +3,7 @@
 Every status has its own, so that a refusal, a failure and silence never read like each other, or like a yes.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,10 +73,12 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
         raise ValueError(f"{handoff.id} is open")
     who = f" by {end.by}" if end.by else ""
     ago = f" {_span(now, end.at)} ago ({stamp(end.at)})" if earlier else ""
-    said = f' They said: "{end.note}"' if end.note else ""
+    said = f" {_said(end.note)}" if end.note else ""
     match handoff.state:
         case State.ANSWERED:
-            text = f"The person answered{ago}:{_answer(handoff)}{_about_secret(handoff)}{said}"
+            # Nothing of ours stands on a line of theirs: an answer may end in anything.
+            parts = [_answer(handoff), _about_secret(handoff), _said(end.note) if end.note else ""]
+            text = f"The person answered{ago}:" + "\n".join(filter(None, parts))
         case State.DECLINED:
             text = (
                 f"The person declined to answer{ago}. That is not approval: do not do it, and do not ask the same "
@@ -89,7 +92,7 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
                 "approved. Go on without it, or stop and say what is missing."
             )
     if late:
-        text += " (It was decided elsewhere first; what was entered in this dialog afterwards was not used.)"
+        text += "\n(It was decided elsewhere first; what was entered in this dialog afterwards was not used.)"
     return text
 
 
@@ -167,9 +170,8 @@ def _about_secret(handoff: Handoff) -> str:
     names = handoff.values or {}
     if not any(field.secret and field.name in names for field in handoff.question.form.fields):
         return ""
-    between = " " if len(handoff.question.form.fields) == 1 else "\n"
     return (
-        f"{between}What is secret is kept sealed on this machine under the name that begins with `secret:`. You "
+        "What is secret is kept sealed on this machine under the name that begins with `secret:`. You "
         "can't see it, need not, and must not ask for it again: hand that name to the program that needs the value, "
         "which gets it by `handoffs.secrets.reveal(name)`."
     )
@@ -179,14 +181,31 @@ def _answer(handoff: Handoff) -> str:
     form, values = handoff.question.form, handoff.values or {}
     if handoff.other:
         return (
-            f" none of the options. In their own words: {handoff.other}\n"
+            f" none of the options. In their own words:{_quoted(handoff.other)}\n"
             "That approves none of the options. Follow it, and ask again where it leaves something open."
         )
-    if len(form.fields) == 1:
-        text = "".join(form.texts(values))
-        return f" {text}" if text.endswith((".", "!", "?", "…")) else f" {text}."
     filled = [field for field in form.fields if field.name in values]
-    return "\n" + "\n".join(f"- {field.name}: {field.text(values[field.name])}" for field in filled)
+    if not filled:
+        return " nothing was filled in, and nothing had to be."
+    texts = [_quoted(field.text(values[field.name])) for field in filled]
+    if len(form.fields) == 1:
+        return texts[0]
+    return "\n" + "\n".join(f"- {field.name}:{text}" for field, text in zip(filled, texts, strict=True))
+
+
+def _said(note: str) -> str:
+    return f"They said:{_quoted(note)}" if _LINE_END.search(note) else f'They said: "{note}"'
+
+
+# All that any reader of the text may take for the end of a line.
+_LINE_END = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def _quoted(text: str) -> str:
+    """What a person wrote, after a colon: on the same line, or where it has several in a block of its own, indented."""
+    if _LINE_END.search(text) is None:
+        return f" {text}"
+    return "\n    " + _LINE_END.sub(lambda end: end[0] + "    ", text)
 
 
 def _span(now: datetime, then: datetime) -> str:

@@ -50,6 +50,8 @@ class Filling:
             self._at += 1
             return None
         try:
+            if not self.values:  # Enter alone is no answer
+                raise AnswerRefused({"": "nothing was filled in"})
             return Filled(self.form.check(self.values))
         except AnswerRefused as refused:
             names = [field.name for field in self.form.fields]

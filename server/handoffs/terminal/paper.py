@@ -59,7 +59,7 @@ def field(filling: Filling, width: int) -> list[Line]:
     lines += [[("fact", line)] for line in wrap(_hint(this, bare=bare), room) if line]
     digits = len(str(len(this.choices)))
     for number, choice in enumerate(this.choices, 1):
-        for at, line in enumerate(wrap(inert_line(choice.title), room - digits - 4)):
+        for at, line in enumerate(wrap(inert_line(choice.label), room - digits - 4)):
             lines.append([("number", f"  {'' if at else number:>{digits}}  "), ("", line)])
     return quoted(lines)
 
@@ -187,7 +187,8 @@ def _left(deadline: datetime | None, now: datetime) -> str:
     if deadline is None:
         return ""
     left = deadline - now
-    hours, minutes = divmod(left // timedelta(minutes=1), 60)
+    # Rounded up: a day that has just begun to run is 24 h.
+    hours, minutes = divmod(-(-left // timedelta(minutes=1)) if left >= timedelta(minutes=1) else 0, 60)
     if left <= timedelta(0):
         return "time is up"
     if hours >= 48:

@@ -80,7 +80,7 @@ def controls(
 def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None, problem: str) -> Control:
     given = _given(field) if posted is None else list(posted.get(PREFIX + field.name, ()))
     widget = _widget(field, lone=lone)
-    options = tuple(Option(value=c.value, title=c.title, picked=c.value in given) for c in field.choices)
+    options = tuple(Option(value=c.value, title=c.label, picked=c.value in given) for c in field.choices)
     if field.kind is Kind.BOOLEAN:
         # Never what the agent would like: this is where consent is given.
         given = [] if posted is None else given
@@ -149,7 +149,7 @@ def _in_utc(value: str) -> tuple[str, str]:
 def _hint(field: Field) -> str:
     # What the control itself says needs no words.
     if field.kind in (Kind.BOOLEAN, Kind.CHOICE) or field.hint == "text" or field.format in ("date", "date-time"):
-        return ""
+        return "; ".join(field.notes)
     return field.hint
 
 
@@ -174,6 +174,10 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
             values[name] = _value(field, sent, zone="".join(posted.get(ZONE + name, ())))
         except ValueError as wrong:
             problems[name] = str(wrong)
+    for field in form.fields:
+        # A browser sends nothing for boxes of which none is ticked.
+        if field.kind is Kind.CHOICES and field.required:
+            values.setdefault(field.name, [])
     try:
         checked = form.check(values)
     except AnswerRefused as refused:
@@ -218,7 +222,7 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
     if field.format is None:
         return _lines(text)
     text = text.strip()
-    return text + zone if field.format == "date-time" and "T" in text and not _zoned(text) else text
+    return field.coerce(text + zone if field.format == "date-time" and "T" in text and not _zoned(text) else text)
 
 
 def _zoned(text: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
+from handoffs.core.untrusted import folded
 
 PAGE = 50
 LOOK = 20_000
@@ -63,9 +64,9 @@ class Search:
         through = (handoff.end.channel,) if handoff.end is not None else handoff.reached
         return (
             handoff.state in _STATES[self.state]
-            and (not self.client or self.client.casefold() in (caller.client or caller.subject).casefold())
-            and (not self.channel or any(self.channel.casefold() in each.casefold() for each in through))
-            and (not self.text or all(word in question.message.casefold() for word in self.text.casefold().split()))
+            and (not self.client or folded(self.client) in folded(caller.client or caller.subject))
+            and (not self.channel or any(folded(self.channel) in folded(each) for each in through))
+            and (not self.text or _has_words(question.message, self.text))
         )
 
 
@@ -80,6 +81,11 @@ class Found:
     """Set where the search ended before the page was full: nothing younger than this was overlooked."""
     clients: list[str]
     channels: list[str]
+
+
+def _has_words(message: str, words: str) -> bool:
+    looked_in = folded(message)
+    return all(word in looked_in for word in folded(words).split())
 
 
 async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK) -> Found:

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 from handoffs.core.events import Entry
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Caller, End, Handoff, State
-from handoffs.core.spans import span
+from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.web.controls import controls
 from handoffs.web.markdown import highlight_css, render
@@ -85,7 +85,7 @@ class Pages:
         return f"{span(self._now() - at)} ago"
 
     def _left(self, at: datetime) -> str:
-        return f"{span(at - self._now())} left"
+        return f"{left(at - self._now())} left"
 
     def text(self, template: str, /, **context: object) -> str:
         """Return a template as HTML."""

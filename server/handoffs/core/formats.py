@@ -1,0 +1,39 @@
+"""The formats that a text can have: what a person is told to enter, and the test."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from urllib.parse import urlsplit
+
+from handoffs.core.moments import is_moment
+
+HIDDEN = "password"
+"""The format of a text that is a secret: it is typed into the inbox, sealed, and shown nowhere."""
+
+DATE_TIME = "date-time"
+
+_EMAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\".]+(\.[^\s@<>\".]+)+")
+
+
+def _is_uri(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.scheme) and bool(parts.netloc or parts.path) and not any(c.isspace() for c in text)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+FORMATS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "email": ("an e-mail address, like ada@example.org", lambda text: _EMAIL.fullmatch(text) is not None),
+    "uri": ("an address with its scheme, like https://example.org/page", _is_uri),
+    "date": ("a date, like 2026-11-22", _is_date),
+    DATE_TIME: ("a date and time, like 2026-11-22T19:30:00Z", is_moment),
+    HIDDEN: ("a secret: it is kept sealed, and the agent does not get to see it", lambda _: True),
+}

@@ -1,0 +1,124 @@
+"""Dates and times as people type them, made the one moment that is meant (RFC 3339), or asked about.
+
+A time without a zone is no moment yet. Whoever knows where the person is passes their `Zone`; then the offset is added,
+and what comes back is to be shown to them. A local time that comes twice, at the end of summer time, or never, at its
+beginning, is asked about: nothing is guessed.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+Zone: TypeAlias = Callable[[datetime], datetime]
+"""Makes a local time, with its `fold`, a time with its offset: `datetime.astimezone` for this machine's zone, and
+`lambda at: at.replace(tzinfo=ZoneInfo("Europe/Berlin"))` for a named one."""
+
+EXAMPLE = "2026-11-22T19:30:00Z"
+
+_WRITTEN = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)(?:[Tt]| +)(?P<clock>\d\d:\d\d)(?P<seconds>:\d\d)?(?P<fraction>\.\d+)?"
+    r" ?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?",
+    re.ASCII,
+)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class Unclear(ValueError):
+    """A time that is no moment, or could be two. The message is for the person; `meant` are the moments it may be."""
+
+    def __init__(self, message: str, *meant: str) -> None:
+        self.meant = meant
+        super().__init__(message)
+
+
+def is_moment(text: str) -> bool:
+    """Say whether a text is a date and time as RFC 3339 has it, with its zone."""
+    return _MOMENT.fullmatch(text) is not None and _exists(text)
+
+
+def is_written(text: str) -> bool:
+    """Say whether a text is a date and time that a person or an agent may write, with a zone or without."""
+    return _parts(text) is not None
+
+
+def read_moment(text: str, zone: Zone | None = None) -> str:
+    """Return the moment that a text means: as it stands where that is one, else with what RFC 3339 wants filled in.
+
+    Raises:
+        Unclear: It has no zone and none is known, or in this zone it comes twice or never.
+        ValueError: It is no date and time; the message is for the person.
+    """
+    typed = text.strip()
+    if is_moment(typed):
+        return typed
+    parts = _parts(typed)
+    if parts is None:
+        raise ValueError(f"must be a date and time, like {EXAMPLE}")
+    local, offset, fraction = parts
+    if offset:
+        return local.isoformat() + fraction + offset
+    if zone is None:
+        raise Unclear(f"has no time zone: end it with Z for UTC, or with an offset, like {local.isoformat()}+02:00")
+    meant = moments(local, zone)
+    if len(meant) == 1:
+        return _stamped(meant[0], fraction)
+    shown = [_stamped(each, fraction) for each in meant]
+    if local.replace(tzinfo=None) == meant[0].replace(tzinfo=None):
+        raise Unclear(f"comes twice that day, when the clocks go back: write {' or '.join(shown)}", *shown)
+    raise Unclear(f"never comes that day, when the clocks go forward: write {' or '.join(shown)}", *shown)
+
+
+def moments(local: datetime, zone: Zone) -> list[datetime]:
+    """Return the moments that a local time may be: one, or two in order.
+
+    Two are both that it is, where it comes twice; and those an hour before and after, where it never comes.
+    """
+    first, second = (zone(local.replace(fold=fold)) for fold in (0, 1))
+    offsets = [each.utcoffset() or timedelta() for each in (first, second)]
+    if offsets[0] == offsets[1]:
+        return [first]
+    # In a gap a fixed zone gives the time as asked, with an offset that does not hold then: read it once more.
+    return [_at(moment, zone, offsets) for moment in sorted((local - each).replace(tzinfo=UTC) for each in offsets)]
+
+
+def _at(moment: datetime, zone: Zone, offsets: list[timedelta]) -> datetime:
+    """The moment as the clock of the zone shows it, whose offset then is one of `offsets`."""
+    for offset in offsets:
+        local = (moment + offset).replace(tzinfo=None)
+        first, second = (zone(local.replace(fold=fold)) for fold in (0, 1))
+        # A time that never comes is given back as it is by a named zone, with the earlier offset first.
+        exists = (first.utcoffset() or timedelta()) >= (second.utcoffset() or timedelta())
+        for there in (first, second):
+            if exists and there.utcoffset() == offset and there.replace(tzinfo=None, fold=0) == local:
+                return there
+    return moment
+
+
+def _parts(text: str) -> tuple[datetime, str, str] | None:
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        return None
+    fraction = match["fraction"] or ""
+    if fraction and not match["seconds"]:
+        return None
+    offset = (match["zone"] or "").upper()
+    if len(offset) == 5:
+        offset = f"{offset[:3]}:{offset[3:]}"
+    seconds = match["seconds"] or ":00"
+    if not _exists(f"{match['date']}T{match['clock']}{seconds}{offset}"):
+        return None
+    return datetime.fromisoformat(f"{match['date']}T{match['clock']}{seconds}"), offset, fraction
+
+
+def _exists(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text.upper())
+    except ValueError:
+        return False
+    return True
+
+
+def _stamped(at: datetime, fraction: str) -> str:
+    local = at.replace(tzinfo=None).isoformat()
+    return local + fraction + at.isoformat().removeprefix(local)

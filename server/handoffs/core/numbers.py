@@ -1,0 +1,70 @@
+"""Numbers as people type them, and their bounds in words. The same in a terminal, on a page and from a host."""
+
+import re
+import sys
+from decimal import Decimal
+
+SAFE = 2**53 - 1
+"""The largest whole number that JavaScript holds exactly. As a bound it is a program's, and tells a person nothing."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MAX_EXPONENT = sys.float_info.max_10_exp
+
+
+def is_finite(number: float) -> bool:
+    """Say whether a number is one that every program can hold: not NaN, not infinite, no whole number beyond that."""
+    return abs(number) <= sys.float_info.max
+
+
+def read_number(typed: str, *, whole: bool) -> int | float:
+    """Return the number that is typed.
+
+    A comma is never guessed at: `1,000` is a thousand to one person and one to another.
+
+    Raises:
+        ValueError: It is none, or could be two; the message is for the person.
+    """
+    what = "a whole number" if whole else "a number"
+    text = typed.strip().replace("\u2212", "-")
+    if "," in text and re.fullmatch(r"[+-]?[\d,.']+", text):
+        raise ValueError(f"must be {what} without commas: 3.5 is three and a half, 1000 is a thousand")
+    # A number of thousands of digits would take seconds to read.
+    if len(text) > 400 or _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"must be {what}")
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    exact = Decimal(text)
+    if whole and exact == 0:
+        return 0
+    if whole and abs(exact.adjusted()) <= _MAX_EXPONENT and exact == exact.to_integral_value():
+        return int(exact)
+    return float(text)
+
+
+def is_multiple(value: float, step: float) -> bool:
+    """Say whether a number is a multiple of `step`, as they are written: 0.3 is one of 0.1."""
+    if isinstance(value, int) and isinstance(step, int):
+        return value % step == 0
+    # `%` alone rounds to 28 digits, and fails above.
+    ratio = Decimal(repr(value)) / Decimal(repr(step))
+    return abs(ratio) < Decimal("1e28") and ratio == ratio.to_integral_value()
+
+
+def bounds_in_words(least: float | None, most: float | None, above: float | None, below: float | None) -> str:
+    """Return `from 1 to 5`, `more than 0`, or nothing where there are none that a person needs to know."""
+    least, above = (None if each == -SAFE else each for each in (least, above))
+    most, below = (None if each == SAFE else each for each in (most, below))
+    if least is not None and above is not None:
+        least, above = (None, above) if above >= least else (least, None)
+    if most is not None and below is not None:
+        most, below = (None, below) if below <= most else (most, None)
+    if least is not None and most is not None:
+        return f"from {plain(least)} to {plain(most)}" if least != most else plain(least)
+    low = f"{plain(least)} or more" if least is not None else f"more than {plain(above)}" if above is not None else ""
+    high = f"{plain(most)} or less" if most is not None else f"less than {plain(below)}" if below is not None else ""
+    return " and ".join(filter(None, (low, high)))
+
+
+def plain(number: float) -> str:
+    """Return a number as it is written by hand: `5`, not `5.0`."""
+    return str(int(number)) if abs(number) < 1e15 and number == int(number) else str(number)
