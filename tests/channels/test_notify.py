@@ -43,7 +43,7 @@ async def test_a_question_that_is_open_after_20_seconds_is_told_of_with_who_what
     assert sink.got[0]["message"].splitlines() == [
         "“Deploy **now**?”",
         "",
-        f"Open for another 23 hours, until {stamped(12, days=1)}.",
+        f"Open for another 24 hours, until {stamped(12, days=1)}.",
         f"Answer: http://127.0.0.1:8000/{asked.id}",
     ]
 

@@ -78,7 +78,7 @@ anyio.run(main)
 def test_what_the_person_does_is_recorded_and_putting_off_decides_nothing(starts: Starts, keys: str, outcome: str):
     person = starts(PRESENT)
     person.sees(READY)
-    assert person.lines[:2] == ["● claude-code · ~/shop asks  h_1 · 2 days left", "│ Proceed?"]
+    assert person.lines[:2] == ["● claude-code · ~/shop asks  h_1 · 3 days left", "│ Proceed?"]
     person.types(keys)
     assert person.ends() == 0
     assert person.lines[-1] == outcome

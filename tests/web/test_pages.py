@@ -230,6 +230,16 @@ async def test_the_list_is_never_older_than_the_store(tmp_path: Path) -> None:
         assert "(1) Open questions" in text
 
 
+async def test_history_finds_words_in_whatever_unicode_form_they_are_written(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        for name in ("Caf\u00e9-one", "Cafe\u0301-two"):
+            await page.inbox.ask(f"Delete {name}.pdf?")
+        for typed in ("caf%C3%A9", "CAFE%CC%81"):
+            text = (await page.http.get(f"/history?state=any&q={typed}")).text
+            assert "-one.pdf" in text
+            assert "-two.pdf" in text
+
+
 async def test_history_finds_by_words_state_agent_and_channel(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         desk = page.inbox.desk

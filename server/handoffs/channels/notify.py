@@ -262,9 +262,9 @@ def _harmless(text: str, width: int) -> str:
 
 
 def _span(length: timedelta) -> str:
-    # Rounded up to the minute: of a day that has just begun to run, 24 hours are left.
+    # To the nearest minute: of a day that has just begun to run, 24 hours are left.
     seconds = max(-(-length // timedelta(seconds=1)), 0)
-    seconds = -(-seconds // 60) * 60 if seconds >= 120 else seconds
+    seconds = (seconds + 30) // 60 * 60 if seconds >= 120 else seconds
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"

@@ -13,9 +13,9 @@ def span(length: timedelta) -> str:
 
 
 def left(length: timedelta) -> str:
-    """Return how much time is left, rounded up to the minute: of a day that has just begun to run, `24 h`."""
+    """Return how much time is left, to the nearest minute: of a day that has just begun to run, `24 h`."""
     seconds = max(-(-length // timedelta(seconds=1)), 0)
-    minutes = -(-seconds // 60)
+    minutes = (seconds + 30) // 60
     if 24 * 60 <= minutes < 48 * 60:
         return f"{minutes // 60} h"
     return span(timedelta(minutes=minutes)) if seconds >= 60 else f"{seconds} s"

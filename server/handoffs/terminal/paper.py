@@ -187,8 +187,9 @@ def _left(deadline: datetime | None, now: datetime) -> str:
     if deadline is None:
         return ""
     left = deadline - now
-    # Rounded up: a day that has just begun to run is 24 h.
-    hours, minutes = divmod(-(-left // timedelta(minutes=1)) if left >= timedelta(minutes=1) else 0, 60)
+    # To the nearest minute: a day that has just begun to run is 24 h.
+    rounded = (left + timedelta(seconds=30)) // timedelta(minutes=1) if left >= timedelta(minutes=1) else 0
+    hours, minutes = divmod(rounded, 60)
     if left <= timedelta(0):
         return "time is up"
     if hours >= 48:
