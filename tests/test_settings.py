@@ -55,6 +55,7 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
     assert written.read() == Settings(
         store=data_folder() / "handoffs.db",
         terminal="auto",
+        join="auto",
         join_seconds=3600,
         inbox="auto",
         hold_seconds=None,
@@ -86,6 +87,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
     values = {
         "STORE": str(store),
         "TERMINAL": "On",
+        "JOIN": "off",
         "JOIN_SECONDS": "0",
         "INBOX": "off",
         "HOLD_SECONDS": "45.5",
@@ -113,6 +115,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
     toml = f"""
         store = "{store}"
         terminal = "on"
+        join = "off"
         join_seconds = 0
         inbox = "off"
         hold_seconds = 45.5
@@ -146,6 +149,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
     assert settings.model_dump() == {
         "store": store,
         "terminal": "on",
+        "join": "off",
         "join_seconds": 0,
         "inbox": "off",
         "hold_seconds": 45.5,

@@ -190,6 +190,7 @@ class Settings(BaseSettings):
     terminal: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")] = (
         "auto"
     )
+    join: Annotated[Literal["auto", "off"], BeforeValidator(_word), Field(description="auto or off")] = "auto"
     join_seconds: Annotated[_Seconds, _from(0)] = 3_600
     inbox: Annotated[Literal["auto", "off"], BeforeValidator(_word), Field(description="auto or off")] = "auto"
     hold_seconds: Annotated[_Seconds | None, _from(0)] = None

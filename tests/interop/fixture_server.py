@@ -83,7 +83,7 @@ async def ask(desk: Desk, context: Context, key: str, message: str, fields: Fiel
     reply = (context.input_responses or {}).get(key)
     if isinstance(reply, ElicitResult):
         seconds = (desk.clock.now() - handoff.created_at).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds, collect=True)
+        verdict = await judge(desk, handoff, reply, seconds=seconds)
         if isinstance(verdict, Handoff):
             return verdict
     asked = ask_between(handoff, now=desk.clock.now())

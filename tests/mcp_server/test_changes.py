@@ -17,6 +17,9 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.mcp_server import changes
 from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.delivery import Deliveries
+from handoffs.mcp_server.front import Front
+from handoffs.mcp_server.joining import Joining
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, host, table
@@ -171,7 +174,10 @@ class Session:
 
 @asynccontextmanager
 async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Awaitable[None]]]:
-    calls = Calls(here.desk, subject="ada", project="", hold_seconds=None, inbox=None)
+    calls = Calls(
+        here.desk, subject="ada", project="", hold_seconds=None, inbox=None,
+        deliveries=Deliveries(here.desk), joining=Joining(Front()),
+    )  # fmt: skip
     told = changes.Changes(here.desk, calls)
     with anyio.fail_after(20):
         async with told.lifespan(here.server()) as known:

@@ -245,7 +245,9 @@ async def test_over_http_without_sessions_only_the_same_use_sent_again_collects_
             assert (await decision(client, **other))["behavior"] == "deny"
             assert await here.stored() == count + 2
         assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "allow"
-        assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "deny"  # once
+        # It may not have arrived: the same use has it again, and no other.
+        assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "allow"
+        assert (await decision(client, tool_use_id="toolu_3"))["behavior"] == "deny"
 
 
 async def test_no_dialog_of_the_host_is_used_which_would_decide_without_a_person(tmp_path: Path) -> None:

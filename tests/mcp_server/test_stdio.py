@@ -22,7 +22,7 @@ server = StdioServer("wire")
 @server.tool()
 def stray(size: int) -> str:
     print("printed by a library")
-    child = subprocess.run(["cat"], stdout=subprocess.PIPE, timeout=10)
+    child = subprocess.run(["cat"], stdout=subprocess.PIPE, timeout=60)
     subprocess.run(["echo", "printed by a child"])
     return child.stdout.decode() + "x" * size
 server.run()
@@ -54,14 +54,14 @@ def serving(
     stdout: int = subprocess.PIPE,
     merged: bool = False,
 ) -> Generator[subprocess.Popen[bytes]]:
-    """Run the server; what it logs is in `log`. It is killed after ten seconds: then what a test reads is empty."""
+    """Run the server; what it logs is in `log`. It is killed after a minute: then what a test reads is empty."""
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVER], cwd=tmp_path, stdin=stdin, stdout=stdout,
             stderr=subprocess.STDOUT if merged else log,
             env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )  # fmt: skip
-    alarm = threading.Timer(10, process.kill)
+    alarm = threading.Timer(60, process.kill)
     alarm.start()
     try:
         yield process
@@ -91,7 +91,7 @@ def test_messages_arrive_whole_however_they_are_cut_and_nothing_stray_gets_betwe
         process.stdin.flush()
         answers = [read(process.stdout) for _ in range(2)]
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stdout.read() == b""
     texts = {each["id"]: each["result"]["content"][0]["text"] for each in answers}
     assert texts == {1: "", 2: "x" * 300_000}
@@ -130,9 +130,9 @@ def test_what_is_no_pair_of_pipes_is_served_as_before(tmp_path: Path, merged: bo
         here = (subprocess.PIPE, subprocess.PIPE) if merged else (given, out)
         with serving(tmp_path, stdin=here[0], stdout=here[1], merged=merged) as process:
             if merged:
-                said, _ = process.communicate(line(HELLO), timeout=10)
+                said, _ = process.communicate(line(HELLO), timeout=60)
             else:
-                process.wait(10)
+                process.wait(60)
                 said = (tmp_path / "out").read_bytes()
     os.close(out)
     assert json.loads(said)["result"]["serverInfo"]["name"] == "wire"
@@ -141,14 +141,14 @@ def test_what_is_no_pair_of_pipes_is_served_as_before(tmp_path: Path, merged: bo
 def test_a_host_that_gives_no_standard_error_is_served(tmp_path: Path) -> None:
     command = f"exec {sys.executable} -c '{SERVER}' 2>&-"
     said = line(HELLO).rstrip(b"\n")  # its end is the end of all
-    process = subprocess.run(["sh", "-c", command], input=said, stdout=subprocess.PIPE, timeout=10, check=True)
+    process = subprocess.run(["sh", "-c", command], input=said, stdout=subprocess.PIPE, timeout=60, check=True)
     assert json.loads(process.stdout)["id"] == 0
 
 
 def test_the_pipe_is_left_as_it_was_found(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     with serving(tmp_path, stdout=writing) as process:
-        process.communicate(line(HELLO), timeout=10)
+        process.communicate(line(HELLO), timeout=60)
         assert os.get_blocking(writing)
     os.close(writing)
     os.close(reading)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
-from mcp.server.mcpserver import MCPServer
 
 from handoffs.assembly import AnyStore, current_user, notifying, open_desk, seal_keys
 from handoffs.cli.binding import CannotServe, bound
@@ -21,6 +20,7 @@ from handoffs.core.ports import Channel
 from handoffs.mcp_server.app import Page
 from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.server import build_server
+from handoffs.mcp_server.stdio import StdioServer
 from handoffs.mcp_server.waiting import Inbox
 from handoffs.settings import Settings, StoreAddress, data_folder
 
@@ -66,7 +66,7 @@ async def _serve_stdio(settings: Settings) -> None:
 
 def build(
     settings: Settings, desk: Desk, admission: "Admission | None" = None, *, draining: Draining | None = None
-) -> MCPServer:
+) -> StdioServer:
     """Return the server that the settings describe, over a desk."""
     return build_server(
         desk,
@@ -81,6 +81,7 @@ def build(
         auth=None if admission is None else admission.auth,
         token_verifier=None if admission is None else admission.verifier,
         draining=draining,
+        join=settings.join != "off",
     )
 
 

@@ -159,14 +159,15 @@ class Desk:
         return await self.get(handoff_id)
 
     async def collect(self, handoff: Handoff, *, tool_use: str = "") -> Handoff:
-        """Note that the agent is being given the outcome: an identical question from now on is a new one.
+        """Note that the agent was handed the outcome: an identical question from now on is a new one.
 
         The call with this `tool_use` alone, sent again, still finds it.
         """
         if handoff.state is State.OPEN or handoff.collected_at is not None:
             return handoff
         event = Collected(at=self._clock.now(), tool_use=tool_use)
-        return await self._store.record(handoff.id, event, known=handoff)
+        # Lost in a power cut, the outcome is given again, with its age: the agent that had it has lost it as well.
+        return await self._store.record(handoff.id, event, known=handoff, durable=False)
 
     # The person's side. Each of these is the whole of a decision, and the first one stands.
 
@@ -179,10 +180,9 @@ class Desk:
         channel: str,
         note: str = "",
         other: str = "",
-        collect: bool = False,
         private: bool = False,
     ) -> Handoff:
-        """Answer. `values` are checked against the form, whoever brings them; `collect` also gives it to the agent.
+        """Answer. `values` are checked against the form, whoever brings them.
 
         `other` is what a person says instead of picking an option: then there are no values, see
         `Question.takes_other`.
@@ -205,14 +205,12 @@ class Desk:
         event = Answered(
             at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
         )
-        return await self._decide(handoff, event, collect=collect)
+        return await self._store.record(handoff.id, event, known=handoff)
 
-    async def decline(
-        self, handoff: Handoff, *, by: str, channel: str, note: str = "", collect: bool = False
-    ) -> Handoff:
+    async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Refuse to answer. Raises AlreadyEnded."""
         event = Declined(at=self._clock.now(), by=by, channel=channel, note=note)
-        return await self._decide(handoff, event, collect=collect)
+        return await self._store.record(handoff.id, event, known=handoff)
 
     async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Withdraw the question for good. Raises AlreadyEnded."""
@@ -346,11 +344,6 @@ class Desk:
         What a person put off is shown again only with `again`: when the agent asks once more, not when it checks.
         """
         self._showing.present(handoff, again=again)
-
-    async def _decide(self, handoff: Handoff, event: Answered | Declined, *, collect: bool) -> Handoff:
-        # In one transaction: the agent's own call has brought the decision, and gets it back at once.
-        events = [event, *([Collected(at=event.at)] if collect else [])]
-        return await self._store.record(handoff.id, *events, known=handoff)
 
     async def _expire(self, handoff: Handoff) -> Handoff:
         try:

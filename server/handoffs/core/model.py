@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from handoffs.core.form import REFERENCE, Form, Value
 
+GATEWAY, APART = "gateway ", "apart "
+"""How the `session` of a handoff begins that other sessions may not join, and why: see `Handoff.session`."""
+
 ID_PREFIX = "h_"
 _ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
 _ID_LENGTH = 20
@@ -139,8 +142,8 @@ class Handoff:
     def joined_by(self, asked: "Handoff", *, since: datetime) -> bool:
         """Say whether an identical question, `asked` now, is this one: open, or ended at `since` or later.
 
-        An outcome that was handed to the agent is given again only to the same tool use. Across sessions that must be
-        kept apart, nothing but the same tool use joins.
+        An outcome that was handed to the agent is given again only to the same tool use. Where sessions are kept apart,
+        nothing but the same tool use joins across them, or is given an outcome that came late.
         """
         if self.fingerprint != asked.fingerprint:
             return False
@@ -148,7 +151,13 @@ class Handoff:
             return False
         if asked.tool_use and asked.tool_use in (self.tool_use, self.handed_to):
             return True
-        return self.session == asked.session and (self.state is State.OPEN or self.collected_at is None)
+        late = self.session == "" and self.collected_at is None
+        return self.session == asked.session and (self.state is State.OPEN or late)
+
+    @property
+    def through_gateway(self) -> bool:
+        """Whether agents of several people may stand behind who asks."""
+        return self.session.startswith(GATEWAY)
 
     @property
     def decided(self) -> bool:

@@ -81,10 +81,13 @@ class Store(Protocol):
         """
         ...
 
-    async def record(self, handoff_id: str, *events: Event, known: Handoff | None = None) -> Handoff:
+    async def record(
+        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+    ) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        `known` is the handoff as the caller saw it last: a store for which reading is dear may begin from there.
+        `known` is the handoff as the caller saw it last: a store for which reading is dear may begin from there. What
+        is not `durable` may be lost in a power cut.
 
         Raises:
             NotFound: There is no such handoff.

@@ -29,12 +29,12 @@ from mcp.types import CallToolResult, TextContent
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError, QuestionRefused
 from handoffs.core.form import Value
-from handoffs.core.model import Handoff, State
+from handoffs.core.model import Declared, Handoff, State
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server import words
 from handoffs.mcp_server.calls import Outcome
 from handoffs.mcp_server.card_secret import CardSecrets
-from handoffs.mcp_server.declared import CARD, declared_by
+from handoffs.mcp_server.declared import CARD
 from handoffs.mcp_server.shared_keys import SETTING
 from handoffs.mcp_server.tool import Call, Given, tool
 from handoffs.mcp_server.waiting import Inbox
@@ -139,17 +139,20 @@ class Cards:
         make_page: Callable[[], Page],
         *,
         owned: Callable[[str], Awaitable[Handoff]],
+        declared: Callable[[Context], Declared],
         keys: Sequence[bytes | str],
         inbox: Inbox | None,
     ) -> None:
         """Take the parts; the page is made when the first card is needed, which for most servers is never.
 
-        `owned` returns a handoff of this caller by its id, and raises NotFound for those of others.
+        `owned` returns a handoff of this caller by its id, and raises NotFound for those of others; `declared` what the
+        host of a call can do.
         """
         self._desk = desk
         self._make_page = make_page
         self._page: Page | None = None
         self._owned = owned
+        self._declared = declared
         self._secrets = CardSecrets(keys)
         self._inbox = inbox
 
@@ -210,7 +213,7 @@ class Cards:
     def _carrying(self, call: Call) -> Call:
         async def carried(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
-            if not isinstance(outcome, CallToolResult) or CARD not in declared_by(context).abilities:
+            if not isinstance(outcome, CallToolResult) or CARD not in self._declared(context).abilities:
                 return outcome
             handoff_id = cast("Mapping[str, object]", outcome.structured_content or {}).get("handoffId")
             if not isinstance(handoff_id, str):

@@ -10,7 +10,7 @@ Here the dialog is a form. A secret is never asked in one: see `by_link`, which 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ Verdict: TypeAlias = Handoff | Unanswered | Misfit
 """An ended handoff is the outcome, whoever decided it."""
 
 
-async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool) -> Verdict:
+async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Verdict:
     """Return what one reply of a dialog means, recording what a person decided.
 
     Args:
@@ -77,20 +77,17 @@ async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: f
         handoff: What was asked.
         reply: What the client says the person did.
         seconds: How long the dialog was open.
-        collect: The agent's call is there to be given the outcome.
     """
     if reply.action != "accept":
-        return await judge_refusal(desk, handoff, reply, seconds=seconds, collect=collect)
+        return await judge_refusal(desk, handoff, reply, seconds=seconds)
     hasty = seconds < READING_SECONDS
     try:
-        return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty, collect=collect)
+        return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty)
     except AlreadyEnded:
         return await desk.get(handoff.id)
 
 
-async def judge_refusal(
-    desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool
-) -> Handoff | Unanswered:
+async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
     """Return what a reply that is no accept means, as for `judge`; also where a link was shown, and no form."""
     hasty = seconds < READING_SECONDS
     by = handoff.caller.subject
@@ -98,7 +95,7 @@ async def judge_refusal(
         match reply.action:
             case "decline" if not hasty:
                 note = _note(reply)
-                decline = partial(desk.decline, handoff, by=by, channel=CHANNEL, note=note, collect=collect)
+                decline = partial(desk.decline, handoff, by=by, channel=CHANNEL, note=note)
                 return await until_kept(desk.clock, decline)
             case "cancel" if not hasty:
                 await desk.dismissed(handoff, channel=CHANNEL)
@@ -110,9 +107,7 @@ async def judge_refusal(
         return await desk.get(handoff.id)
 
 
-async def _judge_accept(
-    desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool, collect: bool
-) -> Verdict:
+async def _judge_accept(desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool) -> Verdict:
     if handoff.question.form.secret:
         # It was never sent as a form: whoever filled one, it was no person before ours.
         await desk.not_shown(handoff, channel=CHANNEL, reason="accepted a form that was never sent")
@@ -126,7 +121,7 @@ async def _judge_accept(
         return Unanswered.NOT_SHOWN
     try:
         values = form.understand(content)
-        answer = partial(desk.answer, handoff, values, by=handoff.caller.subject, channel=CHANNEL, collect=collect)
+        answer = partial(desk.answer, handoff, values, by=handoff.caller.subject, channel=CHANNEL)
         return await until_kept(desk.clock, answer)
     except AnswerRefused as misfit:
         if hasty:  # wrong faster than it is read
@@ -145,11 +140,13 @@ def _is_as_it_came(handoff: Handoff, content: Mapping[str, object]) -> bool:
 # Up to 2025-11-25
 
 
-async def ask_while_open(desk: Desk, handoff: Handoff, context: Context, hold: Hold) -> Handoff | Unanswered | None:
+async def ask_while_open(
+    desk: Desk, handoff: Handoff, context: Context, hold: Hold, *, is_shared: Callable[[], bool]
+) -> Handoff | Unanswered | None:
     """Show the host's dialog while the call is open, and again for an answer that does not fit.
 
     It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
-    or None, where the host's patience did.
+    or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
     """
     reason = ""
     for _ in range(MAX_ROUNDS):
@@ -167,8 +164,11 @@ async def ask_while_open(desk: Desk, handoff: Handoff, context: Context, hold: H
             await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
             await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
             return Unanswered.NOT_SHOWN
+        if is_shared():
+            await desk.not_shown(handoff, channel=CHANNEL, reason="several clients share this pipe")
+            return Unanswered.NOT_SHOWN
         seconds = (desk.clock.now() - asked).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds, collect=not await has_left(context))
+        verdict = await judge(desk, handoff, reply, seconds=seconds)
         if not isinstance(verdict, Misfit):
             return verdict
         reason = verdict.reason
@@ -177,7 +177,7 @@ async def ask_while_open(desk: Desk, handoff: Handoff, context: Context, hold: H
 
 
 async def has_left(context: Context) -> bool:
-    """Say whether nobody is there to be given the outcome, which then must not count as collected.
+    """Say whether nobody is there to be given the outcome.
 
     Up to 2025-11-25 a client that drops its HTTP connection does not end the call. It will ask again, and must get the
     answer that came meanwhile.
@@ -232,7 +232,7 @@ async def judge_round(
     reason = ""
     if isinstance(reply, ElicitResult):
         seconds = (desk.clock.now() - played.asked).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds, collect=True)
+        verdict = await judge(desk, handoff, reply, seconds=seconds)
         if not isinstance(verdict, Misfit):
             return verdict
         reason = verdict.reason

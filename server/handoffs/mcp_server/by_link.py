@@ -6,7 +6,7 @@ asked for, always, and anything else where the host has links and no forms. An a
 open the link, and with some hosts not even that: it is no answer, and no proof that anybody looks. Then the call waits.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum, auto
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert
-from handoffs.mcp_server.asking import CHANNEL, Round, Unanswered, has_left, judge_refusal
+from handoffs.mcp_server.asking import CHANNEL, Round, Unanswered, judge_refusal
 from handoffs.mcp_server.declared import FORM, MODERN, URL
 from handoffs.mcp_server.lookout import Hold
 
@@ -46,12 +46,12 @@ def way_to_ask(handoff: Handoff, abilities: Collection[str]) -> Way:
 
 
 async def send_while_open(
-    desk: Desk, handoff: Handoff, link: str, context: Context, hold: Hold
+    desk: Desk, handoff: Handoff, link: str, context: Context, hold: Hold, *, is_shared: Callable[[], bool]
 ) -> Handoff | Unanswered | None:
     """Have the host show the link while the call is open, up to 2025-11-25; SENT when the person agreed to open it.
 
     It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
-    or None, where the host's patience did.
+    or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
     """
     asked = desk.clock.now()
     reply: ElicitResult | None = None
@@ -66,8 +66,11 @@ async def send_while_open(
         await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show the link")
         return Unanswered.NOT_SHOWN
+    if is_shared():
+        await desk.not_shown(handoff, channel=CHANNEL, reason="several clients share this pipe")
+        return Unanswered.NOT_SHOWN
     seconds = (desk.clock.now() - asked).total_seconds()
-    return await _judge(desk, handoff, reply, seconds=seconds, collect=not await has_left(context))
+    return await _judge(desk, handoff, reply, seconds=seconds)
 
 
 async def say_complete(handoff: Handoff, context: Context) -> None:
@@ -93,15 +96,13 @@ async def judge_link_round(desk: Desk, handoff: Handoff, played: Round, context:
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client did not say what became of the link")
         return Unanswered.NOT_SHOWN
     seconds = (desk.clock.now() - played.asked).total_seconds()
-    return await _judge(desk, handoff, reply, seconds=seconds, collect=True)
+    return await _judge(desk, handoff, reply, seconds=seconds)
 
 
-async def _judge(
-    desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float, collect: bool
-) -> Handoff | Unanswered:
+async def _judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
     if reply.action == "accept":
         return Unanswered.SENT  # whatever else it brings
-    return await judge_refusal(desk, handoff, reply, seconds=seconds, collect=collect)
+    return await judge_refusal(desk, handoff, reply, seconds=seconds)
 
 
 def link_message(handoff: Handoff) -> str:

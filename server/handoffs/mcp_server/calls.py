@@ -1,9 +1,11 @@
 """What the tools do: a call, from its arguments to its result."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
 
@@ -19,12 +21,13 @@ from handoffs.mcp_server.asking import (
     Unanswered,
     ask_between,
     came_too_late,
-    has_left,
     judge_round,
 )
 from handoffs.mcp_server.by_link import Way, judge_link_round, say_complete, send_between, way_to_ask
 from handoffs.mcp_server.declared import CARD, LONG, MODERN, client_of, declared_by
+from handoffs.mcp_server.delivery import Deliveries
 from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.joining import Joining
 from handoffs.mcp_server.report import Report
 from handoffs.mcp_server.task_status import Begun, TaskId
 from handoffs.mcp_server.waiting import Inbox, Waiting
@@ -33,6 +36,9 @@ from handoffs.mcp_server.words import Pending, Status
 
 Outcome: TypeAlias = CallToolResult | InputRequiredResult | Begun
 """What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
+
+RequestContext: TypeAlias = ServerRequestContext[Any, Any]
+"""A request as the SDK hands it to a middleware or an extension."""
 
 PRESENT_SECONDS = 60
 """How old an outcome may be that is given without saying so: the client of a task looks every half minute at least."""
@@ -49,12 +55,15 @@ class Calls:
         project: str,
         hold_seconds: float | None,
         inbox: Inbox | None,
+        deliveries: Deliveries,
+        joining: Joining,
         cards: bool = False,
         draining: Draining | None = None,
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
-        Without a `subject` every call must be authenticated. `draining` ends what waits.
+        Without a `subject` every call must be authenticated. `deliveries` records what was handed over, `joining` says
+        whose questions a call may join, and `draining` ends what waits.
         """
         self._desk = desk
         self._cards = cards
@@ -62,7 +71,11 @@ class Calls:
         self._project = project
         self._hold_seconds = hold_seconds
         self._inbox = inbox
-        self._waiting = Waiting(desk, hold_seconds=hold_seconds, inbox=inbox, draining=draining or Draining())
+        self._deliveries = deliveries
+        self._joining = joining
+        self._waiting = Waiting(
+            desk, hold_seconds=hold_seconds, inbox=inbox, draining=draining or Draining(), joining=joining
+        )
 
     @property
     def subject(self) -> str:
@@ -71,7 +84,7 @@ class Calls:
 
     async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
-        declared = declared_by(context)
+        declared = self.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared, card=self._shows_cards(declared))
         arguments = tools.read_arguments(given)
@@ -81,14 +94,18 @@ class Calls:
                 "A secret can't be asked for over this connection: only a program on the server's own machine could "
                 "have it. Ask the person to put it where your program reads it, and to say when it is done."
             )
+        caller = self._caller(context)
+        await self._deliveries.settled(caller)
         handoff = await self._desk.ask(
             message=arguments.message,
-            caller=self._caller(context),
+            caller=caller,
             options=arguments.options,
             form=arguments.form,
             breakout_of_loop=arguments.breakout_of_loop,
             timeout_seconds=arguments.timeout_seconds,
             declared=declared,
+            session=self._joining.session_of(context),
+            tool_use=tools.tool_use_of(context) or "",
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
             # The agent is to stop: nobody waits long for the address, and a dialog would not have shown it.
@@ -99,7 +116,7 @@ class Calls:
 
     async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
-        declared = declared_by(context)
+        declared = self.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared)
         handoff_id = tools.read_handoff_id(given)
@@ -118,18 +135,36 @@ class Calls:
         return handoff
 
     async def owned_ones(self, *, open_only: bool) -> list[Handoff]:
-        """Return this caller's newest thousand handoffs, newest first."""
+        """Return this caller's newest thousand handoffs, newest first; none where other people's may be among them."""
+        if not self._joining.lists:
+            return []
         return list(await self._desk.newest_of(self.subject, open_only=open_only))
 
+    def declared_by(self, context: Context) -> Declared:
+        """Return what the host of a call can do: nothing of asking where it would ask everybody on a shared pipe."""
+        declared = declared_by(context)
+        return replace(declared, abilities=()) if self._joining.is_shared(context) else declared
+
+    def hand_over(self, *handoffs: Handoff, context: RequestContext, tool_use: str | None) -> None:
+        """Note that the answer to this request gives these outcomes to the agent, once it is written."""
+        self._deliveries.expect(*handoffs, context=context, tool_use=tool_use)
+
     async def ask_elsewhere(
-        self, context: Context, *, message: str, form: Mapping[str, object], hold_seconds: float
+        self, context: Context, *, message: str, form: Mapping[str, object], hold_seconds: float, tool_use: str
     ) -> Handoff:
         """Ask, or join, with no dialog of the host's; return the handoff as it is after `hold_seconds` at the most.
 
-        It does not count as collected by that. Raises QuestionRefused.
+        It does not count as handed over by that. Raises QuestionRefused.
         """
+        caller = self._caller(context)
+        await self._deliveries.settled(caller)
         handoff = await self._desk.ask(
-            message=message, caller=self._caller(context), form=form, declared=declared_by(context)
+            message=message,
+            caller=caller,
+            form=form,
+            declared=declared_by(context),
+            session=self._joining.session_of(context),
+            tool_use=tool_use,
         )
         if handoff.state is not State.OPEN:
             return handoff
@@ -139,13 +174,18 @@ class Calls:
             await self._waiting.elsewhere(handoff, Report(handoff, context), invite=True, seconds=seconds)
         return await self._desk.get(handoff.id)
 
-    async def result_of(self, handoff: Handoff, *, tool_use: str | None) -> CallToolResult:
-        """Return what a task comes to: the outcome, which is then collected, or PENDING for what the person put off."""
+    async def result_of(
+        self, handoff: Handoff, context: RequestContext, *, tool_use: str | None, marks: tuple[str, ...]
+    ) -> CallToolResult:
+        """Return what a task comes to: the outcome, which is then handed over, or PENDING for what was put off.
+
+        What the request is answered with brings it, or a notification that has these `marks` in it.
+        """
         if handoff.state is State.OPEN:
             guidance = words.describe_pending(handoff, Pending.DISMISSED)
             return tools.result(handoff, Status.PENDING, guidance, tool_use=tool_use)
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=self._is_old(handoff), late=False)
-        await self._desk.collect(handoff)
+        self._deliveries.expect(handoff, context=context, tool_use=tool_use, marks=marks)
         return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use)
 
     async def _next_round(self, context: Context, declared: Declared, *, card: bool = False) -> Outcome:
@@ -267,9 +307,9 @@ class Calls:
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)
-        if not await has_left(context):
-            await self._desk.collect(handoff)
-        return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context))
+        tool_use = tools.tool_use_of(context)
+        self.hand_over(handoff, context=context.request_context, tool_use=tool_use)
+        return tools.result(handoff, status, guidance, tool_use=tool_use)
 
     def _shows_cards(self, declared: Declared) -> bool:
         return self._cards and CARD in declared.abilities

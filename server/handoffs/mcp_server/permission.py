@@ -155,10 +155,18 @@ class _Approvals:
             )
         form = _form(editable=len(shown) <= MAX_EDITED)
         asked: list[Handoff] = []
-        reason = ""
+        reason, tool_use = "", _tool_use(given)
+
+        def hand_over() -> None:
+            self._calls.hand_over(*asked, context=context.request_context, tool_use=tool_use)
+
         while len(asked) <= MAX_EDITS:
             handoff = await self._calls.ask_elsewhere(
-                context, message=_message(name, shown, reason, origin), form=form, hold_seconds=_patience(context)
+                context,
+                message=_message(name, shown, reason, origin),
+                form=form,
+                hold_seconds=_patience(context),
+                tool_use=tool_use,
             )
             asked.append(handoff)
             waiting = WAITING if _session_of(context) != "" else WAITING_FOR_NOBODY
@@ -168,12 +176,12 @@ class _Approvals:
                 return _deny(waiting)  # nobody reads this; who calls again gets the decision
             values = handoff.values or {}
             if handoff.state is not State.ANSWERED or values.get("decision") != ALLOW:
-                await self._collect(asked)
+                hand_over()
                 return _deny(refusal(handoff))
             if handoff.end is None or handoff.end.channel in _OF_THE_HOST:
                 # The agent has asked the very same with handoff_to_user, or has checked it, and its host, which wants
                 # to know whether it may, has said yes to itself.
-                await self._collect(asked)
+                hand_over()
                 return _deny(IN_DIALOG)
             try:
                 allowed = _edited(str(values.get("input") or ""), wanted)
@@ -182,18 +190,27 @@ class _Approvals:
                 # The number keeps two edits that are wrong alike from being one question.
                 reason = f"edit {len(asked)} was not used, and nothing has run: {wrong}"
                 continue
-            first = await self._desk.claim(f"approval of {handoff.id}", seconds=CLAIM_SECONDS)
-            await self._collect(asked)
-            if first:
+            if await self._is_theirs(handoff, tool_use):
+                hand_over()
                 return {"behavior": ALLOW, "updatedInput": allowed}
             # The same was asked twice at once, and the other call has used this approval: it is asked for its own.
+            for each in asked:
+                await self._desk.collect(each)
             asked, reason = [], ""
-        await self._collect(asked)
+        hand_over()
         return _deny(f"Not approved: {MAX_EDITS + 1} edits in a row could not be used. {_NEXT}")
 
-    async def _collect(self, handoffs: list[Handoff]) -> None:
-        for handoff in handoffs:
-            await self._desk.collect(handoff)
+    async def _is_theirs(self, handoff: Handoff, tool_use: str) -> bool:
+        """Say whether an approval is this tool's use: it is for one, and for that one again if its answer was lost."""
+        if tool_use and tool_use == handoff.handed_to:
+            return True
+        used, by = f"approval of {handoff.id}", f"approval of {handoff.id} for {_digest(tool_use)}"
+        if await self._desk.claim(used, seconds=CLAIM_SECONDS):
+            if tool_use:
+                await self._desk.claim(by, seconds=CLAIM_SECONDS)
+            return True
+        # A key that can be had for no time at all is one that nobody holds.
+        return bool(tool_use) and not await self._desk.claim(by, seconds=0)
 
 
 def _deny(why: str) -> dict[str, object]:
@@ -265,8 +282,14 @@ def _origin(given: Mapping[str, object], context: Context) -> str:
         return ""
     if session:
         return f"\n\nSession `{_digest(session)}`"
+    use = _tool_use(given)
+    return f"\n\nTool use `{_digest(use) if use else secrets.token_hex(8)}`"
+
+
+def _tool_use(given: Mapping[str, object]) -> str:
+    """The host's own id of the use that is to be approved; empty where it gave none."""
     use = given.get("tool_use_id")
-    return f"\n\nTool use `{_digest(use) if isinstance(use, str) and use else secrets.token_hex(8)}`"
+    return use if isinstance(use, str) else ""
 
 
 def _session_of(context: Context) -> str | None:

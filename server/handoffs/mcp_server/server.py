@@ -7,7 +7,7 @@ from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.context import ServerMiddleware
 from mcp.server.extension import Extension
-from mcp.server.mcpserver import MCPServer, RequestStateSecurity
+from mcp.server.mcpserver import RequestStateSecurity
 
 from handoffs import __version__
 from handoffs.core.desk import Desk
@@ -17,8 +17,11 @@ from handoffs.mcp_server.by_method import by_method, only_with
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.changes import Changes
 from handoffs.mcp_server.completions import add_completions
+from handoffs.mcp_server.delivery import Deliveries
 from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.front import Front
 from handoffs.mcp_server.icons import ICONS
+from handoffs.mcp_server.joining import LISTING, Joining
 from handoffs.mcp_server.listing import made_once
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
 from handoffs.mcp_server.plain_log import plain_log
@@ -53,7 +56,8 @@ def build_server(
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
     draining: Draining | None = None,
-) -> MCPServer:
+    join: bool = True,
+) -> StdioServer:
     """Return the server, ready to run on stdio or HTTP.
 
     Args:
@@ -70,13 +74,18 @@ def build_server(
             and `subject` above is no caller.
         permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
         draining: Has the calls that wait return, when whoever holds it wants to stop.
+        join: Whether a client that is no gateway joins what its caller asked in other sessions.
     """
+    front, deliveries = Front(), Deliveries(desk)
+    joining = Joining(front, everyone=join)
     calls = Calls(
         desk,
         subject=subject if token_verifier is None else None,
         project=project,
         hold_seconds=hold_seconds,
         inbox=inbox,
+        deliveries=deliveries,
+        joining=joining,
         cards=card is not None,
         draining=draining,
     )
@@ -92,9 +101,10 @@ def build_server(
         *([] if draining is None else [(draining, STREAMS)]),
         (Listening(desk, tasks), STREAMS),
         (changes, CHANGING),
+        (joining.note, LISTING),
     ]
     if card is not None:
-        cards = Cards(desk, card, owned=calls.owned, keys=keys, inbox=inbox)
+        cards = Cards(desk, card, owned=calls.owned, declared=calls.declared_by, keys=keys, inbox=inbox)
         published = [*map(cards.shown_by, published), cards.tool()]
         extensions.append(cards.extension())
         middleware.append((cards.only_where_shown, LISTS))
@@ -121,6 +131,7 @@ def build_server(
             token_verifier=token_verifier,
             request_state_security=sealing,
         )
+    server.front, server.deliveries = front, deliveries
     server.middleware.insert(0, only_with("requestState", naming_the_keys(sealing.codec)))  # outside of what refuses
     add_resources(server, calls)
     add_prompts(server)

@@ -1,122 +1,255 @@
-"""MCP on standard input and output without a thread, where these are pipes or sockets, as every host makes them.
+"""MCP on standard input and output, behind the front of the pipe (`front`).
 
-The SDK reads and writes them as files, in worker threads: three hops from thread to thread for a message each way, half
-a millisecond of each handoff. Everything else of its transport is used as it is.
+Where these are pipes or sockets, as every host makes them, they are read and written as they become ready, without a
+thread: the SDK reads and writes them as files, in worker threads, which is three hops from thread to thread for a
+message each way, half a millisecond of each handoff. Everything else of its transport is used as it is.
 """
 
 import contextlib
+import logging
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import cached_property
+from typing import Any, Protocol, cast
 
 import anyio
+import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+
+from handoffs.mcp_server.delivery import Deliveries
+from handoffs.mcp_server.front import Begin, Front, Pass, Reply, Step
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 65_536
 
+PROBE_SECONDS = 1.0
+"""How long an older session waits for the answer to the probes before it; it takes a few milliseconds."""
+
+SHARED = (
+    "A second client has sent `initialize` on this pipe, so a gateway connects several to one server: from now on no "
+    "dialog is shown and no questions are joined, as nothing tells whose agent asks. Give each client a server of its "
+    "own, or serve them over HTTP with a token for each person."
+)
+
 
 class StdioServer(MCPServer[Any]):
-    """The SDK's server, with standard input and output read and written as they become ready."""
+    """The SDK's server behind one front on standard input and output, which notices what has been handed over."""
+
+    deliveries: Deliveries | None = None
+    """Records what was written; None where nothing is handed over."""
+
+    @cached_property
+    def front(self) -> Front:
+        """What has come through the pipe."""
+        return Front()
 
     async def run_stdio_async(self) -> None:
-        """Serve one client until it closes its end."""
-        with _pipes() as pipes:
-            if pipes is None:
-                await super().run_stdio_async()
-                return
-            # All that the transport does with its files is to iterate over lines, to write and to flush.
-            stdin, stdout = cast("tuple[anyio.AsyncFile[str], anyio.AsyncFile[str]]", pipes)
-            async with stdio_server(stdin, stdout) as (received, sent):
-                options = self._lowlevel_server.create_initialization_options()
-                await self._lowlevel_server.run(received, sent, options)
+        """Serve one client until it closes its end; it may fall back to an older session after probing."""
+        if self.deliveries is not None:
+            self.deliveries.use_pipe()
+        with _wire() as wire:
+            sessions = _Sessions(self.front, wire, self.deliveries)
+            try:
+                while sessions.begin():
+                    # All that the transport does with its files is to iterate over lines, to write and to flush.
+                    files = cast("tuple[anyio.AsyncFile[str], anyio.AsyncFile[str]]", (sessions, sessions))
+                    async with stdio_server(*files) as (received, sent):
+                        options = self._lowlevel_server.create_initialization_options()
+                        await self._lowlevel_server.run(received, sent, options)
+            finally:
+                if self.deliveries is not None:
+                    await self.deliveries.finish()
+
+    def streamable_http_app(  # pyright: ignore[reportIncompatibleMethodOverride] - of the SDK's options, the one in use
+        self, *, transport_security: TransportSecuritySettings | None = None
+    ) -> Starlette:
+        """Return the application that serves HTTP, as the SDK makes it; it notices what has been handed over."""
+        app = super().streamable_http_app(transport_security=transport_security)
+        if self.deliveries is not None:
+            app.add_middleware(self.deliveries.wrapped)
+        return app
 
 
-class _Lines:
-    """What comes in, line by line, until the other end is closed."""
+class _Wire(Protocol):
+    """Bytes from and to the client."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    async def read(self) -> bytes:
+        """Return what has come, a piece of any length; nothing once the other end is closed."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Write all of it. Raises ClosedResourceError: nobody reads any more."""
+        ...
+
+
+class _Sessions:
+    """The sessions on one pipe, one after the other, as the files that the transport of each reads and writes."""
+
+    def __init__(self, front: Front, wire: _Wire, deliveries: Deliveries | None) -> None:
+        self._front, self._wire, self._deliveries = front, wire, deliveries
+        self._steps: Iterator[Step] = iter(())
+        self._more = True  # whether there is a session to be served
+        self._first: str | None = None
+        self._probes = 0  # how many of them are not answered yet
+        self._answered = anyio.Event()
+        self._ended = False
+        self._writing = anyio.Lock(fast_acquire=True)
+
+    def begin(self) -> bool:
+        """Say whether there is a session to be served, and begin it."""
+        more, self._more = self._more, False
+        return more
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        unfinished = bytearray()
-        while chunk := await self._read():
-            *lines, rest = chunk.split(b"\n")
-            for line in lines:
-                unfinished += line
-                # As the SDK has it: what is no UTF-8 may still be JSON.
-                text = unfinished.decode("utf-8", "replace")
-                unfinished.clear()
-                yield text
-            unfinished += rest
-        if unfinished:
-            yield unfinished.decode("utf-8", "replace")
-
-    async def _read(self) -> bytes:
-        while True:
-            await anyio.wait_readable(self._fd)
-            with contextlib.suppress(BlockingIOError):
-                try:
-                    return os.read(self._fd, _CHUNK)
-                except ConnectionError:
-                    return b""  # a socket whose other end was killed
-
-
-class _Out:
-    """What goes out; a client that does not read holds up what is written to it, and nothing else."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        while (step := await self._next()) is not None:
+            if isinstance(step, Begin):
+                self._first, self._more = step.text, True
+                with anyio.move_on_after(PROBE_SECONDS):
+                    while self._probes > 0:
+                        self._answered = anyio.Event()
+                        await self._answered.wait()
+                return
+            self._probes += step.probes
+            yield step.text
 
     async def write(self, text: str) -> None:
-        left = memoryview(text.encode())
-        while left:
-            try:
-                left = left[os.write(self._fd, left) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self._fd)
-            except ConnectionError:
-                # Nobody reads any more. The transport takes this for its end; what was asked is in the store.
-                raise anyio.ClosedResourceError from None
+        await self._say(text.removesuffix("\n"))
+        if self._probes:
+            self._probes -= 1
+            self._answered.set()
+        if self._deliveries is not None:
+            self._deliveries.sent(text)
+
+    async def _say(self, text: str) -> None:
+        async with self._writing:
+            await self._wire.write(self._front.wrap(text))
 
     async def flush(self) -> None:
         """Nothing is held back."""
 
+    async def _next(self) -> Pass | Begin | None:
+        """Return the next message for the server; what the front answers by itself is written meanwhile."""
+        shared = self._front.shared
+        while True:
+            for step in self._steps:
+                if self._front.shared and not shared:
+                    logger.warning(SHARED)
+                if not isinstance(step, Reply):
+                    return step
+                await self._say(step.text)
+            if self._ended:
+                return None
+            chunk = await self._wire.read()
+            self._ended = not chunk
+            self._steps = self._front.take(chunk) if chunk else self._front.end()
+
+
+class _Ready:
+    """A pair of pipes or sockets; a client that does not read holds up what is written to it, and nothing else."""
+
+    def __init__(self, stdin: int, stdout: int) -> None:
+        self._stdin, self._stdout = stdin, stdout
+
+    async def read(self) -> bytes:
+        while True:
+            await anyio.wait_readable(self._stdin)
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    return os.read(self._stdin, _CHUNK)
+                except ConnectionError:
+                    return b""  # a socket whose other end was killed
+
+    async def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._stdout, left) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._stdout)
+            except ConnectionError:
+                # Nobody reads any more. The transport takes this for its end; what was asked is in the store.
+                raise anyio.ClosedResourceError from None
+
+
+class _Files:
+    """Files, terminals, and all that Windows has: read and written in threads."""
+
+    def __init__(self, stdin: int, stdout: int) -> None:
+        self._stdin, self._stdout = stdin, stdout
+
+    async def read(self) -> bytes:
+        with contextlib.suppress(OSError):
+            return await anyio.to_thread.run_sync(os.read, self._stdin, _CHUNK, abandon_on_cancel=True)
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[await anyio.to_thread.run_sync(os.write, self._stdout, left) :]
+        except OSError:
+            raise anyio.ClosedResourceError from None
+
 
 @contextmanager
-def _pipes() -> Generator[tuple[_Lines, _Out] | None]:
-    """Give the wire, while descriptors 0 and 1 lead nowhere and to the log; None where it is no pair of pipes.
+def _wire() -> Generator[_Wire]:
+    """Give the wire, while descriptors 0 and 1 lead nowhere and to the log.
 
     So what a library prints, or a child reads, does not reach the client or take what it sent.
     """
-    if sys.platform == "win32" or not (_is_pipe(0) and _is_pipe(1)) or _same(1, 2):
-        yield None  # a terminal, a file; or what is written to the log must not find the descriptor not ready
-        return
-    import fcntl
-
-    stdin, stdout = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (0, 1))
-    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    blocking = os.get_blocking(stdout)
+    stdin, stdout = _private(0), _private(1)
+    nowhere = os.open(os.devnull, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    # What is written to the log must not find the descriptor not ready.
+    ready = sys.platform != "win32" and _is_pipe(0) and _is_pipe(1) and not _same(1, 2)
+    blocking = os.get_blocking(stdout) if ready else True
     try:
-        os.dup2(nowhere, 0)
+        _divert(nowhere, 0)
         try:
-            os.dup2(2, 1)
+            _divert(2, 1)
         except OSError:  # the host gave us no standard error
-            os.dup2(nowhere, 1)
-        os.set_blocking(stdout, False)
-        yield _Lines(stdin), _Out(stdout)
+            _divert(nowhere, 1)
+        if ready:
+            os.set_blocking(stdout, False)
+        yield _Ready(stdin, stdout) if ready else _Files(stdin, stdout)
     finally:
         if sys.stdout is not None:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()  # what was printed and held back goes to the log, too
-        os.set_blocking(stdout, blocking)
-        os.dup2(stdin, 0)
-        os.dup2(stdout, 1)
-        for fd in (stdin, stdout, nowhere):
+        if ready:
+            os.set_blocking(stdout, blocking)
+        _divert(stdin, 0)
+        _divert(stdout, 1)
+        # A thread may still read the input: its number must not become another file's.
+        for fd in (*((stdin,) if ready else ()), stdout, nowhere):
             os.close(fd)
+
+
+def _private(fd: int) -> int:
+    """Return another descriptor of the same file, above those that everything writes to."""
+    if sys.platform == "win32":
+        return os.dup(fd)
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _divert(to: int, fd: int) -> None:
+    os.dup2(to, fd)
+    if sys.platform == "win32":
+        from mcp.os.win32.utilities import rebind_std_handle_to_fd
+
+        with contextlib.suppress(OSError):
+            rebind_std_handle_to_fd(fd)
 
 
 def _is_pipe(fd: int) -> bool:

@@ -119,7 +119,7 @@ class Listening:
         clock = self._desk.clock
         async with self._desk.watch(task.handoff_id) as watch:
             while True:
-                state = await self._tasks.detailed(task, ctx)
+                state = await self._tasks.detailed(task, ctx, notified=True)
                 if (now := [state.get(name) for name in _CHANGES]) != sent:
                     sent = now
                     await ctx.session.send_notification(_notification(state, meta), related_request_id=ctx.request_id)

@@ -79,8 +79,12 @@ class Handoffs(Protocol):
         """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
         ...
 
-    async def result_of(self, handoff: Handoff, *, tool_use: str | None) -> CallToolResult:
+    async def result_of(
+        self, handoff: Handoff, context: RequestContext, *, tool_use: str | None, marks: tuple[str, ...]
+    ) -> CallToolResult:
         """Return what the plain call would have given for a handoff that has ended, or that the person put off.
+
+        It is handed over by the answer to the request, or by the notification that has these `marks` in it.
 
         Raises:
             MCPError: The plain call would have failed with it.
@@ -152,8 +156,10 @@ class Tasks(Extension):
         described = describe_task(task, handoff, status, log=log, now=self._desk.clock.now())
         return {"resultType": "task", **described, **_said(message)}
 
-    async def detailed(self, task: TaskId, ctx: RequestContext) -> Wire:
-        """Return all that the client may know of a task now. A result that is in it counts as collected.
+    async def detailed(self, task: TaskId, ctx: RequestContext, *, notified: bool = False) -> Wire:
+        """Return all that the client may know of a task now, in the answer to a request, or as it is `notified`.
+
+        A result that is in it counts as handed over once that is written.
 
         Raises:
             NotFound: This caller has no such task, or no longer.
@@ -169,7 +175,9 @@ class Tasks(Extension):
             carried["inputRequests"] = {key: self._request(key, handoff, dialog)}
         elif status == "completed":
             try:
-                carried["result"] = _dump(await self._handoffs.result_of(handoff, tool_use=task.tool_use or None))
+                marks = (str(task), '"completed"') if notified else ()
+                result = await self._handoffs.result_of(handoff, ctx, tool_use=task.tool_use or None, marks=marks)
+                carried["result"] = _dump(result)
             except MCPError as failed:
                 status, message = "failed", failed.error.message
                 carried["error"] = _dump(failed.error)
@@ -203,7 +211,7 @@ class Tasks(Extension):
             reply = ElicitResult.model_validate(params.input_responses[key])
         except ValidationError:
             raise MCPError(INVALID_PARAMS, "The response is none of an elicitation: {action, content}.") from None
-        verdict = await judge(self._desk, handoff, reply, seconds=seconds, collect=False)
+        verdict = await judge(self._desk, handoff, reply, seconds=seconds)
         if isinstance(verdict, Misfit):
             logger.warning("tasks/update: the answer to %s does not fit its form; it is asked for again", handoff.id)
             self._reasons[task.key(dialog.round + 1)] = verdict.reason

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from handoffs.mcp_server.by_link import Way, send_while_open
 from handoffs.mcp_server.declared import client_of
 from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.joining import Joining
 from handoffs.mcp_server.lookout import Hold, Lookout
 from handoffs.mcp_server.recent import Recent
 from handoffs.mcp_server.report import Report
@@ -52,14 +54,24 @@ class Inbox(Protocol):
 class Waiting:
     """The calls of one server that wait."""
 
-    def __init__(self, desk: Desk, *, hold_seconds: float | None, inbox: Inbox | None, draining: Draining) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        hold_seconds: float | None,
+        inbox: Inbox | None,
+        draining: Draining,
+        joining: Joining,
+    ) -> None:
         """Take the parts; `hold_seconds` of None goes by the host, and `draining` ends every wait."""
+        self._joining = joining
         self._desk = desk
         self._hold_seconds = hold_seconds
         self._inbox = inbox
         self._lookout = Lookout(desk, draining)
         self._held: Counter[str | None] = Counter()
         self._held_by = Streams()
+        self._calls: Counter[str] = Counter()  # how many wait for each, where several people's may
         self.sent: Recent[str, None] = Recent()
         """Those whose person has agreed to open the inbox: a call that only checks does not send them there again."""
 
@@ -77,13 +89,40 @@ class Waiting:
         """Return what asking the host's `way` came to, or who was faster elsewhere; None when the patience ended.
 
         With `invite`, the inbox is to show what no dialog shows; with `card`, a card does, once the call has returned.
+        Where several people's calls may wait for the one question, people are told how many do.
         """
+        if not handoff.through_gateway:
+            return await self._anywhere(handoff, report, way=way, invite=invite, card=card)
+        self._calls[handoff.id] += 1
+        verdict = None
+        try:
+            if self._calls[handoff.id] > 1:
+                await self._tell_calls(handoff)
+            verdict = await self._anywhere(handoff, report, way=way, invite=invite, card=card)
+            return verdict
+        finally:
+            self._calls[handoff.id] -= 1
+            if not self._calls[handoff.id]:
+                del self._calls[handoff.id]
+            elif not isinstance(verdict, Handoff):
+                with anyio.move_on_after(LEAVING_SECONDS, shield=True):
+                    await self._tell_calls(handoff)
+
+    async def _tell_calls(self, handoff: Handoff) -> None:
+        with suppress(HandoffError):  # the question goes on without it
+            await self._desk.joined(handoff, calls=self._calls[handoff.id])
+
+    async def _anywhere(
+        self, handoff: Handoff, report: Report, *, way: Way, invite: bool, card: bool
+    ) -> Handoff | Unanswered | None:
         verdict: Handoff | Unanswered | None = Unanswered.NOT_SHOWN
+        is_shared = partial(self._joining.is_shared, report.context)
         if way is Way.FORM:
-            verdict = await ask_while_open(self._desk, handoff, report.context, self._beside_dialog(report))
+            hold = self._beside_dialog(report)
+            verdict = await ask_while_open(self._desk, handoff, report.context, hold, is_shared=is_shared)
         elif way is Way.LINK and report.link is not None:
             hold = self._beside_dialog(report)
-            verdict = await send_while_open(self._desk, handoff, report.link, report.context, hold)
+            verdict = await send_while_open(self._desk, handoff, report.link, report.context, hold, is_shared=is_shared)
             if verdict is Unanswered.SENT:
                 report.sent = True
                 self.sent[handoff.id] = None

@@ -149,10 +149,12 @@ class PostgresStore:
         asked_by = lock_key(f"turn of {handoff.caller.subject!r}", self._connections.address.schema)
         return await self._connections.run(work)
 
-    async def record(self, handoff_id: str, *events: Event, known: Handoff | None = None) -> Handoff:
+    async def record(
+        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+    ) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        What is `known` of the handoff is not read again, where it is still so.
+        What is `known` of the handoff is not read again, where it is still so. All of it is `durable`.
 
         Raises:
             NotFound: There is no such handoff.

@@ -83,7 +83,7 @@ def statements(schema: str) -> Statements:
     # As `Handoff.joined_by` has it.
     joinable = """((state = 'open' OR ended_at >= {since}) AND (
         ({tool_use} <> '' AND {tool_use} IN (tool_use, handed_to))
-        OR (session = {session} AND (state = 'open' OR collected_at IS NULL))))"""
+        OR (session = {session} AND (state = 'open' OR (session = '' AND collected_at IS NULL)))))"""
     like_this = joinable.format(since="$2", session="$5::text", tool_use="$6::text")
     alike = f"""SELECT {_COLUMNS}, fingerprint = $1 AND coalesce({like_this}, false) AS joinable,
             id = $3 AND EXISTS (SELECT FROM {events} WHERE handoff_id = $3 AND write_id = $4) AS kept

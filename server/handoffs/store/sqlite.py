@@ -4,6 +4,7 @@ Every method is one hop to the connection's own thread, in which a whole transac
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +24,7 @@ from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Handoff, earlier_of
 from handoffs.core.quota import Quota
 from handoffs.store.clock_offsets import keep_offset, known_offset
-from handoffs.store.database import connect, explained, identity, transaction
+from handoffs.store.database import connect, explained, identity, transaction, unsynced
 from handoffs.store.datagrams import Datagrams, base_folder
 from handoffs.store.happening import Happening, happen
 from handoffs.store.quotas import check_quota
@@ -163,8 +164,12 @@ class SqliteStore:
 
         return await self._write(work)
 
-    async def record(self, handoff_id: str, *events: Event, known: Handoff | None = None) -> Handoff:
+    async def record(
+        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+    ) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+
+        What is not `durable` need not outlive a power cut; the next change that is makes it so.
 
         Raises:
             NotFound: There is no such handoff.
@@ -178,7 +183,7 @@ class SqliteStore:
             _write(connection, happening, lines)
             return happening, lines
 
-        return (await self._write(work)).outcome()
+        return (await self._write(work, durable=durable)).outcome()
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
@@ -269,12 +274,12 @@ class SqliteStore:
     async def _fetch(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
         return await self._run(lambda connection: connection.execute(sql, parameters).fetchall())
 
-    async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]]) -> T:
-        """Run `work` in a transaction of its own, and when it is durable, tell of the lines that it wrote."""
+    async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], *, durable: bool = True) -> T:
+        """Run `work` in a transaction of its own, and when that is committed, tell of the lines that it wrote."""
         loop = asyncio.get_running_loop()
 
         def whole(connection: sqlite3.Connection) -> T:
-            with transaction(connection):
+            with contextlib.nullcontext() if durable else unsynced(connection), transaction(connection):
                 result, lines = work(connection)
             # From this thread: the caller may be cancelled by now, and the change must be heard of all the same.
             if lines:

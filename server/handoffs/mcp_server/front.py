@@ -1,0 +1,258 @@
+"""The front of the pipe: which messages a client on stdio sent, how they are framed, and which session each belongs to.
+
+It stands before the SDK, whose server decides for one era of the protocol by the first request and refuses the other
+from then on. The rules here:
+
+- As long as nothing but `server/discover` was served, `initialize` begins an older session (up to 2025-11-25). Clients
+  probe, hear nothing for a second from a server that is still starting, and fall back to `initialize` on the same pipe.
+- The clients of `OLDER_ERA` are led to the older era: their `server/discover` is refused with the error on which every
+  client falls back. -32022 is not that: `@ai-sdk/mcp` gives up on it.
+- A second `initialize` in a session means that several clients are on this pipe. What was one person is many, whom
+  nothing tells apart: see `Front.shared`.
+- A message is a line, as MCP has it, or has a header with a `Content-Length`, as Cline's second attempt has it. Answers
+  go out in the framing of the last message that came.
+
+Pure, and from the standard library alone: a process reads and answers with it before it has imported anything else.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias, cast
+
+OLDER_ERA = re.compile(r"claude-code", re.IGNORECASE)
+"""Clients that do better in the older era, by the whole of `clientInfo.name`.
+
+Claude Code (2.1.330 to 2.1.332 tried): in the newer era it moves a task to the background at once, and gives the model
+the answer in a reminder that must not be treated as approval; and it can't be told to withdraw a dialog.
+"""
+
+MAX_MESSAGE = 64 * 1024 * 1024
+"""Bytes of one message with a header. A longer one is refused: a header is a promise that costs nothing."""
+
+MAX_HEADER = 4_096
+"""Bytes of a header."""
+
+VERSION_META = "io.modelcontextprotocol/protocolVersion"
+CLIENT_META = "io.modelcontextprotocol/clientInfo"
+"""What a request of 2026-07-28 has in its `_meta`."""
+
+METHOD_NOT_FOUND = -32601
+INVALID_REQUEST = -32600
+
+_HEADERS = (b"content-length:", b"content-type:")
+_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_ANSWER = re.compile(r'\s*\{"jsonrpc":\s?"2\.0",\s?"id":\s?("(?:[^"\\]|\\.)*"|-?\d+),\s?"result":')
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A message for the server of the session."""
+
+    text: str
+    probes: bool = False
+    """Whether it is a request that decides nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The first message of a session of its own: the one before it has ended."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the front answers by itself."""
+
+    text: str
+
+
+Step: TypeAlias = Pass | Begin | Reply
+
+
+class Era(Enum):
+    """What has been served on a pipe."""
+
+    NONE = auto()
+    PROBED = auto()
+    """Nothing but `server/discover`."""
+    NEWER = auto()
+    OLDER = auto()
+
+
+class Front:
+    """What has come through one pipe so far."""
+
+    def __init__(self) -> None:
+        """Begin with a pipe from which nothing has been read."""
+        self.era = Era.NONE
+        self.shared = False
+        """Whether several clients have begun a session on this pipe: which person is behind a call is not known."""
+        self.framed = False
+        """Whether the last message came with a header."""
+        self._initialized = False
+        self._unread = bytearray()
+        self._scanned = 0  # bytes of it in which there is no end of a line
+
+    def take(self, chunk: bytes) -> Iterator[Step]:
+        """Yield what is to be done with the messages that this piece of the input completes, in order."""
+        self._unread += chunk
+        while (message := self._next()) is not None:
+            if isinstance(message, Reply):
+                yield message
+            elif message.strip():
+                yield self._judge(message)
+
+    def end(self) -> Iterator[Step]:
+        """Yield what is to be done with a last line that nothing ended."""
+        rest = bytes(self._unread)
+        self._unread.clear()
+        if rest.strip() and not self.framed:
+            yield self._judge(rest)
+
+    def wrap(self, text: str) -> bytes:
+        """Return a message as it goes out."""
+        if not self.framed:
+            return text.encode() + b"\n"
+        # In ASCII: Cline counts characters where the header says bytes.
+        body = (text if text.isascii() else re.sub(r"[^\x00-\x7f]", _escaped, text)).encode()
+        return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    # Framing
+
+    def _next(self) -> bytes | Reply | None:
+        """Take the next whole message; None where it is not all there yet."""
+        unread = self._unread
+        if unread and unread[0] in b"cC\r\n":
+            blank = len(unread) - len(unread.lstrip(b"\r\n"))
+            del unread[:blank]
+            self._scanned = 0 if blank else self._scanned
+            if not unread:
+                return None
+            if _begins_header(unread):
+                return self._next_framed()
+        end = unread.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(unread)
+            return None
+        line = bytes(unread[:end])
+        del unread[: end + 1]
+        self._scanned, self.framed = 0, False
+        return line
+
+    def _next_framed(self) -> bytes | Reply | None:
+        unread = self._unread
+        ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n") if (at := unread.find(mark, 0, MAX_HEADER)) >= 0]
+        if not ends:
+            if len(unread) < MAX_HEADER:
+                return None
+            unread.clear()
+            return self._refused("a header must end with an empty line, and have at most 4,096 bytes")
+        at, mark = min(ends)
+        header, start = bytes(unread[:at]).replace(b"\r\n", b"\n"), at + mark
+        said = _LENGTH.search(header)
+        length = int(said[1]) if said is not None else None
+        if length is None or length > MAX_MESSAGE:
+            del unread[:start]
+            return self._refused(f"a header must say `Content-Length: N`, with N of at most {MAX_MESSAGE:,} bytes")
+        if len(unread) < start + length:
+            return None
+        body = bytes(unread[start : start + length])
+        del unread[: start + length]
+        self.framed = True
+        # Inside of JSON a line feed is a blank; the server reads by lines.
+        return body.replace(b"\r", b" ").replace(b"\n", b" ")
+
+    def _refused(self, why: str) -> Reply:
+        self.framed = True
+        return Reply(_error(None, INVALID_REQUEST, f"This message can't be read: {why}. Or send each as one line."))
+
+    # Eras
+
+    def _judge(self, message: bytes) -> Step:
+        # As the SDK has it: what is no UTF-8 may still be JSON.
+        text = message.decode("utf-8", "replace")
+        if self.era is Era.NEWER or (self.era is Era.OLDER and not _may_initialize(message)):
+            return Pass(text)  # decided, and no second reading of what may be long
+        request = _request(text)
+        if request is None:
+            return Pass(text)
+        method, newer = request["method"], _is_newer(request)
+        if method == "initialize":
+            return self._initialize(text)
+        if self.era is Era.OLDER:
+            return Pass(text)
+        if not newer:
+            # In a session of the newer era the server refuses it, so nothing was served.
+            self.era = Era.OLDER if self.era is Era.NONE else self.era
+        elif method != "server/discover":
+            self.era = Era.NEWER
+        elif OLDER_ERA.fullmatch(_client(request)):
+            why = "Method not found: to this client, this server speaks 2025-11-25 and older; send `initialize`."
+            return Reply(_error(request["id"], METHOD_NOT_FOUND, why))
+        else:
+            self.era = Era.PROBED
+        return Pass(text, probes=self.era is Era.PROBED)
+
+    def _initialize(self, text: str) -> Step:
+        self.shared = self.shared or self._initialized
+        self._initialized = True
+        before, self.era = self.era, Era.OLDER
+        return Begin(text) if before is Era.PROBED else Pass(text)
+
+
+def answered(text: str) -> str | int | None:
+    """Return the id of the request that a message of ours answers with a result; None where it is anything else."""
+    found = _ANSWER.match(text)
+    return None if found is None else cast("str | int", json.loads(found[1]))
+
+
+def _begins_header(unread: bytearray) -> bool:
+    """Say whether what is there is a header, or the first bytes of what may be one."""
+    there = bytes(unread[: max(map(len, _HEADERS))]).lower()
+    return any(there.startswith(name) or name.startswith(there) for name in _HEADERS)
+
+
+def _may_initialize(message: bytes) -> bool:
+    # The second: letters can be written as their codes.
+    return b'"initialize"' in message or b"\\u00" in message
+
+
+def _request(text: str) -> Mapping[str, object] | None:
+    """Return a message as a request with an id and a method; None where it is none."""
+    try:
+        message = cast("object", json.loads(text))
+    except (ValueError, RecursionError):
+        return None  # the server says what is wrong with it
+    if not isinstance(message, dict):
+        return None
+    request = cast("dict[str, object]", message)
+    is_one = isinstance(request.get("method"), str) and isinstance(request.get("id"), str | int)
+    return request if is_one else None
+
+
+def _meta(request: Mapping[str, object]) -> Mapping[str, object]:
+    params = request.get("params")
+    meta = cast("Mapping[str, object]", params).get("_meta") if isinstance(params, Mapping) else None
+    return cast("Mapping[str, object]", meta) if isinstance(meta, Mapping) else {}
+
+
+def _is_newer(request: Mapping[str, object]) -> bool:
+    return VERSION_META in _meta(request)
+
+
+def _client(request: Mapping[str, object]) -> str:
+    info = _meta(request).get(CLIENT_META)
+    name = cast("Mapping[str, object]", info).get("name") if isinstance(info, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _error(request_id: object, code: int, message: str) -> str:
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}})
+
+
+def _escaped(char: re.Match[str]) -> str:
+    return json.dumps(char[0])[1:-1]
