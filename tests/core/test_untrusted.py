@@ -106,7 +106,7 @@ def test_emoji_and_joined_scripts_stay_readable() -> None:
     [
         ("ls -la" + " " * 165 + "; rm -rf ~", "ls -la⟨165 blanks⟩; rm -rf ~"),
         ("ls" + "\t\u00a0\u3000" * 40 + "; rm", "ls⟨240 blanks⟩; rm"),
-        ("ls" + " \ufe0f" * 60 + "; rm", "ls⟨60 blanks⟩; rm"),
+        ("ls" + " \ufe0f" * 61 + "; rm", "ls⟨61 blanks⟩; rm"),
         ("ls\n" + "\n" * 200 + "rm", "ls\n⟨200 empty lines⟩\nrm"),
         ("ls\r\n" + " \t\r\n" * 30 + "  rm", "ls\n⟨30 empty lines⟩\n  rm"),
         ("\n" * 30 + "rm", "⟨30 empty lines⟩\nrm"),

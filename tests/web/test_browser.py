@@ -31,6 +31,8 @@ async def test_a_link_signs_in_once_and_the_browser_stays_signed_in(tmp_path: Pa
             await page.goto(inbox.url)
             await expect(page.locator("h1")).to_have_text("Sign in from a terminal")
             await page.goto(link)
+            await expect(page.get_by_role("button", name="Sign in")).to_be_focused()
+            await page.keyboard.press("Enter")
             await expect(page.locator("h1")).to_have_text("Open questions")
             assert "code" not in page.url
             await page.goto(inbox.url + "/history")
@@ -39,6 +41,8 @@ async def test_a_link_signs_in_once_and_the_browser_stays_signed_in(tmp_path: Pa
             await expect(page.locator("h1")).to_have_text("Sign in from a terminal")
         async with opened() as stranger:
             await stranger.goto(link)
+            await stranger.get_by_role("button", name="Sign in").click()
+            await expect(stranger.locator(".banner")).to_contain_text("used before")
             await expect(stranger.locator("h1")).to_have_text("Sign in from a terminal")
 
 

@@ -44,4 +44,5 @@ Ship **it** to [the docs](https://example.org)?
 
 async def enter(page: Page, inbox: Inbox, path: str = "/") -> None:
     await page.goto(inbox.link(path))
-    await expect(page.locator("h1")).to_be_visible()
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator(".foot")).to_be_visible()

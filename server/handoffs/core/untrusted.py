@@ -48,8 +48,8 @@ _UNSEEN = _JOINERS | _PARTING.keys()
 # Marks stacked on one letter beyond this reach into the lines above and below. Real scripts need three at the most.
 _MARKS_PER_LETTER = 4
 
-MAX_BLANKS = 40
-"""Blanks in a row that are shown as they are: indents and columns need no more, and a phone shows them in one line."""
+MAX_BLANKS = 60
+"""Blanks in a row that are shown as they are: indents and columns need no more, and no screen is filled by them."""
 MAX_EMPTY_LINES = 8
 """Empty lines in a row that are shown as they are."""
 

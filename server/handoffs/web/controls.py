@@ -27,6 +27,8 @@ OURS = frozenset({NOTE, "csrf"})
 
 _RADIOS = 6
 _BUTTONS = 20
+_SHORT = 40
+"""Characters of a choice that a list shows whole when it is closed, also on a phone."""
 _ONE_LINE = 200
 _INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local", HIDDEN: "masked"}
 
@@ -115,7 +117,8 @@ def _widget(field: Field, *, lone: bool) -> str:
         case Kind.CHOICE:
             if lone and field.required and len(field.choices) <= _BUTTONS:
                 return "buttons"
-            return "radios" if len(field.choices) <= _RADIOS else "select"
+            many = len(field.choices) > _RADIOS
+            return "select" if many and all(len(choice.title) <= _SHORT for choice in field.choices) else "radios"
         case Kind.CHOICES:
             return "checks"
         case Kind.INTEGER | Kind.NUMBER:

@@ -77,7 +77,7 @@ def build_inbox(
         Route("/h/{id}/answer", inbox.back, methods=["GET"]),
         Route("/h/{id}/decline", inbox.back, methods=["GET"]),
         Route("/sign-in", inbox.enter),
-        Route("/sign-in", inbox.enter_by_password, methods=["POST"]),
+        Route("/sign-in", inbox.enter_by_form, methods=["POST"]),
         Route("/sign-out", inbox.leave, methods=["POST"]),
         Route("/static/{version}/{name}", _asset),
         Route("/favicon.ico", _icon),
@@ -209,30 +209,37 @@ class _Inbox:
     # Coming and going
 
     async def enter(self, request: Request) -> Response:
+        """Show the button that signs in. A link is looked at by chats, scanners and prefetching browsers, and redeemed
+        by none of them.
+        """
         after = local_path(request.query_params.get("next", "/"))
-        if request.headers.get("sec-fetch-dest", "document") != "document":
-            # A picture on some page must not use up the tries, nor the code.
-            return self._locked_page(403, why="Open the link itself.")
-        try:
-            code = request.query_params.get("code", "")
-            token = await anyio.to_thread.run_sync(self._sign_in.redeem, code)
-        except CodeRefused as refused:
-            if self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None:
-                return RedirectResponse(after, 303)  # a link that was used, opened again where it was
-            return self._not_entered(request, refused, after)
-        return self._entered(request, token, after)
+        code = request.query_params.get("code", "")
+        if self._signed_in(request):
+            return RedirectResponse(after, 303)
+        return self._pages.page("enter.html", code=code, after=after) if code else self._locked_page(401, after=after)
 
-    async def enter_by_password(self, request: Request) -> Response:
-        if self._password is None:
-            raise HTTPException(405)
+    async def enter_by_form(self, request: Request) -> Response:
         posted = await any_form(request)
         after = local_path("".join(posted.get("next", [])) or "/")
+        code = "".join(posted.get("code", []))
         try:
-            given = "".join(posted.get("password", []))
-            token = await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+            token = await self._admitted(code, "".join(posted.get("password", [])))
         except CodeRefused as refused:
-            return self._not_entered(request, refused, after)
+            if code and self._signed_in(request):
+                return RedirectResponse(after, 303)  # the button was pressed twice
+            status = 429 if isinstance(refused, TooManyTries) else 403
+            return self._locked_page(status, why=str(refused), after=after)
         return self._entered(request, token, after)
+
+    async def _admitted(self, code: str, given: str) -> str:
+        if code:
+            return await anyio.to_thread.run_sync(self._sign_in.redeem, code)
+        if self._password is None:
+            raise HTTPException(405)
+        return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+
+    def _signed_in(self, request: Request) -> bool:
+        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
 
     def _entered(self, request: Request, token: str, after: str) -> Response:
         response = RedirectResponse(after, 303)
@@ -251,10 +258,6 @@ class _Inbox:
         """Whether the browser speaks TLS, as far as is known: by the proxy's word, or by the name it asked for."""
         forwarded = request.headers.get("x-forwarded-proto") == "https"
         return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
-
-    def _not_entered(self, request: Request, refused: CodeRefused, after: str) -> Response:
-        status = 429 if isinstance(refused, TooManyTries) else 403
-        return self._locked_page(status, why=str(refused), after=after)
 
     def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
         password = self._password is not None

@@ -171,7 +171,7 @@ def _assets() -> dict[str, tuple[bytes, str]]:
         for file in resources.files("handoffs.web").joinpath("static").iterdir()
         if Path(file.name).suffix in kinds
     }
-    dark = f"@media (prefers-color-scheme: dark) {{\n{highlight_css(True)}\n}}\n"
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n{highlight_css(True)}\n}}\n"
     return found | {"highlight.css": ((highlight_css(False) + "\n" + dark).encode(), "text/css")}
 
 
