@@ -122,7 +122,7 @@ async def reads_from_the_right(page: Page, selector: str) -> bool:
 
 async def test_each_text_reads_from_the_side_that_its_own_script_does(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
-        message = "هل تريد حذف الملف app.py؟\n\n- البند الأول\n\nIn English.\n\n```\nrm (x)\n```\n\n| عمود |\n|---|\n| قيمة |\n"
+        message = "هل تريد حذف الملف app.py؟\n\n- البند\n\nIn English.\n\n```\nrm (x)\n```\n\n|عمود|\n|-|\n|قيمة|\n"
         asked = await inbox.ask(message, options=["نعم، احذف", "No, keep"])
         field = {"type": "string", "title": "الاسم الكامل", "description": "كما في الجواز"}
         form = {"type": "object", "properties": {"a": field}, "required": ["a"]}
