@@ -95,8 +95,9 @@ class _Connection(H11Protocol):
         self.heard = self.loop.time()
         self._look_later()
         if len(self.connections) > self.most:
-            waited_for = [each for each in self.connections if isinstance(each, _Connection) and each.is_waited_for]
-            min(waited_for, key=lambda each: each.heard, default=self).make_room()
+            there = cast("set[object]", self.connections)
+            waited_for = [each for each in there if isinstance(each, _Connection) and each.is_waited_for]
+            min(waited_for, key=_heard, default=self).make_room()
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
@@ -125,3 +126,7 @@ class _Connection(H11Protocol):
             self.transport.abort()
         else:
             self._look_later()
+
+
+def _heard(connection: _Connection) -> float:
+    return connection.heard

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from handoffs.core.form import REFERENCE, Form, Value
 
+GATEWAY, APART = "gateway ", "apart "
+"""How the `session` of a handoff begins that other sessions may not join, and why: see `Handoff.session`."""
+
 ID_PREFIX = "h_"
 _ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
 _ID_LENGTH = 20
@@ -149,6 +152,11 @@ class Handoff:
         if asked.tool_use and asked.tool_use in (self.tool_use, self.handed_to):
             return True
         return self.session == asked.session and (self.state is State.OPEN or self.collected_at is None)
+
+    @property
+    def through_gateway(self) -> bool:
+        """Whether agents of several people may stand behind who asks."""
+        return self.session.startswith(GATEWAY)
 
     @property
     def decided(self) -> bool:

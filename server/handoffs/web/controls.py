@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from handoffs.core.again import Said, said_again
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import HIDDEN, Field, Form, Kind, Value
+from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
 PREFIX = "field."
@@ -19,11 +21,17 @@ PREFIX = "field."
 ZONE = "zone."
 """Before the name of a date and time: in which zone it was entered, `Z` or `+02:00`."""
 
+OTHER = "other"
+"""What a person says instead of picking an option."""
+
+AGAIN = "again"
+"""The button that gives the earlier answer again; its value is the handoff that was answered."""
+
 NOTE = "note"
 MAX_NOTE = 10_000
 """Characters in a note."""
 
-OURS = frozenset({NOTE, "csrf"})
+OURS = frozenset({NOTE, OTHER, AGAIN, "csrf"})
 
 _RADIOS = 6
 _BUTTONS = 20
@@ -190,6 +198,24 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
         if not problems:
             return checked
     raise AnswerRefused(problems)
+
+
+def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Said:
+    """Return what the person answers: the form, something else than its options, or the same as `earlier` again.
+
+    Raises:
+        AnswerRefused: It does not fit, or it is not clear which of the three is meant.
+    """
+    if AGAIN in posted:
+        # What is on the screen is what was clicked on, not another answer that came meanwhile.
+        return said_again(handoff, earlier if earlier and posted[AGAIN] == [earlier.id] else None)
+    other = _lines("".join(posted.get(OTHER, ()))).strip()
+    if not other:
+        return Said(values=values_of(handoff.question.form, posted), other="")
+    picked: dict[str, Value] = {
+        name.removeprefix(PREFIX): list(sent) for name, sent in posted.items() if name.startswith(PREFIX) and any(sent)
+    }
+    return Said(values=picked, other=other)
 
 
 def note_of(posted: Posted) -> str:

@@ -22,8 +22,9 @@ from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.web import figures, live
 from handoffs.web.board import Board
-from handoffs.web.controls import PREFIX, Posted, note_of, values_of
+from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.counting import Counting
+from handoffs.web.earlier import Earlier
 from handoffs.web.guard import Guard, host_of, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
@@ -59,7 +60,7 @@ def build_inbox(
     a proxy names there is. `url` is its public address, where a proxy gives it one. Whoever serves it must not log
     addresses: a sign-in link has its code there.
     """
-    inbox = _Inbox(desk, sign_in, by, password, url)
+    inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None)
     guard = Middleware(
         Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=inbox.locked, proxy_header=proxy_header, url=url
     )
@@ -96,18 +97,23 @@ def build_inbox(
 
 
 class _Inbox:
-    def __init__(self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None) -> None:
+    def __init__(
+        self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None, *, shared: bool
+    ) -> None:
         self._desk, self._sign_in, self._by = desk, sign_in, by
         self._password = password
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
         self._board = Board(desk)
         self._counting = Counting(desk, self._board)
-        self._pages = Pages(desk.clock.now)
+        self._earlier = Earlier(desk)
+        # Behind a proxy many people look, and a page does not know at whom it is rendered.
+        self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by)
 
     # Looking
 
     async def open(self, request: Request) -> Response:
         first, handoffs = await self._board.page(_number(request.query_params.get("page", "")), PAGE)
+        await self._earlier.look_up(handoffs)
         return self._page(
             request,
             "open.html",
@@ -127,6 +133,7 @@ class _Inbox:
         handoff = await self._desk.get(request.path_params["id"])
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
+        await self._earlier.look_up([handoff])
         return self._pages.page("_card.html", handoff=handoff, csrf=request.state.csrf, posted=None, problems={})
 
     async def history(self, request: Request) -> Response:
@@ -159,10 +166,12 @@ class _Inbox:
             return await self._late(request, handoff)
         try:
             note = note_of(posted)
-            values = values_of(handoff.question.form, posted)
+            said = said_in(handoff, posted, await self._before(handoff))
             by = self._who(request)
             # What is typed here passes no host and no model: a secret may come this way.
-            ended = await self._desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, private=True)
+            ended = await self._desk.answer(
+                handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, private=True
+            )
         except AnswerRefused as wrong:
             return await self._wrong(request, handoff, posted, wrong)
         except AlreadyEnded:
@@ -182,6 +191,10 @@ class _Inbox:
         except AlreadyEnded:
             return await self._late(request, await self._desk.get(handoff.id))
         return self._done(request, ended)
+
+    async def _before(self, handoff: Handoff) -> Handoff | None:
+        await self._earlier.look_up([handoff])
+        return self._earlier.of(handoff)
 
     def _who(self, request: Request) -> str:
         return str(getattr(request.state, "by", self._by))
@@ -317,6 +330,7 @@ class _Inbox:
         problems: dict[str, str] | None = None,
     ) -> Response:
         await self._board.refresh()
+        await self._earlier.look_up([handoff])
         entries: Sequence[Entry] = await self._desk.log(handoff_id=handoff.id)
         return self._page(
             request,
