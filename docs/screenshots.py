@@ -141,7 +141,6 @@ def main() -> None:
             signed_in = browser.new_context()
             entering = signed_in.new_page()
             entering.goto(link)
-            entering.get_by_role("button", name="Sign in").click()
             entering.locator(".foot").wait_for()
             state = signed_in.storage_state()
             first = link.partition("sign-in")[0]

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 
 from handoffs.core.model import Caller
 from handoffs.web.guard import _from_here, origin_of  # pyright: ignore[reportPrivateUsage]
+from handoffs.web.inbox import build_inbox
 from tests.web.serving import made, pressed, signed_in, stays_open
 
 ELSEWHERE = [
@@ -140,6 +141,28 @@ async def test_a_page_of_another_site_cant_press_the_button(headers: dict[str, s
             refused = await http.post(address, data=form, headers=headers)
             assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
             assert (await http.post(address, data=form)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "inbox.example"},
+        {"x-forwarded-for": "192.0.2.1"},
+        {"forwarded": "for=192.0.2.1"},
+        {"sec-purpose": "prefetch;prerender"},
+    ],
+)
+async def test_a_script_presses_the_button_on_this_machine_alone(headers: dict[str, str], tmp_path: Path) -> None:
+    async with made(tmp_path) as (inbox, _):
+        app = build_inbox(inbox.desk, sign_in=inbox.sign_in, by="ada", hosts=["127.0.0.1", "inbox.example"])
+        public = build_inbox(
+            inbox.desk, sign_in=inbox.sign_in, by="ada", hosts=["127.0.0.1"], url="https://inbox.example"
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
+            assert "enter.js" in (await http.get(inbox.link())).text
+            assert "enter.js" not in (await http.get(inbox.link(), headers=headers)).text
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(public), base_url=inbox.url) as http:
+            assert "enter.js" not in (await http.get(inbox.link())).text
 
 
 async def test_an_address_that_a_link_names_is_put_nowhere_but_into_the_form(tmp_path: Path) -> None:

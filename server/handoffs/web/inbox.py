@@ -37,6 +37,8 @@ CHANNEL = "inbox"
 PAGE = 50
 """Open questions on one page."""
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
 
 def _nobody() -> None:
     """Nobody wants to know that the inbox was used."""
@@ -101,7 +103,7 @@ class _Inbox:
         self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None, *, shared: bool
     ) -> None:
         self._desk, self._sign_in, self._by = desk, sign_in, by
-        self._password = password
+        self._password, self._url = password, url
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
         self._board = Board(desk)
         self._counting = Counting(desk, self._board)
@@ -222,14 +224,17 @@ class _Inbox:
     # Coming and going
 
     async def enter(self, request: Request) -> Response:
-        """Show the button that signs in. A link is looked at by chats, scanners and prefetching browsers, and redeemed
-        by none of them.
+        """Show the button that signs in, and change nothing: chats, scanners and prefetching browsers look at links too.
+
+        On this machine a script presses it once somebody sees it.
         """
         after = local_path(request.query_params.get("next", "/"))
         code = request.query_params.get("code", "")
         if self._signed_in(request):
             return RedirectResponse(after, 303)
-        return self._pages.page("enter.html", code=code, after=after) if code else self._locked_page(401, after=after)
+        if not code:
+            return self._locked_page(401, after=after)
+        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_at_home(request))
 
     async def enter_by_form(self, request: Request) -> Response:
         posted = await any_form(request)
@@ -250,6 +255,11 @@ class _Inbox:
         if self._password is None:
             raise HTTPException(405)
         return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+
+    def _is_at_home(self, request: Request) -> bool:
+        """Whether it is asked for on this machine, by a page that is loaded to be seen."""
+        away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
+        return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
 
     def _signed_in(self, request: Request) -> bool:
         return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
