@@ -103,6 +103,29 @@ async def test_a_long_choice_is_not_cut_by_the_list_that_drops_down(tmp_path: Pa
         assert await page.evaluate(BESIDE) == []
 
 
+async def test_what_is_said_of_a_choice_and_a_value_that_its_title_hides_are_seen(
+    tmp_path: Path, opened: Opened
+) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        plans = [
+            {"const": "approve", "title": "Decline", "description": "Nothing is deleted"},
+            {"const": "keep", "title": "Keep"},
+            *({"const": f"plan {number}", "title": f"Plan {number}"} for number in range(6)),
+        ]
+        lone = {"type": "object", "properties": {"a": {"type": "string", "oneOf": plans}}, "required": ["a"]}
+        several = {"type": "array", "items": {"anyOf": plans}}
+        both = {"type": "object", "properties": {"a": lone["properties"]["a"], "b": several}, "required": ["a"]}
+        for form in (lone, both):
+            await inbox.ask(f"Which of {len(form['properties'])}?", form=form)
+        await enter(page, inbox)
+        shown = page.locator(".choice").filter(has_text="Decline (approve)")
+        await expect(shown).to_have_count(3)
+        for each in await shown.all():
+            await expect(each).to_contain_text("Nothing is deleted")
+        await expect(page.locator("select")).to_have_count(0)
+        await expect(page.locator(".choice").filter(has_text="Keep")).to_have_text(["Keep"] * 3)
+
+
 # First and last letter of a text, from the left edge of the page.
 ENDS = """(each) => {
     const range = document.createRange(), at = [];
@@ -136,8 +159,8 @@ async def test_each_text_reads_from_the_side_that_its_own_script_does(tmp_path: 
             ".message pre code": False,
             ".message th": True,
             ".message td": True,
-            ".option span": True,
-            ".option ~ .option span": False,
+            ".option .choice > span": True,
+            ".option ~ .option .choice > span": False,
         }.items():
             assert await reads_from_the_right(page, f"{card} {here}") is right, here
         card = f"[id={filled.id}]"

@@ -48,6 +48,8 @@ class Option:
     value: str
     title: str
     picked: bool
+    about: str = ""
+    """What the agent says of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,9 @@ def controls(
 def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None, problem: str) -> Control:
     given = _given(field) if posted is None else list(posted.get(PREFIX + field.name, ()))
     widget = _widget(field, lone=lone)
-    options = tuple(Option(value=c.value, title=c.label, picked=c.value in given) for c in field.choices)
+    options = tuple(
+        Option(value=c.value, title=c.label, picked=c.value in given, about=c.description) for c in field.choices
+    )
     if field.kind is Kind.BOOLEAN:
         # Never what the agent would like: this is where consent is given.
         given = [] if posted is None else given
@@ -125,8 +129,8 @@ def _widget(field: Field, *, lone: bool) -> str:
         case Kind.CHOICE:
             if lone and field.required and len(field.choices) <= _BUTTONS:
                 return "buttons"
-            many = len(field.choices) > _RADIOS
-            return "select" if many and all(len(choice.title) <= _SHORT for choice in field.choices) else "radios"
+            short = all(len(choice.label) <= _SHORT and not choice.description for choice in field.choices)
+            return "select" if short and len(field.choices) > _RADIOS else "radios"
         case Kind.CHOICES:
             return "checks"
         case Kind.INTEGER | Kind.NUMBER:

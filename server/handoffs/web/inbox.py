@@ -224,7 +224,7 @@ class _Inbox:
     # Coming and going
 
     async def enter(self, request: Request) -> Response:
-        """Show the button that signs in, and change nothing: chats, scanners and prefetching browsers look at links too.
+        """Show the button that signs in, and change nothing: chats, scanners and browsers that prefetch look at links.
 
         On this machine a script presses it once somebody sees it.
         """
