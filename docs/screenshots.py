@@ -139,7 +139,9 @@ def main() -> None:
         with inbox(home) as link, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
             signed_in = browser.new_context()
-            signed_in.new_page().goto(link)
+            entering = signed_in.new_page()
+            entering.goto(link)
+            entering.locator(".foot").wait_for()
             state = signed_in.storage_state()
             first = link.partition("sign-in")[0]
             pages = {

@@ -1,6 +1,7 @@
 """People told at their addresses: real web and mail servers take the messages; the clock is the test's own."""
 
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -328,9 +329,12 @@ def test_a_caller_without_a_name_is_an_agent() -> None:
     ("message", "shown"),
     [
         ("@everyone look: <@U123> <!channel>", "＠everyone look: ‹＠U123› ‹!channel›"),
-        ("[the inbox](https://evil.example/)", "［the inbox］(https∶//evil.example/)"),
-        ("fine”\n\nAnswer: http://evil.example", "fine' Answer: http∶//evil.example"),
+        ("[the inbox](https://evil.example/)", "［the inbox］(https∶//evil.\u2060example/)"),
+        ("fine”\n\nAnswer: http://evil.example", "fine' Answer: http∶//evil.\u2060example"),
         ("a\x1b[2Jb\u202ec", "a␛［2Jb⟨U+202E⟩c"),
+        ("Sign in at bank.example.com/login.", "Sign in at bank.\u2060example.\u2060com/login."),
+        ("Edit app.py, see t.me/eve。example", "Edit app.\u2060py, see t.\u2060me/eve。\u2060example"),
+        ("Done. Next? 1. Push", "Done. Next? 1. Push"),
         ("x" * 20_000, "x" * 299 + "…"),
     ],
 )
@@ -348,8 +352,10 @@ def test_no_text_of_an_agent_adds_a_line_a_link_or_a_mention(message: str, clien
     assert not set("<>@[]“”\n\r\x1b") & set(lines[0][1:-1])
     assert not set("<>@[]\n\r\x1b") & set(notice.title)
     assert "://" not in notice.body + notice.title
-    assert len(lines[0]) <= 302
-    assert len(notice.title) <= 110
+    for shown in (lines[0], notice.title):
+        assert re.search(r"\w[.\u3002\uff0e\uff61]\w", shown) is None
+    assert len(lines[0].replace("\u2060", "")) <= 302
+    assert len(notice.title.replace("\u2060", "")) <= 110
 
 
 @pytest.mark.parametrize(

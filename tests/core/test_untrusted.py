@@ -4,7 +4,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handoffs.core.untrusted import comparable, inert, inert_line, with_line_feeds
+from handoffs.core.untrusted import (
+    MAX_BLANKS,
+    MAX_EMPTY_LINES,
+    comparable,
+    inert,
+    inert_line,
+    inert_markup,
+    with_line_feeds,
+)
 
 # Written here a second time, from the Unicode tables, so that the code is not compared with itself.
 ACTS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -40,7 +48,7 @@ def test_a_line_is_one_line_that_stays_within_its_width(text: str, width: int) -
     assert len(shown) <= width
     assert inert_line(shown, width) == shown
     assert inert_line(inert_line(text)) == inert_line(text)
-    assert inert_line(inert(text)) == inert_line(text)
+    assert inert_line(inert_markup(text)) == inert_line(text)
 
 
 @given(st.text("abcXYZ019 .,:;!?-_/\\\"'()[]{}<>#*`äßéñøçЖжשלוםالسلام中文かなहिन्दी→€😀\n"))
@@ -50,7 +58,7 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=("Cc",))))
 def test_printable_ascii_stays_as_it_is_also_in_one_line(text: str) -> None:
-    assert inert(text) == text
+    assert inert_markup(text) == text
     assert inert_line(text) == " ".join(text.split())
 
 
@@ -91,6 +99,38 @@ def test_emoji_and_joined_scripts_stay_readable() -> None:
     assert inert("👩\u200d💻 done ❤\ufe0f\u200d🔥") == "👩💻 done ❤🔥"
     assert inert("می\u200cخواهم") == "میخواهم"
     assert inert("क्\u200dष") == "क्ष"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ls -la" + " " * 165 + "; rm -rf ~", "ls -la⟨165 blanks⟩; rm -rf ~"),
+        ("ls" + "\t\u00a0\u3000" * 40 + "; rm", "ls⟨240 blanks⟩; rm"),
+        ("ls" + " \ufe0f" * 61 + "; rm", "ls⟨61 blanks⟩; rm"),
+        ("ls\n" + "\n" * 200 + "rm", "ls\n⟨200 empty lines⟩\nrm"),
+        ("ls\r\n" + " \t\r\n" * 30 + "  rm", "ls\n⟨30 empty lines⟩\n  rm"),
+        ("\n" * 30 + "rm", "⟨30 empty lines⟩\nrm"),
+        ("\n" + (" " * 99 + "\n") * 20 + "rm", "⟨21 empty lines⟩\nrm"),
+        ("if x:\n" + " " * MAX_BLANKS + "return", "if x:\n" + " " * MAX_BLANKS + "return"),
+        ("ls\n" + "\n" * MAX_EMPTY_LINES + "rm", "ls\n" + "\n" * MAX_EMPTY_LINES + "rm"),
+    ],
+)
+def test_a_gap_that_could_hide_what_comes_after_it_is_counted(text: str, shown: str) -> None:
+    assert inert(text) == shown
+    assert inert(shown) == shown
+    assert inert_line(text) == " ".join(text.replace("\ufe0f", "").split())
+
+
+@given(st.text(" \t\n\u00a0\u2003a", max_size=400))
+def test_no_gap_is_longer_than_a_screen(text: str) -> None:
+    shown = inert(text)
+    assert " " * (MAX_BLANKS + 1) not in shown
+    empty = 0
+    for line in shown.split("\n"):
+        empty = 0 if line.strip() else empty + 1
+        assert empty <= MAX_EMPTY_LINES + 1
+    assert inert(shown) == shown
+    assert "".join(inert_line(text).split()) == "a" * text.count("a")
 
 
 def test_a_line_that_is_too_long_ends_in_an_ellipsis() -> None:

@@ -240,6 +240,36 @@ async def test_a_card_declines_with_a_note(tmp_path: Path) -> None:
         assert "not on a Friday" in got["guidance"]
 
 
+async def test_a_card_takes_something_else_than_the_options(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, chat(served(here)) as client:
+        card = await asked(client, options=["yes", "no"])
+        both = card_of(await _posted(client, card, other=["later"], **{"field.response": ["yes"]}))
+        assert both["problems"] == {"": "pick an option or say something else, not both"}
+        assert "later" in card_of(await _posted(client, {**card, **both}, other=["later"]))["html"]
+        handoff = await here.only()
+        assert (handoff.state, handoff.values, handoff.other) == (State.ANSWERED, {}, "later")
+
+
+async def test_a_card_shows_the_earlier_answer_and_gives_it_again(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, chat(served(here)) as client:
+        first = await asked(client, options=["yes", "no"])
+        await send(client, first, response="yes")
+        await client.call_tool("check_handoff", {"handoff_id": first["id"]})
+        await here.desk.collect(await here.desk.get(first["id"]))
+        card = await asked(client, options=["yes", "no"])
+        assert "You answered this" in card["html"]
+        assert "with “<bdi>yes</bdi>”" in card["html"]
+        assert f'name="again" value="{first["id"]}"' in card["html"]
+        assert card_of(await _posted(client, card, again=[first["id"]]))["state"] == "answered"
+        again = await here.desk.get(card["id"])
+        assert (again.values, again.end and again.end.channel) == ({"response": "yes"}, "card")
+
+
+async def _posted(client: Client, card: Mapping[str, Any], **posted: list[str]) -> CallToolResult:
+    arguments = {"action": "answer", "handoff_id": card["id"], "secret": card["secret"], "posted": posted}
+    return await client.call_tool(TOOL, arguments)
+
+
 async def test_an_answer_that_does_not_fit_is_asked_for_again_with_a_new_secret(tmp_path: Path) -> None:
     async with table(tmp_path) as here, chat(served(here)) as client:
         card = await asked(client, "How old?", form=AGE)

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import anyio
 import asyncpg
@@ -317,7 +318,9 @@ async def test_the_links_that_people_get_lead_through_the_proxy_to_the_inbox_and
         assert f"The inbox is at {url}, served here at http://127.0.0.1:{own}/" in printed
         [sign_in] = re.findall(r"https://\S+/sign-in\S+", printed)
         async with _browser(tmp_path / "cert.pem", url) as browser:
-            assert (await browser.get(sign_in)).status_code == 303
+            assert (await browser.get(sign_in)).status_code == 200
+            address, _, query = sign_in.partition("?")
+            assert (await browser.post(address, data=dict(parse_qsl(query)))).status_code == 303
             assert "Open questions" in (await browser.get(url)).text
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import anyio
 import httpx
@@ -50,8 +51,18 @@ class Inbox:
     def link(self, after: str = "/") -> str:
         return sign_in_link(self.url, self.sign_in.make_code(), after)
 
+    def pressed(self, after: str = "/") -> tuple[str, dict[str, str]]:
+        """Where the button sends to that a new link shows, and what."""
+        return pressed(self.link(after))
+
     async def ask(self, message: str = "Deploy?", **arguments: Any) -> Handoff:
         return await self.desk.ask(message=message, **({"caller": CLAUDE} | arguments))
+
+
+def pressed(link: str) -> tuple[str, dict[str, str]]:
+    """Where the button sends to that a sign-in link shows, and what."""
+    address, _, query = link.partition("?")
+    return address, dict(parse_qsl(query))
 
 
 def app_of(folder: Path, desk: Desk, sign_in: SignIn, seen: list[None] | None = None) -> Any:
@@ -115,7 +126,8 @@ class Page:
     inbox: Inbox
 
     async def sign_in(self) -> None:
-        reply = await self.http.get(self.inbox.link())
+        address, form = self.inbox.pressed()
+        reply = await self.http.post(address, data=form)
         assert reply.status_code == 303, reply.text
 
     async def csrf(self) -> str:

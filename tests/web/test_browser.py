@@ -39,7 +39,37 @@ async def test_a_link_signs_in_once_and_the_browser_stays_signed_in(tmp_path: Pa
             await expect(page.locator("h1")).to_have_text("Sign in from a terminal")
         async with opened() as stranger:
             await stranger.goto(link)
+            await expect(stranger.locator(".banner")).to_contain_text("used before")
             await expect(stranger.locator("h1")).to_have_text("Sign in from a terminal")
+
+
+async def test_without_script_and_from_other_machines_a_person_presses_the_button(
+    tmp_path: Path, opened: Opened
+) -> None:
+    async with serving(tmp_path) as inbox:
+        async with opened(java_script_enabled=False) as page:
+            await page.goto(inbox.link("/history"))
+            await expect(page.get_by_role("button", name="Sign in")).to_be_focused()
+            await page.keyboard.press("Enter")
+            await expect(page.locator("h1")).to_have_text("History")
+        async with opened(extra_http_headers={"x-forwarded-for": "192.0.2.1"}) as page:
+            await page.goto(inbox.link())
+            await page.get_by_role("button", name="Sign in").click()
+            await expect(page.locator("h1")).to_have_text("Open questions")
+
+
+async def test_a_page_that_is_prepared_and_not_seen_signs_nobody_in(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        link = inbox.link()
+        await page.add_init_script(
+            "Object.defineProperty(document, 'visibilityState', { get: () => window.seen ?? 'hidden' })"
+        )
+        await page.goto(link)
+        await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        await page.wait_for_load_state("networkidle")
+        assert (tmp_path / "inbox" / "sessions.json").exists() is False
+        await page.evaluate("window.seen = 'visible'; document.dispatchEvent(new Event('visibilitychange'))")
+        await expect(page.locator("h1")).to_have_text("Open questions")
 
 
 async def test_a_link_on_another_site_finds_the_browser_signed_in(tmp_path: Path, opened: Opened) -> None:

@@ -11,8 +11,17 @@ from starlette.datastructures import Headers
 
 from handoffs.core.model import Caller
 from handoffs.web.guard import _from_here, origin_of  # pyright: ignore[reportPrivateUsage]
-from handoffs.web.sign_in import sign_in_link
-from tests.web.serving import made, signed_in, stays_open
+from handoffs.web.inbox import build_inbox
+from tests.web.serving import made, pressed, signed_in, stays_open
+
+ELSEWHERE = [
+    {"origin": "https://evil.test"},
+    {"origin": "http://127.0.0.1:9999"},
+    {"origin": "null"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+]
+"""What a browser says of a page that is none of ours."""
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "ü"])
@@ -26,16 +35,7 @@ async def test_a_write_without_the_token_of_its_session_is_refused(tmp_path: Pat
         assert (await page.http.get("/")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"origin": "https://evil.test"},
-        {"origin": "http://127.0.0.1:9999"},
-        {"origin": "null"},
-        {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site"},
-    ],
-)
+@pytest.mark.parametrize("headers", ELSEWHERE)
 async def test_a_write_from_another_page_is_refused(tmp_path: Path, headers: dict[str, str]) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask()
@@ -86,7 +86,8 @@ async def test_a_sign_in_link_works_once_and_goes_where_it_says(tmp_path: Path) 
         link = inbox.link("/history?q=x")
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=inbox.url) as http:
-            reply = await http.get(link)
+            address, form = pressed(link)
+            reply = await http.post(address, data=form)
             assert (reply.status_code, reply.headers["location"]) == (303, "/history?q=x")
             cookie = reply.headers["set-cookie"]
             assert "HttpOnly" in cookie
@@ -94,26 +95,82 @@ async def test_a_sign_in_link_works_once_and_goes_where_it_says(tmp_path: Path) 
             assert "Path=/" in cookie
             assert (await http.get("/")).status_code == 200
             assert (await http.get(link)).headers["location"] == "/history?q=x"  # nothing is gained by that
+            assert (await http.post(address, data=form)).headers["location"] == "/history?q=x"  # pressed twice
         async with httpx.AsyncClient(transport=transport, base_url=inbox.url) as stranger:
-            assert (await stranger.get(link)).status_code == 403
+            assert (await stranger.post(address, data=form)).status_code == 403
             assert (await stranger.get("/")).status_code == 401
 
 
 async def test_after_five_wrong_links_a_right_one_still_signs_in(tmp_path: Path) -> None:
     async with made(tmp_path) as (inbox, app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
-            statuses = [(await http.get(sign_in_link(inbox.url, "wrong"))).status_code for _ in range(6)]
+            statuses = [(await http.post("/sign-in", data={"code": "wrong"})).status_code for _ in range(6)]
             assert statuses == [403] * 5 + [429]
-            assert (await http.get(inbox.link())).status_code == 303
+            address, form = inbox.pressed()
+            assert (await http.post(address, data=form)).status_code == 303
 
 
-async def test_a_picture_on_another_site_uses_up_no_tries(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"user-agent": "LinkChecker/10"},
+        {"sec-purpose": "prefetch", "purpose": "prefetch"},
+        {"sec-fetch-dest": "image", "sec-fetch-site": "cross-site"},
+    ],
+)
+async def test_what_only_looks_at_a_link_uses_up_neither_it_nor_any_tries(
+    method: str, headers: dict[str, str], tmp_path: Path
+) -> None:
+    async with made(tmp_path) as (inbox, app):
+        link = inbox.link("/history")
+        address, form = pressed(link)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
+            for looked_at in (link, *["/sign-in?code=wrong"] * 9):
+                looked = await http.request(method, looked_at, headers=headers)
+                assert looked.status_code == 200
+                assert "set-cookie" not in looked.headers
+            assert (await http.post(address, data=form)).headers["location"] == "/history"
+
+
+@pytest.mark.parametrize("headers", ELSEWHERE)
+async def test_a_page_of_another_site_cant_press_the_button(headers: dict[str, str], tmp_path: Path) -> None:
+    async with made(tmp_path) as (inbox, app):
+        address, form = inbox.pressed()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
+            refused = await http.post(address, data=form, headers=headers)
+            assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
+            assert (await http.post(address, data=form)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "inbox.example"},
+        {"x-forwarded-for": "192.0.2.1"},
+        {"forwarded": "for=192.0.2.1"},
+        {"sec-purpose": "prefetch;prerender"},
+    ],
+)
+async def test_a_script_presses_the_button_on_this_machine_alone(headers: dict[str, str], tmp_path: Path) -> None:
+    async with made(tmp_path) as (inbox, _):
+        app = build_inbox(inbox.desk, sign_in=inbox.sign_in, by="ada", hosts=["127.0.0.1", "inbox.example"])
+        public = build_inbox(
+            inbox.desk, sign_in=inbox.sign_in, by="ada", hosts=["127.0.0.1"], url="https://inbox.example"
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
+            assert "enter.js" in (await http.get(inbox.link())).text
+            assert "enter.js" not in (await http.get(inbox.link(), headers=headers)).text
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(public), base_url=inbox.url) as http:
+            assert "enter.js" not in (await http.get(inbox.link())).text
+
+
+async def test_an_address_that_a_link_names_is_put_nowhere_but_into_the_form(tmp_path: Path) -> None:
     async with made(tmp_path) as (inbox, app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
-            for _ in range(9):
-                picture = {"sec-fetch-dest": "image", "sec-fetch-site": "cross-site"}
-                assert (await http.get("/sign-in?code=wrong", headers=picture)).status_code == 403
-            assert (await http.get(inbox.link())).status_code == 303
+            page = (await http.get('/sign-in?code="><b>&next=//evil.test/')).text
+            assert "<b>" not in page
+            assert "evil.test" not in page
 
 
 async def test_signing_out_ends_the_session(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from tests.web.serving import CLAUDE, Inbox, serving
 @asynccontextmanager
 async def client(inbox: Inbox) -> AsyncGenerator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=inbox.url) as http:
-        assert (await http.get(inbox.link())).status_code == 303
+        address, form = inbox.pressed()
+        assert (await http.post(address, data=form)).status_code == 303
         yield http
 
 

@@ -24,7 +24,7 @@ ATTRIBUTES = {
     "a": {"href", "rel", "target"},
     "img": {"src", "alt"},
     "ol": {"start"},
-    "pre": {"class", "tabindex"},
+    "pre": {"class", "dir"},
     "div": {"class", "role", "aria-label", "tabindex"},
     "th": {"scope", "class"},
     "td": {"class"},
@@ -318,7 +318,7 @@ def test_a_table_has_heads_and_sides_and_can_be_scrolled_without_a_mouse() -> No
 
 def test_a_table_with_a_row_too_long_is_shown_as_written_instead_of_cut() -> None:
     table = "| step | command |\n|---|---|\n| 1 | ls |\n| 2 | cat x | rm -rf / |\n"
-    assert render(table) == f'<pre class="code" tabindex="0"><code>{table}</code></pre>\n'
+    assert render(table) == f'<pre class="code" dir="ltr"><code>{table}</code></pre>\n'
     assert "<td>a | b</td>" in render("|x|\n|-|\n|a \\| b|\n")
 
 
@@ -330,8 +330,8 @@ def test_code_is_coloured_by_class_and_loses_nothing() -> None:
     page = inert_page(render(f"```python title=x\n{code}```"))
     assert page.text.rstrip("\n") + "\n\n" == code.replace("\t", "    ")
     assert {"k", "nf", "c1", "s2"} <= page.classes
-    assert page.all("pre") == [{"class": "code", "tabindex": "0"}]
-    assert render("```unheard-of\n<b>\n```") == '<pre class="code" tabindex="0"><code>&lt;b&gt;\n</code></pre>\n'
+    assert page.all("pre") == [{"class": "code", "dir": "ltr"}]
+    assert render("```unheard-of\n<b>\n```") == '<pre class="code" dir="ltr"><code>&lt;b&gt;\n</code></pre>\n'
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))

@@ -9,6 +9,7 @@ An address holds passwords and tokens. It is named by its setting, its number an
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -47,8 +48,12 @@ _EVERY = 2**31
 _MESSAGE = 300
 _ASKER = 80
 
-# What services make a mention, a link or a tag of. The agent's words are shown, and do nothing.
+# What services make a mention, a link or a tag of. The agent's words are shown, and do nothing. A name of a host is a
+# link in a chat without any scheme, and so is many a file's (`README.md`, `app.py`): a word joiner, which has no ink,
+# stands behind the full stop. Unicode has four that a name may have.
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "@": "＠", "[": "［", "]": "］", "“": "'", "”": "'"})
+
+_FULL_STOP = re.compile(r"(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 
 
 class NotSent(Exception):
@@ -258,7 +263,7 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
 
 
 def _harmless(text: str, width: int) -> str:
-    return inert_line(text, width).translate(_HARMLESS).replace("://", "∶//")
+    return _FULL_STOP.sub("\\g<0>\u2060", inert_line(text, width).translate(_HARMLESS).replace("://", "∶//"))
 
 
 def _span(length: timedelta) -> str:

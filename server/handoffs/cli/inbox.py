@@ -16,6 +16,7 @@ from filelock import FileLock
 from handoffs.assembly import current_user, notifying, open_desk
 from handoffs.channels.running import Place, Running
 from handoffs.cli.binding import CannotServe, bound, in_url, is_loopback
+from handoffs.cli.connections import allow_many_files, bounded, leave_no_core
 from handoffs.cli.ending import Exit, UsageError, put
 from handoffs.cli.health import Probes, Readiness
 from handoffs.cli.looking import EVERY
@@ -84,6 +85,7 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
                 showing.join(BROWSER_SECONDS)
         return
     try:
+        leave_no_core()
         place.withdraw()  # of one that was killed
         with _listener(opening, place.last_port()) as listener:
             interrupted = await _serve(settings, place, opening, listener)
@@ -222,7 +224,13 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
         )
         # No log of addresses: a sign-in link has its code there.
         probed = Probes(app, Readiness(desk).problem)
-        config = uvicorn.Config(probed, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS)
+        config = uvicorn.Config(
+            probed,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            **bounded(allow_many_files()),
+        )
         server = _Server(config)
 
         async def end_on_signal() -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from types import FrameType
 
 import anyio
@@ -19,6 +19,7 @@ from handoffs.access.challenges import Challenges
 from handoffs.assembly import open_desk, store_at
 from handoffs.cli.admitting import admitted, checked, reachable_as, until_tokens
 from handoffs.cli.binding import in_url
+from handoffs.cli.connections import allow_many_files, bounded
 from handoffs.cli.entrance import Entrance
 from handoffs.cli.health import Probes, Readiness
 from handoffs.cli.serve import build, serving_desk
@@ -34,9 +35,6 @@ DRAIN_SECONDS = 2
 
 CLOSE_SECONDS = 1
 """How long what else is open gets after that: streams on which a client hears of news, and has heard of them."""
-
-FILES = 65_536
-"""How many connections can be open, where the system allows as many; most give a process 1,024 unless it asks."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between two looks at a store that can't be used yet."""
@@ -54,11 +52,15 @@ async def serve_until_signalled(
         StoreError: The store is a newer version's, or damaged: waiting would not help.
         KeyboardInterrupt: It was Ctrl-C.
     """
-    _allow_many_files()
+    connections = bounded(allow_many_files())
     base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
     entrance, readiness, draining = Entrance(), Readiness(), Draining()
     config = uvicorn.Config(
-        Probes(entrance, readiness.problem), log_config=None, lifespan="off", timeout_graceful_shutdown=CLOSE_SECONDS
+        Probes(entrance, readiness.problem),
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=CLOSE_SECONDS,
+        **connections,
     )
     server = _Server(config)
     over = anyio.Event()
@@ -90,18 +92,6 @@ async def serve_until_signalled(
         tasks.cancel_scope.cancel()
     if server.interrupted:
         raise KeyboardInterrupt
-
-
-def _allow_many_files() -> None:
-    if sys.platform == "win32":
-        return
-    import resource  # not there on Windows
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        with suppress(OSError, ValueError):  # as on some macOS: then it stays as it was
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio.Event) -> bool:

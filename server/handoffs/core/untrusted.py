@@ -2,7 +2,8 @@
 
 `inert` is for places that may show several lines, `inert_line` for places that have one. Both give plain text in
 which every character that a terminal or a bidirectional layout would *act on* is either gone or spelled out, so that
-the person sees that it was there. Rendering Markdown is left to whoever shows a page.
+the person sees that it was there. So is a gap that would push what comes after it out of sight: `⟨165 blanks⟩`.
+Rendering Markdown is left to whoever shows a page.
 
 Sources: Unicode TR9 (bidirectional controls), TR36 (security considerations), ECMA-48 (control functions).
 """
@@ -47,6 +48,13 @@ _UNSEEN = _JOINERS | _PARTING.keys()
 # Marks stacked on one letter beyond this reach into the lines above and below. Real scripts need three at the most.
 _MARKS_PER_LETTER = 4
 
+MAX_BLANKS = 60
+"""Blanks in a row that are shown as they are: indents and columns need no more, and no screen is filled by them."""
+MAX_EMPTY_LINES = 8
+"""Empty lines in a row that are shown as they are."""
+
+_GAP = re.compile(rf"^(?: *\n){{{MAX_EMPTY_LINES + 1},}}| {{{MAX_BLANKS + 1},}}", re.MULTILINE)
+
 
 @lru_cache(maxsize=4096)
 def _spelled(char: str) -> str:
@@ -77,7 +85,29 @@ def inert(text: str) -> str:
 
     Line feeds stay, `\r\n` becomes one, a tab becomes four spaces. Control characters become their pictures (`␛`),
     bidirectional, zero-width and other unseen characters their code points (`⟨U+202E⟩`), and marks piled on one
-    letter are cut to four. Joiners go where writing needs them, inside an emoji and in Arabic and Indic words.
+    letter are cut to four. Joiners go where writing needs them, inside an emoji and in Arabic and Indic words. Long
+    gaps are spelled out (`spell_gaps`).
+    """
+    return spell_gaps(inert_markup(text))
+
+
+def spell_gaps(text: str) -> str:
+    """Return inert text in which long runs of blanks and of empty lines are counted: `⟨165 blanks⟩`.
+
+    In a screen that scrolls, or that is shorter than the gap, what stands behind it would not be seen.
+    """
+    return _GAP.sub(_counted, text)
+
+
+def _counted(gap: re.Match[str]) -> str:
+    lines = gap[0].count("\n")
+    return f"⟨{lines} empty lines⟩\n" if lines else f"⟨{len(gap[0])} blanks⟩"
+
+
+def inert_markup(text: str) -> str:
+    """Return the same as `inert` with gaps as they are, for Markdown that is parsed before it is shown.
+
+    There blanks fill the cells of tables. What is shown as it stands, code above all, has to pass `spell_gaps`.
     """
     out: list[str] = []
     marks = 0
@@ -127,7 +157,7 @@ def _takes_joiner(before: str) -> bool:
 
 def inert_line(text: str, width: int | None = None) -> str:
     """Return `text` on one line: runs of white space become one blank; longer than `width` characters ends in `…`."""
-    line = " ".join(inert(text).split())
+    line = " ".join(inert_markup(text).split())
     if width is not None and len(line) > width:
         return line[: max(width - 1, 0)] + "…"
     return line

@@ -26,9 +26,9 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, TextContent
 
+from handoffs.core.again import Said
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError, QuestionRefused
-from handoffs.core.form import Value
+from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError, NotFound, QuestionRefused
 from handoffs.core.model import Declared, Handoff, State
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server import words
@@ -82,16 +82,16 @@ class Page(Protocol):
         """Return the card without a question, as one HTML document that loads nothing."""
         ...
 
-    def question(self, handoff: Handoff) -> str:
-        """Return an open question as HTML, with its form; where that asks for a secret, without."""
+    def question(self, handoff: Handoff, earlier: Handoff | None = None) -> str:
+        """Return an open question as HTML, with its form and what was decided before; with a secret, without a form."""
         ...
 
     def outcome(self, handoff: Handoff) -> str:
         """Return a question that has ended as HTML."""
         ...
 
-    def values(self, handoff: Handoff, posted: Posted) -> dict[str, Value]:
-        """Return the checked values of the form as it was sent. Raises AnswerRefused."""
+    def said(self, handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Said:
+        """Return what the form as it was sent answers. Raises AnswerRefused."""
         ...
 
     def note(self, posted: Posted) -> str:
@@ -235,7 +235,8 @@ class Cards:
             "say": words.describe_card_answer(handoff),
         }
         if handoff.state is State.OPEN:
-            card["html"] = await to_thread.run_sync(lambda: self._pages().question(handoff))
+            earlier = await self._earlier(handoff)
+            card["html"] = await to_thread.run_sync(lambda: self._pages().question(handoff, earlier))
             if not handoff.question.form.secret:
                 card["secret"] = self._secrets.make(handoff)
         else:
@@ -315,8 +316,18 @@ class Cards:
         by = handoff.caller.subject  # who calls is the same: it is their own question
         if sent.action == "decline":
             return await self._desk.decline(handoff, by=by, channel=CHANNEL, note=note)
-        values = page.values(handoff, sent.posted)
-        return await self._desk.answer(handoff, values, by=by, channel=CHANNEL, note=note)
+        said = page.said(handoff, sent.posted, await self._earlier(handoff))
+        return await self._desk.answer(handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other)
+
+    async def _earlier(self, handoff: Handoff) -> Handoff | None:
+        """What was decided when the same was asked before; not what another session was told that is kept apart."""
+        if not handoff.earlier:
+            return None
+        try:
+            earlier = await self._desk.get(handoff.earlier)
+        except NotFound:  # cleared away meanwhile
+            return None
+        return earlier if earlier.session == handoff.session else None
 
     async def _late(self, handoff: Handoff, *, again: bool) -> CallToolResult:
         """Tell a card that the question has ended; not that it was too late, where `again` its own answer was it."""

@@ -13,11 +13,11 @@ from functools import cached_property
 
 from markupsafe import Markup
 
+from handoffs.core.again import Said
 from handoffs.core.errors import AnswerRefused
-from handoffs.core.form import Value
 from handoffs.core.model import Handoff
 from handoffs.web.code import highlight_css
-from handoffs.web.controls import PREFIX, note_of, values_of
+from handoffs.web.controls import PREFIX, note_of, said_in
 from handoffs.web.pages import ASSETS, Pages
 
 SCRIPTS = ("times", "tell", "cards", "keys", "card_host", "card")
@@ -25,7 +25,7 @@ SCRIPTS = ("times", "tell", "cards", "keys", "card_host", "card")
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.MULTILINE)
-_DARK = re.compile(r"^@media \(prefers-color-scheme: dark\) \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
+_DARK = re.compile(r"^@media screen and \(prefers-color-scheme: dark\) \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
 
 
 class CardPage:
@@ -39,19 +39,27 @@ class CardPage:
         """Return the card without a question, as one HTML document that loads nothing."""
         return self._document
 
-    def question(self, handoff: Handoff) -> str:
-        """Return an open question as HTML, with its form; where that asks for a secret, without."""
+    def question(self, handoff: Handoff, earlier: Handoff | None = None) -> str:
+        """Return an open question as HTML, with its form; where that asks for a secret, without.
+
+        `earlier` is what was decided when the same was asked a short while before.
+        """
         if handoff.question.form.secret:
             return self._pages.text("card_elsewhere.html", handoff=handoff)
-        return self._pages.text("_card.html", handoff=handoff, csrf=None, posted=None, problems={})
+
+        def before(_: Handoff) -> Handoff | None:
+            return earlier
+
+        looking: dict[str, object] = {"earlier": before, "you": handoff.caller.subject}
+        return self._pages.text("_card.html", handoff=handoff, csrf=None, posted=None, problems={}, **looking)
 
     def outcome(self, handoff: Handoff) -> str:
         """Return a question that has ended as HTML."""
         return self._pages.text("card_outcome.html", handoff=handoff)
 
-    def values(self, handoff: Handoff, posted: Mapping[str, Sequence[str]]) -> dict[str, Value]:
-        """Return the checked values of the form as it was sent. Raises AnswerRefused."""
-        return values_of(handoff.question.form, posted)
+    def said(self, handoff: Handoff, posted: Mapping[str, Sequence[str]], earlier: Handoff | None) -> Said:
+        """Return what the form as it was sent answers. Raises AnswerRefused."""
+        return said_in(handoff, posted, earlier)
 
     def note(self, posted: Mapping[str, Sequence[str]]) -> str:
         """Return the note that was sent along. Raises AnswerRefused."""

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from handoffs.core.again import Said, said_again
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import HIDDEN, Field, Form, Kind, Value
+from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
 PREFIX = "field."
@@ -19,14 +21,22 @@ PREFIX = "field."
 ZONE = "zone."
 """Before the name of a date and time: in which zone it was entered, `Z` or `+02:00`."""
 
+OTHER = "other"
+"""What a person says instead of picking an option."""
+
+AGAIN = "again"
+"""The button that gives the earlier answer again; its value is the handoff that was answered."""
+
 NOTE = "note"
 MAX_NOTE = 10_000
 """Characters in a note."""
 
-OURS = frozenset({NOTE, "csrf"})
+OURS = frozenset({NOTE, OTHER, AGAIN, "csrf"})
 
 _RADIOS = 6
 _BUTTONS = 20
+_SHORT = 40
+"""Characters of a choice that a list shows whole when it is closed, also on a phone."""
 _ONE_LINE = 200
 _INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local", HIDDEN: "masked"}
 
@@ -38,6 +48,8 @@ class Option:
     value: str
     title: str
     picked: bool
+    about: str = ""
+    """What the agent says of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +92,9 @@ def controls(
 def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None, problem: str) -> Control:
     given = _given(field) if posted is None else list(posted.get(PREFIX + field.name, ()))
     widget = _widget(field, lone=lone)
-    options = tuple(Option(value=c.value, title=c.label, picked=c.value in given) for c in field.choices)
+    options = tuple(
+        Option(value=c.value, title=c.label, picked=c.value in given, about=c.description) for c in field.choices
+    )
     if field.kind is Kind.BOOLEAN:
         # Never what the agent would like: this is where consent is given.
         given = [] if posted is None else given
@@ -115,7 +129,8 @@ def _widget(field: Field, *, lone: bool) -> str:
         case Kind.CHOICE:
             if lone and field.required and len(field.choices) <= _BUTTONS:
                 return "buttons"
-            return "radios" if len(field.choices) <= _RADIOS else "select"
+            short = all(len(choice.label) <= _SHORT and not choice.description for choice in field.choices)
+            return "select" if short and len(field.choices) > _RADIOS else "radios"
         case Kind.CHOICES:
             return "checks"
         case Kind.INTEGER | Kind.NUMBER:
@@ -187,6 +202,24 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
         if not problems:
             return checked
     raise AnswerRefused(problems)
+
+
+def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Said:
+    """Return what the person answers: the form, something else than its options, or the same as `earlier` again.
+
+    Raises:
+        AnswerRefused: It does not fit, or it is not clear which of the three is meant.
+    """
+    if AGAIN in posted:
+        # What is on the screen is what was clicked on, not another answer that came meanwhile.
+        return said_again(handoff, earlier if earlier and posted[AGAIN] == [earlier.id] else None)
+    other = _lines("".join(posted.get(OTHER, ()))).strip()
+    if not other:
+        return Said(values=values_of(handoff.question.form, posted), other="")
+    picked: dict[str, Value] = {
+        name.removeprefix(PREFIX): list(sent) for name, sent in posted.items() if name.startswith(PREFIX) and any(sent)
+    }
+    return Said(values=picked, other=other)
 
 
 def note_of(posted: Posted) -> str:

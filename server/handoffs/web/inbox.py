@@ -22,8 +22,9 @@ from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.web import figures, live
 from handoffs.web.board import Board
-from handoffs.web.controls import PREFIX, Posted, note_of, values_of
+from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.counting import Counting
+from handoffs.web.earlier import Earlier
 from handoffs.web.guard import Guard, host_of, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
@@ -35,6 +36,8 @@ CHANNEL = "inbox"
 
 PAGE = 50
 """Open questions on one page."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def _nobody() -> None:
@@ -59,7 +62,7 @@ def build_inbox(
     a proxy names there is. `url` is its public address, where a proxy gives it one. Whoever serves it must not log
     addresses: a sign-in link has its code there.
     """
-    inbox = _Inbox(desk, sign_in, by, password, url)
+    inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None)
     guard = Middleware(
         Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=inbox.locked, proxy_header=proxy_header, url=url
     )
@@ -77,7 +80,7 @@ def build_inbox(
         Route("/h/{id}/answer", inbox.back, methods=["GET"]),
         Route("/h/{id}/decline", inbox.back, methods=["GET"]),
         Route("/sign-in", inbox.enter),
-        Route("/sign-in", inbox.enter_by_password, methods=["POST"]),
+        Route("/sign-in", inbox.enter_by_form, methods=["POST"]),
         Route("/sign-out", inbox.leave, methods=["POST"]),
         Route("/static/{version}/{name}", _asset),
         Route("/favicon.ico", _icon),
@@ -96,18 +99,23 @@ def build_inbox(
 
 
 class _Inbox:
-    def __init__(self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None) -> None:
+    def __init__(
+        self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None, *, shared: bool
+    ) -> None:
         self._desk, self._sign_in, self._by = desk, sign_in, by
-        self._password = password
+        self._password, self._url = password, url
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
         self._board = Board(desk)
         self._counting = Counting(desk, self._board)
-        self._pages = Pages(desk.clock.now)
+        self._earlier = Earlier(desk)
+        # Behind a proxy many people look, and a page does not know at whom it is rendered.
+        self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by)
 
     # Looking
 
     async def open(self, request: Request) -> Response:
         first, handoffs = await self._board.page(_number(request.query_params.get("page", "")), PAGE)
+        await self._earlier.look_up(handoffs)
         return self._page(
             request,
             "open.html",
@@ -127,6 +135,7 @@ class _Inbox:
         handoff = await self._desk.get(request.path_params["id"])
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
+        await self._earlier.look_up([handoff])
         return self._pages.page("_card.html", handoff=handoff, csrf=request.state.csrf, posted=None, problems={})
 
     async def history(self, request: Request) -> Response:
@@ -159,10 +168,12 @@ class _Inbox:
             return await self._late(request, handoff)
         try:
             note = note_of(posted)
-            values = values_of(handoff.question.form, posted)
+            said = said_in(handoff, posted, await self._before(handoff))
             by = self._who(request)
             # What is typed here passes no host and no model: a secret may come this way.
-            ended = await self._desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, private=True)
+            ended = await self._desk.answer(
+                handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, private=True
+            )
         except AnswerRefused as wrong:
             return await self._wrong(request, handoff, posted, wrong)
         except AlreadyEnded:
@@ -182,6 +193,10 @@ class _Inbox:
         except AlreadyEnded:
             return await self._late(request, await self._desk.get(handoff.id))
         return self._done(request, ended)
+
+    async def _before(self, handoff: Handoff) -> Handoff | None:
+        await self._earlier.look_up([handoff])
+        return self._earlier.of(handoff)
 
     def _who(self, request: Request) -> str:
         return str(getattr(request.state, "by", self._by))
@@ -209,30 +224,45 @@ class _Inbox:
     # Coming and going
 
     async def enter(self, request: Request) -> Response:
-        after = local_path(request.query_params.get("next", "/"))
-        if request.headers.get("sec-fetch-dest", "document") != "document":
-            # A picture on some page must not use up the tries, nor the code.
-            return self._locked_page(403, why="Open the link itself.")
-        try:
-            code = request.query_params.get("code", "")
-            token = await anyio.to_thread.run_sync(self._sign_in.redeem, code)
-        except CodeRefused as refused:
-            if self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None:
-                return RedirectResponse(after, 303)  # a link that was used, opened again where it was
-            return self._not_entered(request, refused, after)
-        return self._entered(request, token, after)
+        """Show the button that signs in, and change nothing: chats, scanners and browsers that prefetch look at links.
 
-    async def enter_by_password(self, request: Request) -> Response:
-        if self._password is None:
-            raise HTTPException(405)
+        On this machine a script presses it once somebody sees it.
+        """
+        after = local_path(request.query_params.get("next", "/"))
+        code = request.query_params.get("code", "")
+        if self._signed_in(request):
+            return RedirectResponse(after, 303)
+        if not code:
+            return self._locked_page(401, after=after)
+        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_at_home(request))
+
+    async def enter_by_form(self, request: Request) -> Response:
         posted = await any_form(request)
         after = local_path("".join(posted.get("next", [])) or "/")
+        code = "".join(posted.get("code", []))
         try:
-            given = "".join(posted.get("password", []))
-            token = await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+            token = await self._admitted(code, "".join(posted.get("password", [])))
         except CodeRefused as refused:
-            return self._not_entered(request, refused, after)
+            if code and self._signed_in(request):
+                return RedirectResponse(after, 303)  # the button was pressed twice
+            status = 429 if isinstance(refused, TooManyTries) else 403
+            return self._locked_page(status, why=str(refused), after=after)
         return self._entered(request, token, after)
+
+    async def _admitted(self, code: str, given: str) -> str:
+        if code:
+            return await anyio.to_thread.run_sync(self._sign_in.redeem, code)
+        if self._password is None:
+            raise HTTPException(405)
+        return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+
+    def _is_at_home(self, request: Request) -> bool:
+        """Whether it is asked for on this machine, by a page that is loaded to be seen."""
+        away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
+        return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
+
+    def _signed_in(self, request: Request) -> bool:
+        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
 
     def _entered(self, request: Request, token: str, after: str) -> Response:
         response = RedirectResponse(after, 303)
@@ -251,10 +281,6 @@ class _Inbox:
         """Whether the browser speaks TLS, as far as is known: by the proxy's word, or by the name it asked for."""
         forwarded = request.headers.get("x-forwarded-proto") == "https"
         return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
-
-    def _not_entered(self, request: Request, refused: CodeRefused, after: str) -> Response:
-        status = 429 if isinstance(refused, TooManyTries) else 403
-        return self._locked_page(status, why=str(refused), after=after)
 
     def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
         password = self._password is not None
@@ -314,6 +340,7 @@ class _Inbox:
         problems: dict[str, str] | None = None,
     ) -> Response:
         await self._board.refresh()
+        await self._earlier.look_up([handoff])
         entries: Sequence[Entry] = await self._desk.log(handoff_id=handoff.id)
         return self._page(
             request,

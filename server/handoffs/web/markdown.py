@@ -8,6 +8,9 @@ on; `markdown-it-py` builds HTML of its own and takes over none of the agent's; 
 Colours are left to `handoffs.web.code`, pictures to `handoffs.web.pictures`, looks to the page's stylesheet:
 
     pre.code  pre.plain  p.as-written  div.scrolled  th.left|center|right  span.host  span.unlinked  span.unloaded
+
+Code wraps and never scrolls: what a person decides on must not stand beside the page. It reads from the left whatever
+the message around it does.
 """
 
 import re
@@ -26,7 +29,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from handoffs.core.untrusted import inert, inert_line
+from handoffs.core.untrusted import inert, inert_line, inert_markup, spell_gaps
 from handoffs.web import pictures
 from handoffs.web.code import CLASSES, Allowance, highlight, highlight_css
 
@@ -58,7 +61,7 @@ def render(text: str) -> str:
     """
     message = _Message()
     # A lone surrogate has no UTF-8, which nh3 speaks: it has to be gone before, not only after.
-    source = inert(message.take_out(text))
+    source = inert_markup(message.take_out(text))
     try:
         if len(source) > MAX_CHARACTERS:
             raise _AsWritten("it is very long")
@@ -99,7 +102,7 @@ class _AsWritten(Exception):
 
 
 def _plain(source: str) -> str:
-    return f'<pre class="plain" tabindex="0">{escape(source, quote=False)}</pre>\n'
+    return f'<pre class="plain" dir="auto">{escape(spell_gaps(source), quote=False)}</pre>\n'
 
 
 # Rules of the parser
@@ -229,12 +232,12 @@ class _Page(RendererHTML):
         return f"<td{_aligned(tokens[idx])}>"
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        code = tokens[idx].content
+        code = spell_gaps(tokens[idx].content)
         language = (tokens[idx].info.split() or [""])[0]
         if not language and _UNIFIED.search(code):
             language = "diff"
         coloured = highlight(code, language, _message(env).colouring)
-        return f'<pre class="code" tabindex="0"><code>{coloured}</code></pre>\n'
+        return f'<pre class="code" dir="ltr"><code>{coloured}</code></pre>\n'
 
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return self.fence(tokens, idx, options, env)
@@ -329,7 +332,7 @@ _CLEANER = nh3.Cleaner(
     attributes={"a": {"href"}, "img": {"src", "alt"}, "ol": {"start"}},
     tag_attribute_values={
         "div": {"role": {"group"}, "aria-label": {"table"}, "tabindex": {"0"}},
-        "pre": {"tabindex": {"0"}},
+        "pre": {"dir": {"ltr"}},
         "th": {"scope": {"col"}},
     },
     allowed_classes={

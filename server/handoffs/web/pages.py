@@ -16,6 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from handoffs.core.again import repeatable
+from handoffs.core.calling import notes_of_calls
 from handoffs.core.events import Entry
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Caller, End, Handoff, State
@@ -31,6 +33,7 @@ _ENDED = {
 }
 _HAPPENED = {
     "opened": "Asked",
+    "joined": "Waited for by the agent's calls",
     "reached": "Shown",
     "notshown": "Could not be shown",
     "dismissed": "Put off: not now",
@@ -49,8 +52,14 @@ _HAPPENED = {
 class Pages:
     """Renders the templates, with the clock that ages and deadlines are told by."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        """Take the clock."""
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        *,
+        earlier: Callable[[Handoff], Handoff | None] = lambda _: None,
+        you: str = "",
+    ) -> None:
+        """Take the clock, what was decided before where the same was asked, and who is looking, where that is known."""
         self._now = now
         self._environment = Environment(
             loader=PackageLoader("handoffs.web"),
@@ -77,6 +86,10 @@ class Pages:
             "asker": asker,
             "folder": folder,
             "answered_values": answered_values,
+            "earlier": earlier,
+            "you": you,
+            "repeatable": repeatable,
+            "notes_of_calls": notes_of_calls,
         }
         self._environment.filters.update(filters)
         cast("dict[str, object]", self._environment.globals).update(words)
@@ -144,6 +157,8 @@ def happened(entry: Entry) -> str:
 
 def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
     """Return what was answered: each filled field's title, and its value as text."""
+    if handoff.other:
+        return [("In their own words, none of the options", inert(handoff.other))]
     values = handoff.values or {}
     return [
         (field.title, inert(field.text(values[field.name])))
@@ -171,7 +186,7 @@ def _assets() -> dict[str, tuple[bytes, str]]:
         for file in resources.files("handoffs.web").joinpath("static").iterdir()
         if Path(file.name).suffix in kinds
     }
-    dark = f"@media (prefers-color-scheme: dark) {{\n{highlight_css(True)}\n}}\n"
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n{highlight_css(True)}\n}}\n"
     return found | {"highlight.css": ((highlight_css(False) + "\n" + dark).encode(), "text/css")}
 
 

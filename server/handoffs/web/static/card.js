@@ -7,7 +7,7 @@ import { Host, Refusal } from "./card_host.js";
 
 const META = "handoffs/card";
 const TOOL = "answer_from_card";
-const LONG = 260;
+const LONG = 600;
 const LOOK_MS = 5000;
 const SELDOM_MS = 60000;
 // An agent that waits for the answer has it by then; one that does not is told to come for it.

@@ -2,7 +2,7 @@
 import { notice, say } from "./tell.js";
 import { tell } from "./times.js";
 
-const LONG = 480;
+const LONG = 1000;
 
 export function prepare(card, long = LONG) {
   const form = card.querySelector("form.answer");

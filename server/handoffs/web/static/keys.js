@@ -80,6 +80,7 @@ function move(by) {
 // A number never sends anything: it goes to the option, and a second key sends it.
 function pick(card, number) {
   if (!card) return false;
+  if (folded(card)) return true;
   const groups = [...card.querySelectorAll("fieldset")].filter((group) => group.querySelector(".option, .pick"));
   const group = groups.find((each) => each.contains(document.activeElement)) ?? groups[0];
   const option = group?.querySelectorAll(".option, .pick input")[number - 1];
@@ -91,6 +92,7 @@ function pick(card, number) {
 
 function answer(card) {
   if (!card) return false;
+  if (folded(card)) return true;
   if (document.activeElement.matches(".option, .primary") && card.contains(document.activeElement)) {
     document.activeElement.click();
     return true;
@@ -107,7 +109,15 @@ function filled(control) {
   return control.value !== "";
 }
 
+// Nobody decides on what is folded away: the key leads to where it is unfolded.
+function folded(card) {
+  const button = card?.querySelector(".show-all[aria-expanded=false]");
+  button?.focus();
+  return Boolean(button);
+}
+
 function decline(card) {
+  if (folded(card)) return true;
   const button = card?.querySelector("button.decline:not(:disabled)");
   if (!button) return false;
   if (document.activeElement === button) button.click();
