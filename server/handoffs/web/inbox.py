@@ -13,19 +13,20 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, StoreError
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
-from handoffs.web import figures, live
+from handoffs.web import figures
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, values_of
 from handoffs.web.counting import Counting
 from handoffs.web.guard import Guard, host_of, wants_json
 from handoffs.web.history import STATES, Search, find
+from handoffs.web.live import Feed
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.receiving import Unreadable, any_form, posted_form
 from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
@@ -69,7 +70,7 @@ def build_inbox(
         Route("/figures", inbox.figures),
         Route("/figures.csv", inbox.figures_csv),
         Route("/figures.json", inbox.figures_json),
-        Route("/events", inbox.events),
+        Route("/events", inbox.feed.events),
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         Route("/h/{id}/answer", inbox.answer, methods=["POST"]),
@@ -101,6 +102,7 @@ class _Inbox:
         self._password = password
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
         self._board = Board(desk)
+        self.feed = Feed(desk, self._board)
         self._counting = Counting(desk, self._board)
         self._pages = Pages(desk.clock.now)
 
@@ -111,7 +113,8 @@ class _Inbox:
         return self._page(
             request,
             "open.html",
-            handoffs=handoffs,
+            cards=self._pages.cards(handoffs, request.state.csrf),
+            shown=len(handoffs),
             first=first,
             number=first // PAGE + 1,
             older=first + PAGE < self._board.count,
@@ -127,7 +130,7 @@ class _Inbox:
         handoff = await self._desk.get(request.path_params["id"])
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
-        return self._pages.page("_card.html", handoff=handoff, csrf=request.state.csrf, posted=None, problems={})
+        return HTMLResponse(self._pages.cards([handoff], request.state.csrf))
 
     async def history(self, request: Request) -> Response:
         search = Search.of(request.query_params)
@@ -146,9 +149,6 @@ class _Inbox:
     async def figures_json(self, request: Request) -> Response:
         counted = json.dumps(figures.as_json(await self._counting.figures()), indent=2)
         return _download(counted, "application/json", "handoffs.json")
-
-    async def events(self, request: Request) -> Response:
-        return await live.events(request, self._desk, self._board)
 
     # Deciding
 
