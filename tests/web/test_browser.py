@@ -194,6 +194,20 @@ async def test_the_keyboard_does_everything_and_nothing_while_typing(tmp_path: P
         await expect(page.locator("#q")).to_be_focused()
 
 
+async def test_a_permission_has_one_way_to_say_no(tmp_path: Path, opened: Opened) -> None:
+    ways = [{"const": "allow", "title": "Allow once"}, {"const": "deny", "title": "Deny"}]
+    decision = {"type": "string", "title": "Decision", "oneOf": ways}
+    form = {"type": "object", "properties": {"decision": decision, "reason": {"type": "string"}}}
+    async with serving(tmp_path) as inbox, opened() as page:
+        handoff = await inbox.ask("Allow `Bash`?", form=form | {"required": ["decision"]})
+        await enter(page, inbox)
+        await expect(page.get_by_role("button", name="Decline")).to_have_count(0)
+        await page.keyboard.press("d")
+        await expect(page.get_by_label("Deny")).to_be_checked()
+        await page.get_by_role("button", name="Answer").click()
+        assert (await ended(inbox, handoff.id)).values == {"decision": "deny"}
+
+
 async def test_of_two_tabs_one_wins_and_the_other_is_told_who(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         handoff = await inbox.ask()

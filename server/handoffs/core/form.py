@@ -36,6 +36,9 @@ Schema: TypeAlias = dict[str, object]
 RESPONSE = "response"
 """The name of the one field of a question that has no form of its own."""
 
+DECISION, DENY = "decision", "deny"
+"""The field in which a permission is decided, and its value for *no*."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
@@ -49,6 +52,14 @@ class Form:
     def is_options(self) -> bool:
         """Whether it is made of an agent's `options`: one of them is picked, and nothing else is asked."""
         return [(each.name, each.kind, each.required) for each in self.fields] == [(RESPONSE, Kind.CHOICE, True)]
+
+    @property
+    def has_own_no(self) -> bool:
+        """Whether a *no* is one of its choices (`decision`: `deny`): then there is no *Decline* beside it."""
+        return any(
+            each.name == DECISION and each.required and any(choice.value == DENY for choice in each.choices)
+            for each in self.fields
+        )
 
     @property
     def secret(self) -> bool:

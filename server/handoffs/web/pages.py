@@ -22,7 +22,7 @@ from handoffs.core.events import Entry
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.spans import left, span
-from handoffs.core.untrusted import inert, inert_line
+from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.controls import controls
 from handoffs.web.markdown import highlight_css, render
 
@@ -76,6 +76,7 @@ class Pages:
             "line": inert_line,
             "lines": inert,
             "markdown": message_html,
+            "with_line_feeds": with_line_feeds,
             "first_line": first_line,
         }
         words: dict[str, object] = {

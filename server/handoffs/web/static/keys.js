@@ -112,6 +112,13 @@ function filled(control) {
 }
 
 function decline(card) {
+  // A permission has its own no, with a reason: it is picked, and sent like any answer.
+  const no = card?.querySelector('input[name="field.decision"][value="deny"]:not(:disabled)');
+  if (no && !card.querySelector("button.decline")) {
+    no.focus();
+    no.click();
+    return true;
+  }
   const button = card?.querySelector("button.decline:not(:disabled)");
   if (!button) return false;
   if (document.activeElement === button) button.click();

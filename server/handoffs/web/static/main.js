@@ -15,9 +15,9 @@ for (const card of document.querySelectorAll(".card")) {
 }
 count(Number(document.body.dataset.open));
 ticking();
-standing();
 sending();
 keeping();
 keys();
 asking();
+standing(); // after all that still makes room for itself
 if (page) connect(page);
