@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,19 +52,33 @@ async def run(plan: Plan) -> list[Row]:
 
 def _alternate(ports: Mapping[str, int], cookie: str, count: int) -> dict[str, list[float]]:
     """Let both sides take turns; return the milliseconds until the first byte, each on a connection of its own."""
-    connections = {name: socket.create_connection(("127.0.0.1", port), timeout=30) for name, port in ports.items()}
-    try:
+    with ExitStack() as stack:
+        visitors = {name: stack.enter_context(Visitor(port, cookie)) for name, port in ports.items()}
         took: dict[str, list[float]] = {name: [] for name in ports}
         for number in range(count + 5):
-            for name, connection in connections.items():
-                request = request_for(ports[name], cookie)
-                first = first_byte(connection, request)
+            for name, visitor in visitors.items():
+                first = visitor.visit()
                 if number >= 5:
                     took[name].append(first)
         return took
-    finally:
-        for connection in connections.values():
-            connection.close()
+
+
+class Visitor:
+    """Somebody who is signed in, on one connection that stays open."""
+
+    def __init__(self, port: int, cookie: str) -> None:
+        self._connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._request = request_for(port, cookie)
+
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._connection.close()
+
+    def visit(self) -> float:
+        """Ask for the list and read it; return the milliseconds until its first byte."""
+        return first_byte(self._connection, self._request)
 
 
 def request_for(port: int, cookie: str) -> bytes:

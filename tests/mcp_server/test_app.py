@@ -298,7 +298,8 @@ async def test_a_model_that_calls_the_cards_tool_decides_nothing(
             assert "HANDOFFS_KEYS" not in said
             assert [record.name for record in caplog.records] == ["handoffs.mcp_server.app"]
         looked = card_of(await send(client, card, "look"))
-        assert looked == {"id": card["id"], "state": "open", "collected": False}
+        now = round(here.desk.clock.now().timestamp() * 1000)
+        assert looked == {"id": card["id"], "state": "open", "collected": False, "now": now}
         assert "reached" not in await here.names()
 
 

@@ -84,7 +84,7 @@ async def test_a_link_on_another_site_finds_the_browser_signed_in(tmp_path: Path
         await expect(page.locator(".card")).to_contain_text("Deploy?")
 
 
-async def test_a_question_appears_by_itself_and_goes_with_the_reason(tmp_path: Path, opened: Opened) -> None:
+async def test_a_question_appears_by_itself_and_is_marked_with_how_it_ended(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         await enter(page, inbox)
         await expect(page.locator("#empty")).to_be_visible()
@@ -95,25 +95,26 @@ async def test_a_question_appears_by_itself_and_goes_with_the_reason(tmp_path: P
         assert icon is not None
         assert icon.startswith("data:image/svg+xml,")
         second = await inbox.ask("Second?")
-        await expect(page.locator(".card .message")).to_have_text(["Second?", "First?"])
+        await expect(page.locator(".card .message")).to_have_text(["First?", "Second?"])
         await expect(page.locator("#said")).to_contain_text("New question from claude-code")
         await inbox.desk.answer(first, {"response": "yes"}, by="eve", channel="terminal")
+        await expect(page.locator(f"#{first.id} .gone")).to_contain_text("Answered by eve through terminal.")
+        await expect(page.locator("#said")).to_contain_text("Answered by eve through terminal")
+        await page.get_by_role("button", name="1 new question").click()
         await expect(page.locator(".card .message")).to_have_text(["Second?"])
-        await expect(page.locator("#notices")).to_contain_text("Answered by eve through terminal")
         await inbox.desk.cancel(second, by="agent", channel="mcp")
         await expect(page.locator("#empty")).to_be_visible()
         await expect(page).to_have_title("Open questions · Handoffs")
 
 
-async def test_a_question_goes_when_its_deadline_passes(tmp_path: Path, opened: Opened) -> None:
+async def test_a_question_ends_when_its_deadline_passes(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         # The desk's own bound is half a minute.
         inbox.desk._limits = type(inbox.desk._limits)(min_seconds=0)  # type: ignore[attr-defined]
-        await inbox.ask(timeout_seconds=3)
         await enter(page, inbox)
+        await inbox.ask(timeout_seconds=6)
         await expect(page.locator(".left")).to_have_text(re.compile(r"0:0\d left"))
-        await expect(page.locator(".card")).to_have_count(0)
-        await expect(page.locator("#notices")).to_contain_text("Expired: nobody answered in time")
+        await expect(page.locator(".gone")).to_contain_text("Expired: nobody answered in time.", timeout=15_000)
 
 
 async def test_every_kind_of_field_can_be_filled(tmp_path: Path, opened: Opened) -> None:
@@ -148,7 +149,7 @@ async def test_every_kind_of_field_can_be_filled(tmp_path: Path, opened: Opened)
             "count": 4,
             "sure": True,
             "day": "2026-11-22",
-            "at": "2026-07-01T12:00+02:00",
+            "at": "2026-07-01T10:00:00Z",
             "mail": "ada@example.org",
             "page": "https://example.org/",
             "env": "prod",
@@ -156,19 +157,7 @@ async def test_every_kind_of_field_can_be_filled(tmp_path: Path, opened: Opened)
             "days": ["mo", "we"],
         }
         assert (answer.by, answer.channel, answer.note) == ("ada", "inbox", "carefully")
-        await expect(page.locator(".card")).to_have_count(0)
-
-
-async def test_a_number_that_the_browser_cannot_read_is_not_left_out_in_silence(tmp_path: Path, opened: Opened) -> None:
-    form = {"type": "object", "properties": {"n": {"type": "number", "title": "N"}, "t": {"type": "string"}}}
-    async with serving(tmp_path) as inbox, opened() as page:
-        handoff = await inbox.ask(form=form)
-        await enter(page, inbox)
-        await page.locator('[name="field.t"]').fill("text")
-        await page.locator('[name="field.n"]').press_sequentially("1e")
-        await page.get_by_role("button", name="Answer").click()
-        await expect(page.locator('[data-name="field.n"] .problem')).to_have_text("N can't be read as entered.")
-        assert (await inbox.desk.get(handoff.id)).state is State.OPEN
+        await expect(card.locator(".gone")).to_contain_text("Answered by ada through inbox.")
 
 
 async def test_an_option_is_one_click(tmp_path: Path, opened: Opened) -> None:
@@ -177,7 +166,7 @@ async def test_an_option_is_one_click(tmp_path: Path, opened: Opened) -> None:
         await enter(page, inbox)
         await page.get_by_role("button", name="us-east-1").click()
         assert (await ended(inbox, handoff.id)).values == {"response": "us-east-1"}
-        await expect(page.locator("#notices")).to_contain_text("Answered by ada through inbox")
+        await expect(page.locator(".gone")).to_contain_text("Answered by ada through inbox.")
 
 
 async def test_everything_works_without_script(tmp_path: Path, opened: Opened) -> None:
@@ -211,13 +200,19 @@ async def test_the_keyboard_does_everything_and_nothing_while_typing(tmp_path: P
         assert (await inbox.desk.get(no.id)).state is State.OPEN
         await page.keyboard.press("d")
         assert (await ended(inbox, no.id)).state is State.DECLINED
-        await expect(page.locator(f"#{no.id}")).to_have_count(0)
+        # It stays, and keys that come too late for it are for nothing else.
+        await expect(page.locator(f"#{no.id}")).to_be_focused()
+        for key in ("1", "a", "d", "d", "Enter"):
+            await page.keyboard.press(key)
+        await page.keyboard.press("j")
         await expect(page.locator(f"#{choice.id}")).to_be_focused()
         await page.keyboard.press("2")
         await expect(page.get_by_role("button", name="b", exact=True)).to_be_focused()
         assert (await inbox.desk.get(choice.id)).state is State.OPEN
         await page.keyboard.press("a")
         assert (await ended(inbox, choice.id)).values == {"response": "b"}
+        await expect(page.locator(f"#{choice.id}")).to_be_focused()
+        await page.keyboard.press("j")
         await expect(page.locator(f"#{text.id}")).to_be_focused()
         await page.keyboard.press("a")
         await page.keyboard.type("jkad?/12")
@@ -227,6 +222,20 @@ async def test_the_keyboard_does_everything_and_nothing_while_typing(tmp_path: P
         await expect(page.locator("#empty")).to_be_visible()
         await page.keyboard.press("/")
         await expect(page.locator("#q")).to_be_focused()
+
+
+async def test_a_permission_has_one_way_to_say_no(tmp_path: Path, opened: Opened) -> None:
+    ways = [{"const": "allow", "title": "Allow once"}, {"const": "deny", "title": "Deny"}]
+    decision = {"type": "string", "title": "Decision", "oneOf": ways}
+    form = {"type": "object", "properties": {"decision": decision, "reason": {"type": "string"}}}
+    async with serving(tmp_path) as inbox, opened() as page:
+        handoff = await inbox.ask("Allow `Bash`?", form=form | {"required": ["decision"]})
+        await enter(page, inbox)
+        await expect(page.get_by_role("button", name="Decline")).to_have_count(0)
+        await page.keyboard.press("d")
+        await expect(page.get_by_label("Deny")).to_be_checked()
+        await page.get_by_role("button", name="Answer").click()
+        assert (await ended(inbox, handoff.id)).values == {"decision": "deny"}
 
 
 async def test_of_two_tabs_one_wins_and_the_other_is_told_who(tmp_path: Path, opened: Opened) -> None:
@@ -241,12 +250,11 @@ async def test_of_two_tabs_one_wins_and_the_other_is_told_who(tmp_path: Path, op
         await page.get_by_label("Response").fill("yes")
         await page.get_by_role("button", name="Answer").click()
         assert (await ended(inbox, handoff.id)).values == {"response": "yes"}
-        await expect(page.locator("#notices")).to_contain_text("Answered by ada through inbox")
+        await expect(page.locator(".gone")).to_contain_text("Answered by ada through inbox.")
         await other.get_by_role("button", name="Answer").click()
-        await expect(other.locator("#notices")).to_contain_text(
-            "Too late: your answer was not recorded. Answered by ada through inbox"
+        await expect(other.locator(".gone")).to_contain_text(
+            "Too late: your answer was not recorded. Answered by ada through inbox. What you entered was not sent."
         )
-        await expect(other.locator(".gone")).to_contain_text("What you entered was not sent.")
         assert (await ended(inbox, handoff.id)).values == {"response": "yes"}
 
 
@@ -264,8 +272,12 @@ async def test_what_is_being_typed_is_not_torn_away(tmp_path: Path, opened: Open
         await expect(card.locator(".gone")).to_contain_text(
             "Answered by eve through terminal. What you entered was not sent."
         )
+        # What is typed on goes nowhere, not to the keys of the page either: j and two d would decline the next one.
+        await expect(card.locator("textarea").first).to_be_focused()
+        await page.keyboard.type("wer: just added")
         await expect(card.locator("textarea").first).to_have_value("half an ans")
-        await expect(card).to_be_focused()
+        assert len(await inbox.desk.newest(open_only=True)) == 3
+        await expect(page.locator(".settling")).to_have_count(0)
         await card.get_by_role("button", name="Put away").click()
         await expect(card).to_have_count(0)
 
@@ -302,11 +314,11 @@ async def test_a_page_whose_server_was_killed_says_so_and_catches_up(tmp_path: P
         await inbox.ask("New?")
         async with process(tmp_path, int(url.rpartition(":")[2])):
             await expect(page.locator("#connection")).to_be_empty(timeout=20_000)
-            await expect(page.locator(".card .message")).to_have_text(["New?", "Kept?"])
-            await expect(page.locator("#notices")).to_contain_text("Answered by eve through terminal")
+            await expect(page.locator(".card:not(.ended) .message")).to_have_text(["Kept?", "New?"])
+            await expect(page.locator(f"#{goes.id} .gone")).to_contain_text("Answered by eve through terminal.")
             await expect(page.locator(f"#{kept.id}").get_by_label("Response")).to_have_value("half")
             await inbox.ask("Newer?")
-            await expect(page.locator(".card .message")).to_have_text(["Newer?", "New?", "Kept?"])
+            await expect(page.locator(".card:not(.ended) .message")).to_have_text(["Kept?", "New?", "Newer?"])
             await page.locator(f"#{kept.id}").get_by_role("button", name="Answer").click()
             assert (await ended(inbox, kept.id)).values == {"response": "half"}
 

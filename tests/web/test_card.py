@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,7 @@ async def test_every_kind_of_field_is_filled_in_while_the_host_grants_nothing(ch
         assert await axe(here) == []
         await here.card.get_by_label("Name").fill("Ada")
         await here.card.get_by_role("group", name="Really delete?").get_by_label("Yes").check()
+        await here.card.get_by_label("dev").check()
         await here.card.get_by_label("mo").check()
         await here.card.get_by_role("button", name="Answer").click()
         await expect(here.outcome).to_contain_text("Answered by ada through card")
@@ -208,7 +210,7 @@ async def test_every_kind_of_field_is_filled_in_while_the_host_grants_nothing(ch
             "name": "Ada",
             "sure": True,
             "days": ["mo"],
-            "at": "2026-07-01T12:00+02:00",
+            "at": "2026-07-01T10:00:00Z",
             "env": "dev",
             "count": 3,
         }
@@ -242,3 +244,34 @@ def test_the_card_is_one_document_that_names_nothing_else() -> None:
     # Whatever got into it some other way would not run.
     assert "default-src 'none'; script-src 'sha256-" in document
     assert "unsafe" not in document
+
+
+async def test_what_has_just_come_takes_no_press_and_a_result_that_comes_again_leaves_what_was_typed(chat: Any) -> None:
+    async with chat() as here:
+        asked = await here.ask("Drop the table?", options=["Drop it", "Keep it"])
+        await here.render(None)
+        frame = await here.frame()
+        await frame.evaluate("""() => new MutationObserver(() => {
+            const option = document.querySelector(".option");
+            if (option && !window.pressed) { window.pressed = true; option.click(); }
+        }).observe(document.getElementById("list"), { childList: true })""")
+        await here.give(asked)
+        assert await frame.evaluate("window.pressed") is True
+        await expect(here.card.locator("#said")).to_contain_text("That has just come or moved")
+        assert await status(here, asked) == ("PENDING", None)
+        await here.card.get_by_text("Add a note").click()
+        await here.card.get_by_label("Note").fill("half a note")
+        await here.give(asked)
+        await expect(here.card.get_by_label("Note")).to_have_value("half a note")
+        await here.card.get_by_role("button", name="Keep it").click()
+        await expect(here.outcome).to_contain_text("half a note")
+        assert await status(here, asked) == ("SUCCESS", {"response": "Keep it"})
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+async def test_the_servers_clock_counts_also_in_the_card(chat: Any, hours: int) -> None:
+    async with chat() as here:
+        await here.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(hours=hours))
+        asked = await here.ask("Drop the table?")
+        await here.render(asked)
+        await expect(here.card.locator(".left")).to_have_text("24 h left")

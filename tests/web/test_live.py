@@ -3,15 +3,19 @@
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
+from anyio.abc import TaskStatus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handoffs.core.desk import Desk
+from handoffs.core.errors import StoreError
 from handoffs.core.events import Entry
 from handoffs.core.model import State
 from handoffs.store.sqlite import SqliteStore
@@ -43,7 +47,8 @@ async def events(reply: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
     event: dict[str, Any] = {}
     async for line in reply.aiter_lines():
         if not line and event:
-            yield event
+            if event["event"] != "clock":  # what time it is, at the start of every stream
+                yield event
             event = {}
         elif line and not line.startswith(":"):
             name, _, value = line.partition(": ")
@@ -111,6 +116,21 @@ async def test_of_a_deadline_that_passes_is_told_without_anybody_looking(tmp_pat
     assert (told["data"]["id"], told["data"]["name"], told["data"]["open"]) == (handoff.id, "expired", 0)
 
 
+class Counted(Desk):
+    """A desk that counts how often its log is read, and fails as often as it is told to."""
+
+    looks = 0
+    broken = 0
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Any:
+        self.looks += 1
+        await anyio.lowlevel.checkpoint()
+        if self.broken:
+            self.broken -= 1
+            raise StoreError("away")
+        return await super().log(handoff_id=handoff_id, after=after, limit=limit)
+
+
 class Log(Desk):
     """A log with lines of these numbers and nothing else."""
 
@@ -157,6 +177,91 @@ async def test_the_board_has_what_is_open_however_it_changes(tmp_path: Path) -> 
                 assert list(await board.newest()) == list(await desk.newest(open_only=True))
         assert all(handoff.state is State.OPEN for handoff in await board.newest())
         assert board.next_deadline == min(handoff.question.deadline for handoff in await board.newest())
+
+
+async def test_all_who_ask_at_once_share_a_look_and_see_what_was_there_before(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Counted(store=store, clock=FakeClock())
+        board = Board(desk)
+        await board.refresh()
+        seen: list[int] = []
+
+        async def look() -> None:
+            await board.refresh()
+            seen.append(board.count)
+
+        desk.looks = 0
+        async with anyio.create_task_group() as tasks:
+            for number in range(100):
+                if number == 50:
+                    await anyio.lowlevel.checkpoint()  # the first ones look by now: this comes too late for them
+                    await desk.ask(message="Late?", caller=CLAUDE)
+                tasks.start_soon(look)
+        assert seen[-50:] == [1] * 50
+        assert desk.looks < 12
+
+
+async def test_a_look_that_fails_is_nobody_elses(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Counted(store=store, clock=FakeClock())
+        board = Board(desk)
+        await board.refresh()
+        await desk.ask(message="Deploy?", caller=CLAUDE)
+        desk.broken = 1
+        failed: list[str] = []
+
+        async def look() -> None:
+            try:
+                await board.refresh()
+                assert board.count == 1
+            except StoreError as error:
+                failed.append(str(error))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(look)
+        assert failed == ["away"]
+
+
+async def test_a_board_knows_the_last_lines_and_which_it_has_let_go(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=FakeClock())
+        board = Board(desk)
+        await desk.ask(message="Before?", caller=CLAUDE)
+        await board.refresh()
+        assert board.news(0) is None
+        assert board.news(1) == []
+        for number in range(1_100):
+            await desk.ask(message=f"Question {number}?", caller=CLAUDE)
+        await board.refresh()
+        assert board.news(1) is None
+        told = board.news(1_000)
+        assert told is not None
+        assert [(news.entry.number, news.open) for news in told] == [(n, n) for n in range(1_001, 1_102)]
+
+
+async def test_a_stream_begins_with_what_time_it_is(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http, http.stream("GET", "/events") as reply:
+        lines = reply.aiter_lines()
+        assert await anext(lines) == "event: clock"
+        told = datetime.fromtimestamp(int((await anext(lines)).removeprefix("data: ")) / 1000, UTC)
+        assert abs(datetime.now(UTC) - told) < timedelta(seconds=30)
+
+
+async def test_many_pages_hear_of_everything_that_comes_at_once(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        heard: list[list[str]] = []
+
+        async def listen(started: TaskStatus[None]) -> None:
+            async with listening(http, "?after=0") as told:
+                started.started()
+                heard.append([(await anext(told))["data"]["id"] for _ in range(30)])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(25):
+                await tasks.start(lambda *, task_status: listen(task_status))
+            asked = [(await inbox.ask(f"{number}?")).id for number in range(30)]
+        assert heard == [asked] * 25
 
 
 async def test_a_look_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:

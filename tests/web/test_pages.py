@@ -125,6 +125,21 @@ async def test_a_yes_or_no_is_never_picked_beforehand_whatever_the_agent_would_l
         assert 'name="field.sure" value="false">' in text
 
 
+async def test_a_message_with_literal_line_feeds_can_be_read_broken_and_is_shown_as_it_came(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        handoff = await page.inbox.ask("Deploy these?\\n\\n- one\\n- two")
+        plain = await page.inbox.ask("Delete C:\\new, and keep\nthe rest?")
+        for end in (False, True):
+            text = (await page.http.get(f"/h/{handoff.id}")).text
+            before, _, broken = text.partition('<details class="broken">')
+            assert "Deploy these?\\n\\n- one\\n- two" in before
+            assert "What you decide on is the message as it came." in broken
+            assert "<li>one</li>" in broken
+            if not end:
+                await page.inbox.desk.decline(handoff, by="ada", channel="terminal")
+        assert '<details class="broken">' not in (await page.http.get(f"/h/{plain.id}")).text
+
+
 async def test_declining_needs_no_field(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask(form=FORM)

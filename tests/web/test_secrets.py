@@ -104,7 +104,7 @@ async def test_it_is_typed_unseen_in_a_browser_and_nothing_of_it_is_left_there(t
     async with serving(tmp_path) as inbox, opened() as page:
         handoff = await inbox.ask("The **database**?", form=FORM)
         await enter(page, inbox, f"/h/{handoff.id}")
-        field = page.get_by_label("Password")
+        field = page.get_by_role("textbox", name="Password")
         await expect(field).to_have_css("-webkit-text-security", "disc")
         for kept_out in ("autocomplete", "autocapitalize"):
             await expect(field).to_have_attribute(kept_out, "off")
@@ -143,7 +143,7 @@ async def test_a_private_key_is_pasted_with_its_lines_and_can_be_looked_at(
     async with serving(tmp_path) as inbox, opened(java_script_enabled=script) as page:
         handoff = await inbox.ask("The key of the **host**?", form=FORM)
         await enter(page, inbox, f"/h/{handoff.id}")
-        field = page.get_by_label("Password")
+        field = page.get_by_role("textbox", name="Password")
         await page.get_by_label("User").fill("root")
         if script:
             await paste(page, field, PEM)
@@ -155,7 +155,7 @@ async def test_a_private_key_is_pasted_with_its_lines_and_can_be_looked_at(
         show = page.locator('[data-name="field.password"]').get_by_label("Show what I enter")
         await show.check()
         await expect(field).to_have_css("-webkit-text-security", "none")
-        await expect(page.get_by_label("PIN")).to_have_css("-webkit-text-security", "disc")
+        await expect(page.get_by_role("textbox", name="PIN")).to_have_css("-webkit-text-security", "disc")
         await show.uncheck()
         await expect(field).to_have_css("-webkit-text-security", "disc")
         await page.get_by_role("button", name="Answer").click()
@@ -169,17 +169,17 @@ async def test_enter_sends_a_secret_of_one_line_and_goes_on_in_one_of_several(tm
     async with serving(tmp_path) as inbox, opened() as page:
         first, second = [await inbox.ask(f"{n}?", form={**one, "required": ["pin"]}) for n in ("First", "Second")]
         await enter(page, inbox, f"/h/{first.id}")
-        await page.get_by_label("PIN").press_sequentially("9876")
+        await page.get_by_role("textbox", name="PIN").press_sequentially("9876")
         await page.keyboard.press("Enter")
         await expect(page.locator("h1")).to_have_text("Answered by ada through inbox")
         assert await inbox.desk.reveal(f"secret:{first.id}/pin", by="ada") == "9876"
         await page.goto(f"{inbox.url}/h/{second.id}")
         # The keys of the page know the switch beside it as no field of the form.
         await page.keyboard.press("a")
-        await expect(page.get_by_label("PIN")).to_be_focused()
+        await expect(page.get_by_role("textbox", name="PIN")).to_be_focused()
         for keys in ("12", "Shift+Enter", "34", "Enter", "56"):
             await (page.keyboard.press(keys) if "Enter" in keys else page.keyboard.type(keys))
-        await expect(page.get_by_label("PIN")).to_have_value("12\n34\n56")
+        await expect(page.get_by_role("textbox", name="PIN")).to_have_value("12\n34\n56")
         await page.keyboard.press("Control+Enter")
         await expect(page.locator("h1")).to_have_text("Answered by ada through inbox")
         assert await inbox.desk.reveal(f"secret:{second.id}/pin", by="ada") == "12\n34\n56"

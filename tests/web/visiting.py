@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 from playwright.async_api import Page, expect
 
 from tests.web.serving import Inbox
@@ -40,6 +41,13 @@ Ship **it** to [the docs](https://example.org)?
 +new
 ```
 """
+
+
+async def until(page: Page, script: str) -> None:
+    """Wait until a script is true in the page, whose policy lets Playwright itself wait for none."""
+    with anyio.fail_after(20):
+        while not await page.evaluate(script):
+            await anyio.sleep(0.02)
 
 
 async def enter(page: Page, inbox: Inbox, path: str = "/") -> None:

@@ -160,11 +160,6 @@ class Handoff:
         return self.session.startswith(GATEWAY)
 
     @property
-    def through_gateway(self) -> bool:
-        """Whether agents of several people may stand behind who asks."""
-        return self.session.startswith(GATEWAY)
-
-    @property
     def decided(self) -> bool:
         """Whether a person ended it by an answer, or by refusing one."""
         return self.state in (State.ANSWERED, State.DECLINED)

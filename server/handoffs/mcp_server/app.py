@@ -271,7 +271,8 @@ class Cards:
         # A card that looks is on somebody's screen; without its secret it may be anything.
         if CHANNEL not in handoff.reached and self._mark(handoff, sent) is not None:
             await self._desk.reached(handoff, channel=CHANNEL)
-        return _told(handoff, {"id": handoff.id, "state": handoff.state.value, "collected": False})
+        now = round(self._desk.clock.now().timestamp() * 1000)  # what its deadline is told by, not a browser's clock
+        return _told(handoff, {"id": handoff.id, "state": handoff.state.value, "collected": False, "now": now})
 
     async def _lead_to_inbox(self, handoff: Handoff) -> CallToolResult:
         link = await self._inbox.invite(handoff) if self._inbox is not None else None

@@ -1,13 +1,15 @@
 """The open handoffs, in memory, and never older than the last line of the log.
 
 A page with thousands of them must not be read from the store each time it is shown. The log says what has changed
-since, which costs one look.
+since, which costs one look: one for all who ask at the same time, however many they are.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 import anyio
 
@@ -18,6 +20,16 @@ from handoffs.core.model import Handoff, State
 
 _EVERY = 2**31
 _CHUNK = 1000
+_KEPT = 1000
+"""Lines of the log that are kept for those who have read up to a moment ago."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class News:
+    """A line of the log, and how many were open after it."""
+
+    entry: Entry
+    open: int
 
 
 class Board:
@@ -28,8 +40,13 @@ class Board:
         self._desk = desk
         self._open: dict[str, Handoff] = {}
         self._last: Entry | None = None
+        self._recent: deque[News] = deque()
+        self._before = 0  # the line before the first of these
+        self._deadline: datetime | None = None
         self._loaded = False
-        self._lock = anyio.Lock()
+        self._looking: anyio.Event | None = None
+        self._begun = 0
+        self._done = 0
 
     @property
     def line(self) -> int:
@@ -44,7 +61,9 @@ class Board:
     @property
     def next_deadline(self) -> datetime | None:
         """When the next of them expires."""
-        return min((handoff.question.deadline for handoff in self._open.values()), default=None)
+        if self._deadline is None:
+            self._deadline = min((handoff.question.deadline for handoff in self._open.values()), default=None)
+        return self._deadline
 
     async def newest(self) -> Sequence[Handoff]:
         """Return every open handoff, newest first."""
@@ -57,14 +76,36 @@ class Board:
         first = min((number - 1) * size, max(len(self._open) - 1, 0) // size * size)
         return first, list(islice(reversed(self._open.values()), first, first + size))
 
+    def news(self, after: int) -> Sequence[News] | None:
+        """Return the lines after this one that it knows, in order; None where it has let some of them go."""
+        if after < self._before:
+            return None
+        return list(reversed([*takewhile(lambda news: news.entry.number > after, reversed(self._recent))]))
+
     async def refresh(self) -> None:
-        """Catch up with the log."""
-        async with self._lock:
+        """Catch up with the log. Whoever calls sees what was in it before the call."""
+        needed = self._begun + 1  # a look that begins from now on
+        while self._done < needed:
+            if self._looking is None:
+                await self._look()
+            else:
+                await self._looking.wait()
+
+    async def _look(self) -> None:
+        self._looking = ended = anyio.Event()
+        self._begun += 1
+        look = self._begun
+        try:
             if not self._loaded:
                 await self._load()
             while entries := await self._news():
                 for entry in entries:
                     await self._apply(entry)
+            self._done = look
+        finally:
+            # One that failed, or was cancelled, is nobody else's: whoever waits looks for itself.
+            self._looking = None
+            ended.set()
 
     async def _news(self) -> Sequence[Entry]:
         entries = await self._desk.log(after=max(self.line - 1, 0), limit=_CHUNK)
@@ -81,6 +122,8 @@ class Board:
         handoffs = await self._desk.newest(open_only=True, limit=_EVERY)
         self._open = {handoff.id: handoff for handoff in reversed(handoffs)}
         self._last = last
+        self._recent.clear()
+        self._before, self._deadline = self.line, None
         self._loaded = True
 
     async def _apply(self, entry: Entry) -> None:
@@ -91,7 +134,11 @@ class Board:
                     self._open[handoff.id] = handoff
         elif entry.name in ENDS:
             self._open.pop(entry.handoff_id, None)
-        self._last = entry  # last of all: who is cancelled before has not seen this line
+        # Last of all: who is cancelled before has not seen this line.
+        self._last, self._deadline = entry, None
+        self._recent.append(News(entry=entry, open=len(self._open)))
+        if len(self._recent) > _KEPT:
+            self._before = self._recent.popleft().entry.number
 
 
 ENDS = frozenset({"answered", "declined", "cancelled", "expired"})

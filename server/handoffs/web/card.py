@@ -20,7 +20,7 @@ from handoffs.web.code import highlight_css
 from handoffs.web.controls import PREFIX, note_of, said_in
 from handoffs.web.pages import ASSETS, Pages
 
-SCRIPTS = ("times", "tell", "cards", "keys", "card_host", "card")
+SCRIPTS = ("times", "tell", "steady", "moments", "cards", "keys", "card_host", "card")
 """What runs in the card, each after what it imports."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)

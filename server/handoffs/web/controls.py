@@ -1,8 +1,8 @@
 """The form as a page has it: what control each field gets, and what a browser sends back as values.
 
-Nothing is decided before the person does: a yes or no is two choices of which neither is picked, and what is left
-empty is left out. A secret goes one way: no page has it, not even the one that asks for it again. Whether the values
-fit is for `Form.check` to say.
+Nothing is decided before the person does: no choice is picked, whatever the agent would like, and what is left empty is
+left out. A secret goes one way: no page has it, not even the one that asks for it again. Whether the values fit is for
+`Form.check` to say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from handoffs.core.again import Said, said_again
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import HIDDEN, Field, Form, Kind, Value
+from handoffs.core.formats import DATE_TIME
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
@@ -64,6 +65,10 @@ class Control:
     value: str = ""
     zone: str = ""
     """The zone in which `value` is a date and time; empty for everything else."""
+    default: str = ""
+    """The date and time that the agent offers, as it wrote it; empty for everything else, and once a page was sent."""
+    inputmode: str = ""
+    """Which keys a phone shows for a number; empty for everything else."""
     options: tuple[Option, ...] = ()
     problem: str = ""
     hint: str = ""
@@ -96,8 +101,6 @@ def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None
         Option(value=c.value, title=c.label, picked=c.value in given, about=c.description) for c in field.choices
     )
     if field.kind is Kind.BOOLEAN:
-        # Never what the agent would like: this is where consent is given.
-        given = [] if posted is None else given
         options = tuple(Option(value=v, title=t, picked=v in given) for v, t in (("true", "Yes"), ("false", "No")))
     if widget in ("radios", "select") and not field.required:
         none = "Leave out" if field.kind is Kind.BOOLEAN else "None of them"
@@ -106,9 +109,11 @@ def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None
         # With the page comes nothing of it; who does not see that would leave it out.
         problem = problem or ("must be entered again" if any(given) else "")
         given = []
-    value, zone = given[0] if given else "", ""
+    value, zone, default = given[0] if given else "", "", ""
     if widget == "datetime-local":
-        value, zone = _in_utc(value) if posted is None else (value, "".join(posted.get(ZONE + field.name, ())) or "Z")
+        zone = "".join((posted or {}).get(ZONE + field.name, ())) or "Z"
+        if posted is None:
+            value, default = _in_utc(value), value
     return Control(
         field=field,
         widget=widget,
@@ -116,6 +121,8 @@ def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None
         name=PREFIX + field.name,
         value=value,
         zone=zone,
+        default=default,
+        inputmode=_inputmode(field),
         options=options,
         problem=problem,
         hint=_hint(field),
@@ -134,31 +141,39 @@ def _widget(field: Field, *, lone: bool) -> str:
         case Kind.CHOICES:
             return "checks"
         case Kind.INTEGER | Kind.NUMBER:
-            return "number"
+            # Not the control for numbers: the wheel changes it, and `3,5` becomes 35 there.
+            return "text"
         case Kind.STRING:
             if field.format is not None:
                 return _INPUTS[field.format]
             return "text" if field.max_length is not None and field.max_length <= _ONE_LINE else "textarea"
 
 
+def _inputmode(field: Field) -> str:
+    if field.kind not in (Kind.INTEGER, Kind.NUMBER):
+        return ""
+    # On some phones the keys for digits have no minus.
+    if field.minimum is None or field.minimum < 0:
+        return "text"
+    return "numeric" if field.kind is Kind.INTEGER else "decimal"
+
+
 def _given(field: Field) -> list[str]:
-    """The default, as a browser would send it."""
+    """The default, as a browser would send it; of what is picked none, for a person decides that."""
     match field.default:
-        case None | bool():
-            return []
-        case list():
-            return field.default
-        case int() | float() | str():
+        case int() | float() | str() if field.kind not in (Kind.BOOLEAN, Kind.CHOICE):
             return [str(field.default)]
+        case _:
+            return []
 
 
-def _in_utc(value: str) -> tuple[str, str]:
-    """A date and time as a browser's control takes it, which knows of no zones, and its zone."""
+def _in_utc(value: str) -> str:
+    """A date and time as a browser's control takes it, which knows neither zones nor fractions."""
     if not value:
-        return "", "Z"
+        return ""
     at = datetime.fromisoformat(value)
     utc = at if at.tzinfo is None else at.astimezone(UTC)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S"), "Z"
+    return utc.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _hint(field: Field) -> str:
@@ -255,7 +270,21 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
     if field.format is None:
         return _lines(text)
     text = text.strip()
-    return field.coerce(text + zone if field.format == "date-time" and "T" in text and not _zoned(text) else text)
+    if field.format == DATE_TIME and _is_default(field, text, zone):
+        return field.default
+    return field.coerce(text + zone if field.format == DATE_TIME and "T" in text and not _zoned(text) else text)
+
+
+def _is_default(field: Field, text: str, zone: str) -> bool:
+    """Whether a time is the one that was offered, untouched: to the character, or as a page without script has it."""
+    if not isinstance(field.default, str):
+        return False
+    if text == field.default:
+        return True
+    try:
+        return zone == "Z" and datetime.fromisoformat(text) == datetime.fromisoformat(_in_utc(field.default))
+    except (ValueError, TypeError):  # no time, or one with a zone of its own
+        return False
 
 
 def _zoned(text: str) -> bool:

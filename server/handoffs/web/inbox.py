@@ -13,20 +13,21 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, StoreError
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
-from handoffs.web import figures, live
+from handoffs.web import figures
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.counting import Counting
 from handoffs.web.earlier import Earlier
 from handoffs.web.guard import Guard, host_of, wants_json
 from handoffs.web.history import STATES, Search, find
+from handoffs.web.live import Feed
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.receiving import Unreadable, any_form, posted_form
 from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
@@ -72,7 +73,7 @@ def build_inbox(
         Route("/figures", inbox.figures),
         Route("/figures.csv", inbox.figures_csv),
         Route("/figures.json", inbox.figures_json),
-        Route("/events", inbox.events),
+        Route("/events", inbox.feed.events),
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         Route("/h/{id}/answer", inbox.answer, methods=["POST"]),
@@ -106,6 +107,7 @@ class _Inbox:
         self._password, self._url = password, url
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
         self._board = Board(desk)
+        self.feed = Feed(desk, self._board)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy many people look, and a page does not know at whom it is rendered.
@@ -119,7 +121,8 @@ class _Inbox:
         return self._page(
             request,
             "open.html",
-            handoffs=handoffs,
+            cards=self._pages.cards(handoffs, request.state.csrf),
+            shown=len(handoffs),
             first=first,
             number=first // PAGE + 1,
             older=first + PAGE < self._board.count,
@@ -136,7 +139,7 @@ class _Inbox:
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
         await self._earlier.look_up([handoff])
-        return self._pages.page("_card.html", handoff=handoff, csrf=request.state.csrf, posted=None, problems={})
+        return HTMLResponse(self._pages.cards([handoff], request.state.csrf))
 
     async def history(self, request: Request) -> Response:
         search = Search.of(request.query_params)
@@ -155,9 +158,6 @@ class _Inbox:
     async def figures_json(self, request: Request) -> Response:
         counted = json.dumps(figures.as_json(await self._counting.figures()), indent=2)
         return _download(counted, "application/json", "handoffs.json")
-
-    async def events(self, request: Request) -> Response:
-        return await live.events(request, self._desk, self._board)
 
     # Deciding
 

@@ -5,7 +5,9 @@ goes through `markdown.render`, which is the only HTML that is taken as it is.
 """
 
 import hashlib
-from collections.abc import Callable
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from handoffs.core.again import repeatable
@@ -22,7 +24,7 @@ from handoffs.core.events import Entry
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.spans import left, span
-from handoffs.core.untrusted import inert, inert_line
+from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.controls import controls
 from handoffs.web.markdown import highlight_css, render
 
@@ -49,6 +51,10 @@ _HAPPENED = {
 }
 
 
+_CARDS = 256
+"""Open questions that are kept as HTML: those of a few pages."""
+
+
 class Pages:
     """Renders the templates, with the clock that ages and deadlines are told by."""
 
@@ -61,6 +67,9 @@ class Pages:
     ) -> None:
         """Take the clock, what was decided before where the same was asked, and who is looking, where that is known."""
         self._now = now
+        self._cards: OrderedDict[str, tuple[tuple[int, int], str]] = OrderedDict()
+        # Stands for the token of a session in what is kept; no agent can write what it does not know.
+        self._token = secrets.token_hex(16)
         self._environment = Environment(
             loader=PackageLoader("handoffs.web"),
             autoescape=True,
@@ -76,6 +85,7 @@ class Pages:
             "line": inert_line,
             "lines": inert,
             "markdown": message_html,
+            "with_line_feeds": with_line_feeds,
             "first_line": first_line,
         }
         words: dict[str, object] = {
@@ -106,7 +116,25 @@ class Pages:
 
     def page(self, template: str, status: int = 200, /, **context: object) -> HTMLResponse:
         """Return a template as a response."""
-        return HTMLResponse(self.text(template, **context), status)
+        everywhere: dict[str, object] = {"now": milliseconds(self._now())}
+        return HTMLResponse(self.text(template, **(everywhere | context)), status)
+
+    def cards(self, handoffs: Iterable[Handoff], csrf: str) -> Markup:
+        """Return open questions as HTML, each with its form: rendered once a second at the most, for all sessions."""
+        text = "".join(map(self._card, handoffs))
+        return Markup(text.replace(self._token, str(escape(csrf))))  # noqa: S704 - our own templates
+
+    def _card(self, handoff: Handoff) -> str:
+        # Ages and what is left of a deadline are told to the second.
+        key = (handoff.version, int(self._now().timestamp()))
+        kept = self._cards.get(handoff.id)
+        if kept is None or kept[0] != key:
+            text = self.text("_card.html", handoff=handoff, csrf=self._token, posted=None, problems={})
+            kept = self._cards[handoff.id] = (key, text)
+        self._cards.move_to_end(handoff.id)
+        if len(self._cards) > _CARDS:
+            self._cards.popitem(last=False)
+        return kept[1]
 
 
 def asker(caller: Caller) -> str:
@@ -165,6 +193,11 @@ def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
         for field in handoff.question.form.fields
         if field.name in values
     ]
+
+
+def milliseconds(at: datetime) -> str:
+    """Return a time as scripts count it: a page tells the time by the server's, however wrong its own clock is."""
+    return str(round(at.timestamp() * 1000))
 
 
 def moment(at: datetime) -> str:

@@ -108,11 +108,17 @@ class Chat:
         }
         await self.page.evaluate("options => window.render(options)", shown)
         await expect(self.card.locator(".waiting" if result is None else ".card")).to_be_visible()
+        await self.settle()
 
     async def give(self, result: CallToolResult) -> None:
         """Have the host pass the result of the call on, now that there is one."""
         await self.page.evaluate("result => window.bridge.sendToolResult(result)", _on_wire(result))
         await expect(self.card.locator(".card")).to_be_visible()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until what has just come takes a press."""
+        await expect(self.card.locator(".settling")).to_have_count(0)
 
     async def frame(self) -> Frame:
         """Return the frame that the card is in."""

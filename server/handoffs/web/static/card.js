@@ -1,7 +1,8 @@
 // One question in a chat: shows what the host passes on, sends what the person decides, and tells the conversation.
 import { prepare, send, typed, underway } from "./cards.js";
 import { keys } from "./keys.js";
-import { tell, ticking } from "./times.js";
+import { standing, stir } from "./steady.js";
+import { setClock, tell, ticking } from "./times.js";
 import { say } from "./tell.js";
 import { Host, Refusal } from "./card_host.js";
 
@@ -48,12 +49,15 @@ function given(result) {
 }
 
 function take(card) {
+  const again = shown?.id === card.id && shown.state === "open" && card.state === "open" && list.querySelector(".card");
   shown = { id: card.id, state: card.state, say: card.say };
   secret = card.secret ?? "";
+  if (again) return; // what was typed into it stays
   const made = new DOMParser().parseFromString(card.html, "text/html").querySelector(".card");
   list.replaceChildren(document.importNode(made, true));
   after.replaceChildren();
   prepare(list.firstElementChild, LONG);
+  stir(list.firstElementChild);
   if (card.state !== "open") ended(card);
 }
 
@@ -179,6 +183,9 @@ async function look() {
   const id = shown.id;
   try {
     const card = await call("look", { secret });
+    // Of the replies only this one is surely fresh: a host shows an old result again with its old conversation.
+    setClock(card.now);
+    tell(document);
     const element = list.querySelector(".card");
     if (shown.id === id && shown.state === "open" && card.state !== "open" && !underway(element)) elsewhere(card, element);
   } catch {
@@ -289,6 +296,7 @@ host.on("ui/resource-teardown", () => {
 document.addEventListener("click", clicked);
 document.addEventListener("visibilitychange", soon);
 window.addEventListener("focus", soon);
+standing();
 keys({ alone: true });
 ticking();
 host.connect().then(

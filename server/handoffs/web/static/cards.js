@@ -1,5 +1,7 @@
 // One question on the page: what it can do, and how its answer is sent.
-import { notice, say } from "./tell.js";
+import { inLocalTime, sent } from "./moments.js";
+import { own, stir } from "./steady.js";
+import { say } from "./tell.js";
 import { tell } from "./times.js";
 
 const LONG = 1000;
@@ -9,6 +11,7 @@ export function prepare(card, long = LONG) {
   if (form) {
     form.noValidate = true;
     form.querySelectorAll("input[type=datetime-local]").forEach(inLocalTime);
+    form.querySelectorAll(".masked").forEach(tellBlanks);
   }
   const message = card.querySelector(".message");
   if (message && message.scrollHeight > long && document.body.dataset.page !== "one") collapse(message);
@@ -27,41 +30,44 @@ export function sending() {
   });
 }
 
-// The card stays where it is for as long as somebody is in it, so that what they typed is not torn away.
+// The card stays where it is, as high as it was, so that nothing else moves, and nothing that was typed is torn away.
 export function end(card, reason, { mine = false } = {}) {
   if (card.classList.contains("ended")) return;
-  card.classList.add("ended");
-  const inside = card.contains(document.activeElement);
   const dirty = !mine && typed(card);
-  card.querySelectorAll("button, input, textarea, select").forEach((control) => { control.disabled = true; });
-  const gone = document.createElement("p");
+  const inside = card.contains(document.activeElement);
+  card.style.height = `${card.getBoundingClientRect().height}px`;
+  card.classList.add("ended");
+  card.classList.toggle("kept", dirty);
+  for (const control of card.querySelectorAll("form button, form input, form textarea, form select")) {
+    // What was typed can still be copied, and what is typed on goes nowhere: not to the keys of this page either.
+    if (control.matches("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
+    else control.disabled = true;
+  }
+  const gone = document.createElement("div");
   gone.className = "gone";
-  gone.textContent = dirty ? `${reason}. What you entered was not sent.` : `${reason}.`;
-  card.append(gone);
-  if (!inside && !dirty) {
-    leave(card);
-    return;
-  }
-  if (inside) card.focus({ preventScroll: true });
-  if (mine) {
-    setTimeout(() => leave(card), 1500);
-    return;
-  }
+  const words = document.createElement("p");
+  words.textContent = dirty ? `${reason}. What you entered was not sent.` : `${reason}.`;
   const away = document.createElement("button");
   away.type = "button";
-  away.className = "quiet";
+  away.className = "quiet away";
   away.textContent = "Put away";
   away.addEventListener("click", () => leave(card));
-  gone.append(" ", away);
+  gone.append(words, away);
+  card.append(gone);
+  stir(card);
+  if (inside && !(dirty && document.activeElement.readOnly)) card.focus({ preventScroll: true });
+  if (mine) document.dispatchEvent(new CustomEvent("card-answered", { detail: card }));
+  document.dispatchEvent(new CustomEvent("card-ended", { detail: card }));
 }
 
-function leave(card) {
+export function leave(card) {
   if (!card.isConnected) return;
-  const next = card.nextElementSibling ?? card.previousElementSibling;
+  const open = (each) => each?.matches(".card:not(.ended)") ?? false;
+  const next = [card.nextElementSibling, card.previousElementSibling].find(open);
   const inside = card.contains(document.activeElement);
   card.remove();
-  if (inside) (next ?? document.getElementById("main")).focus();
-  document.dispatchEvent(new Event("card-gone"));
+  if (inside) (next ?? document.getElementById("main")).focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("card-gone", { detail: card }));
 }
 
 export function typed(card) {
@@ -84,9 +90,11 @@ export async function send(form, submitter, way) {
     return;
   }
   const data = new FormData(form, submitter?.name ? submitter : undefined);
-  form.querySelectorAll("input[type=datetime-local]").forEach((control) => {
-    if (control.value) data.set(control.name.replace("field.", "zone."), zoneOf(new Date(control.value)));
-  });
+  const problems = declines ? {} : sent(form, data);
+  if (Object.keys(problems).length) {
+    show(form, problems);
+    return;
+  }
   form.ariaBusy = "true";
   const came = await way.post(form, data, declines, submitter);
   form.ariaBusy = "false";
@@ -127,25 +135,24 @@ export function underway(card) {
 }
 
 function done(card, words) {
-  if (document.body.dataset.page === "one") {
-    location.reload();
-    return;
-  }
-  notice(words, card.id);
   end(card, words, { mine: true });
+  say(words);
+  if (document.body.dataset.page === "one") location.reload();
 }
 
 function late(card, words) {
-  notice(`Too late: your answer was not recorded. ${words}`, card.id);
-  end(card, `Too late. ${words}`);
+  say(`Too late: your answer was not recorded. ${words}`);
+  end(card, `Too late: your answer was not recorded. ${words}`);
 }
 
 function clear(form) {
+  own(form.closest(".card"));
   form.querySelectorAll(".problem").forEach((line) => { line.textContent = ""; });
   form.querySelectorAll("[aria-invalid]").forEach((control) => control.removeAttribute("aria-invalid"));
 }
 
 function show(form, problems) {
+  own(form.closest(".card"));
   let first = null;
   const rest = [];
   const fields = [...form.querySelectorAll(".field")];
@@ -171,21 +178,16 @@ function sentence(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-// The server writes dates and times in UTC; a person reads them in their own zone.
-function inLocalTime(control) {
-  const zone = control.closest(".field").querySelector("input[type=hidden]");
-  if (control.value && zone.value) {
-    const at = new Date(control.value + zone.value);
-    control.value = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
-    control.dataset.was = control.value;
-  }
-  control.closest(".field").querySelector(".zone").textContent = `your time, ${zoneOf(new Date()) === "+00:00" ? "UTC" : `UTC${zoneOf(new Date())}`}`;
-}
-
-function zoneOf(date) {
-  const minutes = -date.getTimezoneOffset();
-  const two = (number) => String(Math.floor(number)).padStart(2, "0");
-  return `${minutes < 0 ? "-" : "+"}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
+// Who has pasted it with a blank would find out when it is refused elsewhere.
+function tellBlanks(control) {
+  const words = control.closest(".field").querySelector(".edge");
+  control.addEventListener("input", () => {
+    const alone = control.value.replace(/^\n+|\n+$/g, "");
+    const text = alone.includes("\n") ? control.value : alone;
+    const blank = /^[^\S\n]|[^\S\n]$/.test(text);
+    if (blank && !words.classList.contains("said")) say(words.textContent);
+    words.classList.toggle("said", blank);
+  });
 }
 
 function collapse(message) {
@@ -196,6 +198,8 @@ function collapse(message) {
   button.setAttribute("aria-expanded", "false");
   button.textContent = "Show all of it";
   button.addEventListener("click", () => {
+    own(message.closest(".card"));
+    message.closest(".card").style.height = "";
     const all = message.classList.toggle("all");
     button.setAttribute("aria-expanded", String(all));
     button.textContent = all ? "Show less" : "Show all of it";

@@ -1,4 +1,5 @@
 // The keyboard: everything without a mouse, and nothing while somebody types.
+import { settled } from "./steady.js";
 
 // A card in a chat stands alone: there is no list of keys, and nothing to search.
 export function keys({ alone = false } = {}) {
@@ -41,12 +42,12 @@ function act(key, help) {
   switch (key) {
     case "j": return move(1);
     case "k": return move(-1);
-    case "a": return answer(current() ?? first());
-    case "d": return decline(current() ?? first());
+    case "a": return answer(meant());
+    case "d": return decline(meant());
     case "o": return open(current());
     case "/": return help !== null && search();
     case "?": help?.showModal(); return help !== null;
-    default: return /^[1-9]$/.test(key) && pick(current() ?? first(), Number(key));
+    default: return /^[1-9]$/.test(key) && pick(meant(), Number(key));
   }
 }
 
@@ -58,8 +59,10 @@ function current() {
   return document.activeElement?.closest?.(".card") ?? document.querySelector(".card.current");
 }
 
-function first() {
-  return document.querySelector("#list .card");
+// The card that a key is for: where the focus is, else the first. One that has just come is not what was looked at.
+function meant() {
+  const card = current() ?? document.querySelector("#list .card");
+  return card && settled(card) ? card : null;
 }
 
 function mark(card) {
@@ -68,9 +71,10 @@ function mark(card) {
 }
 
 function move(by) {
-  const cards = [...document.querySelectorAll("#list .card")];
+  const here = current();
+  const cards = [...document.querySelectorAll("#list .card")].filter((card) => card === here || !card.classList.contains("ended"));
   if (!cards.length) return false;
-  const at = cards.indexOf(current());
+  const at = cards.indexOf(here);
   const next = cards[at < 0 ? 0 : Math.min(Math.max(at + by, 0), cards.length - 1)];
   next.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
@@ -118,6 +122,13 @@ function folded(card) {
 
 function decline(card) {
   if (folded(card)) return true;
+  // A permission has its own no, with a reason: it is picked, and sent like any answer.
+  const no = card?.querySelector('input[name="field.decision"][value="deny"]:not(:disabled)');
+  if (no && !card.querySelector("button.decline")) {
+    no.focus();
+    no.click();
+    return true;
+  }
   const button = card?.querySelector("button.decline:not(:disabled)");
   if (!button) return false;
   if (document.activeElement === button) button.click();

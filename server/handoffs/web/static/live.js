@@ -2,9 +2,10 @@
 //
 // A browser has six connections to one server. So of the tabs that nobody sees only one listens, to keep a count and to
 // notify; another listens again, from the line that it heard last, when it is seen.
-import { end, prepare, underway } from "./cards.js";
-import { count, notice, notify, say } from "./tell.js";
-import { tell } from "./times.js";
+import { arrive, depart, ended, insert, listing, open } from "./list.js";
+import { look as stand } from "./steady.js";
+import { count, say } from "./tell.js";
+import { setClock, tell } from "./times.js";
 
 const ENDS = { answered: "Answered", declined: "Declined", cancelled: "Withdrawn" };
 const REFILL = 20;
@@ -15,13 +16,15 @@ let lost = false;
 let tries = 0;
 let retry = 0;
 let syncing = null;
+let thorough = false;
 let chosen = false;
-const gone = new Map();
 
 export function connect(which) {
   page = which;
-  document.addEventListener("card-gone", settled);
-  document.addEventListener("card-unsent", ({ detail: id }) => { if (gone.has(id)) depart(id, gone.get(id)); });
+  if (page === "open") listing(sync, refill);
+  if (page === "one") document.addEventListener("card-gone", refresh);
+  document.addEventListener("card-unsent", ({ detail: id }) => { if (ended(id)) depart(id, ended(id)); });
+  document.addEventListener("clock-jumped", () => { if (source) listen(); });
   window.addEventListener("online", again);
   document.addEventListener("visibilitychange", seen);
   choose();
@@ -60,15 +63,19 @@ function listen() {
     lost = false;
     connection("");
     say("Connected again.");
-    sync();
+    sync(true);
   });
   source.addEventListener("handoff", (event) => {
     line = Math.max(line, Number(event.lastEventId));
     happened(JSON.parse(event.data));
   });
+  source.addEventListener("clock", (event) => {
+    setClock(Number(event.data));
+    tell(document);
+  });
   source.addEventListener("resync", (event) => {
     line = Number(event.lastEventId);
-    sync();
+    sync(true);
   });
   source.addEventListener("error", broken);
 }
@@ -105,11 +112,9 @@ function connection(text) {
 
 function happened({ id, name, by, channel, open }) {
   count(open);
-  if (page === "one") {
-    one(id, name, by, channel);
-    return;
-  }
-  if (name === "opened") arrive(id);
+  if (page === "one") one(id, name, by, channel);
+  else if (page !== "open") return;
+  else if (name === "opened") arrive(id);
   else if (ENDS[name] || name === "expired") depart(id, how(name, by, channel));
 }
 
@@ -118,65 +123,14 @@ function how(name, by, channel) {
   return `${ENDS[name]}${by ? ` by ${by}` : ""}${channel ? ` through ${channel}` : ""}`;
 }
 
-async function arrive(id) {
-  const list = document.getElementById("list");
-  if (page !== "open") return;
-  if (list.dataset.number !== "1") {
-    document.getElementById("more").hidden = false;
-    return;
-  }
-  if (document.getElementById(id) || gone.has(id)) return;
-  const reply = await fetch(`/h/${id}/card`);
-  if (!reply.ok) return;
-  const card = parse(await reply.text()).querySelector(".card");
-  if (!card || !insert(card)) return;
-  say(`New question from ${card.querySelector("h2").textContent.trim().replace(/\s+/g, " ")}`);
-  notify(card);
-}
-
-// Newest first; nothing that is there is touched.
-function insert(card) {
-  const list = document.getElementById("list");
-  if (document.getElementById(card.id) || gone.has(card.id)) return false;
-  const made = Number(card.dataset.created);
-  const later = [...list.children].find((other) => Number(other.dataset.created) < made);
-  const held = document.activeElement?.closest?.(".card")?.getBoundingClientRect().top;
-  list.insertBefore(card, later ?? null);
-  card.classList.add("new");
-  prepare(card);
-  if (held !== undefined) {
-    const moved = document.activeElement.closest(".card").getBoundingClientRect().top - held;
-    if (moved) window.scrollBy({ top: moved, behavior: "instant" });
-  }
-  document.getElementById("empty").hidden = true;
-  return true;
-}
-
-function depart(id, reason) {
-  gone.set(id, reason);
-  const card = document.getElementById(id);
-  if (!card || card.classList.contains("ended") || underway(card)) return;
-  const who = card.querySelector("h2").textContent.trim().replace(/\s+/g, " ");
-  notice(`${who}: ${reason}`, id);
-  end(card, reason);
-}
-
-function settled() {
-  const list = document.getElementById("list");
-  if (page !== "open") return;
-  const left = list.children.length;
-  const older = document.getElementById("older");
-  document.getElementById("empty").hidden = left > 0 || Boolean(older);
-  if (older && left < REFILL) sync();
+function refill() {
+  if (document.getElementById("older") && open().length < REFILL) sync();
 }
 
 function one(id, name, by, channel) {
   const shown = document.getElementById("one");
   if (!shown || shown.dataset.id !== id || name === "opened") return;
-  const card = document.getElementById(id);
-  if (card && (ENDS[name] || name === "expired")) {
-    depart(id, how(name, by, channel));
-  }
+  if (ENDS[name] || name === "expired") depart(id, how(name, by, channel));
   refresh();
 }
 
@@ -185,29 +139,36 @@ async function refresh() {
   if (!reply.ok) return;
   const fresh = parse(await reply.text());
   document.querySelector(".log")?.replaceWith(fresh.querySelector(".log"));
-  const ended = fresh.querySelector("#one > .card.ended");
+  const outcome = fresh.querySelector("#one > .card.ended");
   const list = document.getElementById("list");
-  // Somebody who is in the card reads first why it ended, and puts it away.
-  if (ended && list && !list.querySelector(".card")) list.replaceWith(ended);
-  if (ended) document.querySelector(".head h1").textContent = fresh.querySelector(".head h1").textContent;
+  // Somebody who has typed in the card reads first why it ended, and puts it away.
+  if (outcome && list && !list.querySelector(".card:not(.ended), .card.kept")) list.replaceWith(outcome);
+  if (outcome) document.querySelector(".head h1").textContent = fresh.querySelector(".head h1").textContent;
   tell(document);
+  stand();
 }
 
-// Looks at everything anew: what is missing comes, what is not there any more goes, all else stays as it is.
-function sync() {
-  syncing ??= look().catch(() => {}).finally(() => { syncing = null; });
+// Looks at the page anew: what is missing comes, all else stays as it is. After something may have been missed, what is not
+// there any more goes, too; each such card has to be asked for.
+function sync(missed = false) {
+  thorough ||= missed;
+  syncing ??= look().catch(() => {}).finally(() => {
+    syncing = null;
+    if (thorough) sync();
+  });
   return syncing;
 }
 
 async function look() {
+  const all = thorough;
+  thorough = false;
   if (page === "one") {
     const card = document.querySelector("#list .card:not(.ended)");
+    if (card) await check(card);
     await refresh();
-    if (card) await ended(card);
     return;
   }
-  const list = document.getElementById("list");
-  if (page !== "open" || !list) return;
+  if (page !== "open") return;
   let fresh = null;
   // Older than what has been heard since: it would bring back what has gone.
   for (let times = 0; times < 5; times += 1) {
@@ -217,12 +178,11 @@ async function look() {
     if (Number(fresh.body.dataset.line) >= line) break;
   }
   line = Math.max(line, Number(fresh.body.dataset.line));
+  setClock(Number(fresh.body.dataset.now));
   count(Number(fresh.body.dataset.open));
   const there = new Set([...fresh.querySelectorAll("#list .card")].map((card) => card.id));
-  for (const card of [...list.children]) {
-    if (!there.has(card.id) && !card.classList.contains("ended")) await ended(card);
-  }
-  for (const card of fresh.querySelectorAll("#list .card")) insert(document.importNode(card, true));
+  if (all) for (const card of open()) if (!there.has(card.id)) await check(card);
+  insert([...fresh.querySelectorAll("#list .card")].map((card) => document.importNode(card, true)));
   for (const id of ["sum", "older"]) {
     const old = document.getElementById(id);
     const now = fresh.getElementById(id);
@@ -230,12 +190,13 @@ async function look() {
     else if (old && id === "older") old.remove();
     else if (now && id === "older") document.querySelector(".pager").append(now);
   }
-  document.getElementById("empty").hidden = list.children.length > 0;
+  document.getElementById("empty").hidden = open().length > 0;
+  stand();
 }
 
 // A card that is on no fresh page has ended, or was pushed to an older one: its own address says which.
-async function ended(card) {
-  const reply = await fetch(`/h/${card.id}/card`);
+async function check(card) {
+  const reply = await fetch(`/h/${card.id}/card`, { headers: { Accept: "application/json" } });
   if (reply.status === 409) depart(card.id, (await reply.json()).ended);
   else if (reply.status === 404) depart(card.id, "It is not in this inbox any more");
 }

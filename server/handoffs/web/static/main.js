@@ -1,16 +1,23 @@
 // Starts what the page is made of. Without script the page works too: it is then not live.
-import { connect } from "./live.js";
 import { prepare, sending } from "./cards.js";
+import { keeping, restore } from "./drafts.js";
 import { keys } from "./keys.js";
-import { ticking } from "./times.js";
+import { connect } from "./live.js";
+import { standing } from "./steady.js";
 import { asking, count } from "./tell.js";
+import { setClock, ticking } from "./times.js";
 
 const page = document.body.dataset.page;
-// Not forEach(prepare): it would hand on the card's number as the height from which a message is folded.
-for (const card of document.querySelectorAll(".card")) prepare(card);
+setClock(Number(document.body.dataset.now));
+for (const card of document.querySelectorAll(".card")) {
+  prepare(card);
+  restore(card);
+}
 count(Number(document.body.dataset.open));
 ticking();
 sending();
+keeping();
 keys();
 asking();
+standing(); // after all that still makes room for itself
 if (page) connect(page);

@@ -1,4 +1,4 @@
-// What the person is told outside of the cards: the title, the icon, a notice, a voice, a notification.
+// What the person is told outside of the cards: the title, the icon, a voice, a notification. None of it covers a card.
 
 let known = -1;
 const title = document.title.replace(/^\(\d+\) /, "");
@@ -19,22 +19,6 @@ export function say(text) {
   line.textContent = text;
   voice.append(line);
   while (voice.children.length > 5) voice.firstChild.remove();
-}
-
-export function notice(text, id) {
-  say(text);
-  const box = document.createElement("div");
-  box.className = "notice";
-  if (id) {
-    const link = document.createElement("a");
-    link.href = `/h/${id}`;
-    link.textContent = text;
-    box.append(link);
-  } else {
-    box.textContent = text;
-  }
-  document.getElementById("notices").append(box);
-  setTimeout(() => box.remove(), 10000);
 }
 
 export function asking() {

@@ -1,6 +1,14 @@
-// Ages and what is left of a deadline, kept true while the page is looked at.
+// Ages and what is left of a deadline, kept true while the page is looked at: by the server's clock, not by this machine's.
 
-export function span(milliseconds) {
+const JUMP_MS = 2000;
+let ahead = 0;
+
+// What time it is where the questions are kept, in milliseconds.
+export function setClock(now) {
+  if (Number.isFinite(now)) ahead = now - Date.now();
+}
+
+function span(milliseconds) {
   const seconds = Math.max(Math.floor(milliseconds / 1000), 0);
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
@@ -9,7 +17,7 @@ export function span(milliseconds) {
 }
 
 export function tell(root) {
-  const now = Date.now();
+  const now = Date.now() + ahead;
   for (const time of root.querySelectorAll("time.age")) {
     set(time, `${span(now - Date.parse(time.dateTime))} ago`);
   }
@@ -27,14 +35,26 @@ export function tell(root) {
 }
 
 export function ticking() {
+  let wall = Date.now();
+  let even = performance.now();
   tell(document);
-  setInterval(() => { if (!document.hidden) tell(document); }, 1000);
+  setInterval(() => {
+    const moved = Date.now() - wall - (performance.now() - even);
+    wall = Date.now();
+    even = performance.now();
+    // The machine has slept, or somebody has set its clock: which of the two, the server's clock tells.
+    if (Math.abs(moved) > JUMP_MS) document.dispatchEvent(new Event("clock-jumped"));
+    if (!document.hidden) tell(document);
+  }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tell(document); });
 }
 
+// A day that has just begun is 24 h, and not 23: the minute that is under way counts.
 function countdown(left) {
+  const minutes = Math.ceil(left / 60000);
+  if (minutes >= 2880) return `${Math.floor(minutes / 1440)} d`;
+  if (minutes > 60) return `${Math.floor(minutes / 60)} h`;
   const seconds = Math.floor(left / 1000);
-  if (seconds >= 3600) return span(left);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 

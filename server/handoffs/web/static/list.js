@@ -1,0 +1,163 @@
+// The open questions on the page. Each stays where it is: a new one comes below the others and waits behind a button, and
+// one that has ended is marked. They are put in order, newest first, when the person says so, and when nobody is there.
+import { end, leave, prepare, underway } from "./cards.js";
+import { restore } from "./drafts.js";
+import { alone, look } from "./steady.js";
+import { notify, say } from "./tell.js";
+
+const MOST = 150;
+const FEW = 5;
+const TIDY_MS = 1000;
+const gone = new Map();
+const coming = new Set();
+const unseen = new Set();
+let sync = null;
+let busy = false;
+
+// `catchUp` looks at everything anew; `refill` is called when cards have gone.
+export function listing(catchUp, refill) {
+  sync = catchUp;
+  document.addEventListener("card-gone", () => { settle(); refill(); });
+  document.addEventListener("card-ended", settle);
+  document.addEventListener("focusin", ({ target }) => see(target.closest?.("#list .card")));
+  button().addEventListener("click", show);
+  document.addEventListener("visibilitychange", tidy);
+  setInterval(tidy, TIDY_MS);
+}
+
+export function list() {
+  return document.getElementById("list");
+}
+
+export function open() {
+  return [...list().querySelectorAll(":scope > .card:not(.ended)")];
+}
+
+// How a question that was heard to end has ended.
+export function ended(id) {
+  return gone.get(id);
+}
+
+export async function arrive(id) {
+  if (document.getElementById(id) || gone.has(id)) return;
+  coming.add(id);
+  if (list().dataset.number !== "1") {
+    wait(id);
+    return;
+  }
+  if (busy) return;
+  busy = true;
+  try {
+    while (coming.size) await bring();
+  } finally {
+    busy = false;
+  }
+}
+
+async function bring() {
+  const ids = [...coming];
+  coming.clear();
+  // Many at once are one look; what that does not bring, or has no room, waits behind the button as well.
+  if (ids.length > FEW && list().children.length < MOST) await sync();
+  for (const id of ids) {
+    if (document.getElementById(id) || gone.has(id)) continue;
+    if (ids.length > FEW || list().children.length >= MOST) wait(id);
+    else await fetched(id);
+  }
+}
+
+async function fetched(id) {
+  const reply = await fetch(`/h/${id}/card`);
+  if (!reply.ok) return;
+  const card = new DOMParser().parseFromString(await reply.text(), "text/html").querySelector(".card");
+  if (card) insert([card]);
+}
+
+// Below what is there, so that none of it moves: what is newer as it came, then what is older, which is no news.
+export function insert(cards) {
+  const newest = Math.max(...open().map(created));
+  const missing = cards.filter((card) => !document.getElementById(card.id) && !gone.has(card.id));
+  const news = missing.filter((card) => created(card) > newest).sort((a, b) => created(a) - created(b));
+  const first = !list().children.length;
+  for (const card of [...news, ...missing.filter((card) => created(card) <= newest)]) {
+    card.classList.add("new");
+    list().append(card);
+    prepare(card);
+    restore(card);
+    if (!news.includes(card)) continue;
+    if (!first) wait(card.id);
+    say(`New question from ${who(card)}`);
+    notify(card);
+  }
+  look();
+  settle();
+}
+
+export function depart(id, reason) {
+  gone.set(id, reason);
+  see(document.getElementById(id) ?? { id });
+  const card = document.getElementById(id);
+  if (!card || card.classList.contains("ended") || underway(card)) return;
+  say(`${who(card)}: ${reason}`);
+  end(card, reason);
+}
+
+function who(card) {
+  return card.querySelector("h2").textContent.trim().replace(/\s+/g, " ");
+}
+
+function wait(id) {
+  unseen.add(id);
+  tellNew();
+}
+
+function see(card) {
+  if (card && unseen.delete(card.id)) tellNew();
+}
+
+function tellNew() {
+  const count = unseen.size;
+  button().hidden = !count;
+  button().textContent = `${count.toLocaleString("en")} new question${count === 1 ? "" : "s"}`;
+}
+
+function button() {
+  return document.getElementById("arrived");
+}
+
+function show() {
+  if (list().dataset.number !== "1" || [...unseen].some((id) => !document.getElementById(id))) {
+    location.assign("/");
+    return;
+  }
+  arrange();
+  window.scrollTo({ top: 0, behavior: "instant" });
+  open()[0]?.focus({ preventScroll: true });
+}
+
+function tidy() {
+  if (!list() || !alone()) return;
+  const cards = open();
+  const order = cards.every((card, at) => at === 0 || created(cards[at - 1]) >= created(card));
+  if (!order || list().querySelector(":scope > .card.ended:not(.kept)")) arrange();
+}
+
+// Newest first, and what has ended goes, unless something was typed there.
+function arrange() {
+  const focused = document.activeElement;
+  for (const card of list().querySelectorAll(":scope > .card.ended:not(.kept)")) leave(card);
+  const cards = [...list().children];
+  list().append(...cards.sort((a, b) => created(b) - created(a)));
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+  for (const id of [...unseen]) if (document.getElementById(id)) unseen.delete(id);
+  tellNew();
+  look();
+}
+
+function created(card) {
+  return Number(card.dataset.created);
+}
+
+function settle() {
+  document.getElementById("empty").hidden = open().length > 0 || Boolean(document.getElementById("older"));
+}
