@@ -69,7 +69,7 @@ def test_a_piped_answer_is_taken_and_the_question_shown_in_plain_lines(tmp_path:
         "│   2  production",
         "› 2",
         "✓ h_7Q2abcde…: answered: production",
-        "-> Filled(values={'response': 'production'}, note='')",
+        "-> Filled(values={'response': 'production'}, note='', other='')",
     ]
 
 
@@ -111,14 +111,14 @@ def test_where_nothing_can_be_read_nothing_is_decided(tmp_path: Path):
 
 def test_a_stream_that_can_not_show_every_character_shows_what_it_can(tmp_path: Path):
     shown = run(tmp_path, ASK.format(form="YES_NO"), b"y\n", PYTHONIOENCODING="ascii")
-    assert shown.splitlines()[-1] == "-> Filled(values={'ok': True}, note='')"
+    assert shown.splitlines()[-1] == "-> Filled(values={'ok': True}, note='', other='')"
 
 
 def test_what_follows_an_answer_is_left_for_who_reads_next(tmp_path: Path):
     body = ASK.format(form="YES_NO") + "anyio.run(main)\nprint(sys.stdin.read())"
     assert run(tmp_path, body, b"yes\nno\nthe rest").splitlines()[-3:] == [
         "✓ h_7Q2abcde…: answered: no",
-        "-> Filled(values={'ok': False}, note='')",
+        "-> Filled(values={'ok': False}, note='', other='')",
         "the rest",
     ]
 
@@ -166,7 +166,7 @@ anyio.run(main)
 def test_nothing_heavy_is_imported_before_a_question_is_asked(tmp_path: Path):
     body = """
 import handoffs.channels.terminal
-print([name for name in ("prompt_toolkit", "mcp", "typer") if name in sys.modules])
+print([name for name in ("prompt_toolkit", "mcp", "typer", "rich", "markdown_it", "wcwidth") if name in sys.modules])
 """
     assert run(tmp_path, body, b"") == "[]\n"
 

@@ -82,7 +82,7 @@ anyio.run(main)
     person.sees(READY)
     assert any(line == "[y/n] ›" for line in person.lines)
     person.types("n\r")
-    person.sees("-> Filled(values={'ok': False}, note='')")
+    person.sees("-> Filled(values={'ok': False}, note='', other='')")
 
 
 def test_what_was_typed_before_does_not_answer_on_a_dumb_terminal_either(starts: Starts):
@@ -99,7 +99,7 @@ anyio.run(main)
     person.signals()
     person.sees("[y/n] ›")
     person.types("n\n")
-    person.sees("-> Filled(values={'ok': False}, note='')")
+    person.sees("-> Filled(values={'ok': False}, note='', other='')")
 
 
 def test_who_is_typing_when_the_question_comes_does_not_answer_it(starts: Starts):
@@ -115,7 +115,7 @@ anyio.run(main)
     person.sees(READY)
     assert "[y/n] ›" in person.lines
     person.types("n\r")
-    person.sees("-> Filled(values={'ok': False}, note='')")
+    person.sees("-> Filled(values={'ok': False}, note='', other='')")
 
 
 def test_two_questions_queue_and_the_first_says_that_one_waits(starts: Starts):
@@ -139,9 +139,9 @@ anyio.run(main)
     assert person.ends() == 0
     assert person.lines == [
         "✓ answered: yes",
-        "first Filled(values={'ok': True}, note='')",
+        "first Filled(values={'ok': True}, note='', other='')",
         "✓ answered: no",
-        "second Filled(values={'ok': False}, note='')",
+        "second Filled(values={'ok': False}, note='', other='')",
     ]
 
 
@@ -234,7 +234,7 @@ anyio.run(main)
         "│ Proceed?",
     ]
     person.types("s\r")
-    person.sees("-> Filled(values={'ok': True}, note='')")
+    person.sees("-> Filled(values={'ok': True}, note='', other='')")
 
 
 def test_what_the_program_logs_meanwhile_goes_above_the_prompt(starts: Starts):
@@ -260,7 +260,7 @@ with prints_above():
     at = person.lines.index("a request came in")
     assert person.lines[at + 1 : at + 3] == ["● A question for you", "│ Proceed?"]
     person.types("s\r")
-    person.sees("-> Filled(values={'ok': True}, note='')")
+    person.sees("-> Filled(values={'ok': True}, note='', other='')")
 
 
 def test_a_process_in_the_background_asks_when_it_comes_to_the_front(starts: Starts):
@@ -283,7 +283,7 @@ else:
     person.sees(READY)
     assert person.raw.index("to the front") < person.raw.index("Proceed?")
     person.types("y\r")
-    person.sees("-> Filled(values={'ok': True}, note='')")
+    person.sees("-> Filled(values={'ok': True}, note='', other='')")
     assert person.ends() == 0
 
 
@@ -301,7 +301,7 @@ anyio.run(main)
 """)
     person.sees(READY)
     person.types("y\r")
-    person.sees("-> Filled(values={'ok': True}, note='')")
+    person.sees("-> Filled(values={'ok': True}, note='', other='')")
 
 
 def test_a_terminal_that_goes_away_decides_nothing(starts: Starts, tmp_path: Path):

@@ -1,12 +1,13 @@
 """The `handoffs` command: serves at once where a host starts it, and is a command line for people otherwise."""
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command that this process was started with, and end the process with its exit code."""
-    # A host's configuration is one word: what reads from a pipe is a host.
-    piped = sys.stdin is not None and not sys.stdin.isatty()
+    # A host's configuration is one word: what reads from a pipe is a host. A shell that completes a command is none.
+    piped = sys.stdin is not None and not sys.stdin.isatty() and "_HANDOFFS_COMPLETE" not in os.environ
     match sys.argv[1:]:
         case ["serve"]:
             sys.exit(_serve(None))

@@ -56,6 +56,22 @@ async def open_desk(
             yield desk
 
 
+def missing_store(settings: Settings) -> Path | None:
+    """Return where the store would be, where there is none yet; None where there is one, or none can be looked for.
+
+    To look into a store makes one. What only reads asks here first: a mistyped path must stay one.
+    """
+    if not isinstance(settings.store, Path):
+        return None
+    try:
+        settings.store.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return settings.store
+    except OSError:
+        return None  # to open it says what is wrong
+    return None
+
+
 @asynccontextmanager
 async def open_tokens(settings: Settings) -> AsyncGenerator[Tokens]:
     """Give the tokens of callers in the store that the settings name, which the first use opens."""

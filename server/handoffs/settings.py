@@ -346,6 +346,39 @@ def _places() -> tuple[_Place, ...]:
     )
 
 
+class Told(NamedTuple):
+    """A setting as a person may see it."""
+
+    name: str
+    """Of its variable."""
+    value: str
+    """Of a secret, whether it is set."""
+    where: str
+    """Where it is written; empty for what nobody set."""
+
+
+def told(settings: Settings) -> tuple[Told, ...]:
+    """Return every setting, with its value in words and where that comes from."""
+    places = _places()
+    rows: list[Told] = []
+    for setting, field in Settings.model_fields.items():
+        place = next((place for place in places if setting in place.written), None)
+        where = "" if place is None else place.where.removeprefix(" in ") or "the environment"
+        value = cast("object", getattr(settings, setting))
+        rows.append(Told(PREFIX + setting.upper(), _in_words(value, secret=not field.repr), where))
+    return tuple(rows)
+
+
+def _in_words(value: object, *, secret: bool) -> str:
+    if value is None or value == ():
+        return "(not set)"
+    if secret:
+        return f"(set, {len(cast('tuple[str, ...]', value))} of them)" if isinstance(value, tuple) else "(set)"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, cast("tuple[object, ...]", value)))
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
 def _problem(error: ErrorDetails, places: tuple[_Place, ...]) -> str:
     why = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # it is about several

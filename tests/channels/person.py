@@ -79,6 +79,10 @@ class Person:
         """Wait until the screen shows `text`."""
         self._look(lambda: any(text in line for line in self.lines), f"the screen to show {text!r}")
 
+    def sees_last(self, line: str) -> None:
+        """Wait until the last line on the screen is `line`."""
+        self._look(lambda: self.lines[-1:] == [line], f"the last line to be {line!r}")
+
     def no_longer_sees(self, text: str) -> None:
         """Wait until the screen does not show `text` any more."""
         self._look(lambda: not any(text in line for line in self.lines), f"{text!r} to vanish")

@@ -11,7 +11,7 @@ DESK = """
 import dataclasses
 from pathlib import Path
 from handoffs.channels.terminal import TerminalChannel
-from handoffs.core.errors import AnswerRefused
+from handoffs.core.errors import AnswerRefused, StoreAway
 from handoffs.core.events import Answered, Declined, Reached
 from handoffs.core.lifecycle import advance
 from handoffs.core.model import Caller, Handoff, Question
@@ -27,7 +27,7 @@ class Kept:
     '''A reply that keeps its one handoff, by the rules of its life.'''
     def __init__(self, handoff):
         self.handoff, self.ended = handoff, anyio.Event()
-        self.refusals, self.put_off = [], ""
+        self.refusals, self.put_off, self.before = [], "", None
     def record(self, event):
         self.handoff = advance(self.handoff, event)
         if self.handoff.end:
@@ -36,11 +36,14 @@ class Kept:
         self.record(Reached(at=datetime.now(UTC), channel="terminal"))
     async def dismissed(self):
         self.put_off = " dismissed"
-    async def answer(self, values, *, by, note=""):
+    async def earlier(self):
+        return self.before
+    async def answer(self, values, *, by, note="", other=""):
         if self.refusals:
-            raise AnswerRefused(self.refusals.pop())
-        values = self.handoff.question.form.check(values)
-        self.record(Answered(at=datetime.now(UTC), by=by, channel="terminal", values=values, note=note))
+            raise self.refusals.pop()
+        values = {} if other else self.handoff.question.form.check(values)
+        self.record(
+            Answered(at=datetime.now(UTC), by=by, channel="terminal", values=values, note=note, other=other))
     async def decline(self, *, by, note=""):
         self.record(Declined(at=datetime.now(UTC), by=by, channel="terminal", note=note))
     def told(self):
@@ -111,7 +114,11 @@ anyio.run(main)
 
 
 def test_an_answer_that_is_refused_is_asked_again_with_the_reason(starts: Starts):
-    person = starts(PRESENT.replace("await channel", "reply.refusals.append({'ok': 'is not for you'}); await channel"))
+    person = starts(
+        PRESENT.replace(
+            "await channel", "reply.refusals.append(AnswerRefused({'ok': 'is not for you'})); await channel"
+        )
+    )
     person.sees(READY)
     person.types("y\r")
     person.sees("! ok: is not for you")
@@ -119,6 +126,46 @@ def test_an_answer_that_is_refused_is_asked_again_with_the_reason(starts: Starts
     person.types("n\r")
     assert person.ends() == 0
     assert person.lines[-1].startswith("h_1 answered {'ok': False}")
+
+
+def test_an_answer_that_can_not_be_kept_is_said_to_be_lost_and_asked_for_again(starts: Starts):
+    away = "reply.refusals.append(StoreAway('The store is away.'))"
+    person = starts(PRESENT.replace("await channel", f"{away}; await channel"))
+    person.sees(READY)
+    person.types("y\r")
+    person.sees("! That was not kept, and nothing is decided: The store is away. Answer again.")
+    person.sees(READY)
+    person.types("n\r")
+    assert person.ends() == 0
+    assert person.lines[-1].startswith("h_1 answered {'ok': False}")
+
+
+@pytest.mark.parametrize(
+    ("decided", "words", "outcome"),
+    [
+        (
+            "Answered(at=datetime.now(UTC), by='ada', channel='inbox', values={'ok': True})",
+            "You answered this 0 s ago with “yes”; the agent may not have received it.",
+            "h_1 answered {'ok': True} by ada:",
+        ),
+        (
+            "Declined(at=datetime.now(UTC), by='bob', channel='inbox', note='too risky')",
+            "bob declined this 0 s ago with “too risky”; the agent may not have received it.",
+            "h_1 declined None by ada: too risky",
+        ),
+    ],
+)
+def test_the_same_question_decided_before_says_so_and_takes_the_same_again(
+    starts: Starts, decided: str, words: str, outcome: str
+):
+    person = starts(PRESENT.replace("await channel", f"reply.before = advance(handoff(0), {decided}); await channel"))
+    person.sees(READY)
+    seen = " ".join(line.removeprefix("↻ ").strip() for line in person.lines)
+    assert words.split(" 0 s ")[0] in seen
+    assert words.split(" ago ")[1] in seen
+    person.types("/again\r")
+    assert person.ends() == 0
+    assert person.lines[-1].startswith(outcome)
 
 
 def test_who_is_too_late_is_told_who_was_first(starts: Starts):
@@ -150,7 +197,7 @@ async def main():
     async with open_terminal() as terminal:
         with anyio.CancelScope() as scope:
             class Cancelled(Kept):
-                async def answer(self, values, *, by, note=""):
+                async def answer(self, values, *, by, note="", other=""):
                     self.record(Declined(at=datetime.fromtimestamp(0, UTC), by="bob", channel="web"))
                     scope.cancel()
                     await anyio.sleep(0)

@@ -61,7 +61,7 @@ def test_set_fills_the_fields_by_name(tmp_path: Path) -> None:
         (["--set", "name"], "--set 'name' sets no field"),
         (["--set", "name=x", "--set", "name=y"], "--set has name twice."),
         (["x"], "This form has 3 fields, name, count, a=b: use --set NAME=VALUE for each."),
-        (["x", "--set", "name=x"], "Give VALUE or --set NAME=VALUE, not both."),
+        (["x", "--set", "name=x"], "Give one of VALUE, --set NAME=VALUE, --other and --again."),
         (["x", "y"], "Got unexpected extra argument(s) (y). `handoffs answer --help` shows how."),
         (["--sett", "name=x"], "No such option: --sett"),
         (["-5"], "No such option: -5"),
@@ -77,6 +77,90 @@ def test_what_does_not_fit_is_refused_in_one_line_and_nothing_is_recorded(
     [line] = done.stderr.splitlines()
     assert line.startswith(f"handoffs: {told}")
     assert events(home, handoff_id) == ["opened"]
+
+
+def test_something_else_than_the_options_is_said_on_purpose(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    handoff_id = asked(home, options=["yes", "no"])
+    refused = home.run("answer", handoff_id, "after the backup")
+    assert refused.returncode == 2
+    hint = f'To say something else than the options: handoffs answer {handoff_id} --other "your words"'
+    assert refused.stderr.rstrip().endswith(hint)
+    assert kept(home, handoff_id).state is State.OPEN
+
+    done = home.run("answer", handoff_id, "--other", "after the backup", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)["answer"]
+    assert (answer["values"], answer["other"]) == ({}, "after the backup")
+    assert json.loads(home.run("show", handoff_id, "--json").stdout)["answer"]["other"] == "after the backup"
+    assert "something else than the options:\n│ after the backup\n" in home.run("show", handoff_id).stdout
+
+
+def test_something_else_is_no_answer_to_a_form(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    handoff_id = asked(home, form=FORM)
+    done = home.run("answer", handoff_id, "--other", "no idea")
+    assert done.returncode == 2
+    assert "only a question with options can be answered by something else" in done.stderr
+    assert kept(home, handoff_id).state is State.OPEN
+
+
+def test_a_list_is_filled_by_as_many_sets_as_it_takes(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    tags = {"type": "array", "items": {"enum": ["a", "b, c", "d"]}}
+    handoff_id = asked(home, form={"properties": {"tags": tags}, "required": ["tags"]})
+    done = home.run("answer", handoff_id, "--set", "tags=b, c", "--set", "tags=a", "--set", "tags=a")
+    assert done.returncode == 0, done.stderr
+    assert kept(home, handoff_id).values == {"tags": ["b, c", "a"]}
+
+
+@pytest.mark.parametrize("ended", [["answer", "no"], ["answer", "--other", "later"], ["decline", "--note", "too soon"]])
+def test_the_same_answer_is_given_again_to_the_same_question(tmp_path: Path, ended: list[str]) -> None:
+    home = Home(tmp_path)
+    first = asked(home, options=["yes", "no"])
+    command, *rest = ended
+    assert home.run(command, first, *rest).returncode == 0
+
+    async def hand_over(desk: Desk) -> None:
+        await desk.collect(await desk.get(first))
+
+    with_desk(home, hand_over)
+    second = asked(home, options=["yes", "no"])
+    assert second != first
+    assert json.loads(home.run("show", second, "--json").stdout)["earlier"] == first
+    assert f"answer {second} --again" in home.run("show", second).stdout
+    done = home.run("answer", second, "--again")
+    assert done.returncode == 0, done.stderr
+    before, after = kept(home, first), kept(home, second)
+    assert (after.state, after.values, after.other) == (before.state, before.values, before.other)
+    assert before.end is not None
+    assert after.end is not None
+    assert after.end.note == before.end.note
+
+
+def test_what_was_never_decided_can_not_be_given_again(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    handoff_id = asked(home)
+    done = home.run("answer", handoff_id, "--again")
+    assert done.returncode == 2
+    assert "was not decided before" in done.stderr
+
+
+def test_a_choice_is_found_however_its_letters_are_composed(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    handoff_id = asked(home, options=["Caf\u00e9", "Z\u00fcrich"])
+    assert home.run("answer", handoff_id, "Zu\u0308rich").returncode == 0
+    assert kept(home, handoff_id).values == {"response": "Z\u00fcrich"}
+
+
+def test_a_time_without_a_zone_is_refused_with_what_it_would_be_here(tmp_path: Path) -> None:
+    home = Home(tmp_path, {"TZ": "Europe/Berlin"})
+    form = {"properties": {"at": {"type": "string", "format": "date-time"}}, "required": ["at"]}
+    handoff_id = asked(home, form=form)
+    done = home.run("answer", handoff_id, "2026-07-01 10:00")
+    assert done.returncode == 2
+    assert "has no time zone; in the one of this machine it is 2026-07-01T10:00:00+02:00" in done.stderr
+    assert kept(home, handoff_id).state is State.OPEN
 
 
 def test_a_value_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -182,7 +266,8 @@ def test_a_person_is_asked_again_until_the_answer_fits(tmp_path: Path) -> None:
     process.expect("Enter answers")
     process.send("nine\r")
     process.expect("must be a whole number")
-    process.send("\x7f" * 4 + "3\r")
+    process.expect("Enter answers")  # cleared, and ready again
+    process.send("3\r")
     process.expect("answered: 3")
     assert code_of(process) == 0
     answer = kept(home, handoff_id).answer

@@ -7,10 +7,13 @@ import subprocess
 from pathlib import Path
 
 import anyio
+import pexpect
+import pyte
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from handoffs.core.model import Caller
+from handoffs.core.desk import Desk
+from handoffs.core.model import Caller, Declared
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.questions import CLAUDE, asked, desk_of, with_desk
 
@@ -39,7 +42,11 @@ def test_list_is_a_table_of_what_is_open_newest_first(tmp_path: Path) -> None:
     assert head.split() == ["ID", "AGE", "LEFT", "FROM", "MESSAGE"]
     assert [row.split()[0] for row in rows] == [second[:10], first[:10]]
     assert [row.rpartition("  ")[2] for row in rows] == ["Größe 中文?", "**Deploy** to production?"]
+<<<<<<< HEAD
     assert "4 min" in rows[0] or "3 min" in rows[0]
+=======
+    assert "4 min" in rows[0]
+>>>>>>> term
     assert rows[1].split()[3:9] == ["24", "h", "claude-code", "·", "/srv/shop", "**Deploy**"]
     assert any(done[:10] in row and "cancelled" in row for row in home.run("list", "--all").stdout.splitlines())
 
@@ -106,6 +113,84 @@ def test_show_says_all_there_is(tmp_path: Path) -> None:
     assert "Go on?:\n│ no\nwhere:\n│ Europe (e)\nnote:\n│ not on\n│ Friday\n" in page
 
 
+def on_screen(home: Home, *arguments: str, columns: int = 60, **env: str) -> pyte.Screen:
+    """What a terminal shows of a command that ran in it."""
+    screen = pyte.Screen(columns, 200)
+    process: pexpect.spawn[str] = pexpect.spawn(
+        HANDOFFS[0], [*HANDOFFS[1:], *arguments],
+        env=home.env | {"TERM": "xterm-256color"} | env, cwd=str(home.folder), encoding="utf-8", timeout=30,
+        dimensions=(200, columns),
+    )  # fmt: skip
+    process.expect(pexpect.EOF)
+    pyte.Stream(screen).feed(process.before or "")
+    process.close()
+    assert process.exitstatus == 0
+    return screen
+
+
+def shown_lines(screen: pyte.Screen) -> list[str]:
+    return [line.rstrip() for line in screen.display if line.strip()]
+
+
+FORGED = "2026-11-22T19:30:00Z  h_1  answered  by: ada"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
+def test_a_long_line_of_an_agent_can_not_begin_a_line_of_ours(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    # Just so long that, broken by the terminal, each copy would begin a row of its own.
+    forged = "x" * 58 + "".join(FORGED.ljust(60, ".") for _ in range(3))
+    caller = Caller(subject="ada", client=forged, project="/srv")
+    fields = {"a": {"type": "string", "title": forged, "description": forged, "enum": [forged, "b"]}}
+    handoff_id = asked(home, forged, caller=caller, form={"properties": fields, "required": ["a"]})
+    home.run("decline", handoff_id, "--note", forged)
+    # Of the log, too: a host says anything of itself.
+    told = Declared(version=forged, protocol="2026-07-28", transport="stdio")
+    asked(home, "And this?", declared=told)
+    for command in (["show", handoff_id], ["log"], ["list", "--all"]):
+        lines = shown_lines(on_screen(home, *command))
+        assert not [line for line in lines if line.startswith("2026-11-22T19:30:00Z  h_1")], command
+        assert all(len(line) <= 60 for line in lines)
+    # Nor where there is no terminal to ask for its width.
+    assert not [line for line in home.run("show", handoff_id).stdout.splitlines() if len(line) > 80]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
+def test_in_a_terminal_markdown_is_drawn_and_elsewhere_it_stays_as_it_was_written(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    message = "# Deploy\n\n**Now** or `later`.\n\n| what | where |\n|---|---|\n| shop | prod |"
+    handoff_id = asked(home, message)
+    screen = on_screen(home, "show", handoff_id)
+    lines = shown_lines(screen)
+    assert [line for line in lines if line.startswith("│")] == [
+        "│ Deploy",
+        "│",
+        "│ Now or later.",
+        "│",
+        "│ ┌──────┬───────┐",
+        "│ │ what │ where │",
+        "│ ├──────┼───────┤",
+        "│ │ shop │ prod  │",
+        "│ └──────┴───────┘",
+    ]
+    row = next(at for at, line in enumerate(screen.display) if "Now or later." in line)
+    assert [screen.buffer[row][at].bold for at in (2, 3, 4, 5, 6)] == [True, True, True, False, False]
+    plain = home.run("show", handoff_id).stdout
+    assert "│ **Now** or `later`.\n" in plain
+    assert "\x1b" not in plain
+
+
+def test_show_tells_how_many_calls_wait(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    handoff_id = asked(home)
+
+    async def join(desk: Desk) -> None:
+        await desk.joined(await desk.get(handoff_id), calls=2)
+
+    with_desk(home, join)
+    assert "\n2 calls wait for this answer\n" in home.run("show", handoff_id).stdout
+
+
 def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:
     home = Home(tmp_path)
     form = {
@@ -163,7 +248,7 @@ def test_the_log_has_what_happened_and_not_what_people_wrote(tmp_path: Path) -> 
 
 
 def test_an_empty_log_is_nothing(tmp_path: Path) -> None:
-    done = Home(tmp_path).run("log", "--json")
+    done = Home(tmp_path, {"HANDOFFS_STORE": ""}).run("log", "--json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -140,10 +140,44 @@ def test_a_model_that_can_not_be_reached_is_told_without_a_traceback(newcomer: H
     assert done.stdout.splitlines()[-1] == STILL_THERE
 
 
-def test_without_the_extra_it_says_how_to_install_it(newcomer: Home) -> None:
+@pytest.fixture
+def without_strands(newcomer: Home) -> Home:
+    """Somebody whose installation has no extras."""
     (newcomer.folder / "sitecustomize.py").write_text("import sys; sys.modules['strands'] = None")
     newcomer.extra["PYTHONPATH"] = str(newcomer.folder)
-    done = newcomer.run(*DEMO, stdin="yes\n")
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [f"The demo's agent needs the extra strands: {command_to_add('strands')}"]
-    assert done.stdout == ""
+    return newcomer
+
+
+@pytest.mark.parametrize(
+    ("stdin", "end"), [("yes\n", GONE), ("no\n", STILL_THERE), ("/decline\n", STILL_THERE), ("\n", STILL_THERE)]
+)
+def test_without_strands_a_script_plays_the_agent(without_strands: Home, stdin: str, end: str) -> None:
+    said = play(without_strands, stdin)
+    assert f"A real Strands agent comes with: {command_to_add('strands')}" in said
+    assert said.splitlines()[-1] == end
+    assert list(without_strands.folder.glob("handoffs-demo-*")) == []
+
+
+def test_without_strands_it_is_played_on_a_terminal_and_ctrl_c_stops_it(without_strands: Home) -> None:
+    with without_strands.on_terminal(*DEMO) as process:
+        process.expect("May I delete customers-2019.csv")
+        process.expect("Enter answers")
+        process.sendintr()
+        process.expect(STILL_THERE)
+        process.expect(pexpect.EOF)
+    assert "Traceback" not in screen(process)
+    assert process.exitstatus == 130
+
+
+def test_without_strands_the_question_can_be_answered_from_another_shell(without_strands: Home) -> None:
+    with without_strands.on_terminal(*DEMO) as process:
+        process.expect(r"HANDOFFS_STORE=(\S+) handoffs list")
+        assert isinstance(process.match, re.Match)
+        other = Home(without_strands.folder, extra={"HANDOFFS_STORE": process.match.group(1)})
+        process.expect("Enter answers")
+        (handoff_id,) = re.findall(r'"id": "(h_\w+)"', other.handoffs("list", "--json"))
+        other.handoffs("answer", handoff_id, "yes")
+        process.expect("decided elsewhere")
+        process.expect(GONE)
+        process.expect(pexpect.EOF)
+    assert process.exitstatus == 0

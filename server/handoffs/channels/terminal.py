@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import anyio
 
-from handoffs.core.errors import AlreadyEnded, AnswerRefused
+from handoffs.core.errors import AlreadyEnded, AnswerRefused, StoreError
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Reply
-from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal
+from handoffs.terminal import Earlier, Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal
 
 
 class TerminalChannel:
@@ -49,9 +49,12 @@ class TerminalChannel:
         if handoff.question.form.secret:
             await self._tell_where(handoff, reply)
             return
+        before = await reply.earlier()
+        earlier = None if before is None else Earlier.of(before, asked=self._by)
         problem: str | None = ""
         while problem is not None and not self._interrupted:
-            outcome = await self._ask(Sheet.of(handoff, problem=problem), reply)
+            sheet = Sheet.of(handoff, problem=problem, earlier=earlier)
+            outcome = await self._ask(sheet, reply)
             if outcome is None:
                 return
             if isinstance(outcome, Later):
@@ -77,9 +80,12 @@ class TerminalChannel:
             if isinstance(outcome, Refused):
                 await reply.decline(by=self._by, note=outcome.note)
             else:
-                await reply.answer(outcome.values, by=self._by, note=outcome.note)
+                await reply.answer(outcome.values, by=self._by, note=outcome.note, other=outcome.other)
         except AnswerRefused as refused:
             return str(refused)
+        except StoreError as away:
+            # The screen said what was answered: it must not stay the last word.
+            return f"That was not kept, and nothing is decided: {away} Answer again."
         except AlreadyEnded as first:
             await self._terminal.tell(f"Too late. {first}")
         return None

@@ -9,7 +9,8 @@ import anyio
 import typer
 
 from handoffs import __version__
-from handoffs.cli import deciding, documents, looking, numbers
+from handoffs.cli import deciding, documents, elsewhere, looking, numbers
+from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.ending import Exit, UsageError, ended, failed, put
 from handoffs.core.model import Handoff
@@ -18,7 +19,6 @@ from handoffs.settings import Settings, read_settings
 
 app = typer.Typer(
     name="handoffs",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,6 +37,9 @@ def run(arguments: Sequence[str]) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     command = typer.main.get_command(app)
+    commands: Mapping[str, object] = getattr(command, "commands", {})
+    if arguments and (meant := elsewhere.hint(arguments[0], commands)):
+        return failed(meant, Exit.USAGE)
     try:
         code: object = command.main(list(arguments), prog_name="handoffs", standalone_mode=False)
     except typer.TyperException as wrong:
@@ -44,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+app.add_typer(config_app, name="config", help="Each setting, its value, and where that comes from.")
 notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses at which people are told of what waits.")
 token_app = typer.Typer(rich_markup_mode=None)
@@ -141,21 +145,26 @@ def answer(
         str | None, typer.Argument(metavar="VALUE", help="The answer, where the form has one field.")
     ] = None,
     named: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Fill one field; once for each.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Fill one field; once for each, a list as often as it takes."),
     ] = None,
+    other: Annotated[
+        str | None, typer.Option("--other", metavar="TEXT", help="Something else than the options, in your own words.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="The same answer as to the same question before.")] = False,
     note: Note = "",
     json: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and be asked each open question as it comes.")] = False,
 ) -> None:
     """Answer what is open.
 
-    Without a VALUE or --set you are asked, field by field.
+    Without a VALUE, --set, --other or --again you are asked, field by field.
 
     A VALUE that begins with a dash comes after two: handoffs answer ID -- -5
     """
 
     if watch:
-        if handoff is not None or named or note or json:
+        if handoff is not None or named or other is not None or again or note or json:
             raise typer.Exit(failed("--watch goes alone: it asks for everything that is open.", Exit.USAGE))
         from handoffs.cli.watching import watched  # the terminal's channel, which no other command needs
 
@@ -164,7 +173,8 @@ def answer(
         raise typer.Exit(failed("Missing argument 'ID'. `handoffs answer --help` shows how.", Exit.USAGE))
 
     async def work(settings: Settings) -> None:
-        after, told = await deciding.answer(settings, handoff, value=value, named=named or (), note=note)
+        given = deciding.Given(value=value, named=named or (), other=other, again=again, note=note)
+        after, told = await deciding.answer(settings, handoff, given)
         _confirm(after, json=json, told=told)
 
     _finish(work)
@@ -248,6 +258,12 @@ def token_revoke(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
             raise typer.Exit(failed(said, Exit.NOT_FOUND))
 
     _finish(work)
+
+
+@app.command(hidden=True)
+def version() -> None:
+    """Print the version."""
+    raise typer.Exit(ended(lambda: put(__version__)))
 
 
 @notify_app.callback()
@@ -356,6 +372,9 @@ def _path(command: object, arguments: Sequence[str]) -> str:
 
 async def _welcome(settings: Settings) -> None:
     put("Handoffs: questions that agents ask people, kept until a person has answered them.\n")
+    if not await looking.was_asked(settings):
+        put(elsewhere.FIRST)
+        return
     await looking.listed(settings, every=False, as_json=False)
     put("\nhandoffs answer ID · handoffs decline ID · handoffs show ID · handoffs --help")
 

@@ -2,28 +2,44 @@
 
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import anyio
 
 from handoffs.assembly import current_user, open_desk
 from handoffs.cli.ending import UsageError
+from handoffs.cli.looking import earlier_of, is_there
+from handoffs.core.choices import joined
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AnswerRefused
-from handoffs.core.form import Form
+from handoffs.core.errors import AnswerRefused, NotFound
+from handoffs.core.form import Form, Kind, Value
 from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
 from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal, open_terminal
+from handoffs.terminal.filling import read_value
 
 CHANNEL = "command line"
 
 
-async def answer(
-    settings: Settings, prefix: str, *, value: str | None, named: Sequence[str], note: str
-) -> tuple[Handoff, bool]:
-    """Answer with `value` or the `NAME=VALUE`s of `named`, or else ask for it.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """What was typed with `handoffs answer`; nothing of it means that the person is asked."""
+
+    value: str | None = None
+    named: Sequence[str] = ()
+    """The `NAME=VALUE`s; a list may have several."""
+    other: str | None = None
+    """Something else than the options."""
+    again: bool = False
+    """The same as was answered before."""
+    note: str = ""
+
+
+async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff, bool]:
+    """Answer with what was given, or else ask for it.
 
     Returns the handoff as it ended, and whether the person was asked, and so has seen how it went.
 
@@ -32,32 +48,71 @@ async def answer(
         AlreadyEnded: Somebody was first.
         KeyboardInterrupt: Ctrl-C at the prompt.
     """
+    ways = [given.value is not None, bool(given.named), given.other is not None, given.again]
+    if sum(ways) > 1:
+        raise UsageError("Give one of VALUE, --set NAME=VALUE, --other and --again.")
+    _check_there(settings, prefix)
     async with open_desk(settings) as desk:
         handoff = await _open(desk, prefix)
         if handoff.question.form.secret:
             # A shell keeps what is typed in its history, and a terminal on its screen.
             raise UsageError(f"{handoff.id} asks for a secret, which is typed into the inbox: run `handoffs inbox`.")
-        if value is None and not named:
+        if not any(ways):
             # What a script reads from standard output is the result.
             async with open_terminal(output=sys.stderr) as terminal:
-                return await _asked(desk, terminal, handoff, note), True
+                return await ask_here(desk, terminal, handoff, note=given.note), True
         try:
-            values = handoff.question.form.coerce(_typed(handoff.question.form, value, named))
+            return await _decided(desk, handoff, await _outcome_of(desk, handoff, given), given.note), False
         except AnswerRefused as refused:
-            raise UsageError(f"Nothing was recorded: {inert_line(str(refused))}.") from None
-        return await desk.answer(handoff, values, by=current_user(), channel=CHANNEL, note=note), False
+            raise UsageError(_refusal(handoff, refused, given)) from None
+
+
+async def _outcome_of(desk: Desk, handoff: Handoff, given: Given) -> Filled | Refused:
+    if given.again:
+        earlier = await earlier_of(desk, handoff)
+        if earlier is None:
+            raise UsageError(f"{handoff.id} was not decided before: there is no answer to give again.")
+        return earlier.outcome
+    if given.other is not None:
+        return Filled({}, other=given.other)
+    form = handoff.question.form
+    return Filled(_values(form, _typed(form, given.value, given.named)))
+
+
+async def _decided(desk: Desk, handoff: Handoff, outcome: Filled | Refused, note: str) -> Handoff:
+    by, note = current_user(), outcome.note or note
+    if isinstance(outcome, Refused):
+        return await desk.decline(handoff, by=by, channel=CHANNEL, note=note)
+    return await desk.answer(handoff, outcome.values, by=by, channel=CHANNEL, note=note, other=outcome.other)
+
+
+def _refusal(handoff: Handoff, refused: AnswerRefused, given: Given) -> str:
+    hint = ""
+    if handoff.question.takes_other and given.value is not None:
+        hint = f' To say something else than the options: handoffs answer {handoff.id} --other "your words"'
+    elif given.other is not None and not handoff.question.takes_other:
+        hint = f" `handoffs show {handoff.id}` shows what it asks for."
+    return f"Nothing was recorded: {inert_line(str(refused))}.{hint}"
 
 
 async def decline(settings: Settings, prefix: str, *, note: str) -> Handoff:
     """Refuse to answer. Raises AlreadyEnded."""
+    _check_there(settings, prefix)
     async with open_desk(settings) as desk:
         return await desk.decline(await _open(desk, prefix), by=current_user(), channel=CHANNEL, note=note)
 
 
 async def cancel(settings: Settings, prefix: str, *, note: str) -> Handoff:
     """Withdraw the question for good. Raises AlreadyEnded."""
+    _check_there(settings, prefix)
     async with open_desk(settings) as desk:
         return await desk.cancel(await _open(desk, prefix), by=current_user(), channel=CHANNEL, note=note)
+
+
+def _check_there(settings: Settings, prefix: str) -> None:
+    # To look makes a store, which a mistyped path must not.
+    if not is_there(settings):
+        raise NotFound(prefix)
 
 
 async def _open(desk: Desk, prefix: str) -> Handoff:
@@ -68,14 +123,14 @@ async def _open(desk: Desk, prefix: str) -> Handoff:
 
 
 def _typed(form: Form, value: str | None, named: Sequence[str]) -> dict[str, str]:
+    """What was typed for each field; of a list as many as there were, in one text."""
     names = [field.name for field in form.fields]
-    if value is not None and named:
-        raise UsageError("Give VALUE or --set NAME=VALUE, not both.")
+    lists = {field.name for field in form.fields if field.kind is Kind.CHOICES}
     if value is not None:
         if len(names) > 1:
             raise UsageError(f"This form has {len(names)} fields, {', '.join(names)}: use --set NAME=VALUE for each.")
         return {names[0]: value}
-    typed: dict[str, str] = {}
+    typed: dict[str, list[str]] = {}
     for each in named:
         # A name may have an equals sign of its own: the longest one that fits is meant.
         cuts = [(at, each[at + 1 :]) for at, char in enumerate(each) if char == "="]
@@ -85,10 +140,10 @@ def _typed(form: Form, value: str | None, named: Sequence[str]) -> dict[str, str
                 f"--set {inert_line(each, 60)!r} sets no field: write NAME=VALUE; this form has {', '.join(names)}."
             )
         name, value = fitting[-1]
-        if name in typed:
+        if name in typed and name not in lists:
             raise UsageError(f"--set has {name} twice.")
-        typed[name] = value
-    return typed
+        typed.setdefault(name, []).append(value)
+    return {name: joined(texts) if len(texts) > 1 else texts[0] for name, texts in typed.items()}
 
 
 def _composed(name: str) -> str:
@@ -96,24 +151,42 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-async def _asked(desk: Desk, terminal: Terminal, handoff: Handoff, note: str) -> Handoff:
-    problem = ""
+def _values(form: Form, typed: Mapping[str, str]) -> dict[str, Value]:
+    """Return the answer that was typed. Raises AnswerRefused, with all that is wrong."""
+    try:
+        return form.coerce(typed)
+    except AnswerRefused as refused:
+        problems = dict(refused.problems)
+    # Where a time has no zone, which it would be here.
+    for field in form.fields:
+        if field.name in problems and field.name in typed:
+            try:
+                read_value(field, typed[field.name])
+            except ValueError as wrong:
+                problems[field.name] = str(wrong)
+    raise AnswerRefused(problems)
+
+
+async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: str = "") -> Handoff:
+    """Ask a person on a terminal, and return the handoff as they ended it.
+
+    Raises:
+        UsageError: They put it off.
+        AlreadyEnded: Somebody was first.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    earlier, problem = await earlier_of(desk, handoff), ""
     while True:
-        outcome = await _outcome(desk, terminal, handoff, problem)
-        by = current_user()
-        match outcome:
-            case Filled():
-                try:
-                    return await desk.answer(handoff, outcome.values, by=by, channel=CHANNEL, note=outcome.note or note)
-                except AnswerRefused as refused:
-                    problem = str(refused)
-            case Refused():
-                return await desk.decline(handoff, by=by, channel=CHANNEL, note=outcome.note or note)
-            case Later():
-                raise UsageError(f"No answer was given; {handoff.id} stays open.")
+        outcome = await _outcome(desk, terminal, handoff, Sheet.of(handoff, problem=problem, earlier=earlier))
+        if isinstance(outcome, Later):
+            raise UsageError(f"No answer was given; {handoff.id} stays open.")
+        try:
+            return await _decided(desk, handoff, outcome, note)
+        except AnswerRefused as refused:
+            problem = str(refused)
 
 
-async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, problem: str) -> Outcome:
+async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, sheet: Sheet) -> Outcome:
     """What the person did at the prompt, which goes away when somebody else was first. Raises AlreadyEnded then."""
     got: list[Outcome] = []
     shown, interrupted = anyio.Event(), anyio.Event()
@@ -130,7 +203,7 @@ async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, problem: st
         tasks.start_soon(note_reached)
         tasks.start_soon(give_way)
         try:
-            got.append(await terminal.ask(Sheet.of(handoff, problem=problem), shown=shown.set))
+            got.append(await terminal.ask(sheet, shown=shown.set))
         except Interrupted:
             interrupted.set()
         tasks.cancel_scope.cancel()

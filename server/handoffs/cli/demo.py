@@ -3,16 +3,27 @@
 import sys
 from importlib.util import find_spec
 
+from handoffs.cli.ending import ended
+
 
 def run() -> int:
     """Run the demonstration and return its exit code: 0 however the person decided, 1 where it could not be run."""
     if find_spec("strands") is None:
-        from handoffs.extras import command_to_add
-
-        sys.stderr.write(f"The demo's agent needs the extra strands: {command_to_add('strands')}\n")
-        return 1
+        return _play_without()
     sys.stdout.write("An agent wants to delete a file. Before it may, it has to ask you.\n\n")
     sys.stdout.flush()
     from handoffs.strands.demo import play  # the agent's framework: seconds, in which there is something to read
 
     return play()
+
+
+def _play_without() -> int:
+    from handoffs.extras import command_to_add
+
+    sys.stdout.write("An agent wants to delete a file. Before it may, it has to ask you.\n")
+    sys.stdout.write(f"(A script plays it. A real Strands agent comes with: {command_to_add('strands')})\n\n")
+    sys.stdout.flush()
+    from handoffs.cli.plain_demo import play  # a client of MCP, which only this needs
+
+    codes: list[int] = []
+    return ended(lambda: codes.append(play())) or next(iter(codes), 0)

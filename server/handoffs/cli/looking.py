@@ -5,18 +5,26 @@ import shutil
 import stat
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import anyio
 
-from handoffs.assembly import open_desk
+from handoffs.assembly import current_user, missing_store, open_desk
 from handoffs.cli import documents, pages
-from handoffs.cli.ending import put
+from handoffs.cli.ending import Exit, failed, put
 from handoffs.core.desk import Desk
+from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
+from handoffs.terminal import Earlier
 
 EVERY = 2**31
 """More handoffs than a store can hold."""
+
+NARROWEST = 20
+"""Columns for which a page is made at least."""
 
 LOOK_SECONDS = 60
 """How often a log that is followed looks for deadlines that passed, which is no change that a store could tell of."""
@@ -24,9 +32,12 @@ LOOK_SECONDS = 60
 
 async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
     """Print the open handoffs, or every one, the newest first."""
-    async with open_desk(settings) as desk:
-        handoffs = await desk.newest(open_only=not every, limit=EVERY)
-        now = desk.clock.now()
+    handoffs: Sequence[Handoff] = ()
+    now = datetime.now(UTC)
+    if is_there(settings):
+        async with open_desk(settings) as desk:
+            handoffs = await desk.newest(open_only=not every, limit=EVERY)
+            now = desk.clock.now()
     if as_json:
         put(documents.array(handoffs))
     elif handoffs:
@@ -35,20 +46,66 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
         put("There is no handoff yet." if every else "Nothing is open.")
 
 
+def is_there(settings: Settings) -> bool:
+    """Say whether there is a store to look into; where somebody named one that is not there, tell them."""
+    path = missing_store(settings)
+    if path is not None and "store" in settings.model_fields_set:
+        failed(f"There is no store at {inert_line(str(path))} yet: see that HANDOFFS_STORE is right.", Exit.DONE)
+    return path is None
+
+
+async def was_asked(settings: Settings) -> bool:
+    """Say whether an agent has ever asked anything here."""
+    if not is_there(settings):
+        return False
+    async with open_desk(settings) as desk:
+        return bool(await desk.newest(open_only=False, limit=1))
+
+
+async def wait_for_store(settings: Settings) -> None:
+    """Return once there is a store to look into."""
+    while missing_store(settings) is not None:  # noqa: ASYNC110 - nothing tells
+        await anyio.sleep(1)
+
+
 async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
     """Print one handoff, with its log where a person reads it."""
+    if not is_there(settings):
+        raise NotFound(prefix)
     async with open_desk(settings) as desk:
         handoff = await desk.find(prefix)
         if as_json:
             put(documents.document(handoff))
             return
-        entries = await _entries(desk, handoff.id, after=0)
-        put(pages.page(handoff, entries, now=desk.clock.now()))
+        page = pages.Page(
+            handoff=handoff,
+            entries=await _entries(desk, handoff.id, after=0),
+            now=desk.clock.now(),
+            width=max(_width() or shutil.get_terminal_size().columns, NARROWEST),
+            drawn=_width() is not None,
+            earlier=await earlier_of(desk, handoff),
+        )
+        put(pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR")))
+
+
+async def earlier_of(desk: Desk, handoff: Handoff) -> Earlier | None:
+    """Return how the same question was decided a short while ago; None where it was not."""
+    try:
+        before = await desk.get(handoff.earlier) if handoff.earlier else None
+    except NotFound:  # pruned since
+        return None
+    return None if before is None else Earlier.of(before, asked=current_user())
 
 
 async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_json: bool) -> None:
     """Print the log of one handoff or of all; with `follow` go on as it grows, until nobody reads it any more."""
-    written = documents.line if as_json else pages.line
+    if not is_there(settings):
+        if prefix is not None:
+            raise NotFound(prefix)
+        if not follow:
+            return
+        await wait_for_store(settings)
+    written = documents.line if as_json else _log_line
     async with open_desk(settings) as desk:
         handoff_id = None if prefix is None else (await desk.find(prefix)).id
         if not follow:
@@ -65,6 +122,12 @@ async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_jso
                 put("", end="")
                 with desk.clock.limit(LOOK_SECONDS):
                     await watch.changed()
+
+
+def _log_line(entry: Entry) -> str:
+    """A line of the log; in a terminal as many as it takes, elsewhere one, for `grep`."""
+    width, line = _width(), pages.line(entry)
+    return line if width is None else pages.painted(pages.broken(line, max(width, NARROWEST)), looks=False)
 
 
 async def _entries(desk: Desk, handoff_id: str | None, *, after: int) -> Sequence[Entry]:

@@ -1,11 +1,13 @@
 """Handoffs and the log as a person reads them in a terminal.
 
-What an agent wrote is made inert and stands behind a gutter or at the end of a line, so that none of it can pass for a
-line of ours. So is what people wrote: they paste from anywhere.
+What an agent wrote is made inert and stands behind a gutter or at the end of a line; what does not fit goes on behind
+the gutter. Lines are broken here and not by the terminal, so that none of it can pass for a line of ours. So is what
+people wrote: they paste from anywhere.
 """
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from handoffs.core.events import Entry
@@ -14,10 +16,14 @@ from handoffs.core.lifecycle import stamp
 from handoffs.core.model import ID_PREFIX, Handoff, State
 from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
+from handoffs.terminal import Earlier, paper
+from handoffs.terminal.paper import THROUGH_A_GATEWAY, earlier_words
 from handoffs.terminal.sheet import asker_of
+from handoffs.terminal.wrapping import Line, cells, wrap
 
 _SHORT = len(ID_PREFIX) + 8
 _ASKER = 32
+_LOOKS = {"strong": "1", "emphasis": "3", "fact": "2", "code": "36", "gutter": "36"}
 _HEAD = ("ID", "AGE", "LEFT", "FROM", "MESSAGE")
 
 
@@ -43,35 +49,127 @@ def table(handoffs: Sequence[Handoff], *, now: datetime, width: int | None) -> s
     return "\n".join(lines)
 
 
-def page(handoff: Handoff, entries: Sequence[Entry], *, now: datetime) -> str:
-    """Return all there is about a handoff."""
-    caller, question = handoff.caller, handoff.question
-    asker = inert_line(asker_of(caller)) or "an agent"
-    lines = [
-        f"{handoff.id}  {_state(handoff, now)}",
-        f"asked by {asker}, for {inert_line(caller.subject)}, {_moment(handoff.created_at, now)}",
-        f"{'open' if handoff.end is None else 'was open'} until {stamp(question.deadline)}",
-        "",
-        *_quoted(question.message),
-        "",
-    ]
-    for field in question.form.fields:
-        lines += _field(field)
-    if handoff.end is not None and handoff.state is not State.EXPIRED:
-        end = handoff.end
-        lines += ["", f"{handoff.state} by {inert_line(end.by)} through {end.channel}, {_moment(end.at, now)}"]
-        for field in question.form.fields:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """All there is about a handoff, and how it is shown."""
+
+    handoff: Handoff
+    entries: Sequence[Entry]
+    now: datetime
+    width: int
+    drawn: bool = False
+    """Whether Markdown is drawn, for a terminal; elsewhere it stays as it was written."""
+    earlier: Earlier | None = None
+    shared: bool = False
+    """See `Sheet`."""
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines, of `width` cells at most."""
+        question = self.handoff.question
+        return [
+            *self._head(),
+            [],
+            *self._message(),
+            [],
+            *(line for field in question.form.fields for line in self._field(field)),
+            *self._other_ways(),
+            *self._end(),
+            [],
+            *(each for entry in self.entries for each in broken(line(entry), self.width)),
+        ]
+
+    def _head(self) -> list[Line]:
+        handoff, caller, now = self.handoff, self.handoff.caller, self.now
+        asker = inert_line(asker_of(caller)) or "an agent"
+        lines = [
+            f"{handoff.id}  {_state(handoff, now)}",
+            f"asked by {asker}, for {inert_line(caller.subject)}, {_moment(handoff.created_at, now)}",
+            *([THROUGH_A_GATEWAY] if self.shared else []),
+            f"{'open' if handoff.end is None else 'was open'} until {stamp(handoff.question.deadline)}",
+            *([f"{handoff.calls} calls wait for this answer"] if handoff.calls > 1 and handoff.end is None else []),
+        ]
+        return [each for text in lines for each in broken(text, self.width)]
+
+    def _message(self) -> list[Line]:
+        message = self.handoff.question.message
+        if not self.drawn:
+            return self._quoted(message)
+        from handoffs.terminal.markdown import rendered  # and what parses and draws it
+
+        return paper.quoted(rendered(message, self.width - 2))
+
+    def _field(self, field: Field) -> list[Line]:
+        what = f"{field.hint}{'' if field.required else ', may be left out'}"
+        title = inert_line(field.title)
+        named = title if title == field.name else f"{field.name} ({title})"
+        default = "" if field.default is None else f", default {inert_line(field.text(field.default))}"
+        lines = broken(f"{named}: {what}{default}", self.width)
+        if field.description:
+            lines += self._quoted(field.description)
+        for choice in field.choices:
+            value, title = inert_line(choice.value), inert_line(choice.title)
+            lines += broken(f"  - {value}" if value == title else f"  - {value} ({title})", self.width)
+        return lines
+
+    def _other_ways(self) -> list[Line]:
+        handoff = self.handoff
+        if handoff.end is not None:
+            return []
+        lines: list[Line] = []
+        if handoff.question.takes_other:
+            lines += broken(f'  - something else: handoffs answer {handoff.id} --other "your words"', self.width)
+        if self.earlier is not None:
+            words = earlier_words(self.earlier, now=self.now)
+            lines += [[], *broken(inert_line(words), self.width)]
+            lines += broken(f"The same again: handoffs answer {handoff.id} --again", self.width)
+        return lines
+
+    def _end(self) -> list[Line]:
+        handoff, end = self.handoff, self.handoff.end
+        if end is None or handoff.state is State.EXPIRED:
+            return []
+        said = f"{handoff.state} by {inert_line(end.by)} through {end.channel}, {_moment(end.at, self.now)}"
+        lines: list[Line] = [[], *broken(said, self.width)]
+        for field in handoff.question.form.fields:
             if handoff.values is not None and field.name in handoff.values:
-                lines += [f"{inert_line(field.title)}:", *_quoted(field.text(handoff.values[field.name]))]
+                lines += broken(f"{inert_line(field.title)}:", self.width)
+                lines += self._quoted(field.text(handoff.values[field.name]))
+        if handoff.other:
+            lines += [[("", "something else than the options:")], *self._quoted(handoff.other)]
         if end.note:
-            lines += ["note:", *_quoted(end.note)]
-    return "\n".join([*lines, "", *map(line, entries)])
+            lines += [[("", "note:")], *self._quoted(end.note)]
+        return lines
+
+    def _quoted(self, text: str) -> list[Line]:
+        return paper.quoted([[("", each)] for each in wrap(inert(text).strip("\n"), self.width - 2)])
 
 
 def line(entry: Entry) -> str:
     """Return a line of the log."""
     details = "  ".join(f"{name}: {inert_line(text)}" for name, text in entry.details.items())
     return f"{stamp(entry.at)}  {inert_line(entry.handoff_id)}  {entry.name:<9}  {details}".rstrip()
+
+
+def broken(text: str, width: int) -> list[Line]:
+    """Return one line of ours in as many as it takes: what an agent wrote at its end goes on behind the gutter."""
+    if cells(text) <= width:
+        return [[("", text)]]
+    first = wrap(text, width)[0]
+    rest = wrap(text[len(first) :].lstrip(), width - 2)
+    return [[("", first)], *paper.quoted([[("", each)] for each in rest])]
+
+
+def painted(lines: Sequence[Line], *, looks: bool) -> str:
+    """Return lines as text: with `looks` bold and the like, for a terminal."""
+    if not looks:
+        return paper.plain(lines).removesuffix("\n")
+    return "\n".join("".join(_painted(style, text) for style, text in each).rstrip() for each in lines)
+
+
+def _painted(style: str, text: str) -> str:
+    codes = [_LOOKS[name] for name in style.split(",") if name in _LOOKS]
+    return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes else text
 
 
 def _state(handoff: Handoff, now: datetime) -> str:
@@ -82,25 +180,6 @@ def _state(handoff: Handoff, now: datetime) -> str:
 
 def _moment(at: datetime, now: datetime) -> str:
     return f"{span(now - at)} ago ({stamp(at)})"
-
-
-def _field(field: Field) -> list[str]:
-    what = f"{field.hint}{'' if field.required else ', may be left out'}"
-    title = inert_line(field.title)
-    named = title if title == field.name else f"{field.name} ({title})"
-    default = "" if field.default is None else f", default {inert_line(field.text(field.default))}"
-    lines = [f"{named}: {what}{default}"]
-    if field.description:
-        lines += _quoted(field.description)
-    for choice in field.choices:
-        value = inert_line(choice.value)
-        title = inert_line(choice.title)
-        lines.append(f"  - {value}" if value == title else f"  - {value} ({title})")
-    return lines
-
-
-def _quoted(text: str) -> list[str]:
-    return [f"│ {each}".rstrip() for each in inert(text).strip("\n").split("\n")]
 
 
 def _cut(line: str, width: int | None) -> str:

@@ -148,6 +148,10 @@ class Sealer(Protocol):
 class Reply(Protocol):
     """What a channel may do with the one question it was given."""
 
+    async def earlier(self) -> Handoff | None:
+        """Return how the same question was decided a short while ago; see `Handoff.earlier`."""
+        ...
+
     async def reached(self) -> None:
         """Say that somebody has the question before them."""
         ...

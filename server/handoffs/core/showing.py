@@ -25,6 +25,10 @@ class Decisions(Protocol):
         """The clock by which deadlines are kept."""
         ...
 
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff as it is now."""
+        ...
+
     async def wait(self, handoff_id: str, *, seconds: float | None) -> Handoff:
         """Return the handoff once it has ended."""
         ...
@@ -125,6 +129,13 @@ class _Reply:
     def __init__(self, desk: Decisions, handoff: Handoff, channel: str, put_off: Callable[[], None]) -> None:
         self._desk, self._handoff, self._channel = desk, handoff, channel
         self._put_off = put_off
+
+    async def earlier(self) -> Handoff | None:
+        if not self._handoff.earlier:
+            return None
+        with suppress(HandoffError):  # pruned since, or the store is away: the question can be asked without
+            return await self._desk.get(self._handoff.earlier)
+        return None
 
     async def reached(self) -> None:
         await self._desk.reached(self._handoff, channel=self._channel)

@@ -40,7 +40,7 @@ current_wait: ContextVar[Wait | None] = ContextVar("current_wait", default=None)
 # A yes is no answer: it says that the link is on its way to a browser, and the question is answered there.
 _OPENED = {
     "type": "object",
-    "properties": {"opened": {"type": "boolean", "title": "Open that address in your browser. Done?", "default": True}},
+    "properties": {"opened": {"type": "boolean", "title": "Open that address in your browser. Done?"}},
     "required": ["opened"],
 }
 

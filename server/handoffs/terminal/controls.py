@@ -7,13 +7,13 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import UIContent, UIControl, Window
 from prompt_toolkit.layout.controls import GetLinePrefixCallable
 
-from handoffs.terminal import paper
+from handoffs.terminal.wrapping import Line, cut
 
 
 class Drawn(UIControl):
     """Lines that are drawn for the width there is."""
 
-    def __init__(self, draw: Callable[[int], list[paper.Line]]) -> None:
+    def __init__(self, draw: Callable[[int], list[Line]]) -> None:
         """Show what `draw` gives for a width."""
         self._draw = draw
 
@@ -29,7 +29,7 @@ class Drawn(UIControl):
 class Scrolled(UIControl):
     """Lines of which as many are shown as fit; it tells how many are above and below."""
 
-    def __init__(self, draw: Callable[[int], tuple[list[paper.Line], int]]) -> None:
+    def __init__(self, draw: Callable[[int], tuple[list[Line], int]]) -> None:
         """Show what `draw` gives for a width: the lines, and where their end begins, which is kept in sight."""
         self._draw = draw
         self._top = 0
@@ -56,8 +56,8 @@ class Scrolled(UIControl):
         self.page = max(room - 1, 1)
         below = len(body) - room - self._top
         parts = [f"↓ {below} more lines" if below else "", f"↑ {self._top} above" if self._top else ""]
-        told = paper.cut(" · ".join(filter(None, parts)) + " (arrows, Page Up, Page Down)", width)
-        row: paper.Line = [("label" if below else "fact", told)]
+        told = cut(" · ".join(filter(None, parts)) + " (arrows, Page Up, Page Down)", width)
+        row: Line = [("label" if below else "fact", told)]
         return _content([*body[self._top : self._top + room], row, *end][:height])
 
     def is_focusable(self) -> bool:
@@ -77,9 +77,9 @@ def window(control: UIControl) -> Window:
     return Window(control, dont_extend_height=True, always_hide_cursor=True)
 
 
-def _content(lines: list[paper.Line]) -> UIContent:
+def _content(lines: list[Line]) -> UIContent:
     return UIContent(get_line=partial(_line, lines), line_count=len(lines), show_cursor=False)
 
 
-def _line(lines: list[paper.Line], at: int) -> StyleAndTextTuples:
+def _line(lines: list[Line], at: int) -> StyleAndTextTuples:
     return [(f"class:{style}" if style else "", text) for style, text in lines[at]]

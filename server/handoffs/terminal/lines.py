@@ -27,11 +27,11 @@ class Watched:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._begun = b""
+        self._begun = bytearray()
 
     def drop_begun(self) -> None:
         """Forget the part of a line that was read before a cancellation."""
-        self._begun = b""
+        self._begun.clear()
 
     async def next(self) -> bytes | None:
         """Return the next line without its end; None at the end of the input."""
@@ -40,7 +40,8 @@ class Watched:
                 await self._readable()
                 byte = os.read(self.fd, 1)
                 if byte in {b"", b"\n"}:
-                    line, self._begun = self._begun, b""
+                    line = bytes(self._begun)
+                    self._begun.clear()
                     return line if byte or line else None
                 if len(self._begun) <= LONGEST:
                     self._begun += byte

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import select
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ async def in_foreground(fd: int) -> None:
             await anyio.sleep(0.5)
     except OSError:
         return  # not the terminal that controls this process: no job control
+
+
+def has_typed(fd: int) -> bool:
+    """Say whether a line was typed and not read yet."""
+    return sys.platform != "win32" and bool(select.select([fd], [], [], 0)[0])
 
 
 def discard_typed(fd: int) -> None:

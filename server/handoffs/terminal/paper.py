@@ -4,37 +4,69 @@ All that an agent wrote stands behind a gutter, wrapped here and not by the term
 our own header, prompt or receipt, which have none. A style is a name that the screen has a look for.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
-from typing import TypeAlias
 
 from handoffs.core.form import Field, Kind
+from handoffs.core.spans import span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal.filling import Filling, editable_default, unnamed
-from handoffs.terminal.sheet import Filled, Later, Outcome, Sheet
-
-Line: TypeAlias = list[tuple[str, str]]
-"""Pieces of one line: style and text."""
+from handoffs.terminal.sheet import Earlier, Filled, Later, Outcome, Refused, Sheet
+from handoffs.terminal.wrapping import Line, cells, cut, wrap
 
 GUTTER = "│ "
-_WORDS = re.compile(r" +|[^ ]+")
+
+THROUGH_A_GATEWAY = "through a gateway: whose agent this is, is not known"
+"""What people are told of a question that came through something which passes on the calls of others."""
+
+TOO_EARLY = "What was typed before this was drawn is not taken. Type it now."
+"""What a person is told who was typing something else, or pasted several lines."""
 
 
 def header(sheet: Sheet, *, now: datetime, waiting: int, width: int) -> list[Line]:
     """Return who asks, which handoff it is, how long it stays open and how many questions wait behind it."""
     asker = inert_line(sheet.asker, 80)
-    facts = [_short(sheet.handoff_id), _left(sheet.deadline, now), f"{waiting} more waiting" if waiting else ""]
+    facts = [
+        _short(sheet.handoff_id),
+        _left(sheet.deadline, now),
+        f"{sheet.calls} calls wait for this answer" if sheet.calls > 1 else "",
+        f"{waiting} more waiting" if waiting else "",
+    ]
     lines = _titled(
         "asker", f"{asker} asks" if asker else "A question for you", " · ".join(filter(None, facts)), width - 2
     )
+    if sheet.shared:
+        lines += [[("fact", line)] for line in wrap(THROUGH_A_GATEWAY, width - 2)]
     return [[("mark", "  " if at else "● "), *line] for at, line in enumerate(lines)]
 
 
 def message(sheet: Sheet, width: int) -> list[Line]:
     """Return what the agent wrote, behind the gutter."""
     return quoted([[("", line)] for line in wrap(inert(sheet.message).strip("\n"), width - 2)])
+
+
+def formatted(sheet: Sheet, width: int) -> list[Line]:
+    """Return the same with its Markdown drawn, for a screen that can show what is bold and what is code."""
+    from handoffs.terminal.markdown import rendered  # and what parses and draws it
+
+    return quoted(rendered(sheet.message, width - 2))
+
+
+def earlier(sheet: Sheet, *, now: datetime, width: int) -> list[Line]:
+    """Return how the same question was decided a short while ago, in full: that is what one key gives again."""
+    if sheet.earlier is None:
+        return []
+    lines = wrap(inert_line(earlier_words(sheet.earlier, now=now)), width - 2)
+    return [[("mark", "  " if at else "↻ "), ("", line)] for at, line in enumerate(lines)]
+
+
+def earlier_words(decided: Earlier, *, now: datetime) -> str:
+    """Return what a person is told of it: `You answered this 25 s ago with “yes”; the agent may not have …`."""
+    who = decided.by or "You"
+    ago = f"{span(now - decided.at)} ago"
+    did = f"declined this {ago}" if isinstance(decided.outcome, Refused) else f"answered this {ago}"
+    text = f" with “{decided.text}”" if decided.text else ""
+    return f"{who} {did}{text}; the agent may not have received it."
 
 
 def filled(filling: Filling, width: int) -> list[Line]:
@@ -51,26 +83,27 @@ def field(filling: Filling, width: int) -> list[Line]:
     this, count, room = filling.field, len(filling.form.fields), width - 2
     lines: list[Line] = []
     bare = count == 1 and unnamed(this)
+    choices = [(choice.label, choice.description) for choice in this.choices]
+    if choices and filling.takes_other:
+        choices.append(("Something else, in your own words", ""))
     if not bare:
         place = [f"{filling.number} of {count}"] if count > 1 else []
         facts = [*place, *([] if this.required else ["optional"])]
         lines += _titled("label", inert_line(this.title), f"({', '.join(facts)})" if facts else "", room)
     lines += [[("", line)] for line in wrap(inert_line(this.description), room) if line]
     lines += [[("fact", line)] for line in wrap(_hint(this, bare=bare), room) if line]
-    digits = len(str(len(this.choices)))
-    for number, choice in enumerate(this.choices, 1):
-        for at, line in enumerate(wrap(inert_line(choice.label), room - digits - 4)):
+    digits = len(str(len(choices)))
+    for number, (label, description) in enumerate(choices, 1):
+        for at, line in enumerate(wrap(inert_line(label), room - digits - 4)):
             lines.append([("number", f"  {'' if at else number:>{digits}}  "), ("", line)])
+        for line in wrap(inert_line(description), room - digits - 6) if description else []:
+            lines.append([("", " " * (digits + 6)), ("fact", line)])
     return quoted(lines)
 
 
 def sign(this: Field) -> str:
-    """Return what stands before the place to type in: `› `, or `[Y/n] › `."""
-    if this.kind is not Kind.BOOLEAN:
-        return "› "
-    if this.default is None:
-        return "[y/n] › "
-    return "[Y/n] › " if this.default else "[y/N] › "
+    """Return what stands before the place to type in: `› `, or `[y/n] › `, of which neither is what Enter takes."""
+    return "[y/n] › " if this.kind is Kind.BOOLEAN else "› "
 
 
 def problem(text: str, width: int) -> list[Line]:
@@ -85,7 +118,8 @@ def keys(filling: Filling, width: int) -> list[Line]:
     parts = [
         "Enter answers" if filling.number == len(filling.form.fields) else "Enter goes on",
         *(["Alt+Enter new line"] if free else []),
-        *(["Shift+Tab back"] if filling.number > 1 else []),
+        *(["Shift+Tab back"] if filling.can_go_back else []),
+        *(["F2 or /again gives the same answer again"] if filling.earlier is not None else []),
         "/decline refuses",
         "Ctrl-D not now",
     ]
@@ -99,7 +133,7 @@ def keys(filling: Filling, width: int) -> list[Line]:
 def receipt(sheet: Sheet, outcome: Outcome, width: int) -> str:
     """Return the one line that stays on the screen afterwards: `✓ h_7Q2abcd…: answered: yes`."""
     if isinstance(outcome, Filled):
-        mark, what = "✓", "answered: " + ", ".join(sheet.form.texts(outcome.values))
+        mark, what = "✓", "answered: " + (outcome.other or ", ".join(sheet.form.texts(outcome.values)))
     elif isinstance(outcome, Later):
         mark, what = "–", "left open"
     else:
@@ -122,42 +156,14 @@ def plain(lines: Sequence[Line]) -> str:
     return "".join("".join(text for _, text in line).rstrip() + "\n" for line in lines)
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """Return inert text in lines of at most `width` cells, broken at blanks where there are any. Indents are kept."""
-    width = max(width, 2)  # a wide character must fit
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line, used = "", 0
-        for word in _WORDS.findall(paragraph):
-            size = _cells(word)
-            if used + size > width and line.strip() and size <= width:
-                lines.append(line.rstrip())
-                line, used = ("", 0) if word.isspace() else (word, size)
-                continue
-            if used + size > width:
-                *full, word = _pieces(word, width - used, width)
-                lines.append((line + full[0]).rstrip())
-                lines += full[1:]
-                line, used, size = "", 0, _cells(word)
-            line, used = line + word, used + size
-        lines.append(line.rstrip())
-    return lines
-
-
-def cut(line: str, width: int) -> str:
-    """Return one line of at most `width` cells; a longer one ends in `…`."""
-    return line if _cells(line) <= width else _pieces(line, max(width - 1, 0), width)[0] + "…"
-
-
 def _hint(this: Field, *, bare: bool) -> str:
     says_nothing = this.kind is Kind.BOOLEAN or (bare and this.kind is Kind.CHOICE) or this.hint == "text"
     parts = [] if says_nothing else [this.hint]
     if this.kind is Kind.CHOICES:
         parts.append("numbers with commas between")
-    if this.kind is Kind.BOOLEAN and this.default is not None and this.required:
-        return ""  # the prompt says it: [Y/n]
-    if this.default is not None:
-        parts.append(f"Enter takes {inert(this.text(this.default)) or 'nothing'}")
+    default = this.prefill
+    if default is not None:
+        parts.append(f"Enter takes {inert(this.text(default)) or 'nothing'}")
         if editable_default(this):
             parts.append("Tab edits it")
         if not this.required:
@@ -172,7 +178,7 @@ def _titled(style: str, title: str, facts: str, width: int) -> list[Line]:
     lines: list[Line] = [[(style, line)] for line in wrap(title, width)]
     if not facts:
         return lines
-    if _cells(lines[-1][0][1]) + 2 + _cells(facts) <= width:
+    if cells(lines[-1][0][1]) + 2 + cells(facts) <= width:
         lines[-1].append(("fact", "  " + facts))
         return lines
     return [*lines, *([("fact", line)] for line in wrap(facts, width))]
@@ -197,27 +203,3 @@ def _left(deadline: datetime | None, now: datetime) -> str:
     if hours:
         return f"{hours} h {minutes} min left" if minutes else f"{hours} h left"
     return f"{minutes} min left" if minutes else "less than a minute left"
-
-
-def _pieces(word: str, first: int, width: int) -> list[str]:
-    """A word in pieces: of at most `first` cells, then of at most `width`. There are two at least."""
-    pieces, start, used, room = list[str](), 0, 0, first
-    for at, char in enumerate(word):
-        size = _cells(char)
-        if used + size > room:
-            pieces.append(word[start:at])
-            start, used, room = at, 0, width
-        used += size
-    return [*pieces, word[start:]]
-
-
-@cache
-def _measure() -> Callable[[str], int]:
-    # Deferred: half a second of imports that only a question which is really shown needs.
-    from prompt_toolkit.utils import get_cwidth
-
-    return get_cwidth
-
-
-def _cells(text: str) -> int:
-    return _measure()(text)

@@ -11,12 +11,14 @@ from typing import TextIO
 
 import anyio
 
+from handoffs.core.form import Field
 from handoffs.core.untrusted import inert_line
 from handoffs.terminal import modes, paper
-from handoffs.terminal.filling import Filling
+from handoffs.terminal.filling import Filling, NotTaken
 from handoffs.terminal.lines import LONGEST, Threaded, Watched
-from handoffs.terminal.sheet import Later, Outcome, Sheet, utc_now
+from handoffs.terminal.sheet import SETTLE, Later, Outcome, Sheet, utc_now
 from handoffs.terminal.turns import TURNS
+from handoffs.terminal.wrapping import Line, cut
 
 _UNWRAPPED = 1_000_000  # cells: where no terminal wraps, nothing has to be
 
@@ -24,11 +26,18 @@ _UNWRAPPED = 1_000_000  # cells: where no terminal wraps, nothing has to be
 class Piped:
     """A terminal made of lines. A wrong line is refused with the reason and the next one tried; no more is `Later`."""
 
-    def __init__(self, stdin: TextIO | None, stdout: TextIO | None, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        stdin: TextIO | None,
+        stdout: TextIO | None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        settle: float = SETTLE,
+    ) -> None:
         """Read from `stdin` and show on `stdout`; either may be closed or None, as in a process without console."""
         fd = _fd(stdin)
         self._lines = None if fd is None else Threaded(fd) if sys.platform == "win32" else Watched(fd)
-        self._out, self._now = stdout, now
+        self._out, self._now, self._settle = stdout, now, settle
         self._typed = fd is not None and os.isatty(fd)
 
     async def ask(self, sheet: Sheet, *, shown: Callable[[], None] | None = None) -> Outcome:
@@ -41,11 +50,14 @@ class Piped:
             waiting = max(sheet.waiting, TURNS.behind)
             self._show(lambda width: paper.header(sheet, now=self._now(), waiting=waiting, width=width))
             self._show(lambda width: paper.message(sheet, width))
+            self._show(lambda width: paper.earlier(sheet, now=self._now(), width=width))
             self._show(lambda width: paper.problem(sheet.problem, width))
             if shown is not None:
                 shown()
             try:
-                outcome = await self._filled(Filling(sheet.form))
+                outcome = await self._filled(Filling(sheet))
+            except OSError:
+                return Later()  # the terminal has gone, and nobody is there any more
             except anyio.get_cancelled_exc_class():
                 self._write("\n– no longer asked\n")
                 raise
@@ -57,11 +69,12 @@ class Piped:
         self._show(lambda width: paper.notice(text, width))
 
     async def _filled(self, filling: Filling) -> Outcome:
-        number = 0
+        shown: Field | None = None
         while True:
-            if number != filling.number:
-                number = filling.number
+            if shown is not filling.field:
+                shown = filling.field
                 self._show(lambda width: paper.field(filling, width))
+            await self._settled()
             self._write(paper.sign(filling.field))
             line = None if self._lines is None else await self._lines.next()
             if line is None:
@@ -69,22 +82,39 @@ class Piped:
                 return Later()
             try:
                 outcome = filling.enter(self._text(line))
-            except ValueError as wrong:
+            except NotTaken as wrong:
                 problem = str(wrong)
                 self._show(lambda width, problem=problem: paper.problem(problem, width))
                 continue
             if outcome is not None:
                 return outcome
 
+    async def _settled(self) -> None:
+        """On a terminal, throw away what was typed before the field was shown, or right after: it was meant for else.
+
+        What a pipe or a file holds was written for this question, line by line.
+        """
+        if not self._typed or self._lines is None:
+            return
+        dropped, quiet = False, False
+        while not quiet:
+            await anyio.sleep(self._settle)
+            quiet = not modes.has_typed(self._lines.fd)
+            dropped = dropped or not quiet
+            modes.discard_typed(self._lines.fd)
+        self._lines.drop_begun()
+        if dropped:
+            self._show(lambda width: paper.problem(paper.TOO_EARLY, width))
+
     def _text(self, line: bytes) -> str:
         text = line.removesuffix(b"\r").decode(errors="surrogateescape")
         if not self._typed:
-            self._write(paper.plain([[("", paper.cut(inert_line(text), 200))]]))
+            self._write(paper.plain([[("", cut(inert_line(text[:1000]), 200))]]))
         if len(line) > LONGEST:
-            raise ValueError(f"That is longer than {LONGEST} bytes.")
+            raise NotTaken(f"That is longer than {LONGEST} bytes.")
         return text
 
-    def _show(self, draw: Callable[[int], list[paper.Line]]) -> None:
+    def _show(self, draw: Callable[[int], list[Line]]) -> None:
         self._write(paper.plain(draw(self._width())))
 
     def _width(self) -> int:

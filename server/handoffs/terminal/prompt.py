@@ -6,11 +6,13 @@ does not fit is scrolled in place; nothing goes to the scrollback before the que
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import anyio
 from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.application.current import set_app
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.input import Input
@@ -24,11 +26,9 @@ from prompt_toolkit.styles import Style
 from handoffs.core.form import Kind
 from handoffs.terminal import paper
 from handoffs.terminal.controls import Drawn, Scrolled, window
-from handoffs.terminal.filling import Filling, editable_default
+from handoffs.terminal.filling import Filling, NotTaken, editable_default
 from handoffs.terminal.sheet import Interrupted, Later, Outcome, Sheet
-
-SETTLE = 0.4
-"""Seconds without a key before the prompt takes any: who was typing something else must not answer by accident."""
+from handoffs.terminal.wrapping import Line
 
 STYLE = Style.from_dict(
     {
@@ -41,6 +41,9 @@ STYLE = Style.from_dict(
         "done": "ansigreen",
         "problem": "ansired",
         "sign": "bold",
+        "strong": "bold",
+        "emphasis": "italic",
+        "code": "ansicyan",
     }
 )
 
@@ -52,16 +55,27 @@ class Prompt:
     """A sheet on a screen, from its first paint to what the person did."""
 
     def __init__(
-        self, sheet: Sheet, *, source: Input, output: Output, header: Callable[[int], list[paper.Line]], settle: float
+        self,
+        sheet: Sheet,
+        *,
+        source: Input,
+        output: Output,
+        header: Callable[[int], list[Line]],
+        now: Callable[[], datetime],
+        settle: float,
     ) -> None:
-        self._filling = Filling(sheet.form)
+        self._filling = Filling(sheet)
         self._sheet = sheet
         self._problem = sheet.problem
         self._settle = settle
-        self._taking = settle <= 0
+        self._taking = False
+        self._settling: asyncio.Task[None] | None = None
         self._last_key = 0.0
+        self._dropped = False
+        self._refused = ""  # what was typed last and did not do; Tab brings it back
+        self._now = now
         self._header = header
-        self._drawn: tuple[list[paper.Line], int] = ([], 0)
+        self._drawn: tuple[list[Line], int] = ([], 0)
         self._drawn_for: int | None = None
         self._paper = Scrolled(self._draw_paper)
         self._input = Buffer(multiline=True, on_text_changed=lambda _: self._set_problem(""))
@@ -83,7 +97,7 @@ class Prompt:
         self._app: Application[Outcome] = Application(
             layout=Layout(
                 HSplit(rows, align=VerticalAlign.TOP),
-                focused_element=self._input_window if self._taking else self._paper_window,
+                focused_element=self._paper_window,
             ),
             style=STYLE,
             include_default_pygments_style=False,
@@ -91,13 +105,13 @@ class Prompt:
             input=source,
             output=output,
             erase_when_done=True,
+            after_render=self._after_render,
         )
 
     async def run(self, shown: Callable[[], None] | None) -> Outcome:
         """Ask; cancelled, leave the terminal as it was. Raises Interrupted, and EOFError where the terminal is gone."""
 
         def started() -> None:
-            self._app.create_background_task(self._start_taking())
             self._app.create_background_task(self._keep_header_true())
             if shown is not None:
                 shown()
@@ -136,12 +150,19 @@ class Prompt:
         if not task.cancelled():
             task.exception()  # looked at, so that nobody is told that it was never retrieved
 
+    def _after_render(self, _: "Application[Outcome]") -> None:
+        # Counted from when it can be seen: a busy machine, or one far away, draws late.
+        if not self._taking and self._settling is None:
+            self._settling = self._app.create_background_task(self._start_taking())
+
     async def _start_taking(self) -> None:
         loop = asyncio.get_running_loop()
         self._last_key = loop.time()
         while (left := self._last_key + self._settle - loop.time()) > 0:  # noqa: ASYNC110 - silence is no event
             await asyncio.sleep(left)
-        self._taking = True
+        self._taking, self._settling = True, None
+        if self._dropped and not self._problem:
+            self._problem = paper.TOO_EARLY
         self._app.layout.focus(self._input_window)
         self._app.invalidate()
 
@@ -159,49 +180,56 @@ class Prompt:
         sign = paper.sign(self._filling.field)
         return [("class:sign", sign if self._taking and not line and not wrapped else " " * len(sign))]
 
-    def _draw_paper(self, width: int) -> tuple[list[paper.Line], int]:
+    def _draw_paper(self, width: int) -> tuple[list[Line], int]:
         """All that may have to be scrolled, and the line where the field to fill begins."""
         if self._drawn_for != width:  # a long message is not wrapped anew for every key
             self._drawn_for = width
-            above = paper.message(self._sheet, width)
+            above = paper.formatted(self._sheet, width)
             done = paper.filled(self._filling, width)
             field = paper.field(self._filling, width)
             if field and not done:
                 above += paper.quoted([[]])
+            above += paper.earlier(self._sheet, now=self._now(), width=width)
             self._drawn = [*above, *done, *field], len(above)
         return self._drawn
 
     def _set_problem(self, problem: str) -> None:
         self._problem = problem
 
-    def _show_field(self) -> None:
+    def _show_field(self, problem: str = "", *, refused: str = "", meant: str = "") -> None:
+        """Show the field to fill with an empty place to type in, or with what is `meant`, and let it settle."""
         self._drawn_for = None
-        self._input.reset()
+        self._input.reset(Document(meant))
+        self._refused = refused
         self._paper.show_end()
+        self._problem = problem
+        self._taking = self._dropped = False
+        self._app.layout.focus(self._paper_window)
 
     def _enter(self, event: KeyPressEvent) -> None:
-        before = self._filling.number
+        before, typed = self._filling.field, self._input.text
         try:
-            outcome = self._filling.enter(self._input.text)
-        except ValueError as wrong:
-            if self._filling.number != before:
-                self._show_field()
-            self._set_problem(str(wrong))
+            outcome = self._filling.enter(typed)
+        except NotTaken as wrong:
+            stays = self._filling.field is before
+            self._show_field(str(wrong), refused=typed if stays else "", meant=wrong.meant)
             return
-        if outcome is not None:
+        if outcome is None:
+            self._show_field()
+        else:
             event.app.exit(result=outcome)
-            return
-        self._show_field()
-        self._set_problem("")
 
     def _back(self, _: KeyPressEvent) -> None:
         if self._filling.back():
             self._show_field()
-            self._set_problem("")
 
-    def _take_default(self, _: KeyPressEvent) -> None:
+    def _again(self, event: KeyPressEvent) -> None:
+        if self._filling.earlier is not None:
+            event.app.exit(result=self._filling.earlier.outcome)
+
+    def _bring_back(self, _: KeyPressEvent) -> None:
         if not self._input.text:
-            self._input.insert_text(editable_default(self._filling.field))
+            self._input.insert_text(self._refused or editable_default(self._filling.field))
 
     def _up(self, event: KeyPressEvent) -> None:
         if self._input.document.cursor_position_row:
@@ -232,7 +260,7 @@ class Prompt:
         event.app.exit(exception=Interrupted())
 
     def _too_early(self, _: KeyPressEvent) -> None:
-        self._last_key = asyncio.get_running_loop().time()
+        self._last_key, self._dropped = asyncio.get_running_loop().time(), True
 
     def _nothing(self, _: KeyPressEvent) -> None:
         return
@@ -246,12 +274,13 @@ class Prompt:
             keys.add(ignored, filter=taking)(self._nothing)
         keys.add("enter", filter=taking)(self._enter)
         keys.add("escape", "enter", filter=taking & free_text)(self._newline)
-        keys.add("tab", filter=taking)(self._take_default)
+        keys.add("tab", filter=taking)(self._bring_back)
         keys.add("s-tab", filter=taking)(self._back)
         keys.add("up", filter=taking)(self._up)
         keys.add("down", filter=taking)(self._down)
         keys.add("pageup", filter=taking)(self._page_up)
         keys.add("pagedown", filter=taking)(self._page_down)
+        keys.add("f2", filter=taking)(self._again)
         keys.add("c-d", filter=taking)(self._later)
         keys.add("c-c")(self._interrupt)
         return keys

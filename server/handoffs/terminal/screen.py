@@ -10,9 +10,10 @@ from prompt_toolkit.output import create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from handoffs.terminal import modes, paper
-from handoffs.terminal.prompt import SETTLE, Prompt
-from handoffs.terminal.sheet import Later, Outcome, Sheet, utc_now
+from handoffs.terminal.prompt import Prompt
+from handoffs.terminal.sheet import SETTLE, Later, Outcome, Sheet, utc_now
 from handoffs.terminal.turns import TURNS
+from handoffs.terminal.wrapping import Line
 
 
 class Screen:
@@ -48,7 +49,14 @@ class Screen:
             raise EOFError  # it was one, and has gone
         # Made here and not with the screen: once at its end, an input stays there.
         source = create_input(self._stdin)
-        prompt = Prompt(sheet, source=source, output=self._output, header=self._header(sheet), settle=self._settle)
+        prompt = Prompt(
+            sheet,
+            source=source,
+            output=self._output,
+            header=self._header(sheet),
+            now=self._now,
+            settle=self._settle,
+        )
         with modes.kept(self._stdin.fileno(), self._output.fileno()):
             self._start_line()
             clear_typeahead(source)
@@ -72,7 +80,7 @@ class Screen:
         else:
             await prompt.above(write)
 
-    def _header(self, sheet: Sheet) -> Callable[[int], list[paper.Line]]:
+    def _header(self, sheet: Sheet) -> Callable[[int], list[Line]]:
         return lambda width: paper.header(sheet, now=self._now(), waiting=max(sheet.waiting, TURNS.behind), width=width)
 
     def _start_line(self) -> None:

@@ -10,42 +10,21 @@ from handoffs.core.errors import HandoffError
 from handoffs.core.form import Form, Value
 from handoffs.core.model import Caller, Handoff
 
+SETTLE = 0.5
+"""Seconds without a key after a field is drawn before it takes any.
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sheet:
-    """One question, as a terminal shows it. Texts are the agent's own; they are made inert when they are drawn."""
-
-    message: str
-    form: Form
-    asker: str = ""
-    """Who asks: `claude-code · ~/shop`."""
-    handoff_id: str = ""
-    deadline: datetime | None = None
-    waiting: int = 0
-    """How many more questions are queued behind this one."""
-    problem: str = ""
-    """Why it is asked again: what was wrong with the last answer."""
-
-    @classmethod
-    def of(cls, handoff: Handoff, *, waiting: int = 0, problem: str = "") -> "Sheet":
-        """Return the sheet of a handoff."""
-        return cls(
-            message=handoff.question.message,
-            form=handoff.question.form,
-            asker=asker_of(handoff.caller),
-            handoff_id=handoff.id,
-            deadline=handoff.question.deadline,
-            waiting=waiting,
-            problem=problem,
-        )
+Who was typing something else, or pastes several lines where the terminal does not bracket them, must not answer what
+they have not read.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The person filled the form; the values fit it."""
+    """The person filled the form; the values fit it. Or they said something `other` than its options."""
 
     values: dict[str, Value]
     note: str = ""
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +40,80 @@ class Later:
 
 
 Outcome: TypeAlias = Filled | Refused | Later
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earlier:
+    """How the same question was decided a short while ago; the agent may not have received that."""
+
+    outcome: Filled | Refused
+    text: str
+    """The answer as a person reads it."""
+    by: str
+    """Who decided; empty where it is the person who is asked now."""
+    at: datetime
+
+    @classmethod
+    def of(cls, handoff: Handoff, *, asked: str) -> "Earlier | None":
+        """Return how a handoff was decided, for `asked`, who is asked the same now; None where nobody decided it."""
+        if handoff.end is None or not handoff.decided:
+            return None
+        by = "" if handoff.end.by == asked else handoff.end.by
+        if handoff.values is None:
+            refused = Refused(handoff.end.note)
+            return cls(outcome=refused, text=refused.note, by=by, at=handoff.end.at)
+        text = handoff.other or ", ".join(handoff.question.form.texts(handoff.values))
+        filled = Filled(dict(handoff.values), note=handoff.end.note, other=handoff.other)
+        return cls(outcome=filled, text=text, by=by, at=handoff.end.at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """One question, as a terminal shows it. Texts are the agent's own; they are made inert when they are drawn."""
+
+    message: str
+    form: Form
+    asker: str = ""
+    """Who asks: `claude-code · ~/shop`."""
+    handoff_id: str = ""
+    deadline: datetime | None = None
+    waiting: int = 0
+    """How many more questions are queued behind this one."""
+    problem: str = ""
+    """Why it is asked again: what was wrong with the last answer."""
+    takes_other: bool = False
+    """Whether it may be answered in the person's own words instead of by one of its options."""
+    earlier: Earlier | None = None
+    """How the same question was decided a short while ago."""
+    calls: int = 1
+    """How many calls of the agent wait for the answer."""
+    shared: bool = False
+    """Whether it came through something that passes on the calls of others, so that nobody knows whose agent asks."""
+
+    @classmethod
+    def of(
+        cls,
+        handoff: Handoff,
+        *,
+        waiting: int = 0,
+        problem: str = "",
+        earlier: Earlier | None = None,
+        shared: bool = False,
+    ) -> "Sheet":
+        """Return the sheet of a handoff."""
+        return cls(
+            message=handoff.question.message,
+            form=handoff.question.form,
+            asker=asker_of(handoff.caller),
+            handoff_id=handoff.id,
+            deadline=handoff.question.deadline,
+            waiting=waiting,
+            problem=problem,
+            takes_other=handoff.question.takes_other,
+            earlier=earlier,
+            calls=handoff.calls,
+            shared=shared,
+        )
 
 
 class Interrupted(Exception):

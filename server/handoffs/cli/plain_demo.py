@@ -1,0 +1,126 @@
+"""The demonstration where Strands is not installed: a scripted agent, and everything else real.
+
+The agent is an MCP client that starts the server as any host does, on a store of its own. It works in a folder made for
+it, and deletes a file there once a person has said yes to a question that names it. The question is found in the store
+and asked in this terminal, as `handoffs answer` does.
+"""
+
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import anyio
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.types import CallToolResult, Implementation
+
+from handoffs.assembly import open_desk
+from handoffs.cli.deciding import ask_here
+from handoffs.cli.ending import UsageError, put
+from handoffs.core.desk import Desk
+from handoffs.core.errors import AlreadyEnded
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert_line
+from handoffs.settings import Settings
+from handoffs.terminal import Terminal, open_terminal
+
+VICTIM = "customers-2019.csv"
+FILES = {"notes.txt": "Remember the milk.\n", VICTIM: "id,name\n1,Ada\n2,Grace\n"}
+QUESTION: Mapping[str, object] = {
+    "message": f"May I delete {VICTIM}? It is six years old, and it can't be brought back.",
+    "options": ["yes", "no"],
+}
+HOLD_SECONDS = "3600"
+"""How long the server holds the call: nothing here gives up."""
+
+
+def play() -> int:
+    """Play it in this terminal, or with answers from standard input, and return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="handoffs-demo-") as made:
+        folder = Path(made, "files")
+        folder.mkdir()
+        for name, text in FILES.items():
+            (folder / name).write_text(text)
+        store = Path(os.environ.get("HANDOFFS_STORE") or Path(made, "handoffs.db")).absolute()
+        put(f"Its files: {', '.join(sorted(FILES))} in {folder}")
+        inbox = f"HANDOFFS_STORE={shlex.quote(str(store))} handoffs list"
+        put(f"The question is stored before you see it. From another shell: {inbox}\n")
+        try:
+            put(f"\nAgent: {inert_line(anyio.run(_act, folder, store), 500)}")
+        finally:
+            put(f"{VICTIM} is {'still there' if (folder / VICTIM).exists() else 'gone'}.")
+    return 0
+
+
+async def _act(folder: Path, store: Path) -> str:
+    """Ask, do what the person said, and return what the agent says of it."""
+    said = await _asked(store)
+    values = cast("Mapping[str, object]", said.get("values") or {})
+    if said.get("status") == "SUCCESS" and values.get("response") == "yes":
+        (folder / VICTIM).unlink()
+        return f"Done: {VICTIM} was deleted."
+    return f"I have no approval, so I did not touch {VICTIM}. {said.get('guidance', '')}"
+
+
+async def _asked(store: Path) -> Mapping[str, object]:
+    """Return what the server told the agent; nothing where the person put the question off."""
+    got: list[Mapping[str, object]] = []
+    environment = {**os.environ, "HANDOFFS_STORE": str(store), "HANDOFFS_INBOX": "off"}
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "handoffs", "serve"],
+        env={**environment, "HANDOFFS_HOLD_SECONDS": HOLD_SECONDS},
+    )
+    me = Implementation(name="handoffs-demo", version="1")
+    async with (
+        open_terminal() as terminal,
+        open_desk(Settings(store=store)) as desk,
+        Client(stdio_client(server), client_info=me) as agent,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def call() -> None:
+            result = await agent.call_tool("handoff_to_user", dict(QUESTION))
+            got.append(_content(result))
+            while (id_ := got[-1].get("handoffId")) and got[-1].get("status") == "PENDING":
+                got.append(_content(await agent.call_tool("check_handoff", {"handoff_id": id_})))
+            tasks.cancel_scope.cancel()
+
+        async def ask() -> None:
+            if not await _answered(desk, terminal):
+                tasks.cancel_scope.cancel()
+
+        tasks.start_soon(call)
+        tasks.start_soon(ask)
+    return got[-1] if got else {}
+
+
+async def _answered(desk: Desk, terminal: Terminal) -> bool:
+    """Ask the person what the agent has asked; say whether it is decided, by them or elsewhere."""
+    handoff = await _first(desk)
+    try:
+        await ask_here(desk, terminal, handoff)
+    except AlreadyEnded:
+        await terminal.tell("This was decided elsewhere.")
+    except UsageError as put_off:
+        put(str(put_off))
+        return False
+    return True
+
+
+async def _first(desk: Desk) -> Handoff:
+    async with desk.watch() as watch:
+        while True:
+            for handoff in await desk.newest(open_only=True, limit=100):
+                if handoff.question.message == QUESTION["message"]:
+                    return handoff
+            with desk.clock.limit(1):
+                await watch.changed()
+
+
+def _content(result: CallToolResult) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", result.structured_content or {})
