@@ -1,4 +1,4 @@
-"""The real Claude Code, unattended, with a scripted model: what it asks a person for, and what it makes of the answer."""
+"""The real Claude Code, unattended, with a scripted model: what it asks a person, and what it makes of the answer."""
 
 import json
 from collections.abc import Sequence
