@@ -155,7 +155,7 @@ async def test_questions_that_no_form_can_ask_are_answered_by_nobody_and_never_a
         result = await client.call_tool(NAME, {"tool_name": "AskUserQuestion", "input": asked})
         got = json.loads(result.content[0].text)  # type: ignore[union-attr]
         assert got["behavior"] == "deny"
-        assert got["message"].startswith("Not asked, so not answered: ")
+        assert got["message"].startswith("Not approved, and nobody was asked: ")
         assert await here.stored() == 0
 
 

@@ -87,7 +87,7 @@ def too_many_edits(count: int) -> str:
 
 def cant_be_asked(why: str) -> str:
     """Return what the agent is told of questions that no form can ask."""
-    return f"Not asked, so not answered: {why} Ask it otherwise, or stop and say what you need to know."
+    return f"Not approved, and nobody was asked: {why} Ask it otherwise, or stop and say what you need to know."
 
 
 def _as_they_said(why: str) -> str:
