@@ -49,23 +49,22 @@ def test_every_lesson_has_a_test_here() -> None:
     assert [lesson for lesson in LESSONS if f'"{lesson}"' not in tested] == []
 
 
-@pytest.mark.parametrize(("answer", "work"), [("yes", "would be formatted now"), ("no", "was left alone")])
-def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home, answer: str, work: str) -> None:
-    lines = play(home, "main", answer).splitlines()
+def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home) -> None:
+    lines = play(home, "main", "yes").splitlines()
     at = lines.index("--- Approval Handoff ---")
     assert lines[at + 1] == 'Agent Message: "I am about to format the drive /dev/sdb. Do you approve? (yes/no)"'
     assert lines[at + 2] == "Status       : SUCCESS"
     assert lines[at + 3].startswith("Reference ID : tooluse_handoff_to_user_")
-    assert lines[at + 4] == f'User Response: "{answer}"'
+    assert lines[at + 4] == 'User Response: "yes"'
     at = lines.index("--- Completion Handoff ---")
-    assert work in lines[at + 1]
+    assert "would be formatted now" in lines[at + 1]
     assert lines[at + 2] == "Status       : SUCCESS"
-    assert outcomes(home) == [("answered", {"response": answer}), ("open", None)]
+    assert outcomes(home) == [("answered", {"response": "yes"}), ("open", None)]
 
 
 def test_a_handover_that_is_printed_in_the_terminal_starts_no_inbox_in_the_browser(home: Home) -> None:
     home.unset = ("HANDOFFS_INBOX",)
-    play(home, "main", "yes")
+    play(home, "breakout")
     assert list(home.folder.rglob("inbox")) == []
 
 

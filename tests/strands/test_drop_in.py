@@ -21,7 +21,7 @@ TUTORIAL = Path(__file__).with_name("tutorial.py")
 
 @pytest.mark.parametrize(
     ("stdin", "status", "answer"),
-    [("yes\n", "SUCCESS", "yes"), ("/decline\n", "DECLINED", ""), ("", "PENDING", "")],
+    [("yes\n", "SUCCESS", "yes"), ("", "PENDING", "")],
 )
 def test_the_tutorial_runs_with_its_import_changed(home: Home, stdin: str, status: str, answer: str) -> None:
     done = home.run(TUTORIAL, stdin=stdin)
