@@ -1,13 +1,21 @@
 """Two handoffs: the agent asks before a dangerous step, and hands over when it is done."""
 
+import os
+
 from dotenv import load_dotenv
 from strands import Agent
+from strands.models.litellm import LiteLLMModel
 
-from handoffs.strands import HandoffClient, HandoffPlugin, approved, format_handoff_summary, run, tutorial_model
+from handoffs.strands import approved, format_handoff_summary, handoff_to_user, run
 
 
 def main() -> None:
-    agent = Agent(model=tutorial_model(), tools=[HandoffClient()], plugins=[HandoffPlugin()])
+    # The program asks, not the model: this lesson needs no key. `handoff_to_user` brings its server with it.
+    model = LiteLLMModel(
+        client_args={"api_key": os.getenv("NEBIUS_API_KEY")},
+        model_id="nebius/deepseek-ai/DeepSeek-V3-0324",
+    )
+    agent = Agent(model=model, tools=[handoff_to_user])
 
     # The agent waits for the person, and goes on with the answer.
     approval = agent.tool.handoff_to_user(

@@ -1,5 +1,7 @@
 """A real agent loop: the model asks by itself before it drops a table through a server that knows nothing of handoffs.
 
+Its rules make it ask, and nothing else: this is no gate. A model that does not keep them would drop the table unasked.
+
 The database is served by `mcp-server-sqlite`, which `uvx` fetches the first time.
 """
 

@@ -48,6 +48,8 @@ any_event = st.one_of(
     st.builds(events.Cancelled, at=times, by=people, channel=channels, note=texts),
     st.builds(events.Expired, at=times),
     st.builds(events.Collected, at=times, tool_use=st.sampled_from(["", "toolu_01"])),
+    st.builds(events.Used, at=times, tool_use=st.sampled_from(["toolu_01", "toolu_02"])),
+    st.builds(events.Edited, at=times, by=people),
     st.builds(events.Revealed, at=times, by=people, field=st.just("password")),
     st.builds(events.Forgotten, at=times, by=people, field=st.just("password")),
 )

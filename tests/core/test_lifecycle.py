@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoffs.core.errors import AlreadyEnded, AlreadyReminded
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed
 from handoffs.core.events import (
     EVENTS,
     Answered,
@@ -12,6 +12,7 @@ from handoffs.core.events import (
     Collected,
     Declined,
     Dismissed,
+    Edited,
     Event,
     Expired,
     Forgotten,
@@ -22,6 +23,7 @@ from handoffs.core.events import (
     Reached,
     Reminded,
     Revealed,
+    Used,
 )
 from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, stamp, steps
 from handoffs.core.model import End, Handoff, State
@@ -42,6 +44,8 @@ EXAMPLES: dict[type[Event], Event] = {
     Cancelled: Cancelled(at=LATER, by="ada", channel="inbox"),
     Expired: Expired(at=DEADLINE),
     Collected: Collected(at=LATER),
+    Used: Used(at=LATER, tool_use="toolu_01"),
+    Edited: Edited(at=LATER, by="ada"),
     Revealed: Revealed(at=LATER, by="ada", field="password"),
     Forgotten: Forgotten(at=LATER, by="ada", field="password"),
 }
@@ -74,8 +78,10 @@ def test_every_state_says_what_every_event_does() -> None:
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
     over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
     assert table == {
-        State.OPEN: dict.fromkeys(["Opened", "Collected", "Revealed", "Forgotten"], "ValueError") | stays | ends,
-        State.ANSWERED: over | dict.fromkeys(["Collected", "Revealed", "Forgotten"], "answered"),
+        State.OPEN: dict.fromkeys(["Opened", "Collected", "Used", "Edited", "Revealed", "Forgotten"], "ValueError")
+        | stays
+        | ends,
+        State.ANSWERED: over | dict.fromkeys(["Collected", "Used", "Edited", "Revealed", "Forgotten"], "answered"),
         State.DECLINED: over | {"Collected": "declined"},
         State.CANCELLED: over | {"Collected": "cancelled"},
         State.EXPIRED: over | {"Collected": "expired"},
@@ -133,7 +139,7 @@ def test_no_stage_is_ever_claimed_twice(happens: list[Event]) -> None:
     for event in happens:
         try:
             now = advance(now, event)
-        except (AlreadyEnded, AlreadyReminded, ValueError):
+        except (AlreadyEnded, AlreadyReminded, AlreadyUsed, ValueError):
             continue
         if isinstance(event, Reminded):
             claimed.append(event.stage)
@@ -145,6 +151,16 @@ def test_the_first_collection_is_the_one_that_is_kept() -> None:
     once = advance(ended(), Collected(at=LATER))
     twice = advance(once, Collected(at=LATER + timedelta(hours=1)))
     assert (once.collected_at, twice.collected_at) == (LATER, LATER)
+
+
+def test_an_approval_is_used_by_one_tool_use_and_by_that_one_however_often_it_is_sent() -> None:
+    once = advance(ended(), Used(at=LATER, tool_use="toolu_01"))
+    assert (once.state, once.collected_at, once.handed_to) == (State.ANSWERED, LATER, "toolu_01")
+    again = advance(once, Used(at=LATER + timedelta(hours=1), tool_use="toolu_01"))
+    assert (again.collected_at, again.handed_to) == (LATER, "toolu_01")
+    for taken in (once, advance(ended(), Collected(at=LATER)), advance(ended(), Collected(at=LATER, tool_use="other"))):
+        with pytest.raises(AlreadyUsed, match="another one had it"):
+            advance(taken, Used(at=LATER, tool_use="toolu_02"))
 
 
 def test_who_comes_second_is_told_who_was_first() -> None:
@@ -172,7 +188,7 @@ def test_whatever_happens_the_first_outcome_stands(happens: list[Event]) -> None
     for event in happens:
         try:
             after = advance(now, event)
-        except (AlreadyEnded, AlreadyReminded, ValueError):
+        except (AlreadyEnded, AlreadyReminded, AlreadyUsed, ValueError):
             continue
         assert after.version == now.version + 1
         assert (after.id, after.caller, after.question, after.created_at, after.fingerprint) == (
@@ -199,7 +215,7 @@ def test_a_refused_event_changes_nothing(happens: list[Event]) -> None:
         before = (now.state, now.version, now.end, now.values, now.collected_at, now.reached, now.reminded)
         try:
             after = advance(now, event)
-        except (AlreadyEnded, AlreadyReminded, ValueError):
+        except (AlreadyEnded, AlreadyReminded, AlreadyUsed, ValueError):
             assert (now.state, now.version, now.end, now.values, now.collected_at, now.reached, now.reminded) == before
         else:
             now = after
@@ -240,7 +256,7 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",
         "    open --> expired: expired",
-        "    answered --> answered: collected, revealed, forgotten",
+        "    answered --> answered: collected, used, edited, revealed, forgotten",
         "    declined --> declined: collected",
         "    cancelled --> cancelled: collected",
         "    expired --> expired: collected",

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -48,23 +49,22 @@ def test_every_lesson_has_a_test_here() -> None:
     assert [lesson for lesson in LESSONS if f'"{lesson}"' not in tested] == []
 
 
-@pytest.mark.parametrize(("answer", "work"), [("yes", "would be formatted now"), ("no", "was left alone")])
-def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home, answer: str, work: str) -> None:
-    lines = play(home, "main", answer).splitlines()
+def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home) -> None:
+    lines = play(home, "main", "yes").splitlines()
     at = lines.index("--- Approval Handoff ---")
     assert lines[at + 1] == 'Agent Message: "I am about to format the drive /dev/sdb. Do you approve? (yes/no)"'
     assert lines[at + 2] == "Status       : SUCCESS"
     assert lines[at + 3].startswith("Reference ID : tooluse_handoff_to_user_")
-    assert lines[at + 4] == f'User Response: "{answer}"'
+    assert lines[at + 4] == 'User Response: "yes"'
     at = lines.index("--- Completion Handoff ---")
-    assert work in lines[at + 1]
+    assert "would be formatted now" in lines[at + 1]
     assert lines[at + 2] == "Status       : SUCCESS"
-    assert outcomes(home) == [("answered", {"response": answer}), ("open", None)]
+    assert outcomes(home) == [("answered", {"response": "yes"}), ("open", None)]
 
 
 def test_a_handover_that_is_printed_in_the_terminal_starts_no_inbox_in_the_browser(home: Home) -> None:
     home.unset = ("HANDOFFS_INBOX",)
-    play(home, "main", "yes")
+    play(home, "breakout")
     assert list(home.folder.rglob("inbox")) == []
 
 
@@ -75,8 +75,29 @@ def test_main_without_anybody_there_does_not_look_like_an_approval(home: Home) -
 
 
 def test_a_lesson_says_in_one_line_that_it_has_no_key(home: Home) -> None:
-    said = [line for line in play(home, "main", "no").splitlines() if "NEBIUS_API_KEY" in line]
+    said = [line for line in play(home, "conditional", "no").splitlines() if "NEBIUS_API_KEY" in line]
     assert len(said) == 1
+
+
+def test_main_shows_the_tutorials_model_and_the_readme_has_every_lesson_in_order() -> None:
+    assert (
+        'LiteLLMModel(\n        client_args={"api_key": os.getenv("NEBIUS_API_KEY")}'
+        in (EXAMPLES / "main.py").read_text()
+    )
+    listed = re.findall(r"^\d+\. \[(\w+)\.py\]\((\w+)\.py\)", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == [(lesson, lesson) for lesson in LESSONS]
+    assert listed[0] == ("main", "main")
+
+
+def test_breakout_ends_the_loop_with_the_handover_and_deploys_nothing(home: Home) -> None:
+    lines = play(home, "breakout").splitlines()
+    assert "Tests run." in lines
+    assert "Deployed." not in lines
+    at = lines.index("The loop ended: cancelled.")
+    assert lines[at + 1] == "--- Release Handoff ---"
+    assert lines[at + 3] == "Status       : SUCCESS"
+    assert "Nobody hears this." not in "\n".join(lines)
+    assert outcomes(home) == [("open", None)]
 
 
 @pytest.mark.parametrize(

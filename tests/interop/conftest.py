@@ -37,6 +37,15 @@ def node() -> str:
 
 
 @pytest.fixture(scope="session")
+def claude_code() -> str:
+    """Claude Code's own program."""
+    found = next(PACKAGES.glob("@anthropic-ai/claude-code-*/claude"), None)
+    if found is None:
+        _missing("Claude Code")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
 def mcp1() -> str:
     """The Python of an environment that has mcp 1.30."""
     python = HERE / ".mcp1" / "bin" / "python"

@@ -89,7 +89,7 @@ async def test_a_slow_decline_is_a_refusal(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here, host(here.server(), era, Dialog(here.clock, DECLINE)) as client:
         got = await ask(client)
     assert got["status"] == "DECLINED"
-    assert got["userInput"] == []
+    assert got["userInput"] == [{"text": ""}]
     assert "values" not in got
     assert "not approval" in got["guidance"]
 
@@ -213,7 +213,7 @@ async def test_a_late_dialog_of_the_newer_era_is_told_politely_that_it_was_not_u
         async with host(here.server(), "auto", Dialog(here.clock, answered_meanwhile)) as client:
             got = await ask(client)
         assert got["status"] == "DECLINED"
-        assert got["userInput"] == []
+        assert got["userInput"] == [{"text": ""}]
         assert 'They said: "not on a Friday"' in got["guidance"]
         assert "was not used" in got["guidance"]
 
@@ -317,7 +317,7 @@ async def test_silence_ends_as_a_timeout_and_is_not_consent(era: str, tmp_path: 
         got = await check(client, first["handoffId"])
     assert got["status"] == "TIMEOUT"
     assert "not consent" in got["guidance"]
-    assert got["userInput"] == []
+    assert got["userInput"] == [{"text": ""}]
 
 
 async def test_a_withdrawn_question_decides_nothing(tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ async def test_a_breakout_is_told_and_not_waited_for(era: str, tmp_path: Path) -
             got = await ask(client, "All done.", breakout_of_loop=True)
         assert dialog.shown == []
         assert (await here.only()).state == "open"
-    assert (got["status"], got["userInput"], got["breakoutOfLoop"]) == ("SUCCESS", [], True)
+    assert (got["status"], got["userInput"], got["breakoutOfLoop"]) == ("SUCCESS", [{"text": ""}], True)
     assert "End your turn now" in got["guidance"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from mcp import Client
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
-from handoffs.mcp_server import permission
-from handoffs.mcp_server.permission import IN_DIALOG, NAME, QUIET_STDIO
+from handoffs.mcp_server.permission import NAME
+from handoffs.mcp_server.permission.approvals import QUIET_STDIO
+from handoffs.mcp_server.permission.claude_code import ToolUse, read_edit
+from handoffs.mcp_server.permission.shown import MAX_SHOWN, message_of
+from handoffs.mcp_server.permission.words import BY_SCRIPT, IN_DIALOG
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
@@ -104,6 +108,12 @@ async def test_what_the_person_edited_runs_instead(tmp_path: Path) -> None:
         ("{}", "input as shown"),
         ('{"command": "a", "command": "b"}', "twice"),
         ('{"timeout": NaN}', "NaN"),
+        ('{"timeout": 1e400}', "1e400 would become inf"),
+        ('{"timeout": [-1e400]}', "would become -inf"),
+        ('{"timeout": 1e-400}', "would become 0.0"),
+        ('{"id": 9007199254740993}', "9007199254740993 would become 9007199254740992.0"),
+        ('{"id": 0.12345678901234567890}', "would become 0.12345678901234568"),
+        ('{"id": ' + "9" * 5_000 + "}", "would become inf"),
         ('{"command": "rm"} and more', "no JSON"),
         ("[" * 100_000, "nested"),
     ],
@@ -165,7 +175,7 @@ async def test_everything_but_an_answered_allow_denies_and_says_why(tmp_path: Pa
             said.append(got["message"])
     assert len(set(said)) == 4
     assert 'They said: "not today"' in said[1]
-    for text, words in zip(said, ("denied", "declined", "withdrawn", "Silence is not consent"), strict=True):
+    for text, words in zip(said, ("denied it", "denied it", "withdrawn", "Silence is not consent"), strict=True):
         assert words in text
 
 
@@ -316,7 +326,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
         {"tool_name": 1, "input": {}},
         {"tool_name": "Bash", "input": "rm"},
         {"tool_name": "Bash", "input": ["rm"]},
-        {"tool_name": "Bash", "input": {"command": "x" * 20_000}},
+        {"tool_name": "Bash", "input": {"command": "x" * MAX_SHOWN}},
     ],
 )
 async def test_what_cant_be_asked_is_denied_and_asked_of_nobody(arguments: dict[str, Any], tmp_path: Path) -> None:
@@ -396,8 +406,9 @@ json_values = st.recursive(
 
 @given(st.text(max_size=60), st.dictionaries(st.text(max_size=10), json_values, max_size=4))
 def test_whatever_a_tool_is_given_is_shown_whole_and_cant_leave_its_block(name: str, wanted: dict[str, object]) -> None:
-    shown = permission._shown({"tool_name": name, "input": wanted})  # pyright: ignore[reportPrivateUsage]
-    lines = permission._message(name, shown, "").split("\n")  # pyright: ignore[reportPrivateUsage]
+    # A text of several lines stands in a block of its own.
+    wanted = {key: value.replace("\n", " ") if isinstance(value, str) else value for key, value in wanted.items()}
+    lines = message_of(ToolUse(tool=name, input=wanted)).split("\n")
     fence = lines[2].removesuffix("json")
     assert set(fence) == {"`"}
     assert lines[-1] == fence
@@ -408,8 +419,94 @@ def test_whatever_a_tool_is_given_is_shown_whole_and_cant_leave_its_block(name: 
     assert len(lines[0]) < 150
 
 
+async def test_its_form_holds_the_one_way_to_say_no(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
+        await decision(client)
+        assert (await here.only()).question.form.has_own_no
+        await ask(client, "Deploy?", options=["allow", "deny"])
+        assert [each.question.form.has_own_no for each in await here.desk.newest(open_only=True)] == [False, True]
+
+
+async def test_an_answer_by_a_script_approves_nothing(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
+        await decision(client)
+        await here.desk.answer(await here.only(), {"decision": "allow"}, by="ada", channel="script")
+        assert await decision(client) == {"behavior": "deny", "message": BY_SCRIPT}
+
+
 async def test_an_approval_that_came_from_a_card_of_the_host_approves_nothing(tmp_path: Path) -> None:
     async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
         await decision(client)
         await here.desk.answer(await here.only(), {"decision": "allow"}, by="ada", channel="card")
         assert await decision(client) == {"behavior": "deny", "message": IN_DIALOG}
+
+
+async def test_an_edit_runs_byte_by_byte_and_the_log_says_that_there_was_one(tmp_path: Path) -> None:
+    edit = ' {"timeout": 1.50e3,\n "id": 9007199254740992, "small": 0.1, "none": -0.0e5, "text": "\\u00e9 é"} '
+    async with table(tmp_path) as here:
+        async with host(here.server(), "auto", name="claude-code") as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(Person(here, [ALLOW | {"input": edit}]).sit)
+            result = await client.call_tool(NAME, {"tool_name": "Bash", "input": COMMAND, "tool_use_id": "toolu_1"})
+        text = result.content[0].text  # type: ignore[union-attr]
+        assert text == f'{{"behavior": "allow", "updatedInput": {edit.strip()}}}'
+        entries = await here.desk.history((await here.only()).id)
+    assert [entry.name for entry in entries] == ["opened", "answered", "used", "edited"]
+    assert entries[-1].details == {"by": "ada"}
+    assert "1.50e3" not in repr(entries)
+
+
+async def test_an_approval_as_it_was_shown_is_not_called_edited(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        await decided(here, ALLOW | {"input": " "})
+        entries = await here.desk.history((await here.only()).id)
+    assert [entry.name for entry in entries] == ["opened", "answered", "used"]
+
+
+@given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False)))
+def test_an_edit_that_is_taken_holds_the_numbers_that_claude_code_reads(number: Any) -> None:
+    literal = str(number)
+    if "Inf" in literal:
+        return
+    text = f'{{"n": {literal.replace("E+", "E")}}}'
+    if Decimal(repr(float(number))) == Decimal(literal):
+        assert read_edit(text) == text
+    else:
+        with pytest.raises(ValueError, match="would become"):
+            read_edit(text)
+
+
+async def test_the_reply_to_one_use_that_was_cut_off_is_given_again_and_to_no_other_use(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
+        assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "deny"  # waiting
+        await here.desk.answer(await here.only(), ALLOW, by="ada", channel="inbox")
+        # It is used up, and the reply never arrives.
+        await here.desk.use(await here.only(), tool_use="toolu_1")
+        assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "allow"
+        assert await here.stored() == 1
+        assert (await decision(client, tool_use_id="toolu_2"))["behavior"] == "deny"
+        assert await here.stored() == 2
+        # The person sees on the new one what they decided on the one before.
+        first, second = sorted(await here.desk.newest(open_only=False), key=lambda each: each.state is State.OPEN)
+        assert second.earlier == first.id
+
+
+async def test_of_two_uses_asked_about_at_once_each_gets_an_approval_of_its_own(tmp_path: Path) -> None:
+    got: dict[str, Any] = {}
+    async with table(tmp_path) as here, host(here.server(), "auto", name="claude-code") as client:
+
+        async def use(name: str) -> None:
+            got[name] = await decision(client, tool_use_id=name)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(use, "toolu_1")
+            tasks.start_soon(use, "toolu_2")
+            while here.clock.waiting < 2:
+                await anyio.sleep(0.01)
+            await Person(here, [ALLOW, ALLOW]).sit()
+        handoffs = await here.desk.newest(open_only=False)
+        assert sorted(each.handed_to for each in handoffs) == ["toolu_1", "toolu_2"]
+        assert [each["behavior"] for each in got.values()] == ["allow", "allow"]
+        # Sent again, each finds its own, and nobody is asked.
+        for name in ("toolu_1", "toolu_2"):
+            assert (await decision(client, tool_use_id=name))["behavior"] == "allow"
+        assert await here.stored() == 2

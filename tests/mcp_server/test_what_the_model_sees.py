@@ -13,8 +13,9 @@ import pytest
 
 from handoffs.core.model import Caller, End, Handoff, Question, State, secret_name
 from handoffs.core.schema import options_form, parse, response_form
-from handoffs.mcp_server import permission, words
+from handoffs.mcp_server import words
 from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
+from handoffs.mcp_server.permission import words as permission
 from tests.days import at
 from tests.mcp_server.host import ERAS, host, table
 
@@ -69,11 +70,14 @@ async def _prompts(folder: Path) -> dict[str, object]:
 def _denials() -> dict[str, str]:
     """What Claude Code's model reads where a permission prompt did not end in an approval."""
     denied = replace(ENDED["answered"], values={"decision": "deny", "reason": "not on a Friday"})
-    ended = {name: handoff for name, handoff in ENDED.items() if name != "answered"}
+    ended = {name: handoff for name, handoff in ENDED.items() if not name.startswith("answered")}
     return {
         "denied": permission.refusal(denied),
         **{name: permission.refusal(handoff) for name, handoff in ended.items()},
         "still open": permission.WAITING,
+        "answered by a script": permission.BY_SCRIPT,
+        "questions without an answer": permission.UNANSWERED,
+        "questions that can't be asked": permission.cant_be_asked("question 1 has no text."),
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handoffs.core.errors import AlreadyEnded, AlreadyReminded, NotFound
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed, NotFound
 from handoffs.core.events import (
     Answered,
     Cancelled,
@@ -269,7 +269,7 @@ async def test_whatever_happens_row_and_log_agree_with_the_table_of_states(
         for step in steps(expected, event):
             try:
                 expected = advance(expected, step)
-            except (AlreadyEnded, AlreadyReminded, ValueError) as error:
+            except (AlreadyEnded, AlreadyReminded, AlreadyUsed, ValueError) as error:
                 wrong = type(error)
                 break
             told.append(type(step).__name__.lower())

@@ -47,7 +47,7 @@ class Home:
         }
         return {name: value for name, value in (kept | own | self.extra).items() if name not in self.unset}
 
-    def run(self, *command: str | Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, stdin: str = "", timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a Python program to its end, with its answers piped in."""
         return subprocess.run(
             [sys.executable, *map(str, command)],

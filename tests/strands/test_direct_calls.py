@@ -79,7 +79,7 @@ def test_a_direct_breakout_is_delivered_without_waiting_and_leaves_the_agent_usa
     with home.agent("Here I am.", person=nobody) as agent:
         response = agent.tool.handoff_to_user(message="All done.", breakout_of_loop=True)
         after = agent("Still there?")
-    assert (response["status"], response["userInput"], response["breakoutOfLoop"]) == ("SUCCESS", [], True)
+    assert (response["status"], response["userInput"], response["breakoutOfLoop"]) == ("SUCCESS", [{"text": ""}], True)
     assert not approved(response)
     assert (after.stop_reason, str(after).strip()) == ("end_turn", "Here I am.")
 
@@ -95,7 +95,7 @@ def test_a_person_who_does_not_answer_gives_a_status_of_its_own_and_no_approval(
     with home.agent(person=person) as agent:
         response = agent.tool.handoff_to_user(message="Delete it?")
         (result,) = results(agent)
-    assert (response["status"], response["userInput"]) == (status, [])
+    assert (response["status"], response["userInput"]) == (status, [{"text": ""}])
     assert not approved(response)
     assert text_of(result) == response["guidance"]
 
@@ -119,7 +119,7 @@ def test_a_server_that_is_killed_while_it_asks_gives_an_error_and_no_approval(ho
     with home.agent(person=person) as agent:
         response = agent.tool.handoff_to_user(message="Delete it?")
         (result,) = results(agent)
-    assert (response["status"], response["userInput"]) == ("ERROR", [])
+    assert (response["status"], response["userInput"]) == ("ERROR", [{"text": ""}])
     assert not approved(response)
     assert result["status"] == "error"
 

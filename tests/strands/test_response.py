@@ -52,7 +52,7 @@ def test_a_summary_shows_message_status_reference_and_answer() -> None:
 
 @pytest.mark.parametrize("status", OUTCOMES)
 def test_a_summary_gives_every_other_outcome_its_own_name_and_no_answer(status: str) -> None:
-    summary = format_handoff_summary({**ANSWERED, "userInput": [], "status": status})
+    summary = format_handoff_summary({**ANSWERED, "userInput": [{"text": ""}], "status": status})
     assert f"Status       : {status}" in summary
     assert "SUCCESS" not in summary
     assert "User Response" not in summary
@@ -82,7 +82,7 @@ def test_a_result_that_carries_no_response_is_an_error_whatever_it_says(raw: dic
     response = handoff_response(raw, message="Delete?")
     assert response == {
         "content": [{"text": "Delete?"}],
-        "userInput": [],
+        "userInput": [{"text": ""}],
         "status": "ERROR",
         "toolUseId": "t",
         "guidance": "yes",

@@ -164,7 +164,7 @@ def test_a_refusal_is_a_decline_however_fast_it_was_typed(home: Home, program: P
         time.sleep(thinking)  # what a person does, not a wait for the program
         process.send("/decline\r")
         response = result(process)["response"]
-    assert (response["status"], response["userInput"]) == ("DECLINED", [])
+    assert (response["status"], response["userInput"]) == ("DECLINED", [{"text": ""}])
     assert open_questions(home) == []
 
 
@@ -175,7 +175,7 @@ def test_not_now_is_pending_and_the_question_stays_open(home: Home, program: Pat
         time.sleep(thinking)  # what a person does, not a wait for the program
         process.sendeof()
         response = result(process)["response"]
-    assert (response["status"], response["userInput"]) == ("PENDING", [])
+    assert (response["status"], response["userInput"]) == ("PENDING", [{"text": ""}])
     assert open_questions(home) == ["Question 1?"]
 
 

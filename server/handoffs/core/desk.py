@@ -22,6 +22,7 @@ from handoffs.core.events import (
     Collected,
     Declined,
     Dismissed,
+    Edited,
     Entry,
     Joined,
     Left,
@@ -29,6 +30,7 @@ from handoffs.core.events import (
     Opened,
     Reached,
     Reminded,
+    Used,
 )  # fmt: skip
 from handoffs.core.form import Value
 from handoffs.core.lifecycle import expiry
@@ -43,7 +45,7 @@ from handoffs.core.model import (
     new_id,
 )  # fmt: skip
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
-from handoffs.core.question import Limits, checked_other, form_of
+from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
 from handoffs.core.safe import Safe
 from handoffs.core.showing import Showing
 
@@ -106,6 +108,7 @@ class Desk:
         declared: Declared | None = None,
         session: str = "",
         tool_use: str = "",
+        max_message: int = MAX_MESSAGE,
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before; then have it shown.
 
@@ -120,7 +123,7 @@ class Desk:
         """
         await self._store.ready()
         asked = self._clock.now()
-        asked_form = form_of(message, options, form)
+        asked_form = form_of(message, options, form, max_message=max_message)
         if asked_form.secret and (obstacle := await self._safe.obstacle()):
             raise QuestionRefused(f"A secret can't be asked for here: {obstacle}")
         handoff = Handoff(
@@ -168,6 +171,20 @@ class Desk:
         event = Collected(at=self._clock.now(), tool_use=tool_use)
         # Lost in a power cut, the outcome is given again, with its age: the agent that had it has lost it as well.
         return await self._store.record(handoff.id, event, known=handoff, durable=False)
+
+    async def use(self, handoff: Handoff, *, tool_use: str, edited: bool = False) -> Handoff:
+        """Use an approval up, as it is or as the person `edited` it: this use of the tool may run, and no other ever.
+
+        The same use, sent again because its call was cut off, may still run.
+
+        Raises:
+            AlreadyUsed: It is another use's.
+        """
+        if handoff.collected_at is not None and handoff.handed_to == tool_use:
+            return handoff
+        now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
+        events = [Used(at=now, tool_use=tool_use), *([Edited(at=now, by=by)] if edited else [])]
+        return await self._store.record(handoff.id, *events, known=handoff)
 
     # The person's side. Each of these is the whole of a decision, and the first one stands.
 

@@ -6,6 +6,7 @@ HandoffError
 ├── AnswerRefused          the answer does not fit the form; nothing was recorded
 ├── AlreadyEnded           somebody was first; `core.lifecycle` raises it
 ├── AlreadyReminded        another process tells the person; `core.lifecycle` raises it
+├── AlreadyUsed            the approval let another tool use run; `core.lifecycle` raises it
 ├── SecretRefused          a secret is not there for who asks for it
 ├── NotFound               no handoff has this id
 ├── Ambiguous              several handoffs' ids start with this
@@ -53,6 +54,10 @@ class AlreadyEnded(HandoffError):
 
 class AlreadyReminded(HandoffError):
     """Somebody has taken it on to tell the person at this stage."""
+
+
+class AlreadyUsed(HandoffError):
+    """The approval was for one use of a tool, and another one had it."""
 
 
 class SecretRefused(HandoffError):

@@ -125,6 +125,21 @@ class Collected(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Used(_Event):
+    """An approval lets one use of a tool run, and no other."""
+
+    tool_use: str
+    """The id that the host gave that use; of our own making where it gave none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edited(_Event):
+    """What was approved runs as the person edited it. What they made of it is with the answer."""
+
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Revealed(_Event):
     """A program of the person who was asked got a secret of the answer."""
 
@@ -142,12 +157,12 @@ class Forgotten(_Event):
 
 Event: TypeAlias = (
     Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired
-    | Collected | Revealed | Forgotten
+    | Collected | Used | Edited | Revealed | Forgotten
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
     Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
-    Revealed, Forgotten,
+    Used, Edited, Revealed, Forgotten,
 )  # fmt: skip
 
 # With the handoff, once: what people write is not in the log.

@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from handoffs.core.errors import AlreadyEnded, AlreadyReminded
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed
 from handoffs.core.events import (
     Answered,
     Cancelled,
     Collected,
     Declined,
     Dismissed,
+    Edited,
     Event,
     Expired,
     Forgotten,
@@ -21,6 +22,7 @@ from handoffs.core.events import (
     Reached,
     Reminded,
     Revealed,
+    Used,
     name_of,
 )  # fmt: skip
 from handoffs.core.model import End, Handoff, State
@@ -40,7 +42,13 @@ TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
             Cancelled: State.CANCELLED,
             Expired: State.EXPIRED,
         },
-        State.ANSWERED: {Collected: State.ANSWERED, Revealed: State.ANSWERED, Forgotten: State.ANSWERED},
+        State.ANSWERED: {
+            Collected: State.ANSWERED,
+            Used: State.ANSWERED,
+            Edited: State.ANSWERED,
+            Revealed: State.ANSWERED,
+            Forgotten: State.ANSWERED,
+        },
         State.DECLINED: {Collected: State.DECLINED},
         State.CANCELLED: {Collected: State.CANCELLED},
         State.EXPIRED: {Collected: State.EXPIRED},
@@ -55,6 +63,7 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
     Raises:
         AlreadyEnded: It has an outcome already, which stands.
         AlreadyReminded: Another process has taken this stage on.
+        AlreadyUsed: The approval let another use of the tool run.
         ValueError: The event can't happen in this state, whoever comes first.
     """
     state = TABLE[handoff.state].get(type(event))
@@ -79,6 +88,10 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
             )
         case Joined(calls=calls):
             return replace(after, calls=calls)
+        case Used(tool_use=use):
+            if handoff.collected_at is not None and handoff.handed_to != use:
+                raise AlreadyUsed(f"The approval {handoff.id} was for one use of the tool, and another one had it.")
+            return replace(after, collected_at=handoff.collected_at or event.at, handed_to=use)
         case Reached(channel=channel) if channel not in handoff.reached:
             return replace(after, reached=(*handoff.reached, channel))
         case Reminded(stage=stage):

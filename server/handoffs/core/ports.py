@@ -93,6 +93,7 @@ class Store(Protocol):
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
+            AlreadyUsed: The approval is another tool use's.
         """
         ...
 

@@ -60,7 +60,13 @@ def checked_other(other: str, *, values: Mapping[str, object], allowed: bool) ->
     return text
 
 
-def form_of(message: str, options: Sequence[str] | None, form: Mapping[str, object] | None) -> Form:
+def form_of(
+    message: str,
+    options: Sequence[str] | None,
+    form: Mapping[str, object] | None,
+    *,
+    max_message: int = MAX_MESSAGE,
+) -> Form:
     """Return the form that a question's arguments mean.
 
     Raises:
@@ -68,9 +74,9 @@ def form_of(message: str, options: Sequence[str] | None, form: Mapping[str, obje
     """
     if not message.strip():
         raise QuestionRefused("`message` is empty: tell the person what you need to know, and why.")
-    if len(message) > MAX_MESSAGE:
+    if len(message) > max_message:
         raise QuestionRefused(
-            f"`message` has {len(message):,} characters; {MAX_MESSAGE:,} is the most. Shorten it, or say where to read."
+            f"`message` has {len(message):,} characters; {max_message:,} is the most. Shorten it, or say where to read."
         )
     try:
         message.encode()

@@ -12,7 +12,7 @@ from mcp.types import CallToolResult, InputRequiredResult
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound, QuestionRefused
 from handoffs.core.model import Caller, Declared, Handoff, State
-from handoffs.core.question import form_of
+from handoffs.core.question import MAX_MESSAGE, form_of
 from handoffs.core.retrying import until_kept
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking import (
@@ -150,11 +150,19 @@ class Calls:
         self._deliveries.expect(*handoffs, context=context, tool_use=tool_use)
 
     async def ask_elsewhere(
-        self, context: Context, *, message: str, form: Mapping[str, object], hold_seconds: float, tool_use: str
+        self,
+        context: Context,
+        *,
+        message: str,
+        form: Mapping[str, object],
+        hold_seconds: float,
+        session: str = "",
+        tool_use: str = "",
+        max_message: int = MAX_MESSAGE,
     ) -> Handoff:
         """Ask, or join, with no dialog of the host's; return the handoff as it is after `hold_seconds` at the most.
 
-        It does not count as handed over by that. Raises QuestionRefused.
+        It does not count as handed over by that. For `session` and `tool_use` see `Desk.ask`. Raises QuestionRefused.
         """
         caller = self._caller(context)
         await self._deliveries.settled(caller)
@@ -163,8 +171,9 @@ class Calls:
             caller=caller,
             form=form,
             declared=declared_by(context),
-            session=self._joining.session_of(context),
+            session=session or self._joining.session_of(context),
             tool_use=tool_use,
+            max_message=max_message,
         )
         if handoff.state is not State.OPEN:
             return handoff

@@ -73,6 +73,9 @@ CHECK_SCHEMA: dict[str, object] = {
 
 _TEXTS = {"type": "array", "items": {"type": "object", "properties": {"text": {"type": "string"}}}}
 
+_NO_ANSWER = [{"text": ""}]
+"""One text, empty: the documented way to read an answer takes the first one, whether there was an answer or not."""
+
 OUTPUT_SCHEMA: dict[str, object] = {
     "type": "object",
     "properties": {
@@ -164,7 +167,7 @@ def result(handoff: Handoff, status: Status, guidance: str, *, tool_use: str | N
     """
     structured: dict[str, object] = {
         "content": [{"text": handoff.question.message}],
-        "userInput": [],
+        "userInput": _NO_ANSWER,
         "status": status.value,
         "toolUseId": tool_use or handoff.id,
         "handoffId": handoff.id,
@@ -172,7 +175,7 @@ def result(handoff: Handoff, status: Status, guidance: str, *, tool_use: str | N
     answer = handoff.answer
     if answer is not None and status is Status.SUCCESS:
         texts = [answer.other] if answer.other else handoff.question.form.texts(answer.values)
-        structured["userInput"] = [{"text": text} for text in texts]
+        structured["userInput"] = [{"text": text} for text in texts] or _NO_ANSWER
         structured |= {
             "values": dict(answer.values),
             **({"other": answer.other} if answer.other else {}),
@@ -188,7 +191,7 @@ def refusal(reason: str, *, message: object = None, tool_use: str | None = None)
     """Return what a call gives that could not be carried out: nothing was stored, and what to do instead."""
     structured: dict[str, object] = {
         "content": [{"text": message}] if isinstance(message, str) and message else [],
-        "userInput": [],
+        "userInput": _NO_ANSWER,
         "status": Status.ERROR.value,
         "toolUseId": tool_use or "",
         "guidance": reason,

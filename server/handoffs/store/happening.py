@@ -28,7 +28,13 @@ class Happening:
 
 
 def happen(before: Handoff, events: Sequence[Event]) -> Happening:
-    """Return what these events do to a handoff. Raises AlreadyReminded, or ValueError where one can't happen at all."""
+    """Return what these events do to a handoff.
+
+    Raises:
+        AlreadyReminded: Another process has claimed this stage.
+        AlreadyUsed: The approval is another tool use's.
+        ValueError: One of them can't happen at all.
+    """
     after, happened, late = before, list[Event](), None
     for step in (step for event in events for step in steps(after, event)):
         try:

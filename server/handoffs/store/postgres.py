@@ -160,6 +160,7 @@ class PostgresStore:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
+            AlreadyUsed: The approval is another tool use's.
         """
         write, key = _new_write(), put(storable(handoff_id))
         tried: Happening | None = None

@@ -175,6 +175,7 @@ class SqliteStore:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
+            AlreadyUsed: The approval is another tool use's.
         """
 
         def work(connection: sqlite3.Connection) -> tuple[Happening, list[Line]]:

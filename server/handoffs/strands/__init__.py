@@ -2,6 +2,7 @@
 
 try:
     from handoffs.strands.client import HandoffClient
+    from handoffs.strands.drop_in import handoff_to_user
     from handoffs.strands.plugin import HandoffPlugin
     from handoffs.strands.scripted import Said, ScriptedModel, last_result
     from handoffs.strands.tutorial import run, tutorial_model
@@ -25,6 +26,7 @@ __all__ = [
     "approved",
     "format_handoff_summary",
     "handoff_response",
+    "handoff_to_user",
     "last_result",
     "run",
     "tutorial_model",

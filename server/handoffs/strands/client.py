@@ -1,5 +1,6 @@
 """A Strands `MCPClient` that brings the handoffs server with it and asks in the terminal."""
 
+import inspect
 import logging
 import os
 import sys
@@ -7,20 +8,22 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Any, Self, TypeAlias, TypedDict, Unpack
 
 import httpx
 from mcp import StdioServerParameters, stdio_client
 from mcp.client.session import ElicitationFnT
 from mcp.shared.dispatcher import ProgressFnT
+from strands import Agent
 from strands.tools.mcp import MCPAgentTool, MCPClient, TasksConfig
 from strands.tools.mcp.mcp_client import ToolFilters
 from strands.tools.mcp.mcp_types import MCPClientCredentials, MCPToolResult, ToolsChanged
 from strands.types import PaginatedList
-from strands.types.tools import ToolGenerator, ToolUse
+from strands.types.tools import ToolGenerator, ToolSpec, ToolUse
 
 from handoffs.strands.asking import current_wait, terminal_elicitation
 from handoffs.strands.interrupts import Wait, listen_for_ctrl_c
+from handoffs.strands.plugin import attach
 from handoffs.strands.response import HandoffResponse
 
 TOOL_USE_ID = "handoffs/toolUseId"
@@ -160,6 +163,10 @@ class HandoffClient(MCPClient):
                 current_wait.reset(token)
         return _still_open(result, wait, arguments)
 
+    def __getitem__(self, at: int) -> Self:
+        """Be a list of one, so that `tools=HandoffClient()` is what `tools=[HandoffClient()]` is."""
+        return (self,)[at]
+
     async def _cancel_tool_call(self, cancellation_state: Any) -> None:
         # Who stops waiting (Ctrl-C, a time-out, an agent that is cancelled) does not withdraw the question, which is
         # what `tasks/cancel` would do.
@@ -176,12 +183,41 @@ class _HandoffTool(MCPAgentTool):
     def __init__(self, tool: MCPAgentTool, client: HandoffClient) -> None:
         super().__init__(tool.mcp_tool, client, name_override=tool.tool_name, timeout=tool.timeout)
 
+    @property
+    def tool_spec(self) -> ToolSpec:
+        """What the model is told of it, and the moment in which its agent is known before it calls any tool."""
+        _attach_to_who_asks()
+        return super().tool_spec
+
     async def stream(self, tool_use: ToolUse, invocation_state: dict[str, Any], **kwargs: Any) -> ToolGenerator:
+        attach(invocation_state["agent"])
         async for event in super().stream(tool_use, invocation_state, **kwargs):
             # A direct call has no loop to end, and its agent would take the signal for one to end its next call.
             if "event_loop_cycle_id" in invocation_state and event.tool_result.get("cancelled"):
                 invocation_state["agent"].cancel()
             yield event
+
+
+def _attach_to_who_asks() -> None:
+    """Attach to the agent in whose course a tool's description is read.
+
+    A tool is not told whose it is before it runs, and then tools of the same turn may have run before it. Strands reads
+    the descriptions before each call of the model and of a tool, in a function of which the agent is a variable.
+    """
+    frame = inspect.currentframe()
+    for _ in range(_FRAMES):
+        frame = frame.f_back if frame is not None else None
+        if frame is None:
+            return
+        for value in frame.f_locals.values():
+            # One that is still being made has no hooks yet.
+            if isinstance(value, Agent) and hasattr(value, "hooks"):
+                attach(value)
+                return
+
+
+_FRAMES = 8
+"""How far up the agent is looked for."""
 
 
 def _own_server(env: Mapping[str, str], *, in_terminal: bool) -> Transport:
@@ -204,7 +240,7 @@ def _still_open(result: MCPToolResult, wait: Wait, arguments: Mapping[str, objec
         guidance += f' Call check_handoff with handoff_id "{wait.handoff_id}" to go on waiting.'
     response: HandoffResponse = {
         "content": [{"text": str((arguments or {}).get("message", ""))}],
-        "userInput": [],
+        "userInput": [{"text": ""}],
         "status": "PENDING",
         "toolUseId": result["toolUseId"],
         "guidance": guidance,

@@ -1,15 +1,19 @@
-"""One Ctrl-C ends every wait for a person: whichever thread waits, and however the key arrives.
+"""What ends a wait for a person at once: Ctrl-C, whichever thread waits and however the key arrives; any exception.
 
 Strands runs an agent in a thread, and the main thread, which alone hears of Ctrl-C, waits for that thread to be done.
 So the first Ctrl-C would change nothing until the person has answered. Here it ends the waits first; then the thread
-is done, and KeyboardInterrupt reaches the program as ever. The questions stay open in the store.
+is done, and KeyboardInterrupt reaches the program as ever. Another exception, which a signal's handler raises in the
+main thread, is noticed by the thread that is waited for. The questions stay open in the store.
 """
 
 import _thread
+import inspect
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Self, cast
+from weakref import ReferenceType
 
 _waits: set["Wait"] = set()
 
@@ -21,16 +25,19 @@ class Wait(threading.Event):
         """Take the caller's own signal, which is only read: what is ours must not cancel the agent's next call."""
         super().__init__()
         self._callers = callers
+        self._pool = _pool_of_this_thread()
         self.handoff_id: str | None = None
         """Which handoff this call waits for, once it is known."""
 
     def is_set(self) -> bool:
         """Say whether the wait is to end."""
+        if self._pool is not None and self._pool.left:
+            self.set()
         return self.interrupted or (self._callers is not None and self._callers.is_set())
 
     @property
     def interrupted(self) -> bool:
-        """Whether it was Ctrl-C that ended it."""
+        """Whether it was Ctrl-C that ended it, or another exception in the program that waits."""
         return super().is_set()
 
     def __enter__(self) -> Self:
@@ -41,6 +48,35 @@ class Wait(threading.Event):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _waits.discard(self)
+
+
+class _Pool:
+    """The pool of threads in one of which Strands runs a call, while the program's own thread waits for it."""
+
+    def __init__(self, executor: ReferenceType[ThreadPoolExecutor]) -> None:
+        self._executor = executor
+
+    @property
+    def left(self) -> bool:
+        """Whether the program has left it before the call was done: an exception ended its wait, `signal.alarm` say.
+
+        It is caught at the end of the pool's `with` block, which waits for this very call.
+        """
+        executor = self._executor()
+        return executor is None or bool(getattr(executor, "_shutdown", False))
+
+
+def _pool_of_this_thread() -> _Pool | None:
+    """Return the pool that runs this thread, where it is one's. CPython keeps it in the thread's outermost function."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "_worker" and frame.f_globals.get("__name__") == "concurrent.futures.thread":
+            executor = cast("object", frame.f_locals.get("executor_reference"))
+            if not isinstance(executor, ReferenceType):
+                return None
+            return _Pool(cast("ReferenceType[ThreadPoolExecutor]", executor))
+        frame = frame.f_back
+    return None
 
 
 def listen_for_ctrl_c() -> None:

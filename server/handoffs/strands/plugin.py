@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
+from weakref import WeakSet
 
 from strands.hooks import AfterToolCallEvent, BeforeToolCallEvent, HookOrder, MessageAddedEvent
 from strands.plugins import Plugin
@@ -20,6 +21,8 @@ HANDOFF_TOOLS = frozenset({HANDOFF, "check_handoff"})
 class HandoffPlugin(Plugin):
     """Gives `agent.tool.handoff_to_user(…)` its documented result, and makes `breakout_of_loop` end the loop.
 
+    The tools of a `HandoffClient` do so by themselves; with a plain `MCPClient` this is what does.
+
     - A direct call returns a `HandoffResponse`. The history keeps a legal tool result that tells the model the answer.
     - A model's call with `breakout_of_loop` ends the loop after that very call: the model is not called again, other
       tools that it asked for in the same turn do not run, and `result.state["handoff"]` is the response.
@@ -32,11 +35,22 @@ class HandoffPlugin(Plugin):
 
     def init_agent(self, agent: "Agent") -> None:
         """Attach to an agent."""
-        agent.add_hook(_spare_siblings, BeforeToolCallEvent)
-        agent.add_hook(_break_out, AfterToolCallEvent)
-        # Last of all, so that other hooks see a legal result; first of all, so that a session keeps a legal history.
-        agent.add_hook(_document_direct_call, AfterToolCallEvent, order=HookOrder.SDK_LAST)
-        agent.add_hook(_keep_history_legal, MessageAddedEvent, order=HookOrder.SDK_FIRST)
+        attach(agent)
+
+
+_attached: "WeakSet[Agent]" = WeakSet()
+
+
+def attach(agent: "Agent") -> None:
+    """Give an agent what `HandoffPlugin` promises, once: the tools bring it along where the plugin was left out."""
+    if agent in _attached:
+        return
+    _attached.add(agent)
+    agent.add_hook(_spare_siblings, BeforeToolCallEvent)
+    agent.add_hook(_break_out, AfterToolCallEvent)
+    # Last of all, so that other hooks see a legal result; first of all, so that a session keeps a legal history.
+    agent.add_hook(_document_direct_call, AfterToolCallEvent, order=HookOrder.SDK_LAST)
+    agent.add_hook(_keep_history_legal, MessageAddedEvent, order=HookOrder.SDK_FIRST)
 
 
 def _spare_siblings(event: BeforeToolCallEvent) -> None:

@@ -24,7 +24,7 @@ class HandoffResponse(TypedDict):
     content: list[Text]
     """The message that the person was shown."""
     userInput: list[Text]
-    """The answer as text, one item for each field; empty unless a person answered."""
+    """The answer as text, one item for each field; one item with an empty text unless a person answered."""
     status: Status
     toolUseId: str
     guidance: str
@@ -54,10 +54,13 @@ def handoff_response(result: Mapping[str, object], *, message: str = "") -> Hand
     if isinstance(carried, Mapping):
         response = cast("Mapping[str, object]", carried)
         if response.get("status") in get_args(Status) and isinstance(response.get("userInput"), Sequence):
-            return cast("HandoffResponse", {**response, "toolUseId": tool_use_id or response.get("toolUseId", "")})
+            # A server of before had no text where there was no answer.
+            texts = response["userInput"] or [{"text": ""}]
+            named = tool_use_id or response.get("toolUseId", "")
+            return cast("HandoffResponse", {**response, "userInput": texts, "toolUseId": named})
     return {
         "content": [{"text": message}] if message else [],
-        "userInput": [],
+        "userInput": [{"text": ""}],
         "status": "ERROR",
         "toolUseId": tool_use_id,
         "guidance": _joined(result.get("content")) or "The handoff failed; nothing was decided.",
@@ -98,8 +101,9 @@ def format_handoff_summary(response: Mapping[str, object], title: str = "Handoff
         f"Reference ID : {inert_line(view['toolUseId'])}",
     ]
     # SUCCESS means that there is an answer, and the answer may be no: never the one without the other.
-    if view["userInput"]:
-        lines.append(f'User Response: "{inert_line(_joined(view["userInput"], ", "))}"')
+    said = _joined(view["userInput"], ", ")
+    if said:
+        lines.append(f'User Response: "{inert_line(said)}"')
     return "\n".join(lines)
 
 

@@ -1,0 +1,180 @@
+"""How a use of a tool is decided: from what Claude Code sends to what it is told.
+
+On stdio the same question from the same project is one, and a decision that came late is collected by who asks again.
+Over HTTP nothing that Claude Code sends names its project: what `input` holds is the agent's, and there are no roots in
+the newer era. So a question is joined only within one session, which is one Claude Code in one project; without
+sessions (from 2026-07-28) only by the same `tool_use_id`, sent again; without that by nobody.
+
+An approval is for one use, by its `tool_use_id`. It is used up before the reply is on its way: a use whose reply was
+cut off gets it again when it is sent again; another one is asked for its own.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from mcp.server.mcpserver import Context
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import AlreadyUsed, QuestionRefused
+from handoffs.core.form import Schema
+from handoffs.core.model import Handoff, State
+from handoffs.mcp_server.asking import has_left
+from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.declared import MODERN
+from handoffs.mcp_server.permission import words
+from handoffs.mcp_server.permission.claude_code import ToolUse, allow, deny, read_edit, read_tool_use, written
+from handoffs.mcp_server.permission.forms import EDIT, approval_form
+from handoffs.mcp_server.permission.questions import QUESTIONS, Questions, read_questions
+from handoffs.mcp_server.permission.shown import MAX_REASON, MAX_SHOWN, message_of
+
+MAX_EDITED = 4_000
+"""Characters of an input that a person can edit; a longer one is allowed or denied as it is."""
+
+MAX_EDITS = 5
+"""How often an edit that can't be used is asked for again."""
+
+_HOUR = 3600.0
+# Claude Code's wall clock is about 28 h (MCP_TOOL_TIMEOUT; D). Its idle limit is 5 min over HTTP and 30 min on stdio,
+# and is reset by progress (C), which goes only to a call that asks for it, as this one does (2.1.197, T).
+PATIENCE = 27 * _HOUR
+QUIET_STDIO = 29 * 60.0
+QUIET_HTTP = 280.0
+
+Asked: TypeAlias = tuple[str, Schema]
+"""A message and a form."""
+
+
+class Approvals:
+    """What becomes of the uses of tools that Claude Code asks about."""
+
+    def __init__(self, desk: Desk, calls: Calls) -> None:
+        """Take the desk, and the calls that know whose a question is."""
+        self._desk, self._calls = desk, calls
+
+    async def decide(self, given: Mapping[str, object], context: Context) -> str:
+        """Return what Claude Code is to do, as it wants to be told."""
+        use = read_tool_use(given)
+        if use is None:
+            return deny(words.MALFORMED)
+        if use.tool == QUESTIONS:
+            return await self._decide_questions(use, context)
+        try:
+            shown = message_of(use, again="x" * MAX_REASON)
+            wanted = written(use.input)
+        except (ValueError, RecursionError):
+            return deny(words.NO_JSON)
+        if len(shown) > MAX_SHOWN:
+            return deny(words.too_long(len(shown)))
+        return await _Asking(self._desk, self._calls, context, use).decide(wanted)
+
+    async def _decide_questions(self, use: ToolUse, context: Context) -> str:
+        try:
+            questions = read_questions(use.input)
+            return await _AskingQuestions(self._desk, self._calls, context, use, questions).decide("")
+        except (QuestionRefused, ValueError) as wrong:
+            return deny(words.cant_be_asked(str(wrong)))
+
+
+class _Asking:
+    """One use that is asked about, as often as it takes."""
+
+    def __init__(self, desk: Desk, calls: Calls, context: Context, use: ToolUse) -> None:
+        self._desk, self._calls, self._context, self._use = desk, calls, context, use
+        # Where the host gave the use no name, this call alone is the use.
+        self._name = use.id or f"call {secrets.token_hex(8)}"
+        self._asked: list[Handoff] = []
+
+    def _question(self, again: str) -> Asked:
+        return message_of(self._use, again=again), approval_form(editable=self._editable)
+
+    def _result(self, handoff: Handoff, wanted: str) -> tuple[str, bool]:
+        """Return the input to run with, as JSON, and whether the person edited it. Raises ValueError."""
+        edit = str((handoff.values or {}).get(EDIT) or "")
+        return (read_edit(edit), True) if edit.strip() else (wanted, False)
+
+    @property
+    def _editable(self) -> bool:
+        return len(written(self._use.input)) <= MAX_EDITED
+
+    async def decide(self, wanted: str) -> str:
+        """Return the reply."""
+        again, round_, session = "", 0, _session_of(self._context)
+        waiting = words.WAITING if session != "" else words.WAITING_FOR_NOBODY
+        while len(self._asked) <= MAX_EDITS:
+            message, form = self._question(again)
+            handoff = await self._calls.ask_elsewhere(
+                self._context,
+                message=message,
+                form=form,
+                hold_seconds=_patience(self._context),
+                # A use that lost an approval to another one must not be given the same question again.
+                tool_use=self._use.id and f"{self._use.id}{'~' * round_}",
+                session="" if session is None else _digest(session or self._name),
+                max_message=MAX_SHOWN,
+            )
+            self._asked.append(handoff)
+            if handoff.state is State.OPEN or await has_left(self._context):
+                return deny(waiting)  # or nobody reads this; who calls again gets the decision
+            if why := words.no_approval(handoff):
+                return self._denied(why)
+            try:
+                allowed, edited = self._result(handoff, wanted)
+            except ValueError as wrong:
+                # Not collected yet: who calls again after a cut comes here again, and joins the question that is open.
+                # The number keeps two edits that are wrong alike from being one question.
+                again = f"edit {len(self._asked)} was not used, and nothing has run: {wrong}"
+                continue
+            if not allowed:
+                return self._denied(words.UNANSWERED)
+            try:
+                await self._desk.use(handoff, tool_use=self._name, edited=edited)
+            except AlreadyUsed:
+                # The same was asked twice at once, and the other use has this approval: this one is asked for its own.
+                self._asked, again, round_ = [], "", round_ + 1
+                continue
+            self._hand_over(self._asked[:-1])
+            return allow(allowed)
+        return self._denied(words.too_many_edits(MAX_EDITS + 1))
+
+    def _denied(self, why: str) -> str:
+        self._hand_over(self._asked)
+        return deny(why)
+
+    def _hand_over(self, handoffs: Sequence[Handoff]) -> None:
+        self._calls.hand_over(*handoffs, context=self._context.request_context, tool_use=self._use.id)
+
+
+class _AskingQuestions(_Asking):
+    """Claude Code's own questions: what is approved is not that they are asked, but the person's answers."""
+
+    def __init__(self, desk: Desk, calls: Calls, context: Context, use: ToolUse, questions: Questions) -> None:
+        super().__init__(desk, calls, context, use)
+        self._questions = questions
+
+    def _question(self, again: str) -> Asked:
+        return self._questions.message, self._questions.form
+
+    def _result(self, handoff: Handoff, wanted: str) -> tuple[str, bool]:
+        answered = self._questions.answered(handoff.values or {})
+        return ("" if answered is None else written(answered), False)
+
+
+def _session_of(context: Context) -> str | None:
+    """The session that a request came in over HTTP; empty where it came in none, None on stdio."""
+    if context.headers is None:
+        return None
+    return context.headers.get("mcp-session-id", "") if context.protocol_version != MODERN else ""
+
+
+def _digest(text: str) -> str:
+    # A session's id opens the session: it is kept nowhere.
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
+
+
+def _patience(context: Context) -> float:
+    meta: Mapping[str, object] = context.request_context.meta or {}
+    if "progress_token" in meta:
+        return PATIENCE
+    return QUIET_STDIO if context.headers is None else QUIET_HTTP

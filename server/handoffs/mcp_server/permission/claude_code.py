@@ -1,0 +1,99 @@
+"""What Claude Code sends for a permission, and what it takes back.
+
+The format is Claude Code's (its documentation; #1175 of its repository): in come `tool_name`, `input` and
+`tool_use_id`, out goes one text, which is JSON. It runs a tool with its *original* input when the text has an empty
+`updatedInput`, so an edit must not be empty. It reads the text as JavaScript does: a number that a double can't hold
+would become another one, so an edit that has one is refused, and every other edit goes out byte by byte.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast
+
+_JSON_BLANKS = " \t\r\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolUse:
+    """One use of a tool that Claude Code wants permission for."""
+
+    tool: str
+    input: Mapping[str, object]
+    id: str = ""
+    """The model's id for this use; empty where none was sent."""
+
+
+def read_tool_use(given: Mapping[str, object]) -> ToolUse | None:
+    """Return the use that the arguments of a call describe; None where they describe none."""
+    tool, tool_input, use = given.get("tool_name"), given.get("input"), given.get("tool_use_id")
+    if not isinstance(tool, str) or not tool or not isinstance(tool_input, Mapping):
+        return None
+    return ToolUse(
+        tool=tool, input=dict(cast("Mapping[str, object]", tool_input)), id=use if isinstance(use, str) else ""
+    )
+
+
+def deny(why: str) -> str:
+    """Return the reply that keeps the tool from running; the model is told `why`."""
+    return json.dumps({"behavior": "deny", "message": why})
+
+
+def allow(tool_input: str) -> str:
+    """Return the reply that lets the tool run with this input, given as JSON."""
+    return f'{{"behavior": "allow", "updatedInput": {tool_input}}}'
+
+
+def written(value: object) -> str:
+    """Return an input as JSON, in ASCII: half a character in it must not break the line."""
+    return json.dumps(value, allow_nan=False)
+
+
+def read_edit(text: str) -> str:
+    """Return what a person wrote as the input to run with: the JSON object itself, byte by byte.
+
+    Raises:
+        ValueError: It is no JSON object, or one that would be read otherwise than it is written; says why.
+    """
+    try:
+        value = cast(
+            "object",
+            json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_number, parse_int=_number),
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply.") from None
+    except json.JSONDecodeError as wrong:
+        raise ValueError(f"it is no JSON ({wrong.msg}, line {wrong.lineno}, column {wrong.colno}).") from None
+    if not isinstance(value, dict):
+        raise ValueError("it must be the whole input, a JSON object: {…}.")
+    if not value:
+        raise ValueError("an empty object would run the tool with the input as shown; deny it instead.")
+    return text.strip(_JSON_BLANKS)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name stands in it twice.")
+    return made
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON.")
+
+
+def _number(literal: str) -> float:
+    """Return the number that Claude Code reads. Raises ValueError where that is not the one that was written."""
+    number = float(literal)
+    if math.isinf(number) or not _is(number, literal):
+        shown = literal if len(literal) <= 40 else f"{literal[:39]}…"
+        raise ValueError(f"the number {shown} would become {number!r}: write it as a text, or with fewer digits.")
+    return number
+
+
+def _is(number: float, literal: str) -> bool:
+    if number == 0:  # also of what is too small, for which an exponent may be too large to be compared
+        return not any(digit in "123456789" for digit in literal.lower().partition("e")[0])
+    return Decimal(repr(number)) == Decimal(literal)
