@@ -42,11 +42,7 @@ def test_list_is_a_table_of_what_is_open_newest_first(tmp_path: Path) -> None:
     assert head.split() == ["ID", "AGE", "LEFT", "FROM", "MESSAGE"]
     assert [row.split()[0] for row in rows] == [second[:10], first[:10]]
     assert [row.rpartition("  ")[2] for row in rows] == ["Größe 中文?", "**Deploy** to production?"]
-<<<<<<< HEAD
     assert "4 min" in rows[0] or "3 min" in rows[0]
-=======
-    assert "4 min" in rows[0]
->>>>>>> term
     assert rows[1].split()[3:9] == ["24", "h", "claude-code", "·", "/srv/shop", "**Deploy**"]
     assert any(done[:10] in row and "cancelled" in row for row in home.run("list", "--all").stdout.splitlines())
 
