@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
+from handoffs import kept
 from handoffs.access.tokens import Tokens
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
@@ -26,6 +27,9 @@ from handoffs.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from handoffs.store.postgres import PostgresStore
+
+MIN_KEY = 32
+"""Characters of a key that seals."""
 
 AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
@@ -150,38 +154,9 @@ def lasting_keys(settings: Settings) -> list[str]:
 
     The kept one is made where there is no other. It still opens what it sealed before there were any in the settings.
     """
-    path, kept = data_folder() / "keys", None
+    path, key = data_folder() / "keys", None
     with contextlib.suppress(OSError):
-        kept = _read_key(path) if settings.keys else _kept_key(path)
-    return [*settings.keys, *([kept] if kept else [])]
-
-
-def _kept_key(path: Path) -> str | None:
-    try:
-        return _read_key(path) or _make_key(path)
-    except OSError:
-        return None
-
-
-def _read_key(path: Path) -> str | None:
-    try:
-        key = path.read_text().strip()
-    except FileNotFoundError:
-        return None
-    if os.name != "nt" and path.stat().st_mode & 0o077:
-        path.chmod(0o600)
-    return key if len(key) >= 32 else None
-
-
-def _make_key(path: Path) -> str | None:
-    """Keep a new key, or take the one that another process kept in the same moment."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):
-            os.link(new, path)  # whole or not at all, and never over another
-    finally:
-        new.unlink(missing_ok=True)
-    return _read_key(path)
+        key = kept.read(path)
+        if key is None and not settings.keys:
+            key = kept.make(path, partial(secrets.token_hex, 32))
+    return [*settings.keys, *([key] if key is not None and len(key) >= MIN_KEY else [])]

@@ -29,6 +29,9 @@ from handoffs.core.untrusted import inert_line
 from handoffs.store.postgres_address import Address, parse
 
 PREFIX = "HANDOFFS_"
+LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
+"""The variable by which a host that reads a project's file has the local user's token. It is no setting."""
+
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 TEN_YEARS = 315_360_000
 """Seconds. Nothing waits longer, and times that far away can still be written down."""
@@ -306,7 +309,11 @@ class _Environment(EnvSettingsSource):
     def __call__(self) -> dict[str, object]:
         prefix = PREFIX.lower()  # as the library has them
         ours = {name.removeprefix(prefix): text for name, text in self.env_vars.items() if name.startswith(prefix)}
-        return {name: text for name, text in ours.items() if not self.neighbours.fullmatch(name)}
+        return {
+            name: text
+            for name, text in ours.items()
+            if name != LOCAL_TOKEN.removeprefix(PREFIX).lower() and not self.neighbours.fullmatch(name)
+        }
 
 
 def _config_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:

@@ -210,10 +210,7 @@ def token_add(
         str | None, typer.Option("--expires", metavar="TIME", help="When it ends, from now: 30d, 12h, 45m.")
     ] = None,
 ) -> None:
-    """Print a new token, once: what is kept can't tell it.
-
-    From the first one on, `handoffs serve --http` lets nobody in without.
-    """
+    """Print a new token, once: what is kept can't tell it."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import token
@@ -222,6 +219,22 @@ def token_add(
         print(token.about(name, settings), file=sys.stderr)  # noqa: T201 - beside the token, not in its pipe
 
     _finish(work)
+
+
+@token_app.command(name="local")
+def token_local(
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Make a new one; the one before lets nobody in any more.")
+    ] = False,
+) -> None:
+    """Print your own token for servers on this machine."""
+    from handoffs.cli import token
+
+    def work() -> None:
+        token.local(renew=renew)
+        print(token.ABOUT_LOCAL, file=sys.stderr)  # noqa: T201 - beside the token, not in its pipe
+
+    raise typer.Exit(ended(work))
 
 
 @token_app.command(name="list")

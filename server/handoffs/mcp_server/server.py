@@ -71,7 +71,7 @@ def build_server(
         card: Makes what hosts show in the chat that can; called when the first one does. None for no cards.
         auth: What tokens over HTTP must have; given together with `token_verifier`.
         token_verifier: Knows whose a token is, by the `subject` that it returns: from then on nobody calls without one,
-            and `subject` above is no caller.
+            not as `subject` above either.
         permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
         draining: Has the calls that wait return, when whoever holds it wants to stop.
         join: Whether a client that is no gateway joins what its caller asked in other sessions.
@@ -81,6 +81,7 @@ def build_server(
     calls = Calls(
         desk,
         subject=subject if token_verifier is None else None,
+        local=subject,
         project=project,
         hold_seconds=hold_seconds,
         inbox=inbox,
