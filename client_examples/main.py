@@ -1,9 +1,16 @@
 """Two handoffs: the agent asks before a dangerous step, and hands over when it is done."""
 
-from dotenv import load_dotenv
 from strands import Agent
 
-from handoffs.strands import HandoffClient, HandoffPlugin, approved, format_handoff_summary, run, tutorial_model
+from handoffs.strands import (
+    HandoffClient,
+    HandoffPlugin,
+    approved,
+    format_handoff_summary,
+    load_env,
+    run,
+    tutorial_model,
+)
 
 
 def main() -> None:
@@ -28,5 +35,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -10,6 +10,7 @@ import typer
 
 from handoffs import __version__
 from handoffs.cli import deciding, documents, looking, numbers
+from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.ending import Exit, UsageError, ended, failed, put
 from handoffs.core.model import Handoff
@@ -48,6 +49,7 @@ notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses at which people are told of what waits.")
 token_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
+app.add_typer(config_app, name="config", help="Your own configuration.")
 app.add_typer(db_app, name="db", help="The store: bring it up to date, move it, rid it of what is old.")
 
 

@@ -5,6 +5,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import anyio
 
@@ -13,7 +14,8 @@ from handoffs.cli import documents, pages
 from handoffs.cli.ending import put
 from handoffs.core.desk import Desk
 from handoffs.core.events import Entry
-from handoffs.settings import Settings
+from handoffs.core.model import Handoff, State
+from handoffs.settings import Settings, unused_words
 
 EVERY = 2**31
 """More handoffs than a store can hold."""
@@ -27,12 +29,28 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
     async with open_desk(settings) as desk:
         handoffs = await desk.newest(open_only=not every, limit=EVERY)
         now = desk.clock.now()
+    _tell_of_unused(handoffs)
     if as_json:
         put(documents.array(handoffs))
     elif handoffs:
         put(pages.table(handoffs, now=now, width=_width()))
     else:
         put("There is no handoff yet." if every else "Nothing is open.")
+
+
+def _tell_of_unused(handoffs: Sequence[Handoff]) -> None:
+    """Say beside the list which settings of a `.env` are not used, here and where agents ask from."""
+    projects = {handoff.caller.project for handoff in handoffs if handoff.state is State.OPEN}
+    for folder in (".", *sorted(projects - {"", _here()})):
+        if words := unused_words(Path(folder)):
+            print(words, file=sys.stderr)  # noqa: T201 - beside the list, not in its pipe
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it is gone
+        return ""
 
 
 async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:

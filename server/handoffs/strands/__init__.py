@@ -4,7 +4,7 @@ try:
     from handoffs.strands.client import HandoffClient
     from handoffs.strands.plugin import HandoffPlugin
     from handoffs.strands.scripted import Said, ScriptedModel, last_result
-    from handoffs.strands.tutorial import run, tutorial_model
+    from handoffs.strands.tutorial import load_env, run, tutorial_model
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] != "strands":
         raise
@@ -26,6 +26,7 @@ __all__ = [
     "format_handoff_summary",
     "handoff_response",
     "last_result",
+    "load_env",
     "run",
     "tutorial_model",
 ]

@@ -58,8 +58,12 @@ class Pages:
         *,
         earlier: Callable[[Handoff], Handoff | None] = lambda _: None,
         you: str = "",
+        unused: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Take the clock, what was decided before where the same was asked, and who is looking, where that is known."""
+        """Take the clock, what was decided before where the same was asked, and who is looking, where that is known.
+
+        `unused` is what is to be told of the settings in an agent's folder that are not used.
+        """
         self._now = now
         self._environment = Environment(
             loader=PackageLoader("handoffs.web"),
@@ -84,6 +88,7 @@ class Pages:
             "ended_line": ended_line,
             "happened": happened,
             "asker": asker,
+            "unused": unused,
             "folder": folder,
             "answered_values": answered_values,
             "earlier": earlier,

@@ -56,7 +56,9 @@ class TomlText:
             return text + end + end + block.removesuffix(end)
         table, key = path[:-1], path[-1]
         inside = [statement for statement in _statements(text) if statement.table == table and not statement.blank]
-        if not inside or not inside[0].header:
+        if not table and not inside:
+            return f"{_key(key)} = {_value(value)}{end}{text}"
+        if table and (not inside or not inside[0].header):
             raise Unreadable(f"{'.'.join(table)} is not written as a table of its own; take it out, and add it again")
         line = f"{_key(key)} = {_value(value)}"
         same = next((statement for statement in inside if statement.keys[:1] == (key,)), None)

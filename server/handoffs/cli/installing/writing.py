@@ -51,8 +51,9 @@ def read(path: Path) -> Kept:
     return Kept(file=file, content=content, text=text.removeprefix(_BOM), mark=mark)
 
 
-def write(kept: Kept, text: str, now: datetime) -> Path | None:
-    """Put `text` in the place of what was read, and return where that is kept now; None where there was no file.
+def write(kept: Kept, text: str, now: datetime, *, keeps: bool = True) -> Path | None:
+    """Put `text` in the place of what was read, and return where that is kept now; None where there was no file,
+    or it is not to be kept.
 
     Mode and owner stay. The file is never half written: what reads it finds the old one or the new one.
 
@@ -63,7 +64,7 @@ def write(kept: Kept, text: str, now: datetime) -> Path | None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with _held(file, kept):
-            backup = _back_up(kept, now)
+            backup = _back_up(kept, now) if keeps else None
             try:
                 _replace(kept, (kept.mark + text).encode())
             except BaseException:
