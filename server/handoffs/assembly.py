@@ -90,13 +90,11 @@ def check_postgres() -> None:
 
 
 @asynccontextmanager
-async def notifying(
-    settings: Settings, desk: Desk, link: Callable[[str], str | None] = lambda _: None
-) -> AsyncGenerator[None]:
+async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
     """Tell the people at the addresses of the settings of what is open, while the block lasts.
 
-    `link` returns the page of a handoff by its id, None where no inbox runs; it must not sign anybody in. Where the
-    settings say how people reach the inbox, that goes before.
+    They are given the question's page where the settings say how people reach the inbox. An inbox on this machine's
+    loopback is no place for them: from a phone its address leads nowhere, or to what listens there.
 
     Raises:
         SettingsError: There are addresses, and what sends is not installed.
@@ -108,8 +106,7 @@ async def notifying(
     from handoffs.channels.notify import Notifier  # only where somebody is to be told
     from handoffs.channels.running import page_at
 
-    if settings.inbox_url is not None:
-        link = partial(page_at, settings.inbox_url)
+    link = None if settings.inbox_url is None else partial(page_at, settings.inbox_url)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Notifier(desk, settings.notify, settings.escalate, link).run)
         try:

@@ -209,8 +209,7 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
     url = f"http://{in_url(local)}:{port}/"
     seen = _Seen()
     interrupts: list[signal.Signals] = []
-    address = Running(url=url, pid=os.getpid()).address
-    async with open_desk(settings) as desk, notifying(settings, desk, address):
+    async with open_desk(settings) as desk, notifying(settings, desk):
         await desk.newest(open_only=True, limit=1)  # a store that can't be used is said now, not on the page
         app = build_inbox(
             desk,

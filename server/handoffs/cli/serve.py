@@ -135,7 +135,7 @@ async def serving_desk(
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store))
-        await stack.enter_async_context(notifying(settings, desk, partial(_page, settings.store)))
+        await stack.enter_async_context(notifying(settings, desk))
         yield desk
 
 
