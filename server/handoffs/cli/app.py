@@ -295,6 +295,10 @@ def install(
         str | None, typer.Option("--command", metavar="TEXT", help="What the host is to start, instead of this one.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace another server of the same name.")] = False,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help="It calls a server that runs there, and starts none."),
+    ] = None,
 ) -> None:
     """Put handoffs into a host's configuration.
 
@@ -304,12 +308,13 @@ def install(
 
     def work() -> None:
         if host is None:
-            if project or remove or print_only or yes or force or command is not None:
+            if project or remove or print_only or yes or force or command is not None or http is not None:
                 raise UsageError("Name the host, too. `handoffs install` lists them.")
             installing.tell()
         else:
             installing.run(installing.Wish(
-                host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force
+                host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force,
+                http=http,
             ))  # fmt: skip
 
     raise typer.Exit(ended(work))

@@ -54,8 +54,8 @@ class TomlText:
 
     def put(self, text: str, path: Path, value: object) -> str:
         """Return the text with `value` at `path`: a table is appended, a value of a table replaced or added."""
-        end = newline(text)
-        if isinstance(value, dict) and not self._has_table(text, path[:-1]):
+        end, is_table = newline(text), isinstance(value, dict)
+        if is_table and not self._has_table(text, path[:-1]):
             # No line end at the end means none afterwards: what was there can then be told when it is taken out.
             block = "".join(self._table(path, cast("dict[str, object]", value))).replace("\n", end)
             if not text:
