@@ -1,10 +1,16 @@
 """The one client of every server: the SDK's own, in either era, with a person who answers at once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitResult, TextContent
+
+from benchmarks.servers import Running
 
 OLDER, NEWER = "older era", "newer era"
 MODES = {OLDER: "legacy", NEWER: "auto"}
@@ -20,9 +26,17 @@ async def answers_at_once(_context: object, params: object) -> ElicitResult:
     return ElicitResult(action="accept", content=dict.fromkeys(params.requested_schema["properties"], ANSWER))
 
 
-def client(target: StdioServerParameters | str, era: str, person: Person | None = answers_at_once) -> Client:
-    """Return a client of a server over stdio, or over HTTP if `target` is a URL. Without a person it has no dialog."""
-    return Client(target, mode=MODES[era], elicitation_callback=person)
+@asynccontextmanager
+async def client(
+    target: StdioServerParameters | Running, era: str, person: Person | None = answers_at_once
+) -> AsyncGenerator[Client]:
+    """Give a client of a server over stdio, or of one that runs on HTTP. Without a person it has no dialog."""
+    async with AsyncExitStack() as stack:
+        transport: Any = target
+        if isinstance(target, Running):
+            http = await stack.enter_async_context(create_mcp_http_client(target.headers))
+            transport = streamable_http_client(target.url, http_client=http)
+        yield await stack.enter_async_context(Client(transport, mode=MODES[era], elicitation_callback=person))
 
 
 async def hand_off(connected: Client, message: str) -> CallToolResult:

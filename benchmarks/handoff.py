@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import anyio
-from mcp import Client
+from mcp import Client, StdioServerParameters
 
 from benchmarks import environment, servers
 from benchmarks.clients import NEWER, OLDER, client, hand_off
@@ -72,9 +72,9 @@ async def measure(
                 *yardsticks,
                 servers.stored(folder, database=database),
             ):
-                target = server.stdio()
+                target: StdioServerParameters | servers.Running = server.stdio()
                 if transport == "HTTP":
-                    target = (await stack.enter_async_context(servers.serving(server, folder))).url
+                    target = await stack.enter_async_context(servers.serving(server, folder))
                 connected = await stack.enter_async_context(client(target, era))
                 if (connected.protocol_version == NEWER_VERSION) is not (era == NEWER):
                     raise RuntimeError(f"{server.name} speaks {connected.protocol_version}, which is not the {era}")

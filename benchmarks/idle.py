@@ -52,7 +52,7 @@ async def _measure(folder: Path, seconds: float) -> Mapping[tuple[str, str], flo
             over_http = await stack.enter_async_context(servers.serving(_server(folder, "http", store), folder))
             pids["HTTP", size] = over_http.pid
             # Each has asked and is done, so that everything it ever opens is open.
-            async with client(over_http.url, OLDER) as connected:
+            async with client(over_http, OLDER) as connected:
                 await hand_off(connected, "May I deploy over HTTP?")
             before = usage.children(os.getpid())
             connected = await stack.enter_async_context(client(_server(folder, "stdio", store).stdio(), OLDER))

@@ -56,7 +56,7 @@ def _middle(found: list[dict[str, float]], kind: str) -> float:
 async def _asked(server: servers.Server, transport: str, folder: Path, message: str) -> AsyncIterator[int]:
     """Run a server that has just had one question answered; give its process id."""
     if transport == "HTTP":
-        async with servers.serving(server, folder) as running, client(running.url, OLDER) as connected:
+        async with servers.serving(server, folder) as running, client(running, OLDER) as connected:
             await hand_off(connected, message)
             yield running.pid
         return

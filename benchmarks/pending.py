@@ -70,7 +70,7 @@ async def run(plan: Plan) -> list[Row]:
         async with servers.serving(servers.handoffs(folder), folder) as running:
             # A client whose calls hang can't say goodbye either.
             with anyio.move_on_after(3 * PATIENCE_SECONDS):
-                async with client(running.url, OLDER, room.person) as connected, anyio.create_task_group() as tasks:
+                async with client(running, OLDER, room.person) as connected, anyio.create_task_group() as tasks:
                     for number in range(CALLS):
                         tasks.start_soon(room.call, connected, number)
                     with anyio.move_on_after(PATIENCE_SECONDS):

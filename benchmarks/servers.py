@@ -1,6 +1,7 @@
 """The servers that are measured: how each is started, over stdio and over HTTP, and ended."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from mcp.client.stdio import StdioServerParameters
 from benchmarks import environment
 
 YARDSTICKS = Path(__file__).parent / "yardsticks"
+
+
+TOKEN = "ho_local_" + secrets.token_urlsafe(32)
+"""Of the local user, whom our server lets in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,9 @@ def handoffs(folder: Path, *, store: Path | str | None = None) -> Server:
         "XDG_CONFIG_HOME": str(folder),
         "XDG_RUNTIME_DIR": str(folder),
     }
+    kept = folder / "handoffs" / "local-token"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(TOKEN)
     command = (str(Path(sys.executable).with_name("handoffs")), "serve")
     return Server(name="handoffs", command=command, http="127.0.0.1:{port}", settings=settings)
 
@@ -89,6 +97,8 @@ class Running:
     url: str
     pid: int
     port: int
+    headers: Mapping[str, str]
+    """What a caller of ours must show; the others look at none of it."""
 
 
 @asynccontextmanager
@@ -111,7 +121,8 @@ async def serving(server: Server, folder: Path, *, seconds: float = 30) -> Async
                     await anyio.sleep(0.02)
             if process.returncode is not None or not await _answers(port):
                 raise RuntimeError(f"{' '.join(command)} does not answer: {log.read_text()[-2000:] or 'no word'}")
-            yield Running(url=f"http://127.0.0.1:{port}/mcp", pid=process.pid, port=port)
+            shown = {"authorization": f"Bearer {TOKEN}"}
+            yield Running(url=f"http://127.0.0.1:{port}/mcp", pid=process.pid, port=port, headers=shown)
         finally:
             await _end(process)
 

@@ -65,7 +65,7 @@ async def _holding(server: servers.Server, folder: Path, sessions: int) -> float
     async with servers.serving(server, folder) as running, anyio.create_task_group() as tasks:
 
         async def session(number: int) -> None:
-            async with client(running.url, OLDER, person) as connected, anyio.create_task_group() as calls:
+            async with client(running, OLDER, person) as connected, anyio.create_task_group() as calls:
                 for call in range(CALLS):
                     message = f"May I deploy build {number}.{call}?"
                     calls.start_soon(connected.call_tool, "handoff_to_user", {"message": message})
@@ -86,7 +86,7 @@ async def _growth(server: servers.Server, folder: Path, rounds: int) -> float:
         for number in range(3 * rounds):
             if number == 2 * rounds:
                 before = usage.memory(running.pid)["rss"]
-            async with client(running.url, OLDER) as connected:
+            async with client(running, OLDER) as connected:
                 await hand_off(connected, f"May I deploy build {number}?")
         await anyio.sleep(SETTLE_SECONDS)
         return (usage.memory(running.pid)["rss"] - before) / 1024

@@ -40,9 +40,9 @@ async def run(plan: Plan) -> list[Row]:
         folder = Path(name)
         async with servers.serving(servers.handoffs(folder), folder) as running:
             with anyio.fail_after(PATIENCE_SECONDS):
-                await _ask(running.port, warm_up, "first")
+                await _ask(running, warm_up, "first")
                 before = usage.memory(running.pid)
-                await _ask(running.port, count, "then")
+                await _ask(running, count, "then")
                 after = usage.memory(running.pid)
     return [
         Row(
@@ -55,24 +55,25 @@ async def run(plan: Plan) -> list[Row]:
     ]
 
 
-async def _ask(port: int, count: int, word: str) -> None:
+async def _ask(running: servers.Running, count: int, word: str) -> None:
     """Open `count` handoffs, each of which the server answers with the form to show, and let them wait."""
     messages = [f"May I deploy build {number} ({word})?" for number in range(count)]
 
     async def post(part: Sequence[str]) -> None:
         # A thread that is given up ends soon after: its server is gone.
-        await to_thread.run_sync(_post, port, part, abandon_on_cancel=True)
+        await to_thread.run_sync(_post, running, part, abandon_on_cancel=True)
 
     async with anyio.create_task_group() as tasks:
         for lane in range(CONNECTIONS):
             tasks.start_soon(post, messages[lane::CONNECTIONS])
 
 
-def _post(port: int, messages: Sequence[str]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def _post(running: servers.Running, messages: Sequence[str]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    headers = {**HEADERS, **running.headers}
     try:
         for message in messages:
-            connection.request("POST", "/mcp", body=_body(message), headers=HEADERS)
+            connection.request("POST", "/mcp", body=_body(message), headers=headers)
             response = connection.getresponse()
             answer = json.loads(response.read())
             if answer.get("result", {}).get("resultType") != "input_required":

@@ -1,9 +1,8 @@
 """An agent loop that ends with a handover: the model tells the person, and is not called again."""
 
-from dotenv import load_dotenv
 from strands import Agent, tool  # pyright: ignore[reportUnknownVariableType]
 
-from handoffs.strands import format_handoff_summary, handoff_to_user, run, tutorial_model
+from handoffs.strands import format_handoff_summary, handoff_to_user, load_env, run, tutorial_model
 
 TASK = (
     "Run the tests, then hand the release over to me: call handoff_to_user with breakout_of_loop true and what I need "
@@ -48,5 +47,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -3,10 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from dotenv import load_dotenv
 from strands import Agent
 
-from handoffs.strands import HandoffClient, HandoffPlugin, approved, run, tutorial_model
+from handoffs.strands import HandoffClient, HandoffPlugin, approved, load_env, run, tutorial_model
 
 
 def main() -> None:
@@ -26,5 +25,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -3,10 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from dotenv import load_dotenv
 from strands import Agent
 
-from handoffs.strands import HandoffClient, HandoffPlugin, run, tutorial_model
+from handoffs.strands import HandoffClient, HandoffPlugin, load_env, run, tutorial_model
 
 RETRY, KEEP, STOP = "try again", "keep it on this machine", "give up"
 
@@ -46,5 +45,5 @@ def upload(backup: Path, attempt: int) -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

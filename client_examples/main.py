@@ -2,11 +2,10 @@
 
 import os
 
-from dotenv import load_dotenv
 from strands import Agent
 from strands.models.litellm import LiteLLMModel
 
-from handoffs.strands import approved, format_handoff_summary, handoff_to_user, run
+from handoffs.strands import approved, format_handoff_summary, handoff_to_user, load_env, run
 
 
 def main() -> None:
@@ -36,5 +35,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -1,9 +1,8 @@
 """What only the person knows: several typed fields at once, checked before the agent sees them."""
 
-from dotenv import load_dotenv
 from strands import Agent
 
-from handoffs.strands import HandoffClient, HandoffPlugin, run, tutorial_model
+from handoffs.strands import HandoffClient, HandoffPlugin, load_env, run, tutorial_model
 
 # MCP's own elicitation schema: a flat object of texts, numbers, yes-or-no, and choices.
 BOOKING = {
@@ -35,5 +34,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -5,10 +5,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from dotenv import load_dotenv
 from strands import Agent
 
-from handoffs.strands import HandoffClient, HandoffPlugin, approved, run, tutorial_model
+from handoffs.strands import HandoffClient, HandoffPlugin, approved, load_env, run, tutorial_model
 
 SALES = [{"month": "January", "sales": 120}, {"month": "February", "sales": 95}]
 PLAN = ["Back up the database", "Stop the service", "Migrate the tables", "Start the service"]
@@ -54,5 +53,5 @@ def carry_out_plan(agent: Agent) -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

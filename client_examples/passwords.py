@@ -5,11 +5,10 @@ import hmac
 import tempfile
 from pathlib import Path
 
-from dotenv import load_dotenv
 from strands import Agent, tool  # pyright: ignore[reportUnknownVariableType]
 
 from handoffs.secrets import SecretRefused, reveal
-from handoffs.strands import HandoffClient, HandoffPlugin, run, tutorial_model
+from handoffs.strands import HandoffClient, HandoffPlugin, load_env, run, tutorial_model
 
 # The format says that it is a secret. Such a form is filled in the browser, never in a host's dialog or a terminal.
 SIGNING_KEY = {
@@ -49,5 +48,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -1,9 +1,16 @@
 """A question with a deadline: when it passes, nobody has agreed to anything, and the safe way is taken."""
 
-from dotenv import load_dotenv
 from strands import Agent
 
-from handoffs.strands import HandoffClient, HandoffPlugin, approved, format_handoff_summary, run, tutorial_model
+from handoffs.strands import (
+    HandoffClient,
+    HandoffPlugin,
+    approved,
+    format_handoff_summary,
+    load_env,
+    run,
+    tutorial_model,
+)
 
 SECONDS = 10
 
@@ -29,5 +36,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -14,13 +14,12 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from dotenv import load_dotenv
 from mcp import StdioServerParameters, stdio_client
 from strands import Agent
 from strands.tools.mcp import MCPClient
 from strands.types.content import Messages
 
-from handoffs.strands import HandoffClient, HandoffPlugin, Said, last_result, run, tutorial_model
+from handoffs.strands import HandoffClient, HandoffPlugin, Said, last_result, load_env, run, tutorial_model
 
 UV = Path(__file__).parents[1] / ".uv" / "bin"
 """Where `make` puts uv on a machine that has none."""
@@ -87,5 +86,5 @@ def act(messages: Messages) -> Said:
 
 
 if __name__ == "__main__":
-    load_dotenv()
+    load_env()
     run(main)

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from handoffs.settings import MODEL, Settings, SettingsError, config_file, data_folder, read_settings
+from handoffs import env_file
+from handoffs.settings import (
+    MODEL,
+    Settings,
+    SettingsError,
+    config_file,
+    data_folder,
+    read_settings,
+    unused_in,
+    unused_words,
+)
 from handoffs.store.postgres_address import Address, parse
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -81,8 +91,8 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
     )
 
 
-@pytest.mark.parametrize("place", ["environment", "dotenv", "toml"])
-def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(written: Written, place: str) -> None:
+@pytest.mark.parametrize("place", ["environment", "toml"])
+def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Written, place: str) -> None:
     store = written.home / "s.db"
     values = {
         "STORE": str(store),
@@ -140,12 +150,7 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
         model = "openai/gpt"
     """
     assert {name.upper() for name in Settings.model_fields} == set(values)
-    if place == "environment":
-        settings = written.read(variables)
-    elif place == "dotenv":
-        settings = written.read(dotenv="\n".join(f"{name}='{value}'" for name, value in variables.items()))
-    else:
-        settings = written.read(toml=toml)
+    settings = written.read(variables) if place == "environment" else written.read(toml=toml)
     assert settings.model_dump() == {
         "store": store,
         "terminal": "on",
@@ -176,12 +181,36 @@ def test_every_setting_can_be_given_in_the_environment_in_dotenv_and_in_toml(wri
 
 
 def test_the_environment_comes_before_dotenv_and_dotenv_before_toml(written: Written) -> None:
-    settings = written.read(
-        {"HANDOFFS_MODEL": "environment"},
-        dotenv="HANDOFFS_MODEL=dotenv\nexport HANDOFFS_JOIN_SECONDS=20 # twenty\n",
-        toml="model = 'toml'\njoin_seconds = 30\nhold_seconds = 40",
-    )
-    assert (settings.model, settings.join_seconds, settings.hold_seconds) == ("environment", 20, 40)
+    toml = "model = 'toml'\njoin_seconds = 30"
+    dotenv = "export HANDOFFS_MODEL=dotenv # the model\n"
+    assert written.read(toml=toml).model == "toml"
+    assert written.read(dotenv=dotenv).model == "dotenv"
+    assert written.read({"HANDOFFS_MODEL": "environment"}).model == "environment"
+
+
+def test_a_folders_dotenv_sets_the_model_and_nothing_else_whatever_it_says(written: Written) -> None:
+    alone = written.read(toml="join_seconds = 30")
+    theirs = {name: "https://evil.example" for name in Settings.model_fields if name != "model"}
+    dotenv = "\n".join(f"HANDOFFS_{name.upper()}={value}\n{name}={value}" for name, value in theirs.items())
+    more = "\nHANDOFFS_STROE=x\nhandoffs_store=x\nHANDOFFS_EVIL_API_KEY=x\nHANDOFFS_LOCAL_TOKEN=x\n"
+    assert written.read(dotenv=dotenv + more) == alone
+    assert set(unused_in(written.folder)) == {f"HANDOFFS_{name.upper()}" for name in theirs}
+    words = unused_words(written.folder)
+    assert "HANDOFFS_INBOX_PROXY_HEADER" in words
+    assert "handoffs config adopt" in words
+    assert not any(text in words for text in ("evil", "EVIL", "STROE", "LOCAL_TOKEN"))
+
+
+def test_a_setting_of_dotenv_that_the_environment_has_is_not_missed_by_anybody(written: Written) -> None:
+    written.read({"HANDOFFS_STORE": "/data/h.db"}, dotenv="HANDOFFS_STORE=x\nHANDOFFS_NOTIFY=\nHANDOFFS_MODEL=x")
+    assert unused_in(written.folder) == ()
+    assert unused_words(written.folder) == ""
+
+
+def test_a_model_of_dotenv_names_no_other_variable(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", SECRET)
+    (written.folder / ".env").write_text("A_API_BASE=https://evil.example/${GITHUB_TOKEN}\nHANDOFFS_MODEL=x")
+    assert env_file.taken(written.folder / ".env")["A_API_BASE"] == "https://evil.example/${GITHUB_TOKEN}"
 
 
 def test_dotenv_may_begin_with_the_mark_that_some_editors_write(written: Written) -> None:
@@ -242,7 +271,6 @@ def test_one_store_is_the_same_for_everybody_who_connects_to_it(same: str) -> No
 
 def test_a_relative_store_begins_where_it_is_written(written: Written) -> None:
     assert written.read(toml="store = 'h.db'").store == written.config.parent / "h.db"
-    assert written.read(dotenv="HANDOFFS_STORE=h.db").store == written.folder / "h.db"
 
 
 def test_the_time_outs_that_nobody_set_make_room_for_those_that_somebody_did(written: Written) -> None:
@@ -376,14 +404,11 @@ def test_what_cannot_be_used_stops_the_start_with_its_name_and_what_is_allowed(
 def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: Written) -> None:
     message = written.refused(
         {"HANDOFFS_TERMINAL": "maybe", "HANDOFFS_STROE": "x"},
-        dotenv="HANDOFFS_HOLD=3\nHANDOFFS_INBOX=on\nHANDOFFS_MODEL\nOTHER=1",
+        dotenv="HANDOFFS_HOLD=3\nHANDOFFS_INBOX=on\nHANDOFFS_MODEL\nOTHER=1",  # which nobody reads
         toml="join_seconds = true\nterminal = 'ok'\nJOIN = 1\n[zebra]\nport = 3",
     )
     toml = written.config
     assert sorted(message.splitlines()) == [
-        "HANDOFFS_HOLD in .env is no setting. Did you mean HANDOFFS_HOLD_SECONDS?",
-        "HANDOFFS_INBOX in .env is 'on'; allowed: auto or off.",
-        "HANDOFFS_MODEL in .env is None; allowed: the name of a LiteLLM model.",
         "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?",
         "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
         f"JOIN in {toml} is no setting. Did you mean join_seconds?",
@@ -454,9 +479,18 @@ def test_a_file_that_cannot_be_read_stops_the_start(written: Written) -> None:
     assert SECRET not in message
     written.config.write_bytes(b"model = '\xff'")
     assert written.refused() == f"{written.config} can't be read: it is not UTF-8."
-    written.config.unlink()
-    (written.folder / ".env").write_bytes(b"HANDOFFS_MODEL=\xff")
-    assert written.refused() == ".env can't be read: it is not UTF-8."
+
+
+def test_a_folders_dotenv_that_cannot_be_read_stops_no_start_and_holds_none_up(written: Written) -> None:
+    path = written.folder / ".env"
+    path.write_bytes(b"HANDOFFS_MODEL=\xff")
+    assert written.read().model == MODEL
+    path.write_text("HANDOFFS_MODEL=x\n" + "#" * env_file.MAX_BYTES)
+    assert written.read().model == MODEL
+    if hasattr(os, "mkfifo"):
+        path.unlink()
+        os.mkfifo(path)
+        assert written.read().model == MODEL
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file that nobody can read, not even root")
@@ -465,7 +499,7 @@ def test_a_file_that_fails_to_be_read_stops_the_start(written: Written) -> None:
     assert written.refused() == f"{written.config} can't be read: Input/output error."
     written.config.unlink()
     (written.folder / ".env").symlink_to("/proc/self/mem")
-    assert written.refused() == ".env can't be read: Input/output error."
+    assert written.read().model == MODEL
 
 
 def test_folders_with_the_names_of_the_files_are_somebody_elses(written: Written) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import secrets
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
+from handoffs import kept
 from handoffs.access.tokens import Tokens
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
@@ -26,6 +27,9 @@ from handoffs.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from handoffs.store.postgres import PostgresStore
+
+MIN_KEY = 32
+"""Characters of a key that seals."""
 
 AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
@@ -102,13 +106,11 @@ def check_postgres() -> None:
 
 
 @asynccontextmanager
-async def notifying(
-    settings: Settings, desk: Desk, link: Callable[[str], str | None] = lambda _: None
-) -> AsyncGenerator[None]:
+async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
     """Tell the people at the addresses of the settings of what is open, while the block lasts.
 
-    `link` returns the page of a handoff by its id, None where no inbox runs; it must not sign anybody in. Where the
-    settings say how people reach the inbox, that goes before.
+    They are given the question's page where the settings say how people reach the inbox. An inbox on this machine's
+    loopback is no place for them: from a phone its address leads nowhere, or to what listens there.
 
     Raises:
         SettingsError: There are addresses, and what sends is not installed.
@@ -120,8 +122,7 @@ async def notifying(
     from handoffs.channels.notify import Notifier  # only where somebody is to be told
     from handoffs.channels.running import page_at
 
-    if settings.inbox_url is not None:
-        link = partial(page_at, settings.inbox_url)
+    link = None if settings.inbox_url is None else partial(page_at, settings.inbox_url)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Notifier(desk, settings.notify, settings.escalate, link).run)
         try:
@@ -166,38 +167,9 @@ def lasting_keys(settings: Settings) -> list[str]:
 
     The kept one is made where there is no other. It still opens what it sealed before there were any in the settings.
     """
-    path, kept = data_folder() / "keys", None
+    path, key = data_folder() / "keys", None
     with contextlib.suppress(OSError):
-        kept = _read_key(path) if settings.keys else _kept_key(path)
-    return [*settings.keys, *([kept] if kept else [])]
-
-
-def _kept_key(path: Path) -> str | None:
-    try:
-        return _read_key(path) or _make_key(path)
-    except OSError:
-        return None
-
-
-def _read_key(path: Path) -> str | None:
-    try:
-        key = path.read_text().strip()
-    except FileNotFoundError:
-        return None
-    if os.name != "nt" and path.stat().st_mode & 0o077:
-        path.chmod(0o600)
-    return key if len(key) >= 32 else None
-
-
-def _make_key(path: Path) -> str | None:
-    """Keep a new key, or take the one that another process kept in the same moment."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):
-            os.link(new, path)  # whole or not at all, and never over another
-    finally:
-        new.unlink(missing_ok=True)
-    return _read_key(path)
+        key = kept.read(path)
+        if key is None and not settings.keys:
+            key = kept.make(path, partial(secrets.token_hex, 32))
+    return [*settings.keys, *([key] if key is not None and len(key) >= MIN_KEY else [])]

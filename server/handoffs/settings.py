@@ -1,10 +1,13 @@
-"""The settings: read once, from the environment, `.env` and `config.toml`, in this order; handed on as plain values.
+"""The settings: read once, from the environment and `config.toml`, in this order; handed on as plain values.
+
+Of a `.env` in the working folder only the model counts: see `handoffs.env_file`.
 
 The fields of `Settings` are the whole list. A setting that nobody knows, or whose value does not parse, stops the
 start: a server that ran on with something else than was asked for would be found out too late. To read and to check is
 left to pydantic-settings; what it can't do is to say what is wrong, and where, without repeating a secret.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,19 +19,23 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from handoffs import env_file
 from handoffs.access.addresses import is_private
 from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
 from handoffs.store.postgres_address import Address, parse
 
 PREFIX = "HANDOFFS_"
+LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
+"""The variable by which a host that reads a project's file has the local user's token. It is no setting."""
+
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 TEN_YEARS = 315_360_000
 """Seconds. Nothing waits longer, and times that far away can still be written down."""
@@ -173,9 +180,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_ignore_empty=True,
-        env_file=".env",
-        env_file_encoding="utf-8-sig",
-        dotenv_filtering="match_prefix",  # what others keep there is theirs
         enable_decoding=False,  # a list is not JSON; see _split
         str_strip_whitespace=True,
         hide_input_in_errors=True,
@@ -247,7 +251,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where settings are read from; the first that has one counts."""
-        return init_settings, _Environment(settings_cls), dotenv_settings, _config_source(settings_cls)
+        in_folder = InitSettingsSource(settings_cls, dict(_in_folder()))
+        return init_settings, _Environment(settings_cls), in_folder, _config_source(settings_cls)
 
     @model_validator(mode="after")
     def _has_an_issuer(self) -> Self:
@@ -289,12 +294,26 @@ def read_settings() -> Settings:
         if not isinstance(settings.store, Path) or settings.store.is_absolute():
             return settings
         folder = next((place.folder for place in _places() if "store" in place.written), Path())
-        return settings.model_copy(update={"store": (folder / settings.store).absolute()})
+        try:
+            return settings.model_copy(update={"store": (folder / settings.store).absolute()})
+        except OSError as gone:  # as a working folder can be
+            raise SettingsError(_unreadable(folder, gone)) from None
     except ValidationError as refused:
         places = _places()
         raise SettingsError("\n".join(_problem(error, places) for error in refused.errors())) from None
-    except (OSError, ValueError) as wrong:  # `.env`, or the working folder is gone; `config.toml` speaks for itself
-        raise SettingsError(_unreadable(Path(".env"), wrong)) from None
+
+
+def checked_settings(values: Mapping[str, str], *, where: str) -> None:
+    """Return where each of these settings parses; `where` says to a person where they stand.
+
+    Raises:
+        SettingsError: One does not; says which, and what is allowed.
+    """
+    try:
+        Settings(**values)  # pyright: ignore[reportArgumentType] - texts, as a file has them
+    except ValidationError as refused:
+        places = (_Place(where, PREFIX, Path(), values), *_places())
+        raise SettingsError("\n".join(_problem(error, places) for error in refused.errors())) from None
 
 
 class _Environment(EnvSettingsSource):
@@ -306,7 +325,42 @@ class _Environment(EnvSettingsSource):
     def __call__(self) -> dict[str, object]:
         prefix = PREFIX.lower()  # as the library has them
         ours = {name.removeprefix(prefix): text for name, text in self.env_vars.items() if name.startswith(prefix)}
-        return {name: text for name, text in ours.items() if not self.neighbours.fullmatch(name)}
+        return {
+            name: text
+            for name, text in ours.items()
+            if name != LOCAL_TOKEN.removeprefix(PREFIX).lower() and not self.neighbours.fullmatch(name)
+        }
+
+
+def _in_folder() -> Mapping[str, object]:
+    """What the working folder's `.env` sets: the model, and nothing else of ours."""
+    found = env_file.taken(Path(env_file.NAME))
+    name = next((name for name in found if name.upper() == f"{PREFIX}MODEL"), None)
+    return {} if name is None else {"model": found[name]}
+
+
+def unused_in(folder: Path) -> tuple[str, ...]:
+    """Return the settings that a folder's `.env` names in vain, by variable; not those that the environment has."""
+    known = {PREFIX + setting.upper() for setting in Settings.model_fields}
+    there = {name.upper() for name, value in os.environ.items() if value}
+    named = {name.upper() for name in env_file.left_out(folder / env_file.NAME)}
+    return tuple(sorted(named & known - there))
+
+
+def unused_words(folder: Path) -> str:
+    """Return what a person should know of the settings that a folder's `.env` names in vain; nothing without any.
+
+    The names are known ones, and no value is in it.
+    """
+    names = unused_in(folder)
+    if not names:
+        return ""
+    listed = ", ".join(names)
+    return (
+        f"{listed} in {inert_line(str(folder / env_file.NAME), 200)} {'is' if len(names) == 1 else 'are'} not used: a "
+        "file of a repository must not decide where questions go and who answers. `handoffs config adopt`, run in that "
+        "folder, shows what it says and moves it to your own configuration."
+    )
 
 
 def _config_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
@@ -341,7 +395,7 @@ def _places() -> tuple[_Place, ...]:
     path = config_file()
     return (
         _Place("", PREFIX, Path(), _Environment(Settings)()),
-        _Place(" in .env", PREFIX, Path(), DotEnvSettingsSource(Settings)()),
+        _Place(" in .env", PREFIX, Path(), _in_folder()),
         _Place(f" in {path}", "", path.parent, _config_source(Settings)()),
     )
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 from anyio.abc import Process
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult, Implementation
 
 HANDOFFS = [sys.executable, "-m", "handoffs"]
@@ -43,6 +45,11 @@ class Home:
             "HANDOFFS_INBOX": "off",  # a browser that nobody asked for; tests of the inbox say `auto`
         }
         return kept | own | self.extra
+
+    @property
+    def local_token(self) -> Path:
+        """Where the token of the local user is kept, once a server on HTTP was started."""
+        return self.folder / "data" / "handoffs" / "local-token"
 
     def run(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `handoffs` with these arguments to its end."""
@@ -93,7 +100,8 @@ class Home:
             while (found := re.search(r"http://\S+/mcp", said)) is None:
                 said += (await process.stderr.receive()).decode()
         try:
-            yield HttpServer(process, found[0])
+            kept = self.local_token
+            yield HttpServer(process, found[0], kept.read_text().strip() if kept.exists() else None, said)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -104,13 +112,28 @@ class Home:
 class HttpServer:
     process: Process
     url: str
+    token: str | None = None
+    """What the local user shows; None where nobody was asked for one yet."""
+    heard: str = ""
+    """What it had said on standard error when it was ready."""
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header by which the local user is known."""
+        return {} if self.token is None else {"authorization": f"Bearer {self.token}"}
 
     @asynccontextmanager
-    async def client(self, era: str = "auto", dialog: Any = None, *, name: str = "test-host") -> AsyncGenerator[Client]:
+    async def client(
+        self, era: str = "auto", dialog: Any = None, *, name: str = "test-host", token: str | None = None
+    ) -> AsyncGenerator[Client]:
+        """A client of the local user, or of who has another token."""
         info = Implementation(name=name, version="1")
+        bearer = self.bearer if token is None else {"authorization": f"Bearer {token}"}
         with anyio.fail_after(60):
-            async with Client(self.url, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
-                yield client
+            async with httpx2.AsyncClient(headers=bearer, follow_redirects=True, timeout=60) as http:
+                transport = streamable_http_client(self.url, http_client=http)
+                async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+                    yield client
 
 
 def says(action: str = "accept", *, after: float = 0, **content: Any) -> Any:

@@ -37,7 +37,8 @@ async def test_a_person_answers_in_the_console_of_the_server_and_gives_way_to_wh
     try:
         await expects(child, r"(http://\S+/mcp)")
         url = child.match[1]
-        async with HttpServer(process=None, url=url).client("legacy") as client:  # type: ignore[arg-type]
+        server = HttpServer(process=None, url=url, token=home.local_token.read_text())  # type: ignore[arg-type]
+        async with server.client("legacy") as client:
             got: list[dict[str, Any]] = []
 
             async def call(message: str) -> None:

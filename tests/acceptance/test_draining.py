@@ -97,7 +97,7 @@ async def test_a_stopped_server_has_its_calls_return_pending_and_loses_nothing(
 
 
 async def test_a_server_that_stops_says_that_it_is_not_ready_and_serves_what_is_under_way(tmp_path: Path) -> None:
-    async with Home(tmp_path).http() as server, httpx.AsyncClient() as http:
+    async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as http:
         assert (await http.get(at(server, "/healthz"))).text == "ok\n"
         await until_ready(server, http)
         assert (await http.post(at(server, "/readyz"))).status_code == 405
@@ -141,7 +141,7 @@ async def test_a_stream_of_news_ends_in_order_when_the_server_stops(tmp_path: Pa
     wanted = {"notifications": {"resourcesListChanged": True}, "_meta": meta}
     body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": wanted}
     headers = {**LEGACY, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
-    async with Home(tmp_path).http() as server, httpx.AsyncClient() as http:
+    async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as http:
         with anyio.fail_after(10):
             async with http.stream("POST", server.url, json=body, headers=headers) as response:
                 lines = response.aiter_lines()

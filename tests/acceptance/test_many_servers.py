@@ -20,6 +20,7 @@ from tests.acceptance.proxy import Caller, RoundRobin, round_robin
 from tests.store.postgres import Cluster, new_store
 
 KEYS = [secrets.token_hex(32) for _ in range(2)]
+LOCAL_TOKEN = "ho_local_" + secrets.token_urlsafe(32)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -29,9 +30,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def machine(folder: Path, store: str, keys: str = KEYS[0], **more: str) -> Home:
-    """A machine of its own: it shares the store and the keys with others, and nothing else."""
+    """A machine of its own: it shares the store, the keys and its user's token with others, and nothing else."""
     folder.mkdir()
-    return Home(folder, {"HANDOFFS_STORE": store, "HANDOFFS_KEYS": keys, **more})
+    home = Home(folder, {"HANDOFFS_STORE": store, "HANDOFFS_KEYS": keys, **more})
+    home.local_token.parent.mkdir(parents=True)
+    home.local_token.write_text(LOCAL_TOKEN)
+    return home
 
 
 @asynccontextmanager
@@ -55,7 +59,7 @@ async def behind_a_proxy(*homes: Home) -> AsyncGenerator[tuple[RoundRobin, list[
         async with (
             replicas(*homes) as servers,
             round_robin(*(server.url for server in servers)) as proxy,
-            httpx.AsyncClient(timeout=30, limits=limits) as http,
+            httpx.AsyncClient(timeout=30, limits=limits, headers=servers[0].bearer) as http,
         ):
             yield proxy, servers, http
 

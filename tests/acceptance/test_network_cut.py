@@ -70,7 +70,11 @@ async def test_calls_wait_on_while_their_server_is_cut_off_and_get_what_was_answ
     cut_off, other = machine(tmp_path / "a", through, HANDOFFS_HOLD_SECONDS="50"), machine(tmp_path / "b", store)
     got: dict[str, Any] = {}
     with anyio.fail_after(60):
-        async with cut_off.http() as server, httpx.AsyncClient(timeout=60) as http, desk_over(store) as desk:
+        async with (
+            cut_off.http() as server,
+            httpx.AsyncClient(timeout=60, headers=server.bearer) as http,
+            desk_over(store) as desk,
+        ):
             await until_ready(server, http)
             async with waiting_calls(server, http, got), desk.watch() as watch:
                 while len(asked := await desk.newest(open_only=True)) < 3:
@@ -122,6 +126,7 @@ async def test_servers_that_start_without_their_database_say_so_and_use_it_when_
                 assert (code, ready["ready"]) == (503, False)
                 probed.set()
                 await until_ready(server, http)
+                http.headers.update(server.bearer)
                 got = await Caller(http).hand_off(server.url, "Deploy?")
                 assert got["status"] == "PENDING"
                 server.process.terminate()

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
@@ -96,7 +98,9 @@ async def test_a_host_of_the_older_era_hears_of_what_another_process_answers(tra
 
 async def older_client(stack: AsyncExitStack, home: Home, transport: str, keep: Any) -> Client:
     if transport == "http":
-        target: Any = (await stack.enter_async_context(home.http())).url
+        server = await stack.enter_async_context(home.http())
+        http = await stack.enter_async_context(httpx2.AsyncClient(headers=server.bearer, timeout=60))
+        target: Any = streamable_http_client(server.url, http_client=http)
     else:
         from mcp import StdioServerParameters
         from mcp.client.stdio import stdio_client

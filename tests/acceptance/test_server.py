@@ -88,14 +88,17 @@ async def test_a_question_outlives_a_killed_server_and_its_answer_is_collected_a
     assert process.stderr is not None
     url = process.stderr.readline().split()[4]
     caller = (
-        "import sys, anyio; from mcp import Client; from mcp.types import Implementation\n"
+        "import sys, anyio, httpx2; from mcp import Client; from mcp.types import Implementation\n"
+        "from mcp.client.streamable_http import streamable_http_client as over\n"
         "async def main():\n"
         "    info = Implementation(name='test-host', version='1')\n"
-        "    async with Client(sys.argv[1], mode=sys.argv[2], client_info=info) as c:\n"
-        "        await c.call_tool('handoff_to_user', {'message': 'Deploy?'})\n"
+        "    async with httpx2.AsyncClient(headers={'authorization': f'Bearer {sys.argv[3]}'}, timeout=60) as http:\n"
+        "        async with Client(over(sys.argv[1], http_client=http), mode=sys.argv[2], client_info=info) as c:\n"
+        "            await c.call_tool('handoff_to_user', {'message': 'Deploy?'})\n"
         "anyio.run(main)"
     )
-    agent = subprocess.Popen([HANDOFFS[0], "-c", caller, url, era], stderr=subprocess.DEVNULL)
+    token = home.local_token.read_text()
+    agent = subprocess.Popen([HANDOFFS[0], "-c", caller, url, era, token], stderr=subprocess.DEVNULL)
     try:
         handoff_id = await until_open(home)
     finally:
@@ -147,7 +150,7 @@ async def test_a_client_that_vanished_over_http_gets_the_answer_when_it_asks_aga
             handoff_id = await until_open(home)
             # Not cancelled politely: the connection is simply gone.
             headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
-            async with httpx.AsyncClient(headers=headers) as gone:
+            async with httpx.AsyncClient(headers=headers | server.bearer) as gone:
                 hello = {
                     "protocolVersion": "2025-11-25",
                     "capabilities": {},
@@ -195,7 +198,7 @@ async def test_a_dialog_of_the_newer_era_survives_a_restart_of_the_server(tmp_pa
     [("host", "evil.example:80"), ("origin", "http://evil.example"), ("origin", "http://127.0.0.1:1")],
 )
 async def test_a_page_of_another_site_cant_reach_the_server(header: str, value: str, tmp_path: Path) -> None:
-    async with Home(tmp_path).http() as server, httpx.AsyncClient() as browser:
+    async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as browser:
         for version in ("2025-11-25", "2026-07-28"):
             headers = {header: value, "mcp-protocol-version": version, "accept": "application/json, text/event-stream"}
             got = await browser.post(server.url, headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})

@@ -1,7 +1,9 @@
 """People told at their addresses: real web and mail servers take the messages; the clock is the test's own."""
 
 import logging
+import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -15,11 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoffs.channels.notify import BACK_OFF, Notice, Recipient, notice_of, recipients
+from handoffs.channels.notify import BACK_OFF, Notice, NotSent, Recipient, notice_of, recipients
+from handoffs.channels.running import Place, Running
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.reminders import Stage
 from handoffs.core.schema import parse
 from handoffs.extras import command_to_add
+from tests.acceptance.processes import Home, ask
 from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
 from tests.core.strategies import ASKED, handoff
@@ -307,13 +311,15 @@ def told(**changes: object) -> Notice:
 
 
 def test_without_an_inbox_it_says_which_command_answers() -> None:
-    assert told().body.splitlines()[-1] == "Answer on its machine: handoffs answer h_7Q2xYzabcdefghijkmnp"
+    last = f"Answer on {socket.gethostname()}: handoffs answer h_7Q2xYzabcdefghijkmnp"
+    assert told().body.splitlines()[-1] == last
 
 
 def test_for_a_secret_that_command_opens_the_inbox() -> None:
     form = parse({"properties": {"it": {"type": "string", "format": "password"}}})
     asked = handoff(form=form)
-    assert notice_of(asked, Stage.OPENED, now=ASKED, link=None).body.endswith("Answer on its machine: handoffs inbox")
+    told = notice_of(asked, Stage.OPENED, now=ASKED, link=None)
+    assert told.body.endswith(f"Answer on {socket.gethostname()}: handoffs inbox")
 
 
 def test_what_is_only_told_says_that_the_agent_has_stopped() -> None:
@@ -381,3 +387,53 @@ async def test_messages_to_one_address_go_one_after_the_other() -> None:
                 tasks.start_soon(one.send, Notice(title=f"{number}", body="b"))
             await sink.tried(5)
     assert sink.titles == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("inbox_url", ["", "https://inbox.example.com"])
+async def test_a_link_that_leads_nowhere_from_a_phone_is_sent_to_nobody(inbox_url: str, tmp_path: Path) -> None:
+    """An inbox that runs on this machine's loopback is none for people who are away from it."""
+    home = Home(tmp_path)
+    place = Place(store=home.store, data=tmp_path / "data" / "handoffs")
+    place.make()
+    lock = place.claim()
+    assert lock is not None
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place.announce(Running(url=f"http://127.0.0.1:{listener.getsockname()[1]}/", pid=os.getpid()))
+        async with http_sink() as sink:
+            home.extra |= {"HANDOFFS_NOTIFY": sink.url, "HANDOFFS_INBOX_URL": inbox_url}
+            async with home.stdio() as client:
+                asked = await ask(client, breakout_of_loop=True)
+                with anyio.fail_after(50):
+                    await sink.tried(1)
+    lock.release()
+    last = sink.got[0]["message"].splitlines()[-1]
+    if inbox_url:
+        assert last == f"Answer: {inbox_url}/h/{asked['handoffId']}"
+    else:
+        assert last == f"Answer on {socket.gethostname()}: handoffs answer {asked['handoffId']}"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_a_service_returns_is_asked_for_its_truth_alone(
+    taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to apprise 2.2 it is a boolean, from 2.3 on an object that says more."""
+
+    class Result:
+        def __bool__(self) -> bool:
+            return taken
+
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    import apprise
+
+    monkeypatch.setattr(apprise.Apprise, "notify", lambda *_, **__: Result())
+    recipient = Recipient("json://127.0.0.1:1", setting="HANDOFFS_NOTIFY", number=1)
+    if taken:
+        await recipient.send(Notice(title="A", body="B"))
+    else:
+        with pytest.raises(NotSent):
+            await recipient.send(Notice(title="A", body="B"))

@@ -214,16 +214,24 @@ def test_with_other_tools_works_with_a_model_behind_an_api(home: Home) -> None:
     assert {"handoff_to_user", "check_handoff", "write_query"} <= offered
 
 
-def test_a_lesson_reads_its_settings_from_an_env_file_beside_it(home: Home) -> None:
+@pytest.mark.parametrize("load", ["load_env()", "dotenv.load_dotenv()"])
+def test_a_lesson_has_its_model_from_an_env_file_beside_it_and_not_where_its_questions_go(
+    load: str, home: Home
+) -> None:
     lesson = home.folder / "lessons" / "conditional.py"
     lesson.parent.mkdir()
-    lesson.write_text((EXAMPLES / "conditional.py").read_text())
+    text = (EXAMPLES / "conditional.py").read_text()
+    assert "    load_env()\n" in text
+    lesson.write_text("import dotenv\n" + text.replace("load_env()\n", f"{load}\n"))
     other = home.folder / "other.db"
-    (lesson.parent / ".env").write_text(f"HANDOFFS_STORE={other}\n")
-    home.unset = ("HANDOFFS_STORE",)
+    (lesson.parent / ".env").write_text(f"HANDOFFS_STORE={other}\nHANDOFFS_MODEL=anthropic/claude\n")
+    home.unset = ("HANDOFFS_STORE", "HANDOFFS_MODEL")
     done = home.run(lesson, stdin="no\n")
     assert done.returncode == 0, done.stderr
-    with closing(sqlite3.connect(other)) as store:
+    assert "No ANTHROPIC_API_KEY" in done.stdout
+    assert not other.exists()
+    own = home.folder / "data" / "handoffs" / "handoffs.db"
+    with closing(sqlite3.connect(own)) as store:
         assert store.execute("SELECT count(*) FROM handoffs").fetchone() == (1,)
 
 

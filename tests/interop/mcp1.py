@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 from mcp import ClientSession, StdioServerParameters, stdio_client, types
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 JOB = json.loads(sys.argv[1])
 
@@ -69,7 +70,8 @@ async def play(row: dict[str, Any]) -> dict[str, Any]:
 async def connected(row: dict[str, Any], dialog: Any) -> AsyncGenerator[tuple[Host, str | int]]:
     async with AsyncExitStack() as stack:
         if isinstance(row["to"], str):
-            read, write, _ = await stack.enter_async_context(streamable_http_client(row["to"]))
+            http = await stack.enter_async_context(create_mcp_http_client(row["headers"]))
+            read, write, _ = await stack.enter_async_context(streamable_http_client(row["to"], http_client=http))
         else:
             read, write = await stack.enter_async_context(stdio_client(StdioServerParameters(**row["to"])))
         host = Host(

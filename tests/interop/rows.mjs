@@ -1,6 +1,6 @@
 // Hosts as a table: each row connects, calls handoff_to_user once, and does with the dialog as it is told.
 //
-// The job comes as JSON in the first argument: `rows` of { name, to, declares, person, era, message, leaves }, where `to` is
+// The job comes as JSON in the first argument: `rows` of { name, to, headers, declares, person, era, message, leaves }, where `to` is
 // an address or the parameters of a process, and a host that `leaves` does so once it has shown the dialog. What each
 // row got goes to standard output as one JSON object.
 

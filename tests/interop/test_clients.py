@@ -141,6 +141,7 @@ def _jobs(era: str, client: str, home: Home, server: HttpServer, hasty: HttpServ
         {
             "name": name,
             "to": stdio if name == "on stdio" else server.url if row.ends else hasty.url,
+            "headers": server.bearer,
             "declares": row.declares,
             "person": row.person,
             "era": era,

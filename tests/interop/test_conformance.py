@@ -112,6 +112,13 @@ Runs: TypeAlias = dict[tuple[str, str], tuple[int, str, Failed]]
 
 
 @pytest.fixture(scope="module")
+async def server(home: Home, anyio_backend: str) -> AsyncGenerator[HttpServer]:
+    """A server that asks for no token: the suite has none to show."""
+    async with Home(home.folder, {"HANDOFFS_TOKENS": "off"}).http() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 async def runs(node: str, home: Home, server: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """What the suite found, by the server and the version."""
     done: Runs = {}

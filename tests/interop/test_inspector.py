@@ -37,7 +37,8 @@ class Inspector:
     async def __call__(self, transport: str, era: str, method: str, *args: str) -> tuple[int, dict[str, Any], str]:
         options = ["--cli", "--protocol-era", era, "--method", method, "--format", "json", "-q", *args]
         if transport == "http":
-            target = ["--server-url", self._hasty.url, "--transport", "http"]
+            shown = f"Authorization: Bearer {self._hasty.token}"
+            target = ["--server-url", self._hasty.url, "--transport", "http", "--header", shown]
         else:
             # The server is given no environment but what is named.
             named = {name: value for name, value in self._home.env.items() if name.startswith(("HANDOFFS_", "XDG_"))}

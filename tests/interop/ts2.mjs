@@ -12,7 +12,9 @@ await play(async (row, dialog) => {
   if (row.declares !== null) client.setRequestHandler("elicitation/create", dialog);
   else client.fallbackRequestHandler = dialog; // counts what must not come
   const transport =
-    typeof row.to === "string" ? new StreamableHTTPClientTransport(new URL(row.to)) : new StdioClientTransport(row.to);
+    typeof row.to === "string"
+      ? new StreamableHTTPClientTransport(new URL(row.to), { requestInit: { headers: row.headers } })
+      : new StdioClientTransport(row.to);
   await client.connect(transport);
   return client;
 });

@@ -668,7 +668,7 @@ async def test_a_request_that_tells_routers_of_another_task_is_refused(tmp_path:
         text = got.text if got.text.startswith("{") else got.text.partition("data: ")[2].partition("\n")[0]
         return dict(json.loads(text))
 
-    async with Home(tmp_path).http() as server, httpx.AsyncClient() as http:
+    async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as http:
         arguments = {"name": "handoff_to_user", "arguments": {"message": "Deploy?"}}
         task = (await send("tools/call", arguments, "handoff_to_user"))["result"]["taskId"]
         got = await send("tasks/get", {"taskId": task}, task)

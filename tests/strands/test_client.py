@@ -16,7 +16,7 @@ from tests.strands.programs import Home, answers, nobody
 
 async def test_it_asks_for_a_server_on_http_as_well(home: Home) -> None:
     async with ServerHome(home.folder).http() as server:
-        client = HandoffClient(url=server.url, elicitation_callback=answers("yes"))
+        client = HandoffClient(url=server.url, headers=server.bearer, elicitation_callback=answers("yes"))
         agent = Agent(model=ScriptedModel([("handoff_to_user", {"message": "Go?"})], "Gone."), tools=[client])
         result = await agent.invoke_async("Go!")
         agent.cleanup()

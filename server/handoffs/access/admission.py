@@ -13,8 +13,13 @@ from handoffs.access.tokens import PREFIX
 class Verifier(TokenVerifier, Protocol):
     """Knows whose a token is, and later whether it still is."""
 
+    @property
+    def kind(self) -> type[AccessToken]:
+        """Of which class its own tokens are."""
+        ...
+
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
-        """Return those of once good tokens that would be refused now, but for the time at which they say they expire.
+        """Return those of its once good tokens that would be refused now, but for the time at which they expire.
 
         Of which that can't be known at the moment, none.
         """
@@ -36,8 +41,9 @@ def admission(
     scopes: Sequence[str],
     oauth: Verifier | None,
     static: Verifier | None,
+    local: Verifier | None = None,
 ) -> Admission:
-    """Return who is let in to the server at the address `resource`: the bearers that either verifier knows."""
+    """Return who is let in to the server at the address `resource`: the bearers that one of the verifiers knows."""
     # As texts: an issuer's address is compared letter by letter, and as an object it would gain a slash at its end.
     wanted = {
         # Without an issuer nobody is sent anywhere: what the SDK wants here is then used by nothing.
@@ -46,21 +52,29 @@ def admission(
         "resource_server_url": None if issuer is None else resource,
         "required_scopes": list(scopes) or None,
     }
-    return Admission(auth=AuthSettings.model_validate(wanted), verifier=_Either(oauth, static))
+    # The local user first: their file can be read while the store can't.
+    ours = [verifier for verifier in (local, static) if verifier is not None]
+    return Admission(auth=AuthSettings.model_validate(wanted), verifier=_AnyOf(ours, oauth))
 
 
-class _Either:
-    def __init__(self, oauth: Verifier | None, static: Verifier | None) -> None:
-        self._oauth, self._static = oauth, static
+class _AnyOf:
+    """Asks those whose tokens can be told by how they begin, or the issuer."""
+
+    kind = AccessToken
+
+    def __init__(self, ours: Sequence[Verifier], oauth: Verifier | None) -> None:
+        self._ours, self._issued = ours, [] if oauth is None else [oauth]
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        verifier = self._static if token.startswith(PREFIX) else self._oauth
-        return None if verifier is None else await verifier.verify_token(token)
+        for verifier in self._ours if token.startswith(PREFIX) else self._issued:
+            known = await verifier.verify_token(token)
+            if known is not None:
+                return known
+        return None
 
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
-        static = [token for token in tokens if token.token]  # a digest, which those of an issuer have not
-        others = [token for token in tokens if not token.token]
-        lapsed: list[AccessToken] = []
-        for verifier, of_it in ((self._static, static), (self._oauth, others)):
-            lapsed += of_it if verifier is None else await verifier.lapsed(of_it)
-        return lapsed
+        lapsed, left = list[AccessToken](), list(tokens)
+        for verifier in (*self._ours, *self._issued):
+            lapsed += await verifier.lapsed([token for token in left if isinstance(token, verifier.kind)])
+            left = [token for token in left if not isinstance(token, verifier.kind)]
+        return [*lapsed, *left]  # nobody lets those in any more

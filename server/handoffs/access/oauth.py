@@ -40,6 +40,8 @@ class _Signed(AccessToken):
 class OAuthTokens:
     """Knows the users of an issuer by their tokens."""
 
+    kind = _Signed
+
     def __init__(self, issuer: Issuer, *, audience: str) -> None:
         """Take the issuer, and what its tokens for this server are meant for."""
         self._issuer, self._audience = issuer, audience

@@ -19,8 +19,14 @@ USED = timedelta(hours=1)
 """How coarsely it is noted when a token was last seen: a write for each call would be too much."""
 
 
+class _Kept(AccessToken):
+    """What the bearer of a kept token was let in by."""
+
+
 class StaticTokens:
     """Knows the bearers of kept tokens."""
+
+    kind = _Kept
 
     def __init__(self, tokens: Tokens, clock: Clock, *, scopes: Sequence[str] = ()) -> None:
         """Take where they are kept, and the scopes that each is good for."""
@@ -57,7 +63,7 @@ class StaticTokens:
             return None
         if kept.used_at is None or now - kept.used_at >= USED:
             await self._tokens.used(kept.digest, at=now)
-        return AccessToken(
+        return _Kept(
             token=kept.digest,  # nobody needs the token itself any more
             client_id=token_principal(kept.name),
             scopes=self._scopes,

@@ -10,6 +10,7 @@ An address holds passwords and tokens. It is named by its setting, its number an
 import asyncio
 import logging
 import re
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -47,6 +48,7 @@ _LOOK_SECONDS = 60
 _EVERY = 2**31
 _MESSAGE = 300
 _ASKER = 80
+_MACHINE = 80
 
 # What services make a mention, a link or a tag of. The agent's words are shown, and do nothing. A name of a host is a
 # link in a chat without any scheme, and so is many a file's (`README.md`, `app.py`): a word joiner, which has no ink,
@@ -140,7 +142,7 @@ class Notifier:
         desk: Overview,
         urls: Sequence[str],
         escalate: Sequence[str] = (),
-        link: Callable[[str], str | None] = lambda _: None,
+        link: Callable[[str], str] | None = None,
         *,
         seconds: float = SEND_SECONDS,
     ) -> None:
@@ -150,8 +152,8 @@ class Notifier:
             desk: Whose questions.
             urls: Apprise URLs.
             escalate: More of them.
-            link: Returns the page on which a handoff is answered, by its id; None where no inbox runs. It goes through
-                other people's services: it must not sign anybody in.
+            link: Returns the page on which a handoff is answered, by its id, for people who are anywhere. It goes
+                through other people's services: it must not sign anybody in. None where there is no such page.
             seconds: How long a message may take.
         """
         self._desk = desk
@@ -201,7 +203,8 @@ class Notifier:
                 current = await self._current(handoff)
                 if current is None:
                     return
-                notice = notice_of(current, stage, now=self._desk.clock.now(), link=self._link(handoff.id))
+                link = None if self._link is None else self._link(handoff.id)
+                notice = notice_of(current, stage, now=self._desk.clock.now(), link=link)
                 await recipient.send(notice)
             except NoService as wrong:
                 await self._note(handoff, f"{recipient.name}, {stage}: {wrong}")
@@ -240,6 +243,8 @@ def recipients(setting: str, urls: Sequence[str], *, seconds: float = SEND_SECON
 def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None) -> Notice:
     """Return what a person is told of a handoff: who asks, what, how long it stays open, and where to answer.
 
+    Without a link it names the machine that it is answered on.
+
     What the agent wrote is one line between quotation marks, cut to 300 characters, in which nothing is a link, a
     mention or a tag.
     """
@@ -254,7 +259,8 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     left = _span(handoff.question.deadline - now)
     # A secret is typed into the inbox and nowhere else.
     command = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
-    where = f"Answer: {link}" if link else f"Answer on its machine: {command}"
+    machine = _harmless(socket.gethostname(), _MACHINE) or "its machine"
+    where = f"Answer: {link}" if link else f"Answer on {machine}: {command}"
     return Notice(
         title=f"{opening}{asker} {does}",
         body=f"“{_harmless(handoff.question.message, _MESSAGE)}”\n\n"

@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-app.add_typer(config_app, name="config", help="Each setting, its value, and where that comes from.")
+app.add_typer(config_app, name="config", help="Your settings: each with its value, and where that comes from.")
 notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses at which people are told of what waits.")
 token_app = typer.Typer(rich_markup_mode=None)
@@ -220,10 +220,7 @@ def token_add(
         str | None, typer.Option("--expires", metavar="TIME", help="When it ends, from now: 30d, 12h, 45m.")
     ] = None,
 ) -> None:
-    """Print a new token, once: what is kept can't tell it.
-
-    From the first one on, `handoffs serve --http` lets nobody in without.
-    """
+    """Print a new token, once: what is kept can't tell it."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import token
@@ -232,6 +229,22 @@ def token_add(
         print(token.about(name, settings), file=sys.stderr)  # noqa: T201 - beside the token, not in its pipe
 
     _finish(work)
+
+
+@token_app.command(name="local")
+def token_local(
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Make a new one; the one before lets nobody in any more.")
+    ] = False,
+) -> None:
+    """Print your own token for servers on this machine."""
+    from handoffs.cli import token
+
+    def work() -> None:
+        token.local(renew=renew)
+        print(token.ABOUT_LOCAL, file=sys.stderr)  # noqa: T201 - beside the token, not in its pipe
+
+    raise typer.Exit(ended(work))
 
 
 @token_app.command(name="list")
@@ -296,6 +309,10 @@ def install(
         str | None, typer.Option("--command", metavar="TEXT", help="What the host is to start, instead of this one.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace another server of the same name.")] = False,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help="It calls a server that runs there, and starts none."),
+    ] = None,
 ) -> None:
     """Put handoffs into a host's configuration.
 
@@ -305,12 +322,13 @@ def install(
 
     def work() -> None:
         if host is None:
-            if project or remove or print_only or yes or force or command is not None:
+            if project or remove or print_only or yes or force or command is not None or http is not None:
                 raise UsageError("Name the host, too. `handoffs install` lists them.")
             installing.tell()
         else:
             installing.run(installing.Wish(
-                host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force
+                host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force,
+                http=http,
             ))  # fmt: skip
 
     raise typer.Exit(ended(work))

@@ -1,5 +1,6 @@
 """`handoffs config` and what belongs to it, as they are typed."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,3 +26,16 @@ def config(
 def path() -> None:
     """Print the path of the file with your settings; it may not be there yet."""
     raise typer.Exit(ended(lambda: put(str(config_file()))))
+
+
+@config_app.command()
+def adopt(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Move them without asking.")] = False,
+) -> None:
+    """Move the settings of this folder's .env to your own configuration.
+
+    It shows what they are, and asks first: whoever wrote the repository wrote the file.
+    """
+    from handoffs.cli.adopting import adopt  # what changes files, which no other command needs
+
+    raise typer.Exit(ended(lambda: adopt(Path.cwd(), yes=yes)))

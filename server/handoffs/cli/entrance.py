@@ -87,15 +87,10 @@ async def come_again(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer, in the words of the protocol, that who may call can't be known yet."""
     said = "Handoffs can't use its store yet, and can't know who may call; nothing was asked. Call again in a moment."
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32603, "message": said}}).encode()
-    await _unavailable(send, body, (b"content-type", b"application/json"), (b"retry-after", b"5"))
-
-
-async def refuse(send: Send, why: str) -> None:
-    """Answer a person or a log with a sentence: to come again would not help."""
-    await _unavailable(send, f"{why}\n".encode(), (b"content-type", b"text/plain; charset=utf-8"))
-
-
-async def _unavailable(send: Send, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": 503, "headers": [*headers, length]})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"retry-after", b"5"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": body})

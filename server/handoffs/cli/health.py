@@ -24,7 +24,7 @@ STORE_SECONDS = 2.0
 KEEP_SECONDS = 1.0
 """How long what the store answered is believed: anybody may ask, as often as they like."""
 
-STARTING, DRAINING, STORE, TOKENS = "starting", "draining", "store", "tokens"
+STARTING, DRAINING, STORE = "starting", "draining", "store"
 """Why no calls should be sent here."""
 
 
@@ -36,8 +36,6 @@ class Readiness:
         self.desk = desk
         self.draining = False
         """Set it when the server is about to stop."""
-        self.shut: Callable[[], Awaitable[bool]] | None = None
-        """Says whether there are tokens by now, where nobody is asked for one; then nobody is served."""
         self._turn = anyio.Lock()
         self._looked: float | None = None
         self._works = True
@@ -52,13 +50,7 @@ class Readiness:
             if self._looked is None or anyio.current_time() - self._looked >= KEEP_SECONDS:
                 await self._look(self.desk)
                 self._looked = anyio.current_time()
-        return await self._shut() if self._works else STORE
-
-    async def _shut(self) -> str | None:
-        try:
-            return TOKENS if self.shut is not None and await self.shut() else None
-        except StoreError:
-            return STORE
+        return None if self._works else STORE
 
     async def _look(self, desk: Desk) -> None:
         wrong = await store_problem(desk)

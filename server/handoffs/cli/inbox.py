@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 import uvicorn
@@ -21,7 +22,7 @@ from handoffs.cli.ending import Exit, UsageError, put
 from handoffs.cli.health import Probes, Readiness
 from handoffs.cli.looking import EVERY
 from handoffs.core.desk import Desk
-from handoffs.settings import Settings, data_folder
+from handoffs.settings import Settings, data_folder, unused_words
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
 
@@ -208,8 +209,7 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
     url = f"http://{in_url(local)}:{port}/"
     seen = _Seen()
     interrupts: list[signal.Signals] = []
-    address = Running(url=url, pid=os.getpid()).address
-    async with open_desk(settings) as desk, notifying(settings, desk, address):
+    async with open_desk(settings) as desk, notifying(settings, desk):
         await desk.newest(open_only=True, limit=1)  # a store that can't be used is said now, not on the page
         app = build_inbox(
             desk,
@@ -221,6 +221,7 @@ async def _serve(settings: Settings, place: Place, opening: Opening, listener: s
             password=None if opening.background else settings.inbox_password,
             proxy_header=None if opening.background else settings.inbox_proxy_header,
             url=settings.inbox_url,
+            unused=lambda folder: unused_words(Path(folder)) if folder else "",
         )
         # No log of addresses: a sign-in link has its code there.
         probed = Probes(app, Readiness(desk).problem)

@@ -3,19 +3,21 @@
 import difflib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 
+from handoffs.access.local import LOCAL, LocalToken, NotKept
 from handoffs.cli.ending import UsageError, put
 from handoffs.cli.installing import launching, planning, writing
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS, NAME, Host, find
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.core.untrusted import inert, inert_line
+from handoffs.settings import LOCAL_TOKEN, data_folder
 
 _LINE = 160
 _CONTEXT = 2
@@ -34,60 +36,120 @@ class Wish:
     yes: bool = False
     force: bool = False
     command: str | None = None
+    http: str | None = None
+    """Where a server on this machine runs, as a URL or as HOST:PORT."""
 
 
 def run(wish: Wish) -> None:
     """Install in one host, or remove. Raises UsageError for everything that was not done."""
-    if wish.remove and (wish.print_only or wish.command is not None):
-        raise UsageError("--remove goes without --print and --command.")
+    if wish.remove and (wish.print_only or wish.command is not None or wish.http is not None):
+        raise UsageError("--remove goes without --print, --command and --http.")
+    if wish.command is not None and wish.http is not None:
+        raise UsageError("Give --command for a server that the host starts, or --http for one that runs, not both.")
     host = find(wish.host)
     path = _file(host, project=wish.project)
     if wish.print_only:
-        put(planning.snippet(host, _launch(wish)), end="")
+        put(planning.snippet(host, _way(wish, None, path)), end="")
         return
-    kept = writing.read(path)
+    kept = writing.read(path, within=Path.cwd() if wish.project else None)
+    way: planning.Way | None = None
     try:
         if wish.remove:
             plan = planning.to_remove(host, kept.text, force=wish.force)
         else:
-            plan = planning.to_install(host, kept.text, _launch(wish), force=wish.force)
+            way = _way(wish, planning.found(host, kept.text), kept.file)
+            plan = planning.to_install(host, kept.text, way, force=wish.force)
     except Unreadable as wrong:
         raise UsageError(f"{path}: {inert_line(str(wrong))}. It was left as it is.") from None
     if not plan.changes:
         put(f"{host.title} has no handoffs in {path}." if wish.remove else f"{host.title} has it already: {path}")
         return
-    for line in difference(str(path), plan.before, plan.after):
+    token = way.token if isinstance(way, planning.Remote) else None
+    for line in difference(str(path), plan.before, plan.after, secret=token):
         put(line)
     _agree(path, yes=wish.yes)
-    backup = writing.write(kept, plan.after, datetime.now(UTC))
+    backup = writing.write(kept, plan.after, datetime.now(UTC), private=token is not None)
     put(f"\nWritten: {path}" + (f"\nAs it was: {backup}" if backup is not None else ""))
     if wish.remove:
         put(f"Start {host.title} again, so that it forgets the server.")
         return
+    if token is not None:
+        put("Your token for servers on this machine stands in it, so only you can read it now.")
+    elif isinstance(way, planning.Remote):
+        put(f"It has your token by a variable. Before you start {host.title}, in its shell:")
+        put(f'  export {way.variable}="$(handoffs token local)"')
     put(_patience(host, plan))
-    if wish.project and wish.command is None:
+    if wish.project and wish.command is None and isinstance(way, launching.Launch):
         put("The command in it is one of this machine. For a file that others use, give --command handoffs.")
-    entry = planning.found(host, plan.after)
-    if entry is not None and not entry.enabled:
+    if plan.entry is not None and not plan.entry.enabled:
         put(f"It is switched off in {host.title}, and stays so.")
     put(host.then)
 
 
+def _way(wish: Wish, now: planning.Installed | None, file: Path) -> planning.Way:
+    """Return how the host is to come to a server: as was asked, or else as it does already."""
+    calls_one = now is not None and now.ours and now.url is not None
+    if wish.http is None and (wish.command is not None or not calls_one):
+        return _launch(wish)
+    url = None if wish.http is None else _url(wish.http)
+    # No token may stand in a file that others get.
+    if wish.project or in_repository(file):
+        return planning.Remote(url=url, variable=LOCAL_TOKEN)
+    try:
+        return planning.Remote(url=url, token=LocalToken(data_folder()).ensure()[0])
+    except NotKept as why:
+        raise UsageError(str(why)) from None
+
+
+def _url(written: str) -> str:
+    url = written if "://" in written else f"http://{written}/mcp"
+    if not planning.is_on_this_machine(url):
+        raise UsageError(
+            f"{inert_line(repr(written), 80)} is no server on this machine: give what `handoffs serve --http` says, "
+            "such as 127.0.0.1:8765. A team's server has tokens of its own: ask its people for one."
+        )
+    return url
+
+
+def in_repository(file: Path) -> bool:
+    """Say whether a file stands in a repository, from which others may get it."""
+    return any((folder / name).exists() for folder in file.resolve().parents for name in (".git", ".hg", ".jj"))
+
+
 def tell() -> None:
-    """List the hosts, with the file of each and whether handoffs is in it."""
-    put("handoffs install HOST puts handoffs into one of these, and shows you the difference first.\n")
+    """List the hosts, those on this machine first, with the file of each and whether handoffs is in it."""
+    put("handoffs install HOST puts handoffs into one of these, and shows you the difference first.")
     wide = max(len(host.name) for host in HOSTS)
-    for host in HOSTS:
-        try:
-            path = _file(host, project=False)
-            state = _state(host, path)
-        except UsageError as wrong:
-            path, state = None, inert_line(str(wrong))
-        put(f"{host.name:<{wide}}  {state:<13}  {path or ''}".rstrip())
+    here = [host for host in HOSTS if is_here(host)]
+    for title, hosts in (("On this machine", here), ("Not seen here", [host for host in HOSTS if host not in here])):
+        if hosts:
+            put(f"\n{title}:")
+        for host in hosts:
+            try:
+                path = _file(host, project=False)
+                state = _state(host, path)
+            except UsageError as wrong:
+                path, state = None, inert_line(str(wrong))
+            put(f"{host.name:<{wide}}  {state:<13}  {path or ''}".rstrip())
 
 
-def difference(name: str, before: str, after: str) -> Iterator[str]:
+def is_here(host: Host) -> bool:
+    """Say whether a host is on this machine: its program on the PATH, or what it keeps in the person's home."""
+    if any(shutil.which(program) for program in host.programs):
+        return True
+    try:
+        file = _file(host, project=False)
+    except UsageError:
+        return False
+    # Its own folder, not one that many programs share.
+    own = file.parent if file.parent not in {Path.home(), Path.home() / ".config"} else file
+    return file.exists() or own.exists()
+
+
+def difference(name: str, before: str, after: str, *, secret: str | None = None) -> Iterator[str]:
     """Yield a unified difference, safe to print: what we did not write ourselves is shown without its values.
+
+    Of a `secret` that we write it shows the beginning.
 
     A host's configuration has keys and tokens in it, which do not belong on a screen, or in an agent's eyes.
     """
@@ -97,6 +159,8 @@ def difference(name: str, before: str, after: str) -> Iterator[str]:
         if lines[number].startswith("-") and lines[number + 1].startswith("+"):
             lines[number : number + 2] = _shortened(lines[number], lines[number + 1])
     for line in lines:
+        if secret is not None:
+            line = line.replace(secret, f"{LOCAL}…")
         shown = inert(line.removesuffix("\r"))
         key = re.match(r"-\s*\"?([\w-]+)\"?\s*[:=]", line)
         if line.startswith(" ") or (key is not None and key[1] not in _OURS):
@@ -119,7 +183,15 @@ def _shortened(old: str, new: str) -> tuple[str, str]:
 
 
 def _alike(one: str, other: str) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    """Return how many characters the two have in common from the beginning on: by halving, since they may be long."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _lines(text: str) -> list[str]:
@@ -147,11 +219,12 @@ def _launch(wish: Wish) -> launching.Launch:
 
 
 def _patience(host: Host, plan: planning.Plan) -> str:
-    limit = host.limit
-    entry = planning.found(host, plan.after) if limit is not None and plan.entry is not None else None
+    limit, entry = host.limit, plan.entry
     if limit is None or entry is None or entry.timeout_seconds is None:
         return host.patience
-    return f"Its limit on a call is now {entry.timeout_seconds:g} seconds ({limit.key} of {NAME})."
+    said = f"Its limit on a call is now {entry.timeout_seconds:g} seconds ({limit.key} of {NAME})."
+    waits = entry.told_seconds == entry.timeout_seconds
+    return f"{said} A call waits nearly as long for you ({planning.TIMEOUT})." if waits else said
 
 
 def _agree(path: Path, *, yes: bool) -> None:

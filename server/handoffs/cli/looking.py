@@ -6,6 +6,7 @@ import stat
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 
@@ -15,9 +16,9 @@ from handoffs.cli.ending import Exit, failed, put
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
-from handoffs.core.model import Handoff
+from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert_line
-from handoffs.settings import Settings
+from handoffs.settings import Settings, unused_words
 from handoffs.terminal import Earlier
 
 EVERY = 2**31
@@ -38,6 +39,7 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
         async with open_desk(settings) as desk:
             handoffs = await desk.newest(open_only=not every, limit=EVERY)
             now = desk.clock.now()
+    _tell_of_unused(handoffs)
     if as_json:
         put(documents.array(handoffs))
     elif handoffs:
@@ -66,6 +68,21 @@ async def wait_for_store(settings: Settings) -> None:
     """Return once there is a store to look into."""
     while missing_store(settings) is not None:  # noqa: ASYNC110 - nothing tells
         await anyio.sleep(1)
+
+
+def _tell_of_unused(handoffs: Sequence[Handoff]) -> None:
+    """Say beside the list which settings of a `.env` are not used, here and where agents ask from."""
+    projects = {handoff.caller.project for handoff in handoffs if handoff.state is State.OPEN}
+    for folder in (".", *sorted(projects - {"", _here()})):
+        if words := unused_words(Path(folder)):
+            print(words, file=sys.stderr)  # noqa: T201 - beside the list, not in its pipe
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it is gone
+        return ""
 
 
 async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:

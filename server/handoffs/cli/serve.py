@@ -22,7 +22,7 @@ from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.stdio import StdioServer
 from handoffs.mcp_server.waiting import Inbox
-from handoffs.settings import Settings, StoreAddress, data_folder
+from handoffs.settings import Settings, StoreAddress, data_folder, unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
@@ -82,7 +82,15 @@ def build(
         token_verifier=None if admission is None else admission.verifier,
         draining=draining,
         join=settings.join != "off",
+        notice=_unused(),
     )
+
+
+def _unused() -> str:
+    try:
+        return unused_words(Path.cwd())
+    except OSError:  # the working folder is gone
+        return ""
 
 
 def _card_page(desk: Desk) -> Page:
@@ -127,7 +135,7 @@ async def serving_desk(
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store))
-        await stack.enter_async_context(notifying(settings, desk, partial(_page, settings.store)))
+        await stack.enter_async_context(notifying(settings, desk))
         yield desk
 
 

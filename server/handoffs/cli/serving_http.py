@@ -16,8 +16,9 @@ import anyio
 import uvicorn
 
 from handoffs.access.challenges import Challenges
+from handoffs.access.local import LocalToken
 from handoffs.assembly import open_desk, store_at
-from handoffs.cli.admitting import admitted, checked, reachable_as, until_tokens
+from handoffs.cli.admitting import admitted, announcement, checked, local_token, reachable_as, way_in
 from handoffs.cli.binding import in_url
 from handoffs.cli.connections import allow_many_files, bounded
 from handoffs.cli.entrance import Entrance
@@ -28,7 +29,7 @@ from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
 from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.http_sessions import sessions_of
 from handoffs.mcp_server.lasting import lasting_of
-from handoffs.settings import Settings
+from handoffs.settings import Settings, data_folder
 
 DRAIN_SECONDS = 2
 """How long calls get to return when the server is stopped."""
@@ -53,7 +54,9 @@ async def serve_until_signalled(
         KeyboardInterrupt: It was Ctrl-C.
     """
     connections = bounded(allow_many_files())
+    local = local_token(settings, host, data_folder())
     base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
+    asked = announcement(settings, local, f"{base}/mcp")
     entrance, readiness, draining = Entrance(), Readiness(), Draining()
     config = uvicorn.Config(
         Probes(entrance, readiness.problem),
@@ -82,24 +85,28 @@ async def serve_until_signalled(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(serve)
         tasks.start_soon(stop_gently)
-        print(f"Handoffs serves MCP at {base}/mcp (Ctrl-C stops it).", file=sys.stderr, flush=True)  # noqa: T201
+        _say(f"Handoffs serves MCP at {base}/mcp (Ctrl-C stops it).\n{asked}")
         async with AsyncExitStack() as stack:
-            if await _store_is_there(settings, entrance, server.signalled):
+            if await _store_is_there(settings, entrance, server.signalled, local=local is not None):
                 if not checked_before:
                     await checked(settings, host)
-                await _open(stack, settings, entrance, readiness, draining, base)
+                await _open(stack, settings, entrance, readiness, draining, base, local)
             await over.wait()
         tasks.cancel_scope.cancel()
     if server.interrupted:
         raise KeyboardInterrupt
 
 
-async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio.Event) -> bool:
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio.Event, *, local: bool) -> bool:
     """Return at once where calls can be served without the store, else when it is there; False where it was `stopped`.
 
-    Where tokens decide who may call, and nobody can say whether there are any, nobody is let in.
+    Beyond this machine nothing is served until there is a token, and without the store nobody can say whether there is.
     """
-    if settings.oauth_issuer is not None or settings.tokens != "auto":
+    if local or settings.oauth_issuer is not None or settings.tokens != "auto":
         return True
     there = False
     async with open_desk(settings) as desk, anyio.create_task_group() as tasks:
@@ -124,7 +131,7 @@ async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
             raise
         except StoreError as wrong:
             if entrance.holds:
-                print(f"{wrong} Trying again until it can be used.", file=sys.stderr, flush=True)  # noqa: T201
+                _say(f"{wrong} Trying again until it can be used.")
             entrance.holds = False
         else:
             return
@@ -139,19 +146,18 @@ async def _open(
     readiness: Readiness,
     draining: Draining,
     base: str,
+    local: LocalToken | None,
 ) -> None:
     """Let calls in, for as long as the stack holds what they need."""
     at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
     store = await stack.enter_async_context(store_at(settings.store))
-    admission = await admitted(settings, store.tokens, base=settings.url or base)
+    admission = admitted(settings, store.tokens, base=settings.url or base, local=local)
     desk = await stack.enter_async_context(serving_desk(settings, terminal=at_console, device=False, store=store))
     server = build(settings, desk, admission, draining=draining)
     name, _, port = base.removeprefix("http://").rpartition(":")
     app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
     if admission is not None:
-        app.add_middleware(Challenges, scopes=settings.oauth_scopes)
-        print("Callers must show a token.", file=sys.stderr, flush=True)  # noqa: T201
-    unasked = until_tokens(settings, store.tokens, app) if admission is None else None
+        app.add_middleware(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
     lasting = None if admission is None else lasting_of(server, admission.verifier, desk.clock)
     await stack.enter_async_context(server.session_manager.run())
     sessions = sessions_of(server.session_manager)
@@ -161,8 +167,8 @@ async def _open(
         tasks.start_soon(sessions.sweep)
     if lasting is not None:
         tasks.start_soon(lasting.watch)
-    entrance.open(app if unasked is None else unasked)
-    readiness.desk, readiness.shut = desk, None if unasked is None else unasked.shut
+    entrance.open(app)
+    readiness.desk = desk
     tasks.start_soon(_look_until_it_works, readiness)
 
 

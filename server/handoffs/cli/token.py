@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from handoffs.access.local import LocalToken, NotKept
 from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of, new_token
 from handoffs.assembly import open_tokens
@@ -13,7 +14,7 @@ from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
 from handoffs.core.lifecycle import stamp
 from handoffs.core.token import Token
-from handoffs.settings import Settings
+from handoffs.settings import Settings, data_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -40,12 +41,27 @@ def about(name: str, settings: Settings) -> str:
     said = f"It is {token_principal(name)}'s and shown this once. Clients send it as: Authorization: Bearer ho_…"
     if settings.tokens == "off":
         return f"{said}\nNo server takes it while HANDOFFS_TOKENS is off."
-    if settings.tokens == "on" or settings.oauth_issuer is not None:
-        return said  # every server asks for tokens already
-    return (
-        f"{said}\nA server on HTTP that was started before there was any token serves nobody any more: start it again, "
-        "and it asks for tokens."
-    )
+    return said
+
+
+def local(*, renew: bool) -> None:
+    """Print the token of the local user, who needs one to call a server on this machine.
+
+    Raises:
+        UsageError: It can't be kept.
+    """
+    token = LocalToken(data_folder())
+    try:
+        put(token.renew() if renew else token.ensure()[0])
+    except NotKept as why:
+        raise UsageError(str(why)) from None
+
+
+ABOUT_LOCAL = (
+    "It lets in whoever shows it as you, on this machine: servers that listen elsewhere don't take it. Hosts of a "
+    "project have it by the variable HANDOFFS_LOCAL_TOKEN."
+)
+"""What a person should know of the token that was just printed."""
 
 
 async def listed(settings: Settings, *, as_json: bool) -> None:

@@ -52,6 +52,7 @@ class Calls:
         desk: Desk,
         *,
         subject: str | None,
+        local: str,
         project: str,
         hold_seconds: float | None,
         inbox: Inbox | None,
@@ -62,12 +63,13 @@ class Calls:
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
-        Without a `subject` every call must be authenticated. `deliveries` records what was handed over, `joining` says
-        whose questions a call may join, and `draining` ends what waits.
+        Without a `subject` every call must be authenticated. `local` is the user whose programs have what the store
+        keeps: only they can use a secret. `deliveries` records what was handed over, `joining` says whose questions a
+        call may join, and `draining` ends what waits.
         """
         self._desk = desk
         self._cards = cards
-        self._subject = subject
+        self._subject, self._local = subject, local
         self._project = project
         self._hold_seconds = hold_seconds
         self._inbox = inbox
@@ -88,7 +90,7 @@ class Calls:
         if context.request_state is not None:
             return await self._next_round(context, declared, card=self._shows_cards(declared))
         arguments = tools.read_arguments(given)
-        if self.subject != self._subject and form_of(arguments.message, arguments.options, arguments.form).secret:
+        if self.subject != self._local and form_of(arguments.message, arguments.options, arguments.form).secret:
             # Only a program of the local user could ever have it.
             raise QuestionRefused(
                 "A secret can't be asked for over this connection: only a program on the server's own machine could "

@@ -23,6 +23,7 @@ from handoffs.mcp_server.front import Front
 from handoffs.mcp_server.icons import ICONS
 from handoffs.mcp_server.joining import LISTING, Joining
 from handoffs.mcp_server.listing import made_once
+from handoffs.mcp_server.notice import Notice
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
 from handoffs.mcp_server.plain_log import plain_log
 from handoffs.mcp_server.prompts import add_prompts
@@ -57,6 +58,7 @@ def build_server(
     token_verifier: TokenVerifier | None = None,
     draining: Draining | None = None,
     join: bool = True,
+    notice: str = "",
 ) -> StdioServer:
     """Return the server, ready to run on stdio or HTTP.
 
@@ -71,16 +73,18 @@ def build_server(
         card: Makes what hosts show in the chat that can; called when the first one does. None for no cards.
         auth: What tokens over HTTP must have; given together with `token_verifier`.
         token_verifier: Knows whose a token is, by the `subject` that it returns: from then on nobody calls without one,
-            and `subject` above is no caller.
+            not as `subject` above either.
         permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
         draining: Has the calls that wait return, when whoever holds it wants to stop.
         join: Whether a client that is no gateway joins what its caller asked in other sessions.
+        notice: What each result tells the person beside the outcome, by way of the agent; empty for nothing.
     """
     front, deliveries = Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
     calls = Calls(
         desk,
         subject=subject if token_verifier is None else None,
+        local=subject,
         project=project,
         hold_seconds=hold_seconds,
         inbox=inbox,
@@ -89,8 +93,9 @@ def build_server(
         cards=card is not None,
         draining=draining,
     )
-    tasks = Tasks(desk, calls, inbox=inbox)
-    ask, check = tasks.begun_by(calls.handoff_to_user), tasks.begun_by(calls.check_handoff)
+    told = Notice(notice)
+    tasks = Tasks(desk, calls, inbox=inbox, notice=told)
+    ask, check = (told.under(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
     published = [
         tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),

@@ -37,6 +37,7 @@ from handoffs.mcp_server.asking import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.declared import MODERN, TASKS, shows_forms
 from handoffs.mcp_server.hosts import host_named
 from handoffs.mcp_server.lookout import READING_SECONDS
+from handoffs.mcp_server.notice import NOTHING_TO_TELL, Notice
 from handoffs.mcp_server.recent import Recent
 from handoffs.mcp_server.task_status import (
     KEEP,
@@ -110,11 +111,16 @@ class Tasks(Extension):
 
     identifier = TASKS
 
-    def __init__(self, desk: Desk, handoffs: Handoffs, *, inbox: Inbox | None) -> None:
-        """Take the parts; `inbox` is where a person finds what no dialog of the client shows."""
+    def __init__(
+        self, desk: Desk, handoffs: Handoffs, *, inbox: Inbox | None, notice: Notice = NOTHING_TO_TELL
+    ) -> None:
+        """Take the parts; `inbox` is where a person finds what no dialog of the client shows.
+
+        What `notice` tells is in every result.
+        """
         self._desk = desk
         self._handoffs = handoffs
-        self._inbox = inbox
+        self._inbox, self._notice = inbox, notice
         # These save work and make words better. Another process does without.
         self._handed_out: Recent[str, datetime | None] = Recent()
         self._reasons: Recent[str, str] = Recent()
@@ -177,7 +183,7 @@ class Tasks(Extension):
             try:
                 marks = (str(task), '"completed"') if notified else ()
                 result = await self._handoffs.result_of(handoff, ctx, tool_use=task.tool_use or None, marks=marks)
-                carried["result"] = _dump(result)
+                carried["result"] = _dump(self._notice.on(result))
             except MCPError as failed:
                 status, message = "failed", failed.error.message
                 carried["error"] = _dump(failed.error)

@@ -5,7 +5,7 @@ try:
     from handoffs.strands.drop_in import handoff_to_user
     from handoffs.strands.plugin import HandoffPlugin
     from handoffs.strands.scripted import Said, ScriptedModel, last_result
-    from handoffs.strands.tutorial import run, tutorial_model
+    from handoffs.strands.tutorial import load_env, run, tutorial_model
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] != "strands":
         raise
@@ -28,6 +28,7 @@ __all__ = [
     "handoff_response",
     "handoff_to_user",
     "last_result",
+    "load_env",
     "run",
     "tutorial_model",
 ]

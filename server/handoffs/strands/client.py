@@ -21,6 +21,7 @@ from strands.tools.mcp.mcp_types import MCPClientCredentials, MCPToolResult, Too
 from strands.types import PaginatedList
 from strands.types.tools import ToolGenerator, ToolSpec, ToolUse
 
+from handoffs.env_file import without_loaded
 from handoffs.strands.asking import current_wait, terminal_elicitation
 from handoffs.strands.interrupts import Wait, listen_for_ctrl_c
 from handoffs.strands.plugin import attach
@@ -75,7 +76,8 @@ class HandoffClient(MCPClient):
 
         Args:
             transport_callable: Another way to the server; without it and without `url` the client starts its own.
-            env: Environment of that server, on top of this program's. While this client asks in the terminal, the inbox
+            env: Environment of that server, on top of this program's, of which no `HANDOFFS_…` counts that a `.env`
+                has set. While this client asks in the terminal, the inbox
                 in the browser is off unless `HANDOFFS_INBOX` says otherwise.
             elicitation_callback: Asks the person in place of the terminal.
             application_name: Who the server is told asks. Names that start with `strands` are known to be patient.
@@ -221,7 +223,8 @@ _FRAMES = 8
 
 
 def _own_server(env: Mapping[str, str], *, in_terminal: bool) -> Transport:
-    environment = {**os.environ, **env}
+    # What a program has read from a `.env` is not what the person set: see `handoffs.env_file`.
+    environment = {**without_loaded(os.environ), **env}
     # This client asks on the terminal; a server that did so too would take its keys.
     environment["HANDOFFS_TERMINAL"] = "off"
     if in_terminal:

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from dotenv import load_dotenv
 from strands import Agent, tool  # pyright: ignore[reportUnknownVariableType] - of its JSON schemas
 from strands.hooks import AfterToolCallEvent, BeforeToolCallEvent
 from strands.types.content import Messages
 
+from handoffs import env_file
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.strands.client import HandoffClient
 from handoffs.strands.plugin import HANDOFF_TOOLS, HandoffPlugin
@@ -40,7 +40,7 @@ TASK = (
 
 def play() -> int:
     """Play it in this terminal, or with answers from standard input, and return the exit code."""
-    load_dotenv(Path(".env"))
+    env_file.load(Path(env_file.NAME))
     quieten_strands()
     with tempfile.TemporaryDirectory(prefix="handoffs-demo-") as made:
         folder = Path(made, "files")

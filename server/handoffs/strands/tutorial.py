@@ -10,6 +10,7 @@ from typing import cast
 from strands.models import Model
 from strands.types.exceptions import MCPClientInitializationError
 
+from handoffs import env_file
 from handoffs.strands.scripted import ScriptedModel, Turn
 
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
@@ -40,6 +41,17 @@ def tutorial_model(*script: Turn) -> Model:
     if name.startswith("nebius/"):
         return LiteLLMModel(client_args={"api_key": os.getenv(KEY)}, model_id=name)
     return LiteLLMModel(model_id=name)
+
+
+def load_env() -> None:
+    """Read the model and its keys from the `.env` beside the program that runs, or in a folder above it.
+
+    Nothing else in it counts, unlike with `dotenv.load_dotenv()`: a file of a repository must not decide where
+    questions go and who answers them.
+    """
+    path = env_file.nearest(env_file.program_folder())
+    if path is not None:
+        env_file.load(path)
 
 
 def run(lesson: Callable[[], None]) -> None:
@@ -78,6 +90,7 @@ def _missing_keys(model: str) -> list[str]:
 def _litellm() -> ModuleType:
     # Its table of prices is fetched from the network on import otherwise, and every error comes with an advertisement.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it loads all of a `.env` when it is imported
     import litellm  # takes seconds: only with a key, or for a model whose keys we do not know ourselves
 
     litellm.suppress_debug_info = True

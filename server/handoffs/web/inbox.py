@@ -55,15 +55,17 @@ def build_inbox(
     password: str | None = None,
     proxy_header: str | None = None,
     url: str | None = None,
+    unused: Callable[[str], str] = lambda _: "",
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
     `by` is recorded as who answered. `hosts` are the names it may be asked for, with any port; `on_seen` is called at
     every request of somebody who is signed in. With a `password`, who knows it can sign in; with a `proxy_header`, whom
-    a proxy names there is. `url` is its public address, where a proxy gives it one. Whoever serves it must not log
+    a proxy names there is. `url` is its public address, where a proxy gives it one. `unused` says what is to be told of
+    the settings in an agent's folder that are not used. Whoever serves it must not log
     addresses: a sign-in link has its code there.
     """
-    inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None)
+    inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None, unused=unused)
     guard = Middleware(
         Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=inbox.locked, proxy_header=proxy_header, url=url
     )
@@ -101,7 +103,15 @@ def build_inbox(
 
 class _Inbox:
     def __init__(
-        self, desk: Desk, sign_in: SignIn, by: str, password: str | None, url: str | None, *, shared: bool
+        self,
+        desk: Desk,
+        sign_in: SignIn,
+        by: str,
+        password: str | None,
+        url: str | None,
+        *,
+        shared: bool,
+        unused: Callable[[str], str],
     ) -> None:
         self._desk, self._sign_in, self._by = desk, sign_in, by
         self._password, self._url = password, url
@@ -111,7 +121,7 @@ class _Inbox:
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy many people look, and a page does not know at whom it is rendered.
-        self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by)
+        self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
 
     # Looking
 

@@ -64,8 +64,12 @@ class Pages:
         *,
         earlier: Callable[[Handoff], Handoff | None] = lambda _: None,
         you: str = "",
+        unused: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Take the clock, what was decided before where the same was asked, and who is looking, where that is known."""
+        """Take the clock, what was decided before where the same was asked, and who is looking, where that is known.
+
+        `unused` is what is to be told of the settings in an agent's folder that are not used.
+        """
         self._now = now
         self._cards: OrderedDict[str, tuple[tuple[int, int], str]] = OrderedDict()
         # Stands for the token of a session in what is kept; no agent can write what it does not know.
@@ -94,6 +98,7 @@ class Pages:
             "ended_line": ended_line,
             "happened": happened,
             "asker": asker,
+            "unused": unused,
             "folder": folder,
             "answered_values": answered_values,
             "earlier": earlier,

@@ -1,6 +1,7 @@
 """`handoffs install` as people run it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def test_print_touches_nothing_and_prints_nothing_else(home: Path, capsys: pytes
     (home / ".codex" / "config.toml").write_text("not = toml = at all")
     install.run(Wish(host="codex", print_only=True, command="handoffs serve"))
     assert capsys.readouterr().out == (
-        '[mcp_servers.handoffs]\ncommand = "handoffs"\nargs = ["serve"]\ntool_timeout_sec = 3600\n'
+        '[mcp_servers.handoffs]\ncommand = "handoffs"\nargs = ["serve"]\n'
+        'env = { HANDOFFS_HOST_TIMEOUT_SECONDS = "3600" }\ntool_timeout_sec = 3600\n'
     )
     assert len(list((home / ".codex").iterdir())) == 1
 
@@ -100,6 +102,22 @@ def test_a_projects_file_is_written_where_the_host_has_one(home: Path, capsys: p
     assert "For a file that others use, give --command handoffs." in capsys.readouterr().out
     with pytest.raises(UsageError, match="Windsurf has no file for a project"):
         install.run(Wish(host="windsurf", project=True, yes=True))
+
+
+@pytest.mark.parametrize("link", [".cursor", ".cursor/mcp.json"])
+def test_a_projects_file_that_leads_out_of_the_project_is_named_and_left_alone(link: str, home: Path) -> None:
+    elsewhere = home / "elsewhere"
+    (elsewhere / "mcp.json").parent.mkdir()
+    (elsewhere / "mcp.json").write_text("{}")
+    project = home / "project"
+    (project / link).parent.mkdir(parents=True)
+    (project / link).symlink_to(elsewhere / "mcp.json" if link.endswith("json") else elsewhere)
+    os.chdir(project)
+    with pytest.raises(UsageError) as refused:
+        install.run(Wish(host="cursor", project=True, yes=True))
+    assert f"{project}/.cursor/mcp.json leads to {elsewhere}/mcp.json" in str(refused.value)
+    assert (elsewhere / "mcp.json").read_text() == "{}"
+    assert len(list(elsewhere.iterdir())) == 1
 
 
 def test_a_broken_configuration_is_left_alone_with_its_line(home: Path) -> None:
@@ -119,7 +137,12 @@ def test_without_a_host_the_list_says_where_and_whether(home: Path, capsys: pyte
     (home / ".claude.json").write_text('{"mcpServers": {"handoffs": {"url": "https://x"}}}')
     capsys.readouterr()
     install.tell()
-    rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()[2:]}
+    said = capsys.readouterr().out
+    here, _, elsewhere = said.partition("\nNot seen here:\n")
+    assert "cursor" in here
+    assert "\nOn this machine:\n" in here
+    assert "zed " in elsewhere
+    rows = {line.split("  ")[0]: line for line in said.splitlines()[1:] if line and not line.endswith(":")}
     assert rows["cursor"].split(None, 1)[1] == f"installed      {home}/.cursor/mcp.json"
     assert "  can't be read  " in rows["codex"]
     assert "  another one    " in rows["claude-code"]

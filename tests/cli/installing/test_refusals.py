@@ -68,7 +68,9 @@ def test_another_server_of_our_name_is_replaced_or_removed_only_by_force(entry: 
         planning.to_install(host, text, LAUNCH)
     with pytest.raises(UsageError, match="starts something else"):
         planning.to_remove(host, text)
-    assert planning.to_install(host, text, LAUNCH, force=True).entry == planning.wanted(host, LAUNCH)
+    replaced = planning.to_install(host, text, LAUNCH, force=True).entry
+    assert replaced is not None
+    assert replaced.entry == planning.wanted(host, LAUNCH)
     assert planning.to_remove(host, text, force=True).after == '{\n  "mcpServers": {}\n}\n'
 
 

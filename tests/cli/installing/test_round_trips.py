@@ -93,7 +93,9 @@ HANDOFFS_INBOX = "off"
 command = "x"
 """
     plan = to_install(find("codex"), text, LAUNCH)
-    assert plan.after == text.replace('"uvx"', '"/opt/tools/bin/handoffs"').replace('["handoffs"]', "[]")
+    told = 'HANDOFFS_INBOX = "off"\nHANDOFFS_HOST_TIMEOUT_SECONDS = "7200"'
+    changed = text.replace('"uvx"', '"/opt/tools/bin/handoffs"').replace('["handoffs"]', "[]")
+    assert plan.after == changed.replace('HANDOFFS_INBOX = "off"', told)
     entry = found(find("codex"), plan.after)
     assert entry is not None
     assert (entry.enabled, entry.timeout_seconds) == (False, 7200)
@@ -118,14 +120,17 @@ def test_a_time_out_is_raised_and_never_lowered(host: str, entry: dict[str, Any]
     now = found(row, to_install(row, text, LAUNCH).after)
     assert now is not None
     assert now.entry.get("timeout") == after
-    kept = {key: value for key, value in entry.items() if key not in {"command", "timeout"}}
-    assert kept.items() <= now.entry.items()
+    kept = {key: value for key, value in entry.items() if key not in {"command", "timeout", "env"}}
+    assert all(now.entry[key] == value for key, value in kept.items())
+    assert entry.get("env", {}).items() <= dict(now.entry.get("env", {})).items()  # type: ignore[call-overload]
+    assert now.told_seconds == now.timeout_seconds  # or the server would hold no call for as long
 
 
 def test_a_time_out_is_added_behind_the_last_value_of_the_table() -> None:
     text = '[mcp_servers.handoffs]\ncommand = "handoffs"\n\n# next\n[b]\n'
     after = to_install(find("codex"), text, Launch("handoffs")).after
-    assert after == '[mcp_servers.handoffs]\ncommand = "handoffs"\ntool_timeout_sec = 3600\n\n# next\n[b]\n'
+    told = 'env = { HANDOFFS_HOST_TIMEOUT_SECONDS = "3600" }\n'
+    assert after == f'[mcp_servers.handoffs]\ncommand = "handoffs"\ntool_timeout_sec = 3600\n{told}\n# next\n[b]\n'
 
 
 def test_goose_keeps_lists_over_several_lines_and_gets_a_new_one_in_their_place() -> None:
@@ -133,7 +138,7 @@ def test_goose_keeps_lists_over_several_lines_and_gets_a_new_one_in_their_place(
     plan = to_install(find("goose"), text, LAUNCH)
     assert "    envs:\n      A: b\n" in plan.after
     assert plan.entry is not None
-    assert (plan.entry["args"], plan.entry["timeout"]) == ([], 3600)
+    assert (plan.entry.entry["args"], plan.entry.entry["timeout"]) == ([], 3600)
 
 
 def test_an_inline_table_of_codex_can_be_taken_out() -> None:

@@ -1,7 +1,9 @@
 """Where each known host keeps its MCP servers, how an entry looks there, and how long it lets a call take: a table.
 
 Sources: `D` the host's documents, `C` its code, `T` tried in November 2026. Hosts change; what is wrong here is put
-right in its row and nowhere else.
+right in its row and nowhere else. The forms over HTTP (D): code.claude.com/docs/en/mcp, cursor.com/docs/context/mcp,
+code.visualstudio.com/docs/copilot/reference/mcp-configuration, developers.openai.com/codex/mcp, gemini-cli
+docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp.
 """
 
 from collections.abc import Mapping
@@ -35,6 +37,22 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Http:
+    """How an entry of a server over HTTP looks."""
+
+    url: str = "url"
+    """The key of the address."""
+    headers: str = "headers"
+    """The key of the headers to send."""
+    fixed: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What else an entry has."""
+    reference: str | None = None
+    """What stands for a variable in a header, with `{}` for its name; None where the host knows no way."""
+    variable: str | None = None
+    """A key of the entry that names the variable of a bearer token, where the host has one for that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Host:
     """What is known of one host."""
 
@@ -59,6 +77,12 @@ class Host:
     fixed: Mapping[str, object] = field(default_factory=dict[str, object])
     """What else an entry has; where a person changed it, theirs stays."""
     limit: Limit | None = None
+    environment: str = "env"
+    """The key of the variables that a started server has."""
+    http: Http | None = None
+    """None where its file takes no server over HTTP."""
+    programs: tuple[str, ...] = ()
+    """What it is started by, where it is on a PATH."""
     patience: str
     """How long it waits, for a person."""
     then: str
@@ -116,6 +140,7 @@ HOSTS: tuple[Host, ...] = (
         windows="$APPDATA/Claude/claude_desktop_config.json",
         format="json",
         servers="mcpServers",
+        programs=("claude-desktop",),
         patience="It gives a call about 4 minutes, which can't be set.",
         then="Quit Claude Desktop wholly and start it again.",
         source="modelcontextprotocol.io, connect to local servers (D); there is no official build for Linux, those that"
@@ -135,6 +160,8 @@ HOSTS: tuple[Host, ...] = (
         fixed={"type": "stdio"},
         # Without the key it is MCP_TOOL_TIMEOUT, or 28 hours: to write one would take time away.
         limit=Limit(key="timeout", per_second=1_000, unset=100_000, wanted=_DAY),
+        http=Http(fixed={"type": "http"}, reference="${{{}}}"),
+        programs=("claude",),
         patience="It gives a call about 28 hours, or MCP_TOOL_TIMEOUT (milliseconds) where that is set.",
         then="Start Claude Code again; `/mcp` shows the server.",
         source="code.claude.com/docs/en/mcp and /env-vars (D); .mcp.json is a project's, which asks for consent once",
@@ -150,6 +177,8 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="servers",
         fixed={"type": "stdio"},
+        http=Http(fixed={"type": "http"}, reference="${{env:{}}}"),
+        programs=("code",),
         patience="It has no limit on a call.",
         then=_EDITOR_THEN.format("VS Code", "VS Code"),
         source="code.visualstudio.com, MCP configuration: mcp.json of the default profile (D); no limit: vscode#311595",
@@ -165,6 +194,8 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="servers",
         fixed={"type": "stdio"},
+        http=Http(fixed={"type": "http"}, reference="${{env:{}}}"),
+        programs=("code-insiders",),
         patience="It has no limit on a call.",
         then=_EDITOR_THEN.format("VS Code", "VS Code"),
         source="as VS Code",
@@ -179,6 +210,8 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="mcpServers",
         fixed={"type": "stdio"},
+        http=Http(reference="${{env:{}}}"),
+        programs=("cursor", "cursor-agent"),
         patience="It gives a call between 1 and 5 minutes, which can't be set.",
         then="Switch the server on in Cursor's settings, under MCP.",
         source="cursor.com/docs/context/mcp (D); limits as reported in cursor#3510",
@@ -195,6 +228,8 @@ HOSTS: tuple[Host, ...] = (
         format="toml",
         servers="mcp_servers",
         limit=Limit(key="tool_timeout_sec", per_second=1, unset=60, wanted=_HOUR),
+        http=Http(headers="http_headers", variable="bearer_token_env_var"),
+        programs=("codex",),
         patience="It gives a call 1 to 5 minutes where nothing is set; its clock stops while a dialog is open.",
         then="Start Codex again; `/mcp` shows the server. A project's file counts once the project is trusted.",
         source="developers.openai.com/codex/mcp and /config-reference (D); 60 s, 300 s in newer builds (C, T),"
@@ -212,6 +247,8 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="mcpServers",
         limit=Limit(key="timeout", per_second=1_000, unset=600, wanted=_HOUR),
+        http=Http(url="httpUrl", reference="${{{}}}"),
+        programs=("gemini",),
         patience="It gives a call 10 minutes where nothing is set.",
         then="Start Gemini CLI again, in a folder that it trusts; `/mcp` shows the server.",
         source="gemini-cli docs/tools/mcp-server.md (D); packages/core/src/tools/mcp-client.ts, utils/paths.ts (C); it"
@@ -234,6 +271,17 @@ HOSTS: tuple[Host, ...] = (
             "description": "Asks a person, and keeps the question until it is answered.",
         },
         limit=Limit(key="timeout", per_second=1, unset=300, wanted=_HOUR),
+        environment="envs",
+        http=Http(
+            url="uri",
+            fixed={
+                "enabled": True,
+                "type": "streamable_http",
+                "name": NAME,
+                "description": "Asks a person, and keeps the question until it is answered.",
+            },
+        ),
+        programs=("goose",),
         patience="It gives a call 5 minutes where nothing is set; its own dialog ends after 5 minutes all the same.",
         then="Start a new Goose session.",
         source="goose documentation, guides/config-files and mcp-elicitation (D); GOOSE_DEFAULT_EXTENSION_TIMEOUT (D)",
@@ -246,6 +294,8 @@ HOSTS: tuple[Host, ...] = (
         windows="~/.codeium/windsurf/mcp_config.json",
         format="jsonc",
         servers="mcpServers",
+        http=Http(url="serverUrl"),
+        programs=("windsurf",),
         patience="How long it gives a call is not documented, and can't be set.",
         then="Press Refresh in Windsurf's MCP panel.",
         source="docs.windsurf.com, Cascade MCP (D)",
@@ -260,6 +310,8 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="context_servers",
         limit=Limit(key="timeout", per_second=1, unset=60, wanted=600),
+        http=Http(),
+        programs=("zed", "zeditor"),
         patience="It gives a call 1 minute where nothing is set, and never more than 10.",
         then="Zed sees it at once; its agent panel shows the server. A project's file counts once it is trusted.",
         source="zed.dev/docs/ai/mcp (D); time-outs in seconds, 600 at the most: zed PR #45378; this form of an entry"

@@ -1,32 +1,47 @@
 """JSON, and JSON with comments, changed as text: one member goes in, changes or comes out, the rest stays as it is.
 
-The scanner keeps positions and is strict: what the grammar does not allow is refused with its line. `read` parses with
-the standard library instead, so that a mistake in the one shows in the other.
+The standard library reads and judges the whole; of the text only the objects on the way to our entry are looked into,
+and everything else is skipped, so that a configuration of many megabytes costs little more than to read it. Whether the
+one found its way in what the other read is proved afterwards, by reading what came of it.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, cast
 
 from handoffs.cli.installing.texts import Path, Unreadable, indent, line_start, newline
 
-_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _COMMENT = r"//[^\n\r]*|/\*(?s:.*?)\*/"
-_TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<mark>[{{}}\[\]:,])|(?P<scalar>[^\s{{}}\[\]:,\"/]+)")
 _SPACE = re.compile(r"[ \t\r\n]+")
+_KEY = re.compile(_STRING)
+_SCALAR = re.compile(rf"{_STRING}|[^\s{{}}\[\]:,\"/]+")
 _COMMENTS = re.compile(_COMMENT)
+_OUTSIDE = re.compile(rf"{_STRING}|(?P<comment>{_COMMENT})")
+_TRAILING = re.compile(rf"{_STRING}|(?P<comma>,)(?=[ \t\r\n]*[}}\]])")
+_BRACKETS = re.compile(rf"{_STRING}|{_COMMENT}|(?P<bracket>[{{}}\[\]])")
+_TOKENS = re.compile(rf"(?P<string>{_STRING})|{_COMMENT}|(?P<mark>[{{}}\[\]:,])")
 _REST_OF_LINE = re.compile(r"(?:[ \t]|/\*[^\n]*?\*/)*(?://[^\n\r]*)?(?=\r?\n)")
-_DEPTH = 100
+
+_WHY = {
+    "Expecting property name": "a key in double quotes is expected",
+    "Illegal trailing comma": "a key in double quotes is expected",
+    "Expecting ':'": "a colon is missing",
+    "Expecting ','": "a comma is missing",
+    "Expecting value": "this is not a JSON value",
+    "Extra data": "something follows the end",
+}
+"""What the standard library says, in our words."""
 
 
 @dataclass(slots=True)
 class _Node:
     start: int
-    end: int = 0
+    end: int
     members: "list[_Member] | None" = None
-    """Of an object; None for everything else."""
+    """Of an object that was looked into; None for everything else."""
 
 
 @dataclass(slots=True)
@@ -38,101 +53,70 @@ class _Member:
     """Where the comma after it is."""
 
 
+class _Twice(Exception):
+    """A key is there twice."""
+
+
 @dataclass(slots=True)
 class _Scanner:
-    text: str
-    comments: bool
-    at: int = 0
-    depth: int = field(default=0)
+    """Finds one object after another on the way down; what is not on it is skipped."""
 
-    def document(self) -> _Node:
-        node = self.value()
-        self.space()
-        if self.at < len(self.text):
-            raise self.wrong("something follows the end")
-        return node
+    text: str
+    at: int = 0
 
     def space(self) -> None:
         while True:
-            if blank := _SPACE.match(self.text, self.at):
-                self.at = blank.end()
-            elif comment := _COMMENTS.match(self.text, self.at):
-                if not self.comments:
-                    raise self.wrong("there is a comment, which this host can't read")
-                self.at = comment.end()
+            if found := _SPACE.match(self.text, self.at) or _COMMENTS.match(self.text, self.at):
+                self.at = found.end()
             else:
                 return
 
-    def wrong(self, why: str, at: int | None = None) -> Unreadable:
-        line = self.text.count("\n", 0, self.at if at is None else at) + 1
-        return Unreadable(f"line {line}: {why}")
-
-    def word(self) -> tuple[str, int]:
+    def char(self) -> str:
+        """Return the next character that is no blank, without taking it."""
         self.space()
-        found = _TOKEN.match(self.text, self.at)
-        if found is None:
-            raise self.wrong("it ends too early" if self.at >= len(self.text) else "this is not JSON")
-        self.at = found.end()
-        return found[0], found.start()
+        return self.text[self.at : self.at + 1]
 
     def value(self) -> _Node:
-        word, start = self.word()
-        node = _Node(start)
-        self.depth += 1
-        if self.depth > _DEPTH:
-            raise self.wrong("it is nested too deeply")
-        if word == "{":
-            node.members = self.members()
-        elif word == "[":
-            self.items()
-        elif word in {"}", "]", ":", ","}:
-            raise self.wrong(f"a value is missing before {word}", start)
-        elif not word.startswith('"') and not re.fullmatch(
-            r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null", word
-        ):
-            raise self.wrong("this is not a JSON value", start)
-        self.depth -= 1
+        """Skip a value, and return where it is."""
+        opens, start = self.char(), self.at
+        if opens not in {"{", "["}:
+            found = _SCALAR.match(self.text, start)
+            if found is None:
+                raise wrong(self.text, start, "this is not a JSON value")
+            self.at = found.end()
+            return _Node(start, self.at)
+        depth = 0
+        for found in _BRACKETS.finditer(self.text, start):
+            bracket = found["bracket"]
+            if bracket is not None:
+                depth += 1 if bracket in "{[" else -1
+                if depth == 0:
+                    self.at = found.end()
+                    return _Node(start, self.at)
+        raise wrong(self.text, len(self.text), "it ends too early")
+
+    def object(self) -> _Node:
+        """Look into an object, and return where it and its members are."""
+        node = _Node(self.at, self.at, [])
+        members = cast("list[_Member]", node.members)
+        self.at += 1
+        while self.char() != "}":
+            found = _KEY.match(self.text, self.at)
+            if found is None:
+                raise wrong(self.text, self.at, "a key in double quotes is expected")
+            self.at = found.end()
+            if self.char() != ":":
+                raise wrong(self.text, self.at, "a colon is missing")
+            self.at += 1
+            members.append(_Member(cast("str", json.loads(found[0])), found.start(), self.value()))
+            if self.char() == ",":
+                members[-1].comma = self.at
+                self.at += 1
+            elif self.char() != "}":
+                raise wrong(self.text, self.at, "a comma is missing")
+        self.at += 1
         node.end = self.at
         return node
-
-    def members(self) -> list[_Member]:
-        members: list[_Member] = []
-        keys: set[str] = set()
-        while True:
-            word, start = self.word()
-            if word == "}" and (not members or self.comments):
-                return members
-            if not word.startswith('"'):
-                raise self.wrong("a key in double quotes is expected", start)
-            key = cast("str", json.loads(word))
-            if key in keys:
-                raise self.wrong("the same key is there twice", start)
-            keys.add(key)
-            colon, at = self.word()
-            if colon != ":":
-                raise self.wrong("a colon is missing", at)
-            members.append(_Member(key, start, self.value()))
-            word, at = self.word()
-            if word == "}":
-                return members
-            if word != ",":
-                raise self.wrong("a comma is missing", at)
-            members[-1].comma = at
-
-    def items(self) -> None:
-        first = True
-        while True:
-            self.space()
-            if self.text.startswith("]", self.at) and (first or self.comments):
-                self.at += 1
-                return
-            self.value()
-            first = False
-            word, at = self.word()
-            if word == "]":
-                return
-            if word != ",":
-                raise self.wrong("a comma is missing", at)
 
 
 class JsonText:
@@ -145,14 +129,17 @@ class JsonText:
         """Return the document; an empty text is an empty one. Raises Unreadable."""
         if not text.strip(" \t\r\n"):
             return {}
-        self._scan(text)
-        plain = re.sub(rf"({_STRING})|{_COMMENT}", lambda found: found[1] or " ", text) if self._comments else text
-        if self._comments:
-            plain = re.sub(rf"({_STRING})|,(?=\s*[}}\]])", lambda found: found[1] or "", plain)
+        plain = _blanked(text) if self._comments else text
         try:
-            document: object = json.loads(plain)
-        except (ValueError, RecursionError) as wrong:
-            raise Unreadable(f"this is not JSON ({wrong})") from None
+            document: object = json.loads(plain, object_pairs_hook=_once, parse_constant=_no_constant)
+        except _Twice:
+            raise wrong(text, _second(text), "the same key is there twice") from None
+        except json.JSONDecodeError as refused:
+            self._explain(text, refused)
+        except RecursionError:
+            raise Unreadable("it is nested too deeply") from None
+        except ValueError as refused:
+            raise Unreadable(f"this is not JSON ({refused})") from None
         if not isinstance(document, dict):
             raise Unreadable("its top level is not an object")
         return cast("dict[str, object]", document)
@@ -161,24 +148,30 @@ class JsonText:
         """Return the text with `value` at `path`."""
         if not text.strip(" \t\r\n"):
             return self.snippet(path, value)
-        node = self._scan(text)
+        depth, node, place = 0, None, _Scanner(text)
         for depth, key in enumerate(path):
-            if node.members is None:
+            if place.char() != "{":
                 raise Unreadable(f"{'.'.join(path[:depth]) or 'its top level'} is not an object")
-            member = next((member for member in node.members if member.key == key), None)
+            node = place.object()
+            member = next((member for member in node.members or () if member.key == key), None)
             if member is None:
                 for missing in reversed(path[depth + 1 :]):
                     value = {missing: value}
                 return _insert(text, node, key, value)
             node = member.value
+            place.at = node.start
+        assert node is not None
         return text[: node.start] + _dump(text, value, indent(text, node.start)) + text[node.end :]
 
     def cut(self, text: str, path: Path) -> str:
         """Return the text without what is at `path`."""
-        node = self._scan(text)
+        place = _Scanner(text)
         for key in path[:-1]:
-            node = next(member.value for member in node.members or () if member.key == key)
-        return _delete(text, node, path[-1])
+            place.char()
+            node = place.object()
+            place.at = next(member.value.start for member in node.members or () if member.key == key)
+        place.char()
+        return _delete(text, place.object(), path[-1])
 
     def snippet(self, path: Path, value: object) -> str:
         """Return a document of its own."""
@@ -186,8 +179,76 @@ class JsonText:
             value = {key: value}
         return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
-    def _scan(self, text: str) -> _Node:
-        return _Scanner(text, self._comments).document()
+    def _explain(self, text: str, refused: json.JSONDecodeError) -> NoReturn:
+        at = refused.pos
+        if not self._comments and text.startswith(("//", "/*"), at):
+            raise wrong(text, at, "there is a comment, which this host can't read") from None
+        if not text[at:].strip(" \t\r\n"):
+            raise wrong(text, at, "it ends too early") from None
+        why = next((ours for theirs, ours in _WHY.items() if refused.msg.startswith(theirs)), "this is not JSON")
+        if why == "a comma is missing" and text[at - 1].isalnum() and text[at].isalnum():
+            why = "this is not a JSON value"  # 01
+        raise wrong(text, at, why) from None
+
+
+def wrong(text: str, at: int, why: str) -> Unreadable:
+    """Return the refusal, with the line of a position."""
+    return Unreadable(f"line {text.count(chr(10), 0, at) + 1}: {why}")
+
+
+def _once(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Twice
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value")
+
+
+def _blanked(text: str) -> str:
+    """Return the text with blanks in the place of comments and of commas after the last item: nothing moves."""
+    plain = _replaced(text, ((found.start(), found.end()) for found in _OUTSIDE.finditer(text) if found["comment"]))
+    commas = (found.start() for found in _TRAILING.finditer(plain) if found["comma"])
+    return _replaced(plain, ((at, at + 1) for at in commas if _before(plain, at) not in {"{", "[", ",", ":"}))
+
+
+def _before(text: str, at: int) -> str:
+    """Return the character before a position, without blanks."""
+    while at and text[at - 1] in " \t\r\n":
+        at -= 1
+    return text[at - 1 : at]
+
+
+def _replaced(text: str, places: Iterator[tuple[int, int]]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for start, end in places:
+        pieces += text[at:start], re.sub(r"[^\r\n]", " ", text[start:end])
+        at = end
+    return "".join((*pieces, text[at:])) if pieces else text
+
+
+def _second(text: str) -> int:
+    """Return where a key is there for the second time in its object."""
+    seen: list[set[str]] = [set()]
+    last: re.Match[str] | None = None
+    for found in _TOKENS.finditer(text):
+        match found["mark"]:
+            case "{" | "[":
+                seen.append(set())
+            case "}" | "]":
+                seen.pop()
+            case ":" if last is not None:
+                key = cast("str", json.loads(last[0]))
+                if key in seen[-1]:
+                    return last.start()
+                seen[-1].add(key)
+            case _:
+                pass
+        last = found if found["string"] else None
+    return 0
 
 
 def _dump(text: str, value: object, base: str) -> str:

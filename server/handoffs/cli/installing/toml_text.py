@@ -1,7 +1,8 @@
 """TOML changed as text: one table goes in, changes or comes out, the rest stays as it is.
 
-A statement is as many lines as the standard library's parser needs to accept them; that is all the grammar there is
-here. What is written in another way than as a table of its own (inline, with dots) can be taken out, not changed.
+Where a statement ends is found without its meaning: at a line's end outside of brackets and strings. What a header or
+a key means is left to the standard library's parser, and asked only where it may be ours. What is written in another
+way than as a table of its own (inline, with dots) can be taken out, not changed.
 """
 
 import json
@@ -14,6 +15,13 @@ from typing import cast
 from handoffs.cli.installing.texts import Path, Unreadable, newline
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
+_DOTTED = re.compile(rf"\s*{_NAME}[ \t]*\.")
+_PIECES = re.compile(
+    r'"""(?:[^\\"]|\\.|"(?!""))*+"{3,5}|' + r"'''(?:[^']|'(?!''))*+'{3,5}|" + r'"(?:[^\\"\n]|\\.)*+"|' + r"'[^'\n]*'|"
+    r"(?P<comment>#[^\n]*)|(?P<opens>[\[{])|(?P<closes>[\]}])|(?P<end>\n)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,8 @@ class _Statement:
     """Where its value stands in the table; nothing for a header, a comment or a blank line."""
     header: bool
     blank: bool
+    dotted: bool = False
+    """Whether its key is several, with dots between."""
 
     def within(self, path: Path) -> bool:
         whole = self.table + self.keys
@@ -44,9 +54,8 @@ class TomlText:
 
     def put(self, text: str, path: Path, value: object) -> str:
         """Return the text with `value` at `path`: a table is appended, a value of a table replaced or added."""
-        self.read(text)
-        end = newline(text)
-        if isinstance(value, dict):
+        end, is_table = newline(text), isinstance(value, dict)
+        if is_table and not self._has_table(text, path[:-1]):
             # No line end at the end means none afterwards: what was there can then be told when it is taken out.
             block = "".join(self._table(path, cast("dict[str, object]", value))).replace("\n", end)
             if not text:
@@ -55,9 +64,11 @@ class TomlText:
                 return text + end + block
             return text + end + end + block.removesuffix(end)
         table, key = path[:-1], path[-1]
-        inside = [statement for statement in _statements(text) if statement.table == table and not statement.blank]
-        if not inside or not inside[0].header:
-            raise Unreadable(f"{'.'.join(table)} is not written as a table of its own; take it out, and add it again")
+        inside = [each for each in _statements(text, path) if each.table == table and not each.blank]
+        if not table and not inside:
+            return f"{_key(key)} = {_value(value)}{end}{text}"
+        if table and (not inside or not inside[0].header):
+            return self._put_deeper(text, path, value)
         line = f"{_key(key)} = {_value(value)}"
         same = next((statement for statement in inside if statement.keys[:1] == (key,)), None)
         if same is None:
@@ -66,7 +77,7 @@ class TomlText:
             if text[at - 1] != "\n":
                 return f"{text[:at]}{end}{line}{text[at:]}"
             return f"{text[:at]}{line}{end}{text[at:]}"
-        if same.keys != (key,):
+        if same.dotted:
             raise Unreadable(f"{'.'.join(path)} is written with dots; change it by hand")
         old = text[same.start : same.end]
         tail = old[len(old.rstrip("\r\n")) :]
@@ -75,11 +86,28 @@ class TomlText:
         kept = comment[1] or "" if comment is not None else ""
         return text[: same.start] + lead + line + kept + tail + text[same.end :]
 
+    def _has_table(self, text: str, path: Path) -> bool:
+        return bool(path) and any(each.header and each.table == path for each in _statements(text, path))
+
+    def _put_deeper(self, text: str, path: Path, value: object) -> str:
+        """Put a value into a table that is no table of its own: it is inline in the one above, or not there yet."""
+        *above, name = path[:-1]
+        whole = self.read(text)
+        for key in path[:-1]:
+            deeper = whole.get(key)
+            whole = cast("dict[str, object]", deeper) if isinstance(deeper, dict) else {}
+        mine = [each for each in _statements(text, path[:-1]) if each.table == (*above,) and each.keys[:1] == (name,)]
+        inline = bool(mine) and not mine[0].dotted
+        if not self._has_table(text, (*above,)) or (whole and not inline):
+            table = ".".join(path[:-1])
+            raise Unreadable(f"{table} is not written as a table of its own; take it out, and add it again")
+        return self.put(text, path[:-1], {**whole, path[-1]: value})
+
     def cut(self, text: str, path: Path) -> str:
         """Return the text without the tables and values at and below `path`."""
         mine = False
         pieces: list[str] = []
-        for statement in _statements(text):
+        for statement in _statements(text, path):
             # A comment between two of our lines is within our table; behind the last, it belongs to what follows.
             piece = text[statement.start : statement.end]
             if statement.blank:
@@ -114,23 +142,45 @@ def _drop_lines(pieces: list[str]) -> None:
         pieces.pop()
 
 
-def _statements(text: str) -> Iterator[_Statement]:
+def _statements(text: str, path: Path) -> Iterator[_Statement]:
+    """Yield the statements of a text; of those that can't be at or below `path` the keys are not looked at."""
     table: Path = ()
-    start = 0
-    at = 0
-    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-        at += len(line)
-        written = text[start:at]
-        try:
-            parsed = cast("dict[str, object]", tomllib.loads(written))
-        except ValueError:
-            continue  # it goes on in the next line
-        header = written.lstrip(" \t").startswith("[")
-        keys = _single(parsed)
-        if header:
-            table, keys = keys, ()
-        yield _Statement(start, at, table, keys, header, blank=not parsed)
-        start = at
+    for start, end in _spans(text):
+        written = text[start:end]
+        bare = written.strip()
+        if not bare or (bare.startswith("#") and "\n" not in bare):
+            yield _Statement(start, end, table, (), header=False, blank=True)
+        elif bare.startswith("["):
+            table = _single(_parsed(written))
+            yield _Statement(start, end, table, (), header=True, blank=False)
+        elif table[: len(path)] == path[: len(table)]:
+            keys, dotted = _single(_parsed(written)), _DOTTED.match(written) is not None
+            yield _Statement(start, end, table, keys, header=False, blank=False, dotted=dotted)
+        else:
+            yield _Statement(start, end, table, (), header=False, blank=False)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each statement begins and ends, its line's end included."""
+    start = depth = 0
+    for found in _PIECES.finditer(text):
+        if found["opens"]:
+            depth += 1
+        elif found["closes"]:
+            depth -= 1
+        elif found["end"] and depth <= 0:
+            yield start, found.end()
+            start = found.end()
+            depth = 0
+    if start < len(text):
+        yield start, len(text)
+
+
+def _parsed(written: str) -> Mapping[str, object]:
+    try:
+        return cast("dict[str, object]", tomllib.loads(written))
+    except ValueError as wrong:
+        raise Unreadable(f"it is written in a way that can't be changed safely ({wrong})") from None
 
 
 def _single(parsed: Mapping[str, object]) -> Path:
@@ -152,4 +202,7 @@ def _key(key: str) -> str:
 
 def _value(value: object) -> str:
     """Return a value in TOML: JSON's strings, numbers, booleans and lists are TOML's too, but for DEL."""
+    if isinstance(value, dict):
+        members = (f"{_key(key)} = {_value(item)}" for key, item in cast("dict[str, object]", value).items())
+        return f"{{ {', '.join(members)} }}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -29,10 +29,18 @@ class Kept:
     """The byte order mark, or nothing."""
 
 
-def read(path: Path) -> Kept:
-    """Return what a file has in it; a file that is not there is an empty one. Raises UsageError."""
+def read(path: Path, *, within: Path | None = None) -> Kept:
+    """Return what a file has in it; a file that is not there is an empty one.
+
+    Raises:
+        UsageError: It can't be read, or is not `within` the folder that it is meant to be in, by way of a link.
+    """
     try:
         file = path.resolve()
+        if within is not None and not file.is_relative_to(within.resolve()):
+            raise UsageError(
+                f"{path} leads to {file}, outside of {within}. Nothing was written: change that file itself."
+            )
         if not file.exists():
             if path.is_symlink():
                 raise UsageError(f"{path} is a link to {file}, which is not there.")
@@ -51,10 +59,12 @@ def read(path: Path) -> Kept:
     return Kept(file=file, content=content, text=text.removeprefix(_BOM), mark=mark)
 
 
-def write(kept: Kept, text: str, now: datetime) -> Path | None:
-    """Put `text` in the place of what was read, and return where that is kept now; None where there was no file.
+def write(kept: Kept, text: str, now: datetime, *, keeps: bool = True, private: bool = False) -> Path | None:
+    """Put `text` in the place of what was read, and return where that is kept now; None where there was no file,
+    or it is not to be kept.
 
-    Mode and owner stay. The file is never half written: what reads it finds the old one or the new one.
+    Mode and owner stay; what is `private` is from then on its owner's alone to read. The file is never half written:
+    what reads it finds the old one or the new one.
 
     Raises:
         UsageError: Something else changed or holds the file meanwhile, or it can't be written. It is then as it was.
@@ -63,9 +73,9 @@ def write(kept: Kept, text: str, now: datetime) -> Path | None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with _held(file, kept):
-            backup = _back_up(kept, now)
+            backup = _back_up(kept, now) if keeps else None
             try:
-                _replace(kept, (kept.mark + text).encode())
+                _replace(kept, (kept.mark + text).encode(), private=private)
             except BaseException:
                 if backup is not None:  # of what was not replaced
                     backup.unlink(missing_ok=True)
@@ -121,7 +131,7 @@ def _back_up(kept: Kept, now: datetime) -> Path | None:
     raise UsageError(f"There are too many backups beside {kept.file}.")
 
 
-def _replace(kept: Kept, content: bytes) -> None:
+def _replace(kept: Kept, content: bytes, *, private: bool) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{kept.file.name}.", dir=kept.file.parent)
     fresh = Path(name)
     try:
@@ -131,6 +141,8 @@ def _replace(kept: Kept, content: bytes) -> None:
             os.fsync(file.fileno())
         if kept.content is not None:
             _like(kept.file, fresh)
+        if private:
+            fresh.chmod(stat.S_IMODE(fresh.stat().st_mode) & ~0o077)
         current = kept.file.read_bytes() if kept.file.exists() else None
         if current != kept.content:
             raise UsageError(f"{kept.file} was changed by something else just now. It was left as it is; try again.")
