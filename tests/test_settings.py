@@ -405,18 +405,18 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
     message = written.refused(
         {"HANDOFFS_TERMINAL": "maybe", "HANDOFFS_STROE": "x"},
         dotenv="HANDOFFS_HOLD=3\nHANDOFFS_INBOX=on\nHANDOFFS_MODEL\nOTHER=1",  # which nobody reads
-        toml="join_seconds = true\nterminal = 'ok'\nJOIN = 1\n[zebra]\nport = 3",
+        toml="join_seconds = true\nterminal = 'ok'\nJOIN_SECOND = 1\n[zebra]\nport = 3",
     )
     toml = written.config
     assert sorted(message.splitlines()) == [
         "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?",
         "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
-        f"JOIN in {toml} is no setting. Did you mean join_seconds?",
+        f"JOIN_SECOND in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
         f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, inbox, "
-        "inbox_password, inbox_proxy_header, inbox_url, "
-        "join_seconds, keys, max_timeout_seconds, min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, "
-        "oauth_scopes, permission_tool, quota_bytes, quota_open, quota_per_minute, store, terminal, tokens, url.",
+        "inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, max_timeout_seconds, "
+        "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, quota_bytes, "
+        "quota_open, quota_per_minute, store, terminal, tokens, url.",
     ]
 
 

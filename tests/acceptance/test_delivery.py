@@ -154,18 +154,37 @@ def test_an_answer_that_lies_unread_in_the_pipe_counts_and_the_next_question_say
     assert {each["id"]: each["earlier"] for each in kept(home)}[got["handoffId"]] == asked["id"]
 
 
-def test_what_was_written_is_recorded_before_the_process_ends(tmp_path: Path) -> None:
+SLOW = """
+import sys, anyio
+from handoffs.core.desk import Desk
+real = Desk.collect
+async def collect(*args, **more):
+    await anyio.sleep(1)
+    return await real(*args, **more)
+Desk.collect = collect
+from handoffs.__main__ import main
+sys.argv = ["handoffs", *sys.argv[1:]]
+main()
+"""
+"""A server that takes a while to record what was written."""
+
+
+@both_transports
+async def test_what_was_written_is_recorded_before_the_process_ends(
+    transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = Home(tmp_path)
-    with piped(home) as pipe:
-        pipe.initialize()
-        number = pipe.call("Done?")
-        pipe.read()
-        [asked] = kept(home)
-        home.run("answer", asked["id"], "yes")
-        assert outcome(pipe.answer_to(number))["status"] == "SUCCESS"
-        pipe.stdin.close()
-        assert pipe.process.wait(30) == 0
-    assert collected(home) == [asked["id"]]
+    monkeypatch.setattr(processes, "HANDOFFS", [HANDOFFS[0], "-c", SLOW])
+    if transport == "stdio":
+        async with home.stdio("legacy", says(response="yes", after=1.2)) as client:
+            got = await ask(client)
+    else:
+        async with home.http() as server:
+            async with server.client("legacy", says(response="yes", after=1.2)) as client:
+                got = await ask(client)
+            server.process.terminate()
+            await server.process.wait()
+    assert collected(home) == [got["handoffId"]]
 
 
 def test_a_client_that_has_cancelled_or_left_was_handed_nothing(tmp_path: Path) -> None:

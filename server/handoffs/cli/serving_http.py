@@ -154,6 +154,8 @@ async def _open(
     admission = admitted(settings, store.tokens, base=settings.url or base, local=local)
     desk = await stack.enter_async_context(serving_desk(settings, terminal=at_console, device=False, store=store))
     server = build(settings, desk, admission, draining=draining)
+    if server.deliveries is not None:
+        stack.push_async_callback(server.deliveries.finish)
     name, _, port = base.removeprefix("http://").rpartition(":")
     app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
     if admission is not None:
