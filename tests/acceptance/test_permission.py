@@ -21,11 +21,13 @@ OPEN = "handoff://open"
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
 
-async def client_of(stack: AsyncExitStack, home: Home, transport: str, era: str, dialog: Any = None) -> Client:
+async def client_of(
+    stack: AsyncExitStack, home: Home, transport: str, era: str, dialog: Any = None, name: str = "claude-code"
+) -> Client:
     if transport == "stdio":
-        return await stack.enter_async_context(home.stdio(era, dialog, name="claude-code"))
+        return await stack.enter_async_context(home.stdio(era, dialog, name=name))
     server = await stack.enter_async_context(home.http())
-    return await stack.enter_async_context(server.client(era, dialog, name="claude-code"))
+    return await stack.enter_async_context(server.client(era, dialog, name=name))
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -61,7 +63,7 @@ async def test_a_host_of_the_newer_era_reads_and_hears_of_what_another_process_d
 ) -> None:
     home = Home(tmp_path)
     async with AsyncExitStack() as stack:
-        client = await client_of(stack, home, transport, "auto")
+        client = await client_of(stack, home, transport, "auto", name="test-host")
         async with client.listen(resources_list_changed=True, resource_subscriptions=[OPEN]) as stream:
             breakout = await anyio.run_process(
                 [HANDOFFS[0], "-c", OTHER, str(home.store)], env=home.env, cwd=home.folder

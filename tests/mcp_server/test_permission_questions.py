@@ -41,7 +41,7 @@ def answered(*asked: Any, **values: Any) -> Any:
 
 def test_the_person_sees_the_questions_with_their_options_and_what_they_mean() -> None:
     questions = read_questions({"questions": [DATABASE, PARTS]})
-    assert questions.message == (
+    assert questions.message() == (
         "Claude Code asks you 2 questions: `Which database?`\n\n"
         "```\n1. Which database?\n- Postgres: runs already\n- MySQL: what ops knows\n```\n\n"
         "Preview of option 2:\n\n```\nSELECT 1;\n```\n\n"

@@ -158,13 +158,12 @@ class Calls:
         message: str,
         form: Mapping[str, object],
         hold_seconds: float,
-        session: str = "",
         tool_use: str = "",
         max_message: int = MAX_MESSAGE,
     ) -> Handoff:
         """Ask, or join, with no dialog of the host's; return the handoff as it is after `hold_seconds` at the most.
 
-        It does not count as handed over by that. For `session` and `tool_use` see `Desk.ask`. Raises QuestionRefused.
+        It does not count as handed over by that. For `tool_use` see `Desk.ask`. Raises QuestionRefused.
         """
         caller = self._caller(context)
         await self._deliveries.settled(caller)
@@ -173,7 +172,7 @@ class Calls:
             caller=caller,
             form=form,
             declared=declared_by(context),
-            session=session or self._joining.session_of(context),
+            session=self._joining.session_of(context),
             tool_use=tool_use,
             max_message=max_message,
         )

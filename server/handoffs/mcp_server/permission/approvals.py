@@ -61,7 +61,7 @@ class Approvals:
         if use.tool == QUESTIONS:
             return await self._decide_questions(use, context)
         try:
-            shown = message_of(use, again="x" * MAX_REASON)
+            shown = message_of(use, again="x" * MAX_REASON, origin="x" * MAX_REASON)
             wanted = written(use.input)
         except (ValueError, RecursionError):
             return deny(words.NO_JSON)
@@ -87,7 +87,8 @@ class _Asking:
         self._asked: list[Handoff] = []
 
     def _question(self, again: str) -> Asked:
-        return message_of(self._use, again=again), approval_form(editable=self._editable)
+        message = message_of(self._use, again=again, origin=self._origin)
+        return message, approval_form(editable=self._editable)
 
     def _result(self, handoff: Handoff, wanted: str) -> tuple[str, bool]:
         """Return the input to run with, as JSON, and whether the person edited it. Raises ValueError."""
@@ -95,13 +96,24 @@ class _Asking:
         return (read_edit(edit), True) if edit.strip() else (wanted, False)
 
     @property
+    def _origin(self) -> str:
+        """Whose question it is, as a line of it, so that no other project's question is the same; empty on stdio.
+
+        Of what tells them apart only a digest is shown: a session's id must not be read off a screen.
+        """
+        session = _session_of(self._context)
+        if session is None:
+            return ""
+        return f"Session `{_digest(session)}`" if session else f"Tool use `{_digest(self._name)}`"
+
+    @property
     def _editable(self) -> bool:
         return len(written(self._use.input)) <= MAX_EDITED
 
     async def decide(self, wanted: str) -> str:
         """Return the reply."""
-        again, round_, session = "", 0, _session_of(self._context)
-        waiting = words.WAITING if session != "" else words.WAITING_FOR_NOBODY
+        again, round_ = "", 0
+        waiting = words.WAITING if _session_of(self._context) != "" else words.WAITING_FOR_NOBODY
         while len(self._asked) <= MAX_EDITS:
             message, form = self._question(again)
             handoff = await self._calls.ask_elsewhere(
@@ -111,7 +123,6 @@ class _Asking:
                 hold_seconds=_patience(self._context),
                 # A use that lost an approval to another one must not be given the same question again.
                 tool_use=self._use.id and f"{self._use.id}{'~' * round_}",
-                session="" if session is None else _digest(session or self._name),
                 max_message=MAX_SHOWN,
             )
             self._asked.append(handoff)
@@ -154,7 +165,7 @@ class _AskingQuestions(_Asking):
         self._questions = questions
 
     def _question(self, again: str) -> Asked:
-        return self._questions.message, self._questions.form
+        return self._questions.message(self._origin), self._questions.form
 
     def _result(self, handoff: Handoff, wanted: str) -> tuple[str, bool]:
         answered = self._questions.answered(handoff.values or {})
@@ -169,7 +180,6 @@ def _session_of(context: Context) -> str | None:
 
 
 def _digest(text: str) -> str:
-    # A session's id opens the session: it is kept nowhere.
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 

@@ -60,15 +60,18 @@ class Questions:
     """The input as it came."""
     asked: tuple[_Question, ...]
 
-    @property
-    def message(self) -> str:
-        """What the person is told before the form: the questions with what explains their options."""
+    def message(self, origin: str = "") -> str:
+        """Return what the person is told before the form: the questions with what explains their options."""
         count, first = len(self.asked), inert_line(self.asked[0].text)
         asks = "a question" if count == 1 else f"{count} questions"
         # As code, which holds nothing but itself; what does not go in there is in the block below.
         named = f": `{first}`" if len(first) <= MAX_NAMED and "`" not in first else "."
         title = _text(self.given, "title")
-        parts = [f"Claude Code asks you {asks}{named}", *([block("", visible(title))] if title else [])]
+        parts = [
+            f"Claude Code asks you {asks}{named}",
+            *([origin] if origin else []),
+            *([block("", visible(title))] if title else []),
+        ]
         for number, each in enumerate(self.asked, 1):
             parts += _described(number, each)
         return "\n\n".join(parts)

@@ -38,8 +38,8 @@ _FILES = ("file_path", "notebook_path")
 _CONTENTS = {"content", "new_source"}
 
 
-def message_of(use: ToolUse, *, again: str = "") -> str:
-    """Return the question whether a tool may be used; `again` says why it is asked once more.
+def message_of(use: ToolUse, *, again: str = "", origin: str = "") -> str:
+    """Return the question whether a tool may be used; `again` says why it is asked once more, `origin` who asks.
 
     Raises:
         ValueError: The input holds what JSON can't, such as NaN.
@@ -47,6 +47,8 @@ def message_of(use: ToolUse, *, again: str = "") -> str:
     named = _PLAIN_NAME.fullmatch(use.tool) is not None
     # As code only what looks like a tool's name: the rest of it is in the block.
     parts = [f"Allow {f'`{use.tool}`' if named else 'a tool'}, once, with exactly this input?"]
+    if origin:
+        parts.append(origin)
     if again:
         parts.append(f"Your {inert_line(again, MAX_REASON)}")
     rest, documents = dict(use.input), list[str]()
