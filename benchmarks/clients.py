@@ -1,10 +1,10 @@
-"""The one client of every server: the SDK's own, in either era, with a person who answers at once."""
+"""The one client of every server: the SDK's own, in either era, whose dialog is answered at once by a script."""
 
 from collections.abc import Awaitable, Callable
 
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
-from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitResult, TextContent
+from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitResult, Implementation, TextContent
 
 OLDER, NEWER = "older era", "newer era"
 MODES = {OLDER: "legacy", NEWER: "auto"}
@@ -14,15 +14,18 @@ Person = Callable[..., Awaitable[ElicitResult]]
 
 
 async def answers_at_once(_context: object, params: object) -> ElicitResult:
-    """Fill every field with the same word."""
+    """Fill every field with the same word, and say that no person did."""
     if not isinstance(params, ElicitRequestFormParams):
         raise TypeError(f"only forms are answered here, not {params!r}")
-    return ElicitResult(action="accept", content=dict.fromkeys(params.requested_schema["properties"], ANSWER))
+    content = dict.fromkeys(params.requested_schema["properties"], ANSWER)
+    return ElicitResult(action="accept", content=content, _meta={"handoffs/script": True})
 
 
 def client(target: StdioServerParameters | str, era: str, person: Person | None = answers_at_once) -> Client:
     """Return a client of a server over stdio, or over HTTP if `target` is a URL. Without a person it has no dialog."""
-    return Client(target, mode=MODES[era], elicitation_callback=person)
+    # A host that is not known: of a library's own name short lives are expected.
+    info = Implementation(name="benchmark", version="1")
+    return Client(target, mode=MODES[era], elicitation_callback=person, client_info=info)
 
 
 async def hand_off(connected: Client, message: str) -> CallToolResult:
