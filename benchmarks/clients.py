@@ -1,4 +1,4 @@
-"""The one client of every server: the SDK's own, in either era, with a person who answers at once."""
+"""The one client of every server: the SDK's own, in either era, whose dialog is answered at once by a script."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,7 +8,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitResult, TextContent
+from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitResult, Implementation, TextContent
 
 from benchmarks.servers import Running
 
@@ -20,10 +20,11 @@ Person = Callable[..., Awaitable[ElicitResult]]
 
 
 async def answers_at_once(_context: object, params: object) -> ElicitResult:
-    """Fill every field with the same word."""
+    """Fill every field with the same word, and say that no person did."""
     if not isinstance(params, ElicitRequestFormParams):
         raise TypeError(f"only forms are answered here, not {params!r}")
-    return ElicitResult(action="accept", content=dict.fromkeys(params.requested_schema["properties"], ANSWER))
+    content = dict.fromkeys(params.requested_schema["properties"], ANSWER)
+    return ElicitResult(action="accept", content=content, _meta={"handoffs/script": True})
 
 
 @asynccontextmanager
@@ -36,7 +37,10 @@ async def client(
         if isinstance(target, Running):
             http = await stack.enter_async_context(create_mcp_http_client(target.headers))
             transport = streamable_http_client(target.url, http_client=http)
-        yield await stack.enter_async_context(Client(transport, mode=MODES[era], elicitation_callback=person))
+        # A host that is not known: of a library's own name short lives are expected.
+        info = Implementation(name="benchmark", version="1")
+        made = Client(transport, mode=MODES[era], elicitation_callback=person, client_info=info)
+        yield await stack.enter_async_context(made)
 
 
 async def hand_off(connected: Client, message: str) -> CallToolResult:

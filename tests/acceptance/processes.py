@@ -136,12 +136,17 @@ class HttpServer:
                     yield client
 
 
+SCRIPT = {"handoffs/script": True}
+"""What a dialog says, in the `_meta` of its reply, that no person answers."""
+
+
 def says(action: str = "accept", *, after: float = 0, **content: Any) -> Any:
-    """A dialog in which a person does this, always."""
+    """A dialog in which a person does this, always; one who answers at once says that it is a script."""
+    meta = SCRIPT if action == "accept" and content and not after else None
 
     async def dialog(context: object, params: object) -> ElicitResult:
         await asyncio.sleep(after)
-        return ElicitResult(action=action, content=content or None)  # type: ignore[arg-type]
+        return ElicitResult(action=action, content=content or None, _meta=meta)  # type: ignore[arg-type]
 
     return dialog
 

@@ -81,7 +81,7 @@ class Caller:
             capabilities["extensions"] = {"io.modelcontextprotocol/tasks": {}}
         self._meta = {
             "io.modelcontextprotocol/protocolVersion": VERSION,
-            "io.modelcontextprotocol/clientInfo": {"name": "test-host", "version": "1"},
+            "io.modelcontextprotocol/clientInfo": {"name": "inspector-cli", "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": capabilities,
         }
         self.broken = 0

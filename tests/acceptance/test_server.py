@@ -40,7 +40,7 @@ async def test_an_agent_asks_a_person_answers_the_agent_goes_on(transport: str, 
             server = await stack.enter_async_context(home.http())
             client = await stack.enter_async_context(server.client(era, says(response="b")))
         got = await ask(client, "Which one?", options=["a", "b"])
-    assert (got["status"], got["values"], got["channel"]) == ("SUCCESS", {"response": "b"}, "elicitation")
+    assert (got["status"], got["values"], got["channel"]) == ("SUCCESS", {"response": "b"}, "script")
     [kept] = json.loads(home.run("list", "--all", "--json").stdout)
     assert (kept["state"], kept["answer"]["values"], kept["caller"]["client"]) == (
         "answered",
@@ -183,7 +183,7 @@ async def test_a_dialog_of_the_newer_era_survives_a_restart_of_the_server(tmp_pa
             first.process.kill()
             await first.process.wait()
             await servers.enter_async_context(home.http(first.url.removeprefix("http://").removesuffix("/mcp")))
-            return ElicitResult(action="accept", content={"response": "yes"})
+            return ElicitResult(action="accept", content={"response": "yes"}, _meta={"handoffs/script": True})
 
         async with first.client("auto", person) as client:
             got = await ask(client)
@@ -224,7 +224,7 @@ async def test_150_questions_of_one_session_hang_none(tmp_path: Path) -> None:
         nonlocal shown
         shown += 1
         await release.wait()
-        return ElicitResult(action="accept", content={"response": "yes"})
+        return ElicitResult(action="accept", content={"response": "yes"}, _meta={"handoffs/script": True})
 
     statuses: list[str] = []
     async with home.http() as server, server.client("legacy", person, name="claude-code") as client:

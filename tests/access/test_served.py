@@ -226,7 +226,7 @@ async def test_nobody_withdraws_or_follows_the_task_of_another_caller(served: Se
     body = {"jsonrpc": "2.0", "id": 1, "method": "tasks/cancel"}
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "test-host", "version": "1"},
+        "io.modelcontextprotocol/clientInfo": {"name": "inspector-cli", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
     }
     said: dict[str, dict[str, Any]] = {}

@@ -12,7 +12,7 @@ from handoffs.cli.diagnosis import conduct, declaration, happened, verdict
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
 from handoffs.core.events import Entry
 from handoffs.core.trial import TRIAL_MESSAGE, TRIAL_OPTIONS, is_trial
-from handoffs.mcp_server.hosts import HOSTS
+from handoffs.hosts import known_hosts
 from tests.acceptance.processes import HANDOFFS, Home, ask, says
 from tests.core.strategies import ASKED, handoff
 
@@ -63,7 +63,7 @@ def test_what_a_host_writes_of_itself_cannot_act_on_the_terminal() -> None:
 
 
 def test_every_host_that_can_be_set_up_has_a_row_of_what_it_does() -> None:
-    rows = [name for host in HOSTS for name in host.install]
+    rows = [name for host in known_hosts() for name in host.install]
     assert sorted(rows) == sorted(host.name for host in INSTALLABLE)
 
 

@@ -38,7 +38,7 @@ async def play(row: dict[str, Any]) -> dict[str, Any]:
             leaving.cancel()
         match row["person"]:
             case "accepts":
-                return types.ElicitResult(action="accept", content={"response": "yes"})
+                return types.ElicitResult(action="accept", content={"response": "yes"}, _meta={"handoffs/script": True})
             case "opens the link":
                 return types.ElicitResult(action="accept")
             case "accepts empty":

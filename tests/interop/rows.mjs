@@ -7,7 +7,7 @@
 const wait = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 const PEOPLE = {
-  accepts: async () => ({ action: "accept", content: { response: "yes" } }),
+  accepts: async () => ({ action: "accept", content: { response: "yes" }, _meta: { "handoffs/script": true } }),
   "opens the link": async () => ({ action: "accept" }),
   "accepts empty": async () => ({ action: "accept", content: {} }),
   "declines at once": async () => ({ action: "decline" }),

@@ -167,7 +167,7 @@ async def _play_here(era: str, client: str, home: Home, server: HttpServer, hast
                 leaving.cancel()
             match row.person:
                 case "accepts":
-                    return ElicitResult(action="accept", content={"response": "yes"})
+                    return ElicitResult(action="accept", content={"response": "yes"}, _meta={"handoffs/script": True})
                 case "accepts empty":
                     return ElicitResult(action="accept", content={})
                 case "never answers":

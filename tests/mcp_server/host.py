@@ -113,6 +113,11 @@ def accept(**content: Any) -> ElicitResult:
     return ElicitResult(action="accept", content=content)
 
 
+def by_script(**content: Any) -> ElicitResult:
+    """Return the reply of a dialog that says that no person gave it."""
+    return ElicitResult(action="accept", content=content, _meta={"handoffs/script": True})
+
+
 DECLINE = ElicitResult(action="decline")
 CANCEL = ElicitResult(action="cancel")
 
@@ -140,6 +145,7 @@ async def check(client: Client, handoff_id: str) -> Mapping[str, Any]:
 def spoken(result: CallToolResult) -> Mapping[str, Any]:
     structured = result.structured_content
     assert structured is not None
-    assert [block.text for block in result.content] == [structured["guidance"]]  # type: ignore[union-attr]
+    [text] = [block.text for block in result.content]  # type: ignore[union-attr]
+    assert structured.get("guidance", text) == text
     assert result.is_error == (structured["status"] == "ERROR")
     return structured

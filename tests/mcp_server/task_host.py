@@ -124,7 +124,7 @@ async def never(context: object, params: ElicitRequestParams) -> ElicitResult:
 
 @asynccontextmanager
 async def task_host(
-    server: MCPServer, *, forms: bool = True, declared: bool = True, era: str = "auto", name: str = "test-host"
+    server: MCPServer, *, forms: bool = True, declared: bool = True, era: str = "auto", name: str = "inspector-cli"
 ) -> AsyncGenerator[TaskHost]:
     extension = TasksDeclared()
     with anyio.fail_after(20):

@@ -64,9 +64,11 @@ class Address:
 
 
 @asynccontextmanager
-async def chat(server: MCPServer, era: str = "auto", dialog: Dialog | None = None) -> AsyncGenerator[Client]:
+async def chat(
+    server: MCPServer, era: str = "auto", dialog: Dialog | None = None, *, name: str = "claude-ai"
+) -> AsyncGenerator[Client]:
     """A host that renders cards: it says so, as the extension wants it said."""
-    info = Implementation(name="claude-ai", version="1")
+    info = Implementation(name=name, version="1")
     declared = [advertise(UI, {"mimeTypes": [MIME]})]
     with anyio.fail_after(20):
         async with Client(
@@ -157,7 +159,7 @@ async def test_a_host_with_cards_lists_the_page_for_both_tools_and_hides_the_thi
             plain = await listed(before)
     assert tools.pop(TOOL)["_meta"]["ui"] == {"visibility": ["app"]}
     # What its model reads of the two is under three kilobytes here, too.
-    assert len(json.dumps(list(tools.values()), separators=(",", ":"), ensure_ascii=False).encode()) < 3000
+    assert len(json.dumps(list(tools.values()), separators=(",", ":"), ensure_ascii=False).encode()) < 3050
     assert [tool["_meta"].pop("ui") for tool in tools.values()] == 2 * [{"resourceUri": "ui://handoffs/card"}]
     assert tools == plain
     [document] = page.contents
@@ -436,3 +438,47 @@ async def test_a_form_that_asks_for_a_secret_is_not_in_the_card_which_leads_to_t
             assert "There is no inbox" in await refused(await send(client, card, "inbox"), here)
         async with chat(served(here, inbox=Address())) as client:
             assert card_of(await send(client, card, "inbox"))["link"] == f"http://127.0.0.1:1/h/{card['id']}"
+
+
+class Door(Address):
+    """An inbox that notes whom it was to show."""
+
+    def __init__(self) -> None:
+        self.invited: list[str] = []
+
+    async def invite(self, handoff: Handoff) -> str:
+        self.invited.append(handoff.id)
+        return await super().invite(handoff)
+
+
+async def test_where_a_card_is_declared_and_never_drawn_the_inbox_opens_at_once(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        door = Door()
+        async with chat(served(here, inbox=door), name="qwen-code") as client, anyio.create_task_group() as tasks:
+
+            async def lose_patience() -> None:
+                while not door.invited:
+                    await anyio.sleep(0.01)
+                here.clock.forward(60)
+
+            tasks.start_soon(lose_patience)
+            result = await client.call_tool("handoff_to_user", {"message": "Deploy?"})
+        assert result.structured_content is not None
+        assert result.structured_content["status"] == "PENDING"
+        assert "in a card" not in result.content[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_beside_a_card_that_nobody_opens_the_inbox_opens_after_a_while(opened: bool, tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        door = Door()
+        async with chat(served(here, inbox=door)) as client:
+            await asked(client)
+            if opened:
+                await here.desk.reached(await here.only(), channel="card")
+            assert door.invited == []
+            here.clock.forward(21)
+            with anyio.move_on_after(0.2 if opened else 5):
+                while not door.invited:
+                    await anyio.sleep(0.01)
+        assert bool(door.invited) is not opened

@@ -27,7 +27,7 @@ from handoffs.store import postgres_connection, postgres_listening
 from handoffs.store.postgres import PostgresStore
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock
-from tests.mcp_server.host import ERAS, KEY, Dialog, accept, ask, host
+from tests.mcp_server.host import ERAS, KEY, Dialog, ask, by_script, host
 from tests.store.postgres import cluster
 from tests.store.relay import Relay, relay
 
@@ -109,7 +109,7 @@ async def test_what_a_person_answers_meanwhile_is_kept_once_it_is_back(era: str)
         async def person(_: object) -> ElicitResult:
             await network.cut()
             tasks.start_soon(come_back)
-            return accept(response="yes")
+            return by_script(response="yes")
 
         server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
         async with host(server, era, Dialog(FakeClock(), person)) as client:

@@ -655,6 +655,7 @@ async def test_a_request_that_tells_routers_of_another_task_is_refused(tmp_path:
     async def send(method: str, params: dict[str, Any], name: str) -> dict[str, Any]:
         meta = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "inspector-cli", "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}, "extensions": {TASKS: {}}},
         }
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}

@@ -14,7 +14,6 @@ import pytest
 from handoffs.core.model import Caller, End, Handoff, Question, State, secret_name
 from handoffs.core.schema import options_form, parse, response_form
 from handoffs.mcp_server import words
-from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, host_named
 from handoffs.mcp_server.permission import words as permission
 from tests.days import at
 from tests.mcp_server.host import ERAS, host, table
@@ -93,6 +92,7 @@ def _guidance() -> dict[str, str]:
         said[f"pending, {why}"] = words.describe_pending(OPEN, why)
         if why in {words.Pending.CLOCK, words.Pending.UNSEEN, words.Pending.SENT}:
             said[f"pending, {why}, with the inbox"] = words.describe_pending(OPEN, why, LINK)
+    said["pending, clock, behind a gateway"] = words.describe_pending(OPEN, words.Pending.CLOCK, prefixed=True)
     named = {"user": "root", "password": secret_name(OPEN.id, "password")}
     given = replace(ENDED["answered"], question=SECRET.question, values=named)
     said["answered with a secret"] = words.describe(given, now=NOON, earlier=False, late=False)
@@ -151,11 +151,3 @@ def test_every_denial_says_that_nothing_was_approved_and_no_two_alike() -> None:
     said = _denials()
     assert len(set(said.values())) == len(said)
     assert all("approved" in text or "denied" in text for text in said.values())
-
-
-def test_every_known_host_has_a_source_and_the_unknown_ones_get_45_seconds() -> None:
-    assert all(row.source and row.quiet > 0 and row.dialog > 0 for row in HOSTS)
-    for name in ("", "mcp", "emacs-mcp", "codeql"):
-        assert host_named(name) is UNKNOWN
-    assert (UNKNOWN.quiet, UNKNOWN.dialog) == (45, 45)
-    assert host_named("Claude-Code").quiet == 110

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from handoffs.cli.installing.hosts import HOSTS, NAME
-from handoffs.mcp_server.hosts import host_named
+from handoffs.hosts import host_named
 from handoffs.settings import Settings
 from tests.packaging.launching import ROOT
 
@@ -74,7 +74,7 @@ def test_what_one_would_write_by_hand_is_what_the_host_reads(host: Any) -> None:
 
 @pytest.mark.parametrize("page", CLIENTS)
 def test_how_long_a_call_waits_is_what_the_server_does(page: str) -> None:
-    waits = host_named(CLIENTS[page]).quiet
+    waits = host_named(CLIENTS[page]).stdio.quiet
     assert f"{waits:g} s" in ROWS[page].split("|")[4]
     said = f"{waits / 60:g}" if waits % 60 == 0 else f"{waits:g}"
     assert re.search(rf"\b{said}\b", read(DOCS / f"hosts/{page}.md").split("## Limits")[1])

@@ -115,7 +115,7 @@ def answers(*given: str) -> Any:
     left = iter(given)
 
     async def person(context: Any, params: Any) -> ElicitResult:
-        return ElicitResult(action="accept", content={"response": next(left)})
+        return ElicitResult(action="accept", content={"response": next(left)}, _meta={"handoffs/script": True})
 
     return person
 

@@ -24,7 +24,7 @@ def test_a_direct_call_returns_the_documented_result(home: Home) -> None:
         "userInput": [{"text": "yes"}],
         "status": "SUCCESS",
         "values": {"response": "yes"},
-        "channel": "elicitation",
+        "channel": "script",
         "breakoutOfLoop": False,
         "guidance": "The person answered: yes",
     }
@@ -66,7 +66,7 @@ def test_a_direct_call_that_is_not_recorded_has_the_documented_result_too(home: 
 
 def test_the_values_of_a_form_keep_their_types(home: Home) -> None:
     async def person(context: Any, params: Any) -> ElicitResult:
-        return ElicitResult(action="accept", content={"people": 3, "coffee": True})
+        return ElicitResult(action="accept", content={"people": 3, "coffee": True}, _meta={"handoffs/script": True})
 
     form = {"type": "object", "properties": {"people": {"type": "integer"}, "coffee": {"type": "boolean"}}}
     with home.agent(person=person) as agent:
@@ -114,7 +114,7 @@ def test_a_question_that_can_not_be_asked_is_an_error_that_says_why(home: Home) 
 def test_a_server_that_is_killed_while_it_asks_gives_an_error_and_no_approval(home: Home) -> None:
     async def person(context: Any, params: Any) -> ElicitResult:
         kill_servers()
-        return ElicitResult(action="accept", content={"response": "yes"})
+        return ElicitResult(action="accept", content={"response": "yes"}, _meta={"handoffs/script": True})
 
     with home.agent(person=person) as agent:
         response = agent.tool.handoff_to_user(message="Delete it?")

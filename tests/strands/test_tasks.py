@@ -108,7 +108,7 @@ def test_the_result_has_the_same_shape_with_tasks_and_without(home: Home, config
         "handoffId": handoff.id,
         "values": {"response": "yes"},
         "answeredBy": handoff.caller.subject,
-        "channel": "elicitation",
+        "channel": "script",
         "breakoutOfLoop": False,
         "guidance": "The person answered: yes",
     }

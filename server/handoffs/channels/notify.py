@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.abc import TaskGroup
 
+from handoffs.core.asker import asker_of
 from handoffs.core.errors import HandoffError, NotFound, StoreError
 from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Overview
 from handoffs.core.reminders import Stage, next_due, stages
 from handoffs.core.untrusted import inert_line
-from handoffs.terminal.sheet import asker_of
 
 if TYPE_CHECKING:
     import apprise

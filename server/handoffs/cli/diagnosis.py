@@ -15,7 +15,7 @@ DIALOG = "elicitation"
 ABILITIES: Mapping[str, str] = {
     "form": "forms in a dialog of its own",
     "url": "links to open",
-    "tasks": "calls that last for days",
+    "tasks": "MCP tasks",
     "ui": "cards in the chat",
 }
 """What a host can declare, in words."""

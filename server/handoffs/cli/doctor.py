@@ -3,7 +3,8 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from handoffs.assembly import open_desk
 from handoffs.cli.diagnosis import conduct, declaration, happened, verdict
@@ -18,8 +19,12 @@ from handoffs.core.events import Entry
 from handoffs.core.model import Handoff
 from handoffs.core.trial import is_trial
 from handoffs.core.untrusted import inert_line
-from handoffs.mcp_server.hosts import HOSTS, UNKNOWN, Host, host_named
+from handoffs.hosts import host_named, known_hosts
+from handoffs.hosts.host import Host
 from handoffs.settings import Settings
+
+Picked: TypeAlias = Callable[[Handoff], bool]
+"""Whether a handoff is of the host that is looked at."""
 
 LOOKED_AT = 1_000
 """How many of the newest handoffs are searched for a host's."""
@@ -48,35 +53,35 @@ async def examined(settings: Settings, name: str | None, *, wait_seconds: float 
     """
     async with open_desk(settings) as desk:
         newest = await desk.newest(open_only=False, limit=LOOKED_AT)
-        pattern = None
+        picked: Picked = _of_any
         if name is None:
             await _every_host(desk, newest)
         else:
-            place, host, pattern = _named(name, newest)
-            await _one_host(desk, place, host, [h for h in newest if _is_of(h, pattern)])
+            place, host, picked = _named(name, newest)
+            await _one_host(desk, place, host, [h for h in newest if picked(h)])
         if wait_seconds is None:
             return
         put(TRY_IT)
         with desk.clock.limit(wait_seconds):
-            await _watch_a_trial(desk, pattern)
+            await _watch_a_trial(desk, picked)
             return
         put("That was as long as the doctor waits. What is open stays open; run this again to see the rest.")
 
 
-def _named(name: str, newest: Sequence[Handoff]) -> tuple[Place | None, Host, str]:
+def _named(name: str, newest: Sequence[Handoff]) -> tuple[Place | None, Host, Picked]:
     """Return what is known under a name: that of `handoffs install`, or one that a client gave itself."""
     clients = {handoff.caller.client for handoff in newest}
     if name in clients:
         host = host_named(name)
         place = next((each for each in INSTALLABLE if each.name in host.install), None)
-        return place, host, re.escape(name)
+        return place, host, lambda handoff: handoff.caller.client.casefold() == name.casefold()
     place = find(name)
-    host = next((each for each in HOSTS if place.name in each.install), UNKNOWN)
-    return place, host, host.name if host is not UNKNOWN else re.escape(name)
+    host = next(each for each in known_hosts() if place.name in each.install)
+    return place, host, lambda handoff: host_named(handoff.caller.client) is host
 
 
-def _is_of(handoff: Handoff, pattern: str) -> bool:
-    return re.fullmatch(pattern, handoff.caller.client, re.IGNORECASE) is not None
+def _of_any(handoff: Handoff) -> bool:
+    return True
 
 
 async def _every_host(desk: Desk, newest: Sequence[Handoff]) -> None:
@@ -97,7 +102,8 @@ async def _one_host(desk: Desk, place: Place | None, host: Host, handoffs: Seque
         put(f"{place.title}: {_set_up(place)}")
         put(f"  {place.patience}")
         put(f"  {_to_set(place)}")
-    put(f"A call is held for {_span(host.dialog)} while its dialog is open, {_span(host.quiet)} where there is none;")
+    held = host.stdio
+    put(f"A call is held for {_span(held.dialog)} while its dialog is open, {_span(held.quiet)} where there is none;")
     put("  then the agent is told PENDING, and asks again. HANDOFFS_HOLD_SECONDS overrides it.")
     put(f"  Known from: {host.source}.")
     if re.search(r"\b[TCD]\)|\([TCD]\b", host.source):
@@ -143,13 +149,13 @@ def _to_set(place: Place) -> str:
     return f"`{limit.key}` {said}; set it to {wanted}. `handoffs install {place.name}` does it."
 
 
-async def _watch_a_trial(desk: Desk, pattern: str | None) -> None:
+async def _watch_a_trial(desk: Desk, picked: Picked) -> None:
     """Tell of the doctor's question as it goes, once it comes, until the agent has its outcome."""
     trial: Handoff | None = None
     told = 0
     async with desk.watch() as watch:
         while True:
-            trial = trial or await _trial(desk, pattern)
+            trial = trial or await _trial(desk, picked)
             if trial is not None:
                 for entry in await desk.log(handoff_id=trial.id, after=told):
                     put(happened(entry, trial.created_at))
@@ -164,9 +170,9 @@ async def _watch_a_trial(desk: Desk, pattern: str | None) -> None:
                 await watch.changed()
 
 
-async def _trial(desk: Desk, pattern: str | None) -> Handoff | None:
+async def _trial(desk: Desk, picked: Picked) -> Handoff | None:
     for handoff in await desk.newest(open_only=True, limit=LOOKED_AT):
-        if is_trial(handoff) and (pattern is None or _is_of(handoff, pattern)):
+        if is_trial(handoff) and picked(handoff):
             return handoff
     return None
 

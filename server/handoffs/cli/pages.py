@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from handoffs.core.asker import asker_of
 from handoffs.core.events import Entry
 from handoffs.core.form import Field
 from handoffs.core.lifecycle import stamp
@@ -18,7 +19,6 @@ from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal import Earlier, paper
 from handoffs.terminal.paper import THROUGH_A_GATEWAY, earlier_words
-from handoffs.terminal.sheet import asker_of
 from handoffs.terminal.wrapping import Line, cells, wrap
 
 _SHORT = len(ID_PREFIX) + 8

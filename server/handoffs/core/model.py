@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from handoffs.core.client_name import bare_name
 from handoffs.core.form import REFERENCE, Form, Value
 
 GATEWAY, APART = "gateway ", "apart "
@@ -16,6 +17,10 @@ GATEWAY, APART = "gateway ", "apart "
 ID_PREFIX = "h_"
 _ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
 _ID_LENGTH = 20
+
+
+SCRIPT = "script"
+"""The channel of an answer by something that says of itself that it is no person."""
 
 
 class State(StrEnum):
@@ -202,5 +207,5 @@ def fingerprint_of(caller: Caller, *, message: str, form: Form, breakout_of_loop
 
     How long the question stays open is left out: a model that retries with another time-out asks the same question.
     """
-    parts = [caller.subject, caller.client, caller.project, message, form.schema, breakout_of_loop]
+    parts = [caller.subject, bare_name(caller.client), caller.project, message, form.schema, breakout_of_loop]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()

@@ -34,15 +34,12 @@ from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server import words
 from handoffs.mcp_server.calls import Outcome
 from handoffs.mcp_server.card_secret import CardSecrets
-from handoffs.mcp_server.declared import CARD
+from handoffs.mcp_server.declared import CARD, CARD_CHANNEL
 from handoffs.mcp_server.shared_keys import SETTING
 from handoffs.mcp_server.tool import Call, Given, tool
 from handoffs.mcp_server.waiting import Inbox
 
 logger = logging.getLogger(__name__)
-
-CHANNEL = "card"
-"""What an answer given in a card says it came through."""
 
 URI = "ui://handoffs/card"
 TOOL = "answer_from_card"
@@ -269,8 +266,8 @@ class Cards:
         if handoff.state is not State.OPEN:
             return _told(handoff, await self._card(handoff))
         # A card that looks is on somebody's screen; without its secret it may be anything.
-        if CHANNEL not in handoff.reached and self._mark(handoff, sent) is not None:
-            await self._desk.reached(handoff, channel=CHANNEL)
+        if CARD_CHANNEL not in handoff.reached and self._mark(handoff, sent) is not None:
+            await self._desk.reached(handoff, channel=CARD_CHANNEL)
         now = round(self._desk.clock.now().timestamp() * 1000)  # what its deadline is told by, not a browser's clock
         return _told(handoff, {"id": handoff.id, "state": handoff.state.value, "collected": False, "now": now})
 
@@ -316,9 +313,9 @@ class Cards:
         note = page.note(sent.posted)
         by = handoff.caller.subject  # who calls is the same: it is their own question
         if sent.action == "decline":
-            return await self._desk.decline(handoff, by=by, channel=CHANNEL, note=note)
+            return await self._desk.decline(handoff, by=by, channel=CARD_CHANNEL, note=note)
         said = page.said(handoff, sent.posted, await self._earlier(handoff))
-        return await self._desk.answer(handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other)
+        return await self._desk.answer(handoff, said.values, by=by, channel=CARD_CHANNEL, note=note, other=said.other)
 
     async def _earlier(self, handoff: Handoff) -> Handoff | None:
         """What was decided when the same was asked before; not what another session was told that is kept apart."""
@@ -332,7 +329,7 @@ class Cards:
 
     async def _late(self, handoff: Handoff, *, again: bool) -> CallToolResult:
         """Tell a card that the question has ended; not that it was too late, where `again` its own answer was it."""
-        mine = again and handoff.end is not None and handoff.end.channel == CHANNEL
+        mine = again and handoff.end is not None and handoff.end.channel == CARD_CHANNEL
         return _told(handoff, {**await self._card(handoff), "late": not mine})
 
     def _mark(self, handoff: Handoff, sent: _Sent) -> str | None:

@@ -10,7 +10,7 @@ Here the dialog is a form. A secret is never asked in one: see `by_link`, which 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,18 +27,23 @@ from starlette.requests import Request
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
-from handoffs.core.form import Schema
-from handoffs.core.model import Handoff, State
+from handoffs.core.model import SCRIPT, Handoff, State
 from handoffs.core.retrying import until_kept
 from handoffs.core.untrusted import inert
-from handoffs.core.written_schema import dialog_schema
 from handoffs.mcp_server.declared import MODERN, shows_forms
+from handoffs.mcp_server.host_dialog import HostDialog, host_dialog_of
 from handoffs.mcp_server.lookout import READING_SECONDS, Hold
 
 CHANNEL = "elicitation"
 
+OF_THE_DIALOG = frozenset({CHANNEL, SCRIPT})
+"""What an answer that came by the host's dialog says it came through. Neither can permit the agent anything."""
+
 NOTE_META = "handoffs/note"
 """Where in the `_meta` of a decline a client may say why."""
+
+SCRIPT_META = "handoffs/script"
+"""Where in the `_meta` of a reply a client says, by true, that no person gave it: a test, a benchmark, a script."""
 
 MAX_NOTE = 2_000
 """Characters of it that are kept."""
@@ -69,33 +74,40 @@ Verdict: TypeAlias = Handoff | Unanswered | Misfit
 """An ended handoff is the outcome, whoever decided it."""
 
 
-async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Verdict:
+async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog, *, seconds: float) -> Verdict:
     """Return what one reply of a dialog means, recording what a person decided.
 
     Args:
         desk: Records it.
         handoff: What was asked.
         reply: What the client says the person did.
-        seconds: How long the dialog was open.
+        dialog: What the host shows.
+        seconds: How long ago the person was first shown it; a corrected answer counts from there, too.
     """
+    if not dialog.draws(handoff.question.form):
+        # It was never sent as a form, or nobody can have seen the whole of it: whoever said anything was no person.
+        await desk.not_shown(handoff, channel=CHANNEL, reason=f"{reply.action} of a form that the host does not draw")
+        return Unanswered.NOT_SHOWN
     if reply.action != "accept":
         return await judge_refusal(desk, handoff, reply, seconds=seconds)
-    hasty = seconds < READING_SECONDS
+    if _is_hasty(reply, seconds):
+        await desk.not_shown(handoff, channel=CHANNEL, reason=f"accept after {seconds:.3f} s")
+        return Unanswered.NOT_SHOWN
     try:
-        return await _judge_accept(desk, handoff, reply.content or {}, hasty=hasty)
+        return await _judge_accept(desk, handoff, reply, dialog)
     except AlreadyEnded:
         return await desk.get(handoff.id)
 
 
 async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
     """Return what a reply that is no accept means, as for `judge`; also where a link was shown, and no form."""
-    hasty = seconds < READING_SECONDS
+    hasty = _is_hasty(reply, seconds)
     by = handoff.caller.subject
     try:
         match reply.action:
             case "decline" if not hasty:
                 note = _note(reply)
-                decline = partial(desk.decline, handoff, by=by, channel=CHANNEL, note=note)
+                decline = partial(desk.decline, handoff, by=by, channel=_channel(reply), note=note)
                 return await until_kept(desk.clock, decline)
             case "cancel" if not hasty:
                 await desk.dismissed(handoff, channel=CHANNEL)
@@ -107,34 +119,40 @@ async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, se
         return await desk.get(handoff.id)
 
 
-async def _judge_accept(desk: Desk, handoff: Handoff, content: Mapping[str, object], *, hasty: bool) -> Verdict:
-    if handoff.question.form.secret:
-        # It was never sent as a form: whoever filled one, it was no person before ours.
-        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted a form that was never sent")
-        return Unanswered.NOT_SHOWN
-    if hasty and _is_as_it_came(handoff, content):
-        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted what the form came with before it can be read")
-        return Unanswered.NOT_SHOWN
-    form = handoff.question.form
+async def _judge_accept(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog) -> Verdict:
+    question, form = handoff.question, handoff.question.form
+    content = dialog.entered(form, reply.content or {})
     if form.is_untouched(content):
         await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
         return Unanswered.NOT_SHOWN
+    values = form.understand(content)
+    decide = partial(desk.answer, handoff, by=handoff.caller.subject, channel=_channel(reply))
+    record = partial(decide, values)
+    if words := dialog.other_words(form, values):
+        if question.takes_other:
+            record = partial(decide, {}, other=next(iter(words.values())))
+        else:
+            # They were to pick, and have not: that answers no form, and the agent gets what they said.
+            note = "; ".join(f"{name}: {_noted(value)}" for name, value in content.items())[:MAX_NOTE]
+            record = partial(desk.decline, handoff, by=handoff.caller.subject, channel=_channel(reply), note=note)
     try:
-        values = form.understand(content)
-        answer = partial(desk.answer, handoff, values, by=handoff.caller.subject, channel=CHANNEL)
-        return await until_kept(desk.clock, answer)
+        return await until_kept(desk.clock, record)
     except AnswerRefused as misfit:
-        if hasty:  # wrong faster than it is read
-            await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
-            return Unanswered.NOT_SHOWN
         return Misfit(reason=str(misfit))
 
 
-def _is_as_it_came(handoff: Handoff, content: Mapping[str, object]) -> bool:
-    """Say whether all that is filled in are defaults, which a host enters without anybody's doing."""
-    defaults = {field.name: field.default for field in handoff.question.form.fields}
-    filled = {name: value for name, value in content.items() if value not in (None, "", [])}
-    return bool(filled) and all(defaults.get(name) == value for name, value in filled.items())
+def _channel(reply: ElicitResult) -> str:
+    """Return through what an answer came: a client that answers without a person says so."""
+    return SCRIPT if (reply.meta or {}).get(SCRIPT_META) is True else CHANNEL
+
+
+def _is_hasty(reply: ElicitResult, seconds: float) -> bool:
+    """Say whether a reply came before anybody can have read the question. It finds broken hosts and is no wall."""
+    return seconds < READING_SECONDS and _channel(reply) == CHANNEL
+
+
+def _noted(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 # Up to 2025-11-25
@@ -148,15 +166,15 @@ async def ask_while_open(
     It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
     or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
     """
-    reason = ""
+    reason, dialog = "", host_dialog_of(context)
+    asked = desk.clock.now()
     for _ in range(MAX_ROUNDS):
-        asked = desk.clock.now()
         reply: ElicitResult | None = None
         # A client that refuses, or whose reply is none, has shown nothing.
         with hold, suppress(MCPError, ValidationError):
             # Without the id the form goes to the session's own stream, which need not be alive.
             reply = await context.session.elicit_form(
-                _message(handoff, reason), _schema(handoff), related_request_id=context.request_id
+                _message(handoff, reason), dialog.schema(handoff.question.form), related_request_id=context.request_id
             )
         if reply is None:
             if hold.was_ended:
@@ -168,7 +186,7 @@ async def ask_while_open(
             await desk.not_shown(handoff, channel=CHANNEL, reason="several clients share this pipe")
             return Unanswered.NOT_SHOWN
         seconds = (desk.clock.now() - asked).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds)
+        verdict = await judge(desk, handoff, reply, dialog, seconds=seconds)
         if not isinstance(verdict, Misfit):
             return verdict
         reason = verdict.reason
@@ -197,6 +215,7 @@ class Round:
 
     handoff_id: str
     asked: datetime
+    """When the first of a call's rounds went out."""
     number: int
     link: str = ""
     """Where the client sent the person, in place of a form."""
@@ -213,12 +232,18 @@ class Round:
         return cls(handoff_id=handoff_id, asked=datetime.fromtimestamp(asked, UTC), number=number, link="".join(link))
 
 
-def ask_between(handoff: Handoff, *, now: datetime, number: int = 1, reason: str = "") -> InputRequiredResult:
-    """Return the result that has the client show its dialog and call again. The request's key is the handoff's id."""
-    params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=_schema(handoff))
+def ask_between(
+    handoff: Handoff, dialog: HostDialog, *, asked: datetime, number: int = 1, reason: str = ""
+) -> InputRequiredResult:
+    """Return the result that has the client show its dialog and call again. The request's key is the handoff's id.
+
+    `asked` is when the first round went out.
+    """
+    schema = dialog.schema(handoff.question.form)
+    params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=schema)
     return InputRequiredResult(
         input_requests={handoff.id: ElicitRequest(params=params)},
-        request_state=Round(handoff_id=handoff.id, asked=now, number=number).dumps(),
+        request_state=Round(handoff_id=handoff.id, asked=asked, number=number).dumps(),
     )
 
 
@@ -229,20 +254,22 @@ async def judge_round(
     if handoff.state is not State.OPEN:
         return handoff
     reply = (context.input_responses or {}).get(handoff.id)
-    reason = ""
+    reason, dialog = "", host_dialog_of(context)
     if isinstance(reply, ElicitResult):
         seconds = (desk.clock.now() - played.asked).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds)
+        verdict = await judge(desk, handoff, reply, dialog, seconds=seconds)
         if not isinstance(verdict, Misfit):
             return verdict
         reason = verdict.reason
     if played.number >= MAX_ROUNDS:
         await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} rounds without an answer that fits")
         return Unanswered.NOT_SHOWN
-    if not shows_forms(context.client_capabilities):  # each request says for itself what its client can do
+    if not shows_forms(context.client_capabilities) or not dialog.draws(
+        handoff.question.form
+    ):  # each request says for itself what its client can do
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client shows no forms any more")
         return Unanswered.NOT_SHOWN
-    return ask_between(handoff, now=desk.clock.now(), number=played.number + 1, reason=reason)
+    return ask_between(handoff, dialog, asked=played.asked, number=played.number + 1, reason=reason)
 
 
 def came_too_late(ended: Handoff, context: Context) -> bool:
@@ -253,7 +280,7 @@ def came_too_late(ended: Handoff, context: Context) -> bool:
     reply = (context.input_responses or {}).get(ended.id)
     if not isinstance(reply, ElicitResult) or reply.action != "accept":
         return False
-    own = ended.end is not None and ended.end.channel == CHANNEL and reply.content == ended.values
+    own = ended.end is not None and ended.end.channel in OF_THE_DIALOG and reply.content == ended.values
     return not own
 
 
@@ -261,12 +288,6 @@ def _note(reply: ElicitResult) -> str:
     """The person's reason. The protocol has no place for one; our own client sends it along."""
     note = (reply.meta or {}).get(NOTE_META)
     return note[:MAX_NOTE] if isinstance(note, str) else ""
-
-
-def _schema(handoff: Handoff) -> Schema:
-    if handoff.question.form.secret:
-        raise ValueError(f"{handoff.id} asks for a secret, which must not go into a form")
-    return dialog_schema(handoff.question.form)
 
 
 def _message(handoff: Handoff, reason: str) -> str:

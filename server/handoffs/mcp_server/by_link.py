@@ -22,6 +22,7 @@ from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert
 from handoffs.mcp_server.asking import CHANNEL, Round, Unanswered, judge_refusal
 from handoffs.mcp_server.declared import FORM, MODERN, URL
+from handoffs.mcp_server.host_dialog import HostDialog
 from handoffs.mcp_server.lookout import Hold
 
 
@@ -36,13 +37,13 @@ class Way(Enum):
     """Not at all: the person is reached by other channels, and the agent is told what to say."""
 
 
-def way_to_ask(handoff: Handoff, abilities: Collection[str]) -> Way:
+def way_to_ask(handoff: Handoff, abilities: Collection[str], dialog: HostDialog) -> Way:
     """Return the best way that a host with these abilities has for this question. A secret never goes into a form."""
     if handoff.question.breakout_of_loop:
         return Way.NONE
-    if FORM in abilities and not handoff.question.form.secret:
+    if FORM in abilities and dialog.draws(handoff.question.form):
         return Way.FORM
-    return Way.LINK if URL in abilities else Way.NONE
+    return Way.LINK if URL in abilities and dialog.host.shows_links else Way.NONE
 
 
 async def send_while_open(

@@ -17,6 +17,7 @@ from handoffs.core.retrying import until_kept
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking import (
     CHANNEL,
+    OF_THE_DIALOG,
     Round,
     Unanswered,
     ask_between,
@@ -24,10 +25,13 @@ from handoffs.mcp_server.asking import (
     judge_round,
 )
 from handoffs.mcp_server.by_link import Way, judge_link_round, say_complete, send_between, way_to_ask
-from handoffs.mcp_server.declared import CARD, LONG, MODERN, client_of, declared_by
+from handoffs.mcp_server.declared import CARD, CARD_CHANNEL, LONG, MODERN, client_of, declared_by
 from handoffs.mcp_server.delivery import Deliveries
 from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.giving_up import GivingUp
+from handoffs.mcp_server.host_dialog import host_dialog_of
 from handoffs.mcp_server.joining import Joining
+from handoffs.mcp_server.promised import OUT_SECONDS, Promised
 from handoffs.mcp_server.report import Report
 from handoffs.mcp_server.task_status import Begun, TaskId
 from handoffs.mcp_server.waiting import Inbox, Waiting
@@ -78,6 +82,12 @@ class Calls:
         self._waiting = Waiting(
             desk, hold_seconds=hold_seconds, inbox=inbox, draining=draining or Draining(), joining=joining
         )
+        self._promised = Promised(desk, inbox)
+
+    @property
+    def giving_up(self) -> GivingUp:
+        """What learns how long a session's calls live, from those that its client cancels."""
+        return self._waiting.giving_up
 
     @property
     def subject(self) -> str:
@@ -88,7 +98,7 @@ class Calls:
         """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
         declared = self.declared_by(context)
         if context.request_state is not None:
-            return await self._next_round(context, declared, card=self._shows_cards(declared))
+            return await self._next_round(context, declared, card=self._shows_cards(declared, context))
         arguments = tools.read_arguments(given)
         if self.subject != self._local and form_of(arguments.message, arguments.options, arguments.form).secret:
             # Only a program of the local user could ever have it.
@@ -113,8 +123,8 @@ class Calls:
             # The agent is to stop: nobody waits long for the address, and a dialog would not have shown it.
             link = await self._inbox.invite(handoff) if self._inbox is not None else None
             guidance = words.describe_breakout(shown=self._desk.has_channels, link=link)
-            return tools.result(handoff, Status.SUCCESS, guidance, tool_use=tools.tool_use_of(context))
-        return await self._outcome(handoff, context, declared, card=self._shows_cards(declared))
+            return _result(handoff, Status.SUCCESS, guidance, context)
+        return await self._outcome(handoff, context, declared, card=self._shows_cards(declared, context))
 
     async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
@@ -203,14 +213,15 @@ class Calls:
         # What the person has entered is in this request, and nowhere else.
         handoff = await until_kept(self._desk.clock, partial(self.owned, played.handoff_id))
         was_open = handoff.state is State.OPEN
+        self._promised.came(handoff.id)
         if played.link and was_open:
             verdict = await judge_link_round(self._desk, handoff, played, context)
         else:
             verdict = await judge_round(self._desk, handoff, played, context)
         if isinstance(verdict, InputRequiredResult):
-            return verdict
+            return self._sent(handoff, context, verdict)
         if isinstance(verdict, Handoff):
-            decided_here = was_open and verdict.end is not None and verdict.end.channel == CHANNEL
+            decided_here = was_open and verdict.end is not None and verdict.end.channel in OF_THE_DIALOG
             late = not (decided_here or played.link) and came_too_late(verdict, context)
             # The client may have kept the dialog, or this state, for days.
             return await self._ended(verdict, context, earlier=self._is_old(verdict), late=late)
@@ -218,12 +229,12 @@ class Calls:
             return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
         if verdict is Unanswered.SENT:
             self._waiting.sent[handoff.id] = None
-        if LONG in declared.abilities:
+        if _gets_task(declared, context):
             return await self._begun(handoff, context, again=False)
         if verdict is Unanswered.SENT:
             return await self._hold(handoff, context, way=Way.NONE, link=played.link, sent=True)
         if card:
-            return self._pending(handoff, context, Pending.CARD, played.link or None)
+            return self._in_card(handoff, context, played.link or None)
         return await self._hold(handoff, context, way=Way.NONE, link=played.link or None)
 
     async def _outcome(
@@ -243,26 +254,31 @@ class Calls:
         """
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context, earlier=True)
-        abilities = declared.abilities
-        secret, now = handoff.question.form.secret, self._desk.clock.now()
-        way = way_to_ask(handoff, abilities) if again else Way.NONE
+        abilities, tasks = declared.abilities, _gets_task(declared, context)
+        secret, now, dialog = handoff.question.form.secret, self._desk.clock.now(), host_dialog_of(context)
+        if not checks and self._promised.is_out(handoff.id):
+            # Who asks anew is not in the dialog that it was to show: that is with nobody, or the agent left it.
+            await self._desk.not_shown(handoff, channel=CHANNEL, reason="asked anew, and the dialog never came back")
+            self._promised.lose(handoff.id)
+        lost = self._promised.is_lost(handoff.id)
+        way = way_to_ask(handoff, abilities, dialog) if again and not lost else Way.NONE
         link: str | None = None
         # A card asks for no secret: it leads to the inbox.
         if again and (secret or (way is Way.LINK and not card)) and self._inbox is not None:
             link = await self._inbox.invite(handoff)
         if way is Way.LINK and (link is None or (checks and handoff.id in self._waiting.sent)):
             way = Way.NONE
-        long = LONG in abilities and way is not Way.LINK and (way is Way.FORM or not card)
+        long = tasks and way is not Way.LINK and (way is Way.FORM or not card)
         if long and (way is Way.FORM or checks or await self._will_be_seen(handoff, link)):
             return await self._begun(handoff, context, again=again)
         if context.protocol_version == MODERN:
             if way is Way.FORM:
-                return ask_between(handoff, now=now)
+                return self._sent(handoff, context, ask_between(handoff, dialog, asked=now))
             if way is Way.LINK and link is not None:
-                return send_between(handoff, link, now=now)
+                return self._sent(handoff, context, send_between(handoff, link, now=now))
         if card and way is Way.NONE:
-            return self._pending(handoff, context, Pending.CARD, link)
-        if (secret or LONG in abilities) and again and not checks and link is None and not self._desk.has_channels:
+            return self._in_card(handoff, context, link)
+        if (secret or tasks) and again and not checks and link is None and not self._desk.has_channels:
             # There is no place to type it, or nobody who sees it, until the person hears of it from the agent.
             return self._pending(handoff, context, Pending.UNSEEN)
         sent = handoff.id in self._waiting.sent
@@ -294,6 +310,8 @@ class Calls:
         With `invite`, the inbox is to show what no dialog shows; with `card`, the card does, once this has returned.
         """
         report = Report(handoff, context, link=link, sent=sent)
+        if way is Way.FORM and invite and self._waiting.patience(context, dialog=True) < OUT_SECONDS:
+            self._promised.beside(handoff)
         async with self._waiting.place(handoff, self._session(context)) as free:
             if not free:
                 return self._pending(handoff, context, Pending.CROWDED)
@@ -307,8 +325,9 @@ class Calls:
                 await say_complete(handoff, context)
             return await self._ended(handoff, context)
         if verdict is Unanswered.NOT_SHOWN:
-            return self._pending(handoff, context, Pending.CARD)
-        why = Pending.SENT if report.sent else Pending.CLOCK if handoff.reached else Pending.UNSEEN
+            return self._in_card(handoff, context)
+        seen = set(handoff.reached) - ({CHANNEL} if report.not_shown else set())
+        why = Pending.SENT if report.sent else Pending.CLOCK if seen else Pending.UNSEEN
         return self._pending(handoff, context, why, report.link)
 
     async def _ended(
@@ -317,19 +336,32 @@ class Calls:
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)
-        tool_use = tools.tool_use_of(context)
-        self.hand_over(handoff, context=context.request_context, tool_use=tool_use)
-        return tools.result(handoff, status, guidance, tool_use=tool_use)
+        self._promised.came(handoff.id)
+        self.hand_over(handoff, context=context.request_context, tool_use=tools.tool_use_of(context))
+        return _result(handoff, status, guidance, context)
 
-    def _shows_cards(self, declared: Declared) -> bool:
-        return self._cards and CARD in declared.abilities
+    def _shows_cards(self, declared: Declared, context: Context) -> bool:
+        return self._cards and CARD in declared.abilities and host_dialog_of(context).host.draws_cards
+
+    def _in_card(self, handoff: Handoff, context: Context, link: str | None = None) -> CallToolResult:
+        """Have the host show its card; where nobody opens it, the inbox opens beside it."""
+        self._promised.went(handoff, opens=True, channel=CARD_CHANNEL)
+        return self._pending(handoff, context, Pending.CARD, link)
+
+    def _sent(self, handoff: Handoff, context: Context, asked: InputRequiredResult) -> InputRequiredResult:
+        """Have the client show its dialog and call again."""
+        if not self._promised.is_out(handoff.id):
+            opens = host_dialog_of(context).host.opens_inbox
+            self._promised.went(handoff, opens=opens)
+        return asked
 
     def _is_old(self, handoff: Handoff) -> bool:
         return handoff.end is not None and (self._desk.clock.now() - handoff.end.at).total_seconds() > PRESENT_SECONDS
 
     def _pending(self, handoff: Handoff, context: Context, why: Pending, link: str | None = None) -> CallToolResult:
-        guidance = words.describe_pending(handoff, why, link)
-        return tools.result(handoff, Status.PENDING, guidance, tool_use=tools.tool_use_of(context))
+        prefixed = host_dialog_of(context).host.is_shared
+        guidance = words.describe_pending(handoff, why, link, prefixed=prefixed)
+        return _result(handoff, Status.PENDING, guidance, context)
 
     def _caller(self, context: Context) -> Caller:
         # Over HTTP the server's own folder says nothing about where the agent works.
@@ -341,3 +373,13 @@ class Calls:
         if context.headers is None:
             return None
         return context.headers.get("mcp-session-id") or f"client {self.subject} {client_of(context)}"
+
+
+def _gets_task(declared: Declared, context: Context) -> bool:
+    """Say whether a call is given a task: where its client has tasks, and its agent then waits for them."""
+    return LONG in declared.abilities and host_dialog_of(context).host.task
+
+
+def _result(handoff: Handoff, status: Status, guidance: str, context: Context) -> CallToolResult:
+    once = host_dialog_of(context).host.gives_both
+    return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context), once=once)

@@ -15,6 +15,9 @@ TASKS = "io.modelcontextprotocol/tasks"
 
 FORM, URL, LONG, CARD = "form", "url", "tasks", "ui"
 
+CARD_CHANNEL = "card"
+"""What an answer given in a card says it came through."""
+
 
 def client_of(context: Context) -> str:
     """Return the client's own name; empty where it gave none."""

@@ -9,7 +9,6 @@ by the handoff's id, which can't be guessed, or as the same tool use, sent again
 """
 
 import hashlib
-import re
 import secrets
 from contextvars import ContextVar
 from typing import Any
@@ -18,12 +17,9 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 
 from handoffs.core.model import APART, GATEWAY
+from handoffs.hosts import host_named
 from handoffs.mcp_server.declared import MODERN
 from handoffs.mcp_server.front import Front
-
-_GATEWAYS = re.compile(
-    r"|mcp|fastmcp.*|mcp-proxy|mcp-hub|supergateway|litellm.*|mcp-?gateway.*|contextforge.*|mcpo", re.IGNORECASE
-)
 
 LISTING = ("resources/list", "resources/read", "completion/complete")
 """The methods that can name a caller's handoffs."""
@@ -33,7 +29,7 @@ _apart: ContextVar[bool] = ContextVar("apart", default=False)
 
 def is_gateway(client: str) -> bool:
     """Say whether agents of several people may stand behind a client's name."""
-    return _GATEWAYS.fullmatch(client) is not None
+    return not client or host_named(client).is_shared
 
 
 class Joining:

@@ -19,6 +19,8 @@ class Report:
         """Where the inbox shows the question, once that is known."""
         self.sent = sent
         """Whether the person has agreed to go there."""
+        self.not_shown = False
+        """Whether the host's dialog was open, and nobody can have seen it."""
         self._numbers = count(1)
 
     async def send(self) -> None:

@@ -40,6 +40,7 @@ NAME = "handoffs"
 # What the middlewares are for.
 STREAMS = ("subscriptions/listen",)
 LISTS = ("tools/list",)
+ENDINGS = ("notifications/cancelled",)
 CHANGING = ("initialize", *STREAMS, "resources/subscribe", "resources/unsubscribe")
 
 
@@ -107,6 +108,7 @@ def build_server(
         (Listening(desk, tasks), STREAMS),
         (changes, CHANGING),
         (joining.note, LISTING),
+        (calls.giving_up, ENDINGS),
     ]
     if card is not None:
         cards = Cards(desk, card, owned=calls.owned, declared=calls.declared_by, keys=keys, inbox=inbox)

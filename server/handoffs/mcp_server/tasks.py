@@ -32,10 +32,11 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
+from handoffs.hosts import host_named
 from handoffs.mcp_server import words
 from handoffs.mcp_server.asking import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.declared import MODERN, TASKS, shows_forms
-from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.host_dialog import HostDialog, host_dialog_of
 from handoffs.mcp_server.lookout import READING_SECONDS
 from handoffs.mcp_server.notice import NOTHING_TO_TELL, Notice
 from handoffs.mcp_server.recent import Recent
@@ -178,7 +179,7 @@ class Tasks(Extension):
         if status == "input_required":
             key = task.key(dialog.round)
             await self._hand_out(key, claimed_as(task, log), handoff)
-            carried["inputRequests"] = {key: self._request(key, handoff, dialog)}
+            carried["inputRequests"] = {key: self._request(key, handoff, dialog, host_dialog_of(ctx))}
         elif status == "completed":
             try:
                 marks = (str(task), '"completed"') if notified else ()
@@ -217,7 +218,9 @@ class Tasks(Extension):
             reply = ElicitResult.model_validate(params.input_responses[key])
         except ValidationError:
             raise MCPError(INVALID_PARAMS, "The response is none of an elicitation: {action, content}.") from None
-        verdict = await judge(self._desk, handoff, reply, seconds=seconds)
+        if dialog.round > 1:
+            seconds = max(seconds, READING_SECONDS)  # by then the person has read it: it counts from the first round
+        verdict = await judge(self._desk, handoff, reply, host_dialog_of(ctx), seconds=seconds)
         if isinstance(verdict, Misfit):
             logger.warning("tasks/update: the answer to %s does not fit its form; it is asked for again", handoff.id)
             self._reasons[task.key(dialog.round + 1)] = verdict.reason
@@ -268,8 +271,8 @@ class Tasks(Extension):
         if handoff.state is not State.OPEN or dialog.dismissed:
             return "completed", None
         question = handoff.question
-        # A secret must not pass the host; a handover is told, not asked.
-        asked = dialog.open and not question.form.secret and not question.breakout_of_loop
+        # A secret must not pass the host, nor a form that it does not draw; a handover is told, not asked.
+        asked = dialog.open and not question.breakout_of_loop and host_dialog_of(ctx).draws(question.form)
         if asked and shows_forms(ctx.session.client_capabilities):
             return "input_required", words.describe_progress(handoff)
         return "working", words.describe_progress(handoff, await self._link(handoff))
@@ -285,9 +288,9 @@ class Tasks(Extension):
             self._links[handoff.id] = now, link
         return link
 
-    def _request(self, key: str, handoff: Handoff, dialog: Dialog) -> Wire:
+    def _request(self, key: str, handoff: Handoff, dialog: Dialog, shown: HostDialog) -> Wire:
         reason = self._reasons.get(key, words.MISFIT) if dialog.round > 1 else ""
-        asked = ask_between(handoff, now=self._desk.clock.now(), reason=reason)
+        asked = ask_between(handoff, shown, asked=self._desk.clock.now(), reason=reason)
         return _dump((asked.input_requests or {})[handoff.id])
 
     async def _hand_out(self, key: str, claimed: str, handoff: Handoff) -> None:

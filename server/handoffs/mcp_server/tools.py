@@ -92,7 +92,7 @@ OUTPUT_SCHEMA: dict[str, object] = {
         "breakoutOfLoop": {"type": "boolean"},
         "guidance": {"type": "string"},
     },
-    "required": ["content", "userInput", "status", "toolUseId", "guidance"],
+    "required": ["content", "userInput", "status", "toolUseId"],
 }
 
 # The caller's own id of the call, where its client sends one: our Strands client, Claude Code.
@@ -160,10 +160,13 @@ def tool_use_of(context: Context) -> str | None:
     return None
 
 
-def result(handoff: Handoff, status: Status, guidance: str, *, tool_use: str | None) -> CallToolResult:
+def result(
+    handoff: Handoff, status: Status, guidance: str, *, tool_use: str | None, once: bool = False
+) -> CallToolResult:
     """Return what a call gives: the text is the guidance, and the structured content carries it too.
 
-    Some hosts show the model the text alone, some the structured content alone; each must be enough.
+    Some hosts show the model the text alone, some the structured content alone; each must be enough. Of one that is
+    known to show both the model reads the guidance `once`, in the text.
     """
     structured: dict[str, object] = {
         "content": [{"text": handoff.question.message}],
@@ -183,7 +186,9 @@ def result(handoff: Handoff, status: Status, guidance: str, *, tool_use: str | N
             "answeredAt": stamp(answer.at),
             "channel": answer.channel,
         }
-    structured |= {"breakoutOfLoop": handoff.question.breakout_of_loop, "guidance": guidance}
+    structured["breakoutOfLoop"] = handoff.question.breakout_of_loop
+    if not once:
+        structured["guidance"] = guidance
     return CallToolResult(content=[TextContent(type="text", text=guidance)], structured_content=structured)
 
 

@@ -12,11 +12,12 @@ from mcp.server.mcpserver import Context
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError, StoreAway
 from handoffs.core.model import Handoff
+from handoffs.hosts import host_named
 from handoffs.mcp_server.asking import CHANNEL, Unanswered, ask_while_open
 from handoffs.mcp_server.by_link import Way, send_while_open
 from handoffs.mcp_server.declared import client_of
 from handoffs.mcp_server.draining import Draining
-from handoffs.mcp_server.hosts import host_named
+from handoffs.mcp_server.giving_up import GivingUp
 from handoffs.mcp_server.joining import Joining
 from handoffs.mcp_server.lookout import Hold, Lookout
 from handoffs.mcp_server.recent import Recent
@@ -69,6 +70,8 @@ class Waiting:
         self._hold_seconds = hold_seconds
         self._inbox = inbox
         self._lookout = Lookout(desk, draining)
+        self.giving_up = GivingUp(desk.clock)
+        """How long the calls of each session live, as far as its client has shown."""
         self._held: Counter[str | None] = Counter()
         self._held_by = Streams()
         self._calls: Counter[str] = Counter()  # how many wait for each, where several people's may
@@ -116,24 +119,29 @@ class Waiting:
         self, handoff: Handoff, report: Report, *, way: Way, invite: bool, card: bool
     ) -> Handoff | Unanswered | None:
         verdict: Handoff | Unanswered | None = Unanswered.NOT_SHOWN
-        is_shared = partial(self._joining.is_shared, report.context)
+        context = report.context
+        is_shared = partial(self._joining.is_shared, context)
         if way is Way.FORM:
             hold = self._beside_dialog(report)
-            verdict = await ask_while_open(self._desk, handoff, report.context, hold, is_shared=is_shared)
+            with self.giving_up.call(context, dialog=True):
+                verdict = await ask_while_open(self._desk, handoff, context, hold, is_shared=is_shared)
+            report.not_shown = verdict is Unanswered.NOT_SHOWN
         elif way is Way.LINK and report.link is not None:
             hold = self._beside_dialog(report)
-            verdict = await send_while_open(self._desk, handoff, report.link, report.context, hold, is_shared=is_shared)
+            with self.giving_up.call(context, dialog=True):
+                verdict = await send_while_open(self._desk, handoff, report.link, context, hold, is_shared=is_shared)
             if verdict is Unanswered.SENT:
                 report.sent = True
                 self.sent[handoff.id] = None
         if verdict is Unanswered.SENT or (verdict is Unanswered.NOT_SHOWN and not card):
-            seconds = self._patience(report.context, dialog=False)
-            return await self.elsewhere(handoff, report, invite=invite, seconds=seconds)
+            seconds = self.patience(context, dialog=False)
+            with self.giving_up.call(context, dialog=False):
+                return await self.elsewhere(handoff, report, invite=invite, seconds=seconds)
         return verdict
 
     def _beside_dialog(self, report: Report) -> Hold:
         channel = None if CHANNEL in report.handoff.reached else CHANNEL
-        return self._lookout.hold(report, seconds=self._patience(report.context, dialog=True), channel=channel)
+        return self._lookout.hold(report, seconds=self.patience(report.context, dialog=True), channel=channel)
 
     async def elsewhere(
         self, handoff: Handoff, report: Report, *, invite: bool, seconds: float | None = None
@@ -171,11 +179,14 @@ class Waiting:
             return await self._desk.get(handoff.id)
         return handoff
 
-    def _patience(self, context: Context, *, dialog: bool) -> float:
-        if self._hold_seconds is not None:
-            return self._hold_seconds
-        host = host_named(client_of(context))
-        return host.dialog if dialog else host.quiet
+    def patience(self, context: Context, *, dialog: bool) -> float:
+        """Return how long a call may wait: as set, or as is known of its host, or as its client has shown."""
+        seconds = self._hold_seconds
+        if seconds is None:
+            patience = host_named(client_of(context)).patience("stdio" if context.headers is None else "http")
+            seconds = patience.dialog if dialog else patience.quiet
+        shown = self.giving_up.most(context, dialog=dialog)
+        return seconds if shown is None else min(seconds, shown)
 
 
 class Place:

@@ -107,10 +107,14 @@ def describe_breakout(*, shown: bool, link: str | None = None) -> str:
     )
 
 
-def describe_pending(handoff: Handoff, why: Pending, link: str | None = None) -> str:
-    """Return what the model is told while nobody has decided. `link` is where the inbox shows the question."""
+def describe_pending(handoff: Handoff, why: Pending, link: str | None = None, *, prefixed: bool = False) -> str:
+    """Return what the model is told while nobody has decided. `link` is where the inbox shows the question.
+
+    `prefixed` says that a gateway may have given our tools longer names.
+    """
     still = f"No decision yet: the question is open until {stamp(handoff.question.deadline)}. Do not act on it"
-    check = f'call check_handoff with handoff_id "{handoff.id}"'
+    named = " (the tool whose name ends so)" if prefixed else ""
+    check = f'call check_handoff{named} with handoff_id "{handoff.id}"'
     # Told because the person may ask for it. An agent with a shell or a browser could use it too: so the warning.
     shell = f"`{_command(handoff)}` in a terminal"
     place = (

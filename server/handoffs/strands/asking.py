@@ -29,7 +29,7 @@ from handoffs.strands.interrupts import Wait, press_ctrl_c
 from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Sheet, Terminal, open_terminal
 
 READING_SECONDS = 1.1
-"""A refusal that comes back faster than this is not believed to be a person's; a person's own is held back so long."""
+"""What comes back faster than this is not believed to be a person's; a person's own is held back so long."""
 
 LOOK_SECONDS = 1.0
 """How often an open prompt looks whether its question was decided elsewhere."""
@@ -71,6 +71,7 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
         outcome = Later()  # the call is being cancelled; this is for a server that hears of it first
     match outcome:
         case Filled(values=values) if isinstance(params, ElicitRequestFormParams):
+            await anyio.sleep_until(asked + READING_SECONDS)
             return ElicitResult(action="accept", content=dict(values))
         case Filled(values=values) if values.get("opened") is True:
             return ElicitResult(action="accept")

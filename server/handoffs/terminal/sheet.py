@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from handoffs.core.asker import asker_of
 from handoffs.core.errors import HandoffError
 from handoffs.core.form import Form, Value
-from handoffs.core.model import Caller, Handoff
+from handoffs.core.model import Handoff
 
 SETTLE = 0.5
 """Seconds without a key after a field is drawn before it takes any.
@@ -143,19 +143,3 @@ class Terminal(Protocol):
 def utc_now() -> datetime:
     """Return the time, by which a sheet says how long is left."""
     return datetime.now(UTC)
-
-
-def asker_of(caller: Caller) -> str:
-    """Return who asks, for a person: the program and the folder it works in, `claude-code · ~/shop`.
-
-    Before them the principal, where a token proved it, `token:ci · claude-code`: the rest is the program's own word.
-    """
-    proven = caller.subject if caller.authenticated else ""
-    return " · ".join(part for part in (proven, caller.client, _shortened(caller.project)) if part)
-
-
-def _shortened(folder: str) -> str:
-    try:
-        return str("~" / Path(folder).relative_to(Path.home())) if folder else ""
-    except (ValueError, RuntimeError):  # not below it; or nobody's home
-        return folder

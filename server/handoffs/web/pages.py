@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from handoffs.core.again import repeatable
+from handoffs.core.asker import folder_of, program_of
 from handoffs.core.calling import notes_of_calls
 from handoffs.core.events import Entry
 from handoffs.core.lifecycle import stamp
@@ -144,17 +145,12 @@ class Pages:
 
 def asker(caller: Caller) -> str:
     """Return who asks: the program, or where it has no name the user."""
-    return inert_line(caller.client or caller.subject, 80) or "An agent"
+    return inert_line(program_of(caller) if caller.client else caller.subject, 80) or "An agent"
 
 
 def folder(caller: Caller) -> str:
     """Return the folder that the agent works in, short."""
-    project = inert_line(caller.project)
-    try:
-        home = str(Path.home())
-    except RuntimeError:  # nobody's home
-        return project
-    return "~" + project[len(home) :] if project == home or project.startswith(home + "/") else project
+    return inert_line(folder_of(caller))
 
 
 def first_line(handoff: Handoff, width: int = 160) -> str:

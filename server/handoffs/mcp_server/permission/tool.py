@@ -11,6 +11,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
+from handoffs.core.client_name import bare_name
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.calls import Calls
@@ -29,8 +30,7 @@ DESCRIPTION = (
 Listed: TypeAlias = Literal["auto", "on", "off"]
 """Whom the tool is listed for: the hosts that can use it, every host, or none."""
 
-# mcp-remote passes on the name of the host, with a suffix of its own.
-_HOSTS = re.compile(r"claude-code(?: \(via mcp-remote[^()]*\))?", re.IGNORECASE)
+_HOSTS = re.compile(r"claude-code", re.IGNORECASE)
 
 SCHEMA: dict[str, object] = {
     "type": "object",
@@ -66,7 +66,7 @@ def listed_for_its_hosts() -> ServerMiddleware[Any]:
         if ctx.method != "tools/list" or not isinstance(result, dict):
             return result
         client = ctx.session.client_params
-        if client is None or not _HOSTS.fullmatch(client.client_info.name):
+        if client is None or not _HOSTS.fullmatch(bare_name(client.client_info.name)):
             listed = cast("list[dict[str, object]]", result["tools"])
             result["tools"] = [tool for tool in listed if tool["name"] != NAME]
         return result

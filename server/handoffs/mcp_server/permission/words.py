@@ -1,9 +1,9 @@
 """What the agent is told of a use of a tool that was not approved."""
 
 from handoffs.core.form import DECISION
-from handoffs.core.model import Handoff, State
-from handoffs.mcp_server import app
+from handoffs.core.model import SCRIPT, Handoff, State
 from handoffs.mcp_server.asking import CHANNEL
+from handoffs.mcp_server.declared import CARD_CHANNEL
 from handoffs.mcp_server.permission.forms import ALLOW, REASON
 
 NEXT = "Do not do it in another way either: go on without it, or stop and say what is missing."
@@ -40,11 +40,8 @@ UNANSWERED = (
 )
 """What the agent is told of questions that came back with nothing in them."""
 
-_OF_THE_HOST = frozenset({CHANNEL, app.CHANNEL})
+_OF_THE_HOST = frozenset({CHANNEL, CARD_CHANNEL})
 """Where the host answers, or what it shows: it holds all that an answer from there needs."""
-
-SCRIPT = "script"
-"""The channel of an answer by something that says it is no person."""
 
 
 def no_approval(handoff: Handoff) -> str:

@@ -1,0 +1,63 @@
+"""What each known host does, as a table: one file for a host, found by the name that its client gives itself.
+
+A call has to return before its host's patience ends: what the host cuts off, the agent sees as an error and may ask
+again. So a call waits that long at the most, and then says PENDING. `HANDOFFS_HOLD_SECONDS` overrides the table. Hosts
+change: each row says where it is known from. A new host is a file with a `HOST`, and a line here.
+
+A row is imported when a client with its name comes. Every host starts a server of ours, which needs one row at most.
+"""
+
+import re
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from handoffs.core.client_name import bare_name
+
+if TYPE_CHECKING:
+    from handoffs.hosts.host import Host
+
+_ROWS: tuple[tuple[str, str], ...] = (
+    (r"claude-code", "claude_code"),
+    (r"claude-ai|claude desktop.*", "claude_desktop"),
+    (r"visual studio code.*|code - insiders|vscode.*", "vscode"),
+    (r".*copilot.*", "copilot"),
+    (r"goose.*", "goose"),
+    (r"codex.*", "codex"),
+    (r"gemini-cli.*", "gemini"),
+    (r"qwen.*", "qwen"),
+    (r"cursor.*", "cursor"),
+    (r"windsurf.*", "windsurf"),
+    (r"zed.*", "zed"),
+    (r"opencode", "opencode"),
+    (r"strands.*", "strands"),
+    (r"google-adk.*", "google_adk"),
+    (r"(mcp-)?inspector.*", "inspector"),
+    (r"stdio: .*", "openai_agents_js"),
+    (r"mcp", "mcp"),
+    (r"fastmcp.*", "fastmcp"),
+    (r"mcp-proxy", "mcp_proxy"),
+    (r"mcp-hub", "mcp_hub"),
+    (r"supergateway", "supergateway"),
+    (r"mcp-remote.*", "mcp_remote"),
+    (r"litellm.*", "litellm"),
+    (r"contextforge.*|mcp-?gateway.*", "contextforge"),
+    (r"mcpo", "mcpo"),
+)
+"""A regular expression for the whole of `clientInfo.name`, in any case, and the file with the row."""
+
+
+def host_named(client: str) -> "Host":
+    """Return the row for a client's name, or the one for hosts that are not known."""
+    name = bare_name(client)
+    return _row(next((row for pattern, row in _ROWS if re.fullmatch(pattern, name, re.IGNORECASE)), "unknown"))
+
+
+def known_hosts() -> "tuple[Host, ...]":
+    """Return all rows but the one for hosts that are not known; imports them all."""
+    return tuple(_row(name) for _, name in _ROWS)
+
+
+@cache
+def _row(name: str) -> "Host":
+    return cast("Host", import_module(f"{__name__}.{name}").HOST)
