@@ -175,7 +175,7 @@ class Session:
 @asynccontextmanager
 async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Awaitable[None]]]:
     calls = Calls(
-        here.desk, subject="ada", project="", hold_seconds=None, inbox=None,
+        here.desk, subject="ada", local="ada", project="", hold_seconds=None, inbox=None,
         deliveries=Deliveries(here.desk), joining=Joining(Front()),
     )  # fmt: skip
     told = changes.Changes(here.desk, calls)
