@@ -310,7 +310,8 @@ class Calls:
         With `invite`, the inbox is to show what no dialog shows; with `card`, the card does, once this has returned.
         """
         report = Report(handoff, context, link=link, sent=sent)
-        if way is Way.FORM and invite and self._waiting.patience(context, dialog=True) < OUT_SECONDS:
+        known = self._hold_seconds is None  # who sets it knows that host
+        if way is Way.FORM and invite and known and self._waiting.patience(context, dialog=True) < OUT_SECONDS:
             self._promised.beside(handoff)
         async with self._waiting.place(handoff, self._session(context)) as free:
             if not free:
