@@ -97,13 +97,13 @@ def test_ctrl_c_is_a_keyboard_interrupt_where_nothing_waits(home: Home) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_without_the_plugin_a_direct_call_returns_strands_own_result_which_is_understood_as_well(home: Home) -> None:
+def test_without_the_plugin_a_direct_call_returns_the_documented_result_as_well(home: Home) -> None:
     client = HandoffClient(env=home.env, elicitation_callback=answers("yes"))
     agent = Agent(model=ScriptedModel(), tools=[client], callback_handler=None)
-    raw = agent.tool.handoff_to_user(message="Go?")
+    response = agent.tool.handoff_to_user(message="Go?")
     agent.cleanup()
-    assert raw["status"] == "success"
-    assert approved(raw)
+    assert (response["status"], response["userInput"]) == ("SUCCESS", [{"text": "yes"}])
+    assert approved(response)
 
 
 def test_without_the_extra_the_import_says_how_to_install_it(home: Home) -> None:
