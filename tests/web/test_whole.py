@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from handoffs.core.model import State
 from tests.web.serving import Opened, serving
 from tests.web.visiting import enter
 
@@ -65,26 +66,43 @@ async def test_a_table_that_is_wider_than_the_page_says_so_and_is_whole_on_paper
         assert await table.evaluate("each => each.firstElementChild.getBoundingClientRect().right <= innerWidth")
 
 
-async def test_who_has_not_unfolded_a_message_has_nothing_to_decide_with(tmp_path: Path, opened: Opened) -> None:
+@pytest.mark.parametrize("button", ["yes", "Decline"])
+async def test_who_has_not_seen_the_whole_message_has_decided_nothing(
+    button: str, tmp_path: Path, opened: Opened
+) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        handoff = await inbox.ask("line\n\n" * 100 + "and drop the database", options=["yes", "no"])
+        await enter(page, inbox)
+        await expect(page.get_by_role("button", name="Show all of it")).to_be_visible()
+        await page.get_by_role("button", name=button).click()
+        await expect(page.locator(".of-form")).to_contain_text("Nothing was sent: the message was not shown whole.")
+        await expect(page.get_by_role("button", name="Show less")).to_be_visible()
+        assert (await inbox.desk.get(handoff.id)).state is State.OPEN
+        await page.get_by_role("button", name=button).click()
+        assert (await inbox.desk.wait(handoff.id, seconds=20)).decided
+
+
+async def test_keys_lead_to_what_is_folded_and_not_past_it(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         await inbox.ask("line\n\n" * 100 + "and drop the database", options=["yes", "no"])
         await enter(page, inbox)
-        yes, end = page.get_by_role("button", name="yes"), page.get_by_text("and drop the database")
-        await expect(page.get_by_role("button", name="Show all of it")).to_be_visible()
-        await expect(yes).to_be_hidden()
-        await expect(page.get_by_role("button", name="Decline")).to_be_hidden()
-        # The keys lead to what is folded, not past it.
         for key in ("1", "a", "d"):
             await page.locator(".card").focus()
             await page.keyboard.press(key)
             await expect(page.get_by_role("button", name="Show all of it")).to_be_focused()
         await page.keyboard.press("Enter")
-        await expect(end).to_be_visible()
-        await expect(yes).to_be_visible()
-        await page.get_by_role("button", name="Show less").click()
+        await expect(page.get_by_text("and drop the database")).to_be_visible()
+
+
+async def test_what_is_folded_is_printed_whole(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        await inbox.ask("line\n\n" * 100 + "and drop the database", options=["yes", "no"])
+        await enter(page, inbox)
         await page.emulate_media(media="print")
-        await expect(end).to_be_visible()
-        await expect(yes).to_be_visible()
+        box = await page.locator(".message").bounding_box() or {}
+        inside = await page.locator(".message").evaluate("each => each.scrollHeight")
+        assert box["height"] >= inside - 1
+        await expect(page.get_by_role("button", name="yes")).to_be_visible()
         await expect(page.get_by_role("button", name="Decline")).to_be_hidden()
 
 

@@ -84,6 +84,13 @@ export async function send(form, submitter, way) {
   if (form.ariaBusy === "true" || card.classList.contains("ended")) return;
   const declines = submitter?.classList.contains("decline") ?? false;
   clear(form);
+  const fold = card.querySelector(".show-all[aria-expanded=false]");
+  if (fold) {
+    // Nobody decides on what is folded away.
+    fold.click();
+    show(form, { "": "Nothing was sent: the message was not shown whole. Read it to its end, then send this" });
+    return;
+  }
   const unread = declines ? [] : [...form.elements].filter((control) => control.validity?.badInput);
   if (unread.length) {
     show(form, Object.fromEntries(unread.map((control) => [control.name, "can't be read as entered"])));
