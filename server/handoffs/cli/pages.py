@@ -92,12 +92,9 @@ class Page:
         return [each for text in lines for each in broken(text, self.width)]
 
     def _message(self) -> list[Line]:
-        message = self.handoff.question.message
-        if not self.drawn:
-            return self._quoted(message)
-        from handoffs.terminal.markdown import rendered  # and what parses and draws it
-
-        return paper.quoted(rendered(message, self.width - 2))
+        if self.drawn:
+            return paper.formatted(self.handoff.question.message, self.width)
+        return paper.message(self.handoff.question.message, self.width)
 
     def _field(self, field: Field) -> list[Line]:
         what = f"{field.hint}{'' if field.required else ', may be left out'}"
@@ -110,6 +107,8 @@ class Page:
         for choice in field.choices:
             value, title = inert_line(choice.value), inert_line(choice.title)
             lines += broken(f"  - {value}" if value == title else f"  - {value} ({title})", self.width)
+            if choice.description:
+                lines += self._quoted(choice.description)
         return lines
 
     def _other_ways(self) -> list[Line]:
