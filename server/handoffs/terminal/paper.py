@@ -7,6 +7,7 @@ our own header, prompt or receipt, which have none. A style is a name that the s
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from handoffs.core.calling import UNKNOWN_AGENT
 from handoffs.core.form import Field, Kind
 from handoffs.core.spans import span
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
@@ -15,9 +16,6 @@ from handoffs.terminal.sheet import Earlier, Filled, Later, Outcome, Refused, Sh
 from handoffs.terminal.wrapping import Line, cells, cut, wrap
 
 GUTTER = "│ "
-
-THROUGH_A_GATEWAY = "through a gateway: whose agent this is, is not known"
-"""What people are told of a question that came through something which passes on the calls of others."""
 
 TOO_EARLY = "What was typed before this was drawn is not taken. Type it now."
 """What a person is told who was typing something else, or pasted several lines."""
@@ -36,7 +34,7 @@ def header(sheet: Sheet, *, now: datetime, waiting: int, width: int) -> list[Lin
         "asker", f"{asker} asks" if asker else "A question for you", " · ".join(filter(None, facts)), width - 2
     )
     if sheet.shared:
-        lines += [[("fact", line)] for line in wrap(THROUGH_A_GATEWAY, width - 2)]
+        lines += [[("fact", line)] for line in wrap(UNKNOWN_AGENT, width - 2)]
     return [[("mark", "  " if at else "● "), *line] for at, line in enumerate(lines)]
 
 
