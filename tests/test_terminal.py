@@ -38,7 +38,7 @@ async def main():
         await terminal.ask(Sheet(
             message="# Deploy\\n\\nVersion **2.4.1**, to one of these.", form=options_form(["staging", "production"]),
             asker="claude-code · ~/shop", handoff_id="h_7Q2abcdefghij", waiting=2,
-            deadline=datetime.now(UTC) + timedelta(hours=5, seconds=30)))
+            deadline=datetime.now(UTC) + timedelta(hours=5)))
 anyio.run(main)
 """)
     person.sees(READY)

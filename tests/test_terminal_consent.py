@@ -169,7 +169,7 @@ def test_how_many_calls_wait_and_that_they_came_through_a_gateway_is_said(starts
     person.sees(READY)
     assert person.lines[:3] == [
         "● mcp-proxy asks  2 calls wait for this answer",
-        "  through a gateway: whose agent this is, is not known",
+        "  Through a gateway: whose agent this is, is not known.",
         "│ Refund?",
     ]
 
@@ -189,7 +189,7 @@ MOMENT = """form(["at"], at={"type": "string", "format": "date-time", "title": "
 
 
 def test_a_time_without_a_zone_is_told_with_the_one_of_this_machine_before_it_is_taken(starts: Starts):
-    person = starts(ASK.format(form=MOMENT, more=""), TZ="Europe/Berlin")
+    person = starts(ASK.format(form=MOMENT, more=""), TZ="Europe/Berlin", columns=160)
     person.sees(READY)
     person.types("2026-07-01 10:00\r")
     person.sees("in the one of this machine it is 2026-07-01T10:00:00+02:00")
@@ -224,3 +224,11 @@ def test_what_explains_a_choice_is_shown_below_it(starts: Starts):
     person.sees(READY)
     at = person.lines.index("│   1  Small (s)")
     assert person.lines[at + 1 : at + 3] == ["│        Two machines.", "│   2  Large (l)"]
+
+
+def test_line_feeds_that_an_agent_spelled_out_break_the_lines_and_the_person_is_told(starts: Starts):
+    ask = ASK.format(form="YES_NO", more="").replace("Refund?", "- one\\\\n- two\\\\n\\\\nRefund?")
+    person = starts(ask)
+    person.sees(READY)
+    shown = ["│ • one", "│ • two", "│", "│ Refund?", "(Where a line ends, the agent wrote \\n.)"]
+    assert person.lines[1:6] == shown

@@ -84,6 +84,13 @@ def test_what_would_be_left_out_or_mean_something_else_is_shown_as_it_was_writte
     assert "".join("".join(plain(text, 40)).split()) == "".join(text.split())
 
 
+def test_a_gap_that_would_push_the_rest_out_of_sight_is_counted_and_padding_is_not():
+    gap = " " * 165
+    for text in (f"`ls -la{gap}; rm -rf /`", f"```\nls -la{gap}; rm -rf /\n```", f"    ls -la{gap}; rm -rf /"):
+        assert "ls -la⟨165 blanks⟩; rm -rf /" in plain(text)[-1]
+    assert plain(f"| a{gap}| b |\n|---|---|\n| c{gap}| d |")[1] == "│ a │ b │"
+
+
 def test_where_a_link_leads_is_told_unless_its_text_says_so():
     assert plain("[pay](https://bank.example)") == ["pay (https://bank.example)"]
     assert plain("[https://bank.example](https://evil.example)") == ["https://bank.example (https://evil.example)"]

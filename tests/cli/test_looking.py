@@ -13,7 +13,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from handoffs.core.desk import Desk
-from handoffs.core.model import Caller, Declared
+from handoffs.core.model import GATEWAY, Caller, Declared
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.questions import CLAUDE, asked, desk_of, with_desk
 
@@ -176,15 +176,17 @@ def test_in_a_terminal_markdown_is_drawn_and_elsewhere_it_stays_as_it_was_writte
     assert "\x1b" not in plain
 
 
-def test_show_tells_how_many_calls_wait(tmp_path: Path) -> None:
+def test_show_tells_how_many_calls_wait_and_that_nobody_knows_whose_agent_asks(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    handoff_id = asked(home)
+    handoff_id = asked(home, session=f"{GATEWAY}1")
 
     async def join(desk: Desk) -> None:
         await desk.joined(await desk.get(handoff_id), calls=2)
 
     with_desk(home, join)
-    assert "\n2 calls wait for this answer\n" in home.run("show", handoff_id).stdout
+    shown = home.run("show", handoff_id).stdout
+    assert "\n2 calls wait for this answer.\n" in shown
+    assert "\nThrough a gateway: whose agent this is, is not known.\n" in shown
 
 
 def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:

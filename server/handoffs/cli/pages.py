@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handoffs.core.asker import asker_of
+from handoffs.core.calling import notes_of_calls
 from handoffs.core.events import Entry
 from handoffs.core.form import Field
 from handoffs.core.lifecycle import stamp
@@ -18,7 +19,7 @@ from handoffs.core.model import ID_PREFIX, Handoff, State
 from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal import Earlier, paper
-from handoffs.terminal.paper import THROUGH_A_GATEWAY, earlier_words
+from handoffs.terminal.paper import earlier_words
 from handoffs.terminal.wrapping import Line, cells, wrap
 
 _SHORT = len(ID_PREFIX) + 8
@@ -60,8 +61,6 @@ class Page:
     drawn: bool = False
     """Whether Markdown is drawn, for a terminal; elsewhere it stays as it was written."""
     earlier: Earlier | None = None
-    shared: bool = False
-    """See `Sheet`."""
 
     @property
     def lines(self) -> list[Line]:
@@ -85,19 +84,15 @@ class Page:
         lines = [
             f"{handoff.id}  {_state(handoff, now)}",
             f"asked by {asker}, for {inert_line(caller.subject)}, {_moment(handoff.created_at, now)}",
-            *([THROUGH_A_GATEWAY] if self.shared else []),
             f"{'open' if handoff.end is None else 'was open'} until {stamp(handoff.question.deadline)}",
-            *([f"{handoff.calls} calls wait for this answer"] if handoff.calls > 1 and handoff.end is None else []),
+            *(notes_of_calls(handoff) if handoff.end is None else []),
         ]
         return [each for text in lines for each in broken(text, self.width)]
 
     def _message(self) -> list[Line]:
-        message = self.handoff.question.message
-        if not self.drawn:
-            return self._quoted(message)
-        from handoffs.terminal.markdown import rendered  # and what parses and draws it
-
-        return paper.quoted(rendered(message, self.width - 2))
+        if self.drawn:
+            return paper.formatted(self.handoff.question.message, self.width)
+        return paper.message(self.handoff.question.message, self.width)
 
     def _field(self, field: Field) -> list[Line]:
         what = f"{field.hint}{'' if field.required else ', may be left out'}"
@@ -110,6 +105,8 @@ class Page:
         for choice in field.choices:
             value, title = inert_line(choice.value), inert_line(choice.title)
             lines += broken(f"  - {value}" if value == title else f"  - {value} ({title})", self.width)
+            if choice.description:
+                lines += self._quoted(choice.description)
         return lines
 
     def _other_ways(self) -> list[Line]:

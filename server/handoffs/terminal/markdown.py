@@ -22,7 +22,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from handoffs.core.untrusted import inert
+from handoffs.core.untrusted import inert_markup, spell_gaps
 from handoffs.terminal.wrapping import Line, cells, fitted, wrap
 
 MAX_SECONDS = 0.5
@@ -36,7 +36,8 @@ _STRONG, _EMPHASIS, _CODE = Style(bold=True), Style(italic=True), Style(color="c
 
 def rendered(text: str, width: int) -> list[Line]:
     """Return agent-written Markdown as lines of at most `width` cells."""
-    source = inert(text).strip("\n")
+    # Blanks pad the cells of tables: gaps are counted once it is known what is one.
+    source = inert_markup(text).strip("\n")
     width = max(width, 2)
     try:
         tokens = _parser().parse(source, {"until": time.process_time() + MAX_SECONDS})
@@ -53,7 +54,7 @@ class _AsWritten(Exception):
 
 
 def _as_written(source: str, width: int) -> list[Line]:
-    return [[("", line)] for line in wrap(source, width)]
+    return [[("", line)] for line in wrap(spell_gaps(source), width)]
 
 
 def _kept(text: str, signs: str = _SIGNS) -> Counter[str]:
@@ -124,7 +125,7 @@ class _Writer:
     def _code(self, token: Token, width: int) -> Iterator[Line]:
         if token.info.strip():
             yield [("fact", token.info.strip())]
-        for line in token.content.rstrip("\n").split("\n"):
+        for line in spell_gaps(token.content.rstrip("\n")).split("\n"):
             for at, piece in enumerate(wrap(line, width - 2)):
                 # A line that goes on is told from the next one: in code they do not mean the same.
                 yield [("fact", "↳ " if at else "  "), ("code", piece)]
@@ -182,9 +183,9 @@ def _inline(tokens: Sequence[Token]) -> Text:
         style = Style.combine(looks) if looks else ""
         match token.type:
             case "text":
-                text.append(token.content, style)
+                text.append(spell_gaps(token.content), style)
             case "code_inline":
-                text.append(token.content, _CODE)
+                text.append(spell_gaps(token.content), _CODE)
             case "softbreak" | "hardbreak":
                 text.append("\n")
             case "strong_open":

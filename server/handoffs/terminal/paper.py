@@ -7,17 +7,15 @@ our own header, prompt or receipt, which have none. A style is a name that the s
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from handoffs.core.calling import UNKNOWN_AGENT
 from handoffs.core.form import Field, Kind
 from handoffs.core.spans import span
-from handoffs.core.untrusted import inert, inert_line
+from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.terminal.filling import Filling, editable_default, unnamed
 from handoffs.terminal.sheet import Earlier, Filled, Later, Outcome, Refused, Sheet
 from handoffs.terminal.wrapping import Line, cells, cut, wrap
 
 GUTTER = "│ "
-
-THROUGH_A_GATEWAY = "through a gateway: whose agent this is, is not known"
-"""What people are told of a question that came through something which passes on the calls of others."""
 
 TOO_EARLY = "What was typed before this was drawn is not taken. Type it now."
 """What a person is told who was typing something else, or pasted several lines."""
@@ -36,20 +34,30 @@ def header(sheet: Sheet, *, now: datetime, waiting: int, width: int) -> list[Lin
         "asker", f"{asker} asks" if asker else "A question for you", " · ".join(filter(None, facts)), width - 2
     )
     if sheet.shared:
-        lines += [[("fact", line)] for line in wrap(THROUGH_A_GATEWAY, width - 2)]
+        lines += [[("fact", line)] for line in wrap(UNKNOWN_AGENT, width - 2)]
     return [[("mark", "  " if at else "● "), *line] for at, line in enumerate(lines)]
 
 
-def message(sheet: Sheet, width: int) -> list[Line]:
+def message(written: str, width: int) -> list[Line]:
     """Return what the agent wrote, behind the gutter."""
-    return quoted([[("", line)] for line in wrap(inert(sheet.message).strip("\n"), width - 2)])
+    text, told = with_breaks(written, width)
+    return [*quoted([[("", line)] for line in wrap(inert(text).strip("\n"), width - 2)]), *told]
 
 
-def formatted(sheet: Sheet, width: int) -> list[Line]:
+def formatted(written: str, width: int) -> list[Line]:
     """Return the same with its Markdown drawn, for a screen that can show what is bold and what is code."""
     from handoffs.terminal.markdown import rendered  # and what parses and draws it
 
-    return quoted(rendered(sheet.message, width - 2))
+    text, told = with_breaks(written, width)
+    return [*quoted(rendered(text, width - 2)), *told]
+
+
+def with_breaks(text: str, width: int) -> tuple[str, list[Line]]:
+    r"""Return a message with line feeds where the agent wrote `\n` for them, and what a person is told of that."""
+    broken = with_line_feeds(text)
+    if broken is None:
+        return text, []
+    return broken, [[("fact", line)] for line in wrap(r"(Where a line ends, the agent wrote \n.)", width)]
 
 
 def earlier(sheet: Sheet, *, now: datetime, width: int) -> list[Line]:

@@ -49,7 +49,7 @@ class Piped:
                 self._lines.drop_begun()
             waiting = max(sheet.waiting, TURNS.behind)
             self._show(lambda width: paper.header(sheet, now=self._now(), waiting=waiting, width=width))
-            self._show(lambda width: paper.message(sheet, width))
+            self._show(lambda width: paper.message(sheet.message, width))
             self._show(lambda width: paper.earlier(sheet, now=self._now(), width=width))
             self._show(lambda width: paper.problem(sheet.problem, width))
             if shown is not None:

@@ -184,7 +184,7 @@ class Prompt:
         """All that may have to be scrolled, and the line where the field to fill begins."""
         if self._drawn_for != width:  # a long message is not wrapped anew for every key
             self._drawn_for = width
-            above = paper.formatted(self._sheet, width)
+            above = paper.formatted(self._sheet.message, width)
             done = paper.filled(self._filling, width)
             field = paper.field(self._filling, width)
             if field and not done:

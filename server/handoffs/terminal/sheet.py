@@ -98,7 +98,6 @@ class Sheet:
         waiting: int = 0,
         problem: str = "",
         earlier: Earlier | None = None,
-        shared: bool = False,
     ) -> "Sheet":
         """Return the sheet of a handoff."""
         return cls(
@@ -112,7 +111,7 @@ class Sheet:
             takes_other=handoff.question.takes_other,
             earlier=earlier,
             calls=handoff.calls,
-            shared=shared,
+            shared=handoff.through_gateway,
         )
 
 
