@@ -69,6 +69,7 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         join_seconds=3600,
         inbox="auto",
         hold_seconds=None,
+        host_timeout_seconds=None,
         default_timeout_seconds=86_400,
         min_timeout_seconds=30,
         max_timeout_seconds=2_592_000,
@@ -101,6 +102,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "JOIN_SECONDS": "0",
         "INBOX": "off",
         "HOLD_SECONDS": "45.5",
+        "HOST_TIMEOUT_SECONDS": "3600",
         "DEFAULT_TIMEOUT_SECONDS": "600",
         "MIN_TIMEOUT_SECONDS": "5",
         "MAX_TIMEOUT_SECONDS": "3600",
@@ -129,6 +131,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         join_seconds = 0
         inbox = "off"
         hold_seconds = 45.5
+        host_timeout_seconds = 3600
         default_timeout_seconds = 600
         min_timeout_seconds = 5
         max_timeout_seconds = 3600
@@ -158,6 +161,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "join_seconds": 0,
         "inbox": "off",
         "hold_seconds": 45.5,
+        "host_timeout_seconds": 3600,
         "default_timeout_seconds": 600,
         "min_timeout_seconds": 5,
         "max_timeout_seconds": 3600,
@@ -413,8 +417,9 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
         f"JOIN_SECOND in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
-        f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, inbox, "
-        "inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, max_timeout_seconds, "
+        f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, "
+        "host_timeout_seconds, inbox, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
+        "max_timeout_seconds, "
         "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, quota_bytes, "
         "quota_open, quota_per_minute, store, terminal, tokens, url.",
     ]

@@ -198,6 +198,7 @@ class Settings(BaseSettings):
     join_seconds: Annotated[_Seconds, _from(0)] = 3_600
     inbox: Annotated[Literal["auto", "off"], BeforeValidator(_word), Field(description="auto or off")] = "auto"
     hold_seconds: Annotated[_Seconds | None, _from(0)] = None
+    host_timeout_seconds: Annotated[_Seconds | None, _from(1)] = None
     default_timeout_seconds: Annotated[_Seconds, _from(1)] = 86_400
     min_timeout_seconds: Annotated[_Seconds, _from(1)] = 30
     max_timeout_seconds: Annotated[_Seconds, _from(1)] = 2_592_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from handoffs.cli.diagnosis import conduct, declaration, happened, verdict
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
@@ -105,12 +106,98 @@ async def test_it_says_what_is_set_up_and_what_to_set(tmp_path: Path) -> None:
     home = Home(tmp_path)
     config = home.folder / ".gemini" / "settings.json"
     config.parent.mkdir()
-    config.write_text(json.dumps({"mcpServers": {"handoffs": {"command": "handoffs", "timeout": 60_000}}}))
+    command = {"command": HANDOFFS[0], "args": HANDOFFS[1:], "timeout": 60_000}
+    config.write_text(json.dumps({"mcpServers": {"handoffs": command}}))
     said = (await home.command("doctor", "gemini")).stdout.decode()
     assert f"Gemini CLI: set up, in {config}" in said
     assert "`timeout` gives a call 60 s; set it to 3600000." in said
     said = (await home.command("doctor", "codex")).stdout.decode()
     assert "`tool_timeout_sec` is not set, so expect 60 s; set it to 3600." in said
+    # Gemini CLI has no dialog, and nothing is said of one.
+    assert "A call is held for 9 min;" in (await home.command("doctor", "gemini")).stdout.decode()
+    assert "while its dialog is open" in said
+
+
+def put_in(home: Home, **entry: Any) -> None:
+    (home.folder / ".claude.json").write_text(json.dumps({"mcpServers": {"handoffs": entry}}))
+
+
+async def test_what_a_host_starts_is_started_and_lists_its_tools_and_has_its_store(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    own = tmp_path / "own.db"
+    put_in(home, command=HANDOFFS[0], args=[*HANDOFFS[1:], "serve"], env={"HANDOFFS_STORE": str(own)})
+    done = await home.command("doctor", "claude-code")
+    assert done.returncode == 0, done.stderr
+    assert "It starts, and lists check_handoff, handoff_to_user; its store answers" in done.stdout.decode()
+    assert own.exists()
+    assert f"The store answers: {home.store}" in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"command": "/nowhere/handoffs"}, "its command /nowhere/handoffs is not there"),
+        ({"command": HANDOFFS[0], "args": ["-c", "raise SystemExit('no module: handoffs')", "handoffs"]}, "no module"),
+        (
+            {"command": HANDOFFS[0], "args": [*HANDOFFS[1:]], "env": {"HANDOFFS_STORE": "/proc/nowhere/x.db"}},
+            "/proc/nowhere/x.db",
+        ),
+        ({"command": HANDOFFS[0], "args": [*HANDOFFS[1:]], "env": {"HANDOFFS_TERMINAL": "maybe"}}, "HANDOFFS_TERMINAL"),
+        ({"type": "http", "url": "http://127.0.0.1:1/mcp"}, "it shows no token to http://127.0.0.1:1/mcp"),
+        (
+            {"url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": "Bearer x"}},
+            "`handoffs serve --http 127.0.0.1:1`",
+        ),
+    ],
+)
+async def test_what_a_host_starts_and_does_not_work_is_said_with_why(
+    entry: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    put_in(home, **entry)
+    for words in (("doctor", "claude-code"), ("doctor",)):
+        done = await home.command(*words)
+        assert done.returncode == 1
+        [line] = [line for line in done.stdout.decode().splitlines() if "FAILS: " in line]
+        assert why in line
+        assert b"Traceback" not in done.stdout + done.stderr
+
+
+async def test_a_server_over_http_is_called_with_the_token_that_the_host_has(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    async with home.http() as server:
+        put_in(home, type="http", url=server.url, headers={"Authorization": f"Bearer {server.token}"})
+        done = await home.command("doctor", "claude-code")
+        assert (done.returncode, "It is let in, and lists" in done.stdout.decode()) == (0, True)
+        put_in(home, type="http", url=server.url, headers={"Authorization": "Bearer ho_local_of_yesterday"})
+        done = await home.command("doctor", "claude-code")
+        assert (done.returncode, "is not good; `handoffs install claude-code`" in done.stdout.decode()) == (1, True)
+
+
+async def test_of_a_projects_file_nothing_is_started_and_a_missing_token_is_found(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    ran = tmp_path / "ran"
+    (tmp_path / ".mcp.json").write_text(
+        json.dumps({"mcpServers": {"handoffs": {"command": "sh", "args": ["-c", f"touch {ran}", "handoffs"]}}})
+    )
+    assert (await home.command("doctor", "claude-code")).returncode == 0
+    assert not ran.exists()
+    (tmp_path / ".mcp.json").write_text(json.dumps({"mcpServers": {"handoffs": {"url": "http://127.0.0.1:9/mcp"}}}))
+    done = await home.command("doctor", "claude-code")
+    assert (done.returncode, "FAILS: in .mcp.json here it shows no token" in done.stdout.decode()) == (1, True)
+
+
+async def test_a_raised_time_out_that_the_server_is_not_told_of_is_found(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    config = tmp_path / ".codex" / "config.toml"
+    config.parent.mkdir()
+    command = json.dumps([*HANDOFFS[1:]])
+    text = f'[mcp_servers.handoffs]\ncommand = "{HANDOFFS[0]}"\nargs = {command}\ntool_timeout_sec = 3600\n'
+    config.write_text(text)
+    said = (await home.command("doctor", "codex")).stdout.decode()
+    assert "`handoffs install codex` sets HANDOFFS_HOST_TIMEOUT_SECONDS" in said
+    config.write_text(f'{text}env = {{ HANDOFFS_HOST_TIMEOUT_SECONDS = "3600" }}\n')
+    assert "HOST_TIMEOUT" not in (await home.command("doctor", "codex")).stdout.decode()
 
 
 def test_the_doctors_question_is_known_by_its_first_line() -> None:

@@ -36,6 +36,7 @@ class Table:
         *,
         subject: str = "ada",
         hold_seconds: float | None = None,
+        host_seconds: float | None = None,
         permission_tool: Listed = "auto",
         inbox: Inbox | None = None,
     ) -> MCPServer:
@@ -46,6 +47,7 @@ class Table:
             keys=[KEY],
             state_seconds=2_592_000,
             hold_seconds=hold_seconds,
+            host_seconds=host_seconds,
             permission_tool=permission_tool,
             inbox=inbox,
         )

@@ -1,6 +1,8 @@
 """What an agent gets, in both eras of the protocol, for everything that a person and a host may do."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -590,3 +592,26 @@ async def test_a_client_that_declares_no_forms_any_more_is_sent_none(tmp_path: P
         assert "inputRequests" not in second
         assert second["structuredContent"]["status"] == "PENDING"
         assert (await here.names()).count("notshown") == 1
+
+
+@pytest.mark.parametrize(("set_to", "still", "over"), [(None, 40, 46), (3_600, 3_500, 3_541), (20, 40, 46)])
+async def test_a_call_waits_nearly_as_long_as_the_host_was_set_to_wait(
+    set_to: float | None, still: float, over: float, tmp_path: Path
+) -> None:
+    """What `handoffs install` raises in a host, it tells the server; a host that waits less is not believed."""
+    async with table(tmp_path) as here, host(here.server(host_seconds=set_to), "auto") as client:
+        got: list[Mapping[str, Any]] = []
+
+        async def call() -> None:
+            got.append(await ask(client))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            while "opened" not in await here.names():
+                await anyio.sleep(0.01)
+            await anyio.wait_all_tasks_blocked()
+            here.clock.forward(still)
+            await anyio.wait_all_tasks_blocked()
+            assert got == []
+            here.clock.forward(over - still)
+        assert got[0]["status"] == "PENDING"

@@ -355,7 +355,8 @@ def doctor(
         from handoffs.cli.doctor import WAIT_SECONDS, examined  # the formats of all hosts
 
         usual = WAIT_SECONDS if sys.stdin is not None and sys.stdin.isatty() else 0
-        await examined(settings, host, wait_seconds=(usual if wait is None else wait) or None)
+        if not await examined(settings, host, wait_seconds=(usual if wait is None else wait) or None):
+            raise typer.Exit(failed("Something that is set up does not work; FAILS says what.", Exit.ENDED))
 
     _finish(work)
 

@@ -4,15 +4,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from handoffs.assembly import open_desk
-from handoffs.cli.diagnosis import conduct, declaration, happened, verdict
+from handoffs.cli.diagnosis import Conduct, conduct, declaration, happened, verdict
 from handoffs.cli.ending import UsageError, put
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
 from handoffs.cli.installing.hosts import Host as Place
 from handoffs.cli.installing.hosts import find
+from handoffs.cli.installing.planning import TIMEOUT, Installed
 from handoffs.cli.looking import LOOK_SECONDS
 from handoffs.core.desk import Desk
 from handoffs.core.events import Entry
@@ -42,10 +44,10 @@ prompts, write: "Ask me the question of the handoffs doctor." What the host does
 """
 
 
-async def examined(settings: Settings, name: str | None, *, wait_seconds: float | None) -> None:
+async def examined(settings: Settings, name: str | None, *, wait_seconds: float | None) -> bool:
     """Print what is known of one host, or of each; then, for `wait_seconds`, what it does with a real question.
 
-    `wait_seconds` of None does not wait.
+    `wait_seconds` of None does not wait. Say whether all that is set up works: what the hosts start is started.
 
     Raises:
         UsageError: There is no such host.
@@ -53,19 +55,21 @@ async def examined(settings: Settings, name: str | None, *, wait_seconds: float 
     """
     async with open_desk(settings) as desk:
         newest = await desk.newest(open_only=False, limit=LOOKED_AT)
+        put(f"The store answers: {inert_line(str(settings.store), 200)}\n")
         picked: Picked = _of_any
         if name is None:
-            await _every_host(desk, newest)
+            works = await _every_host(desk, newest)
         else:
             place, host, picked = _named(name, newest)
-            await _one_host(desk, place, host, [h for h in newest if picked(h)])
+            works = await _one_host(desk, place, host, [h for h in newest if picked(h)])
         if wait_seconds is None:
-            return
+            return works
         put(TRY_IT)
         with desk.clock.limit(wait_seconds):
             await _watch_a_trial(desk, picked)
-            return
+            return works
         put("That was as long as the doctor waits. What is open stays open; run this again to see the rest.")
+    return works
 
 
 def _named(name: str, newest: Sequence[Handoff]) -> tuple[Place | None, Host, Picked]:
@@ -84,26 +88,69 @@ def _of_any(handoff: Handoff) -> bool:
     return True
 
 
-async def _every_host(desk: Desk, newest: Sequence[Handoff]) -> None:
+async def _every_host(desk: Desk, newest: Sequence[Handoff]) -> bool:
     put("Hosts:")
+    works = True
     for place in INSTALLABLE:
         put(f"  {place.title}: {_set_up(place)}")
+        works = await _works(place) and works
     clients = list(dict.fromkeys(handoff.caller.client for handoff in newest))
     put("\nAsked through:" if clients else "\nNo question has come through any host yet.")
     for client in clients:
         found = conduct(await _stories(desk, [h for h in newest if h.caller.client == client]))
         put(f"  {inert_line(client, 60) or '(no name)'}: {declaration(found.declared)} {' '.join(verdict(found))}")
     put("\n`handoffs doctor HOST` tells more of one, and watches it ask a real question.")
+    return works
 
 
-async def _one_host(desk: Desk, place: Place | None, host: Host, handoffs: Sequence[Handoff]) -> None:
+async def _works(place: Place) -> bool:
+    """Start what a host is set to start, and say what came of it; nothing of a host that is not set up."""
+    works = True
+    try:
+        entry = installed(place, os.environ, sys.platform)
+    except UsageError:
+        works, entry = False, None  # which was said
+    if entry is not None and entry.ours and entry.enabled:
+        from handoffs.cli.probing import probed  # a client, which nothing else here needs
+
+        found = await probed(place, entry, os.environ)
+        put(f"    {'' if found.works else 'FAILS: '}{found.said}")
+        works = found.works
+        if entry.url is None and _is_untold(entry):
+            put(f"    The server is not told how long it may wait: `handoffs install {place.name}` sets {TIMEOUT}.")
+    return _tell_of_project(place) and works
+
+
+def _is_untold(entry: Installed) -> bool:
+    """Whether a time-out is written there that the server does not know, and gives up before."""
+    return entry.timeout_seconds is not None and entry.told_seconds != entry.timeout_seconds
+
+
+def _tell_of_project(place: Place) -> bool:
+    """Say what is wrong with a host's entry in this folder's own file; nothing of it is started."""
+    if place.project is None:
+        return True
+    try:
+        entry = installed(place, os.environ, sys.platform, project=Path.cwd())
+    except (UsageError, OSError):
+        return True  # somebody else's file, which no host of ours reads either
+    if entry is None or not entry.ours or entry.url is None or entry.shows_token:
+        return True
+    where = inert_line(entry.url, 100)
+    put(f"    FAILS: in {place.project} here it shows no token to {where}, which refuses every call;")
+    put(f"    `handoffs install {place.name} --project` has it name a variable.")
+    return False
+
+
+async def _one_host(desk: Desk, place: Place | None, host: Host, handoffs: Sequence[Handoff]) -> bool:
     found = conduct(await _stories(desk, handoffs))
+    works = True
     if place is not None:
         put(f"{place.title}: {_set_up(place)}")
+        works = await _works(place)
         put(f"  {place.patience}")
         put(f"  {_to_set(place)}")
-    held = host.stdio
-    put(f"A call is held for {_span(held.dialog)} while its dialog is open, {_span(held.quiet)} where there is none;")
+    put(_held(host, dialog=_has_dialog(place, found)))
     put("  then the agent is told PENDING, and asks again. HANDOFFS_HOLD_SECONDS overrides it.")
     put(f"  Known from: {host.source}.")
     if re.search(r"\b[TCD]\)|\([TCD]\b", host.source):
@@ -113,6 +160,21 @@ async def _one_host(desk: Desk, place: Place | None, host: Host, handoffs: Seque
         put(f"  {declaration(found.declared)}")
     for line in verdict(found):
         put(f"  {line}")
+    return works
+
+
+def _has_dialog(place: Place | None, found: Conduct) -> bool:
+    """Whether a host has a dialog for questions: by what it declared, or else by what is known of it."""
+    if found.declared.get("protocol"):
+        return "form" in found.declared.get("declares", "").split()
+    return place is None or place.dialog
+
+
+def _held(host: Host, *, dialog: bool) -> str:
+    held = host.stdio
+    if not dialog:
+        return f"A call is held for {_span(held.quiet)};"
+    return f"A call is held for {_span(held.dialog)} while its dialog is open, {_span(held.quiet)} where there is none;"
 
 
 async def _stories(desk: Desk, handoffs: Sequence[Handoff]) -> list[tuple[Handoff, Sequence[Entry]]]:

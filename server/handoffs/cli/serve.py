@@ -75,6 +75,7 @@ def build(
         keys=seal_keys(settings),
         state_seconds=settings.max_timeout_seconds,
         hold_seconds=settings.hold_seconds,
+        host_seconds=settings.host_timeout_seconds,
         permission_tool=settings.permission_tool,
         inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
         card=partial(_card_page, desk),

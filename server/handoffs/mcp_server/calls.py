@@ -59,6 +59,7 @@ class Calls:
         local: str,
         project: str,
         hold_seconds: float | None,
+        host_seconds: float | None = None,
         inbox: Inbox | None,
         deliveries: Deliveries,
         joining: Joining,
@@ -80,7 +81,12 @@ class Calls:
         self._deliveries = deliveries
         self._joining = joining
         self._waiting = Waiting(
-            desk, hold_seconds=hold_seconds, inbox=inbox, draining=draining or Draining(), joining=joining
+            desk,
+            hold_seconds=hold_seconds,
+            host_seconds=host_seconds,
+            inbox=inbox,
+            draining=draining or Draining(),
+            joining=joining,
         )
         self._promised = Promised(desk, inbox)
 

@@ -52,6 +52,7 @@ def build_server(
     keys: Sequence[bytes | str],
     state_seconds: float,
     hold_seconds: float | None = None,
+    host_seconds: float | None = None,
     inbox: Inbox | None = None,
     card: Callable[[], Page] | None = None,
     permission_tool: Listed = "auto",
@@ -70,6 +71,7 @@ def build_server(
         keys: What seals the state that clients carry between two rounds, 32 bytes or more each; the first seals.
         state_seconds: How long that state can be used: as long as the longest question stays open.
         hold_seconds: How long a call waits before it says PENDING; None goes by the host.
+        host_seconds: What the host's own limit on a call was set to, where that is known: a call waits nearly as long.
         inbox: Where the person is led to when the host has no dialog or did not show it.
         card: Makes what hosts show in the chat that can; called when the first one does. None for no cards.
         auth: What tokens over HTTP must have; given together with `token_verifier`.
@@ -88,6 +90,7 @@ def build_server(
         local=subject,
         project=project,
         hold_seconds=hold_seconds,
+        host_seconds=host_seconds,
         inbox=inbox,
         deliveries=deliveries,
         joining=joining,

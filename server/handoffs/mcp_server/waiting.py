@@ -60,14 +60,18 @@ class Waiting:
         desk: Desk,
         *,
         hold_seconds: float | None,
+        host_seconds: float | None = None,
         inbox: Inbox | None,
         draining: Draining,
         joining: Joining,
     ) -> None:
-        """Take the parts; `hold_seconds` of None goes by the host, and `draining` ends every wait."""
+        """Take the parts; `hold_seconds` of None goes by the host, and `draining` ends every wait.
+
+        `host_seconds` is what the host's own limit on a call was set to, where that is known.
+        """
         self._joining = joining
         self._desk = desk
-        self._hold_seconds = hold_seconds
+        self._hold_seconds, self._host_seconds = hold_seconds, host_seconds
         self._inbox = inbox
         self._lookout = Lookout(desk, draining)
         self.giving_up = GivingUp(desk.clock)
@@ -185,8 +189,15 @@ class Waiting:
         if seconds is None:
             patience = host_named(client_of(context)).patience("stdio" if context.headers is None else "http")
             seconds = patience.dialog if dialog else patience.quiet
+            if self._host_seconds is not None and not dialog:  # its clock is another one while a dialog is open
+                seconds = max(seconds, self._host_seconds - margin(self._host_seconds))
         shown = self.giving_up.most(context, dialog=dialog)
         return seconds if shown is None else min(seconds, shown)
+
+
+def margin(seconds: float) -> float:
+    """Return how much sooner than a host's time-out a call returns, in seconds."""
+    return max(10.0, seconds / 60)
 
 
 class Place:

@@ -83,6 +83,8 @@ class Host:
     """None where its file takes no server over HTTP."""
     programs: tuple[str, ...] = ()
     """What it is started by, where it is on a PATH."""
+    dialog: bool = True
+    """Whether it has a dialog for questions."""
     patience: str
     """How long it waits, for a person."""
     then: str
@@ -141,6 +143,7 @@ HOSTS: tuple[Host, ...] = (
         format="json",
         servers="mcpServers",
         programs=("claude-desktop",),
+        dialog=False,
         patience="It gives a call about 4 minutes, which can't be set.",
         then="Quit Claude Desktop wholly and start it again.",
         source="modelcontextprotocol.io, connect to local servers (D); there is no official build for Linux, those that"
@@ -249,6 +252,7 @@ HOSTS: tuple[Host, ...] = (
         limit=Limit(key="timeout", per_second=1_000, unset=600, wanted=_HOUR),
         http=Http(url="httpUrl", reference="${{{}}}"),
         programs=("gemini",),
+        dialog=False,
         patience="It gives a call 10 minutes where nothing is set.",
         then="Start Gemini CLI again, in a folder that it trusts; `/mcp` shows the server.",
         source="gemini-cli docs/tools/mcp-server.md (D); packages/core/src/tools/mcp-client.ts, utils/paths.ts (C); it"
@@ -296,6 +300,7 @@ HOSTS: tuple[Host, ...] = (
         servers="mcpServers",
         http=Http(url="serverUrl"),
         programs=("windsurf",),
+        dialog=False,
         patience="How long it gives a call is not documented, and can't be set.",
         then="Press Refresh in Windsurf's MCP panel.",
         source="docs.windsurf.com, Cascade MCP (D)",
@@ -312,6 +317,7 @@ HOSTS: tuple[Host, ...] = (
         limit=Limit(key="timeout", per_second=1, unset=60, wanted=600),
         http=Http(),
         programs=("zed", "zeditor"),
+        dialog=False,
         patience="It gives a call 1 minute where nothing is set, and never more than 10.",
         then="Zed sees it at once; its agent panel shows the server. A project's file counts once it is trusted.",
         source="zed.dev/docs/ai/mcp (D); time-outs in seconds, 600 at the most: zed PR #45378; this form of an entry"
