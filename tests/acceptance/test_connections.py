@@ -110,9 +110,11 @@ async def test_a_request_that_breaks_off_is_no_error(
     arguments: tuple[str, ...], path: str, kind: str, home: Home
 ) -> None:
     async with started(home, *arguments) as (_, url), httpx.AsyncClient(timeout=20) as browser:
+        token = f"Authorization: Bearer {home.local_token.read_text().strip()}\r\n" if path == "/mcp" else ""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nContent-Type: {kind}\r\n"
-            "Accept: application/json, text/event-stream\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n"
+            f"{token}Accept: application/json, text/event-stream\r\n"
+            "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n"
         )
         for _ in range(3):
             with connected(url) as client:
