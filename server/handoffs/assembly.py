@@ -36,11 +36,16 @@ AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
 @asynccontextmanager
 async def open_desk(
-    settings: Settings, *, channels: Sequence[Channel] = (), store: "AnyStore | None" = None
+    settings: Settings,
+    *,
+    channels: Sequence[Channel] = (),
+    store: "AnyStore | None" = None,
+    clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
     """Give the desk over the store that the settings name, showing questions through `channels` while it lasts.
 
-    The store is opened by the first thing that needs it, and closed; one that is given is left to its owner.
+    The store is opened by the first thing that needs it, and closed; one that is given is left to its owner, with the
+    clock that it settles.
     """
     limits = Limits(
         default_seconds=settings.default_timeout_seconds,
@@ -49,7 +54,7 @@ async def open_desk(
         join_seconds=settings.join_seconds,
         quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
     )
-    clock = SystemClock()
+    clock = clock or SystemClock()
     async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
         desk = Desk(store=opened, clock=clock, limits=limits, channels=channels, sealer=sealer)

@@ -158,15 +158,20 @@ async def test_a_stream_of_news_ends_in_order_when_the_server_stops(tmp_path: Pa
 async def test_a_server_whose_store_is_not_there_yet_says_so_once_and_goes_on_when_it_is(
     tokens: str, tmp_path: Path
 ) -> None:
-    """Where the store says who may call nobody is let in before; else a call is told what is wrong."""
+    """Where only the store says who may call nobody is let in before; else a call is told what is wrong."""
+    prepared = Home(tmp_path, {"HANDOFFS_STORE": str(tmp_path / "prepared" / "handoffs.db")})
+    token = prepared.run("token", "add", "ci").stdout.split()[-1]
+    address = "0.0.0.0:0" if tokens == "auto" else "127.0.0.1:0"
     folder = tmp_path / "later"
     folder.write_text("in the way")
-    home = Home(tmp_path, {"HANDOFFS_STORE": str(folder / "handoffs.db"), "HANDOFFS_TOKENS": tokens})
-    async with home.http() as server, httpx.AsyncClient(timeout=30) as http:
+    beyond = {"HANDOFFS_URL": "https://handoffs.example.com"} if tokens == "auto" else {}
+    home = Home(tmp_path, {"HANDOFFS_STORE": str(folder / "handoffs.db"), "HANDOFFS_TOKENS": tokens, **beyond})
+    async with home.http(address) as server, httpx.AsyncClient(timeout=30) as http:
         code, said = await probe(server, http)
         assert (code, said["ready"]) == (503, False)
-        while said["reason"] != ("starting" if tokens == "auto" else "store"):
-            code, said = await probe(server, http)
+        with anyio.fail_after(30):
+            while said["reason"] != ("starting" if tokens == "auto" else "store"):
+                code, said = await probe(server, http)
         assert (await http.get(at(server, "/healthz"))).status_code == 200
         if tokens == "auto":
             refused = await http.post(server.url, json=INITIALIZE, headers=LEGACY)
@@ -178,9 +183,10 @@ async def test_a_server_whose_store_is_not_there_yet_says_so_once_and_goes_on_wh
             assert got["status"] == "ERROR"
             assert str(folder) in got["guidance"]
         folder.unlink()
-        folder.mkdir()
+        (tmp_path / "prepared").rename(folder)
         await until_ready(server, http)
-        assert (await http.post(server.url, json=INITIALIZE, headers=LEGACY)).status_code == 200
+        known = LEGACY | {"authorization": f"Bearer {token}"}
+        assert (await http.post(server.url, json=INITIALIZE, headers=known)).status_code == 200
         server.process.terminate()
         heard = await rest_of(server)
     assert heard.count("Trying again until" if tokens == "auto" else "Not ready:") == 1

@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from handoffs.assembly import AnyStore, current_user, notifying, open_desk, seal_keys
 from handoffs.cli.binding import CannotServe, bound
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Handoff
@@ -130,12 +131,17 @@ class _InboxWhenNeeded:
 
 @asynccontextmanager
 async def serving_desk(
-    settings: Settings, *, terminal: bool, device: bool, store: "AnyStore | None" = None
+    settings: Settings,
+    *,
+    terminal: bool,
+    device: bool,
+    store: "AnyStore | None" = None,
+    clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
     """Give the desk, asking on the terminal if it may (the console or the controlling device itself), and notifying."""
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
-        desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store))
+        desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store, clock=clock))
         await stack.enter_async_context(notifying(settings, desk))
         yield desk
 

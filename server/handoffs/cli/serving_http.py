@@ -24,6 +24,7 @@ from handoffs.cli.connections import allow_many_files, bounded
 from handoffs.cli.entrance import Entrance
 from handoffs.cli.health import Probes, Readiness
 from handoffs.cli.serve import build, serving_desk
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
 from handoffs.mcp_server.draining import Draining
@@ -150,9 +151,12 @@ async def _open(
 ) -> None:
     """Let calls in, for as long as the stack holds what they need."""
     at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
-    store = await stack.enter_async_context(store_at(settings.store))
+    clock = SystemClock()
+    store = await stack.enter_async_context(store_at(settings.store, clock))
     admission = admitted(settings, store.tokens, base=settings.url or base, local=local)
-    desk = await stack.enter_async_context(serving_desk(settings, terminal=at_console, device=False, store=store))
+    desk = await stack.enter_async_context(
+        serving_desk(settings, terminal=at_console, device=False, store=store, clock=clock)
+    )
     server = build(settings, desk, admission, draining=draining)
     if server.deliveries is not None:
         stack.push_async_callback(server.deliveries.finish)
