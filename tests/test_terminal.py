@@ -27,7 +27,7 @@ def starts(tmp_path: Path) -> Generator[Starts]:
 def asked(starts: Starts, form: str, **more: object) -> Person:
     """Somebody who is asked `Proceed?` with a form, and may type."""
     person = starts(ASK_ONE.format(form=form), **more)
-    person.sees(READY)
+    person.may_type()
     return person
 
 
@@ -41,7 +41,7 @@ async def main():
             deadline=datetime.now(UTC) + timedelta(hours=5)))
 anyio.run(main)
 """)
-    person.sees(READY)
+    person.may_type()
     assert person.lines == [
         "● claude-code · ~/shop asks  h_7Q2abcde… · 5 h left · 2 more waiting",
         "│ Deploy",
@@ -65,7 +65,7 @@ async def main():
     print("after")
 anyio.run(main)
 """)
-    person.sees(READY)
+    person.may_type()
     person.types("y\r")
     assert person.ends() == 0
     assert person.lines == ["before", "✓ h_7Q2abcde…: answered: yes", "after"]
@@ -118,7 +118,7 @@ def test_what_does_not_fit_is_refused_cleared_and_brought_back_by_tab(starts: St
         person.types(wrong + "\r")
         person.sees(reason)
         sign = "[y/n] ›" if field["type"] == "boolean" else "›"
-        person.sees(READY)
+        person.may_type()
         assert sign in person.lines  # nothing is typed on to what did not do
         person.types("\t!")  # any change takes the reason away
         person.no_longer_sees(reason)
@@ -136,18 +136,18 @@ def test_several_fields_come_one_after_the_other_and_back(starts: Starts):
     assert "│ Environment  (1 of 3)" in person.lines
     person.types("1\r")
     person.sees("│ Port  (2 of 3, optional)")
-    person.sees(READY)
+    person.may_type()
     assert "✓ Environment: staging" in person.lines
     assert "│ Where it listens." in person.lines
     person.types("\x1b[Z")
     person.sees("│ Environment  (1 of 3)")
-    person.sees(READY)
+    person.may_type()
     person.types("2\r")
     person.sees("✓ Environment: production")
-    person.sees(READY)
+    person.may_type()
     person.types("\r")  # an optional field without a default is skipped
     person.sees("│ why  (3 of 3)")
-    person.sees(READY)
+    person.may_type()
     person.types("because\r")
     person.sees("-> Filled(values={'env': 'production', 'why': 'because'}, note='', other='')")
 
@@ -156,14 +156,14 @@ def test_a_form_left_empty_is_no_answer(starts: Starts):
     person = asked(starts, "form(a={'type': 'string'}, b={'type': 'string', 'default': 'x'})")
     person.types("\r")
     person.sees("(2 of 2, optional)")
-    person.sees(READY)
+    person.may_type()
     person.types(" \r")  # a blank leaves out even what has a default
     person.sees("! Nothing was filled in.")
     assert "│ a  (1 of 2, optional)" in person.lines
-    person.sees(READY)
+    person.may_type()
     person.types("now\r")
     person.sees("(2 of 2, optional)")
-    person.sees(READY)
+    person.may_type()
     person.types("\r")
     person.sees("-> Filled(values={'a': 'now', 'b': 'x'}, note='', other='')")
 
@@ -205,7 +205,7 @@ async def main():
         await terminal.ask(Sheet(message=evil, form=form(["it"], **fields), asker=evil, handoff_id="h_1"))
 anyio.run(main)
 """, rows=60)  # fmt: skip
-    person.sees(READY)
+    person.may_type()
     lines = person.lines
     assert lines[0] == "before"
     assert person.screen.title == ""
@@ -233,7 +233,7 @@ async def main():
         show(await terminal.ask(Sheet(message=message[:20_000], form=YES_NO)))
 anyio.run(main)
 """, rows=16)  # fmt: skip
-    person.sees(READY)
+    person.may_type()
     person.sees("more lines")
     assert "│ Go on" in person.lines
     assert len(person.lines) == 16
@@ -261,7 +261,7 @@ def test_a_narrow_terminal_is_usable(starts: Starts):
 
 def test_no_color_is_respected(starts: Starts):
     person = starts(ASK_ONE.format(form="YES_NO"), NO_COLOR="1")
-    person.sees(READY)
+    person.may_type()
     assert {char.fg for row in person.screen.buffer.values() for char in row.values()} == {"default"}
     colourful = asked(starts, "YES_NO")
     assert {char.fg for row in colourful.screen.buffer.values() for char in row.values()} != {"default"}

@@ -56,6 +56,7 @@ class Person:
         plain = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "PROMPT_TOOLKIT_COLOR_DEPTH"}}
         self.screen = pyte.Screen(columns, rows)
         self.raw = ""
+        self._read_before_typing = 0
         self._stream = pyte.Stream(self.screen)
         self.child = pexpect.spawn(
             sys.executable,
@@ -87,8 +88,17 @@ class Person:
         """Wait until the screen does not show `text` any more."""
         self._look(lambda: not any(text in line for line in self.lines), f"{text!r} to vanish")
 
+    def may_type(self) -> None:
+        """Wait until the prompt takes keys: until it has drawn its key help since the last ones were pressed.
+
+        What is on the screen does not say so: the help of the field before may stand there still, below the head of
+        the next one, and keys that come before that has settled are dropped.
+        """
+        self._look(lambda: READY in self.raw[self._read_before_typing :], "the prompt to take keys")
+
     def types(self, keys: str) -> None:
         """Press keys."""
+        self._read_before_typing = len(self.raw)
         self.child.send(keys)
 
     def signals(self, number: int = signal.SIGUSR1) -> None:

@@ -67,8 +67,13 @@ async def _act(folder: Path, store: Path) -> str:
 
 
 async def _asked(store: Path) -> Mapping[str, object]:
-    """Return what the server told the agent; nothing where the person put the question off."""
+    """Return what the server told the agent; nothing where the person put the question off.
+
+    Raises:
+        KeyboardInterrupt: The person pressed Ctrl-C at the question.
+    """
     got: list[Mapping[str, object]] = []
+    stopped = False
     environment = {**os.environ, "HANDOFFS_STORE": str(store), "HANDOFFS_INBOX": "off"}
     server = StdioServerParameters(
         command=sys.executable,
@@ -91,11 +96,19 @@ async def _asked(store: Path) -> Mapping[str, object]:
             tasks.cancel_scope.cancel()
 
         async def ask() -> None:
-            if not await _answered(desk, terminal):
+            nonlocal stopped
+            try:
+                decided = await _answered(desk, terminal)
+            except KeyboardInterrupt:
+                # Out of a task it would end the loop at once, and what the others made of that would be printed.
+                decided, stopped = False, True
+            if not decided:
                 tasks.cancel_scope.cancel()
 
         tasks.start_soon(call)
         tasks.start_soon(ask)
+    if stopped:
+        raise KeyboardInterrupt
     return got[-1] if got else {}
 
 

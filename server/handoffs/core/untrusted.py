@@ -53,10 +53,13 @@ MAX_BLANKS = 60
 MAX_EMPTY_LINES = 8
 """Empty lines in a row that are shown as they are."""
 
-_GAP = re.compile(rf"^(?: *\n){{{MAX_EMPTY_LINES + 1},}}| {{{MAX_BLANKS + 1},}}", re.MULTILINE)
+_EMPTY_LINES = re.compile(rf"^(?: *\n){{{MAX_EMPTY_LINES + 1},}}", re.MULTILINE)
+_BLANK_RUN = re.compile(rf" {{{MAX_BLANKS + 1},}}")
+
+# What stands for itself, and is most of almost every text.
+_PLAIN = re.compile(r"([\n -~]+)")
 
 
-@lru_cache(maxsize=4096)
 def _spelled(char: str) -> str:
     """What stands for one character: itself, nothing, or its name in brackets."""
     if char in "\n ":
@@ -96,12 +99,8 @@ def spell_gaps(text: str) -> str:
 
     In a screen that scrolls, or that is shorter than the gap, what stands behind it would not be seen.
     """
-    return _GAP.sub(_counted, text)
-
-
-def _counted(gap: re.Match[str]) -> str:
-    lines = gap[0].count("\n")
-    return f"⟨{lines} empty lines⟩\n" if lines else f"⟨{len(gap[0])} blanks⟩"
+    text = _EMPTY_LINES.sub(lambda gap: f"⟨{gap[0].count(chr(10))} empty lines⟩\n", text)
+    return _BLANK_RUN.sub(lambda gap: f"⟨{len(gap[0])} blanks⟩", text) if " " * (MAX_BLANKS + 1) in text else text
 
 
 def inert_markup(text: str) -> str:
@@ -115,19 +114,34 @@ def inert_markup(text: str) -> str:
     if "\U0001f3f4" in text:
         for flag, named in _FLAGS.items():
             text = text.replace(flag, named)
-    for at, char in enumerate(text):
-        if char in _UNSEEN and _belongs(char, out, text[at + 1 : at + 2]):
-            continue
-        shown = _spelled(char)
-        if shown and unicodedata.category(shown[0]) in {"Mn", "Me"}:
-            marks += 1
-            if marks > _MARKS_PER_LETTER:
-                continue
-        elif shown:
+    end = 0
+    for number, piece in enumerate(_PLAIN.split(text)):
+        start, end = end, end + len(piece)
+        if number % 2:
+            # Its last character by itself, as what comes next may belong to it.
+            out += piece[:-1], piece[-1]
             marks = 0
-        if shown:
-            out.append(shown)
+            continue
+        for at, char in enumerate(piece, start):
+            if char in _UNSEEN and _belongs(char, out, text[at + 1 : at + 2]):
+                continue
+            shown, is_mark = _spelled_mark(char)
+            if is_mark:
+                marks += 1
+                if marks > _MARKS_PER_LETTER:
+                    continue
+            elif shown:
+                marks = 0
+            if shown:
+                out.append(shown)
     return "".join(out)
+
+
+@lru_cache(maxsize=4096)
+def _spelled_mark(char: str) -> tuple[str, bool]:
+    """What stands for one character, and whether it is a mark on the letter before it."""
+    shown = _spelled(char)
+    return shown, shown != "" and unicodedata.category(shown[0]) in {"Mn", "Me"}
 
 
 def _belongs(char: str, before: Sequence[str], after: str) -> bool:
@@ -141,7 +155,7 @@ def _belongs(char: str, before: Sequence[str], after: str) -> bool:
     if not letter:
         return False
     virama_next = bool(after) and unicodedata.combining(after) == _VIRAMA
-    return _takes_joiner(letter) or (virama_next and unicodedata.category(letter) == "Lo")
+    return _takes_joiner(letter) or (virama_next and unicodedata.category(letter[-1]) == "Lo")
 
 
 def _is_mark(shown: str) -> bool:

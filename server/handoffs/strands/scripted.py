@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import secrets
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, TypeVar
@@ -31,7 +32,8 @@ class ScriptedModel(Model):
     def __init__(self, *turns: Turn) -> None:
         """Take the turns, in order."""
         self._turns = iter(turns)
-        self._ids = itertools.count(1)
+        # New with every model: the same tool use, sent again, would be given the answer that the person gave before.
+        self._ids, self._part = itertools.count(1), secrets.token_hex(6)
         self.seen: list[Messages] = []
         """The conversation as it was at each call, in order."""
 
@@ -80,7 +82,7 @@ class ScriptedModel(Model):
         else:
             stop = "tool_use"
             for name, arguments in said:
-                use_id = f"tooluse_scripted_{next(self._ids)}"
+                use_id = f"tooluse_scripted_{self._part}_{next(self._ids)}"
                 yield {"contentBlockStart": {"start": {"toolUse": {"name": name, "toolUseId": use_id}}}}
                 yield {"contentBlockDelta": {"delta": {"toolUse": {"input": json.dumps(arguments)}}}}
                 yield {"contentBlockStop": {}}
