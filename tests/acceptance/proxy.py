@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.acceptance.processes import SCRIPT
+
 VERSION = "2026-07-28"
 HEAD = 65_536
 
@@ -119,7 +121,8 @@ class Caller:
         got = (await self.call(url, "handoff_to_user", arguments))["result"]
         while got["resultType"] == "input_required" and answer is not None:
             [(key, request)] = got["inputRequests"].items()
-            filled = {"action": "accept", "content": {"response": answer(request["params"]["message"])}}
+            content = {"response": answer(request["params"]["message"])}
+            filled = {"action": "accept", "content": content, "_meta": SCRIPT}
             state = got["requestState"]
             again = await self.call(url, "handoff_to_user", arguments, inputResponses={key: filled}, requestState=state)
             got = again["result"]

@@ -18,6 +18,7 @@ from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, says
 from tests.acceptance.test_pipe import outcome, piped
 
 TOOL_USE = "claudecode/toolUseId"
+ROOT = Path(__file__).parents[2]
 
 FATAL = """
 import os, signal, socket, sys
@@ -212,14 +213,14 @@ async def test_over_http_a_client_that_hung_up_was_handed_nothing(tmp_path: Path
     home = Home(tmp_path)
     async with home.http() as server:
         caller = (
-            "import sys, anyio; from mcp import Client; from mcp.types import Implementation\n"
+            "import sys, anyio; from tests.acceptance.processes import HttpServer, ask\n"
             "async def main():\n"
-            "    info = Implementation(name='test-host', version='1')\n"
-            "    async with Client(sys.argv[1], mode='legacy', client_info=info) as c:\n"
-            "        await c.call_tool('handoff_to_user', {'message': 'Deploy?'})\n"
+            "    async with HttpServer(None, *sys.argv[1:]).client('legacy') as client:\n"
+            "        await ask(client)\n"
             "anyio.run(main)"
         )
-        agent = subprocess.Popen([HANDOFFS[0], "-c", caller, server.url], stderr=subprocess.DEVNULL)
+        assert server.token is not None
+        agent = subprocess.Popen([HANDOFFS[0], "-c", caller, server.url, server.token], cwd=ROOT)
         try:
             with anyio.fail_after(30):
                 while not home.store.exists() or not kept(home):

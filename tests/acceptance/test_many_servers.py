@@ -15,7 +15,7 @@ from handoffs.assembly import store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.settings import store_address
-from tests.acceptance.processes import Home, HttpServer, ask, nobody
+from tests.acceptance.processes import SCRIPT, Home, HttpServer, ask, nobody
 from tests.acceptance.proxy import Caller, RoundRobin, round_robin
 from tests.store.postgres import Cluster, new_store
 
@@ -86,7 +86,7 @@ async def test_rounds_checks_and_tasks_land_on_any_server_and_find_their_handoff
             found = (await long.send(server.url, "tasks/get", task, {"taskId": task}))["result"]
             assert found["status"] == "input_required"
         [key] = found["inputRequests"]
-        reply = {key: {"action": "accept", "content": {"response": "ship it"}}}
+        reply = {key: {"action": "accept", "content": {"response": "ship it"}, "_meta": SCRIPT}}
         await long.send(servers[0].url, "tasks/update", task, {"taskId": task, "inputResponses": reply})
         found = (await long.send(servers[1].url, "tasks/get", task, {"taskId": task}))["result"]
         assert found["status"] == "completed"
@@ -106,7 +106,8 @@ async def test_servers_with_other_keys_say_which_setting_is_wrong_and_the_questi
         assert error["code"] == -32602
         assert "HANDOFFS_KEYS" in error["message"]
         assert error["data"] == {"reason": "invalid_request_state", "setting": "HANDOFFS_KEYS"}
-        joined = (await caller.call(proxy.url, "handoff_to_user", {"message": "Deploy?"}))["result"]
+        # On the server that showed no dialog of it: the one that did would take that dialog for lost, and wait.
+        joined = (await caller.call(servers[1].url, "handoff_to_user", {"message": "Deploy?"}))["result"]
         assert list(joined["inputRequests"]) == [asked]
         # A state that somebody made up is no matter of keys, and nobody is sent to look at them.
         made_up = {"inputResponses": {}, "requestState": first["requestState"][:-4] + "AAAA"}
