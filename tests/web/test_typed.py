@@ -23,6 +23,7 @@ async def answered(inbox: Inbox, handoff_id: str) -> Any:
 
 
 async def send(page: Page) -> None:
+    await expect(page.locator(".settling")).to_have_count(0)  # what has just moved takes no press
     await page.get_by_role("button", name="Answer", exact=True).click()
 
 
