@@ -10,6 +10,7 @@ asks through what `handoff_to_user` asks through: a desk over a SQLite file, `as
 
 import socket
 import sys
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -27,6 +28,7 @@ from handoffs.core.model import Caller, Handoff
 from handoffs.mcp_server.asking import Round, ask_between, ask_while_open, judge
 from handoffs.mcp_server.declared import FORM, MODERN, declared_by
 from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.host_dialog import host_dialog_of
 from handoffs.mcp_server.lookout import Lookout
 from handoffs.mcp_server.report import Report
 from handoffs.store.sqlite import SqliteStore
@@ -76,17 +78,17 @@ async def ask(desk: Desk, context: Context, key: str, message: str, fields: Fiel
     handoff = await _opened(desk, context, message, fields)
     if context.protocol_version != MODERN:
         hold = Lookout(desk, Draining()).hold(Report(handoff, context), seconds=None)
-        verdict = await ask_while_open(desk, handoff, context, hold)
+        verdict = await ask_while_open(desk, handoff, context, hold, is_shared=lambda: False)
         if not isinstance(verdict, Handoff):
             raise MCPError(-32603, "Nobody answered.")
         return verdict
     reply = (context.input_responses or {}).get(key)
     if isinstance(reply, ElicitResult):
         seconds = (desk.clock.now() - handoff.created_at).total_seconds()
-        verdict = await judge(desk, handoff, reply, seconds=seconds)
+        verdict = await judge(desk, handoff, reply, host_dialog_of(context), seconds=seconds)
         if isinstance(verdict, Handoff):
             return verdict
-    asked = ask_between(handoff, now=desk.clock.now())
+    asked = ask_between(handoff, host_dialog_of(context), asked=desk.clock.now())
     [request] = (asked.input_requests or {}).values()
     return InputRequiredResult(input_requests={key: request}, request_state=asked.request_state)
 
@@ -158,10 +160,22 @@ def build(desk: Desk) -> MCPServer:
     return server
 
 
+class Hurried(SystemClock):
+    """A clock by which two seconds pass between two looks: the suite answers at once, which no person can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks = 0
+
+    def now(self) -> datetime:
+        self._looks += 1
+        return super().now() + timedelta(seconds=2 * self._looks)
+
+
 async def serve(folder: Path) -> None:
     """Serve on a free port of this machine, which is said on standard error, until a signal."""
     async with SqliteStore(folder / "handoffs.db") as store:
-        desk = Desk(store=store, clock=SystemClock(), channels=[Worker()])
+        desk = Desk(store=store, clock=Hurried(), channels=[Worker()])
         app = build(desk).streamable_http_app()
         async with desk.presenting():
             await listen(app)

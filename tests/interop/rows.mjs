@@ -7,7 +7,8 @@
 const wait = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 const PEOPLE = {
-  accepts: async () => ({ action: "accept", content: { response: "yes" }, _meta: { "handoffs/script": true } }),
+  // Not every client carries the mark of a script along: so they take as long as one reads.
+  accepts: async (read) => (await wait(read), { action: "accept", content: { response: "yes" } }),
   "opens the link": async () => ({ action: "accept" }),
   "accepts empty": async () => ({ action: "accept", content: {} }),
   "declines at once": async () => ({ action: "decline" }),

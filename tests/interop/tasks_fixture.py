@@ -21,6 +21,9 @@ from handoffs.core.ports import Reply
 from handoffs.mcp_server import tools
 from handoffs.mcp_server.calls import Calls, Outcome
 from handoffs.mcp_server.declared import LONG, TASKS, declared_by
+from handoffs.mcp_server.delivery import Deliveries
+from handoffs.mcp_server.front import Front
+from handoffs.mcp_server.joining import Joining
 from handoffs.mcp_server.task_status import Begun, TaskId, Wire
 from handoffs.mcp_server.tasks import RequestContext, Tasks, UpdateParams
 from handoffs.mcp_server.tool import tool
@@ -48,13 +51,15 @@ class Worker:
 class Jobs(Calls):
     """The outcomes of the jobs, as tasks ask for them."""
 
-    async def result_of(self, handoff: Handoff, *, tool_use: str | None) -> CallToolResult:
+    async def result_of(
+        self, handoff: Handoff, context: RequestContext, *, tool_use: str | None, marks: tuple[str, ...]
+    ) -> CallToolResult:
         """Return the outcome; of the two jobs that go wrong, how."""
         if handoff.question.message.startswith("failing_job "):
             return tools.refusal("boom", tool_use=tool_use)
         if handoff.question.message.startswith("protocol_error_job "):
             raise MCPError(-32603, "panic")
-        return await super().result_of(handoff, tool_use=tool_use)
+        return await super().result_of(handoff, context, tool_use=tool_use, marks=marks)
 
 
 class TaskTools(Tasks):
@@ -62,7 +67,10 @@ class TaskTools(Tasks):
 
     def __init__(self, desk: Desk, caller: Caller, ask: Ask) -> None:
         """Take the desk, who asks, and what asks in rounds."""
-        jobs = Jobs(desk, subject=caller.subject, project="", hold_seconds=None, inbox=None)
+        jobs = Jobs(
+            desk, subject=caller.subject, local=caller.subject, project="", hold_seconds=None, inbox=None,
+            deliveries=Deliveries(desk), joining=Joining(Front()),
+        )  # fmt: skip
         super().__init__(desk, jobs, inbox=None)
         self._jobs, self._questions, self._caller, self._ask = jobs, desk, caller, ask
         self._second: dict[str, TaskId] = {}
@@ -126,7 +134,7 @@ class TaskTools(Tasks):
         if LONG in declared_by(context).abilities:
             return Begun(task=TaskId(handoff_id=handoff.id, dialog=False))
         done = await self._questions.wait(handoff.id, seconds=None)
-        return await self._jobs.result_of(done, tool_use=None)
+        return await self._jobs.result_of(done, context.request_context, tool_use=None, marks=())
 
     async def _opened(self, message: str, fields: Fields | None = None) -> Handoff:
         form = {"type": "object", "properties": fields, "required": list(fields)} if fields else None

@@ -127,7 +127,7 @@ async def test_every_client_gets_the_best_that_it_can(
         if (result := got.get(name, {}).get("result")) is not None:
             assert words in result["guidance"]
             assert f'call check_handoff with handoff_id "{result["handoffId"]}"' in result["guidance"]
-            assert result["userInput"] == []
+            assert result["userInput"] == [{"text": ""}]
             assert "values" not in result
 
 

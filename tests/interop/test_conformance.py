@@ -50,7 +50,7 @@ EVERY_SERVER = {
 }
 
 ASKING = {
-    "2025-11-25": {"tools-call-elicitation", "elicitation-sep1034-defaults"},
+    "2025-11-25": {"tools-call-elicitation"},
     "2026-07-28": {
         "input-required-result-basic-elicitation",
         "input-required-result-request-state",

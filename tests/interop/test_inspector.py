@@ -65,7 +65,7 @@ async def test_a_call_without_a_dialog_is_told_where_the_person_can_answer(trans
     code, result, complaint = await inspect(transport, "legacy", *asking(f"Deploy over {transport}?"))
     assert code == 0, complaint
     got = result["structuredContent"]
-    assert (got["status"], got["userInput"]) == ("PENDING", [])
+    assert (got["status"], got["userInput"]) == ("PENDING", [{"text": ""}])
     assert f"`handoffs answer {got['handoffId']}` in a terminal" in got["guidance"]
     assert [block["text"] for block in result["content"]] == [got["guidance"]]
 
