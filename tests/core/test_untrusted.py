@@ -187,3 +187,7 @@ def test_texts_that_read_the_same_compare_as_the_same() -> None:
 )
 def test_line_feeds_that_were_written_out_can_be_shown_as_such(written: str, shown: str | None) -> None:
     assert with_line_feeds(written) == shown
+
+
+def test_a_joiner_after_what_was_spelled_out_is_read_like_any_other() -> None:
+    assert inert("\u202e\u200d\u094d").startswith("⟨U+202E⟩")
