@@ -36,7 +36,7 @@ HANDOFF_SCHEMA: dict[str, object] = {
             "type": "string",
             "minLength": 1,
             "maxLength": 20_000,
-            "description": "Markdown. What the person must know and decide; the exact action, if you want to act.",
+            "description": "Markdown. What the person must know and decide; the exact action.",
         },
         "breakout_of_loop": {
             "type": "boolean",
@@ -57,7 +57,7 @@ HANDOFF_SCHEMA: dict[str, object] = {
         },
         "timeout_seconds": {
             "type": "number",
-            "description": "How long the question stays open; 0: as long as can be. Default a day.",
+            "description": "How long it stays open; 0: longest.",
         },
     },
     "required": ["message"],
