@@ -20,6 +20,7 @@ from handoffs.store.sqlite import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask
+from tests.web.serving import pressed
 
 NOTIFY = "ntfys://ntfy.example/a,mailto://ada:secret@example.org"
 ENV = (
@@ -177,7 +178,8 @@ async def test_the_inbox_says_so_at_the_questions_that_come_from_such_a_folder(h
         asked = await desk.ask(message="Deploy?", caller=here)
         other = await desk.ask(message="Ship?", caller=Caller(subject="ada", client="codex", project="/nowhere"))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
-            await http.get(sign_in_link("http://127.0.0.1", sign_in.make_code(), "/"))
+            address, form = pressed(sign_in_link("http://127.0.0.1", sign_in.make_code(), "/"))
+            assert (await http.post(address, data=form)).status_code == 303
             for page, count in (("/", 1), (f"/h/{asked.id}", 1), (f"/h/{asked.id}/card", 1), (f"/h/{other.id}", 0)):
                 text = (await http.get(page)).text
                 assert text.count("handoffs config adopt") == count, page

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from handoffs.core.model import Caller, Handoff, State
 from tests.fakes import FakeClock
 from tests.web.serving import CLAUDE, Inbox, Opened, serving, signed_in, stays_open
-from tests.web.visiting import enter
+from tests.web.visiting import enter, visit
 
 PERMISSION: dict[str, Any] = {
     "type": "object",
@@ -60,9 +60,9 @@ async def test_a_person_can_say_something_else_than_the_options_with_keys_alone(
         await page.keyboard.press("Control+Enter")
         answered = await inbox.desk.wait(handoff.id, seconds=20)
         assert (answered.state, answered.values, answered.other) == (State.ANSWERED, {}, "After the\naudit")
-        await page.goto(f"{inbox.url}/h/{handoff.id}")
+        await visit(page, f"{inbox.url}/h/{handoff.id}")
         await expect(page.locator(".values")).to_have_text("In their own words, none of the optionsAfter the\naudit")
-        await page.goto(f"{inbox.url}/history")
+        await visit(page, f"{inbox.url}/history")
         await expect(page.locator(".row-answer")).to_contain_text("After the audit")
 
 

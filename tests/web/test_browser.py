@@ -15,7 +15,7 @@ from playwright.async_api import expect
 
 from handoffs.core.model import State
 from tests.web.serving import Inbox, Opened, serving
-from tests.web.visiting import FORM, MESSAGE, enter
+from tests.web.visiting import FORM, MESSAGE, enter, visit
 
 
 async def ended(inbox: Inbox, handoff_id: str) -> Any:
@@ -175,7 +175,7 @@ async def test_everything_works_without_script(tmp_path: Path, opened: Opened) -
         await enter(page, inbox, f"/h/{options.id}")
         await page.get_by_role("button", name="b").click()
         await expect(page.locator("h1")).to_have_text("Answered by ada through inbox")
-        await page.goto(f"{inbox.url}/h/{form.id}")
+        await visit(page, f"{inbox.url}/h/{form.id}")
         await page.get_by_label("Name").fill("Ada")
         await page.get_by_role("button", name="Answer").click()
         await expect(page.locator('[data-name="field.sure"] .problem')).to_have_text("Really delete? is missing.")

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from handoffs.core.model import Handoff
 from tests.web.serving import Opened, Page, serving, signed_in, stays_open
-from tests.web.visiting import enter
+from tests.web.visiting import enter, visit
 
 VALUE = " c0rrect <b>horse</b> \u00e9 "
 FORM: dict[str, Any] = {
@@ -173,7 +173,7 @@ async def test_enter_sends_a_secret_of_one_line_and_goes_on_in_one_of_several(tm
         await page.keyboard.press("Enter")
         await expect(page.locator("h1")).to_have_text("Answered by ada through inbox")
         assert await inbox.desk.reveal(f"secret:{first.id}/pin", by="ada") == "9876"
-        await page.goto(f"{inbox.url}/h/{second.id}")
+        await visit(page, f"{inbox.url}/h/{second.id}")
         # The keys of the page know the switch beside it as no field of the form.
         await page.keyboard.press("a")
         await expect(page.get_by_role("textbox", name="PIN")).to_be_focused()

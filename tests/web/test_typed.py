@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from handoffs.core.model import State
 from tests.web.serving import Inbox, Opened, serving, signed_in, stays_open
-from tests.web.visiting import FORM, enter, until
+from tests.web.visiting import FORM, enter, until, visit
 
 
 def form_of(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -185,7 +185,7 @@ async def test_a_time_is_the_persons_own_and_one_that_is_there_twice_or_never_is
         await field.fill("2026-03-29T03:30")
         await send(page)
         assert await answered(inbox, asked[0].id) == {"at": "2026-03-29T03:30:00+02:00"}
-        await page.goto(f"{inbox.url}/h/{asked[1].id}")
+        await visit(page, f"{inbox.url}/h/{asked[1].id}")
         await field.fill("2026-10-25T02:30")
         await send(page)
         await expect(page.locator(".field .problem").first).to_contain_text("At is there twice that day")

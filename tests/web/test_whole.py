@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from handoffs.core.model import State
 from tests.web.serving import Opened, serving
-from tests.web.visiting import enter
+from tests.web.visiting import enter, visit
 
 GAP = "ls -la" + " " * 165 + "; rm -rf ~/shop"
 WIDE = "| " + " | ".join(f"column{number}" for number in range(24)) + " |\n" + "|-" * 24 + "|\n" + "| v " * 24 + "|\n"
@@ -187,9 +187,9 @@ async def test_each_text_reads_from_the_side_that_its_own_script_does(tmp_path: 
         await page.get_by_label("الاسم الكامل").fill("سارة")
         assert await page.get_by_label("الاسم الكامل").evaluate("each => getComputedStyle(each).direction") == "rtl"
         await inbox.desk.answer(filled, {"a": "سارة من دمشق"}, by="ada", channel="terminal")
-        await page.goto(f"{inbox.url}/h/{filled.id}")
+        await visit(page, f"{inbox.url}/h/{filled.id}")
         for here in (".message p", ".values dt", ".values dd"):
             assert await reads_from_the_right(page, here), here
-        await page.goto(f"{inbox.url}/history")
+        await visit(page, f"{inbox.url}/history")
         for here in (".row-what a", ".row-answer > span"):
             assert await page.locator(here).first.evaluate("each => getComputedStyle(each).direction") == "rtl", here

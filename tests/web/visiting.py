@@ -3,7 +3,7 @@
 from typing import Any
 
 import anyio
-from playwright.async_api import Page, expect
+from playwright.async_api import Error, Page, expect
 
 from tests.web.serving import Inbox
 
@@ -50,8 +50,21 @@ async def until(page: Page, script: str) -> None:
             await anyio.sleep(0.02)
 
 
+async def visit(page: Page, address: str) -> None:
+    """Go to an address, also where the page that is left is just about to load itself anew."""
+    with anyio.fail_after(20):
+        while True:
+            try:
+                await page.goto(address)
+            except Error as aborted:
+                if "ERR_ABORTED" not in aborted.message:
+                    raise
+            else:
+                return
+
+
 async def enter(page: Page, inbox: Inbox, path: str = "/") -> None:
-    await page.goto(inbox.link(path))
+    await visit(page, inbox.link(path))
     button = page.get_by_role("button", name="Sign in")
     if await button.count():  # without script nothing presses it
         await button.click()

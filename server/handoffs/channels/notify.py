@@ -248,7 +248,7 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     What the agent wrote is one line between quotation marks, cut to 300 characters, in which nothing is a link, a
     mention or a tag.
     """
-    asker = _harmless(asker_of(handoff.caller), _ASKER) or "An agent"
+    asker = _harmless(asker_of(handoff.caller), _ASKER) or "an agent"
     does = "stopped, and leaves this to you" if handoff.question.breakout_of_loop else "asks you"
     opening = {
         Stage.OPENED: "",
@@ -261,8 +261,9 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     command = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
     machine = _harmless(socket.gethostname(), _MACHINE) or "its machine"
     where = f"Answer: {link}" if link else f"Answer on {machine}: {command}"
+    title = f"{opening}{asker} {does}"
     return Notice(
-        title=f"{opening}{asker} {does}",
+        title=title[0].upper() + title[1:] if title.startswith("an agent") else title,
         body=f"“{_harmless(handoff.question.message, _MESSAGE)}”\n\n"
         f"Open for another {left}, until {stamp(handoff.question.deadline)}.\n{where}",
     )
