@@ -2,8 +2,10 @@
 
 import compileall
 import importlib.util
+import shutil
 import subprocess
 import sys
+import tarfile
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +28,30 @@ def fastmcp() -> Path:
         _run("uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "fastmcp>=4,<5")
         ready.touch()
     return python
+
+
+@cache
+def before(commit: str) -> Path:
+    """Return the `handoffs` command of an earlier commit, with what it had locked; the first call installs it, with uv.
+
+    Raises:
+        Unavailable: It can't be installed, or this is no checkout with that commit.
+    """
+    folder = ENVIRONMENTS / f"at-{commit}"
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        archive = folder / "source.tar"
+        _run("git", "-C", str(ENVIRONMENTS.parents[1]), "archive", f"--output={archive}", f"{commit}^{{tree}}")
+        with tarfile.open(archive) as source:
+            source.extractall(folder / "source", filter="data")
+        _run(
+            "uv", "sync", "--quiet", "--locked", "--no-dev", "--all-extras", "--compile-bytecode",
+            "--python", sys.executable, "--project", str(folder / "source"),
+        )  # fmt: skip
+        ready.touch()
+    return folder / "source" / ".venv" / "bin" / "handoffs"
 
 
 @cache

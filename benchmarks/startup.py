@@ -1,12 +1,21 @@
-"""From the start of the process until `initialize` is answered, as a host sees it: pipes, and no client in between."""
+"""From the start of the process until a host gets its first answers: pipes, and no client in between.
+
+A start has two stages (`handoffs.first_stage`): the rows tell how much the first saves, and that a start which can't
+use it, for want of a snapshot or because the client is a new version, takes no longer for it.
+"""
 
 import json
 import os
-import select
 import subprocess
+import sys
 import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from select import select
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from anyio import to_thread
 
@@ -14,59 +23,183 @@ from benchmarks import environment, servers
 from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
 
-BAR = 1.0
 PATIENCE_SECONDS = 30.0
+KEPT_SECONDS = 10.0
 
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {"elicitation": {}},
-        "clientInfo": {"name": "benchmark", "version": "1"},
-    },
+BEFORE = "de31573"
+"""The build that a busy machine's start is compared with: the last one that had one stage."""
+
+INFO = {"name": "benchmark", "version": "1"}
+INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": INFO}
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": INFO,
+    "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
 }
+CALL = {"name": "handoff_to_user", "arguments": {"message": "Deploy?"}}
+ACCEPT = {"action": "accept", "content": {"response": "yes"}, "_meta": {"handoffs/script": True}}
+
+
+class _Host:
+    """The other end of a server's pipe."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._stdin, self._stdout = process.stdin, process.stdout.fileno()
+        self._unread = b""
+        self.client = INFO
+
+    def initialized(self) -> None:
+        self.ask("initialize", {**INITIALIZE, "clientInfo": self.client})
+
+    def discovered(self) -> None:
+        self.ask("server/discover", {"_meta": META})
+
+    def listed(self) -> None:
+        self.initialized()
+        self._send({"method": "notifications/initialized"})
+        self.ask("tools/list", None)
+
+    def called(self) -> None:
+        self.listed()
+        self.ask("tools/call", CALL)
+
+    def ask(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """Return once a request is answered; a dialog is, at once."""
+        self._send({"id": method, "method": method, **({} if params is None else {"params": params})})
+        while (message := self._next()).get("id") != method:
+            if message.get("method") == "elicitation/create":
+                self._send({"id": message["id"], "result": ACCEPT})
+        if "result" not in message:
+            raise RuntimeError(f"{method} was answered with {message}")
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    def _next(self) -> dict[str, Any]:
+        while b"\n" not in self._unread:
+            ready, _, _ = select([self._stdout], [], [], PATIENCE_SECONDS)
+            chunk = os.read(self._stdout, 65_536) if ready else b""
+            if not chunk:
+                raise RuntimeError("a server did not answer")
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        return json.loads(line)  # type: ignore[no-any-return]
 
 
 async def run(plan: Plan) -> list[Row]:
-    """Return the one row, against the bare server."""
-    return await to_thread.run_sync(_compare, plan.pick(full=21, quick=5))
+    """Return the rows, each against the bare server, or on a busy machine against an earlier build."""
+    return await to_thread.run_sync(_run, plan)
 
 
-def _compare(runs: int) -> list[Row]:
+def _run(plan: Plan) -> list[Row]:
     environment.compile_bytecode()
+    runs = plan.pick(full=21, quick=3)
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
-        sides = [servers.handoffs(folder), servers.bare()]
+        ours, bare = servers.handoffs(folder), servers.bare()
+        rows = [
+            _compared("start until initialize is answered", _Host.initialized, ours, bare, folder, runs, 0.10),
+            _compared("start until server/discover is answered", _Host.discovered, ours, bare, folder, runs, 0.10),
+            _compared("start until tools/list is answered", _Host.listed, ours, bare, folder, runs, 0.15),
+            _compared("start until the first call is answered", _Host.called, ours, bare, folder, runs, 0.95),
+            _compared(
+                "start until initialize is answered, no snapshot", _Host.initialized, ours, bare, folder, runs, 1.0,
+                prepare=lambda host: _forget(folder),
+            ),
+            _compared(
+                "start until initialize is answered, the client is new", _Host.initialized, ours, bare, folder, runs,
+                1.0, prepare=_renew,
+            ),
+        ]  # fmt: skip
+        before = replace(ours, name="before", command=(str(environment.before(BEFORE)), "serve"))
+        what = f"start until tools/list is answered, all cores busy, against {BEFORE}"
+        with _busy():
+            rows.append(_compared(what, _Host.listed, ours, before, folder, plan.pick(full=9, quick=2), 0.9))
+        return rows
+
+
+def _compared(
+    what: str,
+    until: Callable[[_Host], None],
+    ours: servers.Server,
+    yardstick: servers.Server,
+    folder: Path,
+    runs: int,
+    bar: float,
+    *,
+    prepare: Callable[[_Host], None] | None = None,
+) -> Row:
+    sides = [ours, yardstick]
+    for server in sides:
+        # The rest of the bytecode is written, the files are in the page cache, and what is kept of a start is.
+        _start(server, folder, until, None, linger=server is ours)
+    took: dict[str, list[list[float]]] = {server.name: [] for server in sides}
+    for _ in range(runs):
         for server in sides:
-            _start(server, folder)  # the rest of the bytecode is written, the files are in the page cache
-        took: dict[str, list[list[float]]] = {server.name: [] for server in sides}
-        for _ in range(runs):
-            for server in sides:
-                took[server.name].append([_start(server, folder)])
-            sides.reverse()
-    what = "start until initialize is answered, against bare"
-    return [compared(what, "ms", took["handoffs"], took["bare"], bar=BAR, details={"runs": runs})]
+            took[server.name].append([_start(server, folder, until, prepare)])
+        sides.reverse()
+    what = what if yardstick.name == "before" else f"{what}, against bare"
+    return compared(what, "ms", took[ours.name], took[yardstick.name], bar=bar, details={"runs": runs})
 
 
-def _start(server: servers.Server, folder: Path) -> float:
-    """Start a server, and return after how many milliseconds the first byte of its answer came."""
-    line = json.dumps(INITIALIZE).encode() + b"\n"
-    begin = time.perf_counter()
-    with subprocess.Popen(
-        server.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-        env=server.environ, cwd=folder,
-    ) as process:  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(line)
-            ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
-            first = os.read(process.stdout.fileno(), 1) if ready else b""
-            took = time.perf_counter() - begin
-            if first != b"{":
-                raise RuntimeError(f"{' '.join(server.command)} did not answer initialize")
-        finally:
-            process.kill()
-    return took * 1000
+def _start(
+    server: servers.Server,
+    folder: Path,
+    until: Callable[[_Host], None],
+    prepare: Callable[[_Host], None] | None,
+    *,
+    linger: bool = False,
+) -> float:
+    """Start a server, and return after how many milliseconds it has answered."""
+    with ExitStack() as stack:
+        begin = time.perf_counter()
+        process = stack.enter_context(
+            subprocess.Popen(
+                server.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+                env=server.environ, cwd=folder,
+            )
+        )  # fmt: skip
+        stack.callback(process.kill)
+        host = _Host(process)
+        if prepare is not None:
+            prepare(host)
+        until(host)
+        took = time.perf_counter() - begin
+        if linger:
+            _wait_until_kept(folder)
+        return took * 1000
+
+
+def _wait_until_kept(folder: Path) -> None:
+    """Return once nothing was added to what is kept of a start for a while."""
+    before, since = {}, time.monotonic()
+    while time.monotonic() - since < KEPT_SECONDS / 5:
+        time.sleep(0.1)
+        now = {path: path.stat().st_mtime_ns for path in _snapshots(folder)}
+        if now != before:
+            before, since = now, time.monotonic()
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    return list((folder / "handoffs" / "first-answers").glob("*.json"))
+
+
+def _forget(folder: Path) -> None:
+    for path in _snapshots(folder):
+        path.unlink(missing_ok=True)
+
+
+def _renew(host: _Host) -> None:
+    host.client = {**INFO, "version": str(time.time_ns())}
+
+
+@contextmanager
+def _busy() -> Generator[None]:
+    """Keep every core busy while the block lasts."""
+    with ExitStack() as stack:
+        for _ in range(os.cpu_count() or 1):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        yield

@@ -22,6 +22,12 @@ def main() -> None:
 
 
 def _serve(address: str | None) -> int:
+    place = stage = None
+    if address is None:
+        from handoffs.first_stage.pipe import begin, find_place
+
+        place = find_place()
+        stage = None if place is None else begin(place)
     # Every start of every host pays for these imports. They make garbage of nothing, so to look for it again and again
     # while they last, and at what they leave in every later collection, is time lost: a sixth of the start.
     import gc
@@ -33,7 +39,9 @@ def _serve(address: str | None) -> int:
 
     gc.freeze()
     gc.enable()
-    return ended(lambda: serve_stdio(read_settings()) if address is None else serve_http(read_settings(), address))
+    return ended(
+        lambda: serve_stdio(read_settings(), place, stage) if address is None else serve_http(read_settings(), address)
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from handoffs.mcp_server.front import CLIENT_META, VERSION_META
+from handoffs.first_stage.front import CLIENT_META, VERSION_META
 from tests.acceptance.processes import HANDOFFS, Home
 
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"

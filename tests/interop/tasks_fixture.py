@@ -18,11 +18,11 @@ from mcp.types import CallToolResult, InputRequiredResult
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Reply
+from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools
 from handoffs.mcp_server.calls import Calls, Outcome
 from handoffs.mcp_server.declared import LONG, TASKS, declared_by
 from handoffs.mcp_server.delivery import Deliveries
-from handoffs.mcp_server.front import Front
 from handoffs.mcp_server.joining import Joining
 from handoffs.mcp_server.task_status import Begun, TaskId, Wire
 from handoffs.mcp_server.tasks import RequestContext, Tasks, UpdateParams

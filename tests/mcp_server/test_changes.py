@@ -15,10 +15,10 @@ from mcp.types import Implementation, ResourceUpdatedNotification
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
+from handoffs.first_stage.front import Front
 from handoffs.mcp_server import changes
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.delivery import Deliveries
-from handoffs.mcp_server.front import Front
 from handoffs.mcp_server.joining import Joining
 from handoffs.store.sqlite import SqliteStore
 from tests.fakes import FakeClock

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+import mcp
+import mcp_types
 
+import handoffs
 from handoffs.assembly import AnyStore, current_user, notifying, open_desk, seal_keys
 from handoffs.cli.binding import CannotServe, bound
 from handoffs.clock import SystemClock
@@ -18,25 +21,35 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Channel
+from handoffs.first_stage.front import Front
+from handoffs.first_stage.pipe import FirstStage
+from handoffs.first_stage.snapshot import Place
 from handoffs.mcp_server.app import Page
 from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.first_answers import FirstAnswers
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.stdio import StdioServer
 from handoffs.mcp_server.waiting import Inbox
-from handoffs.settings import Settings, StoreAddress, data_folder, unused_words
+from handoffs.settings import Settings, StoreAddress, config_file, data_folder, unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
 
 
-def serve_stdio(settings: Settings) -> None:
-    """Serve one client on standard input and output until it closes them."""
+def serve_stdio(settings: Settings, place: Place | None = None, stage: FirstStage | None = None) -> None:
+    """Serve one client on standard input and output until it closes them.
+
+    Args:
+        settings: What describes the server.
+        place: Where its first answers are kept for later starts; None for nowhere.
+        stage: What has read the pipe meanwhile, and answered.
+    """
     # Ctrl-C ends the process like SIGTERM does: what reads standard input can't be interrupted, so an exception would
     # wait for a line that nobody sends. Nothing is lost, what matters is in the store.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin is not None and sys.stdin.isatty():
         print("Handoffs speaks MCP here, for the host that starts it. Ctrl-C stops it.", file=sys.stderr)  # noqa: T201
-    anyio.run(_serve_stdio, settings)
+    anyio.run(_serve_stdio, settings, place, stage)
 
 
 def serve_http(settings: Settings, address: str) -> None:
@@ -59,14 +72,30 @@ def serve_http(settings: Settings, address: str) -> None:
         anyio.run(partial(serve_until_signalled, settings, listener, host, checked_before=known))
 
 
-async def _serve_stdio(settings: Settings) -> None:
+async def _serve_stdio(settings: Settings, place: Place | None, stage: FirstStage | None) -> None:
     # On stdio the terminal belongs to the host: only a person who says so lends it to us.
     async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
-        await build(settings, desk).run_stdio_async()
+        server = build(settings, desk, front=None if stage is None else stage.answering.front)
+        server.first_stage = stage
+        if place is not None:
+            answered = None if stage is None else stage.answering.answered
+            server.first_answers = FirstAnswers(place, _depended_on(), answered)
+        await server.run_stdio_async()
+
+
+def _depended_on() -> list[str]:
+    """Return the files and folders that the server's first answers are made from."""
+    packages = (handoffs, mcp, mcp_types)
+    return [*(path for package in packages for path in package.__path__), str(config_file())]
 
 
 def build(
-    settings: Settings, desk: Desk, admission: "Admission | None" = None, *, draining: Draining | None = None
+    settings: Settings,
+    desk: Desk,
+    admission: "Admission | None" = None,
+    *,
+    draining: Draining | None = None,
+    front: Front | None = None,
 ) -> StdioServer:
     """Return the server that the settings describe, over a desk."""
     return build_server(
@@ -83,6 +112,7 @@ def build(
         auth=None if admission is None else admission.auth,
         token_verifier=None if admission is None else admission.verifier,
         draining=draining,
+        front=front,
         join=settings.join != "off",
         notice=_unused(),
     )

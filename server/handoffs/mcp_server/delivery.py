@@ -28,7 +28,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.retrying import until_kept
-from handoffs.mcp_server.front import answered
+from handoffs.first_stage.front import answered
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 
 from handoffs.core.model import APART, GATEWAY
+from handoffs.first_stage.front import Front
 from handoffs.hosts import host_named
 from handoffs.mcp_server.declared import MODERN
-from handoffs.mcp_server.front import Front
 
 LISTING = ("resources/list", "resources/read", "completion/complete")
 """The methods that can name a caller's handoffs."""

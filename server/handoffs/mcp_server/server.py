@@ -11,6 +11,7 @@ from mcp.server.mcpserver import RequestStateSecurity
 
 from handoffs import __version__
 from handoffs.core.desk import Desk
+from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.app import Cards, Page
 from handoffs.mcp_server.by_method import by_method, only_with
@@ -19,7 +20,6 @@ from handoffs.mcp_server.changes import Changes
 from handoffs.mcp_server.completions import add_completions
 from handoffs.mcp_server.delivery import Deliveries
 from handoffs.mcp_server.draining import Draining
-from handoffs.mcp_server.front import Front
 from handoffs.mcp_server.icons import ICONS
 from handoffs.mcp_server.joining import LISTING, Joining
 from handoffs.mcp_server.listing import made_once
@@ -59,6 +59,7 @@ def build_server(
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
     draining: Draining | None = None,
+    front: Front | None = None,
     join: bool = True,
     notice: str = "",
 ) -> StdioServer:
@@ -79,10 +80,11 @@ def build_server(
             not as `subject` above either.
         permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
         draining: Has the calls that wait return, when whoever holds it wants to stop.
+        front: What has come through the pipe so far, where something reads it already.
         join: Whether a client that is no gateway joins what its caller asked in other sessions.
         notice: What each result tells the person beside the outcome, by way of the agent; empty for nothing.
     """
-    front, deliveries = Front(), Deliveries(desk)
+    front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
     calls = Calls(
         desk,

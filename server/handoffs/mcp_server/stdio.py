@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol, cast
 
 import anyio
@@ -22,8 +23,10 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 
+from handoffs.first_stage.front import Begin, Front, Pass, Reply, Step
+from handoffs.first_stage.pipe import FirstStage
 from handoffs.mcp_server.delivery import Deliveries
-from handoffs.mcp_server.front import Begin, Front, Pass, Reply, Step
+from handoffs.mcp_server.first_answers import FirstAnswers
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,12 @@ class StdioServer(MCPServer[Any]):
     deliveries: Deliveries | None = None
     """Records what was written; None where nothing is handed over."""
 
+    first_stage: FirstStage | None = None
+    """What has read the pipe so far, and answered; None where nothing has."""
+
+    first_answers: FirstAnswers | None = None
+    """Compares what was answered, and keeps it for later starts; None where nothing is kept."""
+
     @cached_property
     def front(self) -> Front:
         """What has come through the pipe."""
@@ -54,18 +63,28 @@ class StdioServer(MCPServer[Any]):
         """Serve one client until it closes its end; it may fall back to an older session after probing."""
         if self.deliveries is not None:
             self.deliveries.use_pipe()
+        if self.first_stage is not None:
+            await anyio.to_thread.run_sync(self.first_stage.stop)
         with _wire() as wire:
-            sessions = _Sessions(self.front, wire, self.deliveries)
-            try:
+            await self.serve(wire)
+
+    async def serve(self, wire: "Wire") -> None:
+        """Serve one client on a wire."""
+        sessions = _Sessions(self.front, wire, self.deliveries, self.first_stage, self.first_answers)
+        try:
+            async with anyio.create_task_group() as tasks:
+                if self.first_answers is not None:
+                    tasks.start_soon(self.first_answers.keep)
                 while sessions.begin():
                     # All that the transport does with its files is to iterate over lines, to write and to flush.
                     files = cast("tuple[anyio.AsyncFile[str], anyio.AsyncFile[str]]", (sessions, sessions))
                     async with stdio_server(*files) as (received, sent):
                         options = self._lowlevel_server.create_initialization_options()
                         await self._lowlevel_server.run(received, sent, options)
-            finally:
-                if self.deliveries is not None:
-                    await self.deliveries.finish()
+                tasks.cancel_scope.cancel()
+        finally:
+            if self.deliveries is not None:
+                await self.deliveries.finish()
 
     def streamable_http_app(  # pyright: ignore[reportIncompatibleMethodOverride] - of the SDK's options, the one in use
         self, *, transport_security: TransportSecuritySettings | None = None
@@ -77,7 +96,7 @@ class StdioServer(MCPServer[Any]):
         return app
 
 
-class _Wire(Protocol):
+class Wire(Protocol):
     """Bytes from and to the client."""
 
     async def read(self) -> bytes:
@@ -92,14 +111,25 @@ class _Wire(Protocol):
 class _Sessions:
     """The sessions on one pipe, one after the other, as the files that the transport of each reads and writes."""
 
-    def __init__(self, front: Front, wire: _Wire, deliveries: Deliveries | None) -> None:
-        self._front, self._wire, self._deliveries = front, wire, deliveries
+    def __init__(
+        self,
+        front: Front,
+        wire: Wire,
+        deliveries: Deliveries | None,
+        before: FirstStage | None = None,
+        first_answers: FirstAnswers | None = None,
+    ) -> None:
+        self._front, self._wire, self._deliveries, self._first_answers = front, wire, deliveries, first_answers
         self._steps: Iterator[Step] = iter(())
+        self._ended = False
+        if before is not None:
+            self._ended = before.ended
+            self._steps = chain(before.answering.steps, front.end() if before.ended else ())
+        self._shared = False  # whether that has been said
         self._more = True  # whether there is a session to be served
         self._first: str | None = None
         self._probes = 0  # how many of them are not answered yet
         self._answered = anyio.Event()
-        self._ended = False
         self._writing = anyio.Lock(fast_acquire=True)
 
     def begin(self) -> bool:
@@ -110,6 +140,7 @@ class _Sessions:
     async def __aiter__(self) -> AsyncIterator[str]:
         if self._first is not None:
             first, self._first = self._first, None
+            self._ask(first)
             yield first
         while (step := await self._next()) is not None:
             if isinstance(step, Begin):
@@ -120,10 +151,16 @@ class _Sessions:
                         await self._answered.wait()
                 return
             self._probes += step.probes
+            self._ask(step.text)
             yield step.text
 
+    def _ask(self, text: str) -> None:
+        if self._first_answers is not None:
+            self._first_answers.asked(text)
+
     async def write(self, text: str) -> None:
-        await self._say(text.removesuffix("\n"))
+        if self._first_answers is None or self._first_answers.replied(text):
+            await self._say(text.removesuffix("\n"))
         if self._probes:
             self._probes -= 1
             self._answered.set()
@@ -139,10 +176,10 @@ class _Sessions:
 
     async def _next(self) -> Pass | Begin | None:
         """Return the next message for the server; what the front answers by itself is written meanwhile."""
-        shared = self._front.shared
         while True:
             for step in self._steps:
-                if self._front.shared and not shared:
+                if self._front.shared and not self._shared:
+                    self._shared = True
                     logger.warning(SHARED)
                 if not isinstance(step, Reply):
                     return step
@@ -202,7 +239,7 @@ class _Files:
 
 
 @contextmanager
-def _wire() -> Generator[_Wire]:
+def _wire() -> Generator[Wire]:
     """Give the wire, while descriptors 0 and 1 lead nowhere and to the log.
 
     So what a library prints, or a child reads, does not reach the client or take what it sent.

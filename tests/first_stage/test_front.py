@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handoffs.mcp_server.front import CLIENT_META, VERSION_META, Begin, Front, Pass, Reply, Step, answered
+from handoffs.first_stage.front import CLIENT_META, VERSION_META, Begin, Front, Pass, Reply, Step, answered
 
 
 def request(method: str, number: int = 1, *, newer: bool = False, client: str = "some-host") -> dict[str, Any]:
@@ -174,7 +174,7 @@ def test_a_result_is_told_from_everything_else_that_goes_out() -> None:
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
     program = (
-        "import sys; before = set(sys.modules); import handoffs.mcp_server.front;"
+        "import sys; before = set(sys.modules); import handoffs.first_stage.front;"
         "new = {name.split('.')[0] for name in set(sys.modules) - before};"
         "print(sorted(new - set(sys.stdlib_module_names)))"
     )

@@ -18,7 +18,6 @@ Pure, and from the standard library alone: a process reads and answers with it b
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias, cast
 
@@ -47,27 +46,44 @@ _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t]*$", re.IGNORECASE 
 _ANSWER = re.compile(r'\s*\{"jsonrpc":\s?"2\.0",\s?"id":\s?("(?:[^"\\]|\\.)*"|-?\d+),\s?"result":')
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """A message for the server of the session."""
+class _Message:
+    """What came, as one line. No dataclass: what these import costs as much as the rest of this module."""
 
-    text: str
-    probes: bool = False
-    """Whether it is a request that decides nothing yet."""
+    __slots__ = ("probes", "text")
+
+    def __init__(self, text: str, *, probes: bool = False) -> None:
+        self.text, self.probes = text, probes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Message) and (type(self), self.text, self.probes) == (
+            type(other),
+            other.text,
+            other.probes,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.probes))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.text!r}, probes={self.probes})"
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Pass(_Message):
+    """A message for the server of the session; `probes` where it is a request that decides nothing yet."""
+
+    __slots__ = ()
+
+
+class Begin(_Message):
     """The first message of a session of its own: the one before it has ended."""
 
-    text: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(_Message):
     """What the front answers by itself."""
 
-    text: str
+    __slots__ = ()
 
 
 Step: TypeAlias = Pass | Begin | Reply

@@ -1,0 +1,180 @@
+"""Snapshots: the real server's replies to a host's first requests, in files that hold as long as nothing changes.
+
+A file is found by the settings and by the Python that runs; in it stand the packages' files and the configuration that
+its answers were made with, by their stamps. It is sealed with a key of this user's (HMAC-SHA256), 0600 in a 0700
+folder: what is in it is given to hosts and models as the server's own word.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, cast
+
+FOLDER = "first-answers"
+FORMAT = 1
+
+MAX_ANSWERS = 64
+"""Of one file: a dozen clients in both eras. One more, and the file begins anew."""
+
+MAX_FILES = 16
+"""That are kept, the newest."""
+
+MAX_BYTES = 4_194_304
+
+_KEY = "key"
+_NAMED = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATH", "USER", "LOGNAME")
+_PREFIXES = ("HANDOFFS_", "XDG_", "PYTHON")
+
+
+class Place(NamedTuple):
+    """Where the snapshot of this process's settings and Python is, or would be."""
+
+    path: str
+    key: bytes
+
+
+def place_of(data: str, environ: Mapping[str, str]) -> Place | None:
+    """Return the place below a data folder; None where nothing can be kept there safely."""
+    folder = os.path.join(data, FOLDER)
+    key = _key_in(folder)
+    if key is None:
+        return None
+    settings = {name: value for name, value in environ.items() if name in _NAMED or name.upper().startswith(_PREFIXES)}
+    imported = [[each, _changed(each)] for each in sys.path]
+    found_by = [FORMAT, sys.version, sys.executable, imported, settings]
+    # With the key: a setting can be a password, and a file's name is no secret.
+    name = hmac.digest(key, json.dumps(found_by, sort_keys=True).encode(), "sha256").hex()
+    return Place(os.path.join(folder, f"{name}.json"), key)
+
+
+def load(place: Place) -> dict[str, str] | None:
+    """Return the answers, JSON by the key of their request; None where there are none that hold."""
+    body = _sealed_in(place)
+    if body is None:
+        return None
+    kept = cast("dict[str, dict[str, str]]", json.loads(body))
+    if any(stamp_of(path) != stamp for path, stamp in kept["stamps"].items()):
+        return None
+    return kept["answers"]
+
+
+def save(place: Place, answers: Mapping[str, str], stamped: Iterable[str]) -> None:
+    """Keep answers beside those that are kept and hold, made with these files and folders. Raises OSError."""
+    before = load(place) or {}
+    together = {**before, **answers}
+    if len(together) > MAX_ANSWERS:
+        together = dict(answers)
+    kept = {"stamps": {path: stamp_of(path) for path in stamped}, "answers": together}
+    body = json.dumps(kept).encode()
+    _replace(place.path, _seal(place.key, body) + b"\n" + body)
+    _prune(os.path.dirname(place.path))
+
+
+def remove(place: Place) -> None:
+    """Remove the snapshot, if there is one."""
+    with contextlib.suppress(OSError):
+        os.unlink(place.path)
+
+
+def stamp_of(path: str) -> str:
+    """Return what changes when a file does, or any file below a folder: names, sizes and times; bytecode apart."""
+    if not os.path.isdir(path):
+        try:
+            with open(path, "rb") as file:
+                return hashlib.sha256(file.read()).hexdigest()
+        except OSError:
+            return ""  # it is not there
+    return hashlib.sha256("\n".join(sorted(_files(path, ""))).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _files(folder: str, below: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{below}/{entry.name}"
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    yield from _files(entry.path, name)
+            else:
+                status = entry.stat()
+                yield f"{name} {status.st_size} {status.st_mtime_ns}"
+
+
+def _changed(path: str) -> int:
+    """When something was last added to a folder of packages, or removed: every installation does."""
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _key_in(folder: str) -> bytes | None:
+    """Return this user's key, which the first start makes; None where the folder is not theirs alone."""
+    path = os.path.join(folder, _KEY)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        status = os.stat(folder)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            return None
+        key = _read(path)
+        if key is None:
+            _replace(path, os.urandom(32), over=False)
+            key = _read(path)
+    except OSError:
+        return None
+    return key if key is not None and len(key) == 32 else None
+
+
+def _sealed_in(place: Place) -> bytes | None:
+    try:
+        written = _read(place.path) or b""
+    except OSError:
+        return None
+    seal, _, body = written.partition(b"\n")
+    return body if hmac.compare_digest(seal, _seal(place.key, body)) else None
+
+
+def _seal(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, body, "sha256").hex().encode()
+
+
+def _read(path: str) -> bytes | None:
+    """Return a file's bytes; None where it is not there, or others may read or write it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        status = os.fstat(file)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077 or status.st_size > MAX_BYTES:
+            return None
+        return os.read(file, MAX_BYTES)
+    finally:
+        os.close(file)
+
+
+def _replace(path: str, content: bytes, *, over: bool = True) -> None:
+    fresh = f"{path}.{os.urandom(4).hex()}"
+    try:
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(file, "wb") as written:
+            written.write(content)
+        if over:
+            os.replace(fresh, path)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)  # the one that another process made in the same moment stays
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(fresh)
+
+
+def _prune(folder: str) -> None:
+    with os.scandir(folder) as entries:
+        files = [(entry.stat().st_mtime_ns, entry.path) for entry in entries if entry.name.endswith(".json")]
+    for _, path in sorted(files)[:-MAX_FILES]:
+        with contextlib.suppress(OSError):
+            os.unlink(path)

@@ -1,0 +1,91 @@
+"""What the second stage of a start makes of the first one's answers: it compares them, and keeps what was missing."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import cast
+
+import anyio
+import anyio.to_thread
+
+from handoffs.first_stage import snapshot
+from handoffs.first_stage.requests import Requests
+from handoffs.first_stage.snapshot import Place
+
+logger = logging.getLogger(__name__)
+
+KEEP_SECONDS = 1.0
+"""How long after a first reply it is kept: a host's first requests come together."""
+
+LOOKED_AT = 64
+"""Messages of a pipe among which its first requests are."""
+
+DIFFERED = (
+    "The first answers of this start were kept from an earlier one, and are not what this server answers now. They are "
+    "removed. Restart the connection, so that the host lists the tools again."
+)
+
+
+class FirstAnswers:
+    """The first requests of a pipe, and the server's replies to them."""
+
+    def __init__(self, place: Place, stamped: Sequence[str], answered: Mapping[str | int, str] | None = None) -> None:
+        """Take where answers are kept, the files that they depend on, and the results that were sent already, by id."""
+        self._place, self._stamped = place, stamped
+        self._answered = dict(answered or {})
+        self._requests = Requests()
+        self._left = LOOKED_AT
+        self._expected: dict[str | int, str] = {}
+        self._missing: dict[str, str] = {}
+        self._changed = anyio.Event()
+
+    def asked(self, text: str) -> None:
+        """Take what the server is given next."""
+        if self._left == 0:
+            return
+        self._left -= 1
+        request = self._requests.next(text)
+        if request is not None and request.id not in self._answered:
+            self._expected[request.id] = request.key
+
+    def replied(self, text: str) -> bool:
+        """Take what the server sends next, and say whether it is to be written: not what was answered already."""
+        if not self._answered and not self._expected:
+            return True
+        message = cast("Mapping[str, object]", json.loads(text))
+        request_id = message.get("id")
+        if "method" in message or not isinstance(request_id, str | int):
+            return True
+        sent = self._answered.pop(request_id, None)
+        if sent is not None:
+            if message.get("result") != json.loads(sent):
+                logger.warning(DIFFERED)
+                snapshot.remove(self._place)
+            return False
+        key = self._expected.pop(request_id, None)
+        if key is not None and "result" in message:
+            self._missing[key] = json.dumps(message["result"], ensure_ascii=False, separators=(",", ":"))
+            self._changed.set()
+        return True
+
+    async def keep(self) -> None:
+        """Keep what was missing, soon after it came; runs until it is cancelled."""
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed = anyio.Event()
+                await anyio.sleep(KEEP_SECONDS)
+                await self._save()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._save()
+
+    async def _save(self) -> None:
+        missing, self._missing = self._missing, {}
+        if not missing:
+            return
+        try:
+            await anyio.to_thread.run_sync(partial(snapshot.save, self._place, missing, self._stamped))
+        except OSError as wrong:
+            logger.info("The first answers are not kept (%s): the next start is no faster.", wrong.strerror or wrong)
