@@ -46,27 +46,38 @@ def show(outcome):
 """
 
 
-class Person:
-    """Runs one program on a terminal of its own and looks at it."""
+class Terminal:
+    """A program on a terminal of its own, and what an emulator shows of it."""
 
-    def __init__(self, folder: Path, body: str, *, rows: int = 24, columns: int = 80, **env: str) -> None:
-        """Start `body`, the lines of a Python program, behind the prelude."""
-        program = folder / "program.py"
-        program.write_text(PRELUDE + body)
-        plain = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "PROMPT_TOOLKIT_COLOR_DEPTH"}}
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        env: dict[str, str],
+        rows: int = 24,
+        columns: int = 80,
+        folder: Path | None = None,
+        patience: float = PATIENCE,
+        replies: bool = False,
+    ) -> None:
+        """Start the command; one that `replies` tells the program where its cursor is, when that is asked."""
         self.screen = pyte.Screen(columns, rows)
-        self.raw = ""
+        self.raw: str = ""
+        self._patience = patience
         self._read_before_typing = 0
         self._stream = pyte.Stream(self.screen)
         self.child = pexpect.spawn(
-            sys.executable,
-            [str(program)],
+            command[0],
+            command[1:],
             dimensions=(rows, columns),
-            env={**plain, "TERM": "xterm-256color", **env},
+            env=env,
+            cwd=folder,
             encoding="utf-8",
             echo=True,
         )
         self.child.delaybeforesend = None
+        if replies:
+            self.screen.write_process_input = self.child.send
 
     @property
     def lines(self) -> list[str]:
@@ -87,14 +98,6 @@ class Person:
     def no_longer_sees(self, text: str) -> None:
         """Wait until the screen does not show `text` any more."""
         self._look(lambda: not any(text in line for line in self.lines), f"{text!r} to vanish")
-
-    def may_type(self) -> None:
-        """Wait until the prompt takes keys: until it has drawn its key help since the last ones were pressed.
-
-        What is on the screen does not say so: the help of the field before may stand there still, below the head of
-        the next one, and keys that come before that has settled are dropped.
-        """
-        self._look(lambda: READY in self.raw[self._read_before_typing :], "the prompt to take keys")
 
     def types(self, keys: str) -> None:
         """Press keys."""
@@ -129,7 +132,7 @@ class Person:
         return flags & usual == usual
 
     def _look(self, seen: Callable[[], bool], what: str, *, until_end: bool = False) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self._patience
         while not seen():
             try:
                 piece = self.child.read_nonblocking(4096, timeout=max(end - time.monotonic(), 0))
@@ -141,6 +144,26 @@ class Person:
                 raise AssertionError(f"waited in vain for {what}:\n" + "\n".join(self.lines)) from None
             self.raw += piece
             self._stream.feed(piece)
+
+
+class Person(Terminal):
+    """Runs lines of Python on a terminal and looks at it."""
+
+    def __init__(self, folder: Path, body: str, *, rows: int = 24, columns: int = 80, **env: str) -> None:
+        """Start `body`, the lines of a Python program, behind the prelude."""
+        program = folder / "program.py"
+        program.write_text(PRELUDE + body)
+        plain = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "PROMPT_TOOLKIT_COLOR_DEPTH"}}
+        shown = {**plain, "TERM": "xterm-256color", **env}
+        super().__init__([sys.executable, str(program)], env=shown, rows=rows, columns=columns)
+
+    def may_type(self) -> None:
+        """Wait until the prompt takes keys: until it has drawn its key help since the last ones were pressed.
+
+        What is on the screen does not say so: the help of the field before may stand there still, below the head of
+        the next one, and keys that come before that has settled are dropped.
+        """
+        self._look(lambda: READY in self.raw[self._read_before_typing :], "the prompt to take keys")
 
 
 Starts = Callable[..., Person]

@@ -46,6 +46,15 @@ def claude_code() -> str:
 
 
 @pytest.fixture(scope="session")
+def codex() -> str:
+    """Codex's own program."""
+    found = next(PACKAGES.glob("@openai/codex-*/vendor/*/bin/codex"), None)
+    if found is None:
+        _missing("Codex")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
 def mcp1() -> str:
     """The Python of an environment that has mcp 1.30."""
     python = HERE / ".mcp1" / "bin" / "python"
