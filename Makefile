@@ -12,13 +12,13 @@ PARALLEL := -n 3 --dist worksteal  # two cores: many tests wait
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
 BACK := $(shell date +$$(( $$(date +%Y) - 10 ))-%m-15)
 
-.PHONY: demo test interop bench bundle format setup uv programs clients
+.PHONY: demo test interop bench bundle format setup uv programs card clients
 
 demo: uv
 	@uv sync --quiet --locked --inexact --no-dev --extra strands
 	@uv run --no-sync handoffs demo
 
-test: setup programs clients
+test: setup programs card
 	uv run --no-sync ruff format --check .
 	uv run --no-sync ruff check .
 	uv run --no-sync basedpyright --level error
@@ -67,13 +67,16 @@ programs:
 	  { test "$$(id -u)" = 0 && apt-get update --quiet --quiet && apt-get install --yes --quiet --quiet $$missing >/dev/null; } || \
 	  echo "Not everything can be tried here (Debian: apt-get install$$missing)." >&2
 
-# Other people's clients and suites, in fixed versions: Node's packages (a newer Node among them), and an mcp of before
+# The official library of hosts that show cards, in a fixed version; the tests show it ours.
+card: tests/web/card_host/node_modules/.package-lock.json
+
+# Other people's hosts, clients and suites, in fixed versions: Node's packages (a newer Node among them), and an mcp of before
 # 2026-07-28 in an environment of its own. Made again when their lists change.
 clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made
 
-tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json | programs
-	@npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
-	  echo "No Node packages, so other people's clients are not tried (Debian: apt-get install npm)." >&2
+%/node_modules/.package-lock.json: %/package-lock.json | programs
+	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
+	  echo "No Node packages in $*, so what needs them is not tried (Debian: apt-get install npm)." >&2
 
 tests/interop/.mcp1/made: tests/interop/mcp1.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \

@@ -1,4 +1,4 @@
-"""Other people's programs, which `make test` installs where it can: Node, its packages, and an older mcp."""
+"""Other people's programs, which `make interop` installs where it can: Node, its packages, and an older mcp."""
 
 import os
 import shutil

@@ -22,7 +22,7 @@ from handoffs.store.sqlite import SqliteStore
 from handoffs.web.card import CardPage
 
 HERE = Path(__file__).parent
-PACKAGES = HERE.parent.parent / "interop" / "node_modules"
+PACKAGES = HERE / "node_modules"
 HOST, FRAME = "http://host.test/", "http://card.test/"
 KEY = "k" * 32
 HOLD_SECONDS = 5
