@@ -67,9 +67,10 @@ programs:
 	  { test "$$(id -u)" = 0 && apt-get update --quiet --quiet && apt-get install --yes --quiet --quiet $$missing >/dev/null; } || \
 	  echo "Not everything can be tried here (Debian: apt-get install$$missing)." >&2
 
-# Other people's clients and suites, in fixed versions: Node's packages (a newer Node among them), and an mcp of before
-# 2026-07-28 in an environment of its own. Made again when their lists change.
-clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made
+# Other people's clients, gateways and suites, in fixed versions: Node's packages (a newer Node among them), an mcp of before
+# 2026-07-28 with mcp-proxy, which needs one, and FastMCP, each in an environment of its own. Made again when their lists
+# change.
+clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made
 
 tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json | programs
 	@npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -78,4 +79,9 @@ tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json |
 tests/interop/.mcp1/made: tests/interop/mcp1.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
-	  echo "No mcp 1.30, so it is not tried as a client." >&2
+	  echo "No mcp 1.30, so it is not tried as a client, nor mcp-proxy as a gateway." >&2
+
+tests/interop/.fastmcp/made: tests/interop/fastmcp.txt | setup
+	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
+	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
+	  echo "No FastMCP, so it is not tried as a gateway." >&2
