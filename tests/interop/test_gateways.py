@@ -12,6 +12,7 @@ from mcp.types import ElicitResult, ResourceTemplateReference
 
 from handoffs.core.calling import UNKNOWN_AGENT
 from handoffs.core.model import Handoff
+from handoffs.mcp_server.mixed_up import MIXED_UP
 from handoffs.store.sqlite import SqliteStore
 from tests.acceptance.processes import Home, ask, nobody
 from tests.interop.conftest import missing
@@ -36,6 +37,9 @@ SHOWN_AS = {
 
 ONE_PIPE = ("mcp-proxy", "FastMCP")
 """Those that don't tell the server that several clients share its pipe."""
+
+LONG = {"HANDOFFS_HOLD_SECONDS": str(PATIENCE)}
+"""For calls that return once they are answered, however slow the machine is; those of a library wait 4 s by default."""
 
 READS = 1.2
 """Seconds that a person looks at a dialog; who answers at once is taken for a script."""
@@ -94,7 +98,7 @@ async def listed(client: Client) -> str:
 
 async def test_an_answer_arrives_wherever_the_person_gave_it(gateway: Any, tmp_path: Path) -> None:
     name, behind = gateway
-    home = Home(tmp_path)
+    home = Home(tmp_path, LONG)
     async with behind(home) as front:
         for era, dialogs in DIALOGS[name].items():
             await _asked_and_answered(front, era, dialogs, SHOWN_AS.get((name, era), "test-host"))
@@ -153,7 +157,7 @@ async def test_what_a_person_allowed_one_agent_no_other_gets_by_the_same_words(g
 
 async def test_identical_calls_wait_for_one_answer_and_people_are_told_of_it(gateway: Any, tmp_path: Path) -> None:
     name, behind = gateway
-    home = Home(tmp_path)
+    home = Home(tmp_path, LONG)
     async with behind(home) as front, front.client() as ada:
         got: list[dict[str, Any]] = []
 
@@ -203,6 +207,28 @@ async def test_a_second_client_of_one_server_gets_no_dialog_and_joins_nothing(
         assert (await check(bob, asked[1]))["values"] == {"response": "go"}
         assert "h_" not in await listed(ada)
     assert front.log.read_text().count("A second client has sent `initialize` on this pipe") == 1
+
+
+async def test_where_every_reply_goes_to_all_nobody_gets_what_another_s_question_came_to(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    _, behind = _gateway(request, "supergateway")
+    home = Home(tmp_path, LONG)
+    async with behind(home) as front, front.client() as ada, front.client() as bob:
+        said: list[str] = []
+
+        async def call(client: Client, message: str) -> None:
+            with pytest.raises(MCPError) as refused:
+                await ask(client, message)
+            said.append(str(refused.value))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, ada, "Deploy for Ada?")
+            await until_open(home)
+            tasks.start_soon(call, bob, "Deploy for Bob?")
+        assert said == [MIXED_UP] * 2
+        # Hers is still open; its outcome reaches neither, as neither waits for it.
+        await answer(home, (await until_open(home)).id, "yes")
 
 
 async def test_mcp_remote_names_itself_to_people_and_to_nothing_else(
