@@ -70,9 +70,10 @@ programs:
 # The official library of hosts that show cards, in a fixed version; the tests show it ours.
 card: tests/web/card_host/node_modules/.package-lock.json
 
-# Other people's hosts, clients and suites, in fixed versions: Node's packages (a newer Node among them), and an mcp of before
-# 2026-07-28 in an environment of its own. Made again when their lists change.
-clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made
+# Other people's hosts, clients, gateways and suites, in fixed versions: Node's packages (a newer Node among them), an mcp of before
+# 2026-07-28 with mcp-proxy, which needs one, and FastMCP, each in an environment of its own. Made again when their lists
+# change.
+clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -81,4 +82,9 @@ clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made
 tests/interop/.mcp1/made: tests/interop/mcp1.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
-	  echo "No mcp 1.30, so it is not tried as a client." >&2
+	  echo "No mcp 1.30, so it is not tried as a client, nor mcp-proxy as a gateway." >&2
+
+tests/interop/.fastmcp/made: tests/interop/fastmcp.txt | setup
+	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
+	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
+	  echo "No FastMCP, so it is not tried as a gateway." >&2

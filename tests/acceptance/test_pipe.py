@@ -168,6 +168,28 @@ def test_a_second_client_on_one_pipe_gets_no_dialog_and_joins_nothing(tmp_path: 
     assert log.count("A second client has sent `initialize` on this pipe") == 1
 
 
+def test_of_two_clients_with_the_same_number_on_one_pipe_neither_gets_an_outcome(tmp_path: Path) -> None:
+    home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "60"})
+    with piped(home) as pipe:
+        pipe.initialize()
+        first = pipe.call("Deploy for Ada?")
+        assert pipe.read()["method"] == "elicitation/create"
+        pipe.initialize()
+        for number in (first, str(first)):
+            call = {"name": "handoff_to_user", "arguments": {"message": "Deploy for Bob?"}}
+            pipe.write({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call})
+            error = pipe.answer_to(number)["error"]  # type: ignore[arg-type]
+            assert error["message"].startswith("This is no answer: nothing is approved.")
+        [asked] = json.loads(home.run("list", "--json").stdout)
+        assert asked["message"] == "Deploy for Ada?"
+        assert home.run("answer", asked["id"], "yes").returncode == 0
+        assert outcome(pipe.answer_to(first))["values"] == {"response": "yes"}
+        # The number is free again.
+        call = {"name": "check_handoff", "arguments": {"handoff_id": asked["id"]}}
+        pipe.write({"jsonrpc": "2.0", "id": first, "method": "tools/call", "params": call})
+        assert outcome(pipe.answer_to(first))["values"] == {"response": "yes"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a terminal is none there")
 def test_a_terminal_is_answered_too(tmp_path: Path) -> None:
     ours, theirs = os.openpty()

@@ -15,7 +15,8 @@ HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> None:
+    """Skip a test for the want of something, and say so."""
     # Where everything is to be checked, a skip would hide that it could not be installed.
     (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed: make interop")
 
@@ -24,7 +25,7 @@ def _missing(what: str) -> None:
 def node() -> str:
     """Where a Node of 22 or newer is, which the conformance suite needs; the packages are installed, too."""
     if not (PACKAGES / ".package-lock.json").exists():
-        _missing("node_modules")
+        missing("node_modules")
     found = shutil.which("node")
     if found is not None:
         version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
@@ -32,7 +33,7 @@ def node() -> str:
             return found
     packaged = next(PACKAGES.glob("node-*/bin/node"), None)
     if packaged is None:
-        _missing("Node 22")
+        missing("Node 22")
     return str(packaged)
 
 
@@ -41,7 +42,7 @@ def claude_code() -> str:
     """Claude Code's own program."""
     found = next(PACKAGES.glob("@anthropic-ai/claude-code-*/claude"), None)
     if found is None:
-        _missing("Claude Code")
+        missing("Claude Code")
     return str(found)
 
 
@@ -50,7 +51,7 @@ def codex() -> str:
     """Codex's own program."""
     found = next(PACKAGES.glob("@openai/codex-*/vendor/*/bin/codex"), None)
     if found is None:
-        _missing("Codex")
+        missing("Codex")
     return str(found)
 
 
@@ -59,7 +60,16 @@ def mcp1() -> str:
     """The Python of an environment that has mcp 1.30."""
     python = HERE / ".mcp1" / "bin" / "python"
     if not python.exists():
-        _missing("mcp 1.30")
+        missing("mcp 1.30")
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def fastmcp() -> str:
+    """The Python of an environment that has FastMCP."""
+    python = HERE / ".fastmcp" / "bin" / "python"
+    if not python.exists():
+        missing("FastMCP")
     return str(python)
 
 

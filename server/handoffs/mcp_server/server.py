@@ -23,6 +23,7 @@ from handoffs.mcp_server.draining import Draining
 from handoffs.mcp_server.icons import ICONS
 from handoffs.mcp_server.joining import LISTING, Joining
 from handoffs.mcp_server.listing import made_once
+from handoffs.mcp_server.mixed_up import BRINGING, MixedUp
 from handoffs.mcp_server.notice import Notice
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
 from handoffs.mcp_server.plain_log import plain_log
@@ -112,6 +113,7 @@ def build_server(
         *([] if draining is None else [(draining, STREAMS)]),
         (Listening(desk, tasks), STREAMS),
         (changes, CHANGING),
+        (MixedUp(front), BRINGING),
         (joining.note, LISTING),
         (calls.giving_up, ENDINGS),
     ]
