@@ -19,7 +19,7 @@ class Stub:
     turns: list[Turn]
     base: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Those of the conversation, in order. Claude Code also asks for titles and summaries, without tools."""
+    """Those of the conversation, in order. Claude Code also asks beside it: for titles, or whether a use is safe."""
 
     def tool_results(self) -> list[str]:
         """The text of each tool result in the last request."""
@@ -32,7 +32,8 @@ class Stub:
         return found
 
     def say(self, request: dict[str, Any]) -> Turn:
-        if not request.get("tools"):
+        # What it asks beside the conversation comes without tools, or with one that takes the reply apart.
+        if all(tool.get("name") != "AskUserQuestion" for tool in request.get("tools") or ()):
             return "A title"
         self.requests.append(request)
         return self.turns.pop(0) if self.turns else "The script is over."

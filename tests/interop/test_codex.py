@@ -10,8 +10,8 @@ import pytest
 
 from handoffs.mcp_server.lookout import READING_SECONDS
 from tests.acceptance.processes import HANDOFFS, Home
-from tests.channels.person import Terminal
 from tests.interop.openai_stub import Stub, Turn, serve_openai
+from tests.terminals import KIND, Terminal
 
 PATIENCE = 60.0
 DIALOG = "enter to submit"
@@ -75,8 +75,8 @@ class Session:
         self.terminal = Terminal(
             # Its background server would outlive the test.
             [program, "--no-daemon", "go"],
-            env=home.env | {"CODEX_HOME": str(own), "TERM": "xterm-256color"},
-            folder=project,
+            home.env | KIND | {"CODEX_HOME": str(own)},
+            cwd=project,
             rows=40,
             columns=100,
             patience=PATIENCE,
