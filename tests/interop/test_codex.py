@@ -17,6 +17,8 @@ PATIENCE = 60.0
 DIALOG = "enter to submit"
 """The foot of its dialog for fields."""
 
+DOWN, ENTER = "\x1b[B", "\r"
+
 BARE = "needs your approval"
 """What it shows of a form with a field that it does not draw: no field at all. Its Yes is no answer."""
 
@@ -26,6 +28,7 @@ COPIES = {
     "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 5, "title": "Copies"}},
     "required": ["n"],
 }
+CONFIRM = {"type": "object", "properties": {"ok": {"type": "boolean", "title": "Delete it"}}, "required": ["ok"]}
 MANY = [f"part {number} of the documentation of the shop" for number in range(1, 21)]
 PARTS = {"type": "object", "properties": {"parts": {"type": "array", "items": {"enum": MANY}}}, "required": ["parts"]}
 
@@ -143,14 +146,30 @@ def starts(codex: str, tmp_path: Path) -> Generator[Starts]:
 
 def test_a_choice_is_made_in_its_own_dialog(starts: Starts) -> None:
     session = starts([(ASK, {"message": "Where to?", "options": ["staging", "production"]})], "All done.")
-    session.shows_dialog("Where to?", "1. staging", "2. production")
-    session.terminal.types("\x1b[B\r")
+    session.shows_dialog("Where to?", "2. staging", "3. production")
+    session.terminal.types(DOWN + DOWN + ENTER)
     (given,) = session.results(text="All done.")
     assert (given["status"], given["values"], given["channel"]) == (
         "SUCCESS",
         {"response": "production"},
         "elicitation",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [({"options": ["delete", "keep"]}, {"response": "delete"}), ({"form": CONFIRM}, {"ok": True})],
+)
+def test_a_bare_enter_is_nobodys_yes(starts: Starts, arguments: dict[str, Any], values: dict[str, Any]) -> None:
+    """Codex stands on the first line, and sends it: so that is no choice."""
+    session = starts([(ASK, {"message": "Delete it all?", **arguments})], "All done.")
+    session.shows_dialog("Delete it all?")
+    session.terminal.types(ENTER)
+    session.shows_dialog("That answer does not fit")
+    assert json.loads(session.home.run("list", "--json").stdout)[0]["state"] == "open"
+    session.terminal.types(DOWN + ENTER)
+    (given,) = session.results(text="All done.")
+    assert (given["status"], given["values"]) == ("SUCCESS", values)
 
 
 def test_a_number_is_asked_for_as_text_and_may_be_answered_in_a_shell(starts: Starts) -> None:
@@ -183,10 +202,9 @@ def test_what_it_cannot_draw_at_all_is_not_shown_there(starts: Starts) -> None:
 
 
 def test_a_dialog_that_is_closed_approves_nothing_nor_does_a_refusal_afterwards(starts: Starts) -> None:
-    form = {"type": "object", "properties": {"ok": {"type": "boolean", "title": "Delete it"}}, "required": ["ok"]}
-    ask = (ASK, {"message": "Delete the database?", "form": form})
+    ask = (ASK, {"message": "Delete the database?", "form": CONFIRM})
     session = starts([ask], "I stopped.", [ask], "I left it.")
-    session.shows_dialog("Delete the database?", "1. True", "2. False")
+    session.shows_dialog("Delete the database?", "2. yes", "3. no")
     session.terminal.types("\x1b")
     (closed,) = session.results(text="I stopped.")
     assert (closed["status"], "values" in closed) == ("PENDING", False)

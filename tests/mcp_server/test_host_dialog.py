@@ -110,6 +110,20 @@ async def test_a_number_is_asked_for_as_text_where_a_host_draws_none_and_checked
     assert "does not fit" in dialog.shown[2].message
 
 
+@both_eras
+async def test_an_accept_of_the_line_on_which_nobody_chose_is_asked_again(era: str, tmp_path: Path) -> None:
+    """Codex stands on the first line and sends it on a bare Enter: the person has seen it, and has chosen nothing."""
+    async with table(tmp_path) as here:
+        dialog = Codex(here.clock, accept(response="(not chosen)"), accept(response="delete"))
+        async with host(here.server(), era, dialog, name="codex-mcp-client") as client:
+            got = await ask(client, "Delete it?", options=["delete", "keep"])
+        assert "notshown" not in await here.names()
+    assert got["values"] == {"response": "delete"}
+    asked: Any = dialog.shown[0].requested_schema["properties"]["response"]
+    assert asked["enum"][0] == "(not chosen)"
+    assert "does not fit" in dialog.shown[1].message
+
+
 LONG = {
     "type": "object",
     "properties": {

@@ -8,7 +8,8 @@ HOST = Host(
     stdio=Patience(quiet=50, dialog=24 * HOUR),
     # Of the others it draws nothing: the person sees a bare approval, and *Yes* sends an empty accept.
     draws=frozenset(("string", "enum", "boolean")),
+    fills_untouched=True,
     shows_links=False,
     source="0.169: 300 s, 60 s before it (T, C); its clock pauses while a dialog is open (T, codex PR #17566);"
-    " 0.171 draws string, enum, boolean (T); structured content only (T); declares links and declines them unseen (T)",
+    " 0.171 draws string, enum, boolean, stands on the first choice or *True*, and sends it on a bare Enter (T); structured content only (T); declares links and declines them unseen (T)",
 )

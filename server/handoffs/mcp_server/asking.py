@@ -122,7 +122,7 @@ async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, se
 async def _judge_accept(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog) -> Verdict:
     question, form = handoff.question, handoff.question.form
     content = dialog.entered(form, reply.content or {})
-    if form.is_untouched(content):
+    if form.is_untouched(content) and not dialog.was_drawn(form, reply.content or {}):
         await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
         return Unanswered.NOT_SHOWN
     values = form.understand(content)

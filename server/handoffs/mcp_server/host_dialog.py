@@ -78,6 +78,13 @@ class HostDialog:
                 told[field.name] = given == YES
         return told
 
+    def was_drawn(self, form: Form, content: Mapping[str, object]) -> bool:
+        """Say whether a reply shows that the host drew the form: it sends the option that stands for nothing."""
+        return self.host.fills_untouched and any(
+            field.kind in (Kind.CHOICE, Kind.BOOLEAN) and content.get(field.name) == _neutral(field)
+            for field in form.fields
+        )
+
     def other_words(self, form: Form, content: Mapping[str, object]) -> dict[str, str]:
         """Return what a person typed instead of picking, by field, where the host offers that for every choice."""
         if not self.host.adds_other:
