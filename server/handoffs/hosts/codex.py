@@ -11,5 +11,6 @@ HOST = Host(
     fills_untouched=True,
     shows_links=False,
     source="0.169: 300 s, 60 s before it (T, C); its clock pauses while a dialog is open (T, codex PR #17566);"
-    " 0.171 draws string, enum, boolean, stands on the first choice or *True*, and sends it on a bare Enter (T); structured content only (T); declares links and declines them unseen (T)",
+    " 0.171 draws string, enum, boolean, stands on the first choice or *True*, and sends it on a bare Enter (T);"
+    " structured content only (T); declares links and declines them unseen (T)",
 )
