@@ -7,7 +7,7 @@ never in the log.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import TypeAlias, cast
+from typing import ClassVar, TypeAlias, cast
 
 from handoffs.core.form import Value
 
@@ -15,11 +15,15 @@ from handoffs.core.form import Value
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Event:
     at: datetime
+    name: ClassVar[str]
+    """As stores keep it, whatever the class is called."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened(_Event):
     """The question was stored; nobody has been asked yet. What the host said of itself is for `handoffs doctor`."""
+
+    name: ClassVar[str] = "opened"
 
     version: str = ""
     """The client's own."""
@@ -35,6 +39,8 @@ class Opened(_Event):
 class Joined(_Event):
     """Another call of the agent waits for the same question, or one of them waits no more."""
 
+    name: ClassVar[str] = "joined"
+
     calls: int
     """How many wait for it now."""
 
@@ -43,12 +49,16 @@ class Joined(_Event):
 class Reached(_Event):
     """A channel has shown the question to somebody."""
 
+    name: ClassVar[str] = "reached"
+
     channel: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotShown(_Event):
     """A channel answered, but so that no person can have seen the question; it stays open elsewhere."""
+
+    name: ClassVar[str] = "notshown"
 
     channel: str
     reason: str
@@ -58,12 +68,16 @@ class NotShown(_Event):
 class Dismissed(_Event):
     """A person closed the question without an answer: not now. It stays open elsewhere."""
 
+    name: ClassVar[str] = "dismissed"
+
     channel: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Left(_Event):
     """The host ended the call while the person was still thinking. The question stays open."""
+
+    name: ClassVar[str] = "left"
 
     seconds: str
     """How long the host had waited."""
@@ -73,6 +87,8 @@ class Left(_Event):
 class Reminded(_Event):
     """One process took it on to tell a person, at this stage, that the question waits; no other will."""
 
+    name: ClassVar[str] = "reminded"
+
     channel: str
     stage: str
     """See `core.reminders`."""
@@ -81,6 +97,8 @@ class Reminded(_Event):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answered(_Event):
     """A person filled the form."""
+
+    name: ClassVar[str] = "answered"
 
     by: str
     channel: str
@@ -97,6 +115,8 @@ class Answered(_Event):
 class Declined(_Event):
     """A person refused to answer."""
 
+    name: ClassVar[str] = "declined"
+
     by: str
     channel: str
     note: str = ""
@@ -105,6 +125,8 @@ class Declined(_Event):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cancelled(_Event):
     """The question was withdrawn for good, by a person or by who asked."""
+
+    name: ClassVar[str] = "cancelled"
 
     by: str
     channel: str
@@ -115,10 +137,14 @@ class Cancelled(_Event):
 class Expired(_Event):
     """The deadline passed and nobody had answered."""
 
+    name: ClassVar[str] = "expired"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collected(_Event):
     """The agent was handed the outcome."""
+
+    name: ClassVar[str] = "collected"
 
     tool_use: str = ""
     """The id that the host gave the tool use to which it was handed."""
@@ -128,6 +154,8 @@ class Collected(_Event):
 class Used(_Event):
     """An approval lets one use of a tool run, and no other."""
 
+    name: ClassVar[str] = "used"
+
     tool_use: str
     """The id that the host gave that use; of our own making where it gave none."""
 
@@ -136,12 +164,16 @@ class Used(_Event):
 class Edited(_Event):
     """What was approved runs as the person edited it. What they made of it is with the answer."""
 
+    name: ClassVar[str] = "edited"
+
     by: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revealed(_Event):
     """A program of the person who was asked got a secret of the answer."""
+
+    name: ClassVar[str] = "revealed"
 
     by: str
     field: str
@@ -150,6 +182,8 @@ class Revealed(_Event):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forgotten(_Event):
     """A secret of the answer was erased; its name stays."""
+
+    name: ClassVar[str] = "forgotten"
 
     by: str
     field: str
@@ -185,7 +219,7 @@ class Entry:
 
 def name_of(event: Event) -> str:
     """Return the event's name as the log has it: `answered`."""
-    return type(event).__name__.lower()
+    return event.name
 
 
 def details_of(event: Event) -> dict[str, str]:

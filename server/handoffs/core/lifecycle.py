@@ -133,8 +133,8 @@ def diagram() -> str:
     """Return the table as a Mermaid state diagram; the README shows it, and a test compares."""
     lines = ["stateDiagram-v2", "    [*] --> open: opened"]
     for state, row in TABLE.items():
-        loops = [event.__name__.lower() for event, to in row.items() if to is state]
+        loops = [event.name for event, to in row.items() if to is state]
         if loops:
             lines.append(f"    {state} --> {state}: {', '.join(loops)}")
-        lines.extend(f"    {state} --> {to}: {event.__name__.lower()}" for event, to in row.items() if to is not state)
+        lines.extend(f"    {state} --> {to}: {event.name}" for event, to in row.items() if to is not state)
     return "\n".join(lines)
