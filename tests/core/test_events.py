@@ -6,7 +6,6 @@ from hypothesis import given
 from handoffs.core.events import EVENTS, Answered, Declined, Event, NotShown, Reached, details_of, name_of
 from tests.core.strategies import ASKED, any_event
 
-
 STORED = (
     "opened joined reached notshown dismissed left reminded answered declined cancelled expired collected used edited "
     "revealed forgotten"
