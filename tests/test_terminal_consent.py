@@ -169,7 +169,7 @@ def test_how_many_calls_wait_and_that_they_came_through_a_gateway_is_said(starts
     person.sees(READY)
     assert person.lines[:3] == [
         "● mcp-proxy asks  2 calls wait for this answer",
-        "  Through a gateway: whose agent this is, is not known.",
+        "  Perhaps through a gateway: whose agent this is, is not known.",
         "│ Refund?",
     ]
 

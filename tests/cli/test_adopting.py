@@ -125,8 +125,11 @@ def test_what_does_not_parse_moves_nothing(text: str, why: str, home: Home) -> N
 
 
 def test_a_folder_without_such_settings_has_nothing_to_move(home: Home) -> None:
-    with pytest.raises(UsageError, match="has no setting to move"):
+    with pytest.raises(UsageError, match=r"There is no \.env in "):
         adopt(home.folder, yes=True)
+    path = written(home, "HANDOFFS_MODEL=x\n")
+    with pytest.raises(UsageError, match="has no setting to move"):
+        adopt(path.parent, yes=True)
     path = written(home, "HANDOFFS_MODEL=x\nHANDOFFS_STROE=x\n")
     with pytest.raises(UsageError, match="HANDOFFS_STROE there is no setting"):
         adopt(path.parent, yes=True)

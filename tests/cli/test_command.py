@@ -140,6 +140,12 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         assert "..." not in page.split("Commands:\n")[1]
 
 
+@pytest.mark.parametrize("group", ["config", "notify", "token", "db"])
+def test_what_a_group_of_commands_does_is_told_whole(group: str, tmp_path: Path) -> None:
+    page = Home(tmp_path, {"COLUMNS": "80"}).run(group, "--help").stdout
+    assert "..." not in page.split("Commands:\n")[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

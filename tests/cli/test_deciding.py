@@ -168,7 +168,7 @@ def test_a_value_that_is_no_text_is_refused(tmp_path: Path) -> None:
     handoff_id = asked(home)
     done = subprocess.run([*HANDOFFS, "answer", handoff_id, b"caf\xe9"], env=home.env, capture_output=True, check=False)
     assert done.returncode == 2
-    assert b"response: has characters that are not text." in done.stderr
+    assert b"Nothing was recorded: the answer has characters that are not text." in done.stderr
     assert kept(home, handoff_id).state is State.OPEN
 
 

@@ -206,6 +206,14 @@ def test_the_doctors_question_is_known_by_its_first_line() -> None:
     assert is_trial(handoff(message=TRIAL_MESSAGE.partition("\n")[0] + "\n\nIn my own words."))
 
 
+def test_a_store_that_was_not_there_is_told_of(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first, second = home.run("doctor", "zed"), home.run("doctor", "zed")
+    assert "see that HANDOFFS_STORE is right" in first.stderr
+    assert f"The store answers: {home.store} (made just now)\n" in first.stdout
+    assert f"The store answers: {home.store}\n" in second.stdout
+
+
 def test_it_makes_nothing_in_a_hosts_folder(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.run("doctor", "claude-desktop")

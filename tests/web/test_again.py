@@ -197,6 +197,6 @@ async def test_people_see_how_many_calls_wait_and_that_a_gateway_hides_whose(tmp
         for path in ("/", f"/h/{handoff.id}", f"/h/{handoff.id}/card"):
             text = (await page.http.get(path)).text
             assert "2 calls wait for this answer." in text
-            assert "Through a gateway: whose agent this is, is not known." in text
+            assert "Perhaps through a gateway: whose agent this is, is not known." in text
         await page.inbox.desk.joined(handoff, calls=1)
         assert "calls wait" not in (await page.http.get(f"/h/{handoff.id}")).text

@@ -28,6 +28,8 @@ def adopt(folder: Path, *, yes: bool) -> None:
         SettingsError: A setting does not parse; says which.
     """
     path = folder / env_file.NAME
+    if not path.exists():
+        raise UsageError(f"There is no {env_file.NAME} in {folder}, so there is nothing to move.")
     found = {name.upper(): value for name, value in env_file.left_out(path).items()}
     given = {name.removeprefix(PREFIX).lower(): value for name, value in found.items()}
     known = {setting: value for setting, value in given.items() if setting in Settings.model_fields}

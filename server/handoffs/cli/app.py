@@ -260,7 +260,9 @@ def token_list(json: Json = False) -> None:
 
 
 @token_app.command(name="revoke")
-def token_revoke(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def token_revoke(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `handoffs token list` has it.")],
+) -> None:
     """Let nobody in with a token any more, from the next call on."""
 
     async def work(settings: Settings) -> None:
@@ -286,7 +288,10 @@ def notify() -> None:
 
 @notify_app.command(name="test")
 def notify_test() -> None:
-    """Send a test message to each address, and say which ones it was sent to."""
+    """Send a test message to each address.
+
+    It says which ones it was sent to.
+    """
     from handoffs.cli.notify import test  # and what sends
 
     all_sent: list[bool] = []

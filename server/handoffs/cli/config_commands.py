@@ -24,7 +24,10 @@ def config(
 
 @config_app.command(name="path")
 def path() -> None:
-    """Print the path of the file with your settings; it may not be there yet."""
+    """Print the path of the file with your settings.
+
+    It may not be there yet.
+    """
     raise typer.Exit(ended(lambda: put(str(config_file()))))
 
 

@@ -13,9 +13,10 @@ db_app = typer.Typer(rich_markup_mode=None)
 
 @db_app.command(name="migrate")
 def db_migrate() -> None:
-    """Bring the store that HANDOFFS_STORE names up to date, before servers of this version start.
+    """Bring the store up to date, before servers of this version start.
 
-    They do so themselves, too. A store that a newer version has changed is refused.
+    It is the one that HANDOFFS_STORE names. Servers do so themselves, too. A store that a newer version has
+    changed is refused.
     """
 
     async def work(settings: Settings) -> None:
@@ -31,7 +32,9 @@ def db_copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="A path, sqlite:///… or postgresql://…")],
     target: Annotated[str, typer.Argument(metavar="TO", help="The same; empty, or half a copy of FROM.")],
 ) -> None:
-    """Copy a store into another, on either engine, and compare every row.
+    """Copy a store into another, and compare every row.
+
+    Each is a file, or on PostgreSQL.
 
     Stop what uses FROM before. Nobody can use TO until all of it is there; a copy that was stopped goes on when the
     same is typed again. FROM stays as it is.
@@ -52,7 +55,9 @@ def db_prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove the handoffs that ended long ago, with their answers and their lines of the log, for good.
+    """Remove what ended long ago, for good.
+
+    Each handoff goes with its answer and its lines of the log.
 
     Open ones stay, however old; so do those that an agent could still ask for.
     """

@@ -19,7 +19,7 @@ from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
 from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal, open_terminal
-from handoffs.terminal.filling import read_value
+from handoffs.terminal.filling import read_value, unnamed
 
 CHANNEL = "command line"
 
@@ -92,7 +92,13 @@ def _refusal(handoff: Handoff, refused: AnswerRefused, given: Given) -> str:
         hint = f' To say something else than the options: handoffs answer {handoff.id} --other "your words"'
     elif given.other is not None and not handoff.question.takes_other:
         hint = f" `handoffs show {handoff.id}` shows what it asks for."
-    return f"Nothing was recorded: {inert_line(str(refused))}.{hint}"
+    # The one field of a plain question has a name that the person has never seen.
+    plain = {field.name for field in handoff.question.form.fields if unnamed(field)}
+    why = "; ".join(
+        f"the answer {what}" if name in plain else f"{name}: {what}" if name else what
+        for name, what in refused.problems.items()
+    )
+    return f"Nothing was recorded: {inert_line(why)}.{hint}"
 
 
 async def decline(settings: Settings, prefix: str, *, note: str) -> Handoff:

@@ -15,7 +15,7 @@ from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
 from handoffs.cli.installing.hosts import Host as Place
 from handoffs.cli.installing.hosts import find
 from handoffs.cli.installing.planning import TIMEOUT, Installed
-from handoffs.cli.looking import LOOK_SECONDS
+from handoffs.cli.looking import LOOK_SECONDS, is_there
 from handoffs.core.desk import Desk
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff
@@ -53,9 +53,10 @@ async def examined(settings: Settings, name: str | None, *, wait_seconds: float 
         UsageError: There is no such host.
         KeyboardInterrupt: Ctrl-C.
     """
+    new = not is_there(settings)
     async with open_desk(settings) as desk:
         newest = await desk.newest(open_only=False, limit=LOOKED_AT)
-        put(f"The store answers: {inert_line(str(settings.store), 200)}\n")
+        put(f"The store answers: {inert_line(str(settings.store), 200)}{' (made just now)' if new else ''}\n")
         picked: Picked = _of_any
         if name is None:
             works = await _every_host(desk, newest)

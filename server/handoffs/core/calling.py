@@ -2,7 +2,7 @@
 
 from handoffs.core.model import Handoff
 
-UNKNOWN_AGENT = "Through a gateway: whose agent this is, is not known."
+UNKNOWN_AGENT = "Perhaps through a gateway: whose agent this is, is not known."
 
 
 def notes_of_calls(handoff: Handoff) -> list[str]:
