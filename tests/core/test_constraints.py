@@ -34,6 +34,24 @@ def only(prop: dict[str, object], *, required: bool = True) -> Field:
         ({"type": "number", "multipleOf": 0.1}, 0.3, 0.35, "must be a multiple of 0.1"),
         ({"type": "integer", "const": 7}, 7, 8, "must be 7"),
         ({"const": "main"}, "main", "master", "is not one of the choices: main"),
+        (
+            {"type": "string", "enum": ["a", "c"], "oneOf": [{"const": "a"}, {"const": "b"}]},
+            "a",
+            "b",
+            "is not one of the choices: a",
+        ),
+        (
+            {"type": "string", "const": "b", "anyOf": [{"const": "a"}, {"const": "b", "title": "Bee"}]},
+            "b",
+            "a",
+            "is not one of the choices: Bee (b)",
+        ),
+        (
+            {"type": "array", "items": {"anyOf": [{"const": "a"}, {"const": "b"}], "enum": ["b"]}},
+            ["b"],
+            ["a"],
+            "has one that is not among the choices: b",
+        ),
     ],
 )
 def test_what_is_required_is_checked_and_said(
