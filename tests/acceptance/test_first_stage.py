@@ -2,7 +2,9 @@
 
 import json
 import os
+import select
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,33 @@ def test_a_last_line_without_an_end_is_answered(home: Home) -> None:
         timeout=60, check=True,
     ).stdout  # fmt: skip
     assert [json.loads(line)["id"] for line in written.splitlines()][:2] == [0, 1]
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_client_that_does_not_read_is_served_all_the_same_and_misses_nothing(home: Home, blocking: bool) -> None:
+    marked(home)
+    lists = [request(10 + number, "tools/list") for number in range(40)]
+    ask = request(3, "tools/call", {"name": "handoff_to_user", "arguments": {"message": "Do you read?"}})
+    ours, its = os.pipe()
+    os.set_blocking(its, blocking)
+    with subprocess.Popen(
+        [*HANDOFFS, "serve"], stdin=subprocess.PIPE, stdout=its, env=home.env, cwd=home.folder
+    ) as process:
+        os.close(its)
+        assert process.stdin is not None
+        process.stdin.write(b"".join([*FIRST, *lists, ask]))
+        process.stdin.flush()
+        waited = time.monotonic() + 30
+        while "Do you read?" not in home.run("list", "--json").stdout:
+            assert time.monotonic() < waited, "it is not asked"
+        written = b""
+        while written.count(b"\n") < len(lists) + 3:
+            assert select.select([ours], [], [], 30)[0], f"no more after {written[-200:]!r}"
+            written += os.read(ours, 65_536)
+        process.kill()
+    os.close(ours)
+    assert {json.loads(line)["id"] for line in written.splitlines()} >= {0, 1, 2, *range(10, 50)}
+    assert MARK.encode() in written
 
 
 def test_a_client_that_goes_at_once_leaves_a_process_that_ends(home: Home) -> None:

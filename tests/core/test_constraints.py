@@ -34,6 +34,24 @@ def only(prop: dict[str, object], *, required: bool = True) -> Field:
         ({"type": "number", "multipleOf": 0.1}, 0.3, 0.35, "must be a multiple of 0.1"),
         ({"type": "integer", "const": 7}, 7, 8, "must be 7"),
         ({"const": "main"}, "main", "master", "is not one of the choices: main"),
+        (
+            {"type": "string", "enum": ["a", "c"], "oneOf": [{"const": "a"}, {"const": "b"}]},
+            "a",
+            "b",
+            "is not one of the choices: a",
+        ),
+        (
+            {"type": "string", "const": "b", "anyOf": [{"const": "a"}, {"const": "b", "title": "Bee"}]},
+            "b",
+            "a",
+            "is not one of the choices: Bee (b)",
+        ),
+        (
+            {"type": "array", "items": {"anyOf": [{"const": "a"}, {"const": "b"}], "enum": ["b"]}},
+            ["b"],
+            ["a"],
+            "has one that is not among the choices: b",
+        ),
     ],
 )
 def test_what_is_required_is_checked_and_said(
@@ -108,6 +126,34 @@ def test_a_pattern_that_never_ends_costs_a_moment() -> None:
         matches(endless, "a" * 60 + "!")
     with pytest.raises(ValueError, match="takes too long on it"):
         only({"type": "string", "pattern": endless}).check("a" * 60 + "!")
+
+
+ZOD_TIME = (
+    r"^(?:(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-(?:(?:0[13578]|1[02])-"
+    r"(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|(?:02)-(?:0[1-9]|1\d|2[0-8])))T(?:(?:[01]\d|2[0-3]):"
+    r"[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z))$"
+)
+"""What `z.iso.datetime()` of zod 4 requires: UTC, by its Z."""
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("2026-11-22T19:30:00Z", "2026-11-22T19:30:00Z"),
+        ("2026-11-22T19:30:00+00:00", "2026-11-22T19:30:00Z"),
+        ("2027-01-01T00:30:00.25+05:45", "2026-12-31T18:45:00.25Z"),
+    ],
+)
+def test_a_time_that_must_end_in_z_is_taken_with_the_persons_zone(given: str, taken: str) -> None:
+    field = only({"type": "string", "format": "date-time", "pattern": ZOD_TIME})
+    assert field.check(given) == taken
+    assert only({"type": "string", "format": "date-time"}).check(given) == given
+
+
+@pytest.mark.parametrize("given", ["2026-11-22T19:30:00+02:00", "0001-01-01T00:00:00+02:00"])
+def test_a_time_that_does_not_fit_in_utc_neither_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="must match"):
+        only({"type": "string", "format": "date-time", "pattern": "^2027.*Z$"}).check(given)
 
 
 # As pydantic and zod write forms

@@ -323,7 +323,8 @@ WHOLE: dict[str, object] = {"type": "integer"}
         "session_cookie",
         "otp", "verification code", "2FA code", "one-time code",
         "card_number", "cardNumber", "credit card", "account number", "cvv", "CVC", "PIN", "your pin", "pin_code",
-        "iban", "SSN", "social security number",
+        "iban", "SSN", "social security number", "ATM PIN", "4-digit PIN", "PIN for your bank card", "backup codes",
+        "verification_codes",
     ],
 )  # fmt: skip
 def test_a_form_that_asks_for_a_secret_is_refused_by_name_and_by_title(name: str) -> None:
@@ -382,6 +383,7 @@ def test_a_secret_that_is_a_number_is_a_secret(name: str) -> None:
         "secretary", "issue key", "object_key", "pinned", "version to pin", "shipping", "opinion", "cardigan",
         "password policy", "api key name", "token_type", "secret name", "max_tokens", "maxTokens", "number of tokens",
         "max output tokens", "account", "discard number", "code", "error code", "zip code", "status code",
+        "map pin", "pin for the release", "pins", "country codes",
     ],
 )  # fmt: skip
 def test_a_word_that_only_looks_like_a_secret_can_be_asked(name: str) -> None:

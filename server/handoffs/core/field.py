@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 
 from handoffs.core.choices import NONE, Choice, find, joined, listed, typed_parts
 from handoffs.core.formats import DATE_TIME, FORMATS, HIDDEN
-from handoffs.core.moments import Zone, read_moment
+from handoffs.core.moments import Zone, in_utc, is_moment, read_moment
 from handoffs.core.numbers import bounds_in_words, is_finite, is_multiple, plain, read_number
 from handoffs.core.patterns import TooSlow, matches
 from handoffs.core.untrusted import inert_line
@@ -221,7 +221,14 @@ class Field:
                 read_moment(value)  # which says what is missing
             raise ValueError(f"must be {FORMATS[self.format][0]}")
         if self.pattern is not None:
-            self._check_pattern(self.pattern, value)
+            try:
+                self._check_pattern(self.pattern, value)
+            except ValueError:
+                if self.format != DATE_TIME or not is_moment(value):
+                    raise
+                # Zod's dates and times end in Z. A person gives them with their own zone, and it is the same moment.
+                value = in_utc(value)
+                self._check_pattern(self.pattern, value)
         return value
 
     def _check_pattern(self, pattern: str, value: str) -> None:

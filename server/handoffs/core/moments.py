@@ -69,6 +69,17 @@ def read_moment(text: str, zone: Zone | None = None) -> str:
     raise Unclear(f"never comes that day, when the clocks go forward: write {' or '.join(shown)}", *shown)
 
 
+def in_utc(moment: str) -> str:
+    """Return a moment, as `is_moment` has it, as the clock of UTC shows it: with `Z`."""
+    fraction = re.search(r"\.\d+", moment)
+    written = "" if fraction is None else fraction[0]
+    try:
+        at = datetime.fromisoformat(moment.upper().replace(written, "")).astimezone(UTC)
+    except OverflowError:  # there is no year 0
+        return moment
+    return at.replace(tzinfo=None).isoformat() + written + "Z"
+
+
 def moments(local: datetime, zone: Zone) -> list[datetime]:
     """Return the moments that a local time may be: one, or two in order.
 

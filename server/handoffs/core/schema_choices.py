@@ -33,6 +33,7 @@ def choices_of(name: str, prop: Mapping[object, object], *, titled: str, accepte
         told = list(zip(values, titles, whys, strict=True))
     else:
         return ()
+    told = [each for each in told if _is_allowed(each[0], prop)]
     if not 1 <= len(told) <= MAX_CHOICES:
         raise QuestionRefused(f"`form`: {name!r} has {len(told)} choices; give 1 to {MAX_CHOICES}.")
     choices: list[Choice] = []
@@ -53,6 +54,19 @@ def _named(entry: Mapping[object, object]) -> tuple[object, object, object]:
     if value is None and alone is not None and len(alone) == 1:
         value = alone[0]
     return value, entry.get("title", value), entry.get("description", "")
+
+
+def _is_allowed(value: object, prop: Mapping[object, object]) -> bool:
+    """Say whether a choice is among those of every list that a schema has, as JSON schema means it."""
+    lists: list[Sequence[object]] = [[prop["const"]]] if "const" in prop else []
+    if (values := sequence(prop.get("enum"))) is not None:
+        lists.append(values)
+    lists.extend(
+        [_named(entry)[0] for each in entries if (entry := mapping(each)) is not None]
+        for key in ("oneOf", "anyOf")
+        if (entries := sequence(prop.get(key))) is not None
+    )
+    return all(value in each for each in lists)
 
 
 def _as_many(given: object, values: Sequence[object]) -> Sequence[object] | None:

@@ -24,12 +24,15 @@ _CERTAIN = re.compile(
     r"\b(\w*(password|passwd|passphrase|passwort|kennwort)s?|pass ?(word|phrase)s?|passcodes?|pwd|mot de passe"
     r"|contraseña|senha|пароль|secrets?|credentials?|mnemonic|(seed|recovery) phrase|session cookie"
     r"|(private|secret|ssh|gpg|pgp|encryption|signing|master|recovery|wallet) ?keys?"
-    r"|(verification|security|authentication|confirmation|backup|recovery|one time|sms|mfa|2fa) code"
+    r"|(verification|security|authentication|confirmation|backup|recovery|one time|sms|mfa|2fa) codes?"
     r"|otp|totp|(credit|debit|bank) ?cards?|card ?(number|no|num)|bank account( ?(number|no|num))?|cvv2?|cvc2?"
     r"|pin (code|number)|iban|ssn|social security( number)?)\b"
     r"|密码|密碼|パスワード|비밀번호"
 )
-_PIN = re.compile(r"((please|enter|type|your|the|my|new|old|current|card|bank|sim|account|login) )*pin")
+_PIN = re.compile(
+    r"((please|enter|type|your|the|my|new|old|current|card|bank|sim|account|login|atm|debit|credit|phone|device|user"
+    r"|\w+ digit) )*pin( (of|for) (your|the|my) (\w+ )?(card|account|bank|sim|phone|device))?"
+)
 _DOUBTFUL = re.compile(
     r"\b((api|app|access|licen[cs]e|deploy|openai|anthropic|stripe|aws) ?keys?|\w*tokens?|account ?(number|no|num))\b"
 )

@@ -57,6 +57,8 @@ class FirstStage:
         self.place = place
         self.ended = False
         """Whether the client has closed its end."""
+        self.unwritten = bytearray()
+        """What the client has not read yet of the answers; once it is stopped, the caller's to write."""
         self._stdin, self._stdout = stdin, stdout
         self._stop, self._stopped = os.pipe()
         self._thread = threading.Thread(target=self._run, name="handoffs: first stage", daemon=True)
@@ -74,19 +76,22 @@ class FirstStage:
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # nobody reads any more: the server finds that out, too
-            while not self.ended:
-                ready, _, _ = select.select([self._stdin, self._stop], [], [])
-                if self._stop in ready:
+            while self.unwritten or not self.ended:
+                read = [self._stop] if self.ended else [self._stop, self._stdin]
+                readable, writable, _ = select.select(read, [self._stdout] if self.unwritten else [], [])
+                if self._stop in readable:
                     return
-                chunk = os.read(self._stdin, _CHUNK)
-                self.ended = not chunk
-                for reply in self.answering.take(chunk):
-                    self._write(reply)
+                if self._stdin in readable:
+                    chunk = os.read(self._stdin, _CHUNK)
+                    self.ended = not chunk
+                    self.unwritten += b"".join(self.answering.take(chunk))
+                if writable:
+                    self._write()
 
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._stdout, left) :]
+    def _write(self) -> None:
+        # No more than goes in for certain: a client that does not read must not hold up the server's start.
+        with contextlib.suppress(BlockingIOError):
+            del self.unwritten[: os.write(self._stdout, self.unwritten[: select.PIPE_BUF])]
 
 
 def find_place() -> Place | None:

@@ -75,12 +75,14 @@ class StdioServer(MCPServer[Any]):
             async with anyio.create_task_group() as tasks:
                 if self.first_answers is not None:
                     tasks.start_soon(self.first_answers.keep)
+                tasks.start_soon(sessions.catch_up)
                 while sessions.begin():
                     # All that the transport does with its files is to iterate over lines, to write and to flush.
                     files = cast("tuple[anyio.AsyncFile[str], anyio.AsyncFile[str]]", (sessions, sessions))
                     async with stdio_server(*files) as (received, sent):
                         options = self._lowlevel_server.create_initialization_options()
                         await self._lowlevel_server.run(received, sent, options)
+                await sessions.catch_up()
                 tasks.cancel_scope.cancel()
         finally:
             if self.deliveries is not None:
@@ -122,8 +124,9 @@ class _Sessions:
         self._front, self._wire, self._deliveries, self._first_answers = front, wire, deliveries, first_answers
         self._steps: Iterator[Step] = iter(())
         self._ended = False
+        self._unwritten = b""
         if before is not None:
-            self._ended = before.ended
+            self._ended, self._unwritten = before.ended, bytes(before.unwritten)
             self._steps = chain(before.answering.steps, front.end() if before.ended else ())
         self._shared = False  # whether that has been said
         self._more = True  # whether there is a session to be served
@@ -169,7 +172,15 @@ class _Sessions:
 
     async def _say(self, text: str) -> None:
         async with self._writing:
-            await self._wire.write(self._front.wrap(text))
+            before, self._unwritten = self._unwritten, b""
+            await self._wire.write(before + self._front.wrap(text))
+
+    async def catch_up(self) -> None:
+        """Write what the first stage could not, before anything else."""
+        async with self._writing:
+            before, self._unwritten = self._unwritten, b""
+            with contextlib.suppress(anyio.ClosedResourceError):  # the transport finds that out, too
+                await self._wire.write(before)
 
     async def flush(self) -> None:
         """Nothing is held back."""
