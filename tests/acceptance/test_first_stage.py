@@ -71,7 +71,7 @@ def snapshots(home: Home) -> list[Path]:
 def marked(home: Home) -> Path:
     """Change what is kept, and seal it again: so an answer tells whether it came from there."""
     [path] = snapshots(home)
-    place = Place(str(path), path.with_name("key").read_bytes())
+    place = Place(str(path), path.with_name("key").read_bytes(), time.time_ns())
     body = json.loads(path.read_bytes().partition(b"\n")[2])
     for key, answer in body["answers"].items():
         result = json.loads(answer)

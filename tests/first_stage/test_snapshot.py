@@ -67,13 +67,25 @@ def test_another_python_or_installation_has_another_place(tmp_path: Path, monkey
     assert place_in(tmp_path).path != added.path
 
 
+def test_a_file_that_comes_in_the_working_folder_is_no_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m handoffs` has it in its path."""
+    monkeypatch.chdir(tmp_path)
+    for path in ("", str(tmp_path)):
+        monkeypatch.syspath_prepend(path)
+        before = place_in(tmp_path / "data")
+        os.utime(tmp_path, (1, 1))
+        assert place_in(tmp_path / "data").path == before.path
+
+
 def _edit(package: Path) -> None:
     (package / "a.py").write_text("10")
 
 
 def _same_size(package: Path) -> None:
     (package / "part" / "b.py").write_text("3")
-    os.utime(package / "part" / "b.py", (1, 1))
+    os.utime(package / "part" / "b.py")
 
 
 def _add(package: Path) -> None:
@@ -91,7 +103,11 @@ def test_a_changed_file_of_a_package_ends_it(tmp_path: Path, package: Path, chan
     change(package)
     assert load(place) is None
     save(place, {"b": "{}"}, [str(package)])
-    assert load(place) == {"b": "{}"}
+    if change is not _remove:  # of which there is no trace
+        assert load(place) is None, "it changed while the process ran, which may have read it before or after"
+    later = place_in(tmp_path)
+    save(later, {"b": "{}"}, [str(package)])
+    assert load(later) == {"b": "{}"}
 
 
 def test_bytecode_does_not(tmp_path: Path, package: Path) -> None:
@@ -107,6 +123,7 @@ def test_a_changed_configuration_ends_it_by_its_bytes(tmp_path: Path) -> None:
     assert load(place) == {"a": "{}"}
     config.write_text("inbox = 'off'")
     assert load(place) is None
+    place = place_in(tmp_path)
     save(place, {"a": "{}"}, [str(config)])
     written = config.stat()
     config.write_text("inbox = 'on' ")

@@ -154,6 +154,8 @@ class Field:
                 return {"true": True, "yes": True, "false": False, "no": False}.get(value.strip().casefold(), value)
             case Kind.CHOICE:
                 return self._meant(value)
+            case Kind.CHOICES if any(choice.value == self._meant(value) for choice in self.choices):
+                return [self._meant(value)]
             case Kind.CHOICES if isinstance(value, list | tuple):
                 return [self._meant(each) for each in cast("Sequence[object]", value)]
             case Kind.STRING if self.format == DATE_TIME and isinstance(value, str) and value != self.default:

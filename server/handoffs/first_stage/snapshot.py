@@ -11,6 +11,7 @@ import hmac
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
@@ -35,6 +36,8 @@ class Place(NamedTuple):
 
     path: str
     key: bytes
+    began: int
+    """When the process began, in nanoseconds since 1970: what changed since, it may have read before or after."""
 
 
 def place_of(data: str, environ: Mapping[str, str]) -> Place | None:
@@ -44,11 +47,12 @@ def place_of(data: str, environ: Mapping[str, str]) -> Place | None:
     if key is None:
         return None
     settings = {name: value for name, value in environ.items() if name in _NAMED or name.upper().startswith(_PREFIXES)}
-    imported = [[each, _changed(each)] for each in sys.path]
+    # A file that comes or goes in the working folder, where `python -m` looks, is no installation.
+    imported = [[each, 0 if _is_here(each) else _changed(each)] for each in sys.path]
     found_by = [FORMAT, sys.version, sys.executable, imported, settings]
     # With the key: a setting can be a password, and a file's name is no secret.
     name = hmac.digest(key, json.dumps(found_by, sort_keys=True).encode(), "sha256").hex()
-    return Place(os.path.join(folder, f"{name}.json"), key)
+    return Place(os.path.join(folder, f"{name}.json"), key, time.time_ns())
 
 
 def load(place: Place) -> dict[str, str] | None:
@@ -63,7 +67,14 @@ def load(place: Place) -> dict[str, str] | None:
 
 
 def save(place: Place, answers: Mapping[str, str], stamped: Iterable[str]) -> None:
-    """Keep answers beside those that are kept and hold, made with these files and folders. Raises OSError."""
+    """Keep answers beside those that are kept and hold, made with these files and folders; not with changed ones.
+
+    Raises:
+        OSError: They can't be written.
+    """
+    stamped = list(stamped)
+    if any(_last_changed(path) > place.began for path in stamped):
+        return
     before = load(place) or {}
     together = {**before, **answers}
     if len(together) > MAX_ANSWERS:
@@ -91,6 +102,14 @@ def stamp_of(path: str) -> str:
     return hashlib.sha256("\n".join(sorted(_files(path, ""))).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def _last_changed(path: str) -> int:
+    """When a file last changed, or any file below a folder; bytecode apart."""
+    if not os.path.isdir(path):
+        return _changed(path)
+    with os.scandir(path) as entries:
+        return max((_last_changed(entry.path) for entry in entries if entry.name != "__pycache__"), default=0)
+
+
 def _files(folder: str, below: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -101,6 +120,12 @@ def _files(folder: str, below: str) -> Iterator[str]:
             else:
                 status = entry.stat()
                 yield f"{name} {status.st_size} {status.st_mtime_ns}"
+
+
+def _is_here(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return not path or os.path.samefile(path, ".")
+    return False
 
 
 def _changed(path: str) -> int:
