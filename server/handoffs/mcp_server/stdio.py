@@ -179,8 +179,9 @@ class _Sessions:
         """Write what the first stage could not, before anything else."""
         async with self._writing:
             before, self._unwritten = self._unwritten, b""
-            with contextlib.suppress(anyio.ClosedResourceError):  # the transport finds that out, too
-                await self._wire.write(before)
+            if before:
+                with contextlib.suppress(anyio.ClosedResourceError):  # the transport finds that out, too
+                    await self._wire.write(before)
 
     async def flush(self) -> None:
         """Nothing is held back."""
