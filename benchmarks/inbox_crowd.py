@@ -15,7 +15,7 @@ from benchmarks.inbox_list import Visitor
 from benchmarks.plan import Plan
 from benchmarks.seed import handoff
 from benchmarks.table import Row
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 
 RATIO_BAR = 8.0
 AT_ONCE = 200

@@ -19,11 +19,11 @@ from handoffs.assembly import store_at
 from handoffs.core.events import Answered
 from handoffs.settings import store_address
 from handoffs.store.copying import copy
-from handoffs.store.copying_postgres import PostgresSide
-from handoffs.store.copying_sqlite import SqliteSide
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.postgres_address import parse
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres.address import parse
+from handoffs.store.postgres.copying import PostgresEndpoint
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.copying import SqliteEndpoint
+from handoffs.store.sqlite.store import SqliteStore
 
 BAR = 1.5
 FEW, MANY = 1_000, 100_000
@@ -45,8 +45,8 @@ async def run(plan: Plan) -> list[Row]:
             plan.say(f"making two stores with {count} open handoffs …")
             seed.fill_at_once(file, count)
             async with (
-                SqliteSide(file, now=0) as source,
-                PostgresSide(parse(urls[count]), now=0, target=True) as target,
+                SqliteEndpoint(file, now=0) as source,
+                PostgresEndpoint(parse(urls[count]), now=0, target=True) as target,
             ):
                 await copy(source, target, told=lambda phase, done, of: None)
         cluster.sql("VACUUM ANALYZE")  # as autovacuum will have

@@ -9,7 +9,7 @@ from benchmarks import handoff, servers, wakeup
 from benchmarks.clients import NEWER, OLDER
 from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
-from tests.store.postgres import Cluster
+from tests.store.postgres_server import Cluster
 
 BARS = {"stdio": 1.45, "HTTP": 1.3}
 WAKE_BARS_MS = 10.0, 50.0

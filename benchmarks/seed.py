@@ -10,8 +10,8 @@ from handoffs.core.events import Opened
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
 from handoffs.core.schema import response_form
 from handoffs.store import rows
-from handoffs.store.database import connect, transaction
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.file import connect, transaction
+from handoffs.store.sqlite.store import SqliteStore
 
 # Waiting for the disk ten thousand times is not what is measured; memory as a folder makes it seconds.
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -23,10 +23,10 @@ from handoffs.core.events import Answered, Opened
 from handoffs.core.lifecycle import advance
 from handoffs.core.model import Handoff
 from handoffs.store import rows
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.postgres_address import parse
-from handoffs.store.postgres_callers import limits
-from handoffs.store.postgres_statements import statements
+from handoffs.store.postgres.address import parse
+from handoffs.store.postgres.callers import limits
+from handoffs.store.postgres.statements import statements
+from handoffs.store.postgres.store import PostgresStore
 
 BAR = 2.0
 """Of the time for each, ours against the driver's: at least half its throughput."""

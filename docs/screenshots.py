@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 
 DOCS = Path(__file__).parent
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -9,12 +9,12 @@ from typing import Any
 import typer
 
 from handoffs.cli.app import app
-from handoffs.cli.ending import Exit
+from handoffs.console import Exit
 from handoffs.core.desk import Desk
 from handoffs.core.events import EVENTS
 from handoffs.core.model import Caller, State
 from handoffs.settings import PREFIX, Settings
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home
 from tests.fakes import FakeClock
 from tests.mcp_server.host import host, table

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.store.postgres import cluster
+from tests.store.postgres_server import cluster
 
 
 @pytest.mark.parametrize("name", ["throughput"])

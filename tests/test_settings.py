@@ -15,7 +15,7 @@ from handoffs.settings import (
     unused_in,
     unused_words,
 )
-from handoffs.store.postgres_address import Address, parse
+from handoffs.store.postgres.address import Address, parse
 
 KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "hunter2-hunter2-hunter2"

@@ -22,26 +22,33 @@ def main() -> None:
 
 
 def _serve(address: str | None) -> int:
-    place = stage = None
+    # Every start of every host pays for these imports. They make garbage of nothing, so to look for it again and again
+    # while they last, and at what they leave in every later collection, is time lost: a sixth of the start.
+    import gc
+
     if address is None:
         from handoffs.first_stage.pipe import begin, find_place
 
         place = find_place()
         stage = None if place is None else begin(place)
-    # Every start of every host pays for these imports. They make garbage of nothing, so to look for it again and again
-    # while they last, and at what they leave in every later collection, is time lost: a sixth of the start.
-    import gc
+        gc.disable()
+        from handoffs.serving.mcp import serve_stdio
 
-    gc.disable()
-    from handoffs.cli.ending import ended
-    from handoffs.cli.serve import serve_http, serve_stdio
+        def serve() -> None:
+            serve_stdio(read_settings(), place, stage)
+    else:
+        gc.disable()
+        from handoffs.serving.http import serve_http
+
+        def serve() -> None:
+            serve_http(read_settings(), address)
+
+    from handoffs.console import ended
     from handoffs.settings import read_settings
 
     gc.freeze()
     gc.enable()
-    return ended(
-        lambda: serve_stdio(read_settings(), place, stage) if address is None else serve_http(read_settings(), address)
-    )
+    return ended(serve)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
 from handoffs.sealing import AesGcmSealer
 from handoffs.settings import Settings, SettingsError, StoreAddress, data_folder
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
-    from handoffs.store.postgres import PostgresStore
+    from handoffs.store.postgres.store import PostgresStore
 
 MIN_KEY = 32
 """Characters of a key that seals."""
@@ -97,7 +97,7 @@ def store_at(address: StoreAddress, clock: SystemClock | None = None) -> AnyStor
     if isinstance(address, Path):
         return SqliteStore(address, clock=clock)
     check_postgres()
-    from handoffs.store.postgres import PostgresStore  # for most there is a file
+    from handoffs.store.postgres.store import PostgresStore  # for most there is a file
 
     return PostgresStore(address.url, clock=clock)
 
@@ -125,7 +125,7 @@ async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
         return
     check_notify(settings)
     from handoffs.channels.notify import Notifier  # only where somebody is to be told
-    from handoffs.channels.running import page_at
+    from handoffs.inbox_process.record import page_at
 
     link = None if settings.inbox_url is None else partial(page_at, settings.inbox_url)
     async with anyio.create_task_group() as tasks:

@@ -30,7 +30,7 @@ from handoffs import env_file
 from handoffs.access.addresses import is_private
 from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
-from handoffs.store.postgres_address import Address, parse
+from handoffs.store.postgres.address import Address, parse
 
 PREFIX = "HANDOFFS_"
 LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name

@@ -9,7 +9,7 @@ import pytest
 
 from handoffs.core.calling import UNKNOWN_AGENT, notes_of_calls
 from handoffs.core.model import Handoff
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.acceptance.test_delivery import TOOL_USE, kept
 from tests.acceptance.test_pipe import outcome, piped

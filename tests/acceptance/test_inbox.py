@@ -18,8 +18,8 @@ import httpx
 import pytest
 from mcp import Client
 
-from handoffs.channels.running import Place
-from handoffs.store.sqlite import SqliteStore
+from handoffs.inbox_process.record import InboxRecord
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, nobody, says
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of files")
@@ -38,9 +38,9 @@ def home(tmp_path: Path) -> Generator[Home]:
         anyio.run(ended, here)
 
 
-def place_of(home: Home) -> Place:
+def place_of(home: Home) -> InboxRecord:
     """Where its inbox is to be found, for what a test only waits for: to ask the command would start it each time."""
-    return Place(store=home.store, data=home.folder / "data" / "handoffs")
+    return InboxRecord(store=home.store, data=home.folder / "data" / "handoffs")
 
 
 async def ended(home: Home) -> None:

@@ -17,7 +17,7 @@ from handoffs.core.desk import Desk
 from handoffs.settings import store_address
 from tests.acceptance.processes import SCRIPT, Home, HttpServer, ask, nobody
 from tests.acceptance.proxy import Caller, RoundRobin, round_robin
-from tests.store.postgres import Cluster, new_store
+from tests.store.postgres_server import Cluster, new_store
 
 KEYS = [secrets.token_hex(32) for _ in range(2)]
 LOCAL_TOKEN = "ho_local_" + secrets.token_urlsafe(32)

@@ -14,7 +14,7 @@ from tests.acceptance.processes import HttpServer, ask, nobody
 from tests.acceptance.proxy import Caller
 from tests.acceptance.test_draining import probe, rest_of, until_ready
 from tests.acceptance.test_many_servers import desk_over, machine
-from tests.store.postgres import PASSWORD, cluster, new_store
+from tests.store.postgres_server import PASSWORD, cluster, new_store
 from tests.store.relay import Relay, relay
 
 

@@ -127,7 +127,7 @@ from handoffs.assembly import current_user
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 
 async def main():
     async with SqliteStore(Path(sys.argv[1])) as store:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from mcp.types import ElicitResult
 
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, says
 
 both_eras = pytest.mark.parametrize("era", ERAS)

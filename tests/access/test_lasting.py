@@ -21,7 +21,7 @@ from handoffs.access.tokens import digest_of, new_token
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.token import Token
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance import processes
 from tests.acceptance.processes import Home
 from tests.access.issuing import Key, local_issuer
@@ -32,7 +32,7 @@ AUDIENCE = "http://server/mcp"
 HURRIED = [
     sys.executable,
     "-c",
-    "import handoffs.mcp_server.lasting as lasting; lasting.CHECK_SECONDS = 0.1\n"
+    "import handoffs.mcp_server.token_expiry as lasting; lasting.CHECK_SECONDS = 0.1\n"
     "from handoffs.__main__ import main; main()",
 ]
 """The command, looking at what lasts more often than every five seconds."""

@@ -17,7 +17,7 @@ from handoffs.core.quota import Quota
 from handoffs.settings import store_address
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, ask, host, table
-from tests.store.postgres import new_store
+from tests.store.postgres_server import new_store
 
 ADA, BOB = Caller(subject="ada"), Caller(subject="bob")
 

@@ -18,10 +18,10 @@ from mcp.types import Implementation, ResourceTemplateReference
 from handoffs.access import challenges
 from handoffs.access.challenges import Challenges
 from handoffs.assembly import open_tokens
-from handoffs.cli.admitting import admitted, checked
-from handoffs.cli.binding import CannotServe
 from handoffs.core.token import Token
 from handoffs.mcp_server.server import build_server
+from handoffs.serving.admission import admitted, checked
+from handoffs.serving.binding import CannotServe
 from handoffs.settings import Settings
 from tests.acceptance.processes import ERAS, Home, ask
 from tests.access.issuing import Key, LocalIssuer, local_issuer

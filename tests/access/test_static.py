@@ -12,8 +12,8 @@ from handoffs.access.static import StaticTokens
 from handoffs.access.tokens import digest_of, new_token
 from handoffs.access.unavailable import Unavailable
 from handoffs.core.token import Token
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.store.backends import BACKENDS
 

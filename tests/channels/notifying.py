@@ -10,7 +10,7 @@ import anyio
 from handoffs.channels.notify import Notifier
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 
 ROOT = Path(__file__).parents[2]

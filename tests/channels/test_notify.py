@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoffs.channels.notify import BACK_OFF, Notice, NotSent, Recipient, notice_of, recipients
-from handoffs.channels.running import Place, Running
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.reminders import Stage
 from handoffs.core.schema import parse
 from handoffs.extras import command_to_add
+from handoffs.inbox_process.record import InboxRecord, Running
 from tests.acceptance.processes import Home, ask
 from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
@@ -393,7 +393,7 @@ async def test_messages_to_one_address_go_one_after_the_other() -> None:
 async def test_a_link_that_leads_nowhere_from_a_phone_is_sent_to_nobody(inbox_url: str, tmp_path: Path) -> None:
     """An inbox that runs on this machine's loopback is none for people who are away from it."""
     home = Home(tmp_path)
-    place = Place(store=home.store, data=tmp_path / "data" / "handoffs")
+    place = InboxRecord(store=home.store, data=tmp_path / "data" / "handoffs")
     place.make()
     lock = place.claim()
     assert lock is not None

@@ -20,7 +20,7 @@ from handoffs.settings import store_address
 from tests.channels.notifying import CODEX, ROOT, OtherNotifier, Running, SeenDesk
 from tests.channels.sinks import PASSWORD, TOKEN, HttpSink, http_sink
 from tests.fakes import FakeClock
-from tests.store.postgres import new_store
+from tests.store.postgres_server import new_store
 
 HOUR = 3600
 PARTS = (

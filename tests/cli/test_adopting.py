@@ -11,12 +11,12 @@ from mcp.types import CallToolResult, TextContent
 
 from handoffs.assembly import SystemClock
 from handoffs.cli.adopting import adopt
-from handoffs.cli.ending import UsageError
+from handoffs.console import UsageError
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
 from handoffs.mcp_server.notice import Notice
 from handoffs.settings import SettingsError, read_settings, unused_in, unused_words
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask

@@ -17,15 +17,15 @@ from handoffs.core.errors import StoreTooNew
 from handoffs.core.events import Collected
 from handoffs.core.model import Caller
 from handoffs.settings import Settings, StoreAddress, store_address
-from handoffs.store import postgres_layout
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.postgres_address import Address
+from handoffs.store.postgres import layout
+from handoffs.store.postgres.address import Address
+from handoffs.store.postgres.store import PostgresStore
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.questions import asked, kept
-from tests.store import postgres
+from tests.store import postgres_server as postgres
 from tests.store.samples import LONG_AGO, answered, sample
+from tests.store.sqlite.test_migrations import of_the_first_version
 from tests.store.test_copy import dump
-from tests.store.test_migrations import of_the_first_version
 
 CALLER = Caller(subject="ada")
 
@@ -124,7 +124,7 @@ async def _first_postgres(folder: Path) -> StoreAddress:
     url = server.url()
     address = store_address(url)
     assert isinstance(address, Address)
-    first = min(postgres_layout.MIGRATIONS.glob("*.sql")).read_text()
+    first = min(layout.MIGRATIONS.glob("*.sql")).read_text()
     server.sql(f'CREATE SCHEMA "{address.schema}"; SET search_path = "{address.schema}"; {first}')
     server.sql(f'UPDATE "{address.schema}".handoffs_layout SET version = 1')
     return address

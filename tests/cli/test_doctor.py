@@ -11,8 +11,8 @@ import pytest
 
 from handoffs.cli.diagnosis import conduct, declaration, happened, verdict
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
+from handoffs.core.doctor_question import TRIAL_MESSAGE, TRIAL_OPTIONS, is_trial
 from handoffs.core.events import Entry
-from handoffs.core.trial import TRIAL_MESSAGE, TRIAL_OPTIONS, is_trial
 from handoffs.hosts import known_hosts
 from tests.acceptance.processes import HANDOFFS, Home, ask, says
 from tests.core.strategies import ASKED, handoff

@@ -7,13 +7,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from handoffs.core import showing
+from handoffs.core import presenter
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
 from handoffs.core.question import Limits
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.days import stamped
 from tests.fakes import FakeClock
 
@@ -248,7 +248,7 @@ async def test_what_was_put_off_is_shown_again_only_when_it_is_asked_again(tmp_p
 async def test_what_was_put_off_longest_ago_is_forgotten_and_shown_again_when_the_agent_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(showing, "MAX_PUT_OFF", 1)
+    monkeypatch.setattr(presenter, "MAX_PUT_OFF", 1)
     channel = PutsOff()
     async with a_desk(tmp_path, channel) as (desk, _):
         asked: list[Handoff] = []

@@ -16,7 +16,7 @@ from handoffs.core.events import Answered, details_of
 from handoffs.core.model import Caller, Handoff, read_secret_name, secret_name
 from handoffs.core.ports import Sealer
 from handoffs.sealing import AesGcmSealer
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.fakes import FakeClock
 

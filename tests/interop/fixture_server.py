@@ -25,13 +25,13 @@ from starlette.applications import Starlette
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
-from handoffs.mcp_server.asking import Round, ask_between, ask_while_open, judge
-from handoffs.mcp_server.declared import FORM, MODERN, declared_by
-from handoffs.mcp_server.draining import Draining
-from handoffs.mcp_server.host_dialog import host_dialog_of
-from handoffs.mcp_server.lookout import Lookout
-from handoffs.mcp_server.report import Report
-from handoffs.store.sqlite import SqliteStore
+from handoffs.mcp_server.asking.dialog import Round, ask_between, ask_while_open, judge
+from handoffs.mcp_server.asking.host_dialog import host_dialog_of
+from handoffs.mcp_server.asking.progress import Progress
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.wait_registry import WaitRegistry
+from handoffs.mcp_server.callers.capabilities import FORM, MODERN, declared_by
+from handoffs.store.sqlite.store import SqliteStore
 from tests.interop.tasks_fixture import TaskTools, Worker
 
 KEY = "k" * 32
@@ -77,7 +77,7 @@ async def ask(desk: Desk, context: Context, key: str, message: str, fields: Fiel
         raise MCPError(-32600, "This client shows no forms.")
     handoff = await _opened(desk, context, message, fields)
     if context.protocol_version != MODERN:
-        hold = Lookout(desk, Draining()).hold(Report(handoff, context), seconds=None)
+        hold = WaitRegistry(desk, Shutdown()).hold(Progress(handoff, context), seconds=None)
         verdict = await ask_while_open(desk, handoff, context, hold, is_shared=lambda: False)
         if not isinstance(verdict, Handoff):
             raise MCPError(-32603, "Nobody answered.")

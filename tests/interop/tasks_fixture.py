@@ -20,13 +20,14 @@ from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Reply
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools
-from handoffs.mcp_server.calls import Calls, Outcome
-from handoffs.mcp_server.declared import LONG, TASKS, declared_by
-from handoffs.mcp_server.delivery import Deliveries
-from handoffs.mcp_server.joining import Joining
-from handoffs.mcp_server.task_status import Begun, TaskId, Wire
-from handoffs.mcp_server.tasks import RequestContext, Tasks, UpdateParams
-from handoffs.mcp_server.tool import tool
+from handoffs.mcp_server.callers.capabilities import LONG, TASKS, declared_by
+from handoffs.mcp_server.callers.joining import Joining
+from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.sdk.delivery import Deliveries
+from handoffs.mcp_server.task_id import Begun, TaskId
+from handoffs.mcp_server.tasks.extension import RequestContext, Tasks, UpdateParams
+from handoffs.mcp_server.tasks.status import Wire
+from handoffs.mcp_server.tool import Outcome, tool
 
 Fields: TypeAlias = dict[str, dict[str, object]]
 Ask: TypeAlias = Callable[[Context, str, str, Fields], Awaitable[Handoff | InputRequiredResult]]

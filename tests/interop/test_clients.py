@@ -10,7 +10,7 @@ import pytest
 from mcp.types import ElicitResult
 
 from handoffs.core.model import State
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import HANDOFFS, Home, HttpServer, ask
 from tests.interop.conftest import HERE, output
 

@@ -12,8 +12,8 @@ from mcp.types import ElicitResult, ResourceTemplateReference
 
 from handoffs.core.calling import UNKNOWN_AGENT
 from handoffs.core.model import Handoff
-from handoffs.mcp_server.mixed_up import MIXED_UP
-from handoffs.store.sqlite import SqliteStore
+from handoffs.mcp_server.sdk.duplicate_ids import MIXED_UP
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home, ask, nobody
 from tests.interop.conftest import missing
 from tests.interop.gateways import MCP_REMOTE, NEEDS, PATIENCE, SUPERGATEWAY, Gateway, gateway_of

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from handoffs.core.model import Handoff
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import HANDOFFS, Home, HttpServer
 from tests.interop.conftest import PACKAGES, output
 

@@ -12,11 +12,11 @@ from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestPara
 
 from handoffs.core.desk import Desk
 from handoffs.core.question import Limits
+from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.permission import Listed
 from handoffs.mcp_server.server import build_server
-from handoffs.mcp_server.waiting import Inbox
 from handoffs.sealing import AesGcmSealer
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 
 KEY = "k" * 32

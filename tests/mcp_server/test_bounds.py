@@ -11,14 +11,15 @@ from mcp.server.auth.provider import AccessToken
 from mcp.shared.exceptions import MCPError
 
 from handoffs.core import desk as desks
-from handoffs.mcp_server import lasting, waiting
-from handoffs.mcp_server.shares import Streams
+from handoffs.mcp_server import token_expiry
+from handoffs.mcp_server.asking import waiting
+from handoffs.mcp_server.callers.fair_share import Slots
 from tests.mcp_server.host import host, table
 from tests.mcp_server.signed_in import served
 
 
 def test_what_lasts_is_bounded_by_its_size_for_each_caller_and_for_all() -> None:
-    streams = Streams()
+    streams = Slots()
     with ExitStack() as stack:
         stack.enter_context(streams.another("a", most=40, size=9))
         with pytest.raises(MCPError, match="of your streams"), streams.another("a", most=40, size=2):
@@ -71,7 +72,7 @@ async def test_how_channels_fare_does_not_make_a_log_without_end(
 async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_theirs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lasting, "MAX_STREAMS", 8)
+    monkeypatch.setattr(token_expiry, "MAX_STREAMS", 8)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await anyio.sleep_forever()
@@ -81,7 +82,7 @@ async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_thei
             return []
 
     async with table(tmp_path) as here, anyio.create_task_group() as tasks:
-        serve = lasting.Lasting(Nobody(), here.desk.clock).before(app)
+        serve = token_expiry.Lasting(Nobody(), here.desk.clock).before(app)
         said: list[Any] = []
 
         async def send(message: Any) -> None:

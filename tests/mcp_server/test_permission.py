@@ -22,7 +22,7 @@ from handoffs.mcp_server.permission.approvals import QUIET_STDIO
 from handoffs.mcp_server.permission.claude_code import ToolUse, read_edit
 from handoffs.mcp_server.permission.shown import MAX_SHOWN, message_of
 from handoffs.mcp_server.permission.words import BY_SCRIPT, IN_DIALOG
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
 from tests.mcp_server.signed_in import served

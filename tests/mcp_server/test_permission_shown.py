@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handoffs.mcp_server.permission.claude_code import ToolUse
 from handoffs.mcp_server.permission.shown import message_of
-from handoffs.web.markdown import render
+from handoffs.web.markdown.render import render
 
 
 def message(tool: str, **wanted: Any) -> str:

@@ -13,22 +13,22 @@ from mcp.server.mcpserver import Context
 from mcp.types import ElicitResult
 
 from handoffs.clock import SystemClock
-from handoffs.core import retrying
+from handoffs.core import retry
 from handoffs.core.desk import Desk
-from handoffs.core.errors import StoreAway
+from handoffs.core.errors import StoreUnavailable
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Channel, Reply
-from handoffs.mcp_server import lookout, waiting
-from handoffs.mcp_server.draining import Draining
-from handoffs.mcp_server.lookout import Lookout
-from handoffs.mcp_server.report import Report
+from handoffs.mcp_server.asking import wait_registry, waiting
+from handoffs.mcp_server.asking.progress import Progress
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.wait_registry import WaitRegistry
 from handoffs.mcp_server.server import build_server
-from handoffs.store import postgres_connection, postgres_listening
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres import connections, listener
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import ERAS, KEY, Dialog, ask, by_script, host
-from tests.store.postgres import cluster
+from tests.store.postgres_server import cluster
 from tests.store.relay import Relay, relay
 
 AWAY_SECONDS = 1.5
@@ -38,12 +38,12 @@ AWAY_SECONDS = 1.5
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after half a second, and look again as soon."""
-    for module in (postgres_connection, postgres_listening):
+    for module in (connections, listener):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(lookout, "PROGRESS_SECONDS", 0.3)
-    monkeypatch.setattr(lookout, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(wait_registry, "PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr(wait_registry, "READING_SECONDS", 0.3)
     monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(retrying, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "AGAIN_SECONDS", 0.1)
 
 
 @asynccontextmanager
@@ -174,7 +174,7 @@ WHOSE = ContextVar("WHOSE", default="nobody")
 CALLS = 60
 
 
-class Told(Report):
+class Told(Progress):
     def __init__(self, handoff: Handoff, told: Counter[tuple[str, str]]) -> None:
         super().__init__(handoff, cast("Context", None))
         self._told = told
@@ -188,7 +188,7 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
     told = Counter[tuple[str, str]]()
     async with desks() as (here, _, network):
         handoffs = [await here.ask(message=f"{n}?", caller=Caller(subject="ada")) for n in range(CALLS)]
-        looks = Lookout(here, Draining())
+        looks = WaitRegistry(here, Shutdown())
 
         async def call(handoff: Handoff) -> None:
             with looks.hold(Told(handoff, told), seconds=None):
@@ -216,11 +216,11 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
 async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookout, "PROGRESS_SECONDS", 0.05)
+    monkeypatch.setattr(wait_registry, "PROGRESS_SECONDS", 0.05)
     told = Counter[tuple[str, str]]()
     async with SqliteStore(tmp_path / "a.db") as store:
         here = Desk(store=store, clock=SystemClock())
-        looks = Lookout(here, Draining())
+        looks = WaitRegistry(here, Shutdown())
 
         async def call(name: str) -> None:
             WHOSE.set(name)
@@ -295,7 +295,7 @@ async def test_who_is_to_be_told_is_told_also_where_it_was_unknown_whether_that_
     async with desks() as (here, _, network):
         handoff = await here.ask(message="Deploy?", caller=Caller(subject="ada"))
         network.cut_at, network.stays_cut = network.replies + reply, True
-        with pytest.raises(StoreAway):
+        with pytest.raises(StoreUnavailable):
             await here.remind(handoff, channel="notify", stage="asked")
         network.up = True
         assert await here.remind(handoff, channel="notify", stage="asked")

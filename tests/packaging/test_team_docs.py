@@ -28,11 +28,11 @@ from typer.main import get_command
 
 from handoffs.cli.app import app
 from handoffs.settings import Settings
-from handoffs.store.postgres_address import parse
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres.address import parse
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, ask
 from tests.channels.sinks import http_sink
-from tests.store import postgres
+from tests.store import postgres_server as postgres
 from tests.store.samples import LONG_AGO, sample
 from tests.store.test_copy import dump, fill
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handoffs.core.ports import Store
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.sqlite import SqliteStore
-from tests.store import postgres
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.store import SqliteStore
+from tests.store import postgres_server as postgres
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Store
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.store.backends import BACKENDS
 from tests.store.samples import LONG_AGO, sample
 

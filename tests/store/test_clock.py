@@ -11,9 +11,9 @@ from handoffs.clock import Reading, SystemClock, boot_id, read_clocks
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, State
 from handoffs.core.ports import Store
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.sqlite import SqliteStore
-from tests.store import postgres
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.store import SqliteStore
+from tests.store import postgres_server as postgres
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ADA = Caller(subject="ada")

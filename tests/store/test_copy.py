@@ -16,13 +16,13 @@ from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 from handoffs.settings import store_address
 from handoffs.store.copying import EVENTS, PAGE, TABLES, Phase, Progress, Target, copy
-from handoffs.store.copying_postgres import PostgresSide
-from handoffs.store.copying_sqlite import SqliteSide
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.postgres_address import Address, parse
-from handoffs.store.postgres_rows import got
+from handoffs.store.postgres.address import Address, parse
+from handoffs.store.postgres.cells import got
+from handoffs.store.postgres.copying import PostgresEndpoint
+from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.rows import micros
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.copying import SqliteEndpoint
+from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
@@ -46,8 +46,8 @@ def store_of(address: str) -> Store:
 def side(address: str, *, target: bool = False) -> AbstractAsyncContextManager[Target]:
     at = store_address(address)
     if isinstance(at, Address):
-        return PostgresSide(at, now=NOW, target=target)
-    return SqliteSide(at, now=NOW, target=target)
+        return PostgresEndpoint(at, now=NOW, target=target)
+    return SqliteEndpoint(at, now=NOW, target=target)
 
 
 def quietly(phase: Phase, done: int, of: int) -> None:
@@ -198,7 +198,7 @@ async def test_a_source_that_does_not_stop_changing_is_said_and_the_copy_stays_c
             pass
 
 
-class Busy(SqliteSide):
+class Busy(SqliteEndpoint):
     """A store in which somebody answers and asks whenever it was looked at."""
 
     def __init__(self, path: Path, store: Store, *, changes: int) -> None:

@@ -13,11 +13,11 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import State
 from handoffs.core.ports import Store
 from handoffs.sealing import AesGcmSealer
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.store.kept import make
-from tests.store.postgres import cluster
+from tests.store.postgres_server import cluster
 
 VERSIONS = sorted(path.name.removesuffix(".sqlite.gz") for path in make.HERE.glob("*.sqlite.gz"))
 

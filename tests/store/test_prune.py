@@ -11,10 +11,11 @@ from handoffs.core.errors import NotFound
 from handoffs.core.events import Answered, Collected
 from handoffs.core.model import Handoff
 from handoffs.settings import store_address
-from handoffs.store.postgres_address import Address
-from handoffs.store.pruning import BATCH, Age, SqlitePruning
-from handoffs.store.pruning_postgres import PostgresPruning
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres.address import Address
+from handoffs.store.postgres.pruning import PostgresPruning
+from handoffs.store.pruning import BATCH, Age
+from handoffs.store.sqlite.pruning import SqlitePruning
+from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.conftest import Place, Store
 from tests.store.samples import LONG_AGO, answered, sample
@@ -125,8 +126,8 @@ async def test_what_was_removed_is_nowhere_in_the_files(tmp_path: Path) -> None:
 async def test_of_one_question_a_store_on_postgresql_keeps_one_open_whatever_was_removed(tmp_path: Path) -> None:
     import asyncpg
 
-    from handoffs.store.postgres import PostgresStore
-    from tests.store import postgres
+    from handoffs.store.postgres.store import PostgresStore
+    from tests.store import postgres_server as postgres
 
     address = postgres.new_store(tmp_path)
     async with PostgresStore(address) as store:

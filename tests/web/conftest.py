@@ -2,11 +2,10 @@
 
 import os
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright
 
@@ -30,13 +29,7 @@ async def browser(chromium: str, anyio_backend: str) -> AsyncGenerator[Browser]:
         # The sandbox needs what containers do not give; the pages are our own.
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
-        await _closed(browser.close)
-
-
-async def _closed(close: Callable[[], Awaitable[None]]) -> None:
-    """Close it, and go on where that never ends: Chromium may wait for a page that it was just about to load."""
-    with anyio.move_on_after(10):
-        await close()
+        await browser.close()
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ def opened(browser: Browser) -> Opened:
         try:
             yield await context.new_page()
         finally:
-            await _closed(context.close)
+            await context.close()
         assert wrong == []
 
     return open_page

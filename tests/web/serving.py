@@ -19,7 +19,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Clock
 from handoffs.sealing import AesGcmSealer
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from handoffs.core.desk import Desk
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn
 from tests.fakes import FakeClock

@@ -18,7 +18,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.events import Entry
 from handoffs.core.model import State
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.board import Board, last_line
 from tests.fakes import FakeClock
 from tests.web.serving import CLAUDE, Inbox, serving

@@ -9,7 +9,7 @@ import pytest
 
 from handoffs.core.errors import NotFound
 from handoffs.core.model import Caller, State
-from handoffs.terminal.sheet import asker_of
+from handoffs.terminal.request import asker_of
 from tests.fakes import FakeClock
 from tests.web.serving import signed_in, stays_open
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from handoffs import env_file
-from handoffs.cli.ending import UsageError, put
 from handoffs.cli.installing import writing
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.cli.installing.toml_text import TomlText
+from handoffs.console import UsageError, print_out
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import PREFIX, Settings, checked_settings, config_file, store_address
 
@@ -55,8 +55,8 @@ def adopt(folder: Path, *, yes: bool) -> None:
     backup = writing.write(config, after, now)
     # Without a backup: what is taken out stands in the other file now, and a copy could be committed by mistake.
     writing.write(source, left, now, keeps=False)
-    put(f"\nWritten: {config.file}" + (f"\nAs it was: {backup}" if backup is not None else ""))
-    put(f"Taken out of {source.file}. Start the hosts again, so that their servers read it.")
+    print_out(f"\nWritten: {config.file}" + (f"\nAs it was: {backup}" if backup is not None else ""))
+    print_out(f"Taken out of {source.file}. Start the hosts again, so that their servers read it.")
 
 
 def _as_written_elsewhere(known: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -74,13 +74,15 @@ def _as_written_elsewhere(known: Mapping[str, str], folder: Path) -> dict[str, s
 
 
 def _show(known: Mapping[str, str], before: Mapping[str, object], path: Path, config: Path, unknown: list[str]) -> None:
-    put(f"{inert_line(str(path), WIDE)} says this, and none of it is used. In {config} it would decide where questions")
-    put("go, who may answer them and who is told. Move it only if you wrote it yourself.\n")
+    print_out(
+        f"{inert_line(str(path), WIDE)} says this, and none of it is used. In {config} it would decide where questions"
+    )
+    print_out("go, who may answer them and who is told. Move it only if you wrote it yourself.\n")
     for setting, value in known.items():
         instead = f"   (now {_shown(setting, before[setting])})" if setting in before else ""
-        put(f"  {setting} = {_shown(setting, value)}{instead}")
+        print_out(f"  {setting} = {_shown(setting, value)}{instead}")
     if unknown:
-        put(f"\nNo settings, so they stay: {', '.join(inert_line(name, 60) for name in unknown)}")
+        print_out(f"\nNo settings, so they stay: {', '.join(inert_line(name, 60) for name in unknown)}")
 
 
 def _shown(setting: str, value: object) -> str:
@@ -97,7 +99,7 @@ def _agree(*, yes: bool) -> None:
         return
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()):
         raise UsageError("Nothing was moved. Pass --yes to move it.")
-    put("\nMove it? [y/N] ", end="")
+    print_out("\nMove it? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("Nothing was moved.")
 

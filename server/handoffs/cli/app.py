@@ -12,7 +12,7 @@ from handoffs import __version__
 from handoffs.cli import deciding, documents, elsewhere, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
-from handoffs.cli.ending import Exit, UsageError, ended, failed, put
+from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings, read_settings
@@ -65,7 +65,7 @@ def start(
     Without a command it serves MCP on stdio where its input is a pipe, and shows what is open where it is a terminal.
     """
     if version:
-        raise typer.Exit(ended(lambda: put(__version__)))
+        raise typer.Exit(ended(lambda: print_out(__version__)))
     if context.invoked_subcommand is None:
         _finish(_welcome)
 
@@ -77,9 +77,19 @@ def serve(
     ] = None,
 ) -> None:
     """Serve MCP on standard input and output, or over HTTP."""
-    from handoffs.cli.serve import serve_http, serve_stdio  # half a second that no other command needs
 
-    raise typer.Exit(ended(lambda: serve_stdio(read_settings()) if http is None else serve_http(read_settings(), http)))
+    def work() -> None:
+        # Half a second that no other command needs.
+        if http is None:
+            from handoffs.serving.mcp import serve_stdio
+
+            serve_stdio(read_settings())
+        else:
+            from handoffs.serving.http import serve_http
+
+            serve_http(read_settings(), http)
+
+    raise typer.Exit(ended(work))
 
 
 @app.command()
@@ -101,15 +111,17 @@ def inbox(
     """Open every question in the browser."""
 
     def work() -> Exit | None:
-        from handoffs.cli import inbox  # the web, which no other command needs
+        from handoffs.cli.inbox import stop as stop_inbox
+        from handoffs.cli.inbox import tell_status
+        from handoffs.serving import inbox  # the web, which no other command needs
 
         settings = read_settings()
         if status and stop:
             raise UsageError("Give --status or --stop, not both.")
         if status:
-            return anyio.run(inbox.tell_status, settings)
+            return anyio.run(tell_status, settings)
         if stop:
-            return anyio.run(inbox.stop, settings)
+            return anyio.run(stop_inbox, settings)
         opening = inbox.Opening(
             host=host, names=tuple(names or ()), port=port,
             browser=not no_browser, background=background, handoff=handoff,
@@ -278,7 +290,7 @@ def token_revoke(
 @app.command(hidden=True)
 def version() -> None:
     """Print the version."""
-    raise typer.Exit(ended(lambda: put(__version__)))
+    raise typer.Exit(ended(lambda: print_out(__version__)))
 
 
 @notify_app.callback()
@@ -331,7 +343,7 @@ def install(
                 raise UsageError("Name the host, too. `handoffs install` lists them.")
             installing.tell()
         else:
-            installing.run(installing.Wish(
+            installing.run(installing.InstallOptions(
                 host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force,
                 http=http,
             ))  # fmt: skip
@@ -395,19 +407,19 @@ def _path(command: object, arguments: Sequence[str]) -> str:
 
 
 async def _welcome(settings: Settings) -> None:
-    put("Handoffs: questions that agents ask people, kept until a person has answered them.\n")
+    print_out("Handoffs: questions that agents ask people, kept until a person has answered them.\n")
     if not await looking.was_asked(settings):
-        put(elsewhere.FIRST)
+        print_out(elsewhere.FIRST)
         return
     await looking.listed(settings, every=False, as_json=False)
-    put("\nhandoffs answer ID · handoffs decline ID · handoffs show ID · handoffs --help")
+    print_out("\nhandoffs answer ID · handoffs decline ID · handoffs show ID · handoffs --help")
 
 
 def _confirm(handoff: Handoff, *, json: bool, told: bool = False) -> None:
     if json:
-        put(documents.document(handoff))
+        print_out(documents.document(handoff))
     elif not told:
-        put(f"{handoff.id} is {handoff.state}.")
+        print_out(f"{handoff.id} is {handoff.state}.")
 
 
 def _finish(work: Callable[[Settings], Awaitable[None]]) -> NoReturn:

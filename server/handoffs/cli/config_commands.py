@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from handoffs.cli.ending import ended, put
+from handoffs.console import ended, print_out
 from handoffs.settings import config_file, read_settings
 
 config_app = typer.Typer(rich_markup_mode=None)
@@ -28,7 +28,7 @@ def path() -> None:
 
     It may not be there yet.
     """
-    raise typer.Exit(ended(lambda: put(str(config_file()))))
+    raise typer.Exit(ended(lambda: print_out(str(config_file()))))
 
 
 @config_app.command()

@@ -11,28 +11,29 @@ import anyio.to_thread
 import typer
 
 from handoffs.assembly import check_postgres, store_at
-from handoffs.cli.ending import UsageError, put
 from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
+from handoffs.console import UsageError, print_out
 from handoffs.settings import Settings, StoreAddress, store_address
 from handoffs.store.copying import Phase, copy
-from handoffs.store.pruning import Age, SqlitePruning
+from handoffs.store.pruning import Age
 from handoffs.store.rows import micros
+from handoffs.store.sqlite.pruning import SqlitePruning
 
 if TYPE_CHECKING:
-    from handoffs.store.copying_postgres import PostgresSide
-    from handoffs.store.copying_sqlite import SqliteSide
+    from handoffs.store.postgres.copying import PostgresEndpoint
+    from handoffs.store.sqlite.copying import SqliteEndpoint
 
 
 async def migrated(settings: Settings) -> None:
     """Bring the store of the settings up to date, and print what its layout was and is."""
     before, after = await _migrated(settings.store)
     if before == after:
-        put(f"The store {settings.store} is up to date: layout {after}.")
+        print_out(f"The store {settings.store} is up to date: layout {after}.")
     elif before:
-        put(f"The store {settings.store} had layout {before}, and has layout {after} now.")
+        print_out(f"The store {settings.store} had layout {before}, and has layout {after} now.")
     else:
-        put(f"The store {settings.store} was made, with layout {after}.")
+        print_out(f"The store {settings.store} was made, with layout {after}.")
 
 
 async def copied(written_source: str, written_target: str) -> None:
@@ -51,7 +52,7 @@ async def copied(written_source: str, written_target: str) -> None:
         stack.callback(bars.close)
         done = await copy(source, target, told=bars.told)
     rows = done.rows
-    put(
+    print_out(
         f"{target_at} has all that {source_at} has: {rows['handoffs']} handoffs, {rows['events']} lines of the log, "
         f"{rows['claims']} used-up keys, {rows['tokens']} tokens. Every row of both was compared "
         f"(sha256 {done.digest[:16]}).\n"
@@ -74,14 +75,14 @@ async def pruned(settings: Settings, older_than: str, *, dry_run: bool, yes: boo
     count = await pruning.count()
     old = f"{count} {'handoff' if count == 1 else 'handoffs'} of {settings.store} that ended more than {older_than} ago"
     if dry_run or not count:
-        put(f"{old}.")
+        print_out(f"{old}.")
         return
     if not yes:
         _ask(f"Remove {old}, with their answers and their lines of the log, for good?")
     removed = 0
     while some := await pruning.remove():
         removed += some
-    put(f"{removed} removed.")
+    print_out(f"{removed} removed.")
 
 
 class _Pruning(Protocol):
@@ -94,22 +95,24 @@ def _pruning(address: StoreAddress, age: Age) -> _Pruning:
     if isinstance(address, Path):
         return SqlitePruning(address, age)
     check_postgres()
-    from handoffs.store.pruning_postgres import PostgresPruning
+    from handoffs.store.postgres.pruning import PostgresPruning
 
     return PostgresPruning(address, age)
 
 
 @asynccontextmanager
-async def _side(address: StoreAddress, now: int, *, target: bool) -> AsyncGenerator["SqliteSide | PostgresSide"]:
+async def _side(
+    address: StoreAddress, now: int, *, target: bool
+) -> AsyncGenerator["SqliteEndpoint | PostgresEndpoint"]:
     if isinstance(address, Path):
-        from handoffs.store.copying_sqlite import SqliteSide
+        from handoffs.store.sqlite.copying import SqliteEndpoint
 
-        side = SqliteSide(address, now=now, target=target)
+        side = SqliteEndpoint(address, now=now, target=target)
     else:
         check_postgres()
-        from handoffs.store.copying_postgres import PostgresSide
+        from handoffs.store.postgres.copying import PostgresEndpoint
 
-        side = PostgresSide(address, now=now, target=target)
+        side = PostgresEndpoint(address, now=now, target=target)
     async with side:
         yield side
 
@@ -117,18 +120,18 @@ async def _side(address: StoreAddress, now: int, *, target: bool) -> AsyncGenera
 async def _migrated(address: StoreAddress) -> tuple[int, int]:
     if not isinstance(address, Path):
         check_postgres()
-        from handoffs.store.copying_postgres import PostgresSide
+        from handoffs.store.postgres.copying import PostgresEndpoint
 
-        async with PostgresSide(address, now=0) as store:
+        async with PostgresEndpoint(address, now=0) as store:
             layouts = store.layouts
         async with store_at(address) as opened, opened.watch():
             return layouts  # and what other servers write is heard of: no pooler in the way
-    from handoffs.store import database
+    from handoffs.store.sqlite import file
 
     def work() -> tuple[int, int]:
-        before = database.layout(address)
-        database.connect(address).close()
-        return before, database.layout(address)
+        before = file.layout(address)
+        file.connect(address).close()
+        return before, file.layout(address)
 
     return await anyio.to_thread.run_sync(work)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from handoffs.cli.ending import Exit, ended, failed
+from handoffs.console import Exit, ended, failed
 from handoffs.settings import Settings, read_settings
 
 db_app = typer.Typer(rich_markup_mode=None)

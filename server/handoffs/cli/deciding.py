@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import anyio
 
 from handoffs.assembly import current_user, open_desk
-from handoffs.cli.ending import UsageError
 from handoffs.cli.looking import earlier_of, is_there
+from handoffs.console import UsageError
 from handoffs.core.choices import joined
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AnswerRefused, NotFound
@@ -19,7 +19,7 @@ from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
 from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal, open_terminal
-from handoffs.terminal.filling import read_value, unnamed
+from handoffs.terminal.form_state import read_value, unnamed
 
 CHANNEL = "command line"
 

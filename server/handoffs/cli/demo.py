@@ -3,7 +3,7 @@
 import sys
 from importlib.util import find_spec
 
-from handoffs.cli.ending import ended
+from handoffs.console import ended
 
 
 def run() -> int:

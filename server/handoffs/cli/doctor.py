@@ -9,17 +9,17 @@ from typing import TypeAlias
 
 from handoffs.assembly import open_desk
 from handoffs.cli.diagnosis import Conduct, conduct, declaration, happened, verdict
-from handoffs.cli.ending import UsageError, put
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
 from handoffs.cli.installing.hosts import Host as Place
 from handoffs.cli.installing.hosts import find
 from handoffs.cli.installing.planning import TIMEOUT, Installed
 from handoffs.cli.looking import LOOK_SECONDS, is_there
+from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
+from handoffs.core.doctor_question import is_trial
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff
-from handoffs.core.trial import is_trial
 from handoffs.core.untrusted import inert_line
 from handoffs.hosts import host_named, known_hosts
 from handoffs.hosts.host import Host
@@ -56,7 +56,7 @@ async def examined(settings: Settings, name: str | None, *, wait_seconds: float 
     new = not is_there(settings)
     async with open_desk(settings) as desk:
         newest = await desk.newest(open_only=False, limit=LOOKED_AT)
-        put(f"The store answers: {inert_line(str(settings.store), 200)}{' (made just now)' if new else ''}\n")
+        print_out(f"The store answers: {inert_line(str(settings.store), 200)}{' (made just now)' if new else ''}\n")
         picked: Picked = _of_any
         if name is None:
             works = await _every_host(desk, newest)
@@ -65,11 +65,11 @@ async def examined(settings: Settings, name: str | None, *, wait_seconds: float 
             works = await _one_host(desk, place, host, [h for h in newest if picked(h)])
         if wait_seconds is None:
             return works
-        put(TRY_IT)
+        print_out(TRY_IT)
         with desk.clock.limit(wait_seconds):
             await _watch_a_trial(desk, picked)
             return works
-        put("That was as long as the doctor waits. What is open stays open; run this again to see the rest.")
+        print_out("That was as long as the doctor waits. What is open stays open; run this again to see the rest.")
     return works
 
 
@@ -90,17 +90,19 @@ def _of_any(handoff: Handoff) -> bool:
 
 
 async def _every_host(desk: Desk, newest: Sequence[Handoff]) -> bool:
-    put("Hosts:")
+    print_out("Hosts:")
     works = True
     for place in INSTALLABLE:
-        put(f"  {place.title}: {_set_up(place)}")
+        print_out(f"  {place.title}: {_set_up(place)}")
         works = await _works(place) and works
     clients = list(dict.fromkeys(handoff.caller.client for handoff in newest))
-    put("\nAsked through:" if clients else "\nNo question has come through any host yet.")
+    print_out("\nAsked through:" if clients else "\nNo question has come through any host yet.")
     for client in clients:
         found = conduct(await _stories(desk, [h for h in newest if h.caller.client == client]))
-        put(f"  {inert_line(client, 60) or '(no name)'}: {declaration(found.declared)} {' '.join(verdict(found))}")
-    put("\n`handoffs doctor HOST` tells more of one, and watches it ask a real question.")
+        print_out(
+            f"  {inert_line(client, 60) or '(no name)'}: {declaration(found.declared)} {' '.join(verdict(found))}"
+        )
+    print_out("\n`handoffs doctor HOST` tells more of one, and watches it ask a real question.")
     return works
 
 
@@ -115,10 +117,12 @@ async def _works(place: Place) -> bool:
         from handoffs.cli.probing import probed  # a client, which nothing else here needs
 
         found = await probed(place, entry, os.environ)
-        put(f"    {'' if found.works else 'FAILS: '}{found.said}")
+        print_out(f"    {'' if found.works else 'FAILS: '}{found.said}")
         works = found.works
         if entry.url is None and _is_untold(entry):
-            put(f"    The server is not told how long it may wait: `handoffs install {place.name}` sets {TIMEOUT}.")
+            print_out(
+                f"    The server is not told how long it may wait: `handoffs install {place.name}` sets {TIMEOUT}."
+            )
     return _tell_of_project(place) and works
 
 
@@ -138,8 +142,8 @@ def _tell_of_project(place: Place) -> bool:
     if entry is None or not entry.ours or entry.url is None or entry.shows_token:
         return True
     where = inert_line(entry.url, 100)
-    put(f"    FAILS: in {place.project} here it shows no token to {where}, which refuses every call;")
-    put(f"    `handoffs install {place.name} --project` has it name a variable.")
+    print_out(f"    FAILS: in {place.project} here it shows no token to {where}, which refuses every call;")
+    print_out(f"    `handoffs install {place.name} --project` has it name a variable.")
     return False
 
 
@@ -147,20 +151,20 @@ async def _one_host(desk: Desk, place: Place | None, host: Host, handoffs: Seque
     found = conduct(await _stories(desk, handoffs))
     works = True
     if place is not None:
-        put(f"{place.title}: {_set_up(place)}")
+        print_out(f"{place.title}: {_set_up(place)}")
         works = await _works(place)
-        put(f"  {place.patience}")
-        put(f"  {_to_set(place)}")
-    put(_held(host, dialog=_has_dialog(place, found)))
-    put("  then the agent is told PENDING, and asks again. HANDOFFS_HOLD_SECONDS overrides it.")
-    put(f"  Known from: {host.source}.")
+        print_out(f"  {place.patience}")
+        print_out(f"  {_to_set(place)}")
+    print_out(_held(host, dialog=_has_dialog(place, found)))
+    print_out("  then the agent is told PENDING, and asks again. HANDOFFS_HOLD_SECONDS overrides it.")
+    print_out(f"  Known from: {host.source}.")
     if re.search(r"\b[TCD]\)|\([TCD]\b", host.source):
-        put("  (T: tried, C: read in its code, D: read in its documents.)")
+        print_out("  (T: tried, C: read in its code, D: read in its documents.)")
     if found.asked:
-        put(f"Of the last {found.asked} questions through it:")
-        put(f"  {declaration(found.declared)}")
+        print_out(f"Of the last {found.asked} questions through it:")
+        print_out(f"  {declaration(found.declared)}")
     for line in verdict(found):
-        put(f"  {line}")
+        print_out(f"  {line}")
     return works
 
 
@@ -221,13 +225,13 @@ async def _watch_a_trial(desk: Desk, picked: Picked) -> None:
             trial = trial or await _trial(desk, picked)
             if trial is not None:
                 for entry in await desk.log(handoff_id=trial.id, after=told):
-                    put(happened(entry, trial.created_at))
+                    print_out(happened(entry, trial.created_at))
                     told = entry.number
                 trial = await desk.get(trial.id)
                 if trial.collected_at is not None:
-                    put("")
+                    print_out("")
                     for line in verdict(conduct(await _stories(desk, [trial]))):
-                        put(line)
+                        print_out(line)
                     return
             with desk.clock.limit(LOOK_SECONDS):
                 await watch.changed()

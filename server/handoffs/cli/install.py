@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from handoffs.access.local import LOCAL, LocalToken, NotKept
-from handoffs.cli.ending import UsageError, put
 from handoffs.cli.installing import launching, planning, writing
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS, NAME, Host, find
 from handoffs.cli.installing.texts import Unreadable
+from handoffs.console import UsageError, print_out
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.settings import LOCAL_TOKEN, data_folder
 
@@ -26,7 +26,7 @@ _OURS = {key for host in HOSTS for key in (host.command, "args", *host.fixed, ho
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class InstallOptions:
     """What was asked for on the command line."""
 
     host: str
@@ -40,7 +40,7 @@ class Wish:
     """Where a server on this machine runs, as a URL or as HOST:PORT."""
 
 
-def run(wish: Wish) -> None:
+def run(wish: InstallOptions) -> None:
     """Install in one host, or remove. Raises UsageError for everything that was not done."""
     if wish.remove and (wish.print_only or wish.command is not None or wish.http is not None):
         raise UsageError("--remove goes without --print, --command and --http.")
@@ -49,7 +49,7 @@ def run(wish: Wish) -> None:
     host = find(wish.host)
     path = _file(host, project=wish.project)
     if wish.print_only:
-        put(planning.snippet(host, _way(wish, None, path)), end="")
+        print_out(planning.snippet(host, _way(wish, None, path)), end="")
         return
     kept = writing.read(path, within=Path.cwd() if wish.project else None)
     way: planning.Way | None = None
@@ -62,31 +62,31 @@ def run(wish: Wish) -> None:
     except Unreadable as wrong:
         raise UsageError(f"{path}: {inert_line(str(wrong))}. It was left as it is.") from None
     if not plan.changes:
-        put(f"{host.title} has no handoffs in {path}." if wish.remove else f"{host.title} has it already: {path}")
+        print_out(f"{host.title} has no handoffs in {path}." if wish.remove else f"{host.title} has it already: {path}")
         return
     token = way.token if isinstance(way, planning.Remote) else None
     for line in difference(str(path), plan.before, plan.after, secret=token):
-        put(line)
+        print_out(line)
     _agree(path, yes=wish.yes)
     backup = writing.write(kept, plan.after, datetime.now(UTC), private=token is not None)
-    put(f"\nWritten: {path}" + (f"\nAs it was: {backup}" if backup is not None else ""))
+    print_out(f"\nWritten: {path}" + (f"\nAs it was: {backup}" if backup is not None else ""))
     if wish.remove:
-        put(f"Start {host.title} again, so that it forgets the server.")
+        print_out(f"Start {host.title} again, so that it forgets the server.")
         return
     if token is not None:
-        put("Your token for servers on this machine stands in it, so only you can read it now.")
+        print_out("Your token for servers on this machine stands in it, so only you can read it now.")
     elif isinstance(way, planning.Remote):
-        put(f"It has your token by a variable. Before you start {host.title}, in its shell:")
-        put(f'  export {way.variable}="$(handoffs token local)"')
-    put(_patience(host, plan))
+        print_out(f"It has your token by a variable. Before you start {host.title}, in its shell:")
+        print_out(f'  export {way.variable}="$(handoffs token local)"')
+    print_out(_patience(host, plan))
     if wish.project and wish.command is None and isinstance(way, launching.Launch):
-        put("The command in it is one of this machine. For a file that others use, give --command handoffs.")
+        print_out("The command in it is one of this machine. For a file that others use, give --command handoffs.")
     if plan.entry is not None and not plan.entry.enabled:
-        put(f"It is switched off in {host.title}, and stays so.")
-    put(host.then)
+        print_out(f"It is switched off in {host.title}, and stays so.")
+    print_out(host.then)
 
 
-def _way(wish: Wish, now: planning.Installed | None, file: Path) -> planning.Way:
+def _way(wish: InstallOptions, now: planning.Installed | None, file: Path) -> planning.Way:
     """Return how the host is to come to a server: as was asked, or else as it does already."""
     calls_one = now is not None and now.ours and now.url is not None
     if wish.http is None and (wish.command is not None or not calls_one):
@@ -118,19 +118,19 @@ def in_repository(file: Path) -> bool:
 
 def tell() -> None:
     """List the hosts, those on this machine first, with the file of each and whether handoffs is in it."""
-    put("handoffs install HOST puts handoffs into one of these, and shows you the difference first.")
+    print_out("handoffs install HOST puts handoffs into one of these, and shows you the difference first.")
     wide = max(len(host.name) for host in HOSTS)
     here = [host for host in HOSTS if is_here(host)]
     for title, hosts in (("On this machine", here), ("Not seen here", [host for host in HOSTS if host not in here])):
         if hosts:
-            put(f"\n{title}:")
+            print_out(f"\n{title}:")
         for host in hosts:
             try:
                 path = _file(host, project=False)
                 state = _state(host, path)
             except UsageError as wrong:
                 path, state = None, inert_line(str(wrong))
-            put(f"{host.name:<{wide}}  {state:<13}  {path or ''}".rstrip())
+            print_out(f"{host.name:<{wide}}  {state:<13}  {path or ''}".rstrip())
 
 
 def is_here(host: Host) -> bool:
@@ -214,7 +214,7 @@ def _file(host: Host, *, project: bool) -> Path:
     return host.file(os.environ, sys.platform, project=Path.cwd() if project else None)
 
 
-def _launch(wish: Wish) -> launching.Launch:
+def _launch(wish: InstallOptions) -> launching.Launch:
     return launching.running(os.environ) if wish.command is None else launching.given(wish.command)
 
 
@@ -232,6 +232,6 @@ def _agree(path: Path, *, yes: bool) -> None:
         return
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()):
         raise UsageError(f"Nothing was written to {path}. Pass --yes to write it.")
-    put("\nWrite this? [y/N] ", end="")
+    print_out("\nWrite this? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("Nothing was written.")

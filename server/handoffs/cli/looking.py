@@ -12,7 +12,7 @@ import anyio
 
 from handoffs.assembly import current_user, missing_store, open_desk
 from handoffs.cli import documents, pages
-from handoffs.cli.ending import Exit, failed, put
+from handoffs.console import Exit, failed, print_out
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
@@ -41,11 +41,11 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
             now = desk.clock.now()
     _tell_of_unused(handoffs)
     if as_json:
-        put(documents.array(handoffs))
+        print_out(documents.array(handoffs))
     elif handoffs:
-        put(pages.table(handoffs, now=now, width=_width()))
+        print_out(pages.table(handoffs, now=now, width=_width()))
     else:
-        put("There is no handoff yet." if every else "Nothing is open.")
+        print_out("There is no handoff yet." if every else "Nothing is open.")
 
 
 def is_there(settings: Settings) -> bool:
@@ -92,7 +92,7 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
     async with open_desk(settings) as desk:
         handoff = await desk.find(prefix)
         if as_json:
-            put(documents.document(handoff))
+            print_out(documents.document(handoff))
             return
         page = pages.Page(
             handoff=handoff,
@@ -102,7 +102,7 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
             drawn=_width() is not None,
             earlier=await earlier_of(desk, handoff),
         )
-        put(pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR")))
+        print_out(pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR")))
 
 
 async def earlier_of(desk: Desk, handoff: Handoff) -> Earlier | None:
@@ -127,16 +127,16 @@ async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_jso
         handoff_id = None if prefix is None else (await desk.find(prefix)).id
         if not follow:
             for entry in await _entries(desk, handoff_id, after=0):
-                put(written(entry), flush=False)
+                print_out(written(entry), flush=False)
             return
         async with anyio.create_task_group() as tasks, desk.watch(handoff_id) as watch:
             tasks.start_soon(_end_with_the_reader, tasks.cancel_scope)
             after = 0
             while True:
                 for entry in await _entries(desk, handoff_id, after=after):
-                    put(written(entry), flush=False)
+                    print_out(written(entry), flush=False)
                     after = entry.number
-                put("", end="")
+                print_out("", end="")
                 with desk.clock.limit(LOOK_SECONDS):
                     await watch.changed()
 

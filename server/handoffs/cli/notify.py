@@ -4,7 +4,7 @@ import anyio
 
 from handoffs.assembly import check_notify
 from handoffs.channels.notify import Notice, NotSent, Recipient, recipients
-from handoffs.cli.ending import UsageError, put
+from handoffs.console import UsageError, print_out
 from handoffs.settings import Settings
 
 _NOTICE = Notice(
@@ -40,5 +40,5 @@ async def test(settings: Settings) -> bool:
         for recipient in addressed:
             tasks.start_soon(send, recipient)
     for recipient in addressed:
-        put(f"{recipient.name}: {f'not sent, {problems[recipient]}' if recipient in problems else 'sent'}.")
+        print_out(f"{recipient.name}: {f'not sent, {problems[recipient]}' if recipient in problems else 'sent'}.")
     return not problems

@@ -18,8 +18,8 @@ from handoffs.core.lifecycle import stamp
 from handoffs.core.model import ID_PREFIX, Handoff, State
 from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
-from handoffs.terminal import Earlier, paper
-from handoffs.terminal.paper import earlier_words
+from handoffs.terminal import Earlier, render
+from handoffs.terminal.render import earlier_words
 from handoffs.terminal.wrapping import Line, cells, wrap
 
 _SHORT = len(ID_PREFIX) + 8
@@ -91,8 +91,8 @@ class Page:
 
     def _message(self) -> list[Line]:
         if self.drawn:
-            return paper.formatted(self.handoff.question.message, self.width)
-        return paper.message(self.handoff.question.message, self.width)
+            return render.formatted(self.handoff.question.message, self.width)
+        return render.message(self.handoff.question.message, self.width)
 
     def _field(self, field: Field) -> list[Line]:
         what = f"{field.hint}{'' if field.required else ', may be left out'}"
@@ -139,7 +139,7 @@ class Page:
         return lines
 
     def _quoted(self, text: str) -> list[Line]:
-        return paper.quoted([[("", each)] for each in wrap(inert(text).strip("\n"), self.width - 2)])
+        return render.quoted([[("", each)] for each in wrap(inert(text).strip("\n"), self.width - 2)])
 
 
 def line(entry: Entry) -> str:
@@ -154,13 +154,13 @@ def broken(text: str, width: int) -> list[Line]:
         return [[("", text)]]
     first = wrap(text, width)[0]
     rest = wrap(text[len(first) :].lstrip(), width - 2)
-    return [[("", first)], *paper.quoted([[("", each)] for each in rest])]
+    return [[("", first)], *render.quoted([[("", each)] for each in rest])]
 
 
 def painted(lines: Sequence[Line], *, looks: bool) -> str:
     """Return lines as text: with `looks` bold and the like, for a terminal."""
     if not looks:
-        return paper.plain(lines).removesuffix("\n")
+        return render.plain(lines).removesuffix("\n")
     return "\n".join("".join(_painted(style, text) for style, text in each).rstrip() for each in lines)
 
 

@@ -20,7 +20,7 @@ from mcp.types import CallToolResult, Implementation
 
 from handoffs.assembly import open_desk
 from handoffs.cli.deciding import ask_here
-from handoffs.cli.ending import UsageError, put
+from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded
 from handoffs.core.model import Handoff
@@ -46,13 +46,13 @@ def play() -> int:
         for name, text in FILES.items():
             (folder / name).write_text(text)
         store = Path(os.environ.get("HANDOFFS_STORE") or Path(made, "handoffs.db")).absolute()
-        put(f"Its files: {', '.join(sorted(FILES))} in {folder}")
+        print_out(f"Its files: {', '.join(sorted(FILES))} in {folder}")
         inbox = f"HANDOFFS_STORE={shlex.quote(str(store))} handoffs list"
-        put(f"The question is stored before you see it. From another shell: {inbox}\n")
+        print_out(f"The question is stored before you see it. From another shell: {inbox}\n")
         try:
-            put(f"\nAgent: {inert_line(anyio.run(_act, folder, store), 500)}")
+            print_out(f"\nAgent: {inert_line(anyio.run(_act, folder, store), 500)}")
         finally:
-            put(f"{VICTIM} is {'still there' if (folder / VICTIM).exists() else 'gone'}.")
+            print_out(f"{VICTIM} is {'still there' if (folder / VICTIM).exists() else 'gone'}.")
     return 0
 
 
@@ -120,7 +120,7 @@ async def _answered(desk: Desk, terminal: Terminal) -> bool:
     except AlreadyEnded:
         await terminal.tell("This was decided elsewhere.")
     except UsageError as put_off:
-        put(str(put_off))
+        print_out(str(put_off))
         return False
     return True
 

@@ -9,9 +9,9 @@ from handoffs.access.local import LocalToken, NotKept
 from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of, new_token
 from handoffs.assembly import open_tokens
-from handoffs.cli.ending import UsageError, put
 from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
+from handoffs.console import UsageError, print_out
 from handoffs.core.lifecycle import stamp
 from handoffs.core.token import Token
 from handoffs.settings import Settings, data_folder
@@ -33,7 +33,7 @@ async def added(settings: Settings, name: str, *, expires: str | None) -> None:
     async with open_tokens(settings) as tokens:
         if not await tokens.add(Token(name=name, digest=digest_of(token), created_at=now, expires_at=ends)):
             raise UsageError(f"{name} has a token. `handoffs token revoke {name}` ends it; then add another.")
-    put(token)
+    print_out(token)
 
 
 def about(name: str, settings: Settings) -> str:
@@ -52,7 +52,7 @@ def local(*, renew: bool) -> None:
     """
     token = LocalToken(data_folder())
     try:
-        put(token.renew() if renew else token.ensure()[0])
+        print_out(token.renew() if renew else token.ensure()[0])
     except NotKept as why:
         raise UsageError(str(why)) from None
 
@@ -70,11 +70,11 @@ async def listed(settings: Settings, *, as_json: bool) -> None:
         found = await tokens.all()
     now = SystemClock().now()
     if as_json:
-        put(json.dumps([_document(token, now) for token in found], indent=2))
+        print_out(json.dumps([_document(token, now) for token in found], indent=2))
     elif found:
-        put(_table(found, now))
+        print_out(_table(found, now))
     else:
-        put("There is no token. `handoffs token add NAME` makes one.")
+        print_out("There is no token. `handoffs token add NAME` makes one.")
 
 
 async def revoked(settings: Settings, name: str) -> bool:
@@ -82,7 +82,7 @@ async def revoked(settings: Settings, name: str) -> bool:
     async with open_tokens(settings) as tokens:
         found = await tokens.revoke(name, at=SystemClock().now())
     if found:
-        put(f"{name} is let in no more.")
+        print_out(f"{name} is let in no more.")
     return found
 
 

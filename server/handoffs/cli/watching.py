@@ -4,8 +4,8 @@ import sys
 
 from handoffs.assembly import current_user, open_desk
 from handoffs.channels.terminal import TerminalChannel
-from handoffs.cli.ending import UsageError
 from handoffs.cli.looking import EVERY, LOOK_SECONDS
+from handoffs.console import UsageError
 from handoffs.core.desk import Desk
 from handoffs.settings import Settings
 from handoffs.terminal import Terminal, is_console, open_terminal

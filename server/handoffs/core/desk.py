@@ -14,7 +14,7 @@ from handoffs.core.errors import (
     AnswerRefused,
     NotFound,
     QuestionRefused,
-    StoreAway,
+    StoreUnavailable,
 )  # fmt: skip
 from handoffs.core.events import (
     Answered,
@@ -45,9 +45,9 @@ from handoffs.core.model import (
     new_id,
 )  # fmt: skip
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
+from handoffs.core.presenter import Showing
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
-from handoffs.core.safe import Safe
-from handoffs.core.showing import Showing
+from handoffs.core.secrets_vault import Safe
 
 MAX_NOTED = 5_000
 """After how many changes of a handoff it is noted no more how its channels fare: only what becomes of it."""
@@ -273,7 +273,7 @@ class Desk:
         event, place = Reminded(at=self._clock.now(), channel=channel, stage=stage), (handoff.id, stage)
         try:
             await self._store.record(handoff.id, event, known=handoff)
-        except StoreAway:
+        except StoreUnavailable:
             # Whether it was kept shows later; if it was, nobody else goes on.
             self._unsure.setdefault(place, []).append(event.at)
             raise

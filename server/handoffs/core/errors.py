@@ -11,7 +11,7 @@ HandoffError
 ├── NotFound               no handoff has this id
 ├── Ambiguous              several handoffs' ids start with this
 └── StoreError             the store can't be used
-    ├── StoreAway          it can't be reached just now, and may be back a moment later
+    ├── StoreUnavailable          it can't be reached just now, and may be back a moment later
     ├── StoreTooNew        a newer version of handoffs wrote it
     ├── StoreUnwritable    the folder or the file can't be written
     ├── StoreFull          the disk is full
@@ -88,7 +88,7 @@ class StoreError(HandoffError):
     """The store can't be used; nothing was lost or half-written."""
 
 
-class StoreAway(StoreError):
+class StoreUnavailable(StoreError):
     """The store can't be reached just now; it may be back a moment later, with all that was kept."""
 
 

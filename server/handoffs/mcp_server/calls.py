@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
 
-from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
 
@@ -13,9 +11,9 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound, QuestionRefused
 from handoffs.core.model import Caller, Declared, Handoff, State
 from handoffs.core.question import MAX_MESSAGE, form_of
-from handoffs.core.retrying import until_kept
+from handoffs.core.retry import retry_while_unavailable
 from handoffs.mcp_server import tools, words
-from handoffs.mcp_server.asking import (
+from handoffs.mcp_server.asking.dialog import (
     CHANNEL,
     OF_THE_DIALOG,
     Round,
@@ -24,25 +22,20 @@ from handoffs.mcp_server.asking import (
     came_too_late,
     judge_round,
 )
-from handoffs.mcp_server.by_link import Way, judge_link_round, say_complete, send_between, way_to_ask
-from handoffs.mcp_server.declared import CARD, CARD_CHANNEL, LONG, MODERN, client_of, declared_by
-from handoffs.mcp_server.delivery import Deliveries
-from handoffs.mcp_server.draining import Draining
-from handoffs.mcp_server.giving_up import GivingUp
-from handoffs.mcp_server.host_dialog import host_dialog_of
-from handoffs.mcp_server.joining import Joining
-from handoffs.mcp_server.promised import OUT_SECONDS, Promised
-from handoffs.mcp_server.report import Report
-from handoffs.mcp_server.task_status import Begun, TaskId
-from handoffs.mcp_server.waiting import Inbox, Waiting
-from handoffs.mcp_server.whose import subject_of_request
+from handoffs.mcp_server.asking.host_dialog import host_dialog_of
+from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
+from handoffs.mcp_server.asking.link import Way, judge_link_round, say_complete, send_between, way_to_ask
+from handoffs.mcp_server.asking.progress import Progress
+from handoffs.mcp_server.asking.promised import OUT_SECONDS, Promised
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.waiting import Inbox, Waiting
+from handoffs.mcp_server.callers.capabilities import CARD, CARD_CHANNEL, LONG, MODERN, client_of, declared_by
+from handoffs.mcp_server.callers.joining import Joining
+from handoffs.mcp_server.callers.subject import subject_of_request
+from handoffs.mcp_server.sdk.delivery import Deliveries
+from handoffs.mcp_server.task_id import Begun, TaskId
+from handoffs.mcp_server.tool import Outcome, RequestContext
 from handoffs.mcp_server.words import Pending, Status
-
-Outcome: TypeAlias = CallToolResult | InputRequiredResult | Begun
-"""What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
-
-RequestContext: TypeAlias = ServerRequestContext[Any, Any]
-"""A request as the SDK hands it to a middleware or an extension."""
 
 PRESENT_SECONDS = 60
 """How old an outcome may be that is given without saying so: the client of a task looks every half minute at least."""
@@ -64,7 +57,7 @@ class Calls:
         deliveries: Deliveries,
         joining: Joining,
         cards: bool = False,
-        draining: Draining | None = None,
+        draining: Shutdown | None = None,
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
@@ -85,13 +78,13 @@ class Calls:
             hold_seconds=hold_seconds,
             host_seconds=host_seconds,
             inbox=inbox,
-            draining=draining or Draining(),
+            draining=draining or Shutdown(),
             joining=joining,
         )
         self._promised = Promised(desk, inbox)
 
     @property
-    def giving_up(self) -> GivingUp:
+    def giving_up(self) -> HostTimeouts:
         """What learns how long a session's calls live, from those that its client cancels."""
         return self._waiting.giving_up
 
@@ -195,9 +188,9 @@ class Calls:
         if handoff.state is not State.OPEN:
             return handoff
         hold = hold_seconds if self._hold_seconds is None else self._hold_seconds
-        async with self._waiting.place(handoff, self._session(context)) as free:
+        async with self._waiting.slot(handoff, self._session(context)) as free:
             seconds = hold if free else 0
-            await self._waiting.elsewhere(handoff, Report(handoff, context), invite=True, seconds=seconds)
+            await self._waiting.elsewhere(handoff, Progress(handoff, context), invite=True, seconds=seconds)
         return await self._desk.get(handoff.id)
 
     async def result_of(
@@ -217,7 +210,7 @@ class Calls:
     async def _next_round(self, context: Context, declared: Declared, *, card: bool = False) -> Outcome:
         played = Round.loads(context.request_state or "")
         # What the person has entered is in this request, and nowhere else.
-        handoff = await until_kept(self._desk.clock, partial(self.owned, played.handoff_id))
+        handoff = await retry_while_unavailable(self._desk.clock, partial(self.owned, played.handoff_id))
         was_open = handoff.state is State.OPEN
         self._promised.came(handoff.id)
         if played.link and was_open:
@@ -315,11 +308,11 @@ class Calls:
 
         With `invite`, the inbox is to show what no dialog shows; with `card`, the card does, once this has returned.
         """
-        report = Report(handoff, context, link=link, sent=sent)
+        report = Progress(handoff, context, link=link, sent=sent)
         known = self._hold_seconds is None  # who sets it knows that host
         if way is Way.FORM and invite and known and self._waiting.patience(context, dialog=True) < OUT_SECONDS:
             self._promised.beside(handoff)
-        async with self._waiting.place(handoff, self._session(context)) as free:
+        async with self._waiting.slot(handoff, self._session(context)) as free:
             if not free:
                 return self._pending(handoff, context, Pending.CROWDED)
             verdict = await self._waiting.anywhere(handoff, report, way=way, invite=invite, card=card)

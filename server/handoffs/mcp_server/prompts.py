@@ -6,7 +6,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 
-from handoffs.core.trial import TRIAL_MESSAGE, TRIAL_OPTIONS
+from handoffs.core.doctor_question import TRIAL_MESSAGE, TRIAL_OPTIONS
 
 RULES = "handoff_rules"
 DOCTOR = "doctor"

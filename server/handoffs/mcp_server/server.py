@@ -13,28 +13,28 @@ from handoffs import __version__
 from handoffs.core.desk import Desk
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools, words
-from handoffs.mcp_server.app import Cards, Page
-from handoffs.mcp_server.by_method import by_method, only_with
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.joining import LISTING, Joining
 from handoffs.mcp_server.calls import Calls
-from handoffs.mcp_server.changes import Changes
-from handoffs.mcp_server.completions import add_completions
-from handoffs.mcp_server.delivery import Deliveries
-from handoffs.mcp_server.draining import Draining
+from handoffs.mcp_server.cards.extension import Cards, Page
 from handoffs.mcp_server.icons import ICONS
-from handoffs.mcp_server.joining import LISTING, Joining
-from handoffs.mcp_server.listing import made_once
-from handoffs.mcp_server.mixed_up import BRINGING, MixedUp
 from handoffs.mcp_server.notice import Notice
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
-from handoffs.mcp_server.plain_log import plain_log
 from handoffs.mcp_server.prompts import add_prompts
-from handoffs.mcp_server.resources import add_resources
-from handoffs.mcp_server.shared_keys import naming_the_keys
-from handoffs.mcp_server.stdio import StdioServer
-from handoffs.mcp_server.task_listening import Listening
-from handoffs.mcp_server.tasks import Tasks
+from handoffs.mcp_server.resources.completions import add_completions
+from handoffs.mcp_server.resources.resources import add_resources
+from handoffs.mcp_server.resources.subscriptions import Changes
+from handoffs.mcp_server.sdk.delivery import Deliveries
+from handoffs.mcp_server.sdk.duplicate_ids import BRINGING, MixedUp
+from handoffs.mcp_server.sdk.key_mismatch import naming_the_keys
+from handoffs.mcp_server.sdk.middleware import by_method, only_with
+from handoffs.mcp_server.sdk.plain_log import plain_log
+from handoffs.mcp_server.sdk.stdio import StdioServer
+from handoffs.mcp_server.sdk.tool_list import made_once
+from handoffs.mcp_server.tasks.extension import Tasks
+from handoffs.mcp_server.tasks.notifications import Listening
 from handoffs.mcp_server.tool import tool
-from handoffs.mcp_server.waiting import Inbox
 
 NAME = "handoffs"
 
@@ -59,7 +59,7 @@ def build_server(
     permission_tool: Listed = "auto",
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
-    draining: Draining | None = None,
+    draining: Shutdown | None = None,
     front: Front | None = None,
     join: bool = True,
     notice: str = "",

@@ -5,16 +5,24 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult, InputRequiredResult
 
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server import tools
-from handoffs.mcp_server.calls import Outcome
+from handoffs.mcp_server.task_id import Begun
 
 logger = logging.getLogger(__name__)
+
+Outcome: TypeAlias = CallToolResult | InputRequiredResult | Begun
+"""What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
+
+RequestContext: TypeAlias = ServerRequestContext[Any, Any]
+"""A request as the SDK hands it to a middleware or an extension."""
 
 Given: TypeAlias = Outcome | dict[str, Any]
 """What the client gets; the SDK hands on a dict as it is."""

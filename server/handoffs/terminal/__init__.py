@@ -7,7 +7,7 @@ on a real terminal, `piped` takes lines from anything else. prompt_toolkit is im
 
 from handoffs.terminal.opening import is_console, open_terminal, prints_above
 from handoffs.terminal.piped import Piped
-from handoffs.terminal.sheet import Earlier, Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Sheet, Terminal
+from handoffs.terminal.request import Earlier, Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Sheet, Terminal
 
 __all__ = [
     "Earlier",

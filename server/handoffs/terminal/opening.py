@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from handoffs.terminal.piped import Piped
-from handoffs.terminal.sheet import NoTerminal, Terminal
+from handoffs.terminal.request import NoTerminal, Terminal
 
 
 def is_console() -> bool:

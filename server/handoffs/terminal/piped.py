@@ -13,11 +13,11 @@ import anyio
 
 from handoffs.core.form import Field
 from handoffs.core.untrusted import inert_line
-from handoffs.terminal import modes, paper
-from handoffs.terminal.filling import Filling, NotTaken
-from handoffs.terminal.lines import LONGEST, Threaded, Watched
-from handoffs.terminal.sheet import SETTLE, Later, Outcome, Sheet, utc_now
-from handoffs.terminal.turns import TURNS
+from handoffs.terminal import render, tty_modes
+from handoffs.terminal.form_state import Filling, NotTaken
+from handoffs.terminal.line_reader import LONGEST, Threaded, Watched
+from handoffs.terminal.queue import TURNS
+from handoffs.terminal.request import SETTLE, Later, Outcome, Sheet, utc_now
 from handoffs.terminal.wrapping import Line, cut
 
 _UNWRAPPED = 1_000_000  # cells: where no terminal wraps, nothing has to be
@@ -44,14 +44,14 @@ class Piped:
         """Ask, and return what the lines say. See `Terminal.ask`; Ctrl-C is a signal here, as everywhere."""
         async with TURNS.turn():
             if self._typed and self._lines is not None:
-                await modes.in_foreground(self._lines.fd)
-                modes.discard_typed(self._lines.fd)
+                await tty_modes.in_foreground(self._lines.fd)
+                tty_modes.discard_typed(self._lines.fd)
                 self._lines.drop_begun()
             waiting = max(sheet.waiting, TURNS.behind)
-            self._show(lambda width: paper.header(sheet, now=self._now(), waiting=waiting, width=width))
-            self._show(lambda width: paper.message(sheet.message, width))
-            self._show(lambda width: paper.earlier(sheet, now=self._now(), width=width))
-            self._show(lambda width: paper.problem(sheet.problem, width))
+            self._show(lambda width: render.header(sheet, now=self._now(), waiting=waiting, width=width))
+            self._show(lambda width: render.message(sheet.message, width))
+            self._show(lambda width: render.earlier(sheet, now=self._now(), width=width))
+            self._show(lambda width: render.problem(sheet.problem, width))
             if shown is not None:
                 shown()
             try:
@@ -61,21 +61,21 @@ class Piped:
             except anyio.get_cancelled_exc_class():
                 self._write("\n– no longer asked\n")
                 raise
-            self._write(paper.receipt(sheet, outcome, self._width()) + "\n")
+            self._write(render.receipt(sheet, outcome, self._width()) + "\n")
             return outcome
 
     async def tell(self, text: str) -> None:
         """Show a notice."""
-        self._show(lambda width: paper.notice(text, width))
+        self._show(lambda width: render.notice(text, width))
 
     async def _filled(self, filling: Filling) -> Outcome:
         shown: Field | None = None
         while True:
             if shown is not filling.field:
                 shown = filling.field
-                self._show(lambda width: paper.field(filling, width))
+                self._show(lambda width: render.field(filling, width))
             await self._settled()
-            self._write(paper.sign(filling.field))
+            self._write(render.sign(filling.field))
             line = None if self._lines is None else await self._lines.next()
             if line is None:
                 self._write("\n")
@@ -84,7 +84,7 @@ class Piped:
                 outcome = filling.enter(self._text(line))
             except NotTaken as wrong:
                 problem = str(wrong)
-                self._show(lambda width, problem=problem: paper.problem(problem, width))
+                self._show(lambda width, problem=problem: render.problem(problem, width))
                 continue
             if outcome is not None:
                 return outcome
@@ -99,23 +99,23 @@ class Piped:
         dropped, quiet = False, False
         while not quiet:
             await anyio.sleep(self._settle)
-            quiet = not modes.has_typed(self._lines.fd)
+            quiet = not tty_modes.has_typed(self._lines.fd)
             dropped = dropped or not quiet
-            modes.discard_typed(self._lines.fd)
+            tty_modes.discard_typed(self._lines.fd)
         self._lines.drop_begun()
         if dropped:
-            self._show(lambda width: paper.problem(paper.TOO_EARLY, width))
+            self._show(lambda width: render.problem(render.TOO_EARLY, width))
 
     def _text(self, line: bytes) -> str:
         text = line.removesuffix(b"\r").decode(errors="surrogateescape")
         if not self._typed:
-            self._write(paper.plain([[("", cut(inert_line(text[:1000]), 200))]]))
+            self._write(render.plain([[("", cut(inert_line(text[:1000]), 200))]]))
         if len(line) > LONGEST:
             raise NotTaken(f"That is longer than {LONGEST} bytes.")
         return text
 
     def _show(self, draw: Callable[[int], list[Line]]) -> None:
-        self._write(paper.plain(draw(self._width())))
+        self._write(render.plain(draw(self._width())))
 
     def _width(self) -> int:
         fd = _fd(self._out)

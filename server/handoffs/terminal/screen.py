@@ -9,10 +9,10 @@ from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.output import create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from handoffs.terminal import modes, paper
-from handoffs.terminal.prompt import Prompt
-from handoffs.terminal.sheet import SETTLE, Later, Outcome, Sheet, utc_now
-from handoffs.terminal.turns import TURNS
+from handoffs.terminal import render, tty_modes
+from handoffs.terminal.app import Prompt
+from handoffs.terminal.queue import TURNS
+from handoffs.terminal.request import SETTLE, Later, Outcome, Sheet, utc_now
 from handoffs.terminal.wrapping import Line
 
 
@@ -37,9 +37,9 @@ class Screen:
         """Ask, and return what the person did; a terminal that has gone is `Later`. See `Terminal.ask`."""
         async with TURNS.turn():
             try:
-                await modes.in_foreground(self._stdin.fileno())
+                await tty_modes.in_foreground(self._stdin.fileno())
                 outcome = await self._prompt(sheet, shown)
-                self._write(paper.receipt(sheet, outcome, self._output.get_size().columns - 1) + "\n")
+                self._write(render.receipt(sheet, outcome, self._output.get_size().columns - 1) + "\n")
             except (EOFError, OSError):
                 return Later()  # hung up: nobody is there any more, and nothing was decided
             return outcome
@@ -57,10 +57,10 @@ class Screen:
             now=self._now,
             settle=self._settle,
         )
-        with modes.kept(self._stdin.fileno(), self._output.fileno()):
+        with tty_modes.kept(self._stdin.fileno(), self._output.fileno()):
             self._start_line()
             clear_typeahead(source)
-            modes.discard_typed(source.fileno())
+            tty_modes.discard_typed(source.fileno())
             Screen._showing = prompt
             try:
                 return await prompt.run(shown)
@@ -72,7 +72,7 @@ class Screen:
         """Show a notice. See `Terminal.tell`."""
 
         def write() -> None:
-            self._write(paper.plain(paper.notice(text, self._output.get_size().columns)))
+            self._write(render.plain(render.notice(text, self._output.get_size().columns)))
 
         prompt = Screen._showing
         if prompt is None:
@@ -81,7 +81,9 @@ class Screen:
             await prompt.above(write)
 
     def _header(self, sheet: Sheet) -> Callable[[int], list[Line]]:
-        return lambda width: paper.header(sheet, now=self._now(), waiting=max(sheet.waiting, TURNS.behind), width=width)
+        return lambda width: render.header(
+            sheet, now=self._now(), waiting=max(sheet.waiting, TURNS.behind), width=width
+        )
 
     def _start_line(self) -> None:
         # Blanks for a whole row wrap to the next one unless the cursor was at the start of its row.

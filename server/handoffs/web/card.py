@@ -16,8 +16,8 @@ from markupsafe import Markup
 from handoffs.core.again import Said
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.model import Handoff
-from handoffs.web.code import highlight_css
 from handoffs.web.controls import PREFIX, note_of, said_in
+from handoffs.web.markdown.code import highlight_css
 from handoffs.web.pages import ASSETS, Pages
 
 SCRIPTS = ("times", "tell", "steady", "moments", "cards", "keys", "card_host", "card")

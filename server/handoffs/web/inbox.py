@@ -20,10 +20,8 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, StoreError
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
-from handoffs.web import figures
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
-from handoffs.web.counting import Counting
 from handoffs.web.earlier import Earlier
 from handoffs.web.guard import Guard, host_of, wants_json
 from handoffs.web.history import STATES, Search, find
@@ -31,6 +29,8 @@ from handoffs.web.live import Feed
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.receiving import Unreadable, any_form, posted_form
 from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
+from handoffs.web.statistics import charts
+from handoffs.web.statistics.counting import Counting
 
 CHANNEL = "inbox"
 """What an answer given on a page says it came through."""
@@ -159,14 +159,14 @@ class _Inbox:
         return self._page(request, "history.html", search=search, found=found, older=older, states=STATES)
 
     async def figures(self, request: Request) -> Response:
-        return self._page(request, "figures.html", figures=await self._counting.figures(), draw=figures)
+        return self._page(request, "figures.html", figures=await self._counting.figures(), draw=charts)
 
     async def figures_csv(self, request: Request) -> Response:
-        counted = figures.as_csv(await self._counting.figures())
+        counted = charts.as_csv(await self._counting.figures())
         return _download(counted, "text/csv; charset=utf-8", "handoffs.csv")
 
     async def figures_json(self, request: Request) -> Response:
-        counted = json.dumps(figures.as_json(await self._counting.figures()), indent=2)
+        counted = json.dumps(charts.as_json(await self._counting.figures()), indent=2)
         return _download(counted, "application/json", "handoffs.json")
 
     # Deciding

@@ -27,7 +27,7 @@ from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.controls import controls
-from handoffs.web.markdown import highlight_css, render
+from handoffs.web.markdown.render import highlight_css, render
 
 _ENDED = {
     State.ANSWERED: "Answered",

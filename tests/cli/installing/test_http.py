@@ -16,11 +16,11 @@ from mcp.client.streamable_http import streamable_http_client
 
 from handoffs.access.local import LocalToken
 from handoffs.cli import install
-from handoffs.cli.ending import UsageError
-from handoffs.cli.install import Wish
+from handoffs.cli.install import InstallOptions
 from handoffs.cli.installing import planning
 from handoffs.cli.installing.hosts import HOSTS, find
 from handoffs.cli.installing.planning import Remote, found, is_on_this_machine, snippet, to_install, to_remove
+from handoffs.console import UsageError
 from handoffs.settings import data_folder
 from tests.acceptance.processes import Home
 from tests.cli.installing.samples import LAUNCH
@@ -117,7 +117,7 @@ def test_the_token_is_written_and_not_shown_and_the_file_is_its_owners_alone(
     path.parent.mkdir()
     path.write_text('{"mcpServers": {"docs": {}}}')
     path.chmod(0o644)
-    install.run(Wish(host="cursor", http="127.0.0.1:8765", yes=True))
+    install.run(InstallOptions(host="cursor", http="127.0.0.1:8765", yes=True))
     said = capsys.readouterr().out
     entry = json.loads(path.read_text())["mcpServers"]["handoffs"]
     assert entry == {"url": URL, "headers": {"Authorization": f"Bearer {token()}"}}
@@ -127,14 +127,14 @@ def test_the_token_is_written_and_not_shown_and_the_file_is_its_owners_alone(
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     capsys.readouterr()
-    install.run(Wish(host="cursor", yes=True))  # as it is called already, so it stays
+    install.run(InstallOptions(host="cursor", yes=True))  # as it is called already, so it stays
     assert "has it already" in capsys.readouterr().out
 
 
 def test_an_entry_without_the_token_gets_it_by_the_words_of_the_servers_refusal(home: Path) -> None:
     path = home / ".claude.json"
     path.write_text(json.dumps({"mcpServers": {"handoffs": {"type": "http", "url": "http://127.0.0.1:9/mcp"}}}))
-    install.run(Wish(host="claude-code", yes=True))
+    install.run(InstallOptions(host="claude-code", yes=True))
     entry = json.loads(path.read_text())["mcpServers"]["handoffs"]
     headers = {"Authorization": f"Bearer {token()}"}
     assert entry == {"type": "http", "url": "http://127.0.0.1:9/mcp", "headers": headers}
@@ -152,26 +152,26 @@ def test_in_a_file_of_a_repository_stands_a_variable_and_no_token(
         path = repository / "claude.json"
         path.write_text("{}")
         (home / ".claude.json").symlink_to(path)
-    install.run(Wish(host="claude-code", http=URL, project=project, yes=True))
+    install.run(InstallOptions(host="claude-code", http=URL, project=project, yes=True))
     said = capsys.readouterr().out
     entry = json.loads(path.read_text())["mcpServers"]["handoffs"]
     assert entry["headers"] == {"Authorization": "Bearer ${HANDOFFS_LOCAL_TOKEN}"}
     assert 'export HANDOFFS_LOCAL_TOKEN="$(handoffs token local)"' in said
     assert not any(token() in file.read_text() for file in repository.iterdir() if file.is_file())
     with pytest.raises(UsageError, match="where no token may stand"):
-        install.run(Wish(host="zed", http=URL, project=True, yes=True))
+        install.run(InstallOptions(host="zed", http=URL, project=True, yes=True))
     assert not (repository / ".zed").exists()
 
 
 @pytest.mark.parametrize("wrong", ["https://handoffs.example.com/mcp", "0.0.0.0:8765", "nonsense", "127.0.0.1:8765/x"])
 def test_an_address_that_is_none_of_this_machine_gets_no_token(wrong: str, home: Path) -> None:
     with pytest.raises(UsageError, match="is no server on this machine"):
-        install.run(Wish(host="cursor", http=wrong, yes=True))
+        install.run(InstallOptions(host="cursor", http=wrong, yes=True))
     assert not (home / ".cursor").exists()
 
 
 def test_what_goes_together_with_an_address_and_what_does_not(home: Path) -> None:
-    for wish in (Wish(host="zed", remove=True, http=URL), Wish(host="zed", command="x", http=URL)):
+    for wish in (InstallOptions(host="zed", remove=True, http=URL), InstallOptions(host="zed", command="x", http=URL)):
         with pytest.raises(UsageError, match="--http"):
             install.run(wish)
 

@@ -9,10 +9,10 @@ import pexpect
 import pytest
 
 from handoffs.cli import install
-from handoffs.cli.ending import UsageError
-from handoffs.cli.install import Wish, difference
+from handoffs.cli.install import InstallOptions, difference
 from handoffs.cli.installing import planning
 from handoffs.cli.installing.hosts import find
+from handoffs.console import UsageError
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.installing.samples import CLAUDE, CODEX, LAUNCH
 
@@ -75,12 +75,12 @@ def test_a_script_is_not_asked_and_writes_only_with_yes(tmp_path: Path) -> None:
 
 
 def test_what_is_there_already_needs_no_yes_and_no_backup(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    install.run(Wish(host="cursor", yes=True))
+    install.run(InstallOptions(host="cursor", yes=True))
     capsys.readouterr()
-    install.run(Wish(host="cursor"))
+    install.run(InstallOptions(host="cursor"))
     assert capsys.readouterr().out == f"Cursor has it already: {home}/.cursor/mcp.json\n"
     assert [file.name for file in (home / ".cursor").iterdir()] == ["mcp.json"]
-    install.run(Wish(host="windsurf", remove=True))
+    install.run(InstallOptions(host="windsurf", remove=True))
     assert capsys.readouterr().out.startswith("Windsurf has no handoffs in ")
     assert not (home / ".codeium").exists()
 
@@ -88,7 +88,7 @@ def test_what_is_there_already_needs_no_yes_and_no_backup(home: Path, capsys: py
 def test_print_touches_nothing_and_prints_nothing_else(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / ".codex").mkdir()
     (home / ".codex" / "config.toml").write_text("not = toml = at all")
-    install.run(Wish(host="codex", print_only=True, command="handoffs serve"))
+    install.run(InstallOptions(host="codex", print_only=True, command="handoffs serve"))
     assert capsys.readouterr().out == (
         '[mcp_servers.handoffs]\ncommand = "handoffs"\nargs = ["serve"]\n'
         'env = { HANDOFFS_HOST_TIMEOUT_SECONDS = "3600" }\ntool_timeout_sec = 3600\n'
@@ -97,11 +97,11 @@ def test_print_touches_nothing_and_prints_nothing_else(home: Path, capsys: pytes
 
 
 def test_a_projects_file_is_written_where_the_host_has_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    install.run(Wish(host="claude", project=True, yes=True))
+    install.run(InstallOptions(host="claude", project=True, yes=True))
     assert "handoffs" in json.loads((home / ".mcp.json").read_text())["mcpServers"]
     assert "For a file that others use, give --command handoffs." in capsys.readouterr().out
     with pytest.raises(UsageError, match="Windsurf has no file for a project"):
-        install.run(Wish(host="windsurf", project=True, yes=True))
+        install.run(InstallOptions(host="windsurf", project=True, yes=True))
 
 
 @pytest.mark.parametrize("link", [".cursor", ".cursor/mcp.json"])
@@ -114,7 +114,7 @@ def test_a_projects_file_that_leads_out_of_the_project_is_named_and_left_alone(l
     (project / link).symlink_to(elsewhere / "mcp.json" if link.endswith("json") else elsewhere)
     os.chdir(project)
     with pytest.raises(UsageError) as refused:
-        install.run(Wish(host="cursor", project=True, yes=True))
+        install.run(InstallOptions(host="cursor", project=True, yes=True))
     assert f"{project}/.cursor/mcp.json leads to {elsewhere}/mcp.json" in str(refused.value)
     assert (elsewhere / "mcp.json").read_text() == "{}"
     assert len(list(elsewhere.iterdir())) == 1
@@ -125,13 +125,13 @@ def test_a_broken_configuration_is_left_alone_with_its_line(home: Path) -> None:
     path.parent.mkdir()
     path.write_text('{\n  "theme": "x"\n  "mcpServers": {}\n}')
     with pytest.raises(UsageError) as refused:
-        install.run(Wish(host="gemini", yes=True))
+        install.run(InstallOptions(host="gemini", yes=True))
     assert str(refused.value) == f"{path}: line 3: a comma is missing. It was left as it is."
     assert [file.name for file in path.parent.iterdir()] == ["settings.json"]
 
 
 def test_without_a_host_the_list_says_where_and_whether(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    install.run(Wish(host="cursor", yes=True))
+    install.run(InstallOptions(host="cursor", yes=True))
     (home / ".codex").mkdir()
     (home / ".codex" / "config.toml").write_text("= broken")
     (home / ".claude.json").write_text('{"mcpServers": {"handoffs": {"url": "https://x"}}}')
@@ -175,6 +175,9 @@ def test_a_configuration_on_one_line_is_shown_where_it_changes_and_not_as_a_whol
 
 
 def test_remove_goes_without_what_only_installing_needs(home: Path) -> None:
-    for wish in (Wish(host="zed", remove=True, print_only=True), Wish(host="zed", remove=True, command="x")):
+    for wish in (
+        InstallOptions(host="zed", remove=True, print_only=True),
+        InstallOptions(host="zed", remove=True, command="x"),
+    ):
         with pytest.raises(UsageError, match="--remove goes without"):
             install.run(wish)

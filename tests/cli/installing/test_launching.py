@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from handoffs.cli.ending import UsageError
 from handoffs.cli.installing.launching import Launch, given, is_ours, running
+from handoffs.console import UsageError
 
 
 def script(folder: Path, name: str = "handoffs") -> Path:

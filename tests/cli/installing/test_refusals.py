@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from handoffs.cli.ending import UsageError
 from handoffs.cli.installing import planning, writing
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS, find
 from handoffs.cli.installing.texts import Unreadable
+from handoffs.console import UsageError
 from tests.cli.installing.samples import LAUNCH
 from tests.days import at
 
@@ -86,7 +86,7 @@ def test_what_the_second_parser_reads_otherwise_is_not_written(monkeypatch: pyte
 # The file
 
 
-def kept(path: Path, content: bytes = b'{"a": 1}') -> writing.Kept:
+def kept(path: Path, content: bytes = b'{"a": 1}') -> writing.ConfigFile:
     path.write_bytes(content)
     return writing.read(path)
 

@@ -21,10 +21,10 @@ from handoffs.core.document import document
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Store
 from handoffs.sealing import AesGcmSealer
-from handoffs.store.postgres import PostgresStore
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.postgres.store import PostgresStore
+from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
-from tests.store.postgres import cluster
+from tests.store.postgres_server import cluster
 
 HERE = Path(__file__).parent
 SCHEMA = "kept"

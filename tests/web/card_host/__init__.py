@@ -18,7 +18,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
-from handoffs.store.sqlite import SqliteStore
+from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.card import CardPage
 
 HERE = Path(__file__).parent

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from handoffs.cli.ending import UsageError
 from handoffs.cli.installing.hosts import Host
 from handoffs.cli.installing.planning import Installed, found
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.cli.installing.writing import read
+from handoffs.console import UsageError
 from handoffs.core.untrusted import inert_line
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from handoffs.cli.ending import UsageError
+from handoffs.console import UsageError
 
 Format = Literal["json", "jsonc", "toml", "yaml"]
 """`json` is plain JSON; `jsonc` may have comments and commas after the last item."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from handoffs.cli.ending import UsageError
+from handoffs.console import UsageError
 from handoffs.extras import in_cache
 
 _OURS = re.compile(r"handoffs(\.exe)?(\[[^]]*\])?([=@~<>!].*)?", re.IGNORECASE)

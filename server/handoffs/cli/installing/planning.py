@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
-from handoffs.cli.binding import is_loopback
-from handoffs.cli.ending import UsageError
 from handoffs.cli.installing.hosts import NAME, Format, Host, Limit
 from handoffs.cli.installing.launching import Launch, is_ours
 from handoffs.cli.installing.texts import Path, Text, Unreadable
+from handoffs.console import UsageError
+from handoffs.serving.binding import is_loopback
 
 TIMEOUT = "HANDOFFS_HOST_TIMEOUT_SECONDS"
 """The variable by which a server that a host starts knows how long that lets a call take."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from handoffs.cli.ending import UsageError
+from handoffs.console import UsageError
 
 _BOM = "\ufeff"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class ConfigFile:
     """A configuration as it was read."""
 
     file: Path
@@ -29,7 +29,7 @@ class Kept:
     """The byte order mark, or nothing."""
 
 
-def read(path: Path, *, within: Path | None = None) -> Kept:
+def read(path: Path, *, within: Path | None = None) -> ConfigFile:
     """Return what a file has in it; a file that is not there is an empty one.
 
     Raises:
@@ -44,7 +44,7 @@ def read(path: Path, *, within: Path | None = None) -> Kept:
         if not file.exists():
             if path.is_symlink():
                 raise UsageError(f"{path} is a link to {file}, which is not there.")
-            return Kept(file=file, content=None, text="", mark="")
+            return ConfigFile(file=file, content=None, text="", mark="")
         if not file.is_file():
             raise UsageError(f"{path} is not a file.")
         content = file.read_bytes()
@@ -56,10 +56,10 @@ def read(path: Path, *, within: Path | None = None) -> Kept:
     except OSError as wrong:
         raise UsageError(f"{path} can't be read: {wrong.strerror or wrong}.") from None
     mark = _BOM if text.startswith(_BOM) else ""
-    return Kept(file=file, content=content, text=text.removeprefix(_BOM), mark=mark)
+    return ConfigFile(file=file, content=content, text=text.removeprefix(_BOM), mark=mark)
 
 
-def write(kept: Kept, text: str, now: datetime, *, keeps: bool = True, private: bool = False) -> Path | None:
+def write(kept: ConfigFile, text: str, now: datetime, *, keeps: bool = True, private: bool = False) -> Path | None:
     """Put `text` in the place of what was read, and return where that is kept now; None where there was no file,
     or it is not to be kept.
 
@@ -86,7 +86,7 @@ def write(kept: Kept, text: str, now: datetime, *, keeps: bool = True, private: 
 
 
 @contextlib.contextmanager
-def _held(file: Path, kept: Kept) -> Generator[None]:
+def _held(file: Path, kept: ConfigFile) -> Generator[None]:
     """Hold the lock that others may ask for, while the file is replaced."""
     if kept.content is None:
         yield
@@ -106,7 +106,7 @@ def _held(file: Path, kept: Kept) -> Generator[None]:
         yield
 
 
-def _back_up(kept: Kept, now: datetime) -> Path | None:
+def _back_up(kept: ConfigFile, now: datetime) -> Path | None:
     if kept.content is None:
         return None
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
@@ -131,7 +131,7 @@ def _back_up(kept: Kept, now: datetime) -> Path | None:
     raise UsageError(f"There are too many backups beside {kept.file}.")
 
 
-def _replace(kept: Kept, content: bytes, *, private: bool) -> None:
+def _replace(kept: ConfigFile, content: bytes, *, private: bool) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{kept.file.name}.", dir=kept.file.parent)
     fresh = Path(name)
     try:

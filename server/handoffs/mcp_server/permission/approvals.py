@@ -20,9 +20,9 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyUsed, QuestionRefused
 from handoffs.core.form import Schema
 from handoffs.core.model import Handoff, State
-from handoffs.mcp_server.asking import has_left
+from handoffs.mcp_server.asking.dialog import has_left
+from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.calls import Calls
-from handoffs.mcp_server.declared import MODERN
 from handoffs.mcp_server.permission import words
 from handoffs.mcp_server.permission.claude_code import ToolUse, allow, deny, read_edit, read_tool_use, written
 from handoffs.mcp_server.permission.forms import EDIT, approval_form

@@ -2,8 +2,8 @@
 
 from handoffs.core.form import DECISION
 from handoffs.core.model import SCRIPT, Handoff, State
-from handoffs.mcp_server.asking import CHANNEL
-from handoffs.mcp_server.declared import CARD_CHANNEL
+from handoffs.mcp_server.asking.dialog import CHANNEL
+from handoffs.mcp_server.callers.capabilities import CARD_CHANNEL
 from handoffs.mcp_server.permission.forms import ALLOW, REASON
 
 NEXT = "Do not do it in another way either: go on without it, or stop and say what is missing."

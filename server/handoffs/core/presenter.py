@@ -1,0 +1,155 @@
+"""Showing open questions through the channels of a process: each in each once, until it has ended or was put off."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from handoffs.core.errors import HandoffError
+from handoffs.core.model import Handoff, State
+from handoffs.core.ports import Channel, Clock
+from handoffs.core.retry import retry_while_unavailable
+
+MAX_PUT_OFF = 10_000
+"""How many that were put off are remembered. One that is not is shown again when the agent checks."""
+
+
+class Decisions(Protocol):
+    """What a channel brings about: the desk."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock by which deadlines are kept."""
+        ...
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff as it is now."""
+        ...
+
+    async def wait(self, handoff_id: str, *, seconds: float | None) -> Handoff:
+        """Return the handoff once it has ended."""
+        ...
+
+    async def answer(
+        self,
+        handoff: Handoff,
+        values: Mapping[str, object],
+        *,
+        by: str,
+        channel: str,
+        note: str = "",
+        other: str = "",
+    ) -> Handoff:
+        """Answer."""
+        ...
+
+    async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
+        """Refuse to answer."""
+        ...
+
+    async def reached(self, handoff: Handoff, *, channel: str) -> None:
+        """Note that somebody has the question before them."""
+        ...
+
+    async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
+        """Note that nobody has."""
+        ...
+
+    async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
+        """Note that a person said *not now*."""
+        ...
+
+
+class Showing:
+    """The channels of one desk, and what they show."""
+
+    def __init__(self, desk: Decisions, channels: Sequence[Channel]) -> None:
+        """Take where decisions go; nothing is shown before `presenting`."""
+        self._desk = desk
+        self.channels = tuple(channels)
+        self._tasks: TaskGroup | None = None
+        self._shown: set[tuple[str, str]] = set()
+        self._put_off: dict[tuple[str, str], None] = {}  # the longest ago first
+
+    @asynccontextmanager
+    async def presenting(self) -> AsyncGenerator[None]:
+        """Show questions for as long as this block lasts; what is still open then stays open."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            finally:
+                self._tasks = None
+                tasks.cancel_scope.cancel()
+
+    def present(self, handoff: Handoff, *, again: bool) -> None:
+        """Have the channels show an open question that they are not showing; what was put off only with `again`."""
+        if self._tasks is None or handoff.state is not State.OPEN:
+            return
+        for channel in self.channels:
+            place = (channel.name, handoff.id)
+            if place not in self._shown and (again or place not in self._put_off):
+                self._shown.add(place)
+                self._tasks.start_soon(self._show, channel, handoff)
+
+    async def _show(self, channel: Channel, handoff: Handoff) -> None:
+        async def withdraw() -> None:
+            # A store that is away takes the question from nobody's screen. One that can't be used, or knows nothing of
+            # it any more, does, but ends no more than that: other questions, and calls, are served beside it.
+            with suppress(HandoffError):
+                await retry_while_unavailable(
+                    self._desk.clock, partial(self._desk.wait, handoff.id, seconds=None), seconds=None
+                )
+            tasks.cancel_scope.cancel()
+
+        place = (channel.name, handoff.id)
+        self._put_off.pop(place, None)
+        reply = _Reply(self._desk, handoff, channel.name, partial(self._put_off.setdefault, place))
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(withdraw)
+                try:
+                    await channel.present(handoff, reply)
+                except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; it must not take others down
+                    with suppress(HandoffError):  # without a store there is no log
+                        await self._desk.not_shown(
+                            handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}"
+                        )
+                tasks.cancel_scope.cancel()
+        finally:
+            self._shown.discard(place)
+            if len(self._put_off) > MAX_PUT_OFF:
+                del self._put_off[next(iter(self._put_off))]
+
+
+class _Reply:
+    """What a channel may do with the one question it was given."""
+
+    def __init__(self, desk: Decisions, handoff: Handoff, channel: str, put_off: Callable[[], None]) -> None:
+        self._desk, self._handoff, self._channel = desk, handoff, channel
+        self._put_off = put_off
+
+    async def earlier(self) -> Handoff | None:
+        if not self._handoff.earlier:
+            return None
+        with suppress(HandoffError):  # pruned since, or the store is away: the question can be asked without
+            return await self._desk.get(self._handoff.earlier)
+        return None
+
+    async def reached(self) -> None:
+        await self._desk.reached(self._handoff, channel=self._channel)
+
+    async def dismissed(self) -> None:
+        self._put_off()
+        await self._desk.dismissed(self._handoff, channel=self._channel)
+
+    async def answer(self, values: Mapping[str, object], *, by: str, note: str = "", other: str = "") -> None:
+        answer = partial(self._desk.answer, self._handoff, values, by=by, channel=self._channel, note=note, other=other)
+        await retry_while_unavailable(self._desk.clock, answer)
+
+    async def decline(self, *, by: str, note: str = "") -> None:
+        decline = partial(self._desk.decline, self._handoff, by=by, channel=self._channel, note=note)
+        await retry_while_unavailable(self._desk.clock, decline)

@@ -1,0 +1,295 @@
+"""Asking inside the host: its own dialog, in both eras of the protocol, raced against every other channel.
+
+A client's word is not proof of a person. `judge` says what one reply of a dialog means, and is the same in both eras:
+an answer, a refusal, *not now*, an answer that does not fit, or that nobody saw the question. Then the eras differ. Up
+to 2025-11-25 the server asks while the call is open (`elicitation/create`), so the dialog is a task that is cancelled
+when the question ends elsewhere. From 2026-07-28 the call returns `input_required` and the client calls again with the
+reply; nothing is held between, and the dialog can't be withdrawn.
+
+Here the dialog is a form. A secret is never asked in one: see `link`, which also says which way a host can ask.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from functools import partial
+from typing import TypeAlias, cast
+
+import anyio.lowlevel
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import AlreadyEnded, AnswerRefused
+from handoffs.core.model import SCRIPT, Handoff, State
+from handoffs.core.retry import retry_while_unavailable
+from handoffs.core.untrusted import inert
+from handoffs.mcp_server.asking.host_dialog import HostDialog, host_dialog_of
+from handoffs.mcp_server.asking.wait_registry import READING_SECONDS, Wait
+from handoffs.mcp_server.callers.capabilities import MODERN, shows_forms
+
+CHANNEL = "elicitation"
+
+OF_THE_DIALOG = frozenset({CHANNEL, SCRIPT})
+"""What an answer that came by the host's dialog says it came through. Neither can permit the agent anything."""
+
+NOTE_META = "handoffs/note"
+"""Where in the `_meta` of a decline a client may say why."""
+
+SCRIPT_META = "handoffs/script"
+"""Where in the `_meta` of a reply a client says, by true, that no person gave it: a test, a benchmark, a script."""
+
+MAX_NOTE = 2_000
+"""Characters of it that are kept."""
+
+MAX_ROUNDS = 8
+"""How often one call asks again because the answer does not fit. The SDKs' clients give up at 10 rounds."""
+
+
+class Unanswered(Enum):
+    """What else a dialog can come to."""
+
+    NOT_SHOWN = auto()
+    """Nobody saw it; the other channels go on."""
+    DISMISSED = auto()
+    """The person closed it: not now."""
+    SENT = auto()
+    """The person was sent to the inbox, and may be there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Misfit:
+    """The person answered, but so that it does not fit: ask again, with the reason."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Handoff | Unanswered | Misfit
+"""An ended handoff is the outcome, whoever decided it."""
+
+
+async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog, *, seconds: float) -> Verdict:
+    """Return what one reply of a dialog means, recording what a person decided.
+
+    Args:
+        desk: Records it.
+        handoff: What was asked.
+        reply: What the client says the person did.
+        dialog: What the host shows.
+        seconds: How long ago the person was first shown it; a corrected answer counts from there, too.
+    """
+    if not dialog.draws(handoff.question.form):
+        # It was never sent as a form, or nobody can have seen the whole of it: whoever said anything was no person.
+        await desk.not_shown(handoff, channel=CHANNEL, reason=f"{reply.action} of a form that the host does not draw")
+        return Unanswered.NOT_SHOWN
+    if reply.action != "accept":
+        return await judge_refusal(desk, handoff, reply, seconds=seconds)
+    if _is_hasty(reply, seconds):
+        await desk.not_shown(handoff, channel=CHANNEL, reason=f"accept after {seconds:.3f} s")
+        return Unanswered.NOT_SHOWN
+    try:
+        return await _judge_accept(desk, handoff, reply, dialog)
+    except AlreadyEnded:
+        return await desk.get(handoff.id)
+
+
+async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
+    """Return what a reply that is no accept means, as for `judge`; also where a link was shown, and no form."""
+    hasty = _is_hasty(reply, seconds)
+    by = handoff.caller.subject
+    try:
+        match reply.action:
+            case "decline" if not hasty:
+                note = _note(reply)
+                decline = partial(desk.decline, handoff, by=by, channel=_channel(reply), note=note)
+                return await retry_while_unavailable(desk.clock, decline)
+            case "cancel" if not hasty:
+                await desk.dismissed(handoff, channel=CHANNEL)
+                return Unanswered.DISMISSED
+            case _:
+                await desk.not_shown(handoff, channel=CHANNEL, reason=f"{reply.action} after {seconds:.3f} s")
+                return Unanswered.NOT_SHOWN
+    except AlreadyEnded:
+        return await desk.get(handoff.id)
+
+
+async def _judge_accept(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog) -> Verdict:
+    question, form = handoff.question, handoff.question.form
+    content = dialog.entered(form, reply.content or {})
+    if form.is_untouched(content) and not dialog.was_drawn(form, reply.content or {}):
+        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
+        return Unanswered.NOT_SHOWN
+    values = form.understand(content)
+    decide = partial(desk.answer, handoff, by=handoff.caller.subject, channel=_channel(reply))
+    record = partial(decide, values)
+    if words := dialog.other_words(form, values):
+        if question.takes_other:
+            record = partial(decide, {}, other=next(iter(words.values())))
+        else:
+            # They were to pick, and have not: that answers no form, and the agent gets what they said.
+            note = "; ".join(f"{name}: {_noted(value)}" for name, value in content.items())[:MAX_NOTE]
+            record = partial(desk.decline, handoff, by=handoff.caller.subject, channel=_channel(reply), note=note)
+    try:
+        return await retry_while_unavailable(desk.clock, record)
+    except AnswerRefused as misfit:
+        return Misfit(reason=str(misfit))
+
+
+def _channel(reply: ElicitResult) -> str:
+    """Return through what an answer came: a client that answers without a person says so."""
+    return SCRIPT if (reply.meta or {}).get(SCRIPT_META) is True else CHANNEL
+
+
+def _is_hasty(reply: ElicitResult, seconds: float) -> bool:
+    """Say whether a reply came before anybody can have read the question. It finds broken hosts and is no wall."""
+    return seconds < READING_SECONDS and _channel(reply) == CHANNEL
+
+
+def _noted(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+# Up to 2025-11-25
+
+
+async def ask_while_open(
+    desk: Desk, handoff: Handoff, context: Context, hold: Wait, *, is_shared: Callable[[], bool]
+) -> Handoff | Unanswered | None:
+    """Show the host's dialog while the call is open, and again for an answer that does not fit.
+
+    It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
+    or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
+    """
+    reason, dialog = "", host_dialog_of(context)
+    asked = desk.clock.now()
+    for _ in range(MAX_ROUNDS):
+        reply: ElicitResult | None = None
+        # A client that refuses, or whose reply is none, has shown nothing.
+        with hold, suppress(MCPError, ValidationError):
+            # Without the id the form goes to the session's own stream, which need not be alive.
+            reply = await context.session.elicit_form(
+                _message(handoff, reason), dialog.schema(handoff.question.form), related_request_id=context.request_id
+            )
+        if reply is None:
+            if hold.was_ended:
+                return hold.ended
+            await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
+            await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
+            return Unanswered.NOT_SHOWN
+        if is_shared():
+            await desk.not_shown(handoff, channel=CHANNEL, reason="several clients share this pipe")
+            return Unanswered.NOT_SHOWN
+        seconds = (desk.clock.now() - asked).total_seconds()
+        verdict = await judge(desk, handoff, reply, dialog, seconds=seconds)
+        if not isinstance(verdict, Misfit):
+            return verdict
+        reason = verdict.reason
+    await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} answers that do not fit")
+    return Unanswered.NOT_SHOWN
+
+
+async def has_left(context: Context) -> bool:
+    """Say whether nobody is there to be given the outcome.
+
+    Up to 2025-11-25 a client that drops its HTTP connection does not end the call. It will ask again, and must get the
+    answer that came meanwhile.
+    """
+    if context.protocol_version == MODERN:
+        return False
+    request: object = context.request_context.request
+    return isinstance(request, Request) and await request.is_disconnected()
+
+
+# From 2026-07-28
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What goes to the client and comes back between two rounds. The SDK seals it: it is ours, and untouched."""
+
+    handoff_id: str
+    asked: datetime
+    """When the first of a call's rounds went out."""
+    number: int
+    link: str = ""
+    """Where the client sent the person, in place of a form."""
+
+    def dumps(self) -> str:
+        """Return it as text."""
+        return json.dumps([self.handoff_id, self.asked.timestamp(), self.number, self.link])
+
+    @classmethod
+    def loads(cls, text: str) -> "Round":
+        """Return what `dumps` wrote."""
+        # An earlier version, which asked before an update, knew of no links.
+        handoff_id, asked, number, *link = cast("tuple[str, float, int, str]", tuple(json.loads(text)))
+        return cls(handoff_id=handoff_id, asked=datetime.fromtimestamp(asked, UTC), number=number, link="".join(link))
+
+
+def ask_between(
+    handoff: Handoff, dialog: HostDialog, *, asked: datetime, number: int = 1, reason: str = ""
+) -> InputRequiredResult:
+    """Return the result that has the client show its dialog and call again. The request's key is the handoff's id.
+
+    `asked` is when the first round went out.
+    """
+    schema = dialog.schema(handoff.question.form)
+    params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=schema)
+    return InputRequiredResult(
+        input_requests={handoff.id: ElicitRequest(params=params)},
+        request_state=Round(handoff_id=handoff.id, asked=asked, number=number).dumps(),
+    )
+
+
+async def judge_round(
+    desk: Desk, handoff: Handoff, played: Round, context: Context
+) -> Handoff | Unanswered | InputRequiredResult:
+    """Return what the client's next call of the same question means: the outcome, or another round."""
+    if handoff.state is not State.OPEN:
+        return handoff
+    reply = (context.input_responses or {}).get(handoff.id)
+    reason, dialog = "", host_dialog_of(context)
+    if isinstance(reply, ElicitResult):
+        seconds = (desk.clock.now() - played.asked).total_seconds()
+        verdict = await judge(desk, handoff, reply, dialog, seconds=seconds)
+        if not isinstance(verdict, Misfit):
+            return verdict
+        reason = verdict.reason
+    if played.number >= MAX_ROUNDS:
+        await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} rounds without an answer that fits")
+        return Unanswered.NOT_SHOWN
+    if not shows_forms(context.client_capabilities) or not dialog.draws(
+        handoff.question.form
+    ):  # each request says for itself what its client can do
+        await desk.not_shown(handoff, channel=CHANNEL, reason="the client shows no forms any more")
+        return Unanswered.NOT_SHOWN
+    return ask_between(handoff, dialog, asked=played.asked, number=played.number + 1, reason=reason)
+
+
+def came_too_late(ended: Handoff, context: Context) -> bool:
+    """Say whether the client's dialog was filled in, and something else stands.
+
+    A client whose server was killed sends the same answer again: then it is its own that stands.
+    """
+    reply = (context.input_responses or {}).get(ended.id)
+    if not isinstance(reply, ElicitResult) or reply.action != "accept":
+        return False
+    own = ended.end is not None and ended.end.channel in OF_THE_DIALOG and reply.content == ended.values
+    return not own
+
+
+def _note(reply: ElicitResult) -> str:
+    """The person's reason. The protocol has no place for one; our own client sends it along."""
+    note = (reply.meta or {}).get(NOTE_META)
+    return note[:MAX_NOTE] if isinstance(note, str) else ""
+
+
+def _message(handoff: Handoff, reason: str) -> str:
+    message = inert(handoff.question.message)
+    return f"That answer does not fit: {inert(reason)}\n\n{message}" if reason else message

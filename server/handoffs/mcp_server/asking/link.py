@@ -1,0 +1,117 @@
+"""Leading a person from the host to the inbox: URL mode, in both eras, and which way a host can ask at all.
+
+The host shows a link and asks whether to open it. It leads to the page of one handoff in the inbox; it signs nobody in
+and holds nothing secret, and what is entered there passes neither the host nor the model. So that is how a secret is
+asked for, always, and anything else where the host has links and no forms. An accept says that the person agreed to
+open the link, and with some hosts not even that: it is no answer, and no proof that anybody looks. Then the call waits.
+"""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum, auto
+
+import anyio.lowlevel
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
+from pydantic import ValidationError
+
+from handoffs.core.desk import Desk
+from handoffs.core.model import Handoff
+from handoffs.core.untrusted import inert
+from handoffs.mcp_server.asking.dialog import CHANNEL, Round, Unanswered, judge_refusal
+from handoffs.mcp_server.asking.host_dialog import HostDialog
+from handoffs.mcp_server.asking.wait_registry import Wait
+from handoffs.mcp_server.callers.capabilities import FORM, MODERN, URL
+
+
+class Way(Enum):
+    """How a host can put one question to the person."""
+
+    FORM = auto()
+    """In a dialog of its own."""
+    LINK = auto()
+    """By a link to the inbox."""
+    NONE = auto()
+    """Not at all: the person is reached by other channels, and the agent is told what to say."""
+
+
+def way_to_ask(handoff: Handoff, abilities: Collection[str], dialog: HostDialog) -> Way:
+    """Return the best way that a host with these abilities has for this question. A secret never goes into a form."""
+    if handoff.question.breakout_of_loop:
+        return Way.NONE
+    if FORM in abilities and dialog.draws(handoff.question.form):
+        return Way.FORM
+    return Way.LINK if URL in abilities and dialog.host.shows_links else Way.NONE
+
+
+async def send_while_open(
+    desk: Desk, handoff: Handoff, link: str, context: Context, hold: Wait, *, is_shared: Callable[[], bool]
+) -> Handoff | Unanswered | None:
+    """Have the host show the link while the call is open, up to 2025-11-25; SENT when the person agreed to open it.
+
+    It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
+    or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
+    """
+    asked = desk.clock.now()
+    reply: ElicitResult | None = None
+    # A client that refuses, or whose reply is none, has shown nothing.
+    with hold, suppress(MCPError, ValidationError):
+        reply = await context.session.elicit_url(
+            link_message(handoff), link, handoff.id, related_request_id=context.request_id
+        )
+    if reply is None:
+        if hold.was_ended:
+            return hold.ended
+        await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
+        await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show the link")
+        return Unanswered.NOT_SHOWN
+    if is_shared():
+        await desk.not_shown(handoff, channel=CHANNEL, reason="several clients share this pipe")
+        return Unanswered.NOT_SHOWN
+    seconds = (desk.clock.now() - asked).total_seconds()
+    return await _judge(desk, handoff, reply, seconds=seconds)
+
+
+async def say_complete(handoff: Handoff, context: Context) -> None:
+    """Tell a client of the older era that what it sent the person to is done. One that is gone hears nothing."""
+    if context.protocol_version != MODERN:
+        with suppress(MCPError):
+            await context.session.send_elicit_complete(handoff.id, related_request_id=context.request_id)
+
+
+def send_between(handoff: Handoff, link: str, *, now: datetime, number: int = 1) -> InputRequiredResult:
+    """Return the result that has the client show the link and call again, from 2026-07-28."""
+    params = ElicitRequestURLParams(message=link_message(handoff), url=link)
+    return InputRequiredResult(
+        input_requests={handoff.id: ElicitRequest(params=params)},
+        request_state=Round(handoff_id=handoff.id, asked=now, number=number, link=link).dumps(),
+    )
+
+
+async def judge_link_round(desk: Desk, handoff: Handoff, played: Round, context: Context) -> Handoff | Unanswered:
+    """Return what the client's next call means. One that brings no reply is not asked again: the link can be told."""
+    reply = (context.input_responses or {}).get(handoff.id)
+    if not isinstance(reply, ElicitResult):
+        await desk.not_shown(handoff, channel=CHANNEL, reason="the client did not say what became of the link")
+        return Unanswered.NOT_SHOWN
+    seconds = (desk.clock.now() - played.asked).total_seconds()
+    return await _judge(desk, handoff, reply, seconds=seconds)
+
+
+async def _judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
+    if reply.action == "accept":
+        return Unanswered.SENT  # whatever else it brings
+    return await judge_refusal(desk, handoff, reply, seconds=seconds)
+
+
+def link_message(handoff: Handoff) -> str:
+    """Return what the host shows beside the link: where it leads, in our words, and then the agent's, inert."""
+    what = (
+        "asks you for a secret. The link opens its inbox: type it there, and "
+        "neither this program nor the model sees it."
+        if handoff.question.form.secret
+        else "has a question for you. The link opens its inbox: answer it there."
+    )
+    return f"Handoffs {what}\n\n{inert(handoff.question.message)}"

@@ -1,0 +1,241 @@
+"""Waiting with a call open: for the host's own dialog and whatever else answers, as far as its patience goes."""
+
+from collections import Counter
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Protocol
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import HandoffError, StoreUnavailable
+from handoffs.core.model import Handoff
+from handoffs.hosts import host_named
+from handoffs.mcp_server.asking.dialog import CHANNEL, Unanswered, ask_while_open
+from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
+from handoffs.mcp_server.asking.link import Way, send_while_open
+from handoffs.mcp_server.asking.progress import Progress
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.wait_registry import Wait, WaitRegistry
+from handoffs.mcp_server.callers.capabilities import client_of
+from handoffs.mcp_server.callers.fair_share import Slots
+from handoffs.mcp_server.callers.joining import Joining
+from handoffs.mcp_server.callers.lru import BoundedCache
+from handoffs.mcp_server.callers.subject import has_lapsed
+
+LAST_LOOK_SECONDS = 2.0
+"""How long a call whose patience has ended looks for an outcome of the last moment: the store may be away."""
+
+LEAVING_SECONDS = 1.0
+"""How long a call that its host has ended takes to note that."""
+
+MAX_HELD = 90
+"""How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every answer needs one."""
+
+MAX_WAITING = 8_000
+"""How many calls over HTTP wait in one process; one caller may have a share of them.
+
+Sessions cost nothing, and up to 2025-11-25 a call goes on waiting when its client has hung up.
+"""
+
+
+class Inbox(Protocol):
+    """Where a person finds what no dialog shows them."""
+
+    async def invite(self, handoff: Handoff) -> str | None:
+        """Have it show the handoff, and return the address there, which signs nobody in; None where there is none.
+
+        May take seconds; never raises.
+        """
+        ...
+
+
+class Waiting:
+    """The calls of one server that wait."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        hold_seconds: float | None,
+        host_seconds: float | None = None,
+        inbox: Inbox | None,
+        draining: Shutdown,
+        joining: Joining,
+    ) -> None:
+        """Take the parts; `hold_seconds` of None goes by the host, and `draining` ends every wait.
+
+        `host_seconds` is what the host's own limit on a call was set to, where that is known.
+        """
+        self._joining = joining
+        self._desk = desk
+        self._hold_seconds, self._host_seconds = hold_seconds, host_seconds
+        self._inbox = inbox
+        self._registry = WaitRegistry(desk, draining)
+        self.giving_up = HostTimeouts(desk.clock)
+        """How long the calls of each session live, as far as its client has shown."""
+        self._held: Counter[str | None] = Counter()
+        self._held_by = Slots()
+        self._calls: Counter[str] = Counter()  # how many wait for each, where several people's may
+        self.sent: BoundedCache[str, None] = BoundedCache()
+        """Those whose person has agreed to open the inbox: a call that only checks does not send them there again."""
+
+    def slot(self, handoff: Handoff, session: str | None) -> "WaitingSlot":
+        """Give a call a place among those of its session, and of its caller, that wait, and say whether one was free.
+
+        A `session` of None has no end of places: stdio has no pool of connections that could run dry. What the host
+        ends inside is noted in the log, with how long it had waited; the question stays open.
+        """
+        return WaitingSlot(self._desk, self._held, self._held_by, handoff, session)
+
+    async def anywhere(
+        self, handoff: Handoff, report: Progress, *, way: Way, invite: bool, card: bool
+    ) -> Handoff | Unanswered | None:
+        """Return what asking the host's `way` came to, or who was faster elsewhere; None when the patience ended.
+
+        With `invite`, the inbox is to show what no dialog shows; with `card`, a card does, once the call has returned.
+        Where several people's calls may wait for the one question, people are told how many do.
+        """
+        if not handoff.through_gateway:
+            return await self._anywhere(handoff, report, way=way, invite=invite, card=card)
+        self._calls[handoff.id] += 1
+        verdict = None
+        try:
+            if self._calls[handoff.id] > 1:
+                await self._tell_calls(handoff)
+            verdict = await self._anywhere(handoff, report, way=way, invite=invite, card=card)
+            return verdict
+        finally:
+            self._calls[handoff.id] -= 1
+            if not self._calls[handoff.id]:
+                del self._calls[handoff.id]
+            elif not isinstance(verdict, Handoff):
+                with anyio.move_on_after(LEAVING_SECONDS, shield=True):
+                    await self._tell_calls(handoff)
+
+    async def _tell_calls(self, handoff: Handoff) -> None:
+        with suppress(HandoffError):  # the question goes on without it
+            await self._desk.joined(handoff, calls=self._calls[handoff.id])
+
+    async def _anywhere(
+        self, handoff: Handoff, report: Progress, *, way: Way, invite: bool, card: bool
+    ) -> Handoff | Unanswered | None:
+        verdict: Handoff | Unanswered | None = Unanswered.NOT_SHOWN
+        context = report.context
+        is_shared = partial(self._joining.is_shared, context)
+        if way is Way.FORM:
+            hold = self._beside_dialog(report)
+            with self.giving_up.call(context, dialog=True):
+                verdict = await ask_while_open(self._desk, handoff, context, hold, is_shared=is_shared)
+            report.not_shown = verdict is Unanswered.NOT_SHOWN
+        elif way is Way.LINK and report.link is not None:
+            hold = self._beside_dialog(report)
+            with self.giving_up.call(context, dialog=True):
+                verdict = await send_while_open(self._desk, handoff, report.link, context, hold, is_shared=is_shared)
+            if verdict is Unanswered.SENT:
+                report.sent = True
+                self.sent[handoff.id] = None
+        if verdict is Unanswered.SENT or (verdict is Unanswered.NOT_SHOWN and not card):
+            seconds = self.patience(context, dialog=False)
+            with self.giving_up.call(context, dialog=False):
+                return await self.elsewhere(handoff, report, invite=invite, seconds=seconds)
+        return verdict
+
+    def _beside_dialog(self, report: Progress) -> Wait:
+        channel = None if CHANNEL in report.handoff.reached else CHANNEL
+        return self._registry.hold(report, seconds=self.patience(report.context, dialog=True), channel=channel)
+
+    async def elsewhere(
+        self, handoff: Handoff, report: Progress, *, invite: bool, seconds: float | None = None
+    ) -> Handoff | None:
+        """Return the handoff once it has ended, or None after `seconds`.
+
+        With `invite`, the inbox is to show it meanwhile.
+        """
+        hold = self._registry.hold(report, seconds=seconds)
+        if not invite or self._inbox is None or report.link is not None:
+            with hold:
+                await anyio.sleep_forever()
+            return hold.ended
+        broken: HandoffError | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._invite, self._inbox, handoff, report)
+            try:
+                with hold:
+                    await anyio.sleep_forever()
+            except HandoffError as error:
+                broken = error  # raised below, as it is: out of here it would be a group
+            tasks.cancel_scope.cancel()
+        if broken is not None:
+            raise broken
+        return hold.ended
+
+    async def _invite(self, inbox: Inbox, handoff: Handoff, report: Progress) -> None:
+        report.link = await inbox.invite(handoff)
+        if report.link is not None:
+            await report.send()  # at once, for a person who watches the host's screen
+
+    async def last_look(self, handoff: Handoff) -> Handoff:
+        """Return the handoff as it is once nobody waits any longer; as it was, where its store is away."""
+        with suppress(StoreUnavailable), anyio.move_on_after(LAST_LOOK_SECONDS):
+            return await self._desk.get(handoff.id)
+        return handoff
+
+    def patience(self, context: Context, *, dialog: bool) -> float:
+        """Return how long a call may wait: as set, or as is known of its host, or as its client has shown."""
+        seconds = self._hold_seconds
+        if seconds is None:
+            patience = host_named(client_of(context)).patience("stdio" if context.headers is None else "http")
+            seconds = patience.dialog if dialog else patience.quiet
+            if self._host_seconds is not None and not dialog:  # its clock is another one while a dialog is open
+                seconds = max(seconds, self._host_seconds - margin(self._host_seconds))
+        shown = self.giving_up.most(context, dialog=dialog)
+        return seconds if shown is None else min(seconds, shown)
+
+
+def margin(seconds: float) -> float:
+    """Return how much sooner than a host's time-out a call returns, in seconds."""
+    return max(10.0, seconds / 60)
+
+
+class WaitingSlot:
+    """A block in which a call waits, one of those of its session; gives whether there was room for it."""
+
+    __slots__ = ("_desk", "_handoff", "_held", "_held_by", "_session", "_since")
+
+    def __init__(
+        self, desk: Desk, held: Counter[str | None], held_by: Slots, handoff: Handoff, session: str | None
+    ) -> None:
+        """Take how many calls each session holds, and each caller."""
+        self._desk, self._held, self._held_by, self._handoff, self._session = desk, held, held_by, handoff, session
+        self._since = desk.clock.now()
+
+    async def __aenter__(self) -> bool:
+        """Take the place, and say whether one was free."""
+        if self._session is None:
+            return True
+        subject = self._handoff.caller.subject
+        if self._held[self._session] >= MAX_HELD or not self._held_by.take(subject, most=MAX_WAITING):
+            self._session = None
+            return False
+        self._held[self._session] += 1
+        return True
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give it back, and note a call that its host has ended."""
+        try:
+            if isinstance(error, anyio.get_cancelled_exc_class()) and not has_lapsed():
+                # On a pipe that was closed the whole process is ending, and the store may be closed before this.
+                with anyio.move_on_after(LEAVING_SECONDS, shield=True), suppress(HandoffError):
+                    seconds = (self._desk.clock.now() - self._since).total_seconds()
+                    await self._desk.left(self._handoff, seconds=seconds)
+        finally:
+            if self._session is not None:
+                self._held_by.give(self._handoff.caller.subject)
+                self._held[self._session] -= 1
+                if not self._held[self._session]:
+                    del self._held[self._session]

@@ -1,0 +1,105 @@
+"""What a host can read of its caller's handoffs, without asking anybody: `handoff://open` and `handoff://{id}`.
+
+Reading is looking: hosts fetch resources ahead of any wish for them, so nothing read here counts as given to the agent.
+"""
+
+import json
+from typing import Any, cast
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.mcpserver.resources import Resource
+from mcp.types import Annotations
+from pydantic import ConfigDict
+
+from handoffs.core.document import document, summary, title
+from handoffs.core.errors import HandoffError, NotFound
+from handoffs.core.lifecycle import stamp
+from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.sdk.middleware import by_method
+
+SCHEME = "handoff://"
+OPEN_URI = f"{SCHEME}open"
+HANDOFF_URI = f"{SCHEME}{{id}}"
+"""A template; an id never is `open`, since every one begins with `h_`."""
+
+LISTED = 100
+"""How many open handoffs `resources/list` names; `handoff://open` has the others too."""
+
+JSON = "application/json"
+
+
+def uri_of(handoff_id: str) -> str:
+    """Return where a handoff is read."""
+    return SCHEME + handoff_id
+
+
+def add_resources(server: MCPServer, calls: Calls) -> None:
+    """Publish the handoffs of the caller, each open one by name, too."""
+
+    async def read(id: str) -> str:  # noqa: A002 - the template's own name for it
+        try:
+            return json.dumps(document(await calls.owned(id)))
+        except NotFound:
+            raise ResourceNotFoundError(f"Unknown resource: {uri_of(inert_line(id, 80))}") from None
+        except HandoffError as error:
+            raise ResourceError(str(error)) from None
+
+    async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if isinstance(result, dict):
+            cast("list[object]", result["resources"]).extend(await _named(calls))
+        return result
+
+    server.add_resource(_Open(calls))
+    server.resource(
+        HANDOFF_URI,
+        name="handoff",
+        title="A question",
+        description="One question to the person, open or ended, with its answer.",
+        mime_type=JSON,
+    )(read)
+    server.middleware.append(by_method((name_open_ones, ("resources/list",))))
+
+
+class _Open(Resource):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    calls: Calls
+
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(
+            uri=OPEN_URI,
+            name="open",
+            title="Open questions",
+            description="The questions to the person that nobody has answered yet, newest first.",
+            mime_type=JSON,
+            annotations=Annotations(audience=["user", "assistant"]),
+            calls=calls,  # pyright: ignore[reportCallIssue] - a field of this class
+        )
+
+    async def read(self) -> str:
+        try:
+            return json.dumps([summary(handoff) for handoff in await self.calls.owned_ones(open_only=True)])
+        except HandoffError as error:
+            raise ResourceError(str(error)) from None
+
+
+async def _named(calls: Calls) -> list[dict[str, object]]:
+    """The open handoffs as entries of a list of resources; none while the store can't be used."""
+    try:
+        handoffs = await calls.owned_ones(open_only=True)
+    except HandoffError:
+        return []  # reading one says why
+    return [
+        {
+            "uri": uri_of(handoff.id),
+            "name": handoff.id,
+            "title": title(handoff),
+            "description": f"Open until {stamp(handoff.question.deadline)}.",
+            "mimeType": JSON,
+        }
+        for handoff in handoffs[:LISTED]
+    ]

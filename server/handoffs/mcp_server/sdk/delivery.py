@@ -1,0 +1,214 @@
+"""Recording that an outcome was handed to the agent: right after it was written to the wire, and not before.
+
+A process that is killed between an answer and its writing has recorded nothing, so the next identical call is given the
+answer. What was written is recorded off the way of the answer; at the end of the input, before the process ends. Until
+it is recorded, the same caller's next question waits, so that what it was handed a moment ago is not given to it again.
+
+- On a pipe `Deliveries.sent` is told of each message that was written.
+- Over HTTP the middleware `Written` looks at what goes out with the answer to each request.
+- Any other transport (in memory) can't be looked at; there, what a call returns counts as handed.
+"""
+
+import asyncio
+import contextvars
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import anyio
+from mcp.server.context import ServerRequestContext
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import HandoffError
+from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.retry import retry_while_unavailable
+from handoffs.first_stage.front import answered
+
+logger = logging.getLogger(__name__)
+
+FINISH_SECONDS = 5.0
+"""How long the end of a process waits for the store to record what was written."""
+
+MAX_EXPECTED = 10_000
+"""How many outcomes of one pipe may be on their way. A cancelled call leaves one; the oldest are dropped."""
+
+_SCOPE = "handoffs.expected"
+_ANSWER = re.compile(rb'(?:\A|\ndata: )\s*\{"jsonrpc":\s?"2\.0",\s?"id":\s?(?:"(?:[^"\\]|\\.)*"|-?\d+),\s?"result":')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Expected:
+    """An outcome that is on its way to an agent."""
+
+    handoff: Handoff
+    tool_use: str
+    marks: tuple[str, ...]
+    """What a notification that brings it has in it; empty where the answer to the request brings it."""
+
+    def is_in(self, text: str) -> bool:
+        return bool(self.marks) and all(mark in text for mark in self.marks)
+
+
+@dataclass(slots=True)
+class _Response:
+    """What the answer to one HTTP request brings."""
+
+    expected: list[_Expected] = field(default_factory=list[_Expected])
+
+
+class Deliveries:
+    """The outcomes that one server hands over."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Take where it is recorded; nothing runs until something was written."""
+        self._desk = desk
+        self._piped = False
+        self._on_pipe: dict[str | int, list[_Expected]] = {}
+        self._notified: list[_Expected] = []
+        self._unrecorded: dict[_Expected, anyio.Event] = {}
+        self._recording: asyncio.Task[None] | None = None
+
+    def expect(
+        self,
+        *handoffs: Handoff,
+        context: ServerRequestContext[Any, Any],
+        tool_use: str | None,
+        marks: tuple[str, ...] = (),
+    ) -> None:
+        """Note that the answer to this request hands these outcomes over, once it is written.
+
+        With `marks` it is a notification that does, the first one that has all of them in it.
+        """
+        expected = [
+            _Expected(handoff=handoff, tool_use=tool_use or "", marks=marks)
+            for handoff in handoffs
+            if handoff.state is not State.OPEN and handoff.collected_at is None
+        ]
+        request: object = context.request
+        response: object = request.scope.get(_SCOPE) if isinstance(request, Request) else None
+        if isinstance(response, _Response):
+            response.expected.extend(expected)
+        elif not self._piped or context.request_id is None:
+            for each in expected:
+                self._wrote(each)
+        elif marks:
+            self._notified.extend(expected)
+        else:
+            # In the place of what an earlier request with this id, which was cancelled, was to bring.
+            self._on_pipe.pop(context.request_id, None)
+            self._on_pipe[context.request_id] = expected
+            if len(self._on_pipe) > MAX_EXPECTED:
+                del self._on_pipe[next(iter(self._on_pipe))]
+
+    def use_pipe(self) -> None:
+        """Wait for `sent` with what goes through this server's pipe."""
+        self._piped = True
+
+    def sent(self, text: str) -> None:
+        """Take what was written to the pipe just now."""
+        if self._on_pipe and (request_id := answered(text)) is not None:
+            for expected in self._on_pipe.pop(request_id, ()):
+                self._wrote(expected)
+        if self._notified:
+            self._notified = [each for each in self._notified if not self._wrote_if(each, text)]
+
+    async def settled(self, caller: Caller) -> None:
+        """Return once what was written to this caller so far has been recorded."""
+        for expected, recorded in list(self._unrecorded.items()):
+            if expected.handoff.caller == caller:
+                await recorded.wait()
+
+    async def finish(self) -> None:
+        """Record what was written before the process ends, as far as the store is there."""
+        with anyio.move_on_after(FINISH_SECONDS, shield=True):
+            for recorded in list(self._unrecorded.values()):
+                await recorded.wait()
+
+    def wrapped(self, app: ASGIApp) -> "Written":
+        """Return an ASGI application with `Written` before it."""
+        return Written(app, self._wrote, self._wrote_if)
+
+    def _wrote_if(self, expected: _Expected, text: str) -> bool:
+        if not expected.is_in(text):
+            return False
+        self._wrote(expected)
+        return True
+
+    def _wrote(self, expected: _Expected) -> None:
+        self._unrecorded[expected] = anyio.Event()
+        if self._recording is None:
+            # In nobody's task group, as it outlives the call; nor in its context, which says whose.
+            loop, context = asyncio.get_running_loop(), contextvars.Context()
+            self._recording = loop.create_task(self._record(), name="handoffs: record deliveries", context=context)
+
+    async def _record(self) -> None:
+        try:
+            while self._unrecorded:
+                expected, recorded = next(iter(self._unrecorded.items()))
+                collect = partial(self._desk.collect, expected.handoff, tool_use=expected.tool_use)
+                try:
+                    await retry_while_unavailable(self._desk.clock, collect)
+                except HandoffError as error:
+                    logger.warning("%s was handed over, which is not recorded: %s", expected.handoff.id, error)
+                finally:
+                    recorded.set()
+                    del self._unrecorded[expected]
+        finally:
+            self._recording = None
+
+
+class Written:
+    """ASGI middleware that notices what of the outcomes was written, in the answers to requests of both eras."""
+
+    def __init__(
+        self, app: ASGIApp, wrote: Callable[[_Expected], None], wrote_if: Callable[[_Expected, str], bool]
+    ) -> None:
+        """Take what serves, and what is told."""
+        self._app, self._wrote, self._wrote_if = app, wrote, wrote_if
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        response = _Response()
+        scope[_SCOPE] = response
+        gone = False
+
+        async def receiving() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
+
+        async def sending(message: Message) -> None:
+            await send(message)
+            # To a client that has gone, a server drops what is sent, without an error.
+            if response.expected and not gone and message["type"] == "http.response.body":
+                self._look(response, message)
+
+        await self._app(scope, receiving, sending)
+
+    def _look(self, response: _Response, message: Message) -> None:
+        body = cast("bytes", message.get("body", b""))
+        # Not the end of the body: a client may close its stream as soon as it has read the answer, and the stream of a
+        # call that was cancelled ends without one.
+        whole = _ANSWER.search(body) is not None
+        left: list[_Expected] = []
+        for expected in response.expected:
+            if expected.marks:
+                with suppress(UnicodeDecodeError):
+                    if self._wrote_if(expected, body.decode()):
+                        continue
+                left.append(expected)
+            elif whole:
+                self._wrote(expected)
+            else:
+                left.append(expected)
+        response.expected = left

@@ -1,0 +1,317 @@
+"""MCP on standard input and output, behind the front of the pipe (`front`).
+
+Where these are pipes or sockets, as every host makes them, they are read and written as they become ready, without a
+thread: the SDK reads and writes them as files, in worker threads, which is three hops from thread to thread for a
+message each way, half a millisecond of each handoff. Everything else of its transport is used as it is.
+"""
+
+import contextlib
+import logging
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import chain
+from typing import Any, Protocol, cast
+
+import anyio
+import anyio.to_thread
+from mcp.server.mcpserver import MCPServer
+from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+
+from handoffs.first_stage.front import Begin, Front, Pass, Reply, Step
+from handoffs.first_stage.pipe import FirstStage
+from handoffs.mcp_server.sdk.delivery import Deliveries
+from handoffs.mcp_server.sdk.first_answers import FirstAnswers
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 65_536
+
+PROBE_SECONDS = 1.0
+"""How long an older session waits for the answer to the probes before it; it takes a few milliseconds."""
+
+SHARED = (
+    "A second client has sent `initialize` on this pipe, so a gateway connects several to one server: from now on no "
+    "dialog is shown and no questions are joined, as nothing tells whose agent asks. Give each client a server of its "
+    "own, or serve them over HTTP with a token for each person."
+)
+
+
+class StdioServer(MCPServer[Any]):
+    """The SDK's server behind one front on standard input and output, which notices what has been handed over."""
+
+    deliveries: Deliveries | None = None
+    """Records what was written; None where nothing is handed over."""
+
+    first_stage: FirstStage | None = None
+    """What has read the pipe so far, and answered; None where nothing has."""
+
+    first_answers: FirstAnswers | None = None
+    """Compares what was answered, and keeps it for later starts; None where nothing is kept."""
+
+    @cached_property
+    def front(self) -> Front:
+        """What has come through the pipe."""
+        return Front()
+
+    async def run_stdio_async(self) -> None:
+        """Serve one client until it closes its end; it may fall back to an older session after probing."""
+        if self.deliveries is not None:
+            self.deliveries.use_pipe()
+        if self.first_stage is not None:
+            await anyio.to_thread.run_sync(self.first_stage.stop)
+        with _wire() as wire:
+            await self.serve(wire)
+
+    async def serve(self, wire: "Wire") -> None:
+        """Serve one client on a wire."""
+        sessions = _Sessions(self.front, wire, self.deliveries, self.first_stage, self.first_answers)
+        try:
+            async with anyio.create_task_group() as tasks:
+                if self.first_answers is not None:
+                    tasks.start_soon(self.first_answers.keep)
+                tasks.start_soon(sessions.catch_up)
+                while sessions.begin():
+                    # All that the transport does with its files is to iterate over lines, to write and to flush.
+                    files = cast("tuple[anyio.AsyncFile[str], anyio.AsyncFile[str]]", (sessions, sessions))
+                    async with stdio_server(*files) as (received, sent):
+                        options = self._lowlevel_server.create_initialization_options()
+                        await self._lowlevel_server.run(received, sent, options)
+                await sessions.catch_up()
+                tasks.cancel_scope.cancel()
+        finally:
+            if self.deliveries is not None:
+                await self.deliveries.finish()
+
+    def streamable_http_app(  # pyright: ignore[reportIncompatibleMethodOverride] - of the SDK's options, the one in use
+        self, *, transport_security: TransportSecuritySettings | None = None
+    ) -> Starlette:
+        """Return the application that serves HTTP, as the SDK makes it; it notices what has been handed over."""
+        app = super().streamable_http_app(transport_security=transport_security)
+        if self.deliveries is not None:
+            app.add_middleware(self.deliveries.wrapped)
+        return app
+
+
+class Wire(Protocol):
+    """Bytes from and to the client."""
+
+    async def read(self) -> bytes:
+        """Return what has come, a piece of any length; nothing once the other end is closed."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Write all of it. Raises ClosedResourceError: nobody reads any more."""
+        ...
+
+
+class _Sessions:
+    """The sessions on one pipe, one after the other, as the files that the transport of each reads and writes."""
+
+    def __init__(
+        self,
+        front: Front,
+        wire: Wire,
+        deliveries: Deliveries | None,
+        before: FirstStage | None = None,
+        first_answers: FirstAnswers | None = None,
+    ) -> None:
+        self._front, self._wire, self._deliveries, self._first_answers = front, wire, deliveries, first_answers
+        self._steps: Iterator[Step] = iter(())
+        self._ended = False
+        self._unwritten = b""
+        if before is not None:
+            self._ended, self._unwritten = before.ended, bytes(before.unwritten)
+            self._steps = chain(before.answering.steps, front.end() if before.ended else ())
+        self._shared = False  # whether that has been said
+        self._more = True  # whether there is a session to be served
+        self._first: str | None = None
+        self._probes = 0  # how many of them are not answered yet
+        self._answered = anyio.Event()
+        self._writing = anyio.Lock(fast_acquire=True)
+
+    def begin(self) -> bool:
+        """Say whether there is a session to be served, and begin it."""
+        more, self._more = self._more, False
+        return more
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            self._ask(first)
+            yield first
+        while (step := await self._next()) is not None:
+            if isinstance(step, Begin):
+                self._first, self._more = step.text, True
+                with anyio.move_on_after(PROBE_SECONDS):
+                    while self._probes > 0:
+                        self._answered = anyio.Event()
+                        await self._answered.wait()
+                return
+            self._probes += step.probes
+            self._ask(step.text)
+            yield step.text
+
+    def _ask(self, text: str) -> None:
+        if self._first_answers is not None:
+            self._first_answers.asked(text)
+
+    async def write(self, text: str) -> None:
+        if self._first_answers is None or self._first_answers.replied(text):
+            await self._say(text.removesuffix("\n"))
+        if self._probes:
+            self._probes -= 1
+            self._answered.set()
+        if self._deliveries is not None:
+            self._deliveries.sent(text)
+
+    async def _say(self, text: str) -> None:
+        async with self._writing:
+            before, self._unwritten = self._unwritten, b""
+            await self._wire.write(before + self._front.wrap(text))
+
+    async def catch_up(self) -> None:
+        """Write what the first stage could not, before anything else."""
+        async with self._writing:
+            before, self._unwritten = self._unwritten, b""
+            if before:
+                with contextlib.suppress(anyio.ClosedResourceError):  # the transport finds that out, too
+                    await self._wire.write(before)
+
+    async def flush(self) -> None:
+        """Nothing is held back."""
+
+    async def _next(self) -> Pass | Begin | None:
+        """Return the next message for the server; what the front answers by itself is written meanwhile."""
+        while True:
+            for step in self._steps:
+                if self._front.shared and not self._shared:
+                    self._shared = True
+                    logger.warning(SHARED)
+                if not isinstance(step, Reply):
+                    return step
+                await self._say(step.text)
+            if self._ended:
+                return None
+            chunk = await self._wire.read()
+            self._ended = not chunk
+            self._steps = self._front.take(chunk) if chunk else self._front.end()
+
+
+class _Ready:
+    """A pair of pipes or sockets; a client that does not read holds up what is written to it, and nothing else."""
+
+    def __init__(self, stdin: int, stdout: int) -> None:
+        self._stdin, self._stdout = stdin, stdout
+
+    async def read(self) -> bytes:
+        while True:
+            await anyio.wait_readable(self._stdin)
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    return os.read(self._stdin, _CHUNK)
+                except ConnectionError:
+                    return b""  # a socket whose other end was killed
+
+    async def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._stdout, left) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._stdout)
+            except ConnectionError:
+                # Nobody reads any more. The transport takes this for its end; what was asked is in the store.
+                raise anyio.ClosedResourceError from None
+
+
+class _Files:
+    """Files, terminals, and all that Windows has: read and written in threads."""
+
+    def __init__(self, stdin: int, stdout: int) -> None:
+        self._stdin, self._stdout = stdin, stdout
+
+    async def read(self) -> bytes:
+        with contextlib.suppress(OSError):
+            return await anyio.to_thread.run_sync(os.read, self._stdin, _CHUNK, abandon_on_cancel=True)
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[await anyio.to_thread.run_sync(os.write, self._stdout, left) :]
+        except OSError:
+            raise anyio.ClosedResourceError from None
+
+
+@contextmanager
+def _wire() -> Generator[Wire]:
+    """Give the wire, while descriptors 0 and 1 lead nowhere and to the log.
+
+    So what a library prints, or a child reads, does not reach the client or take what it sent.
+    """
+    stdin, stdout = _private(0), _private(1)
+    nowhere = os.open(os.devnull, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    # What is written to the log must not find the descriptor not ready.
+    ready = sys.platform != "win32" and _is_pipe(0) and _is_pipe(1) and not _same(1, 2)
+    blocking = os.get_blocking(stdout) if ready else True
+    try:
+        _divert(nowhere, 0)
+        try:
+            _divert(2, 1)
+        except OSError:  # the host gave us no standard error
+            _divert(nowhere, 1)
+        if ready:
+            os.set_blocking(stdout, False)
+        yield _Ready(stdin, stdout) if ready else _Files(stdin, stdout)
+    finally:
+        if sys.stdout is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()  # what was printed and held back goes to the log, too
+        if ready:
+            os.set_blocking(stdout, blocking)
+        _divert(stdin, 0)
+        _divert(stdout, 1)
+        # A thread may still read the input: its number must not become another file's.
+        for fd in (*((stdin,) if ready else ()), stdout, nowhere):
+            os.close(fd)
+
+
+def _private(fd: int) -> int:
+    """Return another descriptor of the same file, above those that everything writes to."""
+    if sys.platform == "win32":
+        return os.dup(fd)
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _divert(to: int, fd: int) -> None:
+    os.dup2(to, fd)
+    if sys.platform == "win32":
+        from mcp.os.win32.utilities import rebind_std_handle_to_fd
+
+        with contextlib.suppress(OSError):
+            rebind_std_handle_to_fd(fd)
+
+
+def _is_pipe(fd: int) -> bool:
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _same(fd: int, other: int) -> bool:
+    try:
+        one, two = os.fstat(fd), os.fstat(other)
+    except OSError:
+        return False
+    return (one.st_dev, one.st_ino) == (two.st_dev, two.st_ino)

@@ -1,0 +1,154 @@
+"""Telling a client how its tasks go on, without its asking: `notifications/tasks` through `subscriptions/listen`.
+
+The SDK's own handler of that method knows the four kinds of the core protocol and drops what an extension asks for. So
+this stands before it, as a middleware of `MCPServer`, and serves the streams that name tasks. It hears of a change in
+whatever process it was made.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import require_client_extension
+from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    Notification,
+    NotificationParams,
+    ServerNotification,
+    SubscriptionFilter,
+    SubscriptionsAcknowledgedNotification,
+    SubscriptionsAcknowledgedNotificationParams,
+)
+from pydantic import ConfigDict
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import HandoffError
+from handoffs.mcp_server.callers.capabilities import MODERN, TASKS
+from handoffs.mcp_server.callers.fair_share import Slots
+from handoffs.mcp_server.task_id import TaskId
+from handoffs.mcp_server.tasks.extension import RequestContext, Tasks
+from handoffs.mcp_server.tasks.status import Wire
+
+logger = logging.getLogger(__name__)
+
+MAX_IDS = 100
+"""How many tasks one stream can be about."""
+
+MAX_STREAMS = 1_000
+"""How many streams one process serves; one caller may have a share of them."""
+
+MAX_FOLLOWED = 4_000
+"""How many tasks all of them are about; one caller may have a share of them. A change is looked at for each."""
+
+_ENDED = {"completed", "failed", "cancelled"}
+
+_CHANGES = ("status", "statusMessage", "inputRequests")
+"""What of a task is worth a message; the rest moves with the clock."""
+
+
+class _TaskParams(NotificationParams):
+    model_config = ConfigDict(extra="allow")
+
+
+class _TaskNotification(Notification[_TaskParams, Literal["notifications/tasks"]]):
+    method: Literal["notifications/tasks"] = "notifications/tasks"
+    params: _TaskParams
+
+
+class Listening:
+    """The middleware, as `MCPServer(middleware=[…])` takes it."""
+
+    def __init__(self, desk: Desk, tasks: Tasks) -> None:
+        """Take where changes are heard of, and what says how a task stands."""
+        self._desk, self._tasks = desk, tasks
+        self._streams, self._followed = Slots(), Slots()
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Serve a stream that names tasks, until all of them have ended; leave every other request alone."""
+        if ctx.method != "subscriptions/listen" or ctx.protocol_version != MODERN:
+            return await call_next(ctx)
+        named = _named(ctx.params)
+        if named is None:
+            return await call_next(ctx)
+        require_client_extension(ctx, TASKS)
+        try:
+            with self._streams.another(self._tasks.subject, most=MAX_STREAMS):
+                ours = await self._known(named, ctx)
+                with self._followed.another(self._tasks.subject, most=MAX_FOLLOWED, size=len(ours)):
+                    return await self._serve(ours, ctx)
+        except HandoffError as error:
+            raise MCPError(INTERNAL_ERROR, str(error)) from None
+
+    async def _serve(self, ours: list[TaskId], ctx: RequestContext) -> HandlerResult:
+        meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
+        # Of what it asks for besides, this stream brings nothing, and so does not agree to it.
+        agreed = SubscriptionFilter.model_validate({"taskIds": [str(task) for task in ours]})
+        params = SubscriptionsAcknowledgedNotificationParams(notifications=agreed, _meta=meta)
+        await ctx.session.send_notification(
+            SubscriptionsAcknowledgedNotification(params=params), related_request_id=ctx.request_id
+        )
+        async with anyio.create_task_group() as streams:
+            for task in ours:
+                streams.start_soon(self._follow, task, ctx, meta)
+        return {"resultType": "complete", "_meta": meta}
+
+    async def _known(self, named: list[str], ctx: RequestContext) -> list[TaskId]:
+        known: list[TaskId] = []
+        for text in dict.fromkeys(named):
+            task = TaskId.loads(text)
+            if task is not None and await self._tasks.knows(task):
+                known.append(task)
+        if len(known) < len(set(named)):
+            logger.warning("subscriptions/listen: %d tasks of it are none of this caller", len(set(named)) - len(known))
+        return known
+
+    async def _follow(self, task: TaskId, ctx: RequestContext, meta: dict[str, Any]) -> None:
+        try:
+            await self._tell(task, ctx, meta)
+        except HandoffError as error:
+            # The stream ends; its client looks for itself, and is told then.
+            logger.warning("subscriptions/listen: a task can't be followed any more: %s", type(error).__name__)
+
+    async def _tell(self, task: TaskId, ctx: RequestContext, meta: dict[str, Any]) -> None:
+        """Send how the task stands, now and whenever that changes, until it has ended."""
+        sent: list[object] = []
+        clock = self._desk.clock
+        async with self._desk.watch(task.handoff_id) as watch:
+            while True:
+                state = await self._tasks.detailed(task, ctx, notified=True)
+                if (now := [state.get(name) for name in _CHANGES]) != sent:
+                    sent = now
+                    await ctx.session.send_notification(_notification(state, meta), related_request_id=ctx.request_id)
+                if state["status"] in _ENDED:
+                    return
+                handoff = await self._desk.get(task.handoff_id)
+                with clock.limit(max((handoff.question.deadline - clock.now()).total_seconds(), 0)):
+                    await watch.changed()
+
+
+def _notification(state: Wire, meta: dict[str, Any]) -> ServerNotification:
+    notification = _TaskNotification(params=_TaskParams.model_validate({**state, "_meta": meta}))
+    # The SDK sends any notification; the type that it names is of the core protocol's.
+    return cast("ServerNotification", notification)
+
+
+def _named(params: Mapping[str, Any] | None) -> list[str] | None:
+    """Return the tasks that a request names; None where it names none.
+
+    Raises:
+        MCPError: They are no list of ids, or too many.
+    """
+    asked: object = (params or {}).get("notifications")
+    named: object = cast("Mapping[str, object]", asked).get("taskIds") if isinstance(asked, Mapping) else None
+    if named is None:
+        return None
+    ids = cast("list[object]", named) if isinstance(named, list) else [None]
+    texts = [each for each in ids if isinstance(each, str)]
+    if len(texts) < len(ids) or len(ids) > MAX_IDS:
+        raise MCPError(INVALID_PARAMS, f"`taskIds` must be a list of at most {MAX_IDS} ids of tasks.")
+    return texts

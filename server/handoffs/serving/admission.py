@@ -1,0 +1,164 @@
+"""Whom `serve --http` lets in: the local user, or who shows a token. Imported only for that.
+
+On this machine the local user shows a token of their own (`handoffs.access.local`). Beyond it, and under a public
+address, that one lets nobody in: there it is a token of `handoffs token add`, or an issuer's.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mcp.server.transport_security import TransportSecuritySettings
+
+from handoffs.access.addresses import is_private
+from handoffs.access.admission import Admission, admission
+from handoffs.access.local import LocalToken, LocalUser, NotKept
+from handoffs.access.static import StaticTokens
+from handoffs.access.tokens import Tokens
+from handoffs.assembly import current_user, open_tokens
+from handoffs.clock import SystemClock
+from handoffs.serving.binding import CannotServe, is_loopback
+from handoffs.settings import Settings
+
+LOCAL_WAY_IN = (
+    "Callers on this machine must show its token. `handoffs install HOST` writes it into a host's configuration; "
+    "`handoffs token local` prints it."
+)
+ADDED_WAY_IN = "Callers must show a token: ask who runs this server for one, which `handoffs token add NAME` makes."
+
+
+def local_token(settings: Settings, host: str, data: Path) -> LocalToken | None:
+    """Return the token by which the local user is let in at this address; None where that is not the way in."""
+    local = is_loopback(host) and not _is_public(settings)
+    return LocalToken(data) if local and settings.tokens == "auto" and settings.oauth_issuer is None else None
+
+
+async def checked(settings: Settings, host: str) -> None:
+    """Return where callers at this address can be told apart, or need not be; warn where their tokens can be read.
+
+    Raises:
+        CannotServe: Others could call there, and nothing would ask them who they are.
+        StoreError: Whether there are tokens can't be known.
+    """
+    # Behind a proxy it is the name that others reach, wherever the server itself listens.
+    if is_loopback(host) and not _is_public(settings):
+        return
+    async with open_tokens(settings) as tokens:
+        asks = await _asks(settings, tokens)
+    if not asks:
+        where, instead = (settings.url, "unset HANDOFFS_URL") if is_loopback(host) else (host, "use 127.0.0.1")
+        raise CannotServe(
+            f"{where} can be reached from other machines, and nothing asks them who they are: {instead}; or give "
+            "each caller a token with `handoffs token add`; or set HANDOFFS_OAUTH_ISSUER."
+        )
+    if settings.url is None:
+        raise CannotServe(
+            f"{host} can be reached from other machines: set HANDOFFS_URL to the address by which they do, such as "
+            "https://handoffs.example.com."
+        )
+    if not is_private(settings.url):
+        # A laboratory's network may be a cable: that is for its people to judge, who should know.
+        print(f"Tokens go to {settings.url} readable to everybody on the way: put TLS before it.", file=sys.stderr)  # noqa: T201
+
+
+def admitted(settings: Settings, tokens: Tokens, *, base: str, local: LocalToken | None = None) -> Admission | None:
+    """Return who is let in to the server at `base`; None for everybody, which HANDOFFS_TOKENS=off must say."""
+    if settings.tokens == "off" and settings.oauth_issuer is None:
+        return None
+    resource, clock = f"{base}/mcp", SystemClock()
+    oauth = None
+    if settings.oauth_issuer is not None:
+        from handoffs.access.issuer import Issuer  # cryptography and what fetches keys: only where there is an issuer
+        from handoffs.access.oauth import OAuthTokens
+
+        oauth = OAuthTokens(Issuer(settings.oauth_issuer, clock), audience=settings.oauth_audience or resource)
+    static = None if settings.tokens == "off" else StaticTokens(tokens, clock, scopes=settings.oauth_scopes)
+    user = None if local is None else LocalUser(local, subject=current_user(), scopes=settings.oauth_scopes)
+    return admission(
+        resource=resource,
+        issuer=settings.oauth_issuer,
+        scopes=settings.oauth_scopes,
+        oauth=oauth,
+        static=static,
+        local=user,
+    )
+
+
+def way_in(settings: Settings, local: LocalToken | None) -> str | None:
+    """Return how a caller comes by a token, for a person; None where the issuer's metadata says it to clients."""
+    if settings.oauth_issuer is not None:
+        return None
+    return ADDED_WAY_IN if local is None else LOCAL_WAY_IN
+
+
+def announcement(settings: Settings, local: LocalToken | None, url: str) -> str:
+    """Return what a person reads when a server starts at `url`: what callers must show, and how a host comes by it.
+
+    The local user's token is made where there is none yet, and shown then.
+
+    Raises:
+        CannotServe: It can't be made.
+    """
+    if local is None:
+        asks = settings.tokens != "off" or settings.oauth_issuer is not None
+        return "Callers must show a token." if asks else UNASKED.format(user=current_user())
+    try:
+        token, is_new = local.ensure()
+    except NotKept as why:
+        raise CannotServe(str(why)) from None
+    said = f"Callers must show a token. `handoffs install HOST --http {url}` writes this machine's into a host"
+    if not is_new:
+        return f"{said}; `handoffs token local` prints it."
+    return (
+        f"{said}.\nIt was made just now and is shown this once; `handoffs token local` prints it. By hand, most hosts "
+        f"read it like this:\n{json.dumps(configuration(url, token))}"
+    )
+
+
+UNASKED = (
+    "HANDOFFS_TOKENS is off: every program on this machine, of every user, can ask as {user}, read what {user}'s "
+    "agents ask, and answer it in a dialog of its own. Unset it, and callers must show a token."
+)
+
+
+def configuration(url: str, token: str) -> Mapping[str, object]:
+    """Return what most hosts read, with a server over HTTP in it."""
+    entry = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
+    return {"mcpServers": {"handoffs": entry}}
+
+
+def reachable_as(name: str, port: int, url: str | None) -> TransportSecuritySettings:
+    """Return the names that a request may call this server by, against DNS rebinding.
+
+    No page but our own may call: browsers have no business here. Any port in the Host, since a tunnel may end on
+    another.
+    """
+    hosts, origins = (
+        [name, "127.0.0.1", "localhost", "[::1]"],
+        [f"http://{host}:{port}" for host in {name, "localhost"}],
+    )
+    exactly: list[str] = []
+    if url is not None:
+        parts = urlsplit(url.lower())  # as clients write a Host and browsers an Origin
+        public = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
+        hosts.append(public)
+        exactly.append(public)  # a client leaves out the port that its scheme has anyway
+        origins.append(f"{parts.scheme}://{parts.netloc}")
+    return TransportSecuritySettings(
+        allowed_hosts=[*exactly, *(f"{host}:*" for host in dict.fromkeys(hosts))], allowed_origins=origins
+    )
+
+
+def _is_public(settings: Settings) -> bool:
+    name = urlsplit(settings.url).hostname if settings.url is not None else None
+    return name is not None and not is_loopback(name)
+
+
+async def _asks(settings: Settings, tokens: Tokens) -> bool:
+    """Whether callers from elsewhere must show a token: where that was set, or where anybody was ever given one."""
+    if settings.oauth_issuer is not None or settings.tokens != "auto":
+        return settings.oauth_issuer is not None or settings.tokens == "on"
+    # Those that were revoked count: to take the last one away must not let everybody in.
+    return bool(await tokens.all())

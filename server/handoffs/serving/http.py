@@ -1,0 +1,238 @@
+"""`handoffs serve --http`, running: it starts without its store, says whether it can be sent calls, and stops gently.
+
+Imported only for that. A signal ends nothing at once: the server says that it is not ready, has the calls that wait
+return PENDING, and closes when they have. Whatever they asked is in the store, for this server's successor or another.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from functools import partial
+from types import FrameType
+
+import anyio
+import uvicorn
+
+from handoffs.access.challenges import Challenges
+from handoffs.access.local import LocalToken
+from handoffs.assembly import open_desk, store_at
+from handoffs.clock import SystemClock
+from handoffs.core.desk import Desk
+from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.sdk.http_sessions import sessions_of
+from handoffs.mcp_server.token_expiry import lasting_of
+from handoffs.serving.admission import admitted, announcement, checked, local_token, reachable_as, way_in
+from handoffs.serving.binding import bound, in_url, parsed
+from handoffs.serving.connections import allow_many_files, bounded
+from handoffs.serving.desk import serving_desk
+from handoffs.serving.health import Probes, Readiness
+from handoffs.serving.mcp import build
+from handoffs.serving.startup import Entrance
+from handoffs.settings import Settings, data_folder
+
+DRAIN_SECONDS = 2
+"""How long calls get to return when the server is stopped."""
+
+CLOSE_SECONDS = 1
+"""How long what else is open gets after that: streams on which a client hears of news, and has heard of them."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between two looks at a store that can't be used yet."""
+
+
+def serve_http(settings: Settings, address: str) -> None:
+    """Serve any number of clients on `HOST:PORT` until a signal; port 0 takes a free one, and says which.
+
+    Raises:
+        CannotServe: The address is none, is taken, or can be reached from other machines and callers are not asked
+            who they are.
+        StoreError: The store is a newer version's, or damaged: waiting would not help.
+    """
+    host, port = parsed(address)
+    known = False
+    with suppress(StoreError):  # one that will be there later says then whether anybody has a token
+        anyio.run(checked, settings, host)
+        known = True
+    with bound(host, port) as listener:
+        anyio.run(partial(serve_until_signalled, settings, listener, host, checked_before=known))
+
+
+async def serve_until_signalled(
+    settings: Settings, listener: socket.socket, host: str, *, checked_before: bool = False
+) -> None:
+    """Serve any number of clients on a socket that listens, until SIGTERM or Ctrl-C.
+
+    Whether callers at `host` can be told apart is looked at first, unless it was `checked_before`.
+
+    Raises:
+        CannotServe: The server can't be started like this.
+        StoreError: The store is a newer version's, or damaged: waiting would not help.
+        KeyboardInterrupt: It was Ctrl-C.
+    """
+    connections = bounded(allow_many_files())
+    local = local_token(settings, host, data_folder())
+    base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
+    asked = announcement(settings, local, f"{base}/mcp")
+    entrance, readiness, draining = Entrance(), Readiness(), Shutdown()
+    config = uvicorn.Config(
+        Probes(entrance, readiness.problem),
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=CLOSE_SECONDS,
+        **connections,
+    )
+    server = _Server(config)
+    over = anyio.Event()
+
+    async def serve() -> None:
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            over.set()
+
+    async def stop_gently() -> None:
+        await server.signalled.wait()
+        readiness.draining = True
+        draining.begin()
+        with anyio.move_on_after(DRAIN_SECONDS):
+            await entrance.quiet()
+        server.end()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        tasks.start_soon(stop_gently)
+        _say(f"Handoffs serves MCP at {base}/mcp (Ctrl-C stops it).\n{asked}")
+        async with AsyncExitStack() as stack:
+            if await _store_is_there(settings, entrance, server.signalled, local=local is not None):
+                if not checked_before:
+                    await checked(settings, host)
+                await _open(stack, settings, entrance, readiness, draining, base, local)
+            await over.wait()
+        tasks.cancel_scope.cancel()
+    if server.interrupted:
+        raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio.Event, *, local: bool) -> bool:
+    """Return at once where calls can be served without the store, else when it is there; False where it was `stopped`.
+
+    Beyond this machine nothing is served until there is a token, and without the store nobody can say whether there is.
+    """
+    if local or settings.oauth_issuer is not None or settings.tokens != "auto":
+        return True
+    there = False
+    async with open_desk(settings) as desk, anyio.create_task_group() as tasks:
+
+        async def leave() -> None:
+            await stopped.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(leave)
+        await _until_it_can_be_used(desk, entrance)
+        there = True
+        tasks.cancel_scope.cancel()
+    return there
+
+
+async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            await desk.newest(open_only=True, limit=1)
+        except (StoreTooNew, StoreCorrupt):
+            raise
+        except StoreError as wrong:
+            if entrance.holds:
+                _say(f"{wrong} Trying again until it can be used.")
+            entrance.holds = False
+        else:
+            return
+        await anyio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _open(
+    stack: AsyncExitStack,
+    settings: Settings,
+    entrance: Entrance,
+    readiness: Readiness,
+    draining: Shutdown,
+    base: str,
+    local: LocalToken | None,
+) -> None:
+    """Let calls in, for as long as the stack holds what they need."""
+    at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
+    clock = SystemClock()
+    store = await stack.enter_async_context(store_at(settings.store, clock))
+    admission = admitted(settings, store.tokens, base=settings.url or base, local=local)
+    desk = await stack.enter_async_context(
+        serving_desk(settings, terminal=at_console, device=False, store=store, clock=clock)
+    )
+    server = build(settings, desk, admission, draining=draining)
+    if server.deliveries is not None:
+        stack.push_async_callback(server.deliveries.finish)
+    name, _, port = base.removeprefix("http://").rpartition(":")
+    app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
+    if admission is not None:
+        app.add_middleware(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
+    lasting = None if admission is None else lasting_of(server, admission.verifier, desk.clock)
+    await stack.enter_async_context(server.session_manager.run())
+    sessions = sessions_of(server.session_manager)
+    tasks = await stack.enter_async_context(anyio.create_task_group())
+    stack.callback(tasks.cancel_scope.cancel)
+    if sessions is not None:
+        tasks.start_soon(sessions.sweep)
+    if lasting is not None:
+        tasks.start_soon(lasting.watch)
+    entrance.open(app)
+    readiness.desk = desk
+    tasks.start_soon(_look_until_it_works, readiness)
+
+
+async def _look_until_it_works(readiness: Readiness) -> None:
+    """Have the log say what is wrong with the store, and when it is there, also where nobody probes."""
+    pause = FIRST_PAUSE
+    while await readiness.problem() is not None:
+        await anyio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class _Server(uvicorn.Server):
+    """Says that a signal came, and goes on until it is told to end; its own way cuts every stream at once.
+
+    A second signal ends it as the first would have.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.signalled = anyio.Event()
+        self.interrupted = False
+        """It was Ctrl-C that ended it."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+
+        def caught(number: int, frame: FrameType | None) -> None:
+            self.interrupted = number == signal.SIGINT
+            if self.signalled.is_set():
+                self.handle_exit(number, frame)
+            loop.call_soon_threadsafe(self.signalled.set)
+
+        before = {number: signal.signal(number, caught) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def end(self) -> None:
+        self.handle_exit(signal.SIGTERM, None)  # where sse-starlette listens, to end what would never end by itself

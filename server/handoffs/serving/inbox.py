@@ -1,0 +1,290 @@
+"""Serves the inbox, the page on which a person finds every question of a store, and opens it in their browser."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import uvicorn
+from filelock import FileLock
+
+from handoffs.assembly import current_user, notifying, open_desk
+from handoffs.console import UsageError, print_out
+from handoffs.core.desk import Desk
+from handoffs.inbox_process.record import InboxRecord, Running
+from handoffs.serving.binding import CannotServe, bound, in_url, is_loopback
+from handoffs.serving.connections import allow_many_files, bounded, leave_no_core
+from handoffs.serving.health import Probes, Readiness
+from handoffs.settings import Settings, data_folder, unused_words
+from handoffs.web.inbox import build_inbox
+from handoffs.web.sign_in import SignIn, sign_in_link
+
+IDLE_SECONDS = 600.0
+"""How long an inbox in the background stays when nothing is open and nobody looks."""
+
+FIND_SECONDS = 10.0
+"""How long one that starts waits for one that is just starting or ending."""
+
+BROWSER_SECONDS = 5.0
+"""How long the command waits for a browser to come up, where it has nothing else to do."""
+
+DRAIN_SECONDS = 1
+"""How long requests that are being served get to end when it is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opening:
+    """How the inbox is wanted."""
+
+    host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
+    """By which else it may be asked for: the name that a proxy or another machine knows it by."""
+    port: int | None = None
+    """None: the one of last time if it is free, else any."""
+    browser: bool = True
+    background: bool = False
+    """Started by a server: it ends by itself, and says nothing."""
+    handoff: str | None = None
+    """Which page the browser shows; None for the list."""
+    idle_seconds: float = IDLE_SECONDS
+
+    @property
+    def path(self) -> str:
+        """The page, as a path."""
+        return f"/h/{self.handoff}" if self.handoff else "/"
+
+
+async def open_inbox(settings: Settings, opening: Opening) -> None:
+    """Open the inbox of this store in the browser; serve it here until Ctrl-C, unless one runs already.
+
+    Raises:
+        CannotServe: The address is taken, or can be reached from other machines.
+        StoreError: The store can't be used.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    if not is_loopback(opening.host) and not (settings.inbox_password or settings.inbox_proxy_header):
+        raise CannotServe(
+            f"{opening.host} can be reached from other machines: set HANDOFFS_INBOX_PASSWORD, or "
+            "HANDOFFS_INBOX_PROXY_HEADER behind a proxy that authenticates. What is typed travels in the clear "
+            "unless that proxy speaks TLS."
+        )
+    place = place_of(settings)
+    lock = await _claim(place)
+    if isinstance(lock, Running):
+        if not opening.background:
+            public = settings.inbox_url or lock.url
+            print_out(f"The inbox runs already, at {public}")
+            showing = _show(public, place, opening)
+            if showing is not None:
+                showing.join(BROWSER_SECONDS)
+        return
+    try:
+        leave_no_core()
+        place.withdraw()  # of one that was killed
+        with _listener(opening, place.last_port()) as listener:
+            interrupted = await _serve(settings, place, opening, listener)
+    finally:
+        place.withdraw()
+        lock.release()
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def place_of(settings: Settings) -> InboxRecord:
+    """Return where the inbox of this store says that it runs. Raises UsageError: nothing can be kept there."""
+    place = InboxRecord(store=settings.store, data=data_folder())
+    try:
+        place.make()
+    except OSError as error:
+        raise UsageError(
+            f"{place.folder} can't be used: {error.strerror or error}. Who is signed in is kept there: let this user "
+            "write it."
+        ) from None
+    return place
+
+
+async def _claim(place: InboxRecord) -> FileLock | Running:
+    """Return the lock, held; or the inbox that holds it, once it serves."""
+    with anyio.move_on_after(FIND_SECONDS):
+        while True:
+            found = place.claim() or place.running()
+            if found is not None:
+                return found
+            await anyio.sleep(0.02)
+    raise UsageError("Another inbox of this store is starting or ending, and takes too long. Try again.")
+
+
+def _listener(opening: Opening, last_port: int) -> socket.socket:
+    host = "127.0.0.1" if opening.host == "localhost" else opening.host
+    if opening.port is not None or not last_port:
+        return bound(host, opening.port or 0)
+    try:
+        return bound(host, last_port)
+    except CannotServe:
+        return bound(host, 0)
+
+
+@dataclass(kw_only=True)
+class _Seen:
+    """When somebody last looked at a page, by the event loop's clock."""
+
+    at: float = field(default_factory=anyio.current_time)
+
+    def now(self) -> None:
+        self.at = anyio.current_time()
+
+
+class _Server(uvicorn.Server):
+    """Says when it serves, and leaves the signals to us: its own way ends the process before anything is put away."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = anyio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        if sys.platform == "win32":  # where an event loop hears of no signal
+            with super().capture_signals():
+                yield
+        else:
+            yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.serves.set()
+
+    @property
+    def connections(self) -> int:
+        """How many are open: a page that is shown keeps one, for what is new."""
+        return len(self.server_state.connections)
+
+    def end(self) -> None:
+        self.handle_exit(signal.SIGTERM, None)  # where sse-starlette listens, to end what would never end by itself
+
+
+async def _serve(settings: Settings, place: InboxRecord, opening: Opening, listener: socket.socket) -> bool:
+    """Serve until a signal, or until idle; say whether it was Ctrl-C."""
+    host, port = listener.getsockname()[:2]
+    local = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - asked for, and guarded
+    url = f"http://{in_url(local)}:{port}/"
+    seen = _Seen()
+    interrupts: list[signal.Signals] = []
+    async with open_desk(settings) as desk, notifying(settings, desk):
+        await desk.newest(open_only=True, limit=1)  # a store that can't be used is said now, not on the page
+        app = build_inbox(
+            desk,
+            sign_in=SignIn(place.folder),
+            by=current_user(),
+            hosts=[in_url(local), "localhost", *opening.names],
+            on_seen=seen.now,
+            # Not for the one that a server started: an agent on this machine could send the header itself.
+            password=None if opening.background else settings.inbox_password,
+            proxy_header=None if opening.background else settings.inbox_proxy_header,
+            url=settings.inbox_url,
+            unused=lambda folder: unused_words(Path(folder)) if folder else "",
+        )
+        # No log of addresses: a sign-in link has its code there.
+        probed = Probes(app, Readiness(desk).problem)
+        config = uvicorn.Config(
+            probed,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            **bounded(allow_many_files()),
+        )
+        server = _Server(config)
+
+        async def end_on_signal() -> None:
+            if sys.platform == "win32":
+                return
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for number in signals:
+                    interrupts.append(number)
+                    place.withdraw()
+                    server.end()
+
+        async def begin() -> None:
+            await server.serves.wait()
+            running = Running(url=url, pid=os.getpid())
+            place.announce(running)
+            if not opening.background:
+                print_out(f"The inbox is at {where_it_is(settings.inbox_url, url)} (Ctrl-C stops it).")
+            _show(settings.inbox_url or url, place, opening)
+            if opening.background:
+                await _until_idle(desk, place, running, server, seen, opening.idle_seconds)
+                server.end()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(end_on_signal)
+            tasks.start_soon(begin)
+            await server.serve(sockets=[listener])
+            tasks.cancel_scope.cancel()
+    return signal.SIGINT in interrupts
+
+
+async def _until_idle(
+    desk: Desk, place: InboxRecord, running: Running, server: _Server, seen: _Seen, idle_seconds: float
+) -> None:
+    """Return once nothing has been open, and nobody has looked, for `idle_seconds`; the record is gone then."""
+
+    async def is_needed() -> bool:
+        return bool(server.connections or await desk.newest(open_only=True, limit=1))
+
+    while True:
+        if await is_needed():
+            seen.now()
+        left = seen.at + idle_seconds - anyio.current_time()
+        if left > 0:
+            await anyio.sleep(min(left, idle_seconds / 10))
+            continue
+        place.withdraw()
+        # A server that found the record a moment ago has sent a person here; its question was in the store before.
+        if not await is_needed():
+            return
+        place.announce(running)
+
+
+def where_it_is(public: str | None, own: str) -> str:
+    """The inbox's address as a person has it; with its own on this machine, for whoever sets up the proxy."""
+    return own if public is None else f"{public}, served here at {own}"
+
+
+def _show(url: str, place: InboxRecord, opening: Opening) -> threading.Thread | None:
+    """Open the page for the person with a link that signs them in, once; print it where there is no browser to open.
+
+    Returns what opens it, which may last as long as the browser is open: some are waited for.
+    """
+    desktop = opening.browser and _has_desktop()
+    if opening.background and not desktop:
+        return None
+    link = sign_in_link(url, SignIn(place.folder).make_code(), opening.path)
+    if not desktop:
+        _print_link(link)
+        return None
+    thread = threading.Thread(target=_browse, args=(link, not opening.background), daemon=True)
+    thread.start()
+    return thread
+
+
+def _browse(link: str, says: bool) -> None:
+    os.environ.pop("TERM", None)  # else one that draws in the terminal is taken where there is no other
+    import webbrowser  # reads the environment
+
+    if not webbrowser.open(link) and says:
+        _print_link(link)
+
+
+def _print_link(link: str) -> None:
+    print_out(f"To sign in, open this within ten minutes, once:\n{link}")
+
+
+def _has_desktop() -> bool:
+    if sys.platform in {"win32", "darwin"}:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

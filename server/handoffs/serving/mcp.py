@@ -1,0 +1,143 @@
+"""`handoffs serve`: the MCP server on stdio or HTTP. Imported without the rest of the command line, to start fast."""
+
+import signal
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+import mcp
+import mcp_types
+
+import handoffs
+from handoffs.assembly import current_user, seal_keys
+from handoffs.core.desk import Desk
+from handoffs.core.model import Handoff
+from handoffs.first_stage.front import Front
+from handoffs.first_stage.pipe import FirstStage
+from handoffs.first_stage.snapshot import Place
+from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.cards.extension import Page
+from handoffs.mcp_server.sdk.first_answers import FirstAnswers
+from handoffs.mcp_server.sdk.stdio import StdioServer
+from handoffs.mcp_server.server import build_server
+from handoffs.serving.desk import serving_desk
+from handoffs.settings import Settings, StoreAddress, config_file, data_folder, unused_words
+
+if TYPE_CHECKING:
+    from handoffs.access.admission import Admission
+
+
+def serve_stdio(settings: Settings, place: Place | None = None, stage: FirstStage | None = None) -> None:
+    """Serve one client on standard input and output until it closes them.
+
+    Args:
+        settings: What describes the server.
+        place: Where its first answers are kept for later starts; None for nowhere.
+        stage: What has read the pipe meanwhile, and answered.
+    """
+    # Ctrl-C ends the process like SIGTERM does: what reads standard input can't be interrupted, so an exception would
+    # wait for a line that nobody sends. Nothing is lost, what matters is in the store.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.stdin is not None and sys.stdin.isatty():
+        print("Handoffs speaks MCP here, for the host that starts it. Ctrl-C stops it.", file=sys.stderr)  # noqa: T201
+    anyio.run(_serve_stdio, settings, place, stage)
+
+
+async def _serve_stdio(settings: Settings, place: Place | None, stage: FirstStage | None) -> None:
+    # On stdio the terminal belongs to the host: only a person who says so lends it to us.
+    async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
+        server = build(settings, desk, front=None if stage is None else stage.answering.front)
+        server.first_stage = stage
+        if place is not None:
+            answered = None if stage is None else stage.answering.answered
+            server.first_answers = FirstAnswers(place, _depended_on(), answered)
+        await server.run_stdio_async()
+
+
+def _depended_on() -> list[str]:
+    """Return the files and folders that the server's first answers are made from."""
+    packages = (handoffs, mcp, mcp_types)
+    return [*(path for package in packages for path in package.__path__), str(config_file())]
+
+
+def build(
+    settings: Settings,
+    desk: Desk,
+    admission: "Admission | None" = None,
+    *,
+    draining: Shutdown | None = None,
+    front: Front | None = None,
+) -> StdioServer:
+    """Return the server that the settings describe, over a desk."""
+    return build_server(
+        desk,
+        subject=current_user(),
+        project=str(Path.cwd()),
+        keys=seal_keys(settings),
+        state_seconds=settings.max_timeout_seconds,
+        hold_seconds=settings.hold_seconds,
+        host_seconds=settings.host_timeout_seconds,
+        permission_tool=settings.permission_tool,
+        inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
+        card=partial(_card_page, desk),
+        auth=None if admission is None else admission.auth,
+        token_verifier=None if admission is None else admission.verifier,
+        draining=draining,
+        front=front,
+        join=settings.join != "off",
+        notice=_unused(),
+    )
+
+
+def _unused() -> str:
+    try:
+        return unused_words(Path.cwd())
+    except OSError:  # the working folder is gone
+        return ""
+
+
+def _card_page(desk: Desk) -> Page:
+    # The templates and all that a page is made of: only for hosts that show it.
+    from handoffs.web.card import CardPage
+
+    return CardPage(desk.clock.now)
+
+
+class _InboxWhenNeeded:
+    """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do.
+
+    Without `start` it is used where one runs already, and left alone where none does. With a `url`, people reach it
+    there: whoever said so has it run.
+    """
+
+    def __init__(self, store: StoreAddress, *, start: bool, url: str | None = None) -> None:
+        self._store, self._start, self._url = store, start, url
+        self._inbox: Inbox | None = None
+
+    async def invite(self, handoff: Handoff) -> str | None:
+        if self._url is not None:
+            from handoffs.inbox_process.record import page_at
+
+            return page_at(self._url, handoff.id)
+        if not self._start:
+            with suppress(OSError):
+                return await anyio.to_thread.run_sync(_page, self._store, handoff.id)
+            return None
+        if self._inbox is None:
+            from handoffs.inbox_process.start import BackgroundInbox
+
+            self._inbox = BackgroundInbox(store=self._store, data=data_folder())
+        return await self._inbox.invite(handoff)
+
+
+def _page(store: StoreAddress, handoff_id: str) -> str | None:
+    """The page of a handoff, where an inbox runs; it signs nobody in."""
+    from handoffs.inbox_process.record import InboxRecord  # only where somebody is told
+
+    running = InboxRecord(store=store, data=data_folder()).running()
+    return running.address(handoff_id) if running is not None else None

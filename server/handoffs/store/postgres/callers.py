@@ -1,0 +1,101 @@
+"""What a PostgreSQL store keeps of callers: the tokens that let them in, and how much each has used."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar, cast
+
+from handoffs.core.model import Handoff
+from handoffs.core.quota import WINDOW, Quota
+from handoffs.core.token import Token
+from handoffs.store.postgres.cells import got, put
+from handoffs.store.postgres.connections import Connections
+from handoffs.store.postgres.driver import Connection, Row
+from handoffs.store.quotas import usage_of
+from handoffs.store.rows import Cell, micros, moment, question_size, storable
+
+T = TypeVar("T")
+
+_TOKEN = "name, digest, created_at, expires_at, revoked_at, used_at"  # noqa: S105
+
+
+class PostgresTokens:
+    """The tokens in one store. Every method raises StoreError where it can't be used."""
+
+    def __init__(self, connections: Connections) -> None:
+        """Take the store's connections."""
+        self._connections = connections
+        table = f'"{connections.address.schema}".tokens'
+        # Each of them may be run again after its connection broke, and says the same as if it had not.
+        # The name of a token that lets nobody in any more can be given again.
+        self._add = f"""INSERT INTO {table} AS there (name, digest, created_at, expires_at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, created_at = excluded.created_at,
+                expires_at = excluded.expires_at, revoked_at = NULL, used_at = NULL
+            WHERE there.revoked_at IS NOT NULL OR there.expires_at <= excluded.created_at
+                OR there.digest = excluded.digest
+            RETURNING true"""  # noqa: S608
+        self._find = f"SELECT {_TOKEN} FROM {table} WHERE digest = $1"  # noqa: S608
+        self._all = f'SELECT {_TOKEN} FROM {table} ORDER BY name COLLATE "C"'  # noqa: S608
+        self._revoke = f"""UPDATE {table} SET revoked_at = $1
+            WHERE name = $2 AND (revoked_at IS NULL OR revoked_at = $1) RETURNING true"""  # noqa: S608
+        self._used = f"UPDATE {table} SET used_at = $1 WHERE digest = $2"  # noqa: S608
+
+    async def add(self, token: Token) -> bool:
+        """Keep a token; False, and nothing is changed, where there is a good one of this name."""
+        expires_at = None if token.expires_at is None else micros(token.expires_at)
+        return bool(
+            await self._fetch(_whole, self._add, token.name, token.digest, micros(token.created_at), expires_at)
+        )
+
+    async def find(self, digest: str) -> Token | None:
+        """Return the token with this digest, good or not."""
+        found = await self._fetch(_token, self._find, digest)
+        return found[0] if found else None
+
+    async def all(self) -> Sequence[Token]:
+        """Return every token there has been, by name."""
+        return await self._fetch(_token, self._all)
+
+    async def revoke(self, name: str, *, at: datetime) -> bool:
+        """Let nobody in with the token of this name from now on; False where there is none, or it was before."""
+        return bool(await self._fetch(_whole, self._revoke, micros(at), name))
+
+    async def used(self, digest: str, *, at: datetime) -> None:
+        """Note when a token was last seen."""
+        await self._fetch(_whole, self._used, micros(at), digest)
+
+    async def _fetch(self, read: Callable[[Row], T], sql: str, *parameters: Cell) -> list[T]:
+        async def work(connection: Connection) -> list[T]:
+            return [read(row) for row in await connection.fetch(sql, *map(put, parameters))]
+
+        return await self._connections.run(work)
+
+
+def limits(handoff: Handoff, quota: Quota | None) -> tuple[Cell, ...]:
+    """Return what the statement `open` asks of a caller's quota."""
+    most = (True, quota.open, quota.bytes, quota.per_minute - 1) if quota is not None else (False, 0, 0, 0)
+    return *most, question_size(handoff), micros(handoff.created_at - WINDOW)
+
+
+async def check(connection: Connection, usage: str, handoff: Handoff, quota: Quota) -> None:
+    """Let a new handoff pass. Raises QuotaUsedUp: its subject has used as much as it may."""
+    now = handoff.created_at
+    asked = put(storable(handoff.caller.subject)), micros(now), micros(now - WINDOW), quota.per_minute - 1
+    (row,) = await connection.fetch(usage, *asked)
+    quota.check(usage_of(row), size=question_size(handoff), now=now)
+
+
+def _whole(row: Row) -> Row:
+    return row
+
+
+def _token(row: Row) -> Token:
+    name, digest, created_at, *times = row
+    expires_at, revoked_at, used_at = (None if each is None else moment(cast("int", each)) for each in times)
+    return Token(
+        name=cast("str", got(name)),
+        digest=cast("str", got(digest)),
+        created_at=moment(cast("int", created_at)),
+        expires_at=expires_at,
+        revoked_at=revoked_at,
+        used_at=used_at,
+    )

@@ -1,0 +1,179 @@
+"""The statements of a PostgreSQL store. Each write is one statement, and so a transaction, with no round trip inside.
+
+**Asked once.** A new handoff takes the next number of its fingerprint (`nth`) after the highest that its statement saw;
+of two servers that ask the same at once one is refused by the unique constraint, and then finds the other's. So it is
+with all that a caller asks (`asked`) where it has a quota: nothing is opened that was not counted. What stands in the
+way is looked at only where nothing was opened.
+
+**The first outcome stands.** A change names the version that it was computed from, and changes nothing where another
+was faster; its server then reads again.
+
+**In order.** A line of the log takes its number only once it has the lock of the log, and the lock is held until the
+commit. So whoever has read up to line N has missed none before it: without the lock a transaction that took its number
+first could commit last. It costs no throughput: NOTIFY has every commit take turns in any case. The row comes before
+the lock in every statement, so no two wait for one another.
+
+**Kept or not.** The lines have the number of their write, so that a server whose connection broke can ask.
+"""
+
+from dataclasses import dataclass
+
+from handoffs.store.postgres.layout import lock_key
+from handoffs.store.rows import CHANGING, COLUMNS
+
+_COLUMNS = ", ".join(COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statements:
+    """The statements for one schema; the parameters of each are in its line."""
+
+    find: str
+    """id → the row"""
+    find_again: str
+    """id, write → the row, and whether that write was kept"""
+    open: str
+    """COLUMNS, then collect after, whether there is a quota, its open, bytes and calls less one a minute, this one's
+    bytes, a minute ago, then `_logged` → lines, and the earlier one; none where one alike can be joined, or the quota
+    is used up"""
+    alike: str
+    """fingerprint, collect after, id, write, session, tool use → rows, and whether: joinable, kept by this write"""
+    usage: str
+    """subject, now, a minute ago, calls less one a minute → open, bytes, first deadline, full since"""
+    turn: str
+    """lock → nothing, once nobody else has it"""
+    change: str
+    """CHANGING, id, version, then `_logged` → lines"""
+    claim: str
+    """key, now, until, write → a row where it was not used up before, or by this very write"""
+    forget: str
+    """now → nothing"""
+    ids: str
+    """from, below, limit"""
+    newest: str
+    """limit"""
+    newest_before: str
+    """before, limit"""
+    newest_open: str
+    """limit"""
+    newest_open_before: str
+    """before, limit"""
+    newest_of: str
+    """subject, limit"""
+    newest_open_of: str
+    """subject, limit"""
+    overdue: str
+    """now, limit"""
+    log: str
+    """after, limit"""
+    log_of: str
+    """after, limit, id"""
+    last: str
+    """→ the number of the newest line, 0 where there is none"""
+    news: str
+    """after → numbers and handoffs"""
+
+
+def statements(schema: str) -> Statements:
+    """Return the statements for the tables in `schema`."""
+    handoffs, events, claims = (f'"{schema}".{table}' for table in ("handoffs", "events", "claims"))
+    select = f"SELECT {_COLUMNS} FROM {handoffs}"  # noqa: S608
+    newest = "ORDER BY created_at DESC, place DESC LIMIT"
+    entries = f"SELECT number, handoff_id, name, at, details FROM {events} WHERE number > $1"  # noqa: S608
+    # As `Handoff.joined_by` has it.
+    joinable = """((state = 'open' OR ended_at >= {since}) AND (
+        ({tool_use} <> '' AND {tool_use} IN (tool_use, handed_to))
+        OR (session = {session} AND (state = 'open' OR (session = '' AND collected_at IS NULL)))))"""
+    like_this = joinable.format(since="$2", session="$5::text", tool_use="$6::text")
+    alike = f"""SELECT {_COLUMNS}, fingerprint = $1 AND coalesce({like_this}, false) AS joinable,
+            id = $3 AND EXISTS (SELECT FROM {events} WHERE handoff_id = $3 AND write_id = $4) AS kept
+        FROM {handoffs} WHERE id = $3 OR (fingerprint = $1 AND {like_this})
+        ORDER BY created_at DESC, nth DESC"""  # noqa: S608
+    usage = f"""SELECT count(*) AS open, coalesce(sum(size), 0)::bigint AS bytes, min(deadline) AS first, (
+            SELECT created_at FROM {handoffs} WHERE subject = {{subject}} AND created_at > {{minute_ago}}
+            ORDER BY created_at DESC LIMIT 1 OFFSET {{skipped}}) AS full_since
+        FROM {handoffs} WHERE state = 'open' AND subject = {{subject}} AND deadline > {{now}}"""  # noqa: S608
+    logged = _Logged(schema=schema, events=events)
+    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(CHANGING, 1))
+    changing, columns = len(CHANGING), len(COLUMNS)
+    of = {name: f"${number}" for number, name in enumerate(COLUMNS, 1)}
+    since, counted, most_open, most_bytes, skipped, size, minute_ago = (
+        f"${columns + number}" for number in range(1, 8)
+    )
+    joined = joinable.format(since=since, session=of["session"], tool_use=of["tool_use"])
+    # The earlier one is known to nobody before.
+    inserted = [
+        *list(of.values())[:-1],
+        f"""coalesce((SELECT id FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}
+            AND state IN ('answered', 'declined') AND ended_at >= {since}
+            ORDER BY ended_at DESC, id DESC LIMIT 1), {of["earlier"]})""",  # noqa: S608
+    ]
+    used = usage.format(subject=of["subject"], now=of["created_at"], minute_ago=minute_ago, skipped=skipped)
+    return Statements(
+        find=f"{select} WHERE id = $1",
+        find_again=f"""SELECT {_COLUMNS}, EXISTS (SELECT FROM {events} WHERE handoff_id = $1 AND write_id = $2)
+            FROM {handoffs} WHERE id = $1""",  # noqa: S608
+        open=f"""WITH used AS ({used}), changed AS (
+                INSERT INTO {handoffs} ({_COLUMNS}, nth, asked)
+                SELECT {", ".join(inserted)},
+                    (SELECT coalesce(max(nth), 0) + 1 FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}),
+                    CASE WHEN {counted} THEN
+                        (SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = {of["subject"]}) END
+                FROM used
+                WHERE NOT EXISTS (SELECT FROM {handoffs}
+                        WHERE fingerprint = {of["fingerprint"]} AND {joined})
+                    AND (NOT {counted}
+                        OR (full_since IS NULL AND open < {most_open} AND bytes + {size} <= {most_bytes}))
+                ON CONFLICT DO NOTHING RETURNING id, earlier
+            ), {logged.after(columns + 7, also="(SELECT earlier FROM changed)")}""",  # noqa: S608
+        alike=alike,
+        usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
+        turn="SELECT pg_advisory_xact_lock($1)",
+        change=f"""WITH changed AS (
+                UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} RETURNING id
+            ), {logged.after(changing + 2)}""",  # noqa: S608
+        claim=f"""INSERT INTO {claims} AS there (key, ends, write_id) VALUES ($1, $3, $4)
+            ON CONFLICT (key) DO UPDATE SET ends = excluded.ends, write_id = excluded.write_id
+            WHERE there.ends <= $2 OR there.write_id = $4 RETURNING true""",  # noqa: S608
+        forget=f"""DELETE FROM {claims} WHERE key IN (
+            SELECT key FROM {claims} WHERE ends <= $1 LIMIT 100 FOR UPDATE SKIP LOCKED)""",  # noqa: S608
+        ids=f"SELECT id FROM {handoffs} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3",  # noqa: S608
+        newest=f"{select} {newest} $1",
+        newest_before=f"{select} WHERE created_at < $1 {newest} $2",
+        newest_open=f"{select} WHERE state = 'open' {newest} $1",
+        newest_open_before=f"{select} WHERE state = 'open' AND created_at < $1 {newest} $2",
+        newest_of=f"{select} WHERE subject = $1 {newest} $2",
+        newest_open_of=f"{select} WHERE state = 'open' AND subject = $1 {newest} $2",
+        overdue=f"""SELECT id FROM {handoffs} WHERE state = 'open' AND deadline <= $1
+            ORDER BY deadline LIMIT $2""",  # noqa: S608
+        log=f"{entries} ORDER BY number LIMIT $2",
+        log_of=f"{entries} AND handoff_id = $3 ORDER BY number LIMIT $2",
+        last=f"SELECT coalesce(max(number), 0) FROM {events}",  # noqa: S608
+        news=f"SELECT number, handoff_id FROM {events} WHERE number > $1 ORDER BY number",  # noqa: S608
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Logged:
+    schema: str
+    events: str
+
+    def after(self, taken: int, also: str = "NULL") -> str:
+        """Return the rest of a write, after `changed`: the lines in order (as five parameters), numbered and told.
+
+        Each line comes with `also`, whatever that is.
+
+        The parameters: arrays of handoff, name, time, details, and the number of the write.
+        """
+        handoff, name, at, details, write = (f"${number}" for number in range(taken + 1, taken + 6))
+        return f"""turn AS MATERIALIZED (
+                SELECT pg_advisory_xact_lock({lock_key("log", self.schema)}) FROM changed
+            ), told AS (
+                INSERT INTO {self.events} (number, handoff_id, name, at, details, write_id)
+                SELECT nextval('"{self.schema}".events_number'), handoff_id, name, at, details, {write}::bigint FROM (
+                    SELECT line.*
+                    FROM turn, unnest({handoff}::text[], {name}::text[], {at}::bigint[], {details}::text[])
+                        WITH ORDINALITY AS line (handoff_id, name, at, details, place) ORDER BY place
+                ) AS lines
+                RETURNING number, handoff_id
+            ) SELECT number, handoff_id, pg_notify('{self.schema}', number || ' ' || handoff_id), {also} FROM told"""  # noqa: S608

@@ -1,0 +1,297 @@
+"""The store in a PostgreSQL database: for any number of machines. The extra `handoffs[postgres]` brings its driver.
+
+Every change is one statement, and so a transaction of its own; a method is one round trip, and more where others are at
+the same thing. See `postgres_statements` for why that is enough.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import TypeVar, cast
+
+import anyio
+
+from handoffs.clock import SystemClock
+from handoffs.core.errors import HandoffError, NotFound
+from handoffs.core.events import Entry, Event, Opened
+from handoffs.core.lifecycle import expiry
+from handoffs.core.model import Handoff
+from handoffs.core.quota import Quota
+from handoffs.store.postgres.address import parse
+from handoffs.store.postgres.callers import PostgresTokens, check, limits
+from handoffs.store.postgres.cells import got, handoff_of, put
+from handoffs.store.postgres.connections import Connections
+from handoffs.store.postgres.driver import Connection, Row
+from handoffs.store.postgres.layout import lock_key
+from handoffs.store.postgres.listener import Listening
+from handoffs.store.postgres.statements import statements
+from handoffs.store.rows import (
+    COLUMNS,
+    Cell,
+    decode_event,
+    encode,
+    encode_changing,
+    encode_event,
+    micros,
+    storable,
+)
+from handoffs.store.transition import Happening, happen
+from handoffs.store.watches import Line, Watch
+
+T = TypeVar("T")
+_WIDTH = len(COLUMNS)
+
+
+class PostgresStore:
+    """Keeps handoffs in a PostgreSQL database. Made without connecting; the first use connects, and makes the tables.
+
+    A call that is cancelled leaves nothing half-done. While the database can't be reached a call tries for ten seconds,
+    then raises StoreError; what waits goes on waiting, and misses nothing.
+    """
+
+    def __init__(self, url: str, *, clock: SystemClock | None = None) -> None:
+        """Take a `postgresql://` URL; `?schema=` names another schema than `handoffs`. Raises StoreError.
+
+        The `clock` is told what it differs by from the server's.
+        """
+        address = parse(url)
+        self._sql = statements(address.schema)
+        self._connections = Connections(address, clock)
+        self.tokens = PostgresTokens(self._connections)
+        """Who may call over HTTP."""
+        self._listening = Listening(self._connections, last=self._last_line, news=self._news)
+
+    async def __aenter__(self) -> "PostgresStore":
+        """Return the store, still unconnected."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Finish what was begun, disconnect, wake the watches. Later use raises StoreError."""
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._listening.aclose()
+                await self._connections.aclose()
+            finally:
+                self._listening.wake_all()
+
+    async def ready(self) -> None:
+        """Connect, where nothing has yet. Raises StoreError."""
+        await self._connections.ready()
+
+    async def open(
+        self,
+        handoff: Handoff,
+        *,
+        collect_after: datetime,
+        opened: Opened | None = None,
+        quota: Quota | None = None,
+    ) -> Handoff:
+        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+
+        It joins the newest that `Handoff.joined_by` allows since `collect_after`. Whether an open one is overdue is
+        seen from when the new one was created. A new one has the `earlier` that was decided last. `opened` is what the
+        log says of a new one where there is more to say than when.
+
+        Raises:
+            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
+            ValueError: There is another handoff with this id.
+        """
+        write, key = _new_write(), put(storable(handoff.id))
+        fresh = [
+            *map(put, encode(handoff)),
+            micros(collect_after),
+            *limits(handoff, quota),
+            *_lines(handoff.id, [opened or Opened(at=handoff.created_at)], write),
+        ]
+        alike = (
+            *(put(storable(handoff.fingerprint)), micros(collect_after), key, write),
+            *(put(storable(each)) for each in (handoff.session, handoff.tool_use)),
+        )
+
+        async def once(connection: Connection) -> Handoff | None:
+            if told := await connection.fetch(self._sql.open, *fresh):
+                self._told(told)
+                return replace(handoff, earlier=cast("str", told[0][3]))
+            for row in await connection.fetch(self._sql.alike, *alike):
+                there, joinable, ours = handoff_of(row), *row[_WIDTH:]
+                if ours:
+                    return there  # the connection broke after it was kept
+                if not joinable:
+                    raise ValueError(f"there is another handoff {handoff.id}; take a new id")
+                if not there.overdue(handoff.created_at):
+                    return there
+                # Then it is looked at again: it may be one to join.
+                await self._change(connection, happen(there, [expiry(there)]), write)
+                return None
+            if quota is not None:
+                await check(connection, self._sql.usage, handoff, quota)
+            return None
+
+        async def work(connection: Connection) -> Handoff:
+            there = await once(connection)
+            while there is None:
+                # What was there has expired; or somebody else asked for the same caller in the same moment, and from
+                # here on they take turns.
+                async with connection.transaction():
+                    await connection.fetch(self._sql.turn, asked_by)
+                    there = await once(connection)
+            return there
+
+        asked_by = lock_key(f"turn of {handoff.caller.subject!r}", self._connections.address.schema)
+        return await self._connections.run(work)
+
+    async def record(
+        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+    ) -> Handoff:
+        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+
+        What is `known` of the handoff is not read again, where it is still so. All of it is `durable`.
+
+        Raises:
+            NotFound: There is no such handoff.
+            AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
+            AlreadyReminded: Another process has claimed this stage.
+            AlreadyUsed: The approval is another tool use's.
+        """
+        write, key = _new_write(), put(storable(handoff_id))
+        tried: Happening | None = None
+
+        async def work(connection: Connection) -> Happening:
+            nonlocal tried
+            if tried is None and known is not None and (guess := _expected(known, events)) is not None:
+                tried = guess
+                if await self._change(connection, guess, write):
+                    return guess
+            while True:
+                if tried is None:
+                    rows = await connection.fetch(self._sql.find, key)
+                else:
+                    rows = await connection.fetch(self._sql.find_again, key, write)
+                if not rows:
+                    raise NotFound(handoff_id)
+                if tried is not None and rows[0][_WIDTH]:
+                    return tried  # the connection broke after it was kept
+                tried = happen(handoff_of(rows[0]), events)
+                if not tried.events or await self._change(connection, tried, write):
+                    return tried
+
+        return (await self._connections.run(work)).outcome()
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id. Raises NotFound."""
+        found = await self._fetch(handoff_of, self._sql.find, put(storable(handoff_id)))
+        if not found:
+            raise NotFound(handoff_id)
+        return found[0]
+
+    async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
+        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
+        start = put(storable(prefix))
+        return await self._fetch(_text, self._sql.ids, start, f"{start}\U0010ffff", limit)
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
+        if before is None:
+            return await self._fetch(handoff_of, self._sql.newest_open if open_only else self._sql.newest, limit)
+        sql = self._sql.newest_open_before if open_only else self._sql.newest_before
+        return await self._fetch(handoff_of, sql, micros(before), limit)
+
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`."""
+        sql = self._sql.newest_open_of if open_only else self._sql.newest_of
+        return await self._fetch(handoff_of, sql, put(storable(subject)), limit)
+
+    async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
+        """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
+        return await self._fetch(_text, self._sql.overdue, micros(now), limit)
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        if handoff_id is None:
+            return await self._fetch(_entry, self._sql.log, after, limit)
+        return await self._fetch(_entry, self._sql.log_of, after, limit, put(storable(handoff_id)))
+
+    async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
+        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
+        write = _new_write()
+
+        async def work(connection: Connection) -> bool:
+            claimed = await connection.fetch(self._sql.claim, put(storable(key)), micros(now), micros(until), write)
+            await connection.fetch(self._sql.forget, micros(now))
+            return bool(claimed)
+
+        return await self._connections.run(work)
+
+    def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
+        """Return a watch on one handoff, or on all of the store."""
+        return self._listening.watch(handoff_id)
+
+    async def _change(self, connection: Connection, happening: Happening, write: int) -> bool:
+        """Write what happens to a handoff; False, and nothing is written, where it is not any longer as it was."""
+        before = happening.before
+        told = await connection.fetch(
+            self._sql.change,
+            *map(put, encode_changing(happening.after)),
+            put(storable(before.id)),
+            before.version,
+            *_lines(before.id, happening.events, write),
+        )
+        self._told(told)
+        return bool(told)
+
+    def _told(self, rows: Sequence[Row]) -> None:
+        # Here, not by the caller, who may be cancelled by now.
+        self._listening.told([_line(row) for row in rows])
+
+    async def _last_line(self) -> int:
+        (last,) = await self._fetch(lambda row: cast("int", row[0]), self._sql.last)
+        return last
+
+    async def _news(self, after: int) -> Sequence[Line]:
+        return await self._fetch(_line, self._sql.news, after)
+
+    async def _fetch(self, read: Callable[[Row], T], sql: str, *parameters: Cell) -> list[T]:
+        async def work(connection: Connection) -> list[T]:
+            return [read(row) for row in await connection.fetch(sql, *parameters)]
+
+        return await self._connections.run(work)
+
+
+def _expected(known: Handoff, events: Sequence[Event]) -> Happening | None:
+    """Return what happens to a handoff if it still is as it was; None where that must be looked at."""
+    try:
+        expected = happen(known, events)
+    except (HandoffError, ValueError):
+        return None
+    return expected if expected.events else None
+
+
+def _lines(handoff_id: str, events: Sequence[Event], write: int) -> tuple[list[object], ...]:
+    """Return events as the parameters of `_Logged`: four columns, and which write they come with."""
+    rows = [tuple(map(put, encode_event(handoff_id, event))) for event in events]
+    return (*(list(column) for column in zip(*rows, strict=True)), cast("list[object]", write))
+
+
+def _line(row: Row) -> Line:
+    return cast("int", row[0]), cast("str", got(row[1]))
+
+
+def _text(row: Row) -> str:
+    return cast("str", got(row[0]))
+
+
+def _entry(row: Row) -> Entry:
+    return decode_event(tuple(map(got, row)))
+
+
+def _new_write() -> int:
+    return secrets.randbits(63)

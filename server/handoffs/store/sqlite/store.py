@@ -1,0 +1,409 @@
+"""The store in a SQLite file: for one machine, any number of processes, nothing to install.
+
+Every method is one hop to the connection's own thread, in which a whole transaction runs.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import anyio
+
+from handoffs.clock import SystemClock, boot_id
+from handoffs.core.errors import NotFound, StoreError
+from handoffs.core.events import Entry, Event, Opened
+from handoffs.core.lifecycle import expiry
+from handoffs.core.model import Handoff, earlier_of
+from handoffs.core.quota import Quota
+from handoffs.store.rows import (
+    CHANGING,
+    COLUMNS,
+    decode,
+    decode_event,
+    encode,
+    encode_changing,
+    encode_event,
+    micros,
+    storable,
+)
+from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
+from handoffs.store.sqlite.datagrams import Datagrams, base_folder
+from handoffs.store.sqlite.file import connect, explained, identity, transaction, unsynced
+from handoffs.store.sqlite.quota import check_quota
+from handoffs.store.sqlite.tokens import SqliteTokens
+from handoffs.store.sqlite.wakeups import Wakeups
+from handoffs.store.transition import Happening, happen
+from handoffs.store.watches import Line, Watch
+
+if TYPE_CHECKING:
+    import aiosqlite
+
+T = TypeVar("T")
+
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM handoffs"  # noqa: S608
+_INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
+# The same question, open or ended a short while ago; the open ones among them may be overdue.
+_ALIKE = f"""{_SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
+    ORDER BY created_at DESC, rowid DESC"""
+_INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
+_SELECT_EVENTS = "SELECT number, handoff_id, name, at, details FROM events"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Opened:
+    db: "aiosqlite.Connection"
+    connection: sqlite3.Connection
+    thread: threading.Thread
+    file: tuple[int, int] | None
+
+
+class _Replaced(Exception):
+    """Another file is where the store was, or none."""
+
+
+class SqliteStore:
+    """Keeps handoffs in a SQLite file. Made without touching the disk; the first use opens it.
+
+    A call that is cancelled leaves nothing half-done: what it began is finished or undone, whole.
+    """
+
+    def __init__(self, path: Path, *, datagrams: bool = True, clock: SystemClock | None = None) -> None:
+        """Take where the file is or shall be; without `datagrams`, changes by other processes are heard by polling.
+
+        The `clock` is told the offset that was kept of it.
+        """
+        self._path = path.absolute()
+        self._clock = clock
+        self._opening: asyncio.Task[_Opened] | None = None
+        self._opened: _Opened | None = None
+        self._closed = False
+        self._data_version = -1
+        self.tokens = SqliteTokens(self._run, self._write)
+        """Who may call over HTTP."""
+        base = base_folder() if datagrams else None
+        self._wakeups = Wakeups(
+            last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
+        )
+
+    async def __aenter__(self) -> "SqliteStore":
+        """Return the store, still unopened."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Finish what was begun, close thread, file and sockets, wake the watches. Later use raises StoreError."""
+        self._closed = True
+        with anyio.CancelScope(shield=True):
+            if self._opening is not None:
+                await asyncio.wait({self._opening})
+            try:
+                if self._opened is not None:
+                    await self._leave(self._opened)
+            finally:
+                await self._wakeups.aclose()
+
+    async def ready(self) -> None:
+        """Open the file, where nothing has yet. Raises StoreError."""
+        if self._opened is None:
+            await self._run(lambda _: None)
+
+    async def open(
+        self,
+        handoff: Handoff,
+        *,
+        collect_after: datetime,
+        opened: Opened | None = None,
+        quota: Quota | None = None,
+    ) -> Handoff:
+        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+
+        It joins the newest that `Handoff.joined_by` allows since `collect_after`. Whether an open one is overdue is
+        seen from when the new one was created. A new one has the `earlier` that was decided last. `opened` is what the
+        log says of a new one where there is more to say than when.
+
+        Raises:
+            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
+            ValueError: There is another handoff with this id.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
+            lines: list[Line] = []
+            decided: list[Handoff] = []
+            alike = connection.execute(_ALIKE, (storable(handoff.fingerprint), micros(collect_after)))
+            for row in alike.fetchall():
+                there = decode(row)
+                if there.overdue(handoff.created_at):
+                    there = _write(connection, happen(there, [expiry(there)]), lines)
+                if there.joined_by(handoff, since=collect_after):
+                    return there, lines
+                if there.decided:
+                    decided.append(there)
+            if quota is not None:
+                check_quota(connection, handoff, quota)
+            fresh = replace(handoff, earlier=earlier_of(decided))
+            try:
+                connection.execute(_INSERT, encode(fresh))
+            except sqlite3.IntegrityError as error:
+                raise ValueError(f"there is another handoff {handoff.id}; take a new id") from error
+            lines.append(_log(connection, handoff.id, opened or Opened(at=handoff.created_at)))
+            return fresh, lines
+
+        return await self._write(work)
+
+    async def record(
+        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+    ) -> Handoff:
+        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+
+        What is not `durable` need not outlive a power cut; the next change that is makes it so.
+
+        Raises:
+            NotFound: There is no such handoff.
+            AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
+            AlreadyReminded: Another process has claimed this stage.
+            AlreadyUsed: The approval is another tool use's.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[Happening, list[Line]]:
+            happening = happen(_find(connection, handoff_id), events)
+            lines: list[Line] = []
+            _write(connection, happening, lines)
+            return happening, lines
+
+        return (await self._write(work, durable=durable)).outcome()
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id. Raises NotFound."""
+        return await self._run(lambda connection: _find(connection, handoff_id))
+
+    async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
+        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
+        # A range, for LIKE would take `_` for any character and could not use the index.
+        start = storable(prefix)
+        sql = "SELECT id FROM handoffs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        rows = await self._fetch(sql, start, start + chr(0x10FFFF), limit)
+        return [cast("str", row[0]) for row in rows]
+
+    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
+        only = [*(["state = 'open'"] if open_only else []), *([] if before is None else ["created_at < ?"])]
+        where = f"WHERE {' AND '.join(only)}" if only else ""
+        order = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        bounds = [] if before is None else [micros(before)]
+
+        def work(connection: sqlite3.Connection) -> list[Handoff]:
+            return [decode(row) for row in connection.execute(f"{_SELECT} {where} {order}", (*bounds, limit))]
+
+        return await self._run(work)
+
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`."""
+        only = " AND state = 'open'" if open_only else ""
+        sql = f"{_SELECT} WHERE subject = ?{only} ORDER BY created_at DESC, rowid DESC LIMIT ?"
+
+        def work(connection: sqlite3.Connection) -> list[Handoff]:
+            return [decode(row) for row in connection.execute(sql, (storable(subject), limit))]
+
+        return await self._run(work)
+
+    async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
+        """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
+        sql = "SELECT id FROM handoffs WHERE state = 'open' AND deadline <= ? ORDER BY deadline LIMIT ?"
+        return [cast("str", row[0]) for row in await self._fetch(sql, micros(now), limit)]
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        of = "" if handoff_id is None else "handoff_id = ? AND"
+        which = () if handoff_id is None else (storable(handoff_id),)
+
+        def work(connection: sqlite3.Connection) -> list[Entry]:
+            sql = f"{_SELECT_EVENTS} WHERE {of} number > ? ORDER BY number LIMIT ?"
+            return [decode_event(row) for row in connection.execute(sql, (*which, after, limit))]
+
+        return await self._run(work)
+
+    async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
+        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
+            connection.execute("DELETE FROM claims WHERE ends <= ?", (micros(now),))
+            made = connection.execute("INSERT OR IGNORE INTO claims (key, ends) VALUES (?, ?)", (key, micros(until)))
+            return made.rowcount == 1, []
+
+        return await self._write(work)
+
+    def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
+        """Return a watch on one handoff, or on all of the store."""
+        return self._wakeups.watch(handoff_id)
+
+    async def _last_line(self) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            # In this order: what is committed between the two is in the second, and the next poll looks in vain.
+            self._data_version = _data_version(connection)
+            row = connection.execute("SELECT max(number) FROM events").fetchone()
+            return cast("tuple[int | None]", row)[0] or 0
+
+        return await self._run(work)
+
+    async def _news(self) -> Sequence[Line]:
+        def work(connection: sqlite3.Connection) -> list[Line]:
+            # It differs once another connection has committed; asking costs a few microseconds.
+            version = _data_version(connection)
+            if version == self._data_version:
+                return []
+            after = self._wakeups.heard_to
+            news = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (after,)).fetchall()
+            self._data_version = version
+            return cast("list[Line]", news)
+
+        return await self._run(work)
+
+    async def _fetch(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
+        return await self._run(lambda connection: connection.execute(sql, parameters).fetchall())
+
+    async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], *, durable: bool = True) -> T:
+        """Run `work` in a transaction of its own, and when that is committed, tell of the lines that it wrote."""
+        loop = asyncio.get_running_loop()
+
+        def whole(connection: sqlite3.Connection) -> T:
+            with contextlib.nullcontext() if durable else unsynced(connection), transaction(connection):
+                result, lines = work(connection)
+            # From this thread: the caller may be cancelled by now, and the change must be heard of all the same.
+            if lines:
+                loop.call_soon_threadsafe(self._wakeups.told, lines)
+                self._wakeups.tell(lines)
+            return result
+
+        return await self._run(whole)
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        for _ in range(3):
+            if self._closed:
+                raise self._is_closed()
+            opened = self._opened or await self._open()
+            if opened is not self._opened:
+                continue
+            try:
+                return await self._hop(opened, work)
+            except _Replaced:
+                # What is written to a file that was deleted is lost to everybody else.
+                if opened is self._opened:
+                    self._wakeups.restart()
+                    await self._leave(opened)
+        raise StoreError(f"The store {self._path} is replaced by another file again and again: find out by whom.")
+
+    async def _hop(self, opened: _Opened, work: Callable[[sqlite3.Connection], T]) -> T:
+        def job() -> T:
+            if identity(self._path) != opened.file:
+                raise _Replaced
+            with explained(self._path):
+                return work(opened.connection)
+
+        # aiosqlite's public methods are one hop to its thread for each statement; a transaction takes five, 0.55 ms
+        # against 0.2 ms in one; between two hops the caller can be cancelled, with the transaction open; and at DEBUG
+        # each logs its parameters, which is what people wrote. `_execute` is what all of them call. A function that it
+        # was given runs to its end, whatever becomes of the caller.
+        execute = cast("Callable[[Callable[[], T]], Awaitable[T]]", opened.db._execute)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+        return await execute(job)
+
+    async def _open(self) -> _Opened:
+        # In a task of its own, shielded: many may be first at once, and the one that is cancelled stops no other.
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._connect(), name="handoffs: open the store")
+        return await asyncio.shield(self._opening)
+
+    async def _connect(self) -> _Opened:
+        # Imported here: a server on stdio must answer `initialize` before it pays for a store.
+        import aiosqlite
+
+        # aiosqlite tells its thread to end, but does not wait for it; and a thread that ends after the loop was closed
+        # puts a traceback on the screen. So it is joined: by then it has nothing left to do.
+        threads: list[threading.Thread] = []
+        files: list[tuple[int, int] | None] = []
+        made: list[sqlite3.Connection] = []
+
+        def connector() -> sqlite3.Connection:
+            threads.append(threading.current_thread())
+            made.append(connect(self._path))
+            self._settle(made[0])
+            files.append(identity(self._path))
+            return made[0]
+
+        db = aiosqlite.Connection(connector, iter_chunk_size=64)
+        # Else a process that fails before it has closed its store would wait for this thread for ever, at its end.
+        db._thread.daemon = True  # pyright: ignore[reportPrivateUsage]
+        try:
+            await db
+            self._data_version = -1  # of another connection, it would say nothing
+            self._opened = _Opened(db=db, connection=made[0], thread=threads[0], file=files[0])
+        except StoreError:
+            threads[0].join()
+            raise
+        finally:
+            self._opening = None
+        return self._opened
+
+    def _settle(self, connection: sqlite3.Connection) -> None:
+        reading, boot = (None, "") if self._clock is None else (self._clock.read(), boot_id())
+        if self._clock is not None and reading is not None and boot:
+            offset = known_offset(connection, reading, boot)
+            if offset is None:
+                try:
+                    with transaction(connection):
+                        offset = keep_offset(connection, reading, boot)
+                except sqlite3.Error:
+                    return  # a full disk, a file that may only be read: what was asked must be seen all the same
+            self._clock.settle(offset)
+
+    async def _leave(self, opened: _Opened) -> None:
+        self._opened = None
+        await opened.db.close()
+        opened.thread.join()
+
+    def _is_closed(self) -> StoreError:
+        return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
+
+
+def _find(connection: sqlite3.Connection, handoff_id: str) -> Handoff:
+    row = cast(
+        "tuple[object, ...] | None", connection.execute(f"{_SELECT} WHERE id = ?", (storable(handoff_id),)).fetchone()
+    )
+    if row is None:
+        raise NotFound(handoff_id)
+    return decode(row)
+
+
+def _write(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> Handoff:
+    """Write what happens to a handoff, add its lines of the log, and return what it is then."""
+    before = happening.before
+    if happening.events:
+        row = (*encode_changing(happening.after), storable(before.id), before.version)
+        if connection.execute(_UPDATE, row).rowcount != 1:
+            raise StoreError(
+                f"{before.id} was changed by somebody else inside a transaction: is its file on a network?"
+            )
+        lines.extend(_log(connection, before.id, event) for event in happening.events)
+    return happening.after
+
+
+def _log(connection: sqlite3.Connection, handoff_id: str, event: Event) -> Line:
+    number = connection.execute(_INSERT_EVENT, encode_event(handoff_id, event)).lastrowid
+    return cast("int", number), handoff_id
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    return cast("tuple[int]", connection.execute("PRAGMA data_version").fetchone())[0]

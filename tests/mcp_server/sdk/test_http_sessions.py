@@ -1,0 +1,53 @@
+"""Idle sessions of the older era: one caller's make no room among another's."""
+
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from mcp.server.mcpserver import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+from handoffs.mcp_server.sdk import http_sessions
+from handoffs.mcp_server.sdk.http_sessions import sessions_of
+from tests.mcp_server.host import table
+from tests.mcp_server.signed_in import served
+
+PARAMS = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test-host", "version": "1"}}
+INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": PARAMS}
+PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+HEADERS = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
+
+
+async def test_who_begins_too_many_sessions_loses_their_own_oldest_and_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_sessions, "MAX_IDLE", 8)
+    managers: list[StreamableHTTPSessionManager] = []
+
+    def limit(server: MCPServer) -> None:
+        assert sessions_of(server.session_manager) is not None, (
+            "the SDK ends idle sessions by itself: see http_sessions"
+        )
+        managers.append(server.session_manager)
+
+    async with (
+        table(tmp_path) as here,
+        served(here, before=limit) as server,
+        httpx2.AsyncClient(headers=HEADERS) as http,
+    ):
+
+        async def begin(name: str) -> dict[str, str]:
+            bearer = {"authorization": f"Bearer {name}"}
+            begun = await http.post(server.url, json=INITIALIZE, headers=bearer)
+            return bearer | {"mcp-session-id": begun.headers["mcp-session-id"]}
+
+        async def lives(session: dict[str, str]) -> bool:
+            return (await http.post(server.url, json=PING, headers=session)).status_code == 200
+
+        bobs = await begin("bob")
+        adas = [await begin("ada") for _ in range(3)]
+        known: dict[str, object] = managers[0]._server_instances  # type: ignore[assignment]
+        while len(known) > 3:  # until the last one's first request is over
+            await anyio.sleep(0.01)
+        assert [await lives(each) for each in (*adas, bobs)] == [False, True, True, True]
