@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import importlib
 import importlib.util
 import os
 import secrets
@@ -10,28 +11,22 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
 from handoffs import kept
-from handoffs.access.tokens import Tokens
+from handoffs.channels import CHANNELS, Row
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
-from handoffs.core.ports import Channel
+from handoffs.core.ports import Channel, Tokens
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
 from handoffs.sealing import AesGcmSealer
-from handoffs.settings import Settings, SettingsError, StoreAddress, data_folder
-from handoffs.store.sqlite.store import SqliteStore
-
-if TYPE_CHECKING:
-    from handoffs.store.postgres.store import PostgresStore
+from handoffs.settings import PREFIX, Settings, SettingsError, data_folder
+from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
 
 MIN_KEY = 32
 """Characters of a key that seals."""
-
-AnyStore: TypeAlias = "SqliteStore | PostgresStore"
 
 
 @asynccontextmanager
@@ -39,7 +34,7 @@ async def open_desk(
     settings: Settings,
     *,
     channels: Sequence[Channel] = (),
-    store: "AnyStore | None" = None,
+    store: OpenStore | None = None,
     clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
     """Give the desk over the store that the settings name, showing questions through `channels` while it lasts.
@@ -88,62 +83,62 @@ async def open_tokens(settings: Settings) -> AsyncGenerator[Tokens]:
         yield store.tokens
 
 
-def store_at(address: StoreAddress, clock: SystemClock | None = None) -> AnyStore:
+def store_at(address: StoreAddress, clock: SystemClock | None = None) -> OpenStore:
     """Return the store at an address, which nothing has touched yet. It settles by which offset the `clock` goes.
 
     Raises:
-        SettingsError: It is on PostgreSQL, and what connects to that is not installed.
+        SettingsError: What its engine needs is not installed.
     """
-    if isinstance(address, Path):
-        return SqliteStore(address, clock=clock)
-    check_postgres()
-    from handoffs.store.postgres.store import PostgresStore  # for most there is a file
-
-    return PostgresStore(address.url, clock=clock)
+    return engine_at(address).open(address, clock)
 
 
-def check_postgres() -> None:
-    """Raise SettingsError where what connects to PostgreSQL is not installed; it is not imported for that."""
-    if importlib.util.find_spec("asyncpg") is None:
+def engine_at(address: StoreAddress) -> Engine:
+    """Return the engine of the store at an address. Raises SettingsError: what it needs is not installed."""
+    engine = engine_of(address)
+    if engine.needs and importlib.util.find_spec(engine.needs) is None:  # which does not import it
         from handoffs.extras import command_to_add
 
-        raise SettingsError(f"A store on PostgreSQL needs the extra postgres: {command_to_add('postgres')}")
+        raise SettingsError(f"A store on {engine.title} needs the extra {engine.extra}: {command_to_add(engine.extra)}")
+    return engine
 
 
 @asynccontextmanager
 async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
-    """Tell the people at the addresses of the settings of what is open, while the block lasts.
+    """Run the channels that the settings ask for, while the block lasts: they tell people of what is open.
 
     They are given the question's page where the settings say how people reach the inbox. An inbox on this machine's
     loopback is no place for them: from a phone its address leads nowhere, or to what listens there.
 
     Raises:
-        SettingsError: There are addresses, and what sends is not installed.
+        SettingsError: A channel is asked for, and what it needs is not installed.
     """
-    if not settings.notify and not settings.escalate:
+    rows = [row for row in CHANNELS.values() if row.run and any(getattr(settings, name) for name in row.settings)]
+    if not rows:
         yield
         return
-    check_notify(settings)
-    from handoffs.channels.notify import Notifier  # only where somebody is to be told
-    from handoffs.inbox_process.record import page_at
+    from handoffs.inbox_process.record import page_at  # only where somebody is to be told
 
     link = None if settings.inbox_url is None else partial(page_at, settings.inbox_url)
+    for row in rows:
+        check_installed(row)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Notifier(desk, settings.notify, settings.escalate, link).run)
+        for row in rows:
+            module, _, name = row.run.partition(":")
+            run = getattr(importlib.import_module(module), name)
+            tasks.start_soon(run, desk, {name: getattr(settings, name) for name in row.settings}, link)
         try:
             yield
         finally:
             tasks.cancel_scope.cancel()
 
 
-def check_notify(settings: Settings) -> None:
-    """Raise SettingsError where people are to be told and what sends is not installed; it is not imported for that."""
-    if (settings.notify or settings.escalate) and importlib.util.find_spec("apprise") is None:
+def check_installed(row: Row) -> None:
+    """Raise SettingsError where a channel's extra is not installed; it is not imported for that."""
+    if row.needs and importlib.util.find_spec(row.needs) is None:
         from handoffs.extras import command_to_add
 
-        raise SettingsError(
-            f"HANDOFFS_NOTIFY and HANDOFFS_ESCALATE need the extra notify. Unset them, or: {command_to_add('notify')}"
-        )
+        names = " and ".join(PREFIX + name.upper() for name in row.settings)
+        raise SettingsError(f"{names} need the extra {row.extra}. Unset them, or: {command_to_add(row.extra)}")
 
 
 def current_user() -> str:

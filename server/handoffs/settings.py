@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, cast
+from typing import Annotated, Literal, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
@@ -28,9 +28,8 @@ from pydantic_settings import (
 
 from handoffs import env_file
 from handoffs.access.addresses import is_private
-from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
-from handoffs.store.postgres.address import Address, parse
+from handoffs.store import ENGINES, StoreAddress, engine_named
 
 PREFIX = "HANDOFFS_"
 LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
@@ -39,10 +38,6 @@ LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 TEN_YEARS = 315_360_000
 """Seconds. Nothing waits longer, and times that far away can still be written down."""
-
-
-StoreAddress: TypeAlias = Path | Address
-"""Where a store is: the file of one on SQLite, or the address of one on PostgreSQL, which shows no password."""
 
 
 class SettingsError(Exception):
@@ -64,33 +59,17 @@ def config_file() -> Path:
 
 def store_address(written: str) -> StoreAddress:
     """Return where a store is, from what HANDOFFS_STORE may be. Raises ValueError, which shows no password."""
-    text = written.strip()
-    scheme, mark, rest = text.partition("://")
-    if mark and scheme.lower() in {"postgresql", "postgres"}:
-        try:
-            return parse(f"{scheme.lower()}://{rest}")
-        except StoreError as refused:
-            raise ValueError(str(refused).removesuffix(".")) from None
-    if mark and scheme.lower() != "sqlite":
+    scheme, mark, _ = written.strip().partition("://")
+    if mark and scheme.lower() not in ENGINES:
         raise ValueError(f"there is no store for {inert_line(scheme, 20)}://")
-    if mark:
-        # As everywhere: three slashes and a path from here, or a fourth that begins the path from the root.
-        if not rest.startswith("/") or "?" in rest:
-            raise ValueError("written as sqlite:///handoffs.db or sqlite:////folder/handoffs.db, without options")
-        text = rest[1:]
-    if text in {"", ":memory:"} or "\0" in text:
-        raise ValueError("a store must be a file: a question outlives the process that asked it")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("nobody knows where ~ is here") from None
+    return engine_named(scheme.lower() if mark else "sqlite").address(written)
 
 
 def _store(written: object) -> StoreAddress:
-    if isinstance(written, Path | Address):
-        return written
     if isinstance(written, str):
         return store_address(written)
+    if isinstance(written, Path) or hasattr(written, "identity"):
+        return cast("StoreAddress", written)
     raise ValueError("it is no text")
 
 

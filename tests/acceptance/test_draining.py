@@ -188,7 +188,7 @@ async def test_a_server_whose_store_is_not_there_yet_says_so_once_and_goes_on_wh
         known = LEGACY | {"authorization": f"Bearer {token}"}
         assert (await http.post(server.url, json=INITIALIZE, headers=known)).status_code == 200
         server.process.terminate()
-        heard = await rest_of(server)
+        heard = server.heard + await rest_of(server)
     assert heard.count("Trying again until" if tokens == "auto" else "Not ready:") == 1
     assert "Traceback" not in heard
 

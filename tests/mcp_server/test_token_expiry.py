@@ -23,10 +23,11 @@ from handoffs.access.admission import Verifier, admission
 from handoffs.access.issuer import KEEP, Issuer
 from handoffs.access.oauth import OAuthTokens
 from handoffs.access.static import StaticTokens
-from handoffs.access.tokens import Tokens, digest_of, new_token
+from handoffs.access.tokens import digest_of, new_token
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
+from handoffs.core.ports import Tokens
 from handoffs.core.token import Token
 from handoffs.mcp_server import token_expiry
 from handoffs.mcp_server.server import build_server

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright
 
@@ -29,7 +30,13 @@ async def browser(chromium: str, anyio_backend: str) -> AsyncGenerator[Browser]:
         # The sandbox needs what containers do not give; the pages are our own.
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
-        await browser.close()
+        await _closed(browser.close)
+
+
+async def _closed(close: Callable[[], Awaitable[None]]) -> None:
+    """Close it, and go on where that never ends: Chromium may wait for a page that it was just about to load."""
+    with anyio.move_on_after(10):
+        await close()
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def opened(browser: Browser) -> Opened:
         try:
             yield await context.new_page()
         finally:
-            await context.close()
+            await _closed(context.close)
         assert wrong == []
 
     return open_page

@@ -8,10 +8,10 @@ from datetime import timedelta
 from mcp.server.auth.provider import AccessToken
 
 from handoffs.access.principals import token_principal
-from handoffs.access.tokens import Tokens, digest_of
+from handoffs.access.tokens import digest_of
 from handoffs.access.unavailable import Unavailable
 from handoffs.core.errors import StoreError
-from handoffs.core.ports import Clock
+from handoffs.core.ports import Clock, Tokens
 
 logger = logging.getLogger(__name__)
 

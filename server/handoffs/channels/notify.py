@@ -12,7 +12,7 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -132,6 +132,11 @@ class Recipient:
             raise NotSent(f"failed with {type(broken).__name__}") from None
         if not sent:
             raise NotSent("the service can't be reached, or refused it")
+
+
+async def run(desk: Overview, settings: Mapping[str, Sequence[str]], link: Callable[[str], str] | None) -> None:
+    """Tell people, until it is cancelled: those of the settings `notify` and `escalate`."""
+    await Notifier(desk, settings["notify"], settings["escalate"], link).run()
 
 
 class Notifier:

@@ -1,33 +1,26 @@
 """`handoffs db`: a store brought up to date, moved from one engine to the other, and rid of what is old."""
 
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
-import anyio.to_thread
 import typer
 
-from handoffs.assembly import check_postgres, store_at
+from handoffs.assembly import engine_at
 from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
-from handoffs.settings import Settings, StoreAddress, store_address
+from handoffs.settings import Settings, store_address
+from handoffs.store import StoreAddress
 from handoffs.store.copying import Phase, copy
 from handoffs.store.pruning import Age
 from handoffs.store.rows import micros
-from handoffs.store.sqlite.pruning import SqlitePruning
-
-if TYPE_CHECKING:
-    from handoffs.store.postgres.copying import PostgresEndpoint
-    from handoffs.store.sqlite.copying import SqliteEndpoint
 
 
 async def migrated(settings: Settings) -> None:
     """Bring the store of the settings up to date, and print what its layout was and is."""
-    before, after = await _migrated(settings.store)
+    before, after = await engine_at(settings.store).migrate(settings.store)
     if before == after:
         print_out(f"The store {settings.store} is up to date: layout {after}.")
     elif before:
@@ -47,8 +40,8 @@ async def copied(written_source: str, written_target: str) -> None:
     now = micros(SystemClock().now())
     bars = _Bars()
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(_side(source_at, now, target=False))
-        target = await stack.enter_async_context(_side(target_at, now, target=True))
+        source = await stack.enter_async_context(engine_at(source_at).endpoint(source_at, now=now, target=False))
+        target = await stack.enter_async_context(engine_at(target_at).endpoint(target_at, now=now, target=True))
         stack.callback(bars.close)
         done = await copy(source, target, told=bars.told)
     rows = done.rows
@@ -71,7 +64,8 @@ async def pruned(settings: Settings, older_than: str, *, dry_run: bool, yes: boo
         raise UsageError("--older-than takes a span of time, up to ten years: 90d, 12h or 45m.")
     now = SystemClock().now()
     joins = timedelta(seconds=settings.join_seconds)
-    pruning = _pruning(settings.store, Age(ended_before=now - length, collected_or_before=now - joins))
+    age = Age(ended_before=now - length, collected_or_before=now - joins)
+    pruning = engine_at(settings.store).pruning(settings.store, age)
     count = await pruning.count()
     old = f"{count} {'handoff' if count == 1 else 'handoffs'} of {settings.store} that ended more than {older_than} ago"
     if dry_run or not count:
@@ -83,57 +77,6 @@ async def pruned(settings: Settings, older_than: str, *, dry_run: bool, yes: boo
     while some := await pruning.remove():
         removed += some
     print_out(f"{removed} removed.")
-
-
-class _Pruning(Protocol):
-    async def count(self) -> int: ...
-
-    async def remove(self) -> int: ...
-
-
-def _pruning(address: StoreAddress, age: Age) -> _Pruning:
-    if isinstance(address, Path):
-        return SqlitePruning(address, age)
-    check_postgres()
-    from handoffs.store.postgres.pruning import PostgresPruning
-
-    return PostgresPruning(address, age)
-
-
-@asynccontextmanager
-async def _side(
-    address: StoreAddress, now: int, *, target: bool
-) -> AsyncGenerator["SqliteEndpoint | PostgresEndpoint"]:
-    if isinstance(address, Path):
-        from handoffs.store.sqlite.copying import SqliteEndpoint
-
-        side = SqliteEndpoint(address, now=now, target=target)
-    else:
-        check_postgres()
-        from handoffs.store.postgres.copying import PostgresEndpoint
-
-        side = PostgresEndpoint(address, now=now, target=target)
-    async with side:
-        yield side
-
-
-async def _migrated(address: StoreAddress) -> tuple[int, int]:
-    if not isinstance(address, Path):
-        check_postgres()
-        from handoffs.store.postgres.copying import PostgresEndpoint
-
-        async with PostgresEndpoint(address, now=0) as store:
-            layouts = store.layouts
-        async with store_at(address) as opened, opened.watch():
-            return layouts  # and what other servers write is heard of: no pooler in the way
-    from handoffs.store.sqlite import file
-
-    def work() -> tuple[int, int]:
-        before = file.layout(address)
-        file.connect(address).close()
-        return before, file.layout(address)
-
-    return await anyio.to_thread.run_sync(work)
 
 
 def _address(written: str) -> StoreAddress:

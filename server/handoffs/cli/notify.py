@@ -2,7 +2,8 @@
 
 import anyio
 
-from handoffs.assembly import check_notify
+from handoffs.assembly import check_installed
+from handoffs.channels import CHANNELS
 from handoffs.channels.notify import Notice, NotSent, Recipient, recipients
 from handoffs.console import UsageError, print_out
 from handoffs.settings import Settings
@@ -27,7 +28,7 @@ async def test(settings: Settings) -> bool:
             "ntfy://my-topic, several with commas; into HANDOFFS_ESCALATE those that are told when nobody answers. "
             "https://github.com/caronc/apprise lists what there is."
         )
-    check_notify(settings)
+    check_installed(CHANNELS["notify"])
     problems: dict[Recipient, str] = {}
 
     async def send(recipient: Recipient) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.model import Handoff
 from handoffs.core.quota import Quota
+from handoffs.core.token import Token
 
 
 class Alarm(Protocol):
@@ -50,6 +51,30 @@ class Watch(Protocol):
 
         May return for nothing.
         """
+        ...
+
+
+class Tokens(Protocol):
+    """Where the tokens are kept. Every method raises StoreError where that can't be used."""
+
+    async def add(self, token: Token) -> bool:
+        """Keep a token; False, and nothing is changed, where there is a good one of this name."""
+        ...
+
+    async def find(self, digest: str) -> Token | None:
+        """Return the token with this digest, good or not."""
+        ...
+
+    async def all(self) -> Sequence[Token]:
+        """Return every token there has been, by name."""
+        ...
+
+    async def revoke(self, name: str, *, at: datetime) -> bool:
+        """Let nobody in with the token of this name from now on; False where there is none, or it was before."""
+        ...
+
+    async def used(self, digest: str, *, at: datetime) -> None:
+        """Note when a token was last seen."""
         ...
 
 

@@ -4,12 +4,13 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from handoffs.assembly import AnyStore, current_user, notifying, open_desk
+from handoffs.assembly import current_user, notifying, open_desk
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel
 from handoffs.serving.binding import CannotServe
 from handoffs.settings import Settings
+from handoffs.store import OpenStore
 
 
 @asynccontextmanager
@@ -18,7 +19,7 @@ async def serving_desk(
     *,
     terminal: bool,
     device: bool,
-    store: "AnyStore | None" = None,
+    store: OpenStore | None = None,
     clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
     """Give the desk, asking on the terminal if it may (the console or the controlling device itself), and notifying."""

@@ -26,7 +26,8 @@ from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
 from handoffs.serving.desk import serving_desk
-from handoffs.settings import Settings, StoreAddress, config_file, data_folder, unused_words
+from handoffs.settings import Settings, config_file, data_folder, unused_words
+from handoffs.store import StoreAddress
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission

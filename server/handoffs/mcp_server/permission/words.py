@@ -1,9 +1,8 @@
 """What the agent is told of a use of a tool that was not approved."""
 
+from handoffs.channels import may_permit
 from handoffs.core.form import DECISION
 from handoffs.core.model import SCRIPT, Handoff, State
-from handoffs.mcp_server.asking.dialog import CHANNEL
-from handoffs.mcp_server.callers.capabilities import CARD_CHANNEL
 from handoffs.mcp_server.permission.forms import ALLOW, REASON
 
 NEXT = "Do not do it in another way either: go on without it, or stop and say what is missing."
@@ -40,9 +39,6 @@ UNANSWERED = (
 )
 """What the agent is told of questions that came back with nothing in them."""
 
-_OF_THE_HOST = frozenset({CHANNEL, CARD_CHANNEL})
-"""Where the host answers, or what it shows: it holds all that an answer from there needs."""
-
 
 def no_approval(handoff: Handoff) -> str:
     """Return why a request that has ended approves nothing; empty where a person allowed it."""
@@ -50,11 +46,11 @@ def no_approval(handoff: Handoff) -> str:
     allowed = handoff.state is State.ANSWERED and (handoff.values or {}).get(DECISION) == ALLOW
     if not allowed:
         return refusal(handoff)
-    if end is None or end.channel in _OF_THE_HOST:
-        # The agent has asked the very same with handoff_to_user, or has checked it, and its host, which wants to know
-        # whether it may, has said yes to itself.
-        return IN_DIALOG
-    return BY_SCRIPT if end.channel == SCRIPT else ""
+    if end is not None and may_permit(end.channel):
+        return ""
+    # The agent has asked the very same with handoff_to_user, or has checked it, and its host, which wants to know
+    # whether it may, has said yes to itself.
+    return BY_SCRIPT if end is not None and end.channel == SCRIPT else IN_DIALOG
 
 
 def refusal(handoff: Handoff) -> str:

@@ -41,6 +41,11 @@ class Address:
     """How long to wait for a connection."""
     secrets: tuple[str, ...] = field(repr=False)
 
+    @property
+    def scheme(self) -> str:
+        """Which engine it is of."""
+        return "postgresql"
+
     def __str__(self) -> str:
         """Return what may be shown."""
         return self.shown

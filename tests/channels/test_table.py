@@ -1,0 +1,30 @@
+"""The table of channels: what may permit a tool, and what each needs."""
+
+import importlib
+import inspect
+
+import pytest
+
+from handoffs.channels import CHANNELS, may_permit
+from handoffs.settings import Settings
+from handoffs.web.inbox import CHANNEL as INBOX
+
+
+def test_what_the_host_could_have_said_itself_permits_nothing() -> None:
+    assert [name for name in CHANNELS if may_permit(name)] == ["inbox", "terminal", "command line", "notify"]
+
+
+@pytest.mark.parametrize("name", ["", "Inbox", "slack", "elicitation "])
+def test_a_channel_that_is_not_in_the_table_permits_nothing(name: str) -> None:
+    """Trust is given by a row: a list of those that are not trusted would trust whatever is added."""
+    assert not may_permit(name)
+
+
+def test_each_row_names_what_is_there() -> None:
+    assert INBOX in CHANNELS
+    for name, row in CHANNELS.items():
+        assert row.name == name
+        assert set(row.settings) <= set(Settings.model_fields)
+        if row.run:
+            module, _, function = row.run.partition(":")
+            assert inspect.iscoroutinefunction(getattr(importlib.import_module(module), function))
