@@ -26,11 +26,10 @@ from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.mcp_server.asking.dialog import Round, ask_between, ask_while_open, judge
-from handoffs.mcp_server.asking.host_dialog import host_dialog_of
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import WaitRegistry
-from handoffs.mcp_server.callers.capabilities import FORM, MODERN, declared_by
+from handoffs.mcp_server.callers.capabilities import FORM, MODERN, declared_by, host_dialog_of
 from handoffs.store.sqlite.store import SqliteStore
 from tests.interop.tasks_fixture import TaskTools, Worker
 

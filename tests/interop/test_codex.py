@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handoffs.mcp_server.asking.wait_registry import READING_SECONDS
+from handoffs.asking.judge import READING_SECONDS
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.interop.openai_stub import Stub, Turn, serve_openai
 from tests.terminals import KIND, Terminal

@@ -7,6 +7,7 @@ from functools import partial
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
 
+from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound, QuestionRefused
 from handoffs.core.model import Caller, Declared, Handoff, State
@@ -22,14 +23,23 @@ from handoffs.mcp_server.asking.dialog import (
     came_too_late,
     judge_round,
 )
-from handoffs.mcp_server.asking.host_dialog import host_dialog_of
 from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
-from handoffs.mcp_server.asking.link import Way, judge_link_round, say_complete, send_between, way_to_ask
+from handoffs.mcp_server.asking.link import judge_link_round, say_complete, send_between
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.promised import OUT_SECONDS, Promised
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox, Waiting
-from handoffs.mcp_server.callers.capabilities import CARD, CARD_CHANNEL, LONG, MODERN, client_of, declared_by
+from handoffs.mcp_server.callers.capabilities import (
+    CARD,
+    CARD_CHANNEL,
+    FORM,
+    LONG,
+    MODERN,
+    URL,
+    client_of,
+    declared_by,
+    host_dialog_of,
+)
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.subject import subject_of_request
 from handoffs.mcp_server.sdk.delivery import Deliveries
@@ -135,7 +145,7 @@ class Calls:
         self._desk.present(handoff, again=False)
         # Who said "not now" is not asked the same again because the agent is impatient.
         put_off = handoff.state is State.OPEN and await self._desk.was_dismissed(handoff, channel=CHANNEL)
-        return await self._outcome(handoff, context, declared, again=not put_off, checks=True)
+        return await self._outcome(handoff, context, declared, put_off=put_off, polling=True)
 
     async def owned(self, handoff_id: str) -> Handoff:
         """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
@@ -226,15 +236,17 @@ class Calls:
             return await self._ended(verdict, context, earlier=self._is_old(verdict), late=late)
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
-        if verdict is Unanswered.SENT:
+        sent, link = verdict is Unanswered.SENT, played.link or None
+        if sent:
             self._waiting.sent[handoff.id] = None
-        if _gets_task(declared, context):
-            return await self._begun(handoff, context, again=False)
-        if verdict is Unanswered.SENT:
-            return await self._hold(handoff, context, way=Way.NONE, link=played.link, sent=True)
-        if card:
-            return self._in_card(handoff, context, played.link or None)
-        return await self._hold(handoff, context, way=Way.NONE, link=played.link or None)
+        chosen = plan_after(replace(self._situation(handoff, context, declared), sent=sent, cards=card))
+        match chosen.how:
+            case How.TASK:
+                return await self._begun(handoff, context, again=False)
+            case How.CARD:
+                return self._in_card(handoff, context, link)
+            case _:
+                return await self._hold(handoff, context, chosen, link=link, sent=sent)
 
     async def _outcome(
         self,
@@ -242,86 +254,82 @@ class Calls:
         context: Context,
         declared: Declared,
         *,
-        again: bool = True,
-        checks: bool = False,
+        put_off: bool = False,
+        polling: bool = False,
         card: bool = False,
     ) -> Outcome:
-        """Give the outcome, or have the person asked in the best way that this host has; not `again` if put off.
-
-        With `card` the call does not wait where no dialog shows the question: many hosts show the card of a call only
-        when it has returned.
-        """
+        """Give the outcome, or have the person asked as `asking.plan` says."""
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context, earlier=True)
-        abilities, tasks = declared.abilities, _gets_task(declared, context)
-        secret, now, dialog = handoff.question.form.secret, self._desk.clock.now(), host_dialog_of(context)
-        if not checks and self._promised.is_out(handoff.id):
+        if not polling and self._promised.is_out(handoff.id):
             # Who asks anew is not in the dialog that it was to show: that is with nobody, or the agent left it.
             await self._desk.not_shown(handoff, channel=CHANNEL, reason="asked anew, and the dialog never came back")
             self._promised.lose(handoff.id)
-        lost = self._promised.is_lost(handoff.id)
-        way = way_to_ask(handoff, abilities, dialog) if again and not lost else Way.NONE
-        link: str | None = None
-        # A card asks for no secret: it leads to the inbox.
-        if again and (secret or (way is Way.LINK and not card)) and self._inbox is not None:
-            link = await self._inbox.invite(handoff)
-        if way is Way.LINK and (link is None or (checks and handoff.id in self._waiting.sent)):
-            way = Way.NONE
-        long = tasks and way is not Way.LINK and (way is Way.FORM or not card)
-        if long and (way is Way.FORM or checks or await self._will_be_seen(handoff, link)):
-            return await self._begun(handoff, context, again=again)
-        if context.protocol_version == MODERN:
-            if way is Way.FORM:
-                return self._sent(handoff, context, ask_between(handoff, dialog, asked=now))
-            if way is Way.LINK and link is not None:
-                return self._sent(handoff, context, send_between(handoff, link, now=now))
-        if card and way is Way.NONE:
-            return self._in_card(handoff, context, link)
-        if (secret or tasks) and again and not checks and link is None and not self._desk.has_channels:
-            # There is no place to type it, or nobody who sees it, until the person hears of it from the agent.
-            return self._pending(handoff, context, Pending.UNSEEN)
-        sent = handoff.id in self._waiting.sent
-        return await self._hold(handoff, context, way=way, invite=again, card=card, link=link, sent=sent)
+        it = replace(self._situation(handoff, context, declared), put_off=put_off, polling=polling, cards=card)
+        chosen, link = plan(it), None
+        while chosen.how is How.INVITE:
+            link = await self._inbox.invite(handoff) if self._inbox is not None else None
+            it = replace(it, page=link is not None)
+            chosen = plan(it)
+        match chosen.how:
+            case How.TASK:
+                return await self._begun(handoff, context, again=chosen.invite)
+            case How.ROUND if chosen.way is Way.LINK and link is not None:
+                return self._sent(handoff, context, send_between(handoff, link, now=self._desk.clock.now()))
+            case How.ROUND:
+                asked = ask_between(handoff, host_dialog_of(context), asked=self._desk.clock.now())
+                return self._sent(handoff, context, asked)
+            case How.CARD:
+                return self._in_card(handoff, context, link)
+            case How.UNSEEN:
+                return self._pending(handoff, context, Pending.UNSEEN)
+            case _:
+                return await self._hold(handoff, context, chosen, link=link, sent=it.sent)
+
+    def _situation(self, handoff: Handoff, context: Context, declared: Declared) -> Situation:
+        """Return what is known of a call, its host and its question."""
+        dialog, form = host_dialog_of(context), handoff.question.form
+        return Situation(
+            breakout=handoff.question.breakout_of_loop,
+            secret=form.secret,
+            drawn=dialog.draws(form),
+            forms=FORM in declared.abilities,
+            links=URL in declared.abilities and dialog.host.shows_links,
+            tasks=_gets_task(declared, context),
+            rounds=context.protocol_version == MODERN,
+            lost=self._promised.is_lost(handoff.id),
+            sent=handoff.id in self._waiting.sent,
+            inbox=self._inbox is not None,
+            channels=self._desk.has_channels,
+        )
 
     async def _begun(self, handoff: Handoff, context: Context, *, again: bool) -> Begun:
         log = await self._desk.history(handoff.id)
         return Begun(task=TaskId.of_call(handoff, log, again=again, tool_use=tools.tool_use_of(context)))
 
-    async def _will_be_seen(self, handoff: Handoff, link: str | None) -> bool:
-        """Say whether anything here shows the question; else only the agent can tell the person, and must be told."""
-        if link is not None or self._desk.has_channels:
-            return True
-        return self._inbox is not None and await self._inbox.invite(handoff) is not None
-
     async def _hold(
-        self,
-        handoff: Handoff,
-        context: Context,
-        *,
-        way: Way,
-        invite: bool = True,
-        card: bool = False,
-        link: str | None = None,
-        sent: bool = False,
+        self, handoff: Handoff, context: Context, chosen: Plan, *, link: str | None = None, sent: bool = False
     ) -> CallToolResult:
-        """Wait with the call open: for the dialog, where there is one, and for whatever else answers.
-
-        With `invite`, the inbox is to show what no dialog shows; with `card`, the card does, once this has returned.
-        """
+        """Wait with the call open: for the dialog, where there is one, and for whatever else answers."""
         report = Progress(handoff, context, link=link, sent=sent)
         known = self._hold_seconds is None  # who sets it knows that host
-        if way is Way.FORM and invite and known and self._waiting.patience(context, dialog=True) < OUT_SECONDS:
+        if (
+            chosen.way is Way.FORM
+            and chosen.invite
+            and known
+            and self._waiting.patience(context, dialog=True) < OUT_SECONDS
+        ):
             self._promised.beside(handoff)
         async with self._waiting.slot(handoff, self._session(context)) as free:
             if not free:
                 return self._pending(handoff, context, Pending.CROWDED)
-            verdict = await self._waiting.anywhere(handoff, report, way=way, invite=invite, card=card)
+            verdict = await self._waiting.anywhere(handoff, report, chosen)
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, report.link)
         # What happened in the last moment of the host's patience still counts.
         handoff = verdict if isinstance(verdict, Handoff) else await self._waiting.last_look(handoff)
         if handoff.state is not State.OPEN:
-            if way is Way.LINK:
+            if chosen.way is Way.LINK:
                 await say_complete(handoff, context)
             return await self._ended(handoff, context)
         if verdict is Unanswered.NOT_SHOWN:

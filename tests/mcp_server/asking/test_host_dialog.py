@@ -8,11 +8,11 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
 
+from handoffs.asking.host_dialog import HostDialog
 from handoffs.core.model import Handoff
 from handoffs.core.schema import parse
 from handoffs.hosts import host_named
 from handoffs.hosts.host import Host, Patience
-from handoffs.mcp_server.asking.host_dialog import HostDialog
 from tests.mcp_server.host import ERAS, Dialog, accept, ask, by_script, check, host, table
 from tests.mcp_server.task_host import task_host
 

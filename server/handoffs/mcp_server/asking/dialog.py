@@ -1,12 +1,11 @@
 """Asking inside the host: its own dialog, in both eras of the protocol, raced against every other channel.
 
-A client's word is not proof of a person. `judge` says what one reply of a dialog means, and is the same in both eras:
-an answer, a refusal, *not now*, an answer that does not fit, or that nobody saw the question. Then the eras differ. Up
-to 2025-11-25 the server asks while the call is open (`elicitation/create`), so the dialog is a task that is cancelled
-when the question ends elsewhere. From 2026-07-28 the call returns `input_required` and the client calls again with the
+`asking.judge` says what one reply of a dialog means, and is the same in both eras. Then the eras differ. Up to
+2025-11-25 the server asks while the call is open (`elicitation/create`), so the dialog is a task that is cancelled when
+the question ends elsewhere. From 2026-07-28 the call returns `input_required` and the client calls again with the
 reply; nothing is held between, and the dialog can't be withdrawn.
 
-Here the dialog is a form. A secret is never asked in one: see `link`, which also says which way a host can ask.
+Here the dialog is a form. A secret is never asked in one: see `link`.
 """
 
 import json
@@ -25,14 +24,15 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from handoffs.asking import judge as judging
+from handoffs.asking.host_dialog import HostDialog
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
 from handoffs.core.model import SCRIPT, Handoff, State
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert
-from handoffs.mcp_server.asking.host_dialog import HostDialog, host_dialog_of
-from handoffs.mcp_server.asking.wait_registry import READING_SECONDS, Wait
-from handoffs.mcp_server.callers.capabilities import MODERN, shows_forms
+from handoffs.mcp_server.asking.wait_registry import Wait
+from handoffs.mcp_server.callers.capabilities import MODERN, host_dialog_of, shows_forms
 
 CHANNEL = "elicitation"
 
@@ -44,9 +44,6 @@ NOTE_META = "handoffs/note"
 
 SCRIPT_META = "handoffs/script"
 """Where in the `_meta` of a reply a client says, by true, that no person gave it: a test, a benchmark, a script."""
-
-MAX_NOTE = 2_000
-"""Characters of it that are kept."""
 
 MAX_ROUNDS = 8
 """How often one call asks again because the answer does not fit. The SDKs' clients give up at 10 rounds."""
@@ -75,84 +72,65 @@ Verdict: TypeAlias = Handoff | Unanswered | Misfit
 
 
 async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog, *, seconds: float) -> Verdict:
-    """Return what one reply of a dialog means, recording what a person decided.
-
-    Args:
-        desk: Records it.
-        handoff: What was asked.
-        reply: What the client says the person did.
-        dialog: What the host shows.
-        seconds: How long ago the person was first shown it; a corrected answer counts from there, too.
-    """
-    if not dialog.draws(handoff.question.form):
-        # It was never sent as a form, or nobody can have seen the whole of it: whoever said anything was no person.
-        await desk.not_shown(handoff, channel=CHANNEL, reason=f"{reply.action} of a form that the host does not draw")
-        return Unanswered.NOT_SHOWN
-    if reply.action != "accept":
-        return await judge_refusal(desk, handoff, reply, seconds=seconds)
-    if _is_hasty(reply, seconds):
-        await desk.not_shown(handoff, channel=CHANNEL, reason=f"accept after {seconds:.3f} s")
-        return Unanswered.NOT_SHOWN
+    """Return what one reply of a dialog comes to, recording what a person decided: see `asking.judge`."""
+    read, question = read_reply(reply), handoff.question
+    meaning = judging.judge(question.form, read, dialog, seconds=seconds, takes_other=question.takes_other)
     try:
-        return await _judge_accept(desk, handoff, reply, dialog)
+        if not isinstance(meaning, judging.Filled):
+            return await carry_out(desk, handoff, meaning, channel=_channel(read))
+        by, channel = handoff.caller.subject, _channel(read)
+        answer = partial(desk.answer, handoff, meaning.values, by=by, channel=channel, other=meaning.other)
+        return await retry_while_unavailable(desk.clock, answer)
+    except AnswerRefused as misfit:
+        return Misfit(reason=str(misfit))
     except AlreadyEnded:
         return await desk.get(handoff.id)
 
 
 async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
-    """Return what a reply that is no accept means, as for `judge`; also where a link was shown, and no form."""
-    hasty = _is_hasty(reply, seconds)
-    by = handoff.caller.subject
+    """Return what a reply that is no accept comes to, as for `judge`; also where a link was shown, and no form."""
+    read = read_reply(reply)
     try:
-        match reply.action:
-            case "decline" if not hasty:
-                note = _note(reply)
-                decline = partial(desk.decline, handoff, by=by, channel=_channel(reply), note=note)
-                return await retry_while_unavailable(desk.clock, decline)
-            case "cancel" if not hasty:
-                await desk.dismissed(handoff, channel=CHANNEL)
-                return Unanswered.DISMISSED
-            case _:
-                await desk.not_shown(handoff, channel=CHANNEL, reason=f"{reply.action} after {seconds:.3f} s")
-                return Unanswered.NOT_SHOWN
+        return await carry_out(desk, handoff, judging.judge_refusal(read, seconds=seconds), channel=_channel(read))
     except AlreadyEnded:
         return await desk.get(handoff.id)
 
 
-async def _judge_accept(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog) -> Verdict:
-    question, form = handoff.question, handoff.question.form
-    content = dialog.entered(form, reply.content or {})
-    if form.is_untouched(content) and not dialog.was_drawn(form, reply.content or {}):
-        await desk.not_shown(handoff, channel=CHANNEL, reason="accepted without filling the form")
-        return Unanswered.NOT_SHOWN
-    values = form.understand(content)
-    decide = partial(desk.answer, handoff, by=handoff.caller.subject, channel=_channel(reply))
-    record = partial(decide, values)
-    if words := dialog.other_words(form, values):
-        if question.takes_other:
-            record = partial(decide, {}, other=next(iter(words.values())))
-        else:
-            # They were to pick, and have not: that answers no form, and the agent gets what they said.
-            note = "; ".join(f"{name}: {_noted(value)}" for name, value in content.items())[:MAX_NOTE]
-            record = partial(desk.decline, handoff, by=handoff.caller.subject, channel=_channel(reply), note=note)
-    try:
-        return await retry_while_unavailable(desk.clock, record)
-    except AnswerRefused as misfit:
-        return Misfit(reason=str(misfit))
+async def carry_out(
+    desk: Desk,
+    handoff: Handoff,
+    meaning: judging.NotShown | judging.Dismissed | judging.Refused,
+    *,
+    channel: str,
+) -> Handoff | Unanswered:
+    """Record what a reply without an answer means. Raises AlreadyEnded."""
+    match meaning:
+        case judging.NotShown(reason):
+            await desk.not_shown(handoff, channel=CHANNEL, reason=reason)
+            return Unanswered.NOT_SHOWN
+        case judging.Dismissed():
+            await desk.dismissed(handoff, channel=CHANNEL)
+            return Unanswered.DISMISSED
+        case judging.Refused(note):
+            decline = partial(desk.decline, handoff, by=handoff.caller.subject, channel=channel, note=note)
+            return await retry_while_unavailable(desk.clock, decline)
 
 
-def _channel(reply: ElicitResult) -> str:
-    """Return through what an answer came: a client that answers without a person says so."""
-    return SCRIPT if (reply.meta or {}).get(SCRIPT_META) is True else CHANNEL
+def read_reply(reply: ElicitResult) -> judging.Reply:
+    """Return a client's reply as it is judged. The protocol has no place for a note; our own client sends it along."""
+    meta = reply.meta or {}
+    note = meta.get(NOTE_META)
+    return judging.Reply(
+        action=reply.action,
+        content=reply.content or {},
+        note=note if isinstance(note, str) else "",
+        script=meta.get(SCRIPT_META) is True,
+    )
 
 
-def _is_hasty(reply: ElicitResult, seconds: float) -> bool:
-    """Say whether a reply came before anybody can have read the question. It finds broken hosts and is no wall."""
-    return seconds < READING_SECONDS and _channel(reply) == CHANNEL
-
-
-def _noted(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _channel(reply: judging.Reply) -> str:
+    """Return through what an answer came."""
+    return SCRIPT if reply.script else CHANNEL
 
 
 # Up to 2025-11-25
@@ -282,12 +260,6 @@ def came_too_late(ended: Handoff, context: Context) -> bool:
         return False
     own = ended.end is not None and ended.end.channel in OF_THE_DIALOG and reply.content == ended.values
     return not own
-
-
-def _note(reply: ElicitResult) -> str:
-    """The person's reason. The protocol has no place for one; our own client sends it along."""
-    note = (reply.meta or {}).get(NOTE_META)
-    return note[:MAX_NOTE] if isinstance(note, str) else ""
 
 
 def _message(handoff: Handoff, reason: str) -> str:

@@ -6,10 +6,9 @@ asked for, always, and anything else where the host has links and no forms. An a
 open the link, and with some hosts not even that: it is no answer, and no proof that anybody looks. Then the call waits.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from enum import Enum, auto
 
 import anyio.lowlevel
 from mcp.server.mcpserver import Context
@@ -21,29 +20,8 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert
 from handoffs.mcp_server.asking.dialog import CHANNEL, Round, Unanswered, judge_refusal
-from handoffs.mcp_server.asking.host_dialog import HostDialog
 from handoffs.mcp_server.asking.wait_registry import Wait
-from handoffs.mcp_server.callers.capabilities import FORM, MODERN, URL
-
-
-class Way(Enum):
-    """How a host can put one question to the person."""
-
-    FORM = auto()
-    """In a dialog of its own."""
-    LINK = auto()
-    """By a link to the inbox."""
-    NONE = auto()
-    """Not at all: the person is reached by other channels, and the agent is told what to say."""
-
-
-def way_to_ask(handoff: Handoff, abilities: Collection[str], dialog: HostDialog) -> Way:
-    """Return the best way that a host with these abilities has for this question. A secret never goes into a form."""
-    if handoff.question.breakout_of_loop:
-        return Way.NONE
-    if FORM in abilities and dialog.draws(handoff.question.form):
-        return Way.FORM
-    return Way.LINK if URL in abilities and dialog.host.shows_links else Way.NONE
+from handoffs.mcp_server.callers.capabilities import MODERN
 
 
 async def send_while_open(

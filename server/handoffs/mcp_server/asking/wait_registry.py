@@ -15,15 +15,13 @@ from types import TracebackType
 import anyio
 from anyio.abc import TaskGroup
 
+from handoffs.asking.judge import READING_SECONDS
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreUnavailable
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Alarm
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
-
-READING_SECONDS = 1.0
-"""A refusal faster than this came from no person: hosts without one decline or cancel within milliseconds."""
 
 PROGRESS_SECONDS = 10.0
 """How often a waiting call says that it is alive: some hosts give up on one that is silent for a minute."""

@@ -9,13 +9,14 @@ from typing import Protocol
 import anyio
 from mcp.server.mcpserver import Context
 
+from handoffs.asking.plan import Plan, Way
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError, StoreUnavailable
 from handoffs.core.model import Handoff
 from handoffs.hosts import host_named
 from handoffs.mcp_server.asking.dialog import CHANNEL, Unanswered, ask_while_open
 from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
-from handoffs.mcp_server.asking.link import Way, send_while_open
+from handoffs.mcp_server.asking.link import send_while_open
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import Wait, WaitRegistry
@@ -90,22 +91,19 @@ class Waiting:
         """
         return WaitingSlot(self._desk, self._held, self._held_by, handoff, session)
 
-    async def anywhere(
-        self, handoff: Handoff, report: Progress, *, way: Way, invite: bool, card: bool
-    ) -> Handoff | Unanswered | None:
-        """Return what asking the host's `way` came to, or who was faster elsewhere; None when the patience ended.
+    async def anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
+        """Return what the plan came to, or who was faster elsewhere; None when the patience ended.
 
-        With `invite`, the inbox is to show what no dialog shows; with `card`, a card does, once the call has returned.
         Where several people's calls may wait for the one question, people are told how many do.
         """
         if not handoff.through_gateway:
-            return await self._anywhere(handoff, report, way=way, invite=invite, card=card)
+            return await self._anywhere(handoff, report, chosen)
         self._calls[handoff.id] += 1
         verdict = None
         try:
             if self._calls[handoff.id] > 1:
                 await self._tell_calls(handoff)
-            verdict = await self._anywhere(handoff, report, way=way, invite=invite, card=card)
+            verdict = await self._anywhere(handoff, report, chosen)
             return verdict
         finally:
             self._calls[handoff.id] -= 1
@@ -119,28 +117,26 @@ class Waiting:
         with suppress(HandoffError):  # the question goes on without it
             await self._desk.joined(handoff, calls=self._calls[handoff.id])
 
-    async def _anywhere(
-        self, handoff: Handoff, report: Progress, *, way: Way, invite: bool, card: bool
-    ) -> Handoff | Unanswered | None:
+    async def _anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
         verdict: Handoff | Unanswered | None = Unanswered.NOT_SHOWN
         context = report.context
         is_shared = partial(self._joining.is_shared, context)
-        if way is Way.FORM:
+        if chosen.way is Way.FORM:
             hold = self._beside_dialog(report)
             with self.giving_up.call(context, dialog=True):
                 verdict = await ask_while_open(self._desk, handoff, context, hold, is_shared=is_shared)
             report.not_shown = verdict is Unanswered.NOT_SHOWN
-        elif way is Way.LINK and report.link is not None:
+        elif chosen.way is Way.LINK and report.link is not None:
             hold = self._beside_dialog(report)
             with self.giving_up.call(context, dialog=True):
                 verdict = await send_while_open(self._desk, handoff, report.link, context, hold, is_shared=is_shared)
             if verdict is Unanswered.SENT:
                 report.sent = True
                 self.sent[handoff.id] = None
-        if verdict is Unanswered.SENT or (verdict is Unanswered.NOT_SHOWN and not card):
+        if verdict is Unanswered.SENT or (verdict is Unanswered.NOT_SHOWN and not chosen.card):
             seconds = self.patience(context, dialog=False)
             with self.giving_up.call(context, dialog=False):
-                return await self.elsewhere(handoff, report, invite=invite, seconds=seconds)
+                return await self.elsewhere(handoff, report, invite=chosen.invite, seconds=seconds)
         return verdict
 
     def _beside_dialog(self, report: Progress) -> Wait:

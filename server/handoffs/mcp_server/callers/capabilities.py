@@ -1,11 +1,14 @@
 """What a client said of itself: who it is, and what of asking it can do. None of it need be true."""
 
 from mcp.server.apps import client_supports_apps
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.types import ClientCapabilities
 
+from handoffs.asking.host_dialog import HostDialog
 from handoffs.core.model import Declared
 from handoffs.core.untrusted import inert_line
+from handoffs.hosts import host_named
 
 MODERN = "2026-07-28"
 """The version of MCP from which a call returns to have the host ask, instead of asking while it is open."""
@@ -53,3 +56,9 @@ def shows_forms(capabilities: ClientCapabilities | None) -> bool:
     """Say whether a client has declared that it shows forms. An empty declaration means forms, in both eras."""
     asks = capabilities.elicitation if capabilities is not None else None
     return asks is not None and (asks.form is not None or asks.url is None)
+
+
+def host_dialog_of(context: Context | ServerRequestContext[object, object]) -> HostDialog:
+    """Return the dialog of the host that a request came from."""
+    params = context.session.client_params
+    return HostDialog(host_named(params.client_info.name if params else ""), context.protocol_version or "")

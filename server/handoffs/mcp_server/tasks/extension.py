@@ -28,6 +28,8 @@ from mcp.types import (
 )
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from handoffs.asking.host_dialog import HostDialog
+from handoffs.asking.judge import READING_SECONDS
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound
 from handoffs.core.events import Entry
@@ -35,10 +37,8 @@ from handoffs.core.model import Handoff, State
 from handoffs.hosts import host_named
 from handoffs.mcp_server import words
 from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judge
-from handoffs.mcp_server.asking.host_dialog import HostDialog, host_dialog_of
-from handoffs.mcp_server.asking.wait_registry import READING_SECONDS
 from handoffs.mcp_server.asking.waiting import Inbox
-from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, shows_forms
+from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.notice import NOTHING_TO_TELL, Notice
 from handoffs.mcp_server.task_id import Begun, TaskId  # fmt: skip

@@ -11,12 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from mcp.server.context import ServerRequestContext
-from mcp.server.mcpserver import Context
-
 from handoffs.core.form import Field, Form, Kind, Schema
 from handoffs.core.written_schema import dialog_schema
-from handoffs.hosts import host_named
 
 if TYPE_CHECKING:
     from handoffs.hosts.host import FieldType, Host
@@ -121,12 +117,6 @@ class HostDialog:
             titled = cast("list[Mapping[str, str]]", choices)
             older |= {"enum": [each["const"] for each in titled], "enumNames": [each["title"] for each in titled]}
         return older
-
-
-def host_dialog_of(context: Context | ServerRequestContext[object, object]) -> HostDialog:
-    """Return the dialog of the host that a request came from."""
-    params = context.session.client_params
-    return HostDialog(host_named(params.client_info.name if params else ""), context.protocol_version or "")
 
 
 def _hint(field: Field) -> str:
