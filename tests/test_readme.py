@@ -3,21 +3,12 @@
 import re
 from pathlib import Path
 
-from handoffs.core.lifecycle import diagram
-from handoffs.mcp_server.words import Status
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_state_diagram_is_printed_from_the_table() -> None:
-    shown = re.search(r"<!-- diagram: begin -->\n```mermaid\n(.*)\n```\n<!-- diagram: end -->", README, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == diagram()
-
-
-def test_every_status_is_explained() -> None:
-    assert re.findall(r"^\| `([A-Z]+)` \|", README, re.MULTILINE) == [status.value for status in Status]
+def test_it_can_be_read_in_one_go() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 def test_every_file_it_links_to_is_there() -> None:
@@ -28,7 +19,8 @@ def test_every_file_it_links_to_is_there() -> None:
 
 def test_every_section_it_links_to_is_there() -> None:
     links = re.findall(r"\]\(#([^)]+)\)", README)
-    sections = {title.lower().replace(" ", "-") for title in re.findall(r"^##+ (.+)$", README, re.MULTILINE)}
+    titles = re.findall(r"^##+ (.+)$", README, re.MULTILINE)
+    sections = {title.lower().replace("'", "").replace(" ", "-") for title in titles}
     assert links
     assert [link for link in links if link not in sections] == []
 

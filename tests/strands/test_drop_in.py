@@ -54,7 +54,7 @@ def test_the_tutorials_model_asks_by_itself_too(home: Home) -> None:
 
 
 def test_the_readme_shows_a_program_that_runs_as_it_is_printed(home: Home) -> None:
-    section = (ROOT / "README.md").read_text().split("### In a Strands agent")[1]
+    section = (ROOT / "README.md").read_text().split("## Use it in a Strands agent")[1]
     found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert found is not None
     program = home.folder / "readme.py"

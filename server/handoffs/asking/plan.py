@@ -155,5 +155,10 @@ def drawn() -> str:
 
 def _told(it: Situation) -> str:
     chosen = plan(it)
-    shown = "" if chosen.way is Way.NONE else f", beside {chosen.way.value}"
-    return f"{chosen.how.value}{shown if chosen.how in (How.HOLD, How.ROUND) else ''}"
+    match chosen.how:
+        case How.HOLD:
+            return "waits" if chosen.way is Way.NONE else f"waits beside {chosen.way.value}"
+        case How.ROUND:
+            return f"returns for {chosen.way.value}, and is called again"
+        case _:
+            return chosen.how.value

@@ -12,8 +12,8 @@ from playwright.async_api import Browser, Dialog
 
 from handoffs.core.untrusted import inert
 from handoffs.web.markdown import images
-from handoffs.web.markdown.render import render
 from handoffs.web.markdown.code import LANGUAGES, Allowance, highlight, highlight_css
+from handoffs.web.markdown.render import render
 
 # Written here a second time, so that the code is not compared with itself.
 TAGS = {
