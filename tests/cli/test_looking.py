@@ -112,9 +112,11 @@ def test_show_says_all_there_is(tmp_path: Path) -> None:
 def on_screen(home: Home, *arguments: str, columns: int = 60, **env: str) -> pyte.Screen:
     """What a terminal shows of a command that ran in it."""
     screen = pyte.Screen(columns, 200)
+    # Else what runs the tests would say how wide this terminal is.
+    plain = {name: value for name, value in home.env.items() if name not in ("COLUMNS", "LINES")}
     process: pexpect.spawn[str] = pexpect.spawn(
         HANDOFFS[0], [*HANDOFFS[1:], *arguments],
-        env=home.env | {"TERM": "xterm-256color"} | env, cwd=str(home.folder), encoding="utf-8", timeout=30,
+        env=plain | {"TERM": "xterm-256color"} | env, cwd=str(home.folder), encoding="utf-8", timeout=30,
         dimensions=(200, columns),
     )  # fmt: skip
     process.expect(pexpect.EOF)
@@ -156,7 +158,7 @@ def test_in_a_terminal_markdown_is_drawn_and_elsewhere_it_stays_as_it_was_writte
     home = Home(tmp_path)
     message = "# Deploy\n\n**Now** or `later`.\n\n| what | where |\n|---|---|\n| shop | prod |"
     handoff_id = asked(home, message)
-    screen = on_screen(home, "show", handoff_id)
+    screen = on_screen(home, "show", handoff_id, columns=80)
     lines = shown_lines(screen)
     assert [line for line in lines if line.startswith("│")] == [
         "│ Deploy",

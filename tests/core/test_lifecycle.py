@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed
 from handoffs.core.events import (
     EVENTS,
@@ -25,7 +26,7 @@ from handoffs.core.events import (
     Revealed,
     Used,
 )
-from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, stamp, steps
+from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, steps
 from handoffs.core.model import End, Handoff, State
 from tests.core.strategies import ASKED, DEADLINE, any_event, handoff
 from tests.days import stamped

@@ -15,15 +15,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.core.asker import asker_of
+from handoffs.core.display import asker_of, left_in_words, stamp
 from handoffs.core.errors import HandoffError, NotFound, StoreError
-from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Overview
 from handoffs.core.reminders import Stage, next_due, stages
@@ -261,7 +260,7 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
         Stage.ESCALATED: "Nobody has answered yet: ",
         Stage.LAST: "Last reminder: ",
     }[stage]
-    left = _span(handoff.question.deadline - now)
+    left = left_in_words(handoff.question.deadline - now)
     # A secret is typed into the inbox and nowhere else.
     command = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
     machine = _harmless(socket.gethostname(), _MACHINE) or "its machine"
@@ -276,16 +275,6 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
 
 def _harmless(text: str, width: int) -> str:
     return _FULL_STOP.sub("\\g<0>\u2060", inert_line(text, width).translate(_HARMLESS).replace("://", "∶//"))
-
-
-def _span(length: timedelta) -> str:
-    # To the nearest minute: of a day that has just begun to run, 24 hours are left.
-    seconds = max(-(-length // timedelta(seconds=1)), 0)
-    seconds = (seconds + 30) // 60 * 60 if seconds >= 120 else seconds
-    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} seconds"
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

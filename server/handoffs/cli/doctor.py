@@ -17,6 +17,7 @@ from handoffs.cli.installing.planning import TIMEOUT, Installed
 from handoffs.cli.looking import LOOK_SECONDS, is_there
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
+from handoffs.core.display import about
 from handoffs.core.doctor_question import is_trial
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff
@@ -178,8 +179,8 @@ def _has_dialog(place: Place | None, found: Conduct) -> bool:
 def _held(host: Host, *, dialog: bool) -> str:
     held = host.stdio
     if not dialog:
-        return f"A call is held for {_span(held.quiet)};"
-    return f"A call is held for {_span(held.dialog)} while its dialog is open, {_span(held.quiet)} where there is none;"
+        return f"A call is held for {about(held.quiet)};"
+    return f"A call is held for {about(held.dialog)} while its dialog is open, {about(held.quiet)} where there is none;"
 
 
 async def _stories(desk: Desk, handoffs: Sequence[Handoff]) -> list[tuple[Handoff, Sequence[Entry]]]:
@@ -210,8 +211,8 @@ def _to_set(place: Place) -> str:
     seconds = entry.timeout_seconds if entry is not None else None
     now = limit.unset if seconds is None else seconds
     if now >= limit.wanted:
-        return f"`{limit.key}` gives a call {_span(now)}, which is enough."
-    said = f"is not set, so expect {_span(now)}" if seconds is None else f"gives a call {_span(now)}"
+        return f"`{limit.key}` gives a call {about(now)}, which is enough."
+    said = f"is not set, so expect {about(now)}" if seconds is None else f"gives a call {about(now)}"
     wanted = limit.wanted * limit.per_second
     return f"`{limit.key}` {said}; set it to {wanted}. `handoffs install {place.name}` does it."
 
@@ -242,10 +243,3 @@ async def _trial(desk: Desk, picked: Picked) -> Handoff | None:
         if is_trial(handoff) and picked(handoff):
             return handoff
     return None
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

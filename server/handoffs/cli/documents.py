@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
+from handoffs.core.display import stamp
 from handoffs.core.document import document as described
 from handoffs.core.events import Entry
-from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Handoff
 
 

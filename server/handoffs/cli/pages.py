@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from handoffs.core.asker import asker_of
 from handoffs.core.calling import notes_of_calls
+from handoffs.core.display import asker_of, left, span, stamp
 from handoffs.core.events import Entry
 from handoffs.core.form import Field
-from handoffs.core.lifecycle import stamp
 from handoffs.core.model import ID_PREFIX, Handoff, State
-from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal import Earlier, render
 from handoffs.terminal.render import earlier_words

@@ -12,7 +12,7 @@ from handoffs.assembly import open_tokens
 from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
-from handoffs.core.lifecycle import stamp
+from handoffs.core.display import stamp
 from handoffs.core.token import Token
 from handoffs.settings import Settings, data_folder
 

@@ -1,6 +1,6 @@
 """A handoff as a document: what `--json` prints and what the server's resources give, under the same names."""
 
-from handoffs.core.lifecycle import stamp
+from handoffs.core.display import stamp
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 
+from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed
 from handoffs.core.events import (
     Answered,
@@ -122,11 +122,6 @@ def already_ended(handoff: Handoff) -> AlreadyEnded:
     who = f" by {inert_line(end.by, 60)}" if end.by else ""
     through = f" through {end.channel}" if end.channel else ""
     return AlreadyEnded(f"{handoff.id} was already {handoff.state}{who}{through} at {stamp(end.at)}. That stands.")
-
-
-def stamp(at: datetime) -> str:
-    """Return a time as it is shown and sent everywhere: `2026-11-22T19:30:00Z`, in UTC, whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def diagram() -> str:

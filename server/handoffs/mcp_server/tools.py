@@ -8,8 +8,8 @@ from typing import cast
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
+from handoffs.core.display import stamp
 from handoffs.core.errors import QuestionRefused
-from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.words import Status

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from enum import StrEnum
 
-from handoffs.core.lifecycle import stamp
+from handoffs.core.display import in_words, stamp
 from handoffs.core.model import Handoff, State
 
 
@@ -72,7 +72,7 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
     if end is None:
         raise ValueError(f"{handoff.id} is open")
     who = f" by {end.by}" if end.by else ""
-    ago = f" {_span(now, end.at)} ago ({stamp(end.at)})" if earlier else ""
+    ago = f" {in_words(now - end.at)} ago ({stamp(end.at)})" if earlier else ""
     said = f" {_said(end.note)}" if end.note else ""
     match handoff.state:
         case State.ANSWERED:
@@ -210,12 +210,3 @@ def _quoted(text: str) -> str:
     if _LINE_END.search(text) is None:
         return f" {text}"
     return "\n    " + _LINE_END.sub(lambda end: end[0] + "    ", text)
-
-
-def _span(now: datetime, then: datetime) -> str:
-    seconds = max(int((now - then).total_seconds()), 0)
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds} seconds"

@@ -5,11 +5,11 @@ our own header, prompt or receipt, which have none. A style is a name that the s
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from handoffs.core.calling import UNKNOWN_AGENT
+from handoffs.core.display import left_exactly, span
 from handoffs.core.form import Field, Kind
-from handoffs.core.spans import span
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.terminal.form_state import Filling, editable_default, unnamed
 from handoffs.terminal.request import Earlier, Filled, Later, Outcome, Refused, Sheet
@@ -26,7 +26,7 @@ def header(sheet: Sheet, *, now: datetime, waiting: int, width: int) -> list[Lin
     asker = inert_line(sheet.asker, 80)
     facts = [
         _short(sheet.handoff_id),
-        _left(sheet.deadline, now),
+        ("" if sheet.deadline is None else left_exactly(sheet.deadline - now)),
         f"{sheet.calls} calls wait for this answer" if sheet.calls > 1 else "",
         f"{waiting} more waiting" if waiting else "",
     ]
@@ -195,19 +195,3 @@ def _titled(style: str, title: str, facts: str, width: int) -> list[Line]:
 def _short(handoff_id: str) -> str:
     # The command line takes the start of an id for the whole.
     return inert_line(handoff_id, 11)
-
-
-def _left(deadline: datetime | None, now: datetime) -> str:
-    if deadline is None:
-        return ""
-    left = deadline - now
-    # To the nearest minute: a day that has just begun to run is 24 h.
-    rounded = (left + timedelta(seconds=30)) // timedelta(minutes=1) if left >= timedelta(minutes=1) else 0
-    hours, minutes = divmod(rounded, 60)
-    if left <= timedelta(0):
-        return "time is up"
-    if hours >= 48:
-        return f"{hours // 24} days left"
-    if hours:
-        return f"{hours} h {minutes} min left" if minutes else f"{hours} h left"
-    return f"{minutes} min left" if minutes else "less than a minute left"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 
-from handoffs.core.asker import asker_of
+from handoffs.core.display import asker_of
 from handoffs.core.errors import HandoffError
 from handoffs.core.form import Form, Value
 from handoffs.core.model import Handoff

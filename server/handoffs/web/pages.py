@@ -19,12 +19,10 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from handoffs.core.again import repeatable
-from handoffs.core.asker import folder_of, program_of
 from handoffs.core.calling import notes_of_calls
+from handoffs.core.display import folder_of, left, program_of, span, stamp
 from handoffs.core.events import Entry
-from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Caller, End, Handoff, State
-from handoffs.core.spans import left, span
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.controls import controls
 from handoffs.web.markdown.render import highlight_css, render

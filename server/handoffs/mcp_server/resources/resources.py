@@ -13,9 +13,9 @@ from mcp.server.mcpserver.resources import Resource
 from mcp.types import Annotations
 from pydantic import ConfigDict
 
+from handoffs.core.display import stamp
 from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
-from handoffs.core.lifecycle import stamp
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.sdk.middleware import by_method

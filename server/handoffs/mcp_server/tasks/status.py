@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from handoffs.core.display import stamp
 from handoffs.core.events import Entry
-from handoffs.core.lifecycle import stamp
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server.asking.dialog import MAX_ROUNDS
 from handoffs.mcp_server.task_id import TaskId, left_undecided

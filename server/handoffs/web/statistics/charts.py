@@ -16,7 +16,7 @@ from html import escape
 from io import StringIO
 from typing import Literal
 
-from handoffs.core.lifecycle import stamp
+from handoffs.core.display import stamp
 from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert_line
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from handoffs.core.spans import left, span
+from handoffs.core.display import left, span
 
 
 @pytest.mark.parametrize(

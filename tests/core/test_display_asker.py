@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from handoffs.core.asker import asker_of, folder_of, program_of
+from handoffs.core.display import asker_of, folder_of, program_of
 from handoffs.core.form import Form
 from handoffs.core.model import Caller, fingerprint_of
 from handoffs.core.question import form_of

@@ -1,0 +1,114 @@
+"""What people are shown, in one place: who asks, when something was, how long it is, and how much of it is left."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from handoffs.core.client_name import readable_name
+from handoffs.core.model import Caller
+
+_SHORT = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_LONG = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+# Who asks
+
+
+def asker_of(caller: Caller) -> str:
+    """Return who asks, on a line: the program and the folder it works in, `claude-code · ~/shop`.
+
+    Before them the principal, where a token proved it, `token:ci · claude-code`: the rest is the program's own word.
+    """
+    proven = caller.subject if caller.authenticated else ""
+    return " · ".join(part for part in (proven, program_of(caller), folder_of(caller)) if part)
+
+
+def program_of(caller: Caller) -> str:
+    """Return the program that asks; a name that tells nothing is told as one. Never empty."""
+    return readable_name(caller.client)
+
+
+def folder_of(caller: Caller) -> str:
+    """Return the folder that the agent works in, from the home folder on, which is named; empty where it is unknown."""
+    if not caller.project:
+        return ""
+    try:
+        below = Path(caller.project).relative_to(Path.home())
+    except (ValueError, RuntimeError):  # not below it; or nobody's home
+        return caller.project
+    return "the home folder" if below == Path() else str("~" / below)
+
+
+# When
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as it is shown and sent everywhere: `2026-11-22T19:30:00Z`, in UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# How long
+
+
+def span(length: timedelta) -> str:
+    """Return how long something is, in its largest unit: `5 min`. What has passed already is `0 s`."""
+    seconds = max(int(length.total_seconds()), 0)
+    for size, unit in _SHORT:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def in_words(length: timedelta, *, least: int = 1) -> str:
+    """Return how long something is in the largest unit of which there are `least`: `5 minutes`, `1 day`."""
+    seconds = max(int(length.total_seconds()), 0)
+    for size, unit in _LONG:
+        if seconds >= least * size:
+            return _counted(seconds // size, unit)
+    return _counted(seconds, "second")
+
+
+def about(seconds: float) -> str:
+    """Return a length in the largest unit of which there are two, to the nearest: `110 s`, `28 h`."""
+    for size, unit in _SHORT[1:]:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+# How much is left. To the nearest minute: of a day that has just begun to run, 24 hours are left.
+
+
+def left(length: timedelta) -> str:
+    """Return how much time is left, to the nearest minute: of a day that has just begun to run, `24 h`."""
+    seconds = _upwards(length)
+    minutes = (seconds + 30) // 60
+    if 24 * 60 <= minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return span(timedelta(minutes=minutes)) if seconds >= 60 else f"{seconds} s"
+
+
+def left_in_words(length: timedelta) -> str:
+    """Return how much time is left, in the largest unit of which there are two: `24 hours`."""
+    seconds = _upwards(length)
+    return in_words(timedelta(seconds=(seconds + 30) // 60 * 60 if seconds >= 120 else seconds), least=2)
+
+
+def left_exactly(length: timedelta) -> str:
+    """Return how much time is left, to the minute: `23 h 59 min left`, `time is up`."""
+    if length <= timedelta(0):
+        return "time is up"
+    rounded = (length + timedelta(seconds=30)) // timedelta(minutes=1) if length >= timedelta(minutes=1) else 0
+    hours, minutes = divmod(rounded, 60)
+    if hours >= 48:
+        return f"{hours // 24} days left"
+    if hours:
+        return f"{hours} h {minutes} min left" if minutes else f"{hours} h left"
+    return f"{minutes} min left" if minutes else "less than a minute left"
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _upwards(length: timedelta) -> int:
+    return max(-(-length // timedelta(seconds=1)), 0)
