@@ -1,13 +1,12 @@
 """What every test may use."""
 
-import ast
 import os
 import sys
-from functools import cache
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.dated import is_dated
 
 # Hundreds of tests start Python anew. Where it is told to keep no bytecode, as in many containers, each of those
 # processes would compile some thousand modules again: half of the time that all tests take.
@@ -26,10 +25,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-ROOT = Path(__file__).parents[1]
-DATED = "tests.days"
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make test` repeat what takes place on the samples' day, on another day."""
     parser.addoption("--dated", action="store_true", help="only the tests with samples of tests/days.py")
@@ -38,19 +33,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--dated"):
         return
-    others = [item for item in items if not _reaches_the_day(item.path)]
+    others = [item for item in items if not is_dated(item.path, getattr(item, "originalname", None) or item.name)]
     items[:] = [item for item in items if item not in set(others)]
     config.hook.pytest_deselected(items=others)
-
-
-@cache
-def _reaches_the_day(path: Path) -> bool:
-    """Say whether a file of the tests imports the day, or another that does."""
-    imported = [
-        name
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tests"
-        for name in (node.module or "", *(f"{node.module}.{each.name}" for each in node.names))
-    ]
-    files = [(ROOT / name.replace(".", "/")).with_suffix(".py") for name in imported]
-    return DATED in imported or any(_reaches_the_day(file) for file in files if file.exists())
