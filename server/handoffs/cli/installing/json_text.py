@@ -6,10 +6,11 @@ one found its way in what the other read is proved afterwards, by reading what c
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, cast
+
+import regex as re  # Python's own, in early versions of 3.11, matches a possessive `*+` wrongly
 
 from handoffs.cli.installing.texts import Path, Unreadable, indent, line_start, newline
 

@@ -6,11 +6,12 @@ way than as a table of its own (inline, with dots) can be taken out, not changed
 """
 
 import json
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
+
+import regex as re  # Python's own, in early versions of 3.11, matches a possessive `*+` wrongly
 
 from handoffs.cli.installing.texts import Path, Unreadable, newline
 
