@@ -8,8 +8,11 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 PARALLEL := -n 3 --dist worksteal  # two cores: many tests wait
 
-# What others made, or what is tried on it and takes long: hosts, clients, gateways, Strands, proxies, packers.
-OUTSIDE := tests/interop tests/strands tests/examples tests/packaging
+# What others made, or what is tried on it and takes long: hosts, clients, gateways, Strands, proxies, packers; and many
+# processes at once, which are killed or cut off.
+OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acceptance/test_many_servers.py \
+  tests/acceptance/test_network_cut.py tests/acceptance/test_connections.py tests/acceptance/test_gateways.py \
+  tests/acceptance/test_giving_up.py tests/store/test_several_processes.py tests/test_benchmarks.py
 
 # The samples take place on a day of the past and on one of the future (tests/days.py): no test may care.
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)

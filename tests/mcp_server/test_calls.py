@@ -251,6 +251,7 @@ async def test_a_dialog_of_the_older_era_is_closed_before_an_unknown_host_gives_
         async with host(here.server(), "legacy", dialog) as client, anyio.create_task_group() as tasks:
 
             async def time() -> None:
+                await dialog.open.wait()
                 while True:  # what waits first need not be the call
                     await anyio.sleep(0.01)
                     if here.clock.waiting:
