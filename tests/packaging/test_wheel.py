@@ -54,7 +54,7 @@ def test_it_holds_every_file_of_the_package(wheel: Wheel) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert {"handoffs/py.typed", "handoffs/web/templates/base.html", "handoffs/web/static/main.js"} <= package
-    assert "handoffs/store/migrations/0001_handoffs.sql" in package
+    assert "handoffs/store/sqlite/migrations/0001_handoffs.sql" in package
     assert {name for name in wheel.names if ".dist-info/" not in name} == package
 
 

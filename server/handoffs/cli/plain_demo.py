@@ -37,6 +37,9 @@ QUESTION: Mapping[str, object] = {
 HOLD_SECONDS = "3600"
 """How long the server holds the call: nothing here gives up."""
 
+TELLING_SECONDS = 2.0
+"""How long the end of the story waits for what the terminal has to say."""
+
 
 def play() -> int:
     """Play it in this terminal, or with answers from standard input, and return the exit code."""
@@ -73,7 +76,7 @@ async def _asked(store: Path) -> Mapping[str, object]:
         KeyboardInterrupt: The person pressed Ctrl-C at the question.
     """
     got: list[Mapping[str, object]] = []
-    stopped = False
+    stopped, told = False, anyio.Event()
     environment = {**os.environ, "HANDOFFS_STORE": str(store), "HANDOFFS_INBOX": "off"}
     server = StdioServerParameters(
         command=sys.executable,
@@ -93,6 +96,8 @@ async def _asked(store: Path) -> Mapping[str, object]:
             got.append(_content(result))
             while (id_ := got[-1].get("handoffId")) and got[-1].get("status") == "PENDING":
                 got.append(_content(await agent.call_tool("check_handoff", {"handoff_id": id_})))
+            with anyio.move_on_after(TELLING_SECONDS):
+                await told.wait()  # the person is told first why their prompt goes away
             tasks.cancel_scope.cancel()
 
         async def ask() -> None:
@@ -102,6 +107,7 @@ async def _asked(store: Path) -> Mapping[str, object]:
             except KeyboardInterrupt:
                 # Out of a task it would end the loop at once, and what the others made of that would be printed.
                 decided, stopped = False, True
+            told.set()
             if not decided:
                 tasks.cancel_scope.cancel()
 
