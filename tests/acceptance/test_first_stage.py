@@ -119,6 +119,32 @@ def test_every_message_gets_one_answer_however_it_is_framed(home: Home) -> None:
     assert bodies[0]["result"]["instructions"] == MARK
 
 
+def test_the_pipe_changes_hands_without_a_second_answer_or_a_lost_one(home: Home) -> None:
+    """Requests come all the while that the server takes over."""
+    with subprocess.Popen(
+        [*HANDOFFS, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=home.env, cwd=home.folder, bufsize=0
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"".join(FIRST))
+        numbers, written, asked = iter(range(10, 100_000)), b"", 3
+        while b'"id":3,' not in written:  # the call, which the server itself answers
+            process.stdin.write(request(next(numbers), "ping"))
+            asked += 1
+            if asked == 40:
+                process.stdin.write(CALL)
+                asked += 1
+            while select.select([process.stdout], [], [], 0.001)[0]:
+                written += os.read(process.stdout.fileno(), 65_536)
+        while written.count(b"\n") < asked and (chunk := os.read(process.stdout.fileno(), 65_536)):
+            written += chunk
+        process.stdin.close()
+        written += process.stdout.read()
+    answered = [json.loads(line)["id"] for line in written.splitlines()]
+    assert len(answered) == asked
+    assert len(set(answered)) == asked
+
+
 def test_a_last_line_without_an_end_is_answered(home: Home) -> None:
     """Its answer may come too late for who has closed both ends, but it reaches the server."""
     written = subprocess.run(

@@ -51,10 +51,9 @@ class Answering:
 class FirstStage:
     """The thread that reads standard input and answers on standard output, until the server takes both over."""
 
-    def __init__(self, answers: Mapping[str, str], place: Place, *, stdin: int = 0, stdout: int = 1) -> None:
-        """Take the answers, and where they are kept; `start` begins."""
+    def __init__(self, answers: Mapping[str, str], *, stdin: int = 0, stdout: int = 1) -> None:
+        """Take the answers; `start` begins."""
         self.answering = Answering(answers)
-        self.place = place
         self.ended = False
         """Whether the client has closed its end."""
         self.unwritten = bytearray()
@@ -99,7 +98,7 @@ def find_place() -> Place | None:
 
     That is so on Windows, and where standard input or output is no pipe or socket, or nothing can be kept.
     """
-    if sys.platform == "win32" or not (_is_pipe(0) and _is_pipe(1)):
+    if sys.platform == "win32" or not (is_pipe(0) and is_pipe(1)):
         return None
     return snapshot.place_of(_data_folder(), os.environ)
 
@@ -109,7 +108,7 @@ def begin(place: Place) -> FirstStage | None:
     answers = snapshot.load(place)
     if answers is None:
         return None
-    stage = FirstStage(answers, place)
+    stage = FirstStage(answers)
     stage.start()
     return stage
 
@@ -123,7 +122,8 @@ def _data_folder() -> str:
     return os.path.join(os.environ.get("XDG_DATA_HOME", "").strip() or default, "handoffs")
 
 
-def _is_pipe(fd: int) -> bool:
+def is_pipe(fd: int) -> bool:
+    """Say whether a descriptor is of a pipe or a socket, as every host makes them."""
     try:
         mode = os.fstat(fd).st_mode
     except OSError:

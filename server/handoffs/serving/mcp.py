@@ -53,6 +53,9 @@ async def _serve_stdio(settings: Settings, place: Place | None, stage: FirstStag
     # On stdio the terminal belongs to the host: only a person who says so lends it to us.
     async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
         server = build(settings, desk, front=None if stage is None else stage.answering.front)
+        if stage is not None:
+            # Before anything looks at what it has answered: until then it answers more.
+            await anyio.to_thread.run_sync(stage.stop)
         server.first_stage = stage
         if place is not None:
             answered = None if stage is None else stage.answering.answered

@@ -6,6 +6,7 @@ that waits for its number, so while one of two such requests is served the other
 neither takes the reply that comes later for its own.
 """
 
+from collections import Counter
 from typing import Any
 
 from mcp import MCPError
@@ -30,19 +31,19 @@ class MixedUp:
     def __init__(self, front: Front) -> None:
         """Take what has come through the pipe."""
         self._front = front
-        self._served: set[str] = set()
+        self._served: Counter[str] = Counter()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Serve one of `BRINGING`. Raises MCPError."""
         number = str(ctx.request_id)  # clients take "1" for the reply to 1
         if getattr(ctx.request, "headers", None) is not None:
             return await call_next(ctx)
-        if number in self._served:
-            if self._front.shared:
-                raise MCPError(INVALID_REQUEST, MIXED_UP)
-            return await call_next(ctx)
-        self._served.add(number)
+        if self._served[number] and self._front.shared:
+            raise MCPError(INVALID_REQUEST, MIXED_UP)
+        self._served[number] += 1
         try:
             return await call_next(ctx)
         finally:
-            self._served.discard(number)
+            self._served[number] -= 1
+            if not self._served[number]:
+                del self._served[number]

@@ -8,7 +8,6 @@ message each way, half a millisecond of each handoff. Everything else of its tra
 import contextlib
 import logging
 import os
-import stat
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 
 from handoffs.first_stage.front import Begin, Front, Pass, Reply, Step
-from handoffs.first_stage.pipe import FirstStage
+from handoffs.first_stage.pipe import FirstStage, is_pipe
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 
@@ -49,7 +48,7 @@ class StdioServer(MCPServer[Any]):
     """Records what was written; None where nothing is handed over."""
 
     first_stage: FirstStage | None = None
-    """What has read the pipe so far, and answered; None where nothing has."""
+    """What read the pipe, answered, and has stopped; None where nothing did."""
 
     first_answers: FirstAnswers | None = None
     """Compares what was answered, and keeps it for later starts; None where nothing is kept."""
@@ -63,8 +62,6 @@ class StdioServer(MCPServer[Any]):
         """Serve one client until it closes its end; it may fall back to an older session after probing."""
         if self.deliveries is not None:
             self.deliveries.use_pipe()
-        if self.first_stage is not None:
-            await anyio.to_thread.run_sync(self.first_stage.stop)
         with _wire() as wire:
             await self.serve(wire)
 
@@ -259,7 +256,7 @@ def _wire() -> Generator[Wire]:
     stdin, stdout = _private(0), _private(1)
     nowhere = os.open(os.devnull, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     # What is written to the log must not find the descriptor not ready.
-    ready = sys.platform != "win32" and _is_pipe(0) and _is_pipe(1) and not _same(1, 2)
+    ready = sys.platform != "win32" and is_pipe(0) and is_pipe(1) and not _same(1, 2)
     blocking = os.get_blocking(stdout) if ready else True
     try:
         _divert(nowhere, 0)
@@ -299,14 +296,6 @@ def _divert(to: int, fd: int) -> None:
 
         with contextlib.suppress(OSError):
             rebind_std_handle_to_fd(fd)
-
-
-def _is_pipe(fd: int) -> bool:
-    try:
-        mode = os.fstat(fd).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _same(fd: int, other: int) -> bool:
