@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 ENVIRONMENTS = Path(__file__).parent / ".envs"
-COMPILED = ("handoffs", "mcp", "mcp_types", "pydantic", "anyio", "aiosqlite", "starlette", "uvicorn")
+COMPILED = ("handoffs", "mcp", "mcp_types", "pydantic", "anyio", "starlette", "uvicorn")
 
 
 class Unavailable(Exception):

@@ -1,7 +1,8 @@
 """The bare server again, which now writes the question and the answer down: two durable commits, no more.
 
 What no server that keeps its promise on this machine's disk can beat: it has no second channel, no form to check, and
-nobody else to tell. On SQLite it blocks its event loop while the disk works; on PostgreSQL it has one connection.
+no other process to tell. On SQLite it blocks its event loop while the disk works; on PostgreSQL it has one connection.
+It returns what ours returns, under the same output schema, so that its client reads and checks the same.
 
     python stored.py WHERE                over stdio; WHERE is a file, or a postgresql:// URL
     python stored.py WHERE --http PORT    over streamable HTTP on the loopback
@@ -10,7 +11,8 @@ nobody else to tell. On SQLite it blocks its event loop while the disk works; on
 import json
 import sqlite3
 import sys
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import (
@@ -21,6 +23,7 @@ from mcp.types import (
     InputRequiredResult,
     TextContent,
 )
+from pydantic import BaseModel
 
 NEWER_ERA = "2026-07-28"
 FORM = {"type": "object", "properties": {"response": {"type": "string"}}, "required": ["response"]}
@@ -93,29 +96,66 @@ class Postgres:
         await (await self._connected()).execute(sql, json.dumps(content), kept)
 
 
+class Text(BaseModel):
+    """A piece of text."""
+
+    text: str = ""
+
+
+class Result(BaseModel):
+    """The structured result of our tool, as `handoffs.mcp_server.tools.OUTPUT_SCHEMA` says it."""
+
+    content: list[Text]
+    userInput: list[Text]
+    status: Literal["SUCCESS", "DECLINED", "CANCELLED", "TIMEOUT", "PENDING", "ERROR"]
+    toolUseId: str
+    handoffId: str = ""
+    values: dict[str, object] = {}
+    other: str = ""
+    answeredBy: str = ""
+    answeredAt: str = ""
+    channel: str = ""
+    breakoutOfLoop: bool = False
+    guidance: str = ""
+
+
 server = MCPServer("stored", log_level="ERROR")
 store = Postgres(sys.argv[1]) if sys.argv[1].startswith("postgresql:") else Sqlite(sys.argv[1])
 
 
 @server.tool()
-async def handoff_to_user(message: str, ctx: Context) -> CallToolResult | InputRequiredResult:
+async def handoff_to_user(message: str, ctx: Context) -> Annotated[CallToolResult, Result] | InputRequiredResult:
     """Ask the person."""
     if ctx.protocol_version != NEWER_ERA:
         kept = await store.open(message)
         answer = await ctx.session.elicit_form(message, FORM, related_request_id=ctx.request_id)
-        return await _answer(kept, answer)
+        return await _answer(message, kept, answer)
     given = (ctx.input_responses or {}).get("question")
     if isinstance(given, ElicitResult) and ctx.request_state is not None:
-        return await _answer(int(ctx.request_state), given)
+        return await _answer(message, int(ctx.request_state), given)
     form = ElicitRequestFormParams(message=message, requested_schema=FORM)
     asked = {"question": ElicitRequest(params=form)}
     return InputRequiredResult(input_requests=asked, request_state=str(await store.open(message)))
 
 
-async def _answer(kept: int, answer: ElicitResult) -> CallToolResult:
+async def _answer(message: str, kept: int, answer: ElicitResult) -> CallToolResult:
     content = answer.content or {}
     await store.answer(kept, content)
-    return CallToolResult(content=[TextContent(type="text", text=f"The person answered: {content['response']}")])
+    guidance = f"The person answered: {content['response']}"
+    structured = {
+        "content": [{"text": message}],
+        "userInput": [{"text": content["response"]}],
+        "status": "SUCCESS",
+        "toolUseId": f"h_{kept}",
+        "handoffId": f"h_{kept}",
+        "values": content,
+        "answeredBy": "person",
+        "answeredAt": datetime.now(UTC).isoformat(timespec="seconds"),
+        "channel": "elicitation",
+        "breakoutOfLoop": False,
+        "guidance": guidance,
+    }
+    return CallToolResult(content=[TextContent(type="text", text=guidance)], structured_content=structured)
 
 
 if __name__ == "__main__":

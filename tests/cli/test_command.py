@@ -46,7 +46,7 @@ def test_to_serve_a_host_imports_nothing_that_it_does_not_need(tmp_path: Path) -
     ended, *modules = done.stderr.split()
     assert ended == "0"
     assert "handoffs.mcp_server.server" in modules
-    unneeded = {"typer", "prompt_toolkit", "aiosqlite", "strands", "jinja2", "filelock"}
+    unneeded = {"typer", "prompt_toolkit", "strands", "jinja2", "filelock"}
     assert unneeded & set(modules) == set()
     assert not [name for name in modules if name.startswith(("handoffs.channels.", "handoffs.web"))]
 

@@ -9,15 +9,12 @@ import json
 import os
 import sys
 
-import aiosqlite  # so that nothing is left to import once `become_nobody` has taken the rights away
 import anyio
 
 from handoffs.core.errors import AlreadyEnded, StoreError
 from handoffs.core.ports import Store
 from tests.store.backends import BACKENDS
 from tests.store.samples import LATER, LONG_AGO, answered, decision, sample
-
-assert aiosqlite
 
 
 def say(what: object) -> None:

@@ -33,13 +33,18 @@ class LocalToken:
     def __init__(self, data: Path) -> None:
         """Take the data folder, which nothing has touched yet."""
         self.path = data / FILE
+        self._read: tuple[object, str | None] = (None, None)  # the file as it was, and what was in it
 
     def current(self) -> str | None:
         """Return the token; None where there is none, or it can't be read."""
         try:
-            token = kept.read(self.path)
+            found = self.path.stat()
+            file = found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_mode, found.st_uid
+            if file != self._read[0]:  # each request asks
+                self._read = file, kept.read(self.path)
         except OSError:
             return None
+        token = self._read[1]
         return token if token is not None and _is_one(token) else None
 
     def ensure(self) -> tuple[str, bool]:

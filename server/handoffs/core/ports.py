@@ -1,6 +1,6 @@
 """Every seam of the desk, on one page: where handoffs are kept, how a person is reached, what time it is."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -46,10 +46,10 @@ class Clock(Protocol):
 class Watch(Protocol):
     """Hears of changes from the moment it was made, of this process and of every other on the same store."""
 
-    async def changed(self) -> Collection[str] | None:
+    async def changed(self) -> Mapping[str, int] | None:
         """Return the handoffs that may have changed since the last time this returned; None says any of them may.
 
-        May return for nothing.
+        Each with its version, where that is known; a higher one than any otherwise. May return for nothing.
         """
         ...
 

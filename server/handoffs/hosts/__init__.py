@@ -8,7 +8,7 @@ A row is imported when a client with its name comes. Every host starts a server 
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -47,6 +47,7 @@ _ROWS: tuple[tuple[str, str], ...] = (
 """A regular expression for the whole of `clientInfo.name`, in any case, and the file with the row."""
 
 
+@lru_cache(maxsize=256)  # each call asks several times, and a server has few clients
 def host_named(client: str) -> "Host":
     """Return the row for a client's name, or the one for hosts that are not known."""
     name = bare_name(client)

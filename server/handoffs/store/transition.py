@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handoffs.core.errors import AlreadyEnded
+from handoffs.core.errors import AlreadyEnded, HandoffError
 from handoffs.core.events import Event
 from handoffs.core.lifecycle import advance, steps
 from handoffs.core.model import Handoff
@@ -44,3 +44,12 @@ def happen(before: Handoff, events: Sequence[Event]) -> Happening:
             break
         happened.append(step)
     return Happening(before=before, after=after, events=happened, late=late)
+
+
+def expected(known: Handoff, events: Sequence[Event]) -> Happening | None:
+    """Return what events do to a handoff if it still is as it was; None where that must be looked at."""
+    try:
+        guess = happen(known, events)
+    except (HandoffError, ValueError):
+        return None
+    return guess if guess.events else None

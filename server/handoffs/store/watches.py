@@ -1,14 +1,18 @@
 """Who in this process waits for which handoff to change. How they are woken is the engine's affair."""
 
-from collections.abc import Collection, Generator
+import sys
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
 import anyio
 
-Line: TypeAlias = tuple[int, str]
-"""A line of the log, as far as a waiter minds: its number, and the handoff it is about."""
+UNKNOWN = sys.maxsize
+"""In place of a version: the handoff has changed, and what to is not known."""
 
+Line: TypeAlias = tuple[int, str, int]
+"""A line of the log, as far as a waiter minds: its number, the handoff it is about, and its version since, or UNKNOWN.
+"""
 
 MAX_HEARD = 1_000
 """How many handoffs one watch names at once; more than that are all."""
@@ -21,7 +25,7 @@ class _News:
 
     def __init__(self) -> None:
         self.woken = anyio.Event()
-        self.heard: set[str] | None = set()
+        self.heard: dict[str, int] | None = {}
 
 
 class Watch:
@@ -30,10 +34,10 @@ class Watch:
     def __init__(self) -> None:
         self._news = _News()
 
-    async def changed(self) -> Collection[str] | None:
+    async def changed(self) -> Mapping[str, int] | None:
         """Return the handoffs that may have changed since the last time this returned; None says any of them may.
 
-        May return for nothing.
+        Each with its version, where that is known: who has seen it has missed nothing. May return for nothing.
         """
         news = self._news
         await news.woken.wait()
@@ -42,13 +46,13 @@ class Watch:
             self._news = _News()
         return news.heard
 
-    def wake(self, handoff_id: str | None = None) -> None:
+    def wake(self, handoff_id: str | None = None, version: int = UNKNOWN) -> None:
         """Let `changed` return, with this handoff among what it names; None is all of them."""
         news = self._news
         if handoff_id is None or (news.heard is not None and len(news.heard) >= MAX_HEARD):
             news.heard = None
         elif news.heard is not None:
-            news.heard.add(handoff_id)
+            news.heard[handoff_id] = max(version, news.heard.get(handoff_id, 0))
         news.woken.set()
 
 
@@ -75,11 +79,11 @@ class Watches:
             if not watches:
                 del self._of[handoff_id]
 
-    def wake(self, handoff_id: str) -> None:
+    def wake(self, handoff_id: str, version: int = UNKNOWN) -> None:
         """Wake whoever watches this handoff, or all."""
         for key in (handoff_id, None):
             for watch in self._of.get(key, ()):
-                watch.wake(handoff_id)
+                watch.wake(handoff_id, version)
 
     def wake_all(self) -> None:
         """Wake everybody."""

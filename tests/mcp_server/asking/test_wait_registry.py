@@ -15,7 +15,7 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
-from handoffs.mcp_server.asking.wait_registry import Wait, WaitRegistry
+from handoffs.mcp_server.asking.wait_registry import LINGER_SECONDS, Wait, WaitRegistry
 from tests.mcp_server.host import Table, table
 
 ADA = Caller(subject="ada", client="test", project="/shop")
@@ -186,9 +186,49 @@ async def test_nothing_runs_on_when_nobody_waits(tmp_path: Path) -> None:
                 calls.start_soon(host.call, handoff)
                 await until(lambda: host.here.clock.waiting)
                 calls.cancel_scope.cancel()
+            host.here.clock.forward(LINGER_SECONDS)
             await until(lambda: "handoffs: look after calls" not in {each.get_name() for each in asyncio.all_tasks()})
         assert host.here.clock.waiting == 0
         assert "handoffs: look after calls" not in names
+
+
+async def test_a_new_question_of_a_registry_that_listens_is_not_read_again(tmp_path: Path) -> None:
+    async with a_host(tmp_path) as host, anyio.create_task_group() as calls:
+        first = await host.ask("first?")
+        calls.start_soon(host.call, first)
+        await until(lambda: host.here.clock.waiting)
+        await host.here.desk.decline(first, by="bob", channel="inbox")
+        await until(lambda: "first?" in host.over)
+        read: list[str] = []
+        get = host.here.desk.get
+
+        async def counting(handoff_id: str) -> Handoff:
+            read.append(handoff_id)
+            return await get(handoff_id)
+
+        host.here.desk.get = counting  # pyright: ignore[reportAttributeAccessIssue] - how often it is read is the point
+        host.here.clock.forward(0.5)
+        second = await host.ask("second?")
+        calls.start_soon(host.call, second)
+        await until(lambda: host.here.clock.waiting == 2)  # with what ends the registry's lingering
+        await anyio.wait_all_tasks_blocked()
+        assert read == []
+        await host.here.desk.decline(second, by="bob", channel="inbox")
+        await until(lambda: "second?" in host.over)
+        assert read == [second.id]
+
+
+async def test_what_ended_before_its_call_waited_ends_it_at_once(tmp_path: Path) -> None:
+    async with a_host(tmp_path) as host, anyio.create_task_group() as calls:
+        calls.start_soon(host.call, await host.ask("first?"))
+        await until(lambda: host.here.clock.waiting)
+        host.here.clock.forward(0.5)
+        second = await host.ask("second?")
+        await host.here.desk.decline(second, by="bob", channel="inbox")
+        await anyio.wait_all_tasks_blocked()
+        await host.call(second)
+        assert host.over["second?"].ended is not None
+        calls.cancel_scope.cancel()
 
 
 async def test_draining_ends_every_call_and_lets_none_begin(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from handoffs.store.postgres.driver import Listener
 from handoffs.store.postgres.listener import Listening
 from handoffs.store.postgres.statements import statements
 from handoffs.store.postgres.store import PostgresStore
-from handoffs.store.watches import Line
+from handoffs.store.watches import UNKNOWN, Line
 from tests.core.strategies import ASKED
 from tests.store.postgres_server import PASSWORD, Cluster, cluster
 from tests.store.relay import Relay, relay
@@ -174,7 +174,7 @@ async def test_what_is_told_first_after_an_outage_hides_nothing_of_what_happened
         if breaks:
             breaks = False
             raise ConnectionResetError
-        return [(line.number, line.handoff_id) for line in await store.log(after=after)]
+        return [(line.number, line.handoff_id, UNKNOWN) for line in await store.log(after=after)]
 
     connections = Noticed(parse(through))
     listening = Listening(connections, last=last, news=news)

@@ -36,15 +36,6 @@ async def test_a_store_that_is_not_used_touches_nothing(tmp_path: Path, path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_making_a_store_imports_no_driver() -> None:
-    code = (
-        "import sys, pathlib; from handoffs.store.sqlite.store import SqliteStore; "
-        "SqliteStore(pathlib.Path('never.db')); "
-        "sys.exit('aiosqlite' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-
-
 async def test_the_first_use_opens_it_once_however_many_come_first(path: Path) -> None:
     async with SqliteStore(path) as store, anyio.create_task_group() as tasks:
         before = threading.active_count()

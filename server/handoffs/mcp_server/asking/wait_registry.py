@@ -4,12 +4,16 @@ A call that waits is a dialog of its host, or nothing at all, inside of a `Wait`
 block beside it, so that a thousand of them are cheap. The registry ends the wait when the handoff ended elsewhere, the
 host's patience did, or the server is about to stop; and meanwhile it notes that the dialog was on a screen, and has the
 host told that the call is alive.
+
+It goes on watching for a moment after the last call: the next one often follows at once, and then finds it listening.
+What was read from the store since it listens has not changed unheard, and is not read again.
 """
 
 import asyncio
 import contextvars
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from types import TracebackType
 
 import anyio
@@ -28,6 +32,12 @@ PROGRESS_SECONDS = 10.0
 
 MAX_AT_ONCE = 8
 """How many reads and writes of the store are under way at once for all calls together; the others are a line each."""
+
+LINGER_SECONDS = 1.0
+"""How long the registry goes on watching after the last call that waited."""
+
+MAX_HEARD = 1_000
+"""Of how many handoffs for which nothing waits yet it is remembered that they changed."""
 
 _SLACK_SECONDS = 0.001
 """An alarm may ring this much too early."""
@@ -134,7 +144,7 @@ class Wait:
             self._registry.tick(self, alive=not self._new)
             self._new = False
         else:
-            self._registry.look_at([self.handoff_id])  # its deadline has passed
+            self._registry.look_at(self.handoff_id)  # its deadline has passed
         self._set_alarm(now)
 
     def _is_over(self, now: float) -> bool:
@@ -168,6 +178,10 @@ class WaitRegistry:
         self._unsaid: dict[Wait, None] = {}  # whose hosts are to be told that the call is alive
         self._something = anyio.Event()
         self._pause = anyio.CancelScope()
+        self._listens_since: datetime | None = None
+        self._heard: dict[str, int] = {}  # versions of what changed since then, and nothing waited for
+        self._resting: Alarm | None = None
+        self._rest = False  # whether it has lingered for long enough
 
     def hold(self, report: Progress, *, seconds: float | None, channel: str | None = None) -> Wait:
         """Return a block in which a call waits for as many `seconds`, of None for ever.
@@ -179,8 +193,9 @@ class WaitRegistry:
     def begin(self, hold: Wait) -> None:
         """Look after a hold."""
         self._of.setdefault(hold.handoff_id, []).append(hold)
-        # It may have ended since it was asked, and before this.
-        self.look_at([hold.handoff_id])
+        self._rest = False
+        if self._may_have_changed(hold.report.handoff):
+            self.look_at(hold.handoff_id)
         if self._keeping is None:
             # In nobody's task group, as it outlives the call that was first; nor in its context, which says whose.
             loop, context = asyncio.get_running_loop(), contextvars.Context()
@@ -195,15 +210,13 @@ class WaitRegistry:
         if not holds:
             del self._of[hold.handoff_id]
             self._looks.pop(hold.handoff_id, None)
-        if not self._of:
-            self._pause.cancel()
+        if not self._of and self._resting is None:
+            self._resting = self.clock.alarm(LINGER_SECONDS, self._go_to_rest)
 
-    def look_at(self, changed: Iterable[str]) -> None:
+    def look_at(self, handoff_id: str) -> None:
         """Look at what may have ended, soon, and end its holds if so."""
-        for handoff_id in changed:
-            if handoff_id in self._of:
-                self._looks[handoff_id] = None
-                self._work()
+        self._looks[handoff_id] = None
+        self._work()
 
     def tick(self, hold: Wait, *, alive: bool) -> None:
         """Look at it, or note that its dialog is on a screen; and have the host told that the call is `alive`.
@@ -218,6 +231,36 @@ class WaitRegistry:
 
     def _work(self) -> None:
         self._something.set()
+
+    def _may_have_changed(self, handoff: Handoff) -> bool:
+        """Say whether a handoff may have changed since it was read, before anything waited for it."""
+        # One from before this listened may have, too. A wrong clock costs one look, or leaves it to the next tick.
+        fresh = self._listens_since is not None and handoff.created_at > self._listens_since
+        return not fresh or self._heard.pop(handoff.id, 0) > handoff.version
+
+    def _hear(self, changed: Mapping[str, int] | None) -> None:
+        """Look at what has changed so that a call that waits for it has not seen it."""
+        if changed is None:
+            for handoff_id in self._of:
+                self.look_at(handoff_id)
+            return
+        for handoff_id, version in changed.items():
+            holds = self._of.get(handoff_id)
+            if holds is None:
+                self._heard.pop(handoff_id, None)
+                self._heard[handoff_id] = version
+                if len(self._heard) > MAX_HEARD:
+                    # Whichever is forgotten: what was read before this moment is looked at again.
+                    self._heard.clear()
+                    self._listens_since = self.clock.now()
+            elif any(hold.report.handoff.version < version for hold in holds):
+                self.look_at(handoff_id)
+
+    def _go_to_rest(self) -> None:
+        self._resting = None
+        if not self._of:
+            self._rest = True
+            self._pause.cancel()
 
     async def _begin_all(self, tasks: TaskGroup) -> None:
         """Begin what is due; here, as whoever finds that it is has a context that says whose call it looks after."""
@@ -258,11 +301,17 @@ class WaitRegistry:
 
     async def _watch(self) -> None:
         async with self._desk.watch() as watch, anyio.create_task_group() as self._tasks:
+            self._listens_since = self.clock.now()
+            self._heard.clear()
             self._work()  # what came before anybody listened
-            while self._of:
-                with anyio.CancelScope() as self._pause:
-                    changed = await watch.changed()
-                    self.look_at(tuple(self._of) if changed is None else changed)
+            try:
+                while self._of or not self._rest:
+                    with anyio.CancelScope() as self._pause:
+                        changed = await watch.changed()
+                        self._rest = changed is None  # the store may have been closed: nobody lingers for that
+                        self._hear(changed)
+            finally:
+                self._listens_since = None
             # Before anything else can run: the next hold begins anew.
             self._tasks = self._keeping = None
 

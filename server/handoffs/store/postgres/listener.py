@@ -23,6 +23,9 @@ CHECK_SECONDS = 15.0
 
 _REPLY_SECONDS = 5.0
 
+MAX_OWN = 1_000
+"""How many lines of this process's own are remembered until the server tells of them; of the others is heard twice."""
+
 
 class Listening:
     """The watches of one store, and how they hear."""
@@ -42,6 +45,7 @@ class Listening:
         self._heard_to: int | None = None
         """The number of the last line up to which nothing has gone unheard."""
         self._in_step = False  # whether whatever comes after it is told of
+        self._own: dict[int, None] = {}  # lines that this process wrote, of which the server has not told yet
         self._listening: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._failure: Exception | None = None
@@ -60,8 +64,12 @@ class Listening:
 
     def told(self, lines: Sequence[Line]) -> None:
         """Wake whoever watches the handoffs of these lines; the server will tell of them, too, but later."""
-        for _, handoff_id in lines:
-            self._watches.wake(handoff_id)
+        for number, handoff_id, version in lines:
+            self._watches.wake(handoff_id, version)
+            if self._in_step:
+                self._own[number] = None
+                if len(self._own) > MAX_OWN:
+                    del self._own[next(iter(self._own))]
 
     async def aclose(self) -> None:
         """Stop listening."""
@@ -110,6 +118,7 @@ class Listening:
     async def _hear(self, connection: Listener) -> None:
         """Wake the waiters until nobody watches. Raises OSError where the connection breaks."""
         lost = asyncio.Event()
+        self._own.clear()
         connection.add_termination_listener(lambda _: lost.set())
         with anyio.fail_after(_REPLY_SECONDS):
             # First listen, then read: what is committed in between comes twice, and nothing never.
@@ -162,7 +171,7 @@ class Listening:
             # The database is another one than it was: a backup, or a standby that had not everything.
             self._watches.wake_all()
         elif heard_to is not None and last > heard_to:
-            for number, handoff_id in await self._news(heard_to):
+            for number, handoff_id, _ in await self._news(heard_to):
                 last = max(last, number)
                 self._watches.wake(handoff_id)
         self._heard_to = last
@@ -180,4 +189,7 @@ class Listening:
         if number.isdigit():
             if self._in_step and self._heard_to is not None:
                 self._heard_to = max(self._heard_to, int(number))
-            self._watches.wake(handoff_id)
+            if int(number) in self._own:
+                del self._own[int(number)]  # those who wait heard of it when it was written
+            else:
+                self._watches.wake(handoff_id)

@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 import anyio
 
 from handoffs.clock import SystemClock
-from handoffs.core.errors import HandoffError, NotFound
+from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Handoff
@@ -38,8 +38,8 @@ from handoffs.store.rows import (
     micros,
     storable,
 )
-from handoffs.store.transition import Happening, happen
-from handoffs.store.watches import Line, Watch
+from handoffs.store.transition import Happening, expected, happen
+from handoffs.store.watches import UNKNOWN, Line, Watch
 
 T = TypeVar("T")
 _WIDTH = len(COLUMNS)
@@ -119,7 +119,7 @@ class PostgresStore:
 
         async def once(connection: Connection) -> Handoff | None:
             if told := await connection.fetch(self._sql.open, *fresh):
-                self._told(told)
+                self._told(told, handoff.version)
                 return replace(handoff, earlier=cast("str", told[0][3]))
             for row in await connection.fetch(self._sql.alike, *alike):
                 there, joinable, ours = handoff_of(row), *row[_WIDTH:]
@@ -167,7 +167,7 @@ class PostgresStore:
 
         async def work(connection: Connection) -> Happening:
             nonlocal tried
-            if tried is None and known is not None and (guess := _expected(known, events)) is not None:
+            if tried is None and known is not None and (guess := expected(known, events)) is not None:
                 tried = guess
                 if await self._change(connection, guess, write):
                     return guess
@@ -245,12 +245,12 @@ class PostgresStore:
             before.version,
             *_lines(before.id, happening.events, write),
         )
-        self._told(told)
+        self._told(told, happening.after.version)
         return bool(told)
 
-    def _told(self, rows: Sequence[Row]) -> None:
+    def _told(self, rows: Sequence[Row], version: int) -> None:
         # Here, not by the caller, who may be cancelled by now.
-        self._listening.told([_line(row) for row in rows])
+        self._listening.told([(*_line(row)[:2], version) for row in rows])
 
     async def _last_line(self) -> int:
         (last,) = await self._fetch(lambda row: cast("int", row[0]), self._sql.last)
@@ -266,15 +266,6 @@ class PostgresStore:
         return await self._connections.run(work)
 
 
-def _expected(known: Handoff, events: Sequence[Event]) -> Happening | None:
-    """Return what happens to a handoff if it still is as it was; None where that must be looked at."""
-    try:
-        expected = happen(known, events)
-    except (HandoffError, ValueError):
-        return None
-    return expected if expected.events else None
-
-
 def _lines(handoff_id: str, events: Sequence[Event], write: int) -> tuple[list[object], ...]:
     """Return events as the parameters of `_Logged`: four columns, and which write they come with."""
     rows = [tuple(map(put, encode_event(handoff_id, event))) for event in events]
@@ -282,7 +273,7 @@ def _lines(handoff_id: str, events: Sequence[Event], write: int) -> tuple[list[o
 
 
 def _line(row: Row) -> Line:
-    return cast("int", row[0]), cast("str", got(row[1]))
+    return cast("int", row[0]), cast("str", got(row[1])), UNKNOWN
 
 
 def _text(row: Row) -> str:

@@ -1,6 +1,6 @@
 """The file of a SQLite store: made private, refused where it is no store, brought up to date; and what its errors mean.
 
-Everything here blocks, and is called in the connection's own thread.
+Everything here blocks; see `worker` for where it is called.
 """
 
 import errno
@@ -33,10 +33,11 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _creating = threading.Lock()
 
 
-def connect(path: Path, *, half_copied: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, half_copied: bool = False, shared: bool = False) -> sqlite3.Connection:
     """Return a connection to the store at `path`, which is created or brought up to date first.
 
-    One that a copy has begun and not finished is refused, unless `half_copied`.
+    One that a copy has begun and not finished is refused, unless `half_copied`. A `shared` one may be used by several
+    threads, one after the other.
 
     Raises:
         StoreError: One of its kinds; the file is as it was.
@@ -47,7 +48,7 @@ def connect(path: Path, *, half_copied: bool = False) -> sqlite3.Connection:
         )
     _create(path)
     with explained(path):
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not shared)
         try:
             _prepare(connection, path, half_copied)
         except BaseException:

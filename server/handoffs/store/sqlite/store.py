@@ -1,19 +1,18 @@
 """The store in a SQLite file: for one machine, any number of processes, nothing to install.
 
-Every method is one hop to the connection's own thread, in which a whole transaction runs.
+Every method is one job for the connection's `Worker`: a whole transaction. What may read much is not brief.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 import anyio
 
@@ -36,15 +35,13 @@ from handoffs.store.rows import (
 )
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
-from handoffs.store.sqlite.file import connect, explained, identity, transaction, unsynced
+from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
 from handoffs.store.sqlite.quota import check_quota
 from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import Wakeups
-from handoffs.store.transition import Happening, happen
-from handoffs.store.watches import Line, Watch
-
-if TYPE_CHECKING:
-    import aiosqlite
+from handoffs.store.sqlite.worker import Worker
+from handoffs.store.transition import Happening, expected, happen
+from handoffs.store.watches import UNKNOWN, Line, Watch
 
 T = TypeVar("T")
 
@@ -60,9 +57,7 @@ _SELECT_EVENTS = "SELECT number, handoff_id, name, at, details FROM events"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Opened:
-    db: "aiosqlite.Connection"
-    connection: sqlite3.Connection
-    thread: threading.Thread
+    worker: Worker
     file: tuple[int, int] | None
 
 
@@ -159,7 +154,7 @@ class SqliteStore:
                 connection.execute(_INSERT, encode(fresh))
             except sqlite3.IntegrityError as error:
                 raise ValueError(f"there is another handoff {handoff.id}; take a new id") from error
-            lines.append(_log(connection, handoff.id, opened or Opened(at=handoff.created_at)))
+            lines.append(_log(connection, fresh, opened or Opened(at=handoff.created_at)))
             return fresh, lines
 
         return await self._write(work)
@@ -169,7 +164,8 @@ class SqliteStore:
     ) -> Handoff:
         """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        What is not `durable` need not outlive a power cut; the next change that is makes it so.
+        What is `known` of the handoff is not read again, where it is still so. What is not `durable` need not outlive
+        a power cut; the next change that is makes it so.
 
         Raises:
             NotFound: There is no such handoff.
@@ -178,9 +174,13 @@ class SqliteStore:
             AlreadyUsed: The approval is another tool use's.
         """
 
+        guess = None if known is None else expected(known, events)
+
         def work(connection: sqlite3.Connection) -> tuple[Happening, list[Line]]:
-            happening = happen(_find(connection, handoff_id), events)
             lines: list[Line] = []
+            if guess is not None and _change(connection, guess, lines):
+                return guess, lines
+            happening = happen(_find(connection, handoff_id), events)
             _write(connection, happening, lines)
             return happening, lines
 
@@ -188,7 +188,7 @@ class SqliteStore:
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
-        return await self._run(lambda connection: _find(connection, handoff_id))
+        return await self._run(lambda connection: _find(connection, handoff_id), brief=True)
 
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
         """Return the ids that start with `prefix`, at most `limit` of them, in order."""
@@ -257,7 +257,7 @@ class SqliteStore:
             row = connection.execute("SELECT max(number) FROM events").fetchone()
             return cast("tuple[int | None]", row)[0] or 0
 
-        return await self._run(work)
+        return await self._run(work, brief=True)
 
     async def _news(self) -> Sequence[Line]:
         def work(connection: sqlite3.Connection) -> list[Line]:
@@ -268,29 +268,29 @@ class SqliteStore:
             after = self._wakeups.heard_to
             news = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (after,)).fetchall()
             self._data_version = version
-            return cast("list[Line]", news)
+            return [(*line, UNKNOWN) for line in cast("list[tuple[int, str]]", news)]
 
-        return await self._run(work)
+        return await self._run(work, brief=True)
 
     async def _fetch(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
         return await self._run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], *, durable: bool = True) -> T:
         """Run `work` in a transaction of its own, and when that is committed, tell of the lines that it wrote."""
-        loop = asyncio.get_running_loop()
 
-        def whole(connection: sqlite3.Connection) -> T:
+        def whole(connection: sqlite3.Connection) -> tuple[T, list[Line]]:
             with contextlib.nullcontext() if durable else unsynced(connection), transaction(connection):
-                result, lines = work(connection)
-            # From this thread: the caller may be cancelled by now, and the change must be heard of all the same.
-            if lines:
-                loop.call_soon_threadsafe(self._wakeups.told, lines)
-                self._wakeups.tell(lines)
-            return result
+                written = work(connection)
+            self._wakeups.tell(written[1])
+            return written
 
-        return await self._run(whole)
+        # Also where the caller was cancelled meanwhile: the change must be heard of all the same.
+        result, _ = await self._run(whole, brief=True, then=lambda written: self._wakeups.told(written[1]))
+        return result
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(
+        self, work: Callable[[sqlite3.Connection], T], *, brief: bool = False, then: Callable[[T], None] | None = None
+    ) -> T:
         for _ in range(3):
             if self._closed:
                 raise self._is_closed()
@@ -298,7 +298,7 @@ class SqliteStore:
             if opened is not self._opened:
                 continue
             try:
-                return await self._hop(opened, work)
+                return await self._on(opened, work, brief=brief, then=then)
             except _Replaced:
                 # What is written to a file that was deleted is lost to everybody else.
                 if opened is self._opened:
@@ -306,19 +306,21 @@ class SqliteStore:
                     await self._leave(opened)
         raise StoreError(f"The store {self._path} is replaced by another file again and again: find out by whom.")
 
-    async def _hop(self, opened: _Opened, work: Callable[[sqlite3.Connection], T]) -> T:
-        def job() -> T:
+    async def _on(
+        self,
+        opened: _Opened,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        brief: bool,
+        then: Callable[[T], None] | None,
+    ) -> T:
+        def job(connection: sqlite3.Connection) -> T:
             if identity(self._path) != opened.file:
                 raise _Replaced
-            with explained(self._path):
-                return work(opened.connection)
+            return work(connection)
 
-        # aiosqlite's public methods are one hop to its thread for each statement; a transaction takes five, 0.55 ms
-        # against 0.2 ms in one; between two hops the caller can be cancelled, with the transaction open; and at DEBUG
-        # each logs its parameters, which is what people wrote. `_execute` is what all of them call. A function that it
-        # was given runs to its end, whatever becomes of the caller.
-        execute = cast("Callable[[Callable[[], T]], Awaitable[T]]", opened.db._execute)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
-        return await execute(job)
+        with explained(self._path):
+            return await opened.worker.run(job, brief=brief, then=then)
 
     async def _open(self) -> _Opened:
         # In a task of its own, shielded: many may be first at once, and the one that is cancelled stops no other.
@@ -327,32 +329,19 @@ class SqliteStore:
         return await asyncio.shield(self._opening)
 
     async def _connect(self) -> _Opened:
-        # Imported here: a server on stdio must answer `initialize` before it pays for a store.
-        import aiosqlite
-
-        # aiosqlite tells its thread to end, but does not wait for it; and a thread that ends after the loop was closed
-        # puts a traceback on the screen. So it is joined: by then it has nothing left to do.
-        threads: list[threading.Thread] = []
         files: list[tuple[int, int] | None] = []
-        made: list[sqlite3.Connection] = []
 
         def connector() -> sqlite3.Connection:
-            threads.append(threading.current_thread())
-            made.append(connect(self._path))
-            self._settle(made[0])
+            connection = connect(self._path, shared=True)
+            self._settle(connection)
             files.append(identity(self._path))
-            return made[0]
+            return connection
 
-        db = aiosqlite.Connection(connector, iter_chunk_size=64)
-        # Else a process that fails before it has closed its store would wait for this thread for ever, at its end.
-        db._thread.daemon = True  # pyright: ignore[reportPrivateUsage]
+        worker = Worker(busy_seconds=BUSY_SECONDS)
         try:
-            await db
+            await worker.open(connector)
             self._data_version = -1  # of another connection, it would say nothing
-            self._opened = _Opened(db=db, connection=made[0], thread=threads[0], file=files[0])
-        except StoreError:
-            threads[0].join()
-            raise
+            self._opened = _Opened(worker=worker, file=files[0])
         finally:
             self._opening = None
         return self._opened
@@ -371,8 +360,7 @@ class SqliteStore:
 
     async def _leave(self, opened: _Opened) -> None:
         self._opened = None
-        await opened.db.close()
-        opened.thread.join()
+        await opened.worker.aclose()
 
     def _is_closed(self) -> StoreError:
         return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
@@ -389,20 +377,26 @@ def _find(connection: sqlite3.Connection, handoff_id: str) -> Handoff:
 
 def _write(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> Handoff:
     """Write what happens to a handoff, add its lines of the log, and return what it is then."""
-    before = happening.before
-    if happening.events:
-        row = (*encode_changing(happening.after), storable(before.id), before.version)
-        if connection.execute(_UPDATE, row).rowcount != 1:
-            raise StoreError(
-                f"{before.id} was changed by somebody else inside a transaction: is its file on a network?"
-            )
-        lines.extend(_log(connection, before.id, event) for event in happening.events)
+    if happening.events and not _change(connection, happening, lines):
+        raise StoreError(
+            f"{happening.before.id} was changed by somebody else inside a transaction: is its file on a network?"
+        )
     return happening.after
 
 
-def _log(connection: sqlite3.Connection, handoff_id: str, event: Event) -> Line:
-    number = connection.execute(_INSERT_EVENT, encode_event(handoff_id, event)).lastrowid
-    return cast("int", number), handoff_id
+def _change(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> bool:
+    """Write what happens to a handoff; False, and nothing is written, where it is not any longer as it was."""
+    before = happening.before
+    row = (*encode_changing(happening.after), storable(before.id), before.version)
+    if connection.execute(_UPDATE, row).rowcount != 1:
+        return False
+    lines.extend(_log(connection, happening.after, event) for event in happening.events)
+    return True
+
+
+def _log(connection: sqlite3.Connection, handoff: Handoff, event: Event) -> Line:
+    number = connection.execute(_INSERT_EVENT, encode_event(handoff.id, event)).lastrowid
+    return cast("int", number), handoff.id, handoff.version
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

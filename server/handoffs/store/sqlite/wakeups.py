@@ -13,7 +13,7 @@ import anyio
 
 from handoffs.core.errors import StoreError
 from handoffs.store.sqlite.datagrams import Datagrams
-from handoffs.store.watches import Line, Watch, Watches
+from handoffs.store.watches import UNKNOWN, Line, Watch, Watches
 
 POLL_SECONDS = 0.05 if sys.platform == "win32" else 0.25
 """Time between two polls. Windows has no datagrams between processes, so there the poll is all there is."""
@@ -48,16 +48,16 @@ class Wakeups:
 
     def told(self, lines: Sequence[Line]) -> None:
         """Wake whoever watches the handoffs of these lines, which are in the log now."""
-        for number, handoff_id in lines:
+        for number, handoff_id, version in lines:
             # Lines in between that nobody told of yet are left for the poll to find.
             if number == self.heard_to + 1:
                 self.heard_to = number
-            self._watches.wake(handoff_id)
+            self._watches.wake(handoff_id, version)
 
     def tell(self, lines: Sequence[Line]) -> None:
         """Tell the other processes. May be called from another thread."""
         if self._datagrams is not None:
-            for number, handoff_id in lines:
+            for number, handoff_id, _ in lines:
                 self._datagrams.send(b"%d %s" % (number, handoff_id.encode()))
 
     def restart(self) -> None:
@@ -99,12 +99,12 @@ class Wakeups:
                 # Each waiter reads, and so hears what is wrong in its own place.
                 self._watches.wake_all()
                 continue
-            for number, handoff_id in news:
+            for number, handoff_id, version in news:
                 self.heard_to = max(self.heard_to, number)
-                self._watches.wake(handoff_id)
+                self._watches.wake(handoff_id, version)
         self._polling = None
 
     def _received(self, message: bytes) -> None:
         number, _, handoff_id = message.partition(b" ")
         if number.isdigit():
-            self.told([(int(number), handoff_id.decode(errors="replace"))])
+            self.told([(int(number), handoff_id.decode(errors="replace"), UNKNOWN)])
