@@ -222,7 +222,7 @@ class PostgresStore:
 
     async def count_open(self) -> OpenCount:
         """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
-        (count,) = await self._fetch(decode_open_count, self._sql.count_open)
+        (count,) = await self._fetch(lambda row: decode_open_count(tuple(row)), self._sql.count_open)
         return count
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
