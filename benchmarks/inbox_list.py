@@ -66,9 +66,9 @@ def _alternate(ports: Mapping[str, int], cookie: str, count: int) -> dict[str, l
 class Visitor:
     """Somebody who is signed in, on one connection that stays open."""
 
-    def __init__(self, port: int, cookie: str) -> None:
+    def __init__(self, port: int, cookie: str, path: str = "/") -> None:
         self._connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self._request = request_for(port, cookie)
+        self._request = request_for(port, cookie, path)
 
     def __enter__(self) -> "Visitor":
         return self
@@ -77,13 +77,13 @@ class Visitor:
         self._connection.close()
 
     def visit(self) -> float:
-        """Ask for the list and read it; return the milliseconds until its first byte."""
+        """Ask for the page and read it; return the milliseconds until its first byte."""
         return first_byte(self._connection, self._request)
 
 
-def request_for(port: int, cookie: str) -> bytes:
-    """Return a request for the list, of somebody who is signed in."""
-    return f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
+def request_for(port: int, cookie: str, path: str = "/") -> bytes:
+    """Return a request for a page, of somebody who is signed in."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
 
 
 def first_byte(connection: socket.socket, request: bytes) -> float:

@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 
 import anyio
 
 from handoffs.channels.notify import Notifier
 from handoffs.core.desk import Desk
-from handoffs.core.model import Caller, Handoff
+from handoffs.core.model import Caller, Cursor, Handoff
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 
@@ -22,8 +21,10 @@ class SeenDesk(Desk):
 
     looks = 0
 
-    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
-        found = await super().newest(open_only=open_only, before=before, limit=limit)
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        found = await super().newest(open_only=open_only, before=before, skip=skip, limit=limit)
         self.looks += 1
         return found
 

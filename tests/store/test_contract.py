@@ -25,7 +25,7 @@ from handoffs.core.events import (
     Revealed,
 )  # fmt: skip
 from handoffs.core.lifecycle import advance, steps
-from handoffs.core.model import Caller, End, Handoff, State, new_id
+from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, State, new_id
 from handoffs.core.ports import Store
 from handoffs.core.schema import parse
 from tests.core.strategies import ADA, ASKED, DEADLINE, any_event, filled, forms
@@ -404,8 +404,102 @@ async def test_the_newest_come_first_and_page_by_page(store: Store) -> None:
     in_order = sorted(handoffs, key=lambda handoff: handoff.created_at, reverse=True)
     assert await store.newest(open_only=False) == in_order
     assert await store.newest(open_only=False, limit=2) == in_order[:2]
-    assert await store.newest(open_only=False, before=in_order[1].created_at, limit=2) == in_order[2:4]
-    assert await store.newest(open_only=False, before=ASKED) == []
+    before = Cursor(created_at=in_order[1].created_at)
+    assert await store.newest(open_only=False, before=before, limit=2) == in_order[2:4]
+    assert await store.newest(open_only=False, before=before, skip=1, limit=1) == in_order[3:4]
+    assert await store.newest(open_only=False, skip=2) == in_order[2:]
+    assert await store.newest(open_only=False, skip=5) == []
+    assert await store.newest(open_only=False, before=Cursor(created_at=ASKED)) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_of_those_of_one_moment_none_is_lost_or_given_twice_where_a_page_ends(store: Store, size: int) -> None:
+    # A gap in the middle of a moment: what has ended is in the order, too.
+    asked = [sample(f"Question {number}", at=ASKED + number // 4 * TICK) for number in range(12)]
+    await opened(store, *asked)
+    for number in (1, 6):
+        asked[number] = await store.record(asked[number].id, answered())
+    in_order = asked[::-1]
+    for wanted in (in_order, [each for each in in_order if each.state is State.OPEN]):
+        seen: list[Handoff] = []
+        before = None
+        while page := await store.newest(open_only=wanted is not in_order, before=before, limit=size):
+            seen += page
+            before = Cursor(created_at=page[-1].created_at, id=page[-1].id)
+        assert seen == wanted
+    outlines: list[str] = []
+    before = None
+    while told := await store.outlines(ended_only=False, since=LONG_AGO, before=before, limit=size):
+        outlines += (each.id for each in told)
+        before = told[-1].cursor
+    assert outlines == [each.id for each in in_order]
+
+
+async def test_a_cursor_whose_handoff_is_not_there_goes_on_with_what_is_older(store: Store) -> None:
+    asked = [sample(f"Question {number}", at=ASKED + number // 2 * TICK) for number in range(4)]
+    await opened(store, *asked)
+    gone = Cursor(created_at=ASKED + TICK, id="h_gone")
+    assert await store.newest(open_only=False, before=gone) == [asked[1], asked[0]]
+    assert await store.newest(open_only=True, before=Cursor(created_at=ASKED + TICK)) == [asked[1], asked[0]]
+
+
+async def test_an_outline_says_the_same_as_its_handoff(store: Store) -> None:
+    caller = Caller(subject="token:ada", client="co\0dex")
+    left, told, late = (
+        sample("Left \0\1 e\u0301?", caller=caller),
+        sample("Told?", at=ASKED + TICK),
+        sample("Late?", at=ASKED + 2 * TICK, stays_open=HOUR),
+    )
+    await opened(store, left, told, late)
+    await store.record(left.id, Reached(at=LATER, channel="inbox"), Reached(at=LATER, channel="dialog"))
+    await store.record(told.id, answered(channel="terminal"))
+    await store.record(late.id, Expired(at=late.question.deadline))
+    everything = await store.outlines(ended_only=False, since=LONG_AGO)
+    assert everything == [_outline_of(each) for each in await store.newest(open_only=False)]
+    assert [(each.id, each.ended_through) for each in everything] == [
+        (late.id, ""),
+        (told.id, "terminal"),
+        (left.id, ""),
+    ]
+    assert await store.outlines(ended_only=True, since=LONG_AGO) == everything[:2]
+    assert await store.outlines(ended_only=True, since=LONG_AGO, limit=1) == everything[:1]
+    assert await store.outlines(ended_only=True, since=LONG_AGO, before=everything[0].cursor) == everything[1:2]
+    assert await store.outlines(ended_only=False, since=ASKED + TICK) == everything[:2]
+
+
+def _outline_of(handoff: Handoff) -> Outline:
+    end = handoff.end
+    return Outline(
+        id=handoff.id,
+        subject=handoff.caller.subject,
+        client=handoff.caller.client,
+        message=handoff.question.message,
+        created_at=handoff.created_at,
+        state=handoff.state,
+        ended_at=end.at if end is not None else None,
+        ended_through=end.channel if end is not None else "",
+        reached=handoff.reached,
+    )
+
+
+async def test_many_are_read_at_once_in_the_order_that_is_asked_for(store: Store) -> None:
+    asked = [sample(f"Question {number}", handoff_id=f"h_{number}\0") for number in range(5)]
+    await opened(store, *asked)
+    wanted = [asked[3], asked[0], asked[4]]
+    assert await store.get_all([wanted[0].id, "h_gone", wanted[1].id, wanted[2].id]) == wanted
+    assert await store.get_all([]) == []
+
+
+async def test_what_is_open_is_counted_as_of_a_line_of_the_log(store: Store, same_store: Store) -> None:
+    assert await store.count_open() == OpenCount(handoffs=0, next_deadline=None, line=0)
+    asked = [sample(f"Question {number}", stays_open=(3 - number) * HOUR) for number in range(3)]
+    await opened(store, *asked)
+    counted = await same_store.count_open()
+    lines = await store.log()
+    assert counted == OpenCount(handoffs=3, next_deadline=ASKED + HOUR, line=lines[-1].number)
+    await store.record(asked[2].id, Declined(at=LATER, by="ada", channel="inbox"))
+    (line,) = await store.log(after=counted.line)
+    assert await same_store.count_open() == OpenCount(handoffs=2, next_deadline=ASKED + 2 * HOUR, line=line.number)
 
 
 async def test_only_the_open_ones_can_be_asked_for(store: Store) -> None:
@@ -414,7 +508,7 @@ async def test_only_the_open_ones_can_be_asked_for(store: Store) -> None:
     await store.record(handoffs[1].id, answered())
     await store.record(handoffs[3].id, Declined(at=LATER, by="ada", channel="inbox"))
     assert await store.newest(open_only=True) == [handoffs[2], handoffs[0]]
-    assert await store.newest(open_only=True, before=ASKED + 2 * TICK) == [handoffs[0]]
+    assert await store.newest(open_only=True, before=Cursor(created_at=ASKED + 2 * TICK)) == [handoffs[0]]
     assert len(await store.newest(open_only=False)) == 4
 
 

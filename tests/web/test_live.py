@@ -1,7 +1,7 @@
 """What a page hears of, over a real connection; and the board, which is what a page shows."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,15 +11,12 @@ import anyio
 import anyio.lowlevel
 import httpx
 from anyio.abc import TaskStatus
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
-from handoffs.core.events import Entry
-from handoffs.core.model import State
+from handoffs.core.model import Cursor, Handoff
 from handoffs.store.sqlite.store import SqliteStore
-from handoffs.web.board import Board, last_line
+from handoffs.web.board import ENDS, Board
 from tests.fakes import FakeClock
 from tests.web.serving import CLAUDE, Inbox, serving
 
@@ -116,6 +113,20 @@ async def test_of_a_deadline_that_passes_is_told_without_anybody_looking(tmp_pat
     assert (told["data"]["id"], told["data"]["name"], told["data"]["open"]) == (handoff.id, "expired", 0)
 
 
+class Shrinking(Desk):
+    """A desk at which some questions end after they were counted, and before they are read."""
+
+    ends: Sequence[Handoff] = ()
+
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        ends, self.ends = self.ends, ()
+        for handoff in ends:
+            await self.cancel(handoff, by="ada", channel="terminal")
+        return await super().newest(open_only=open_only, before=before, skip=skip, limit=limit)
+
+
 class Counted(Desk):
     """A desk that counts how often its log is read, and fails as often as it is told to."""
 
@@ -131,42 +142,13 @@ class Counted(Desk):
         return await super().log(handoff_id=handoff_id, after=after, limit=limit)
 
 
-class Log(Desk):
-    """A log with lines of these numbers and nothing else."""
-
-    def __init__(self, numbers: list[int]) -> None:
-        self.looks = 0
-        self._entries = [
-            Entry(number=n, handoff_id="h", name="opened", at=FakeClock().now(), details={}) for n in numbers
-        ]
-
-    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> list[Entry]:
-        self.looks += 1
-        return [entry for entry in self._entries if entry.number > after][:limit]
-
-
-@settings(deadline=None)
-@given(st.sets(st.integers(1, 100_000), max_size=60).map(sorted))
-def test_the_last_line_is_found_whatever_the_gaps(numbers: list[int]) -> None:
-    log = Log(numbers)
-    found = anyio.run(last_line, log)
-    assert (found.number if found else None) == (numbers[-1] if numbers else None)
-
-
-def test_the_last_line_of_a_long_log_is_found_in_few_looks() -> None:
-    log = Log(list(range(1, 200_001)))
-    found = anyio.run(last_line, log)
-    assert found is not None
-    assert found.number == 200_000
-    assert log.looks < 50
-
-
 async def test_the_board_has_what_is_open_however_it_changes(tmp_path: Path) -> None:
     clock = FakeClock()
     async with SqliteStore(tmp_path / "handoffs.db") as store:
         desk = Desk(store=store, clock=clock)
         board = Board(desk)
-        assert list(await board.newest()) == []
+        assert await board.page(1, 50) == (0, [])
+        assert board.next_deadline is None
         for step in range(40):
             clock.forward(10)
             await desk.ask(message=f"Question {step}?", caller=CLAUDE, timeout_seconds=30 + step % 4 * 60)
@@ -174,9 +156,39 @@ async def test_the_board_has_what_is_open_however_it_changes(tmp_path: Path) -> 
             if step % 3 == 0:
                 await desk.decline(opened[len(opened) // 2], by="ada", channel="terminal")
             if step % 2 == 0:
-                assert list(await board.newest()) == list(await desk.newest(open_only=True))
-        assert all(handoff.state is State.OPEN for handoff in await board.newest())
-        assert board.next_deadline == min(handoff.question.deadline for handoff in await board.newest())
+                opened = await desk.newest(open_only=True)
+                assert await board.page(1, 50) == (0, opened)
+                assert await board.page(2, 1) == ((1, opened[1:2]) if len(opened) > 1 else (0, opened))
+                assert board.count == len(opened)
+                assert board.next_deadline == min((handoff.question.deadline for handoff in opened), default=None)
+        told = board.news(0)
+        assert told is not None
+        counted = 0
+        for news in told:
+            counted += (news.entry.name == "opened") - (news.entry.name in ENDS)
+            assert news.open == counted
+
+
+async def test_a_question_on_the_board_is_as_the_log_says_and_not_as_it_was_first_read(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=FakeClock())
+        board = Board(desk)
+        asked = await desk.ask(message="Deploy?", caller=CLAUDE)
+        assert await board.page(1, 50) == (0, [asked])
+        await desk.joined(asked, calls=3)
+        assert [handoff.calls for handoff in (await board.page(1, 50))[1]] == [3]
+
+
+async def test_past_the_last_page_is_the_last_page_however_it_shrinks(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Shrinking(store=store, clock=FakeClock())
+        board = Board(desk)
+        asked = [await desk.ask(message=f"Question {number}?", caller=CLAUDE) for number in range(5)]
+        assert await board.page(9, 2) == (4, [asked[0]])
+        await desk.cancel(asked[1], by="ada", channel="terminal")
+        desk.ends = [asked[0], asked[2]]
+        assert await board.page(9, 2) == (0, [asked[4], asked[3]])
+        assert board.count == 2
 
 
 async def test_all_who_ask_at_once_share_a_look_and_see_what_was_there_before(tmp_path: Path) -> None:
@@ -274,4 +286,5 @@ async def test_a_look_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
         for _ in range(10):
             with anyio.move_on_after(0.002):
                 await board.refresh()
-        assert len(await board.newest()) == 30
+        await board.refresh()
+        assert board.count == 30

@@ -327,6 +327,18 @@ async def test_a_store_that_was_replaced_is_shown_as_it_is(tmp_path: Path) -> No
         assert "Old" not in text
 
 
+async def test_in_the_figures_what_is_past_its_deadline_has_expired_though_nobody_has_looked(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with signed_in(tmp_path, clock=clock) as page:
+        for number in range(3):
+            await page.inbox.ask(f"Question {number}?", timeout_seconds=60 if number else 600)
+        assert (await page.http.get("/figures.json")).json()["openNow"] == 3
+        clock.forward(61)
+        counted = (await page.http.get("/figures.json")).json()
+        assert counted["openNow"] == 1
+        assert counted["days"][-1]["expired"] == 2
+
+
 async def test_figures_are_a_page_a_table_and_two_files(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask()

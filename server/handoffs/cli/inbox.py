@@ -6,7 +6,6 @@ import signal
 import anyio
 
 from handoffs.assembly import open_desk
-from handoffs.cli.looking import EVERY
 from handoffs.console import Exit, UsageError, print_out
 from handoffs.serving.inbox import FIND_SECONDS, place_of, where_it_is
 from handoffs.settings import Settings
@@ -16,7 +15,7 @@ async def tell_status(settings: Settings) -> Exit:
     """Print where the inbox of this store runs, and how much is open; NOT_FOUND where none runs."""
     running = place_of(settings).running()
     async with open_desk(settings) as desk:
-        count = len(await desk.newest(open_only=True, limit=EVERY))
+        count = (await desk.count_open()).handoffs
     if running is None:
         print_out(f"No inbox runs for {settings.store}; {count} open.")
         return Exit.NOT_FOUND

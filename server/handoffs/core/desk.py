@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 from handoffs.core.errors import (
     AlreadyEnded,
     AlreadyReminded,
-    Ambiguous,
     AnswerRefused,
-    NotFound,
     QuestionRefused,
     StoreUnavailable,
 )  # fmt: skip
@@ -23,7 +21,6 @@ from handoffs.core.events import (
     Declined,
     Dismissed,
     Edited,
-    Entry,
     Joined,
     Left,
     NotShown,
@@ -33,9 +30,7 @@ from handoffs.core.events import (
     Used,
 )  # fmt: skip
 from handoffs.core.form import Value
-from handoffs.core.lifecycle import expiry
 from handoffs.core.model import (
-    ID_PREFIX,
     Caller,
     Declared,
     Handoff,
@@ -47,16 +42,14 @@ from handoffs.core.model import (
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.presenter import Showing
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
+from handoffs.core.reading import Reader
 from handoffs.core.secrets_vault import Safe
 
 MAX_NOTED = 5_000
 """After how many changes of a handoff it is noted no more how its channels fare: only what becomes of it."""
 
-_PAGE = 1000
-"""Lines of the log that are read at once."""
 
-
-class Desk:
+class Desk(Reader):
     """Every use of a handoff, for the agent's side and for the person's."""
 
     def __init__(
@@ -70,8 +63,7 @@ class Desk:
         sealer: Sealer | None = None,
     ) -> None:
         """Take the parts; nothing is opened or shown yet. Without a `sealer` no secret can be asked for."""
-        self._store = store
-        self._clock = clock
+        super().__init__(store=store, clock=clock)
         self._limits = limits or Limits()
         self._make_id = make_id
         self._safe = Safe(store=store, clock=clock, sealer=sealer)
@@ -294,58 +286,7 @@ class Desk:
         entries = await self.history(handoff.id)
         return any(e.name == "dismissed" and e.details.get("channel") == channel for e in entries)
 
-    # Looking
-
-    async def get(self, handoff_id: str) -> Handoff:
-        """Return one handoff by its whole id; one past its deadline has expired. Raises NotFound."""
-        handoff = await self._store.get(handoff_id)
-        if not handoff.overdue(self._clock.now()):
-            return handoff
-        return await self._expire(handoff)
-
-    async def find(self, prefix: str) -> Handoff:
-        """Return the one handoff whose id starts with `prefix`, with or without its `h_`.
-
-        Raises:
-            NotFound: None does.
-            Ambiguous: Several do.
-        """
-        whole = prefix if prefix.startswith(ID_PREFIX) or ID_PREFIX.startswith(prefix) else ID_PREFIX + prefix
-        ids = list(await self._store.ids(whole)) if prefix else []
-        if whole in ids:
-            return await self.get(whole)
-        match ids:
-            case []:
-                raise NotFound(prefix)
-            case [only]:
-                return await self.get(only)
-            case _:
-                raise Ambiguous(prefix, tuple(ids))
-
-    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`, made before `before`."""
-        await self._expire_all()
-        return await self._store.newest(open_only=open_only, before=before, limit=limit)
-
-    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
-        """Return the handoffs of one subject, newest first, at most `limit`."""
-        await self._expire_all()
-        return await self._store.newest_of(subject, open_only=open_only, limit=limit)
-
-    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
-        await self._expire_all()
-        return await self._store.log(handoff_id=handoff_id, after=after, limit=limit)
-
-    async def history(self, handoff_id: str) -> Sequence[Entry]:
-        """Return every line of the audit log that is of one handoff, in order: a long one may have thousands."""
-        lines = list(await self._store.log(handoff_id=handoff_id, limit=_PAGE))
-        while lines and len(lines) % _PAGE == 0:
-            more = await self._store.log(handoff_id=handoff_id, after=lines[-1].number, limit=_PAGE)
-            if not more:
-                break
-            lines.extend(more)
-        return lines
+    # Looking: see `Reader`
 
     @asynccontextmanager
     async def watch(self, handoff_id: str | None = None) -> AsyncGenerator[Watch]:
@@ -361,18 +302,6 @@ class Desk:
         What a person put off is shown again only with `again`: when the agent asks once more, not when it checks.
         """
         self._showing.present(handoff, again=again)
-
-    async def _expire(self, handoff: Handoff) -> Handoff:
-        try:
-            return await self._store.record(handoff.id, expiry(handoff), known=handoff)
-        except AlreadyEnded:
-            return await self._store.get(handoff.id)
-
-    async def _expire_all(self) -> None:
-        await self._store.ready()
-        while overdue := await self._store.overdue(self._clock.now()):
-            for handoff_id in overdue:
-                await self._expire(await self._store.get(handoff_id))
 
     async def _note(self, handoff: Handoff, event: Joined | Reached | NotShown | Dismissed | Left) -> None:
         if handoff.version >= MAX_NOTED:

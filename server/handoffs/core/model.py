@@ -174,6 +174,51 @@ class Handoff:
         return self.state is State.OPEN and now >= self.question.deadline
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cursor:
+    """A place in the order newest first: the time of asking, then the order in which the store kept them.
+
+    What comes after it is older than the handoff with this id; without an id, older than this time. Once the handoff is
+    no longer there, it is the same as without an id.
+    """
+
+    created_at: datetime
+    id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outline:
+    """The columns of a handoff by which it is found and counted, without its form and its answer."""
+
+    id: str
+    subject: str
+    client: str
+    message: str
+    created_at: datetime
+    state: State
+    ended_at: datetime | None = None
+    ended_through: str = ""
+    """The channel through which it ended; empty also where no person ended it."""
+    reached: tuple[str, ...] = ()
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place right after it."""
+        return Cursor(created_at=self.created_at, id=self.id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenCount:
+    """What is open, as of one line of the log."""
+
+    handoffs: int
+    """How many."""
+    next_deadline: datetime | None
+    """When the next of them expires; None where none is open."""
+    line: int
+    """The number of the newest line of the log in the moment of counting; 0 where there is none."""
+
+
 def new_id() -> str:
     """Return an id that nobody can guess: `h_` and 20 characters without look-alikes, 115 bits."""
     number = secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH)

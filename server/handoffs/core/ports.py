@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from handoffs.core.events import Entry, Event, Opened
-from handoffs.core.model import Handoff
+from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 
@@ -130,8 +130,24 @@ class Store(Protocol):
         """Return the ids that start with `prefix`, at most `limit` of them, in order."""
         ...
 
-    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        ...
+
+    async def outlines(
+        self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
+    ) -> Sequence[Outline]:
+        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        ...
+
+    async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
+        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        ...
+
+    async def count_open(self) -> OpenCount:
+        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
         ...
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
@@ -212,8 +228,10 @@ class Overview(Protocol):
         """Return one handoff as it is now. Raises NotFound."""
         ...
 
-    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`, made before `before`."""
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
         ...
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:

@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
-from handoffs.core.model import Caller, End, Handoff, Question, State
+from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, Question, State
 from handoffs.core.schema import parse
 
 Cell: TypeAlias = str | int | None
@@ -35,6 +35,15 @@ _Row: TypeAlias = tuple[
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
     str, str, str, int, str, str, str, str,
 ]  # fmt: skip
+_OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str]
+
+OUTLINE = (
+    "id", "subject", "client", "message", "created_at", "state", "ended_at", "ended_through", "reached",
+)  # fmt: skip
+"""The columns of an outline."""
+
+_FOREVER = 2**63 - 1
+"""No time is stored that is later."""
 
 
 class Unreadable(ValueError):
@@ -126,6 +135,36 @@ def _decode(row: _Row) -> Handoff:
         tool_use=tool_use,
         earlier=earlier,
     )
+
+
+def decode_outline(row: tuple[object, ...]) -> Outline:
+    """Return the outline that a row of `OUTLINE` holds. Raises Unreadable."""
+    handoff_id, subject, client, message, created_at, state, ended_at, through, reached = cast("_OutlineRow", row)
+    try:
+        return Outline(
+            id=handoff_id,
+            subject=subject,
+            client=client,
+            message=message,
+            created_at=moment(created_at),
+            state=State(state),
+            ended_at=None if ended_at is None else moment(ended_at),
+            ended_through=through or "",
+            reached=tuple(cast("list[str]", json.loads(reached))),
+        )
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise Unreadable(f"the row of handoff {handoff_id} can't be read: {wrong}") from wrong
+
+
+def decode_open_count(row: tuple[object, ...]) -> OpenCount:
+    """Return what a row of number, first deadline and newest line says."""
+    handoffs, deadline, line = cast("tuple[int, int | None, int]", row)
+    return OpenCount(handoffs=handoffs, next_deadline=None if deadline is None else moment(deadline), line=line)
+
+
+def encode_cursor(cursor: Cursor | None) -> tuple[int, str]:
+    """Return a cursor as a time and an id; None comes before everything."""
+    return (_FOREVER, "") if cursor is None else (micros(cursor.created_at), storable(cursor.id))
 
 
 def encode_event(handoff_id: str, event: Event) -> tuple[Cell, ...]:

@@ -1,12 +1,12 @@
 """What has been asked, newest first: searched, filtered, a page at a time."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from handoffs.core.desk import Desk
-from handoffs.core.model import Handoff, State
+from handoffs.core.model import Cursor, Handoff, Outline, State
 from handoffs.core.untrusted import folded
 
 PAGE = 50
@@ -58,15 +58,17 @@ class Search:
         kept = {name: value for name, value in parts.items() if value and (name, value) != ("state", "ended")}
         return kept if before is None else kept | {"before": str(_micros(before))}
 
-    def finds(self, handoff: Handoff) -> bool:
-        """Say whether it is among what is looked for."""
-        caller, question = handoff.caller, handoff.question
-        through = (handoff.end.channel,) if handoff.end is not None else handoff.reached
+    def finds(self, outline: Outline) -> bool:
+        """Say whether it is among what is looked for.
+
+        Here and not in SQL: no engine folds case and composes letters (NFC) as `folded` does, and each has its own way.
+        """
+        through = outline.reached if outline.state is State.OPEN else (outline.ended_through,)
         return (
-            handoff.state in _STATES[self.state]
-            and (not self.client or folded(self.client) in folded(caller.client or caller.subject))
+            outline.state in _STATES[self.state]
+            and (not self.client or folded(self.client) in folded(outline.client or outline.subject))
             and (not self.channel or any(folded(self.channel) in folded(each) for each in through))
-            and (not self.text or _has_words(question.message, self.text))
+            and (not self.text or _has_words(outline.message, self.text))
         )
 
 
@@ -74,7 +76,7 @@ class Search:
 class Found:
     """One page of a search."""
 
-    handoffs: list[Handoff]
+    handoffs: Sequence[Handoff]
     older: datetime | None
     """Where the next page goes on; None where there is none."""
     looked_to: datetime | None
@@ -90,49 +92,44 @@ def _has_words(message: str, words: str) -> bool:
 
 async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK) -> Found:
     """Return the newest handoffs that a search finds: a page of them, or as many as are among the first `look`."""
-    found: list[Handoff] = []
+    found: list[str] = []
     clients: set[str] = set()
     channels: set[str] = set()
     older = looked_to = None
     looked, last = 0, None
-    async with aclosing(every(desk, before=search.before)) as handoffs:
-        async for handoff in handoffs:
+    async with aclosing(_outlines(desk, before=search.before)) as outlines:
+        async for outline in outlines:
             # A page ends where the time of asking changes, so that none is on two pages or on neither.
-            if last is not None and handoff.created_at != last:
+            if last is not None and outline.created_at != last:
                 if len(found) >= size:
                     older = last
                     break
                 if looked >= look:
                     older = looked_to = last
                     break
-            looked, last = looked + 1, handoff.created_at
-            clients.add(handoff.caller.client or handoff.caller.subject)
-            if handoff.end is not None and handoff.end.channel:
-                channels.add(handoff.end.channel)
-            if search.finds(handoff):
-                found.append(handoff)
+            looked, last = looked + 1, outline.created_at
+            clients.add(outline.client or outline.subject)
+            channels.add(outline.ended_through)
+            if search.finds(outline):
+                found.append(outline.id)
     return Found(
-        handoffs=found, older=older, looked_to=looked_to, clients=sorted(clients - {""}), channels=sorted(channels)
+        handoffs=await desk.get_all(found),
+        older=older,
+        looked_to=looked_to,
+        clients=sorted(clients - {""}),
+        channels=sorted(channels - {""}),
     )
 
 
-async def every(desk: Desk, *, before: datetime | None = None) -> AsyncGenerator[Handoff]:
-    """Yield every handoff once, newest first."""
-    size = _CHUNK
-    while True:
-        chunk = await desk.newest(open_only=False, before=before, limit=size)
-        if len(chunk) < size:
-            for handoff in chunk:
-                yield handoff
+async def _outlines(desk: Desk, *, before: datetime | None) -> AsyncGenerator[Outline]:
+    """Yield the outline of every handoff that was asked before a moment, newest first."""
+    cursor = None if before is None else Cursor(created_at=before)
+    while chunk := await desk.outlines(ended_only=False, before=cursor, limit=_CHUNK):
+        for outline in chunk:
+            yield outline
+        if len(chunk) < _CHUNK:
             return
-        # The store goes on before a moment: those of the last one may be cut in two, so they come with the next chunk.
-        whole = [handoff for handoff in chunk if handoff.created_at != chunk[-1].created_at]
-        if not whole:
-            size *= 2
-            continue
-        for handoff in whole:
-            yield handoff
-        before = chunk[-1].created_at + timedelta(microseconds=1)
+        cursor = chunk[-1].cursor
 
 
 def _micros(at: datetime) -> int:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoffs.core.model import Caller, End, Handoff, State
+from handoffs.core.model import Outline, State
+from handoffs.web.statistics import charts
 from handoffs.web.statistics.charts import (
     DAYS,
     Day,
@@ -18,14 +19,12 @@ from handoffs.web.statistics.charts import (
     Timing,
     as_csv,
     as_json,
-    figures,
     per_day_svg,
     per_day_table,
     time_to_answer_svg,
     time_to_answer_table,
     words,
 )
-from tests.core.strategies import ASKED, DEADLINE, handoff
 from tests.days import DAY, at, stamped
 
 NOW = at(20)
@@ -40,17 +39,24 @@ def ended(
     state: State = State.ANSWERED,
     client: str = "claude-code",
     channel: str = "inbox",
-) -> Handoff:
-    return handoff(
-        state=state,
-        caller=Caller(subject="ada", client=client),
+) -> Outline:
+    return Outline(
+        id="h_one",
+        subject="ada",
+        client=client,
+        message="Deploy?",
         created_at=at - timedelta(seconds=seconds),
-        end=End(at=at, by="ada", channel=channel),
-        values={"response": "yes"} if state is State.ANSWERED else None,
+        state=state,
+        ended_at=at,
+        ended_through=channel,
     )
 
 
-def all_answered(*seconds: float, client: str = "claude-code", channel: str = "inbox") -> list[Handoff]:
+def figures(ended: list[Outline], now: datetime, *, open_now: int = 0) -> Figures:
+    return charts.figures(ended, now, open_now=open_now)
+
+
+def all_answered(*seconds: float, client: str = "claude-code", channel: str = "inbox") -> list[Outline]:
     return [ended(seconds=length, client=client, channel=channel) for length in seconds]
 
 
@@ -95,14 +101,6 @@ def test_a_day_is_a_day_of_utc_wherever_the_clock_stands() -> None:
     just_before, just_after = at(23, 59, 59, days=-1), at(0)
     found = figures([ended(just_before), ended(just_after)], NOW)
     assert [day.answered for day in found.days[-2:]] == [1, 1]
-
-
-def test_open_is_what_is_open_and_past_its_deadline_it_has_expired_though_nobody_has_looked() -> None:
-    asked = handoff()
-    assert figures([asked, asked], ASKED).open_now == 2
-    later = figures([asked, asked, ended(DEADLINE)], DEADLINE)
-    assert later.open_now == 0
-    assert later.days[-1] == Day(date=DEADLINE.date(), answered=1, expired=2)
 
 
 def test_the_median_and_the_ninetieth_percentile_are_told_apart_by_agent_and_by_channel() -> None:
@@ -151,7 +149,7 @@ def test_nine_of_ten_answers_took_no_longer_than_p90(seconds: list[float]) -> No
 
 
 def test_json_has_every_figure() -> None:
-    found = as_json(figures([handoff(), *all_answered(1, 2), ended(state=State.DECLINED)], NOW))
+    found = as_json(figures([*all_answered(1, 2), ended(state=State.DECLINED)], NOW, open_now=1))
     days = found["days"]
     assert isinstance(days, list)
     assert len(days) == DAYS
@@ -169,7 +167,7 @@ def test_json_has_every_figure() -> None:
 
 
 def test_csv_has_one_figure_a_line() -> None:
-    lines = as_csv(figures([handoff(), *all_answered(1, 2)], NOW)).split("\r\n")
+    lines = as_csv(figures(all_answered(1, 2), NOW, open_now=1)).split("\r\n")
     assert lines[:2] == ["figure,by,name,value", "open now,,,1"]
     assert lines[2 : 2 + DAYS][-2:] == [f"answered,day,{YESTERDAY},0", f"answered,day,{DAY},2"]
     assert lines[2 + 4 * DAYS :] == [
@@ -237,7 +235,7 @@ def tree_of(svg: str) -> ElementTree.Element:
 @pytest.mark.parametrize(("title", "draw", "tabulate"), PICTURES)
 @pytest.mark.parametrize("handoffs", [[], SOME, all_answered(1, client="<script>&\"'")])
 def test_a_picture_says_what_it_shows_and_has_no_style_and_no_script(
-    title: str, draw: Callable[[Figures], str], tabulate: Callable[[Figures], str], handoffs: list[Handoff]
+    title: str, draw: Callable[[Figures], str], tabulate: Callable[[Figures], str], handoffs: list[Outline]
 ) -> None:
     found = figures(handoffs, NOW)
     svg = tree_of(draw(found))

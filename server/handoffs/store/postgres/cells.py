@@ -1,8 +1,8 @@
 """How a cell differs in PostgreSQL: its texts can't hold a zero, which is spelled U+0001 `0`, and U+0001 U+0001 `1`."""
 
-from handoffs.core.model import Handoff
+from handoffs.core.model import Handoff, Outline
 from handoffs.store.postgres.driver import Row
-from handoffs.store.rows import COLUMNS, Cell, decode
+from handoffs.store.rows import COLUMNS, Cell, decode, decode_outline
 
 _WIDTH = len(COLUMNS)
 
@@ -24,3 +24,8 @@ def got(cell: object) -> object:
 def handoff_of(row: Row) -> Handoff:
     """Return the handoff that a row of `COLUMNS`, and whatever follows them, holds. Raises Unreadable."""
     return decode(tuple(map(got, row[:_WIDTH])))
+
+
+def outline_of(row: Row) -> Outline:
+    """Return the outline that a row of `OUTLINE` holds. Raises Unreadable."""
+    return decode_outline(tuple(map(got, row)))

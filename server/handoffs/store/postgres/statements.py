@@ -19,7 +19,7 @@ the lock in every statement, so no two wait for one another.
 from dataclasses import dataclass
 
 from handoffs.store.postgres.layout import lock_key
-from handoffs.store.rows import CHANGING, COLUMNS
+from handoffs.store.rows import CHANGING, COLUMNS, OUTLINE
 
 _COLUMNS = ", ".join(COLUMNS)
 
@@ -51,13 +51,17 @@ class Statements:
     ids: str
     """from, below, limit"""
     newest: str
-    """limit"""
-    newest_before: str
-    """before, limit"""
+    """a cursor's time, its id, skip, limit"""
     newest_open: str
-    """limit"""
-    newest_open_before: str
-    """before, limit"""
+    """a cursor's time, its id, skip, limit"""
+    outlines: str
+    """a cursor's time, its id, since, limit → OUTLINE"""
+    outlines_ended: str
+    """a cursor's time, its id, since, limit → OUTLINE"""
+    get_all: str
+    """ids → rows in no order"""
+    count_open: str
+    """→ how many, the first deadline, the number of the newest line"""
     newest_of: str
     """subject, limit"""
     newest_open_of: str
@@ -79,6 +83,10 @@ def statements(schema: str) -> Statements:
     handoffs, events, claims = (f'"{schema}".{table}' for table in ("handoffs", "events", "claims"))
     select = f"SELECT {_COLUMNS} FROM {handoffs}"  # noqa: S608
     newest = "ORDER BY created_at DESC, place DESC LIMIT"
+    # Without a handoff of that id its place is null, and what was made before that time is left.
+    after = f"(created_at, place) < ($1::bigint, (SELECT place FROM {handoffs} WHERE id = $2::text))"  # noqa: S608
+    outlines = f"SELECT {', '.join(OUTLINE)} FROM {handoffs} WHERE {after} AND created_at >= $3"  # noqa: S608
+    last = f"SELECT coalesce(max(number), 0) FROM {events}"  # noqa: S608
     entries = f"SELECT number, handoff_id, name, at, details FROM {events} WHERE number > $1"  # noqa: S608
     # As `Handoff.joined_by` has it.
     joinable = """((state = 'open' OR ended_at >= {since}) AND (
@@ -138,17 +146,19 @@ def statements(schema: str) -> Statements:
         forget=f"""DELETE FROM {claims} WHERE key IN (
             SELECT key FROM {claims} WHERE ends <= $1 LIMIT 100 FOR UPDATE SKIP LOCKED)""",  # noqa: S608
         ids=f"SELECT id FROM {handoffs} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3",  # noqa: S608
-        newest=f"{select} {newest} $1",
-        newest_before=f"{select} WHERE created_at < $1 {newest} $2",
-        newest_open=f"{select} WHERE state = 'open' {newest} $1",
-        newest_open_before=f"{select} WHERE state = 'open' AND created_at < $1 {newest} $2",
+        newest=f"{select} WHERE {after} {newest} $4 OFFSET $3",
+        newest_open=f"{select} WHERE state = 'open' AND {after} {newest} $4 OFFSET $3",
+        outlines=f"{outlines} {newest} $4",
+        outlines_ended=f"{outlines} AND state <> 'open' {newest} $4",
+        get_all=f"{select} WHERE id = ANY($1::text[])",
+        count_open=f"SELECT count(*), min(deadline), ({last}) FROM {handoffs} WHERE state = 'open'",  # noqa: S608
         newest_of=f"{select} WHERE subject = $1 {newest} $2",
         newest_open_of=f"{select} WHERE state = 'open' AND subject = $1 {newest} $2",
         overdue=f"""SELECT id FROM {handoffs} WHERE state = 'open' AND deadline <= $1
             ORDER BY deadline LIMIT $2""",  # noqa: S608
         log=f"{entries} ORDER BY number LIMIT $2",
         log_of=f"{entries} AND handoff_id = $3 ORDER BY number LIMIT $2",
-        last=f"SELECT coalesce(max(number), 0) FROM {events}",  # noqa: S608
+        last=last,
         news=f"SELECT number, handoff_id FROM {events} WHERE number > $1 ORDER BY number",  # noqa: S608
     )
 

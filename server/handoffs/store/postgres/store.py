@@ -18,11 +18,11 @@ from handoffs.clock import SystemClock
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
-from handoffs.core.model import Handoff
+from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.store.postgres.address import parse
 from handoffs.store.postgres.callers import PostgresTokens, check, limits
-from handoffs.store.postgres.cells import got, handoff_of, put
+from handoffs.store.postgres.cells import got, handoff_of, outline_of, put
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
@@ -32,8 +32,10 @@ from handoffs.store.rows import (
     COLUMNS,
     Cell,
     decode_event,
+    decode_open_count,
     encode,
     encode_changing,
+    encode_cursor,
     encode_event,
     micros,
     storable,
@@ -198,12 +200,30 @@ class PostgresStore:
         start = put(storable(prefix))
         return await self._fetch(_text, self._sql.ids, start, f"{start}\U0010ffff", limit)
 
-    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
-        if before is None:
-            return await self._fetch(handoff_of, self._sql.newest_open if open_only else self._sql.newest, limit)
-        sql = self._sql.newest_open_before if open_only else self._sql.newest_before
-        return await self._fetch(handoff_of, sql, micros(before), limit)
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        sql = self._sql.newest_open if open_only else self._sql.newest
+        return await self._fetch(handoff_of, sql, *map(put, encode_cursor(before)), skip, limit)
+
+    async def outlines(
+        self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
+    ) -> Sequence[Outline]:
+        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        sql = self._sql.outlines_ended if ended_only else self._sql.outlines
+        return await self._fetch(outline_of, sql, *map(put, encode_cursor(before)), micros(since), limit)
+
+    async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
+        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        found = await self._fetch(handoff_of, self._sql.get_all, [put(storable(each)) for each in handoff_ids])
+        by_id = {handoff.id: handoff for handoff in found}
+        return [by_id[each] for each in map(storable, handoff_ids) if each in by_id]
+
+    async def count_open(self) -> OpenCount:
+        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        (count,) = await self._fetch(lambda row: decode_open_count(tuple(row)), self._sql.count_open)
+        return count
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
         """Return the handoffs of one subject, newest first, at most `limit`."""
@@ -259,7 +279,7 @@ class PostgresStore:
     async def _news(self, after: int) -> Sequence[Line]:
         return await self._fetch(_line, self._sql.news, after)
 
-    async def _fetch(self, read: Callable[[Row], T], sql: str, *parameters: Cell) -> list[T]:
+    async def _fetch(self, read: Callable[[Row], T], sql: str, *parameters: Cell | list[Cell]) -> list[T]:
         async def work(connection: Connection) -> list[T]:
             return [read(row) for row in await connection.fetch(sql, *parameters)]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, cast
@@ -17,22 +18,22 @@ from typing import TypeVar, cast
 import anyio
 
 from handoffs.clock import SystemClock, boot_id
-from handoffs.core.errors import NotFound, StoreError
+from handoffs.core.errors import StoreError
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
-from handoffs.core.model import Handoff, earlier_of
+from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
 from handoffs.core.quota import Quota
 from handoffs.store.rows import (
     CHANGING,
     COLUMNS,
     decode,
-    decode_event,
     encode,
     encode_changing,
     encode_event,
     micros,
     storable,
 )
+from handoffs.store.sqlite import queries
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
@@ -41,18 +42,16 @@ from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import Wakeups
 from handoffs.store.sqlite.worker import Worker
 from handoffs.store.transition import Happening, expected, happen
-from handoffs.store.watches import UNKNOWN, Line, Watch
+from handoffs.store.watches import Line, Watch
 
 T = TypeVar("T")
 
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM handoffs"  # noqa: S608
 _INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
 # The same question, open or ended a short while ago; the open ones among them may be overdue.
-_ALIKE = f"""{_SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
+_ALIKE = f"""{queries.SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
     ORDER BY created_at DESC, rowid DESC"""
 _INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
-_SELECT_EVENTS = "SELECT number, handoff_id, name, at, details FROM events"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +179,7 @@ class SqliteStore:
             lines: list[Line] = []
             if guess is not None and _change(connection, guess, lines):
                 return guess, lines
-            happening = happen(_find(connection, handoff_id), events)
+            happening = happen(queries.find(connection, handoff_id), events)
             _write(connection, happening, lines)
             return happening, lines
 
@@ -188,53 +187,44 @@ class SqliteStore:
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
-        return await self._run(lambda connection: _find(connection, handoff_id), brief=True)
+        return await self._run(lambda connection: queries.find(connection, handoff_id), brief=True)
+
+    async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
+        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        return await self._run(lambda connection: queries.get_all(connection, handoff_ids))
 
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
         """Return the ids that start with `prefix`, at most `limit` of them, in order."""
-        # A range, for LIKE would take `_` for any character and could not use the index.
-        start = storable(prefix)
-        sql = "SELECT id FROM handoffs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
-        rows = await self._fetch(sql, start, start + chr(0x10FFFF), limit)
-        return [cast("str", row[0]) for row in rows]
+        return await self._run(lambda connection: queries.ids(connection, prefix, limit))
 
-    async def newest(self, *, open_only: bool, before: datetime | None = None, limit: int = 1000) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`, made strictly before `before`."""
-        only = [*(["state = 'open'"] if open_only else []), *([] if before is None else ["created_at < ?"])]
-        where = f"WHERE {' AND '.join(only)}" if only else ""
-        order = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
-        bounds = [] if before is None else [micros(before)]
-
-        def work(connection: sqlite3.Connection) -> list[Handoff]:
-            return [decode(row) for row in connection.execute(f"{_SELECT} {where} {order}", (*bounds, limit))]
-
-        return await self._run(work)
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        return await self._run(partial(queries.newest, open_only=open_only, before=before, skip=skip, limit=limit))
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
         """Return the handoffs of one subject, newest first, at most `limit`."""
-        only = " AND state = 'open'" if open_only else ""
-        sql = f"{_SELECT} WHERE subject = ?{only} ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        return await self._run(lambda each: queries.newest_of(each, subject, open_only=open_only, limit=limit))
 
-        def work(connection: sqlite3.Connection) -> list[Handoff]:
-            return [decode(row) for row in connection.execute(sql, (storable(subject), limit))]
+    async def outlines(
+        self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
+    ) -> Sequence[Outline]:
+        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        wanted = partial(queries.outlines, ended_only=ended_only, since=since, before=before, limit=limit)
+        return await self._run(wanted)
 
-        return await self._run(work)
+    async def count_open(self) -> OpenCount:
+        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        return await self._run(queries.count_open)
 
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
-        sql = "SELECT id FROM handoffs WHERE state = 'open' AND deadline <= ? ORDER BY deadline LIMIT ?"
-        return [cast("str", row[0]) for row in await self._fetch(sql, micros(now), limit)]
+        return await self._run(lambda connection: queries.overdue(connection, now, limit))
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
-        of = "" if handoff_id is None else "handoff_id = ? AND"
-        which = () if handoff_id is None else (storable(handoff_id),)
-
-        def work(connection: sqlite3.Connection) -> list[Entry]:
-            sql = f"{_SELECT_EVENTS} WHERE {of} number > ? ORDER BY number LIMIT ?"
-            return [decode_event(row) for row in connection.execute(sql, (*which, after, limit))]
-
-        return await self._run(work)
+        return await self._run(partial(queries.log, handoff_id=handoff_id, after=after, limit=limit))
 
     async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
         """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
@@ -254,8 +244,7 @@ class SqliteStore:
         def work(connection: sqlite3.Connection) -> int:
             # In this order: what is committed between the two is in the second, and the next poll looks in vain.
             self._data_version = _data_version(connection)
-            row = connection.execute("SELECT max(number) FROM events").fetchone()
-            return cast("tuple[int | None]", row)[0] or 0
+            return queries.last_line(connection)
 
         return await self._run(work, brief=True)
 
@@ -265,15 +254,11 @@ class SqliteStore:
             version = _data_version(connection)
             if version == self._data_version:
                 return []
-            after = self._wakeups.heard_to
-            news = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (after,)).fetchall()
+            news = queries.lines_after(connection, self._wakeups.heard_to)
             self._data_version = version
-            return [(*line, UNKNOWN) for line in cast("list[tuple[int, str]]", news)]
+            return news
 
         return await self._run(work, brief=True)
-
-    async def _fetch(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
-        return await self._run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], *, durable: bool = True) -> T:
         """Run `work` in a transaction of its own, and when that is committed, tell of the lines that it wrote."""
@@ -364,15 +349,6 @@ class SqliteStore:
 
     def _is_closed(self) -> StoreError:
         return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
-
-
-def _find(connection: sqlite3.Connection, handoff_id: str) -> Handoff:
-    row = cast(
-        "tuple[object, ...] | None", connection.execute(f"{_SELECT} WHERE id = ?", (storable(handoff_id),)).fetchone()
-    )
-    if row is None:
-        raise NotFound(handoff_id)
-    return decode(row)
 
 
 def _write(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> Handoff:

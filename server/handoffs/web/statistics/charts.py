@@ -17,7 +17,7 @@ from io import StringIO
 from typing import Literal
 
 from handoffs.core.display import stamp
-from handoffs.core.model import Handoff, State
+from handoffs.core.model import Outline, State
 from handoffs.core.untrusted import inert_line
 
 DAYS = 30
@@ -83,38 +83,29 @@ class Figures:
         return self.by_agent if by == "agent" else self.by_channel
 
 
-def figures(handoffs: Iterable[Handoff], now: datetime) -> Figures:
-    """Return the figures of `handoffs` at `now`. What is past its deadline has expired, recorded or not."""
+def figures(handoffs: Iterable[Outline], now: datetime, *, open_now: int) -> Figures:
+    """Return the figures at `now`: of handoffs that have ended, and of how many are open."""
     first = now.astimezone(UTC).date() - timedelta(days=DAYS - 1)
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     ended: dict[date, dict[State, int]] = {day: dict.fromkeys(ENDS, 0) for day in dates}
-    answered: list[tuple[Handoff, float]] = []
-    open_now = 0
+    answered: list[tuple[Outline, float]] = []
     for handoff in handoffs:
-        state, at = _end(handoff, now)
-        if at is None:
-            open_now += 1
-        elif (counts := ended.get(at.astimezone(UTC).date())) is not None:
-            counts[state] += 1
-            if state is State.ANSWERED:
+        at = handoff.ended_at
+        if at is not None and (counts := ended.get(at.astimezone(UTC).date())) is not None:
+            counts[handoff.state] += 1
+            if handoff.state is State.ANSWERED:
                 answered.append((handoff, max((at - handoff.created_at).total_seconds(), 0.0)))
     return Figures(
         at=now,
         open_now=open_now,
         days=tuple(Day(date=day, **{state.value: count for state, count in ended[day].items()}) for day in dates),
         everybody=_timing("everybody", [seconds for _, seconds in answered]) if answered else None,
-        by_agent=_timings(answered, lambda handoff: handoff.caller.client),
-        by_channel=_timings(answered, lambda handoff: handoff.end.channel if handoff.end else ""),
+        by_agent=_timings(answered, lambda handoff: handoff.client),
+        by_channel=_timings(answered, lambda handoff: handoff.ended_through),
     )
 
 
-def _end(handoff: Handoff, now: datetime) -> tuple[State, datetime | None]:
-    if handoff.end is not None:
-        return handoff.state, handoff.end.at
-    return (State.EXPIRED, handoff.question.deadline) if handoff.overdue(now) else (State.OPEN, None)
-
-
-def _timings(answered: Sequence[tuple[Handoff, float]], name_of: Callable[[Handoff], str]) -> tuple[Timing, ...]:
+def _timings(answered: Sequence[tuple[Outline, float]], name_of: Callable[[Outline], str]) -> tuple[Timing, ...]:
     groups: dict[str, list[float]] = {}
     for handoff, seconds in answered:
         groups.setdefault(inert_line(name_of(handoff), _NAME_WIDTH) or NAMELESS, []).append(seconds)

@@ -1,18 +1,20 @@
 """The figures of this store, counted again only when the log has grown."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 import anyio.to_thread
 
 from handoffs.core.desk import Desk
-from handoffs.core.model import Handoff
+from handoffs.core.model import Outline
 from handoffs.web.board import Board
-from handoffs.web.history import every
 from handoffs.web.statistics.charts import Figures, figures
 
 _DAYS = 62
 """How far back is looked: what is counted ended in the last 30 days, and by default nothing stays open for longer."""
+
+_CHUNK = 5_000
 
 
 class Counting:
@@ -25,15 +27,20 @@ class Counting:
 
     async def figures(self) -> Figures:
         """Return the figures as they are now."""
-        opened = await self._board.newest()
-        now = self._desk.clock.now()
+        await self._board.refresh()
+        now, open_now = self._desk.clock.now(), self._board.count
         key = (self._board.line, now.date())
         if self._counted is None or self._counted[0] != key:
-            since = now - timedelta(days=_DAYS)
-            handoffs: list[Handoff] = [handoff for handoff in opened if handoff.created_at < since]
-            async for handoff in every(self._desk):
-                if handoff.created_at < since:
-                    break
-                handoffs.append(handoff)
-            self._counted = key, await anyio.to_thread.run_sync(partial(figures, handoffs, now))
+            ended = await self._ended(since=now - timedelta(days=_DAYS))
+            self._counted = key, await anyio.to_thread.run_sync(partial(figures, ended, now, open_now=open_now))
         return self._counted[1]
+
+    async def _ended(self, *, since: datetime) -> Sequence[Outline]:
+        found: list[Outline] = []
+        cursor = None
+        while chunk := await self._desk.outlines(ended_only=True, since=since, before=cursor, limit=_CHUNK):
+            found += chunk
+            if len(chunk) < _CHUNK:
+                break
+            cursor = chunk[-1].cursor
+        return found

@@ -1,0 +1,106 @@
+"""Reads handoffs and the log. What is past its deadline has expired before it is read."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound
+from handoffs.core.events import Entry
+from handoffs.core.lifecycle import expiry
+from handoffs.core.model import ID_PREFIX, Cursor, Handoff, OpenCount, Outline
+from handoffs.core.ports import Clock, Store
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+_PAGE = 1000
+"""Lines of the log that are read at once."""
+
+
+class Reader:
+    """The part of the desk that looks."""
+
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        """Take the store, and the clock by which deadlines are kept."""
+        self._store = store
+        self._clock = clock
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id; one past its deadline has expired. Raises NotFound."""
+        handoff = await self._store.get(handoff_id)
+        if not handoff.overdue(self._clock.now()):
+            return handoff
+        return await self._expire(handoff)
+
+    async def find(self, prefix: str) -> Handoff:
+        """Return the one handoff whose id starts with `prefix`, with or without its `h_`.
+
+        Raises:
+            NotFound: None does.
+            Ambiguous: Several do.
+        """
+        whole = prefix if prefix.startswith(ID_PREFIX) or ID_PREFIX.startswith(prefix) else ID_PREFIX + prefix
+        ids = list(await self._store.ids(whole)) if prefix else []
+        if whole in ids:
+            return await self.get(whole)
+        match ids:
+            case []:
+                raise NotFound(prefix)
+            case [only]:
+                return await self.get(only)
+            case _:
+                raise Ambiguous(prefix, tuple(ids))
+
+    async def newest(
+        self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
+    ) -> Sequence[Handoff]:
+        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        await self._expire_all()
+        return await self._store.newest(open_only=open_only, before=before, skip=skip, limit=limit)
+
+    async def outlines(
+        self, *, ended_only: bool, since: datetime = _BEGINNING, before: Cursor | None = None, limit: int = 1000
+    ) -> Sequence[Outline]:
+        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        await self._expire_all()
+        return await self._store.outlines(ended_only=ended_only, since=since, before=before, limit=limit)
+
+    async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
+        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        await self._expire_all()
+        return await self._store.get_all(handoff_ids)
+
+    async def count_open(self) -> OpenCount:
+        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        await self._expire_all()
+        return await self._store.count_open()
+
+    async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
+        """Return the handoffs of one subject, newest first, at most `limit`."""
+        await self._expire_all()
+        return await self._store.newest_of(subject, open_only=open_only, limit=limit)
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        await self._expire_all()
+        return await self._store.log(handoff_id=handoff_id, after=after, limit=limit)
+
+    async def history(self, handoff_id: str) -> Sequence[Entry]:
+        """Return every line of the audit log that is of one handoff, in order: a long one may have thousands."""
+        lines = list(await self._store.log(handoff_id=handoff_id, limit=_PAGE))
+        while lines and len(lines) % _PAGE == 0:
+            more = await self._store.log(handoff_id=handoff_id, after=lines[-1].number, limit=_PAGE)
+            if not more:
+                break
+            lines.extend(more)
+        return lines
+
+    async def _expire(self, handoff: Handoff) -> Handoff:
+        try:
+            return await self._store.record(handoff.id, expiry(handoff), known=handoff)
+        except AlreadyEnded:
+            return await self._store.get(handoff.id)
+
+    async def _expire_all(self) -> None:
+        await self._store.ready()
+        while overdue := await self._store.overdue(self._clock.now()):
+            for handoff_id in overdue:
+                await self._expire(await self._store.get(handoff_id))
