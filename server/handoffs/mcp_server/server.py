@@ -16,6 +16,7 @@ from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.joining import LISTING, Joining
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.cards.extension import Cards, Page
 from handoffs.mcp_server.icons import ICONS
@@ -34,6 +35,7 @@ from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.sdk.tool_list import made_once
 from handoffs.mcp_server.tasks.extension import Tasks
 from handoffs.mcp_server.tasks.notifications import Listening
+from handoffs.mcp_server.tasks.outcomes import Outcomes
 from handoffs.mcp_server.tool import tool
 
 NAME = "handoffs"
@@ -87,11 +89,11 @@ def build_server(
     """
     front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
+    own = OwnHandoffs(desk, subject=subject if token_verifier is None else None, project=project, joining=joining)
     calls = Calls(
         desk,
-        subject=subject if token_verifier is None else None,
+        own=own,
         local=subject,
-        project=project,
         hold_seconds=hold_seconds,
         host_seconds=host_seconds,
         inbox=inbox,
@@ -101,24 +103,24 @@ def build_server(
         draining=draining,
     )
     told = Notice(notice)
-    tasks = Tasks(desk, calls, inbox=inbox, notice=told)
+    tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=told)
     ask, check = (told.under(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
     published = [
         tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
     ]
     extensions: list[Extension] = [tasks]
-    changes = Changes(desk, calls)
+    changes = Changes(desk, own)
     middleware: list[tuple[ServerMiddleware[Any], Sequence[str]]] = [
         *([] if draining is None else [(draining, STREAMS)]),
-        (Listening(desk, tasks), STREAMS),
+        (Listening(desk, own, tasks), STREAMS),
         (changes, CHANGING),
         (MixedUp(front), BRINGING),
         (joining.note, LISTING),
         (calls.giving_up, ENDINGS),
     ]
     if card is not None:
-        cards = Cards(desk, card, owned=calls.owned, declared=calls.declared_by, keys=keys, inbox=inbox)
+        cards = Cards(desk, card, own=own, keys=keys, inbox=inbox)
         published = [*map(cards.shown_by, published), cards.tool()]
         extensions.append(cards.extension())
         middleware.append((cards.only_where_shown, LISTS))
@@ -147,7 +149,7 @@ def build_server(
         )
     server.front, server.deliveries = front, deliveries
     server.middleware.insert(0, only_with("requestState", naming_the_keys(sealing.codec)))  # outside of what refuses
-    add_resources(server, calls)
+    add_resources(server, own)
     add_prompts(server)
-    add_completions(server, calls)
+    add_completions(server, own)
     return server

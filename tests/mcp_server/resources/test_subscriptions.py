@@ -17,9 +17,8 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server.callers.joining import Joining
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.resources import subscriptions
-from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, host, table
@@ -174,11 +173,8 @@ class Session:
 
 @asynccontextmanager
 async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Awaitable[None]]]:
-    calls = Calls(
-        here.desk, subject="ada", local="ada", project="", hold_seconds=None, inbox=None,
-        deliveries=Deliveries(here.desk), joining=Joining(Front()),
-    )  # fmt: skip
-    told = subscriptions.Changes(here.desk, calls)
+    own = OwnHandoffs(here.desk, subject="ada", project="", joining=Joining(Front()))
+    told = subscriptions.Changes(here.desk, own)
     with anyio.fail_after(20):
         async with told.lifespan(here.server()) as known:
 

@@ -17,7 +17,7 @@ from handoffs.core.display import stamp
 from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.untrusted import inert_line
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.sdk.middleware import by_method
 
 SCHEME = "handoff://"
@@ -36,12 +36,12 @@ def uri_of(handoff_id: str) -> str:
     return SCHEME + handoff_id
 
 
-def add_resources(server: MCPServer, calls: Calls) -> None:
+def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
     """Publish the handoffs of the caller, each open one by name, too."""
 
     async def read(id: str) -> str:  # noqa: A002 - the template's own name for it
         try:
-            return json.dumps(document(await calls.owned(id)))
+            return json.dumps(document(await own.get(id)))
         except NotFound:
             raise ResourceNotFoundError(f"Unknown resource: {uri_of(inert_line(id, 80))}") from None
         except HandoffError as error:
@@ -50,10 +50,10 @@ def add_resources(server: MCPServer, calls: Calls) -> None:
     async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
         if isinstance(result, dict):
-            cast("list[object]", result["resources"]).extend(await _named(calls))
+            cast("list[object]", result["resources"]).extend(await _named(own))
         return result
 
-    server.add_resource(_Open(calls))
+    server.add_resource(_Open(own))
     server.resource(
         HANDOFF_URI,
         name="handoff",
@@ -67,9 +67,9 @@ def add_resources(server: MCPServer, calls: Calls) -> None:
 class _Open(Resource):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    calls: Calls
+    own: OwnHandoffs
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, own: OwnHandoffs) -> None:
         super().__init__(
             uri=OPEN_URI,
             name="open",
@@ -77,20 +77,20 @@ class _Open(Resource):
             description="The questions to the person that nobody has answered yet, newest first.",
             mime_type=JSON,
             annotations=Annotations(audience=["user", "assistant"]),
-            calls=calls,  # pyright: ignore[reportCallIssue] - a field of this class
+            own=own,  # pyright: ignore[reportCallIssue] - a field of this class
         )
 
     async def read(self) -> str:
         try:
-            return json.dumps([summary(handoff) for handoff in await self.calls.owned_ones(open_only=True)])
+            return json.dumps([summary(handoff) for handoff in await self.own.newest(open_only=True)])
         except HandoffError as error:
             raise ResourceError(str(error)) from None
 
 
-async def _named(calls: Calls) -> list[dict[str, object]]:
+async def _named(own: OwnHandoffs) -> list[dict[str, object]]:
     """The open handoffs as entries of a list of resources; none while the store can't be used."""
     try:
-        handoffs = await calls.owned_ones(open_only=True)
+        handoffs = await own.newest(open_only=True)
     except HandoffError:
         return []  # reading one says why
     return [

@@ -27,7 +27,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.callers.fair_share import Held, Slots
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.resources.caller_watch import SharedWatch
 from handoffs.mcp_server.resources.resources import SCHEME
 
@@ -56,9 +56,9 @@ _listeners: ContextVar[list[Listener] | None] = ContextVar("listeners", default=
 class Changes:
     """What `MCPServer` takes as its bus of subscriptions, its lifespan and one of its middlewares."""
 
-    def __init__(self, desk: Desk, calls: Calls) -> None:
-        """Take what is watched, and the calls that know whose handoffs to tell of."""
-        self._desk, self._calls = desk, calls
+    def __init__(self, desk: Desk, own: OwnHandoffs) -> None:
+        """Take what is watched, and who knows whose handoffs to tell of."""
+        self._desk, self._own = desk, own
         self._bus = InMemorySubscriptionBus()
         self._streams = Slots()
 
@@ -98,7 +98,7 @@ class Changes:
         if method in {"resources/subscribe", "resources/unsubscribe"} and legacy and ctx.session.client_params:
             sessions = cast("_Sessions", ctx.lifespan_context)
             try:
-                subject = self._calls.subject
+                subject = self._own.subject
                 await sessions.note(_session_of(ctx), _uri_in(ctx.params), ctx.session, method, subject=subject)
             except HandoffError as error:
                 raise MCPError(INTERNAL_ERROR, str(error)) from None
@@ -107,7 +107,7 @@ class Changes:
 
     async def _listen(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         try:
-            subject = self._calls.subject
+            subject = self._own.subject
             # Those that are told nothing of ours, too: the SDK has places for a thousand or so, whoever takes them.
             with self._streams.another(subject, most=MAX_STREAMS):
                 if not _concerns_handoffs(ctx.params):
