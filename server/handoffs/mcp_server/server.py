@@ -24,6 +24,7 @@ from handoffs.mcp_server.notice import Notice
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
 from handoffs.mcp_server.prompts import add_prompts
 from handoffs.mcp_server.resources.completions import add_completions
+from handoffs.mcp_server.resources.registry import SubscriptionRegistry
 from handoffs.mcp_server.resources.resources import add_resources
 from handoffs.mcp_server.resources.subscriptions import Changes
 from handoffs.mcp_server.sdk.delivery import Deliveries
@@ -36,6 +37,7 @@ from handoffs.mcp_server.sdk.tool_list import made_once
 from handoffs.mcp_server.tasks.extension import Tasks
 from handoffs.mcp_server.tasks.notifications import Listening
 from handoffs.mcp_server.tasks.outcomes import Outcomes
+from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.mcp_server.tool import tool
 
 NAME = "handoffs"
@@ -61,6 +63,7 @@ def build_server(
     permission_tool: Listed = "auto",
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
+    expiry: TokenExpiry | None = None,
     draining: Shutdown | None = None,
     front: Front | None = None,
     join: bool = True,
@@ -81,6 +84,7 @@ def build_server(
         auth: What tokens over HTTP must have; given together with `token_verifier`.
         token_verifier: Knows whose a token is, by the `subject` that it returns: from then on nobody calls without one,
             not as `subject` above either.
+        expiry: Ends what lasts longer than its token; whoever holds it runs its `watch` and serves HTTP behind it.
         permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
         draining: Has the calls that wait return, when whoever holds it wants to stop.
         front: What has come through the pipe so far, where something reads it already.
@@ -110,7 +114,7 @@ def build_server(
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
     ]
     extensions: list[Extension] = [tasks]
-    changes = Changes(desk, own)
+    changes = Changes(desk, own, SubscriptionRegistry(desk.clock) if expiry is None else expiry.subscriptions)
     middleware: list[tuple[ServerMiddleware[Any], Sequence[str]]] = [
         *([] if draining is None else [(draining, STREAMS)]),
         (Listening(desk, own, tasks), STREAMS),
@@ -149,6 +153,8 @@ def build_server(
         )
     server.front, server.deliveries = front, deliveries
     server.middleware.insert(0, only_with("requestState", naming_the_keys(sealing.codec)))  # outside of what refuses
+    if expiry is not None:
+        server.middleware.insert(0, expiry)
     add_resources(server, own)
     add_prompts(server)
     add_completions(server, own)

@@ -24,7 +24,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.sdk.http_sessions import sessions_of
-from handoffs.mcp_server.token_expiry import lasting_of
+from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.admission import admitted, announcement, checked, local_token, reachable_as, way_in
 from handoffs.serving.binding import bound, in_url, parsed
 from handoffs.serving.connections import allow_many_files, bounded
@@ -176,22 +176,25 @@ async def _open(
     desk = await stack.enter_async_context(
         serving_desk(settings, terminal=at_console, device=False, store=store, clock=clock)
     )
-    server = build(settings, desk, admission, draining=draining)
+    expiry = None if admission is None else TokenExpiry(admission.verifier, desk.clock)
+    server = build(settings, desk, admission, expiry=expiry, draining=draining)
     if server.deliveries is not None:
         stack.push_async_callback(server.deliveries.finish)
     name, _, port = base.removeprefix("http://").rpartition(":")
     app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
     if admission is not None:
         app.add_middleware(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
-    lasting = None if admission is None else lasting_of(server, admission.verifier, desk.clock)
+    if expiry is not None:
+        limited = server.session_manager.asgi_app
+        limited.app = expiry.before(limited.app)
     await stack.enter_async_context(server.session_manager.run())
     sessions = sessions_of(server.session_manager)
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     if sessions is not None:
         tasks.start_soon(sessions.sweep)
-    if lasting is not None:
-        tasks.start_soon(lasting.watch)
+    if expiry is not None:
+        tasks.start_soon(expiry.watch)
     entrance.open(app)
     readiness.desk = desk
     tasks.start_soon(_look_until_it_works, readiness)

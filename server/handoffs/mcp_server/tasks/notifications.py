@@ -3,6 +3,9 @@
 The SDK's own handler of that method knows the four kinds of the core protocol and drops what an extension asks for. So
 this stands before it, as a middleware of `MCPServer`, and serves the streams that name tasks. It hears of a change in
 whatever process it was made.
+
+Such a stream is an open request: `token_expiry` ends it as it ends a call. So it is in no registry; only how many there
+are is counted, for each caller.
 """
 
 import logging
