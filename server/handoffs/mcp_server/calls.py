@@ -9,9 +9,8 @@ from mcp.types import CallToolResult, InputRequiredResult
 
 from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
 from handoffs.core.desk import Desk
-from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Declared, Handoff, State
-from handoffs.core.question import MAX_MESSAGE, form_of
+from handoffs.core.question import MAX_MESSAGE
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.dialog import (
@@ -56,7 +55,6 @@ class Calls:
         desk: Desk,
         *,
         own: OwnHandoffs,
-        local: str,
         hold_seconds: float | None,
         host_seconds: float | None = None,
         inbox: Inbox | None,
@@ -67,13 +65,12 @@ class Calls:
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
-        `own` is the caller's view. `local` is the user whose programs have what the store keeps: only they can use a
-        secret. `deliveries` records what was handed over, `joining` says whose questions a call may join, and
-        `draining` ends what waits.
+        `own` is the caller's view. `deliveries` records what was handed over, `joining` says whose questions a call may
+        join, and `draining` ends what waits.
         """
         self._desk = desk
         self._cards = cards
-        self._own, self._local = own, local
+        self._own = own
         self._hold_seconds = hold_seconds
         self._inbox = inbox
         self._deliveries = deliveries
@@ -99,12 +96,6 @@ class Calls:
         if context.request_state is not None:
             return await self._next_round(context, declared, card=self._shows_cards(declared, context))
         arguments = tools.read_arguments(given)
-        if self._own.subject != self._local and form_of(arguments.message, arguments.options, arguments.form).secret:
-            # Only a program of the local user could ever have it.
-            raise QuestionRefused(
-                "A secret can't be asked for over this connection: only a program on the server's own machine could "
-                "have it. Ask the person to put it where your program reads it, and to say when it is done."
-            )
         caller = self._own.caller(context)
         await self._deliveries.settled(caller)
         handoff = await self._desk.ask(

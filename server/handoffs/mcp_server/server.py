@@ -97,7 +97,6 @@ def build_server(
     calls = Calls(
         desk,
         own=own,
-        local=subject,
         hold_seconds=hold_seconds,
         host_seconds=host_seconds,
         inbox=inbox,
