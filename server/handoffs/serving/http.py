@@ -22,6 +22,7 @@ from handoffs.assembly import open_desk, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
+from handoffs.core.retry import growing_pauses
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.sdk.http_sessions import sessions_of
 from handoffs.mcp_server.token_expiry import TokenExpiry
@@ -143,8 +144,7 @@ async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio
 
 
 async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
-    pause = FIRST_PAUSE
-    while True:
+    for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
         try:
             await desk.newest(open_only=True, limit=1)
         except (StoreTooNew, StoreCorrupt):
@@ -156,7 +156,6 @@ async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
         else:
             return
         await anyio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 async def _open(
@@ -202,10 +201,10 @@ async def _open(
 
 async def _look_until_it_works(readiness: Readiness) -> None:
     """Have the log say what is wrong with the store, and when it is there, also where nobody probes."""
-    pause = FIRST_PAUSE
-    while await readiness.problem() is not None:
+    for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
+        if await readiness.problem() is None:
+            return
         await anyio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 class _Server(uvicorn.Server):
