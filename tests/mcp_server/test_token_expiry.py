@@ -32,6 +32,7 @@ from handoffs.core.token import Token
 from handoffs.mcp_server.resources import registry
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, TokenExpiry
+from handoffs.serving.stack import mcp_app
 from handoffs.serving.startup import Entrance
 from handoffs.store.sqlite.store import SqliteStore
 from tests.access.issuing import Key, LocalIssuer, local_issuer
@@ -206,9 +207,7 @@ async def served(here: Here) -> AsyncGenerator[None]:
                 here.desk, subject="", project="", keys=["k" * 32], state_seconds=86_400, hold_seconds=1_000_000,
                 auth=let_in.auth, token_verifier=let_in.verifier, expiry=here.expiry,
             )  # fmt: skip
-            app = server.streamable_http_app()
-            limited = server.session_manager.asgi_app
-            limited.app = here.expiry.before(limited.app)
+            app = mcp_app(server, expiry=here.expiry).app
             async with server.session_manager.run():
                 tasks.start_soon(here.expiry.watch)
                 entrance.open(app)

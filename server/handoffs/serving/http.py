@@ -24,7 +24,6 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
 from handoffs.core.retry import growing_pauses
 from handoffs.mcp_server.asking.shutdown import Shutdown
-from handoffs.mcp_server.sdk.http_sessions import sessions_of
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.admission import admitted, announcement, checked, local_token, reachable_as, way_in
 from handoffs.serving.binding import bound, in_url, parsed
@@ -32,6 +31,7 @@ from handoffs.serving.connections import allow_many_files, bounded
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.health import Probes, Readiness
 from handoffs.serving.mcp import build
+from handoffs.serving.stack import mcp_app
 from handoffs.serving.startup import Entrance
 from handoffs.settings import Settings, data_folder
 
@@ -180,14 +180,14 @@ async def _open(
     if server.deliveries is not None:
         stack.push_async_callback(server.deliveries.finish)
     name, _, port = base.removeprefix("http://").rpartition(":")
-    app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
-    if admission is not None:
-        app.add_middleware(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
-    if expiry is not None:
-        limited = server.session_manager.asgi_app
-        limited.app = expiry.before(limited.app)
+    challenges = partial(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
+    app, sessions, _ = mcp_app(
+        server,
+        security=reachable_as(name, int(port), settings.url),
+        challenges=None if admission is None else challenges,
+        expiry=expiry,
+    )
     await stack.enter_async_context(server.session_manager.run())
-    sessions = sessions_of(server.session_manager)
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     if sessions is not None:

@@ -6,7 +6,7 @@ Reading is looking: hosts fetch resources ahead of any wish for them, so nothing
 import json
 from typing import Any, cast
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.resources import Resource
@@ -18,7 +18,6 @@ from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.callers.own import OwnHandoffs
-from handoffs.mcp_server.sdk.middleware import by_method
 
 SCHEME = "handoff://"
 OPEN_URI = f"{SCHEME}open"
@@ -37,7 +36,7 @@ def uri_of(handoff_id: str) -> str:
 
 
 def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
-    """Publish the handoffs of the caller, each open one by name, too."""
+    """Publish the handoffs of the caller."""
 
     async def read(id: str) -> str:  # noqa: A002 - the template's own name for it
         try:
@@ -47,12 +46,6 @@ def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
         except HandoffError as error:
             raise ResourceError(str(error)) from None
 
-    async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        result = await call_next(ctx)
-        if isinstance(result, dict):
-            cast("list[object]", result["resources"]).extend(await _named(own))
-        return result
-
     server.add_resource(_Open(own))
     server.resource(
         HANDOFF_URI,
@@ -61,7 +54,18 @@ def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
         description="One question to the person, open or ended, with its answer.",
         mime_type=JSON,
     )(read)
-    server.middleware.append(by_method((name_open_ones, ("resources/list",))))
+
+
+def naming_open_ones(own: OwnHandoffs) -> ServerMiddleware[Any]:
+    """Return the middleware that adds each open handoff to the list of resources, by name."""
+
+    async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if isinstance(result, dict):
+            cast("list[object]", result["resources"]).extend(await _named(own))
+        return result
+
+    return name_open_ones
 
 
 class _Open(Resource):
