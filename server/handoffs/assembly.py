@@ -52,7 +52,7 @@ async def open_desk(
     clock = clock or SystemClock()
     async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
-        desk = Desk(store=opened, clock=clock, limits=limits, channels=channels, sealer=sealer)
+        desk = Desk(store=opened, clock=clock, limits=limits, channels=channels, sealer=sealer, local=current_user())
         if not channels:
             yield desk
             return

@@ -14,8 +14,8 @@ import uvicorn
 
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
-from handoffs.mcp_server.sdk.http_sessions import sessions_of
 from handoffs.mcp_server.server import build_server
+from handoffs.serving.stack import mcp_app
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, ask
 
@@ -220,8 +220,7 @@ async def served(store: Path, idle_seconds: float) -> AsyncGenerator[tuple[str, 
         server = build_server(
             Desk(store=opened, clock=SystemClock()), subject="ada", project="", keys=["k" * 32], state_seconds=60
         )
-        app = server.streamable_http_app()
-        sessions = sessions_of(server.session_manager, idle_seconds=idle_seconds)
+        app, sessions, _ = mcp_app(server, idle_seconds=idle_seconds)
         assert sessions is not None, "the SDK ends idle sessions by itself: see http_sessions"
         config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         running = uvicorn.Server(config)

@@ -22,6 +22,7 @@ from handoffs.core.token import Token
 from handoffs.mcp_server.server import build_server
 from handoffs.serving.admission import admitted, checked
 from handoffs.serving.binding import CannotServe
+from handoffs.serving.stack import mcp_app
 from handoffs.settings import Settings
 from tests.acceptance.processes import ERAS, Home, ask
 from tests.access.issuing import Key, LocalIssuer, local_issuer
@@ -141,8 +142,7 @@ async def test_while_tokens_cant_be_checked_callers_are_told_to_come_again(tmp_p
             here.desk, subject="ada", project="", keys=["k" * 32], state_seconds=60,
             auth=admission.auth, token_verifier=admission.verifier,
         )  # fmt: skip
-        app = server.streamable_http_app()
-        app.add_middleware(Challenges)
+        app = mcp_app(server, challenges=Challenges).app
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as client:
             got = await client.post("http://server/mcp", json=PING, headers={"authorization": f"Bearer {token}"})
     assert (got.status_code, got.headers["retry-after"]) == (503, "5")

@@ -3,16 +3,21 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from handoffs.assembly import current_user
+from handoffs.assembly import current_user, lasting_keys, store_at
+from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
+from handoffs.sealing import AesGcmSealer
+from handoffs.settings import Settings
 from tests.acceptance.processes import Home
-from tests.cli.questions import asked, events, kept, with_desk
+from tests.cli.questions import asked, events, kept
 
 VALUE = "correct horse battery staple"
 FORM: dict[str, Any] = {
@@ -40,14 +45,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def given(home: Home, *, subject: str = "") -> str:
     """Ask for a secret, type it, and return its name."""
-    handoff_id = asked(home, form=FORM, caller=Caller(subject=subject or current_user()))
+    settings, whose = Settings(store=home.folder / "handoffs.db"), subject or current_user()
 
-    async def type_it(desk: Desk) -> None:
-        values = {"user": "root", "password": VALUE}
-        await desk.answer(await desk.get(handoff_id), values, by="ada", channel="inbox", private=True)
+    async def type_it() -> str:
+        async with store_at(settings.store) as store:
+            # As a server does that this user runs.
+            desk = Desk(
+                store=store, clock=SystemClock(), sealer=AesGcmSealer(partial(lasting_keys, settings)), local=whose
+            )
+            handoff = await desk.ask(message="Deploy?", form=FORM, caller=Caller(subject=whose))
+            values = {"user": "root", "password": VALUE}
+            await desk.answer(handoff, values, by="ada", channel="inbox", private=True)
+            return f"secret:{handoff.id}/password"
 
-    with_desk(home, type_it)
-    return f"secret:{handoff_id}/password"
+    return anyio.run(type_it)
 
 
 def program(home: Home, name: str, keep: str = "keep", **extra: str) -> "subprocess.CompletedProcess[str]":
@@ -59,7 +70,7 @@ def program(home: Home, name: str, keep: str = "keep", **extra: str) -> "subproc
 
 @pytest.mark.parametrize("arguments", [[VALUE], ["--set", f"password={VALUE}"], []])
 def test_answer_says_where_a_secret_is_typed_and_records_nothing(home: Home, arguments: list[str]) -> None:
-    handoff_id = asked(home, form=FORM)
+    handoff_id = asked(home, form=FORM, caller=Caller(subject=current_user()))
     done = home.run("answer", handoff_id, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert (
@@ -70,7 +81,7 @@ def test_answer_says_where_a_secret_is_typed_and_records_nothing(home: Home, arg
 
 
 def test_a_question_for_a_secret_can_be_refused_with_the_command(home: Home) -> None:
-    handoff_id = asked(home, form=FORM)
+    handoff_id = asked(home, form=FORM, caller=Caller(subject=current_user()))
     assert home.run("decline", handoff_id).returncode == 0
     assert kept(home, handoff_id).state == "declined"
 

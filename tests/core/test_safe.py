@@ -35,7 +35,7 @@ KEY = "k" * 32
 async def a_desk(folder: Path, *, sealer: Sealer | None = None, keyless: bool = False) -> AsyncGenerator[Desk]:
     async with SqliteStore(folder / "handoffs.db") as store:
         used = None if keyless else sealer or AesGcmSealer(lambda: [KEY])
-        yield Desk(store=store, clock=FakeClock(), sealer=used)
+        yield Desk(store=store, clock=FakeClock(), sealer=used, local="ada")
 
 
 async def asked(desk: Desk, **arguments: Any) -> Handoff:
@@ -110,7 +110,7 @@ async def test_what_is_no_name_is_refused_and_not_repeated(tmp_path: Path) -> No
 async def test_a_secret_that_was_not_given_is_not_there_and_it_says_why(end: str, told: str, tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "handoffs.db") as store:
         clock = FakeClock()
-        desk = Desk(store=store, clock=clock, sealer=AesGcmSealer(lambda: [KEY]))
+        desk = Desk(store=store, clock=clock, sealer=AesGcmSealer(lambda: [KEY]), local="ada")
         handoff = await asked(desk)
         if end in ("decline", "cancel"):
             await getattr(desk, end)(handoff, by="ada", channel="inbox")
@@ -185,3 +185,20 @@ def test_an_event_keeps_what_is_sealed_out_of_the_log_and_of_its_own_words() -> 
 @given(st.text(min_size=1))
 def test_a_name_is_read_as_it_was_made(field: str) -> None:
     assert read_secret_name(secret_name("h_7Q2w", field)) == ("h_7Q2w", field)
+
+
+@pytest.mark.parametrize("subject", ["bob", "token:ada", "oauth:ada@issuer", ""])
+async def test_only_programs_of_the_local_user_can_ask_for_a_secret(subject: str, tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as desk:
+        with pytest.raises(QuestionRefused, match="over this connection: only a program on the server's own machine"):
+            await asked(desk, caller=Caller(subject=subject))
+        assert not await desk.newest(open_only=False)
+        assert (await asked(desk)).question.form.secret
+
+
+async def test_a_desk_that_knows_no_local_user_asks_for_no_secret_and_for_all_else(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=FakeClock(), sealer=AesGcmSealer(lambda: [KEY]))
+        with pytest.raises(QuestionRefused, match="over this connection"):
+            await asked(desk)
+        assert not (await asked(desk, form=None)).question.form.secret

@@ -22,10 +22,11 @@ from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools
 from handoffs.mcp_server.callers.capabilities import LONG, TASKS, declared_by
 from handoffs.mcp_server.callers.joining import Joining
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.task_id import Begun, TaskId
 from handoffs.mcp_server.tasks.extension import RequestContext, Tasks, UpdateParams
+from handoffs.mcp_server.tasks.outcomes import Outcomes
 from handoffs.mcp_server.tasks.status import Wire
 from handoffs.mcp_server.tool import Outcome, tool
 
@@ -49,7 +50,7 @@ class Worker:
             await reply.answer({"response": "computed"}, by="the worker")
 
 
-class Jobs(Calls):
+class Jobs(Outcomes):
     """The outcomes of the jobs, as tasks ask for them."""
 
     async def result_of(
@@ -68,11 +69,9 @@ class TaskTools(Tasks):
 
     def __init__(self, desk: Desk, caller: Caller, ask: Ask) -> None:
         """Take the desk, who asks, and what asks in rounds."""
-        jobs = Jobs(
-            desk, subject=caller.subject, local=caller.subject, project="", hold_seconds=None, inbox=None,
-            deliveries=Deliveries(desk), joining=Joining(Front()),
-        )  # fmt: skip
-        super().__init__(desk, jobs, inbox=None)
+        own = OwnHandoffs(desk, subject=caller.subject, project="", joining=Joining(Front()))
+        jobs = Jobs(desk, Deliveries(desk))
+        super().__init__(desk, own, jobs, inbox=None)
         self._jobs, self._questions, self._caller, self._ask = jobs, desk, caller, ask
         self._second: dict[str, TaskId] = {}
 

@@ -69,7 +69,8 @@ async def table(folder: Path, **limits: float) -> AsyncGenerator[Table]:
     clock = FakeClock()
     async with SqliteStore(folder / "handoffs.db") as store:
         sealer = AesGcmSealer(lambda: [KEY])
-        yield Table(Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer), store, clock)
+        desk = Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer, local="ada")
+        yield Table(desk, store, clock)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Implementation
 
 from handoffs.mcp_server.server import build_server
+from handoffs.serving.stack import mcp_app
 from tests.mcp_server.host import Table
 
 
@@ -56,7 +57,7 @@ async def served(
         here.desk, subject="", project="", keys=["k" * 32], state_seconds=60, hold_seconds=hold_seconds,
         auth=auth, token_verifier=NameIsToken(),
     )  # fmt: skip
-    app = server.streamable_http_app()
+    app = mcp_app(server).app
     before(server)
     running = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     with anyio.fail_after(30):

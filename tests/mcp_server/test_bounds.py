@@ -82,7 +82,7 @@ async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_thei
             return []
 
     async with table(tmp_path) as here, anyio.create_task_group() as tasks:
-        serve = token_expiry.Lasting(Nobody(), here.desk.clock).before(app)
+        serve = token_expiry.TokenExpiry(Nobody(), here.desk.clock).before(app)
         said: list[Any] = []
 
         async def send(message: Any) -> None:

@@ -29,9 +29,10 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Tokens
 from handoffs.core.token import Token
-from handoffs.mcp_server import token_expiry
+from handoffs.mcp_server.resources import registry
 from handoffs.mcp_server.server import build_server
-from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, lasting_of
+from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, TokenExpiry
+from handoffs.serving.stack import mcp_app
 from handoffs.serving.startup import Entrance
 from handoffs.store.sqlite.store import SqliteStore
 from tests.access.issuing import Key, LocalIssuer, local_issuer
@@ -90,7 +91,7 @@ class Here:
     def __init__(self, desk: Desk, clock: FakeClock, kept: Kept, issuer: LocalIssuer) -> None:
         self.desk, self.clock, self.kept, self.issuer = desk, clock, kept, issuer
         self.url = ""
-        self.lasting: Any = None
+        self.expiry: Any = None
         self.counted: Any = None
 
     async def added(self, name: str, *, expires: timedelta | None = None) -> str:
@@ -200,15 +201,15 @@ async def served(here: Here) -> AsyncGenerator[None]:
                 oauth=OAuthTokens(Issuer(here.issuer.url, here.clock), audience=here.url),
                 static=StaticTokens(here.kept, here.clock),  # type: ignore[arg-type]
             )
+            here.counted = Counted(let_in.verifier)
+            here.expiry = TokenExpiry(here.counted, here.clock)
             server = build_server(
                 here.desk, subject="", project="", keys=["k" * 32], state_seconds=86_400, hold_seconds=1_000_000,
-                auth=let_in.auth, token_verifier=let_in.verifier,
+                auth=let_in.auth, token_verifier=let_in.verifier, expiry=here.expiry,
             )  # fmt: skip
-            app = server.streamable_http_app()
-            here.counted = Counted(let_in.verifier)
-            here.lasting = lasting_of(server, here.counted, here.clock)
+            app = mcp_app(server, expiry=here.expiry).app
             async with server.session_manager.run():
-                tasks.start_soon(here.lasting.watch)
+                tasks.start_soon(here.expiry.watch)
                 entrance.open(app)
                 yield
                 web.should_exit = True
@@ -344,7 +345,7 @@ async def test_a_session_of_the_older_era_is_told_nothing_more_once_its_token_ha
                 tasks.start_soon(listened, stream, heard)
                 await here.until(lambda: heard)
             assert heard == [[]]  # it ended as streams do, and not as a connection that broke
-        await here.until(lambda: not here.lasting._subscribers)
+        await here.until(lambda: not here.expiry.subscriptions)
         hers.show(await ada.renewed())
         async with hers.stream() as stream:
             await hers.subscribe(uri := f"handoff://{asked.id}")
@@ -407,7 +408,7 @@ async def test_a_client_that_comes_back_with_its_next_token_has_kept_its_subscri
         async with hers.stream() as stream, anyio.create_task_group() as tasks:
             tasks.start_soon(listened, stream, heard)
             await ada.lapse()
-            await here.until(lambda: any(each.lapsed for each in here.lasting._subscribers.values()))
+            await here.until(lambda: any(each.lapsed for each in here.expiry.subscriptions._known.values()))
             while not heard:  # time stands: it is back before the next look
                 await anyio.sleep(0.01)
         hers.show(await ada.renewed())
@@ -438,7 +439,7 @@ async def test_of_many_requests_with_one_token_it_is_asked_once(here: Here) -> N
     async with here.client(ada.token, "auto") as (client, _), anyio.create_task_group() as calls:
         for _ in range(5):
             calls.start_soon(call, client, said)
-        while len(here.lasting._requests) < 5:
+        while len(here.expiry._requests) < 5:
             await anyio.sleep(0.01)
         before = here.kept.asked, here.counted.looks
         await here.looks()
@@ -462,13 +463,13 @@ async def test_nothing_runs_while_nothing_lasts(here: Here) -> None:
 async def test_of_too_many_sessions_the_oldest_loses_its_subscriptions(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_expiry, "MAX_SESSIONS", 1)
+    monkeypatch.setattr(registry, "MAX_SESSIONS", 1)
     ada = await here.bearer()
     asked = await here.desk.ask(message="Deploy?", caller=Caller(subject=ada.subject))
     async with session(here, ada.token) as first, session(here, ada.token) as second, first.stream() as stream:
         await first.subscribe(OPEN)
         await second.subscribe(OPEN)
-        assert len(here.lasting._subscribers) == 1
+        assert len(here.expiry.subscriptions) == 1
         await here.desk.ask(message="Another?", caller=Caller(subject=ada.subject))
         await first.subscribe(uri := f"handoff://{asked.id}")
         assert await both_changes_of(asked, here, stream) == [uri, uri]

@@ -55,7 +55,7 @@ async def test_a_store_of_an_earlier_version_reads_as_it_did(engine: str, versio
 async def test_it_goes_on_where_it_was(engine: str, version: str, tmp_path: Path) -> None:
     sealer = AesGcmSealer(lambda: [make.KEY])
     async with opened(engine, version, tmp_path) as store:
-        desk = Desk(store=store, clock=FakeClock(make.MADE), sealer=sealer)
+        desk = Desk(store=store, clock=FakeClock(make.MADE), sealer=sealer, local=make.ADA.subject)
         [waiting] = [each for each in await desk.newest(open_only=True) if each.question.message.startswith("Still")]
         joined = await desk.ask(message=waiting.question.message, caller=make.ADA)
         assert joined.id == waiting.id

@@ -77,8 +77,8 @@ async def made(folder: Path, *, clock: Clock | None = None) -> AsyncGenerator[tu
     async with SqliteStore(folder / "handoffs.db") as store, SqliteStore(folder / "handoffs.db") as other:
         sign_in = SignIn(folder / "inbox", used.now)
         sealer = AesGcmSealer(lambda: ["k" * 32])
-        inbox = Inbox(folder, Desk(store=other, clock=used, sealer=sealer), sign_in)
-        yield inbox, app_of(folder, Desk(store=store, clock=used, sealer=sealer), sign_in, inbox.seen)
+        inbox = Inbox(folder, Desk(store=other, clock=used, sealer=sealer, local="ada"), sign_in)
+        yield inbox, app_of(folder, Desk(store=store, clock=used, sealer=sealer, local="ada"), sign_in, inbox.seen)
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from handoffs.core.errors import (
     AlreadyEnded,
     AlreadyReminded,
     AnswerRefused,
-    QuestionRefused,
     StoreUnavailable,
 )  # fmt: skip
 from handoffs.core.events import (
@@ -61,12 +60,17 @@ class Desk(Reader):
         channels: Sequence[Channel] = (),
         make_id: Callable[[], str] = new_id,
         sealer: Sealer | None = None,
+        local: str | None = None,
     ) -> None:
-        """Take the parts; nothing is opened or shown yet. Without a `sealer` no secret can be asked for."""
+        """Take the parts; nothing is opened or shown yet.
+
+        `local` is the user of this machine whose programs have what the store keeps: no other subject can ask for a
+        secret. Without it, or without a `sealer`, nobody can.
+        """
         super().__init__(store=store, clock=clock)
         self._limits = limits or Limits()
         self._make_id = make_id
-        self._safe = Safe(store=store, clock=clock, sealer=sealer)
+        self._safe = Safe(store=store, clock=clock, sealer=sealer, local=local)
         self._showing = Showing(self, channels)
         self._unsure: dict[tuple[str, str], list[datetime]] = {}  # reminders that may have been kept, and their times
 
@@ -116,8 +120,8 @@ class Desk(Reader):
         await self._store.ready()
         asked = self._clock.now()
         asked_form = form_of(message, options, form, max_message=max_message)
-        if asked_form.secret and (obstacle := await self._safe.obstacle()):
-            raise QuestionRefused(f"A secret can't be asked for here: {obstacle}")
+        if asked_form.secret:
+            await self._safe.check(caller)
         handoff = Handoff(
             id=self._make_id(),
             caller=caller,

@@ -7,10 +7,10 @@ went it.
 
 from collections.abc import Mapping
 
-from handoffs.core.errors import AnswerRefused, NotFound, SecretRefused
+from handoffs.core.errors import AnswerRefused, NotFound, QuestionRefused, SecretRefused
 from handoffs.core.events import Forgotten, Revealed
 from handoffs.core.form import Value
-from handoffs.core.model import Handoff, State, read_secret_name, secret_name
+from handoffs.core.model import Caller, Handoff, State, read_secret_name, secret_name
 from handoffs.core.ports import Clock, Sealer, Store
 
 _NO_KEYS = "this program has no keys to seal it with."
@@ -19,11 +19,25 @@ _NO_KEYS = "this program has no keys to seal it with."
 class Safe:
     """Keeps the secrets of answers."""
 
-    def __init__(self, *, store: Store, clock: Clock, sealer: Sealer | None) -> None:
-        """Take the parts; without a `sealer` nothing can be kept, nor opened."""
-        self._store, self._clock, self._sealer = store, clock, sealer
+    def __init__(self, *, store: Store, clock: Clock, sealer: Sealer | None, local: str | None) -> None:
+        """Take the parts; without a `sealer` nothing can be kept, nor opened.
 
-    async def obstacle(self) -> str:
+        `local` is the user of this machine, whose programs have what the store keeps; None where there is none.
+        """
+        self._store, self._clock, self._sealer, self._local = store, clock, sealer, local
+
+    async def check(self, caller: Caller) -> None:
+        """Return where this caller can ask for a secret. Raises QuestionRefused."""
+        if caller.subject != self._local:
+            # Only a program of the local user could ever have it.
+            raise QuestionRefused(
+                "A secret can't be asked for over this connection: only a program on the server's own machine could "
+                "have it. Ask the person to put it where your program reads it, and to say when it is done."
+            )
+        if obstacle := await self._obstacle():
+            raise QuestionRefused(f"A secret can't be asked for here: {obstacle}")
+
+    async def _obstacle(self) -> str:
         """Return why no secret can be kept here, and what to do; empty where it can."""
         return _NO_KEYS if self._sealer is None else await self._sealer.obstacle()
 
@@ -39,7 +53,7 @@ class Safe:
         for field in handoff.question.form.fields:
             if not field.secret or field.name not in checked:
                 continue
-            obstacle = await self.obstacle()
+            obstacle = await self._obstacle()
             if self._sealer is None or obstacle:
                 raise AnswerRefused({field.name: f"can't be kept safe here: {obstacle}"})
             name = secret_name(handoff.id, field.name)

@@ -9,9 +9,8 @@ from mcp.types import CallToolResult, InputRequiredResult
 
 from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
 from handoffs.core.desk import Desk
-from handoffs.core.errors import NotFound, QuestionRefused
-from handoffs.core.model import Caller, Declared, Handoff, State
-from handoffs.core.question import MAX_MESSAGE, form_of
+from handoffs.core.model import Declared, Handoff, State
+from handoffs.core.question import MAX_MESSAGE
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.dialog import (
@@ -41,14 +40,11 @@ from handoffs.mcp_server.callers.capabilities import (
     host_dialog_of,
 )
 from handoffs.mcp_server.callers.joining import Joining
-from handoffs.mcp_server.callers.subject import subject_of_request
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.task_id import Begun, TaskId
 from handoffs.mcp_server.tool import Outcome, RequestContext
 from handoffs.mcp_server.words import Pending, Status
-
-PRESENT_SECONDS = 60
-"""How old an outcome may be that is given without saying so: the client of a task looks every half minute at least."""
 
 
 class Calls:
@@ -58,9 +54,7 @@ class Calls:
         self,
         desk: Desk,
         *,
-        subject: str | None,
-        local: str,
-        project: str,
+        own: OwnHandoffs,
         hold_seconds: float | None,
         host_seconds: float | None = None,
         inbox: Inbox | None,
@@ -71,14 +65,12 @@ class Calls:
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
-        Without a `subject` every call must be authenticated. `local` is the user whose programs have what the store
-        keeps: only they can use a secret. `deliveries` records what was handed over, `joining` says whose questions a
-        call may join, and `draining` ends what waits.
+        `own` is the caller's view. `deliveries` records what was handed over, `joining` says whose questions a call may
+        join, and `draining` ends what waits.
         """
         self._desk = desk
         self._cards = cards
-        self._subject, self._local = subject, local
-        self._project = project
+        self._own = own
         self._hold_seconds = hold_seconds
         self._inbox = inbox
         self._deliveries = deliveries
@@ -98,24 +90,13 @@ class Calls:
         """What learns how long a session's calls live, from those that its client cancels."""
         return self._waiting.giving_up
 
-    @property
-    def subject(self) -> str:
-        """Whose the request is that is being served. Raises NotAuthenticated: nobody knows, so it gets nothing."""
-        return subject_of_request(otherwise=self._subject)
-
     async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
-        declared = self.declared_by(context)
+        declared = self._own.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared, card=self._shows_cards(declared, context))
         arguments = tools.read_arguments(given)
-        if self.subject != self._local and form_of(arguments.message, arguments.options, arguments.form).secret:
-            # Only a program of the local user could ever have it.
-            raise QuestionRefused(
-                "A secret can't be asked for over this connection: only a program on the server's own machine could "
-                "have it. Ask the person to put it where your program reads it, and to say when it is done."
-            )
-        caller = self._caller(context)
+        caller = self._own.caller(context)
         await self._deliveries.settled(caller)
         handoff = await self._desk.ask(
             message=arguments.message,
@@ -137,34 +118,15 @@ class Calls:
 
     async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
         """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
-        declared = self.declared_by(context)
+        declared = self._own.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared)
         handoff_id = tools.read_handoff_id(given)
-        handoff = await self.owned(handoff_id)
+        handoff = await self._own.get(handoff_id)
         self._desk.present(handoff, again=False)
         # Who said "not now" is not asked the same again because the agent is impatient.
         put_off = handoff.state is State.OPEN and await self._desk.was_dismissed(handoff, channel=CHANNEL)
         return await self._outcome(handoff, context, declared, put_off=put_off, polling=True)
-
-    async def owned(self, handoff_id: str) -> Handoff:
-        """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
-        subject = self.subject
-        handoff = await self._desk.get(handoff_id)
-        if handoff.caller.subject != subject:
-            raise NotFound(handoff_id)
-        return handoff
-
-    async def owned_ones(self, *, open_only: bool) -> list[Handoff]:
-        """Return this caller's newest thousand handoffs, newest first; none where other people's may be among them."""
-        if not self._joining.lists:
-            return []
-        return list(await self._desk.newest_of(self.subject, open_only=open_only))
-
-    def declared_by(self, context: Context) -> Declared:
-        """Return what the host of a call can do: nothing of asking where it would ask everybody on a shared pipe."""
-        declared = declared_by(context)
-        return replace(declared, abilities=()) if self._joining.is_shared(context) else declared
 
     def hand_over(self, *handoffs: Handoff, context: RequestContext, tool_use: str | None) -> None:
         """Note that the answer to this request gives these outcomes to the agent, once it is written."""
@@ -184,7 +146,7 @@ class Calls:
 
         It does not count as handed over by that. For `tool_use` see `Desk.ask`. Raises QuestionRefused.
         """
-        caller = self._caller(context)
+        caller = self._own.caller(context)
         await self._deliveries.settled(caller)
         handoff = await self._desk.ask(
             message=message,
@@ -203,24 +165,10 @@ class Calls:
             await self._waiting.elsewhere(handoff, Progress(handoff, context), invite=True, seconds=seconds)
         return await self._desk.get(handoff.id)
 
-    async def result_of(
-        self, handoff: Handoff, context: RequestContext, *, tool_use: str | None, marks: tuple[str, ...]
-    ) -> CallToolResult:
-        """Return what a task comes to: the outcome, which is then handed over, or PENDING for what was put off.
-
-        What the request is answered with brings it, or a notification that has these `marks` in it.
-        """
-        if handoff.state is State.OPEN:
-            guidance = words.describe_pending(handoff, Pending.DISMISSED)
-            return tools.result(handoff, Status.PENDING, guidance, tool_use=tool_use)
-        guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=self._is_old(handoff), late=False)
-        self._deliveries.expect(handoff, context=context, tool_use=tool_use, marks=marks)
-        return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use)
-
     async def _next_round(self, context: Context, declared: Declared, *, card: bool = False) -> Outcome:
         played = Round.loads(context.request_state or "")
         # What the person has entered is in this request, and nowhere else.
-        handoff = await retry_while_unavailable(self._desk.clock, partial(self.owned, played.handoff_id))
+        handoff = await retry_while_unavailable(self._desk.clock, partial(self._own.get, played.handoff_id))
         was_open = handoff.state is State.OPEN
         self._promised.came(handoff.id)
         if played.link and was_open:
@@ -233,7 +181,8 @@ class Calls:
             decided_here = was_open and verdict.end is not None and verdict.end.channel in OF_THE_DIALOG
             late = not (decided_here or played.link) and came_too_late(verdict, context)
             # The client may have kept the dialog, or this state, for days.
-            return await self._ended(verdict, context, earlier=self._is_old(verdict), late=late)
+            earlier = words.is_earlier(verdict, now=self._desk.clock.now())
+            return await self._ended(verdict, context, earlier=earlier, late=late)
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
         sent, link = verdict is Unanswered.SENT, played.link or None
@@ -363,24 +312,16 @@ class Calls:
             self._promised.went(handoff, opens=opens)
         return asked
 
-    def _is_old(self, handoff: Handoff) -> bool:
-        return handoff.end is not None and (self._desk.clock.now() - handoff.end.at).total_seconds() > PRESENT_SECONDS
-
     def _pending(self, handoff: Handoff, context: Context, why: Pending, link: str | None = None) -> CallToolResult:
         prefixed = host_dialog_of(context).host.is_shared
         guidance = words.describe_pending(handoff, why, link, prefixed=prefixed)
         return _result(handoff, Status.PENDING, guidance, context)
 
-    def _caller(self, context: Context) -> Caller:
-        # Over HTTP the server's own folder says nothing about where the agent works.
-        project = "" if context.headers is not None else self._project
-        return Caller(subject=self.subject, client=client_of(context), project=project)
-
     def _session(self, context: Context) -> str | None:
         """What shares one client's pool of connections; None on stdio, which has none."""
         if context.headers is None:
             return None
-        return context.headers.get("mcp-session-id") or f"client {self.subject} {client_of(context)}"
+        return context.headers.get("mcp-session-id") or f"client {self._own.subject} {client_of(context)}"
 
 
 def _gets_task(declared: Declared, context: Context) -> bool:

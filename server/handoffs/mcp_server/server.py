@@ -16,6 +16,7 @@ from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.joining import LISTING, Joining
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.cards.extension import Cards, Page
 from handoffs.mcp_server.icons import ICONS
@@ -23,17 +24,20 @@ from handoffs.mcp_server.notice import Notice
 from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its_hosts
 from handoffs.mcp_server.prompts import add_prompts
 from handoffs.mcp_server.resources.completions import add_completions
-from handoffs.mcp_server.resources.resources import add_resources
+from handoffs.mcp_server.resources.registry import SubscriptionRegistry
+from handoffs.mcp_server.resources.resources import add_resources, naming_open_ones
 from handoffs.mcp_server.resources.subscriptions import Changes
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.duplicate_ids import BRINGING, MixedUp
 from handoffs.mcp_server.sdk.key_mismatch import naming_the_keys
-from handoffs.mcp_server.sdk.middleware import by_method, only_with
+from handoffs.mcp_server.sdk.middleware import OF_THE_SDK, Stage, chain, only_with
 from handoffs.mcp_server.sdk.plain_log import plain_log
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.sdk.tool_list import made_once
 from handoffs.mcp_server.tasks.extension import Tasks
 from handoffs.mcp_server.tasks.notifications import Listening
+from handoffs.mcp_server.tasks.outcomes import Outcomes
+from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.mcp_server.tool import tool
 
 NAME = "handoffs"
@@ -41,6 +45,7 @@ NAME = "handoffs"
 # What the middlewares are for.
 STREAMS = ("subscriptions/listen",)
 LISTS = ("tools/list",)
+RESOURCES = ("resources/list",)
 ENDINGS = ("notifications/cancelled",)
 CHANGING = ("initialize", *STREAMS, "resources/subscribe", "resources/unsubscribe")
 
@@ -59,6 +64,7 @@ def build_server(
     permission_tool: Listed = "auto",
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
+    expiry: TokenExpiry | None = None,
     draining: Shutdown | None = None,
     front: Front | None = None,
     join: bool = True,
@@ -79,6 +85,7 @@ def build_server(
         auth: What tokens over HTTP must have; given together with `token_verifier`.
         token_verifier: Knows whose a token is, by the `subject` that it returns: from then on nobody calls without one,
             not as `subject` above either.
+        expiry: Ends what lasts longer than its token; whoever holds it runs its `watch` and serves HTTP behind it.
         permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
         draining: Has the calls that wait return, when whoever holds it wants to stop.
         front: What has come through the pipe so far, where something reads it already.
@@ -87,11 +94,10 @@ def build_server(
     """
     front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
+    own = OwnHandoffs(desk, subject=subject if token_verifier is None else None, project=project, joining=joining)
     calls = Calls(
         desk,
-        subject=subject if token_verifier is None else None,
-        local=subject,
-        project=project,
+        own=own,
         hold_seconds=hold_seconds,
         host_seconds=host_seconds,
         inbox=inbox,
@@ -101,33 +107,49 @@ def build_server(
         draining=draining,
     )
     told = Notice(notice)
-    tasks = Tasks(desk, calls, inbox=inbox, notice=told)
+    tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=told)
     ask, check = (told.under(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
     published = [
         tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
     ]
     extensions: list[Extension] = [tasks]
-    changes = Changes(desk, calls)
-    middleware: list[tuple[ServerMiddleware[Any], Sequence[str]]] = [
-        *([] if draining is None else [(draining, STREAMS)]),
-        (Listening(desk, tasks), STREAMS),
-        (changes, CHANGING),
-        (MixedUp(front), BRINGING),
-        (joining.note, LISTING),
-        (calls.giving_up, ENDINGS),
-    ]
+    changes = Changes(desk, own, SubscriptionRegistry(desk.clock) if expiry is None else expiry.subscriptions)
+    only_where_shown: ServerMiddleware[Any] | None = None
     if card is not None:
-        cards = Cards(desk, card, owned=calls.owned, declared=calls.declared_by, keys=keys, inbox=inbox)
+        cards = Cards(desk, card, own=own, keys=keys, inbox=inbox)
         published = [*map(cards.shown_by, published), cards.tool()]
         extensions.append(cards.extension())
-        middleware.append((cards.only_where_shown, LISTS))
+        only_where_shown = cards.only_where_shown
     if permission_tool != "off":
         published.append(approval_tool(desk, calls))
-    if permission_tool == "auto":
-        middleware.append((listed_for_its_hosts(), LISTS))
-    middleware.append((made_once(), LISTS))
     sealing = RequestStateSecurity(keys=list(keys), ttl=state_seconds)
+    stages = (
+        # Ends a request when its token has lapsed: outermost, so that nothing of the request goes on.
+        Stage("token expiry", expiry),
+        # Names the setting that is wrong where the SDK can't open a state: outside of what refuses it.
+        Stage("keys", only_with("requestState", naming_the_keys(sealing.codec))),
+        OF_THE_SDK,
+        # Ends streams when the server stops: outside of all that serves one.
+        Stage("shutdown", draining, STREAMS),
+        # Serves the streams that name tasks, which the SDK would drop: before what serves the others.
+        Stage("tasks", Listening(desk, own, tasks), STREAMS),
+        # Answers the subscriptions of the older era, and watches for the streams of the newer.
+        Stage("subscriptions", changes, CHANGING),
+        # Refuses what mixes up the ids of two requests: before anything is done with them.
+        Stage("duplicate ids", MixedUp(front), BRINGING),
+        # Notes who may be told which handoffs there are: before whatever lists them.
+        Stage("joining", joining.note, LISTING),
+        # Learns from the calls that a client cancels; it changes nothing.
+        Stage("timeouts", calls.giving_up, ENDINGS),
+        # These leave out of the list of tools what its client has no use for; the first sees what the next has left.
+        Stage("cards", only_where_shown, LISTS),
+        Stage("permission", listed_for_its_hosts() if permission_tool == "auto" else None, LISTS),
+        # Makes the list of tools once: innermost, since what is left out depends on who asks.
+        Stage("tools", made_once(), LISTS),
+        # Adds the open handoffs to the resources that the SDK lists: inside of what says whether they may be named.
+        Stage("open handoffs", naming_open_ones(own), RESOURCES),
+    )
     with plain_log():
         server = StdioServer(
             NAME,
@@ -138,7 +160,6 @@ def build_server(
             log_level="WARNING",
             tools=published,
             extensions=extensions,
-            middleware=[by_method(*middleware)],
             subscriptions=changes,
             lifespan=changes.lifespan,
             auth=auth,
@@ -146,8 +167,9 @@ def build_server(
             request_state_security=sealing,
         )
     server.front, server.deliveries = front, deliveries
-    server.middleware.insert(0, only_with("requestState", naming_the_keys(sealing.codec)))  # outside of what refuses
-    add_resources(server, calls)
+    server.stages = stages
+    server.middleware[:] = chain(stages, server.middleware)
+    add_resources(server, own)
     add_prompts(server)
-    add_completions(server, calls)
+    add_completions(server, own)
     return server

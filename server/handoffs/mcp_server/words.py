@@ -47,6 +47,9 @@ STATUS_OF = {
     State.OPEN: Status.PENDING,
 }
 
+PRESENT_SECONDS = 60
+"""How old an outcome may be that is given without saying so: the client of a task looks every half minute at least."""
+
 MISFIT = "look again at what each field asks for"
 """Why an answer is asked for once more, where another process knew the reason."""
 
@@ -57,6 +60,11 @@ when you lack a fact that only they have; when you are stuck; and, with breakout
 work is done. Show the exact action you ask about. One question at a time; give options where there are few answers.
 Only SUCCESS carries an answer, and only for what was asked. DECLINED, CANCELLED, TIMEOUT, PENDING and ERROR are not \
 approval: never act as if they were, and never answer for the person. On PENDING call check_handoff with the id."""
+
+
+def is_earlier(handoff: Handoff, *, now: datetime) -> bool:
+    """Say whether an outcome is so old that who is given it must be told."""
+    return handoff.end is not None and (now - handoff.end.at).total_seconds() > PRESENT_SECONDS
 
 
 def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> str:

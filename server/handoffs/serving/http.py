@@ -22,15 +22,16 @@ from handoffs.assembly import open_desk, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreTooNew
+from handoffs.core.retry import growing_pauses
 from handoffs.mcp_server.asking.shutdown import Shutdown
-from handoffs.mcp_server.sdk.http_sessions import sessions_of
-from handoffs.mcp_server.token_expiry import lasting_of
+from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.admission import admitted, announcement, checked, local_token, reachable_as, way_in
 from handoffs.serving.binding import bound, in_url, parsed
 from handoffs.serving.connections import allow_many_files, bounded
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.health import Probes, Readiness
 from handoffs.serving.mcp import build
+from handoffs.serving.stack import mcp_app
 from handoffs.serving.startup import Entrance
 from handoffs.settings import Settings, data_folder
 
@@ -143,8 +144,7 @@ async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio
 
 
 async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
-    pause = FIRST_PAUSE
-    while True:
+    for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
         try:
             await desk.newest(open_only=True, limit=1)
         except (StoreTooNew, StoreCorrupt):
@@ -156,7 +156,6 @@ async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
         else:
             return
         await anyio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 async def _open(
@@ -176,22 +175,25 @@ async def _open(
     desk = await stack.enter_async_context(
         serving_desk(settings, terminal=at_console, device=False, store=store, clock=clock)
     )
-    server = build(settings, desk, admission, draining=draining)
+    expiry = None if admission is None else TokenExpiry(admission.verifier, desk.clock)
+    server = build(settings, desk, admission, expiry=expiry, draining=draining)
     if server.deliveries is not None:
         stack.push_async_callback(server.deliveries.finish)
     name, _, port = base.removeprefix("http://").rpartition(":")
-    app = server.streamable_http_app(transport_security=reachable_as(name, int(port), settings.url))
-    if admission is not None:
-        app.add_middleware(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
-    lasting = None if admission is None else lasting_of(server, admission.verifier, desk.clock)
+    challenges = partial(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
+    app, sessions, _ = mcp_app(
+        server,
+        security=reachable_as(name, int(port), settings.url),
+        challenges=None if admission is None else challenges,
+        expiry=expiry,
+    )
     await stack.enter_async_context(server.session_manager.run())
-    sessions = sessions_of(server.session_manager)
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     if sessions is not None:
         tasks.start_soon(sessions.sweep)
-    if lasting is not None:
-        tasks.start_soon(lasting.watch)
+    if expiry is not None:
+        tasks.start_soon(expiry.watch)
     entrance.open(app)
     readiness.desk = desk
     tasks.start_soon(_look_until_it_works, readiness)
@@ -199,10 +201,10 @@ async def _open(
 
 async def _look_until_it_works(readiness: Readiness) -> None:
     """Have the log say what is wrong with the store, and when it is there, also where nobody probes."""
-    pause = FIRST_PAUSE
-    while await readiness.problem() is not None:
+    for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
+        if await readiness.problem() is None:
+            return
         await anyio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 class _Server(uvicorn.Server):

@@ -25,6 +25,7 @@ from handoffs.mcp_server.cards.extension import Page
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
+from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.desk import serving_desk
 from handoffs.settings import Settings, config_file, data_folder, unused_words
 from handoffs.store import StoreAddress
@@ -74,6 +75,7 @@ def build(
     desk: Desk,
     admission: "Admission | None" = None,
     *,
+    expiry: TokenExpiry | None = None,
     draining: Shutdown | None = None,
     front: Front | None = None,
 ) -> StdioServer:
@@ -91,6 +93,7 @@ def build(
         card=partial(_card_page, desk),
         auth=None if admission is None else admission.auth,
         token_verifier=None if admission is None else admission.verifier,
+        expiry=expiry,
         draining=draining,
         front=front,
         join=settings.join != "off",

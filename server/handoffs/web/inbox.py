@@ -90,6 +90,7 @@ def build_inbox(
     ]
     return Starlette(
         routes=routes,
+        # One part, which lets nobody past who is not signed in; whoever serves this may answer probes before it.
         middleware=[guard],
         exception_handlers={
             HTTPException: inbox.refused,

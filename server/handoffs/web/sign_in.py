@@ -21,6 +21,8 @@ from urllib.parse import urlencode
 
 from filelock import FileLock
 
+from handoffs.signing import expiry_of, opened, seal
+
 CODE_SECONDS = 600
 """How long a one-time code can be redeemed."""
 
@@ -146,14 +148,12 @@ class SignIn:
 
     def _checked(self, code: str) -> int | None:
         """When a code of ours ends; None where it is none of ours."""
-        body, _, seal = code.rpartition(".") if len(code) <= _MAX_CODE and code.isascii() else ("", "", "")
-        if not hmac.compare_digest(seal, self._mac("code", body)):
-            return None
-        return int(body.rpartition(".")[2])
+        code = code if len(code) <= _MAX_CODE and code.isascii() else ""
+        body = opened(code, [self._key()], "code", written=_written)
+        return None if body is None else expiry_of(body)
 
     def _mac(self, what: str, text: str) -> str:
-        digest = hmac.digest(self._key(), f"{what}\0{text}".encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return _written(seal(self._key(), what, text))
 
     def _key(self) -> bytes:
         path = self._made() / "sign-in.key"
@@ -229,6 +229,10 @@ def _numbers(given: object) -> dict[str, int]:
     if not isinstance(given, dict):
         return {}
     return {k: v for k, v in cast("dict[str, object]", given).items() if isinstance(v, int)}
+
+
+def _written(seal: bytes) -> str:
+    return base64.urlsafe_b64encode(seal).rstrip(b"=").decode()
 
 
 def _hash(secret: str) -> str:

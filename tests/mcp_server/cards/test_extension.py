@@ -423,7 +423,7 @@ async def test_a_form_that_asks_for_more_than_it_has_is_answered_with_what_it_ha
 async def test_a_form_that_asks_for_a_secret_is_not_in_the_card_which_leads_to_the_inbox(tmp_path: Path) -> None:
     form = {"type": "object", "properties": {"pin": {"type": "string", "format": "password"}}, "required": ["pin"]}
     async with table(tmp_path) as plain:
-        sealing = Desk(store=plain.store, clock=plain.clock, sealer=AesGcmSealer(lambda: [KEY]))
+        sealing = Desk(store=plain.store, clock=plain.clock, sealer=AesGcmSealer(lambda: [KEY]), local="ada")
         here = Table(sealing, plain.store, plain.clock)
         async with chat(served(here)) as client:
             card = await asked(client, "Which **PIN**?", form=form)

@@ -17,9 +17,8 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server.callers.joining import Joining
-from handoffs.mcp_server.calls import Calls
-from handoffs.mcp_server.resources import subscriptions
-from handoffs.mcp_server.sdk.delivery import Deliveries
+from handoffs.mcp_server.callers.own import OwnHandoffs
+from handoffs.mcp_server.resources import registry, subscriptions
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, host, table
@@ -144,7 +143,7 @@ async def until_waiting(here: Table, count: int) -> None:
 
 
 async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_URIS", 2)
+    monkeypatch.setattr(registry, "MAX_URIS", 2)
     async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
         await client.subscribe_resource("handoff://open")  # pyright: ignore[reportDeprecated]
         await client.subscribe_resource("handoff://h_a")  # pyright: ignore[reportDeprecated]
@@ -174,22 +173,20 @@ class Session:
 
 @asynccontextmanager
 async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Awaitable[None]]]:
-    calls = Calls(
-        here.desk, subject="ada", local="ada", project="", hold_seconds=None, inbox=None,
-        deliveries=Deliveries(here.desk), joining=Joining(Front()),
-    )  # fmt: skip
-    told = subscriptions.Changes(here.desk, calls)
+    own = OwnHandoffs(here.desk, subject="ada", project="", joining=Joining(Front()))
+    kept = registry.SubscriptionRegistry(here.clock)
+    told = subscriptions.Changes(here.desk, own, kept)
     with anyio.fail_after(20):
-        async with told.lifespan(here.server()) as known:
+        async with told.lifespan(here.server()) as watch:
 
             async def subscribe(name: str, session: Any) -> None:
-                await known.note(name, OPEN.uri, session, "resources/subscribe", subject="ada")
+                await kept.subscribe(name, OPEN.uri, session, subject="ada", watch=watch)
 
             yield subscribe
 
 
 async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_SESSIONS", 8)
+    monkeypatch.setattr(registry, "MAX_SESSIONS", 8)
     first, second, third = Session(), Session(), Session()
     async with table(tmp_path) as here, sessions(here) as subscribe:
         await subscribe("first", first)
@@ -210,7 +207,7 @@ async def test_a_session_that_stopped_reading_keeps_nobody_else_waiting(tmp_path
         asked = await opened(here)
         await well.sent.wait()
         await stuck.sent.wait()
-        here.clock.forward(subscriptions.SENDING_SECONDS)
+        here.clock.forward(registry.SENDING_SECONDS)
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
         while len(well.told) < 2:
             await anyio.sleep(0.01)
@@ -360,7 +357,7 @@ async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypat
 async def test_one_callers_older_sessions_take_no_place_of_anothers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_SESSIONS", 8)
+    monkeypatch.setattr(registry, "MAX_SESSIONS", 8)
     async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
         bob, of_bob, bob_heard = await stack.enter_async_context(client_of("bob"))
         await bob.subscribe_resource(OPEN.uri)

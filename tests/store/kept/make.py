@@ -58,7 +58,7 @@ SECRET = {
 async def fill(store: Store) -> None:
     """Put a handoff of each kind and state into a store, with what can happen to one."""
     clock = FakeClock(MADE - timedelta(hours=1))
-    desk = Desk(store=store, clock=clock, sealer=AesGcmSealer(lambda: [KEY]))
+    desk = Desk(store=store, clock=clock, sealer=AesGcmSealer(lambda: [KEY]), local=ADA.subject)
 
     async def ask(message: str, **arguments: Any) -> Handoff:
         clock.forward(60)

@@ -153,7 +153,7 @@ async def chatting(folder: Path, script: Path, page: Page) -> AsyncGenerator[Cha
     """A chat with a server over a store of its own, in a page that is loaded."""
     async with SqliteStore(folder / "handoffs.db") as store:
         clock = SystemClock()
-        desk = Desk(store=store, clock=clock, sealer=AesGcmSealer(lambda: [KEY]))
+        desk = Desk(store=store, clock=clock, sealer=AesGcmSealer(lambda: [KEY]), local="ada")
         server = build_server(
             desk,
             subject="ada",

@@ -54,6 +54,11 @@ def has_lapsed() -> bool:
     return request is not None and request.lapsed
 
 
+def token_key(token: AccessToken) -> str:
+    """Return the same for all requests that showed the same token: each has been made an object of its own for it."""
+    return token.model_dump_json()
+
+
 def token_of(scope: Mapping[str, Any]) -> AccessToken | None:
     """Return what an HTTP request, by its ASGI scope, was let in by; None where nothing was asked of it.
 

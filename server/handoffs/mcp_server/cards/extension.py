@@ -12,7 +12,7 @@ Sources: MCP Apps 2026-01-26 (SEP-1865); python-sdk `mcp.server.apps`.
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
@@ -29,11 +29,12 @@ from mcp.types import CallToolResult, TextContent
 from handoffs.core.again import Said
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError, NotFound, QuestionRefused
-from handoffs.core.model import Declared, Handoff, State
+from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server import words
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.capabilities import CARD, CARD_CHANNEL
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.cards.token import CardSecrets
 from handoffs.mcp_server.sdk.key_mismatch import SETTING
 from handoffs.mcp_server.tool import Call, Given, Outcome, tool
@@ -134,21 +135,15 @@ class Cards:
         desk: Desk,
         make_page: Callable[[], Page],
         *,
-        owned: Callable[[str], Awaitable[Handoff]],
-        declared: Callable[[Context], Declared],
+        own: OwnHandoffs,
         keys: Sequence[bytes | str],
         inbox: Inbox | None,
     ) -> None:
-        """Take the parts; the page is made when the first card is needed, which for most servers is never.
-
-        `owned` returns a handoff of this caller by its id, and raises NotFound for those of others; `declared` what the
-        host of a call can do.
-        """
+        """Take the parts; the page is made when the first card is needed, which for most servers is never."""
         self._desk = desk
         self._make_page = make_page
         self._page: Page | None = None
-        self._owned = owned
-        self._declared = declared
+        self._own = own
         self._secrets = CardSecrets(keys)
         self._inbox = inbox
 
@@ -209,7 +204,7 @@ class Cards:
     def _carrying(self, call: Call) -> Call:
         async def carried(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
-            if not isinstance(outcome, CallToolResult) or CARD not in self._declared(context).abilities:
+            if not isinstance(outcome, CallToolResult) or CARD not in self._own.declared_by(context).abilities:
                 return outcome
             handoff_id = cast("Mapping[str, object]", outcome.structured_content or {}).get("handoffId")
             if not isinstance(handoff_id, str):
@@ -248,7 +243,7 @@ class Cards:
 
     async def _answer_from_card(self, given: Mapping[str, object], context: Context) -> Outcome:
         sent = _read(given)
-        handoff = await self._owned(sent.handoff_id)
+        handoff = await self._own.get(sent.handoff_id)
         match sent.action:
             case "look":
                 return await self._look(handoff, sent)

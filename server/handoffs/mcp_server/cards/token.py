@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from handoffs.core.model import Handoff
+from handoffs.signing import expiry_of, opened, seal
 
 # The same keys seal other things: none of those may pass for this one.
 _PURPOSE = b"handoffs card 1"
@@ -28,18 +29,11 @@ class CardSecrets:
     def make(self, handoff: Handoff) -> str:
         """Return a secret that no other card has, good for this question until its deadline."""
         body = f"{secrets.token_urlsafe(16)}.{math.ceil(handoff.question.deadline.timestamp())}"
-        return f"{body}.{_seal(self._keys[0], handoff, body)}"
+        return f"{body}.{seal(self._keys[0], handoff.id, body).hex()}"
 
     def mark_of(self, secret: str, handoff: Handoff, *, now: datetime) -> str | None:
         """Return the mark by which the use of a secret is noted; None where it is not one of this question's."""
-        body, _, seal = secret.rpartition(".")
-        given = seal.encode(errors="replace")
-        # Every key is tried, whichever fits: how long it takes says nothing.
-        fits = [hmac.compare_digest(given, _seal(key, handoff, body).encode()) for key in self._keys]
-        if not any(fits) or now.timestamp() > int(body.rpartition(".")[2]):
+        body = opened(secret, self._keys, handoff.id, written=bytes.hex)
+        if body is None or now.timestamp() > expiry_of(body):
             return None
         return "card " + hashlib.sha256(f"{handoff.id} {body}".encode()).hexdigest()
-
-
-def _seal(key: bytes, handoff: Handoff, body: str) -> str:
-    return hmac.digest(key, f"{handoff.id}\0{body}".encode(errors="replace"), hashlib.sha256).hex()

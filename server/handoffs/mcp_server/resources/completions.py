@@ -13,7 +13,7 @@ from mcp.types import (
 
 from handoffs.core.errors import HandoffError
 from handoffs.core.model import ID_PREFIX
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.prompts import ALSO, RULES, SUGGESTIONS
 from handoffs.mcp_server.resources.resources import HANDOFF_URI
 
@@ -21,14 +21,14 @@ MOST = 100
 """How many values the protocol lets one answer hold."""
 
 
-def add_completions(server: MCPServer, calls: Calls) -> None:
+def add_completions(server: MCPServer, own: OwnHandoffs) -> None:
     """Complete the ids of the caller's handoffs, newest first, and what a rule can be about."""
 
     async def complete(
         ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, _: CompletionContext | None
     ) -> Completion:
         if isinstance(ref, ResourceTemplateReference) and (ref.uri, argument.name) == (HANDOFF_URI, "id"):
-            return _first(await _ids(calls, argument.value))
+            return _first(await _ids(own, argument.value))
         if isinstance(ref, PromptReference) and (ref.name, argument.name) == (RULES, ALSO):
             typed = argument.value.casefold().strip()
             return _first([each for each in SUGGESTIONS if typed in each])
@@ -37,10 +37,10 @@ def add_completions(server: MCPServer, calls: Calls) -> None:
     server.completion()(complete)
 
 
-async def _ids(calls: Calls, typed: str) -> list[str]:
+async def _ids(own: OwnHandoffs, typed: str) -> list[str]:
     prefix = typed if typed.startswith(ID_PREFIX) or ID_PREFIX.startswith(typed) else ID_PREFIX + typed
     try:
-        handoffs = await calls.owned_ones(open_only=False)
+        handoffs = await own.newest(open_only=False)
     except HandoffError as error:
         raise MCPError(INTERNAL_ERROR, str(error)) from None
     return [handoff.id for handoff in handoffs if handoff.id.startswith(prefix)]

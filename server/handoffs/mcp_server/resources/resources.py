@@ -6,7 +6,7 @@ Reading is looking: hosts fetch resources ahead of any wish for them, so nothing
 import json
 from typing import Any, cast
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.resources import Resource
@@ -17,8 +17,7 @@ from handoffs.core.display import stamp
 from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.untrusted import inert_line
-from handoffs.mcp_server.calls import Calls
-from handoffs.mcp_server.sdk.middleware import by_method
+from handoffs.mcp_server.callers.own import OwnHandoffs
 
 SCHEME = "handoff://"
 OPEN_URI = f"{SCHEME}open"
@@ -36,24 +35,18 @@ def uri_of(handoff_id: str) -> str:
     return SCHEME + handoff_id
 
 
-def add_resources(server: MCPServer, calls: Calls) -> None:
-    """Publish the handoffs of the caller, each open one by name, too."""
+def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
+    """Publish the handoffs of the caller."""
 
     async def read(id: str) -> str:  # noqa: A002 - the template's own name for it
         try:
-            return json.dumps(document(await calls.owned(id)))
+            return json.dumps(document(await own.get(id)))
         except NotFound:
             raise ResourceNotFoundError(f"Unknown resource: {uri_of(inert_line(id, 80))}") from None
         except HandoffError as error:
             raise ResourceError(str(error)) from None
 
-    async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        result = await call_next(ctx)
-        if isinstance(result, dict):
-            cast("list[object]", result["resources"]).extend(await _named(calls))
-        return result
-
-    server.add_resource(_Open(calls))
+    server.add_resource(_Open(own))
     server.resource(
         HANDOFF_URI,
         name="handoff",
@@ -61,15 +54,26 @@ def add_resources(server: MCPServer, calls: Calls) -> None:
         description="One question to the person, open or ended, with its answer.",
         mime_type=JSON,
     )(read)
-    server.middleware.append(by_method((name_open_ones, ("resources/list",))))
+
+
+def naming_open_ones(own: OwnHandoffs) -> ServerMiddleware[Any]:
+    """Return the middleware that adds each open handoff to the list of resources, by name."""
+
+    async def name_open_ones(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if isinstance(result, dict):
+            cast("list[object]", result["resources"]).extend(await _named(own))
+        return result
+
+    return name_open_ones
 
 
 class _Open(Resource):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    calls: Calls
+    own: OwnHandoffs
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, own: OwnHandoffs) -> None:
         super().__init__(
             uri=OPEN_URI,
             name="open",
@@ -77,20 +81,20 @@ class _Open(Resource):
             description="The questions to the person that nobody has answered yet, newest first.",
             mime_type=JSON,
             annotations=Annotations(audience=["user", "assistant"]),
-            calls=calls,  # pyright: ignore[reportCallIssue] - a field of this class
+            own=own,  # pyright: ignore[reportCallIssue] - a field of this class
         )
 
     async def read(self) -> str:
         try:
-            return json.dumps([summary(handoff) for handoff in await self.calls.owned_ones(open_only=True)])
+            return json.dumps([summary(handoff) for handoff in await self.own.newest(open_only=True)])
         except HandoffError as error:
             raise ResourceError(str(error)) from None
 
 
-async def _named(calls: Calls) -> list[dict[str, object]]:
+async def _named(own: OwnHandoffs) -> list[dict[str, object]]:
     """The open handoffs as entries of a list of resources; none while the store can't be used."""
     try:
-        handoffs = await calls.owned_ones(open_only=True)
+        handoffs = await own.newest(open_only=True)
     except HandoffError:
         return []  # reading one says why
     return [

@@ -2,50 +2,39 @@
 
 Nothing watches the store until somebody has subscribed. From 2026-07-28 a subscription is an open request
 (`subscriptions/listen`), which the SDK serves and this watches for. Up to 2025-11-25 it is a list that a session adds
-to (`resources/subscribe`); the SDK's server has no place for that, so it is answered here. What another caller asks is
-never announced: an address holds an id.
+to (`resources/subscribe`); the SDK's server has no place for that, so it is answered here, and kept in the `registry`.
+What another caller asks is never announced: an address holds an id.
 """
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeAlias, cast
 
 import anyio
-from anyio.abc import TaskGroup
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
-from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
+from mcp.server.subscriptions import InMemorySubscriptionBus, ServerEvent
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.callers.capabilities import MODERN
-from handoffs.mcp_server.callers.fair_share import Held, Slots
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.callers.fair_share import Slots
+from handoffs.mcp_server.callers.own import OwnHandoffs
+from handoffs.mcp_server.callers.subject import token_of
 from handoffs.mcp_server.resources.caller_watch import SharedWatch
+from handoffs.mcp_server.resources.registry import SubscriptionRegistry
 from handoffs.mcp_server.resources.resources import SCHEME
 
 logger = logging.getLogger(__name__)
 
 Listener: TypeAlias = Callable[[ServerEvent], None]
 
-SENDING_SECONDS = 5
-"""How long a client may take to accept one notification; who takes longer has stopped reading, and is forgotten."""
-
-MAX_SESSIONS = 256
-"""How many sessions of the older era are told. Of a session that ended nobody tells us; the oldest makes room."""
-
 MAX_STREAMS = 1_000
 """How many streams of the newer era are open in one process."""
-
-MAX_URIS = 1_000
-"""How many addresses one session can subscribe to."""
 
 MAX_URI = 200
 """Characters of an address; ours have fewer, and a caller can subscribe to many thousands."""
@@ -56,9 +45,9 @@ _listeners: ContextVar[list[Listener] | None] = ContextVar("listeners", default=
 class Changes:
     """What `MCPServer` takes as its bus of subscriptions, its lifespan and one of its middlewares."""
 
-    def __init__(self, desk: Desk, calls: Calls) -> None:
-        """Take what is watched, and the calls that know whose handoffs to tell of."""
-        self._desk, self._calls = desk, calls
+    def __init__(self, desk: Desk, own: OwnHandoffs, registry: SubscriptionRegistry) -> None:
+        """Take what is watched, who knows whose handoffs to tell of, and where subscriptions are kept."""
+        self._desk, self._own, self._registry = desk, own, registry
         self._bus = InMemorySubscriptionBus()
         self._streams = Slots()
 
@@ -78,12 +67,14 @@ class Changes:
     # The lifespan
 
     @asynccontextmanager
-    async def lifespan(self, _: MCPServer[Any]) -> AsyncGenerator["_Sessions"]:
+    async def lifespan(self, _: MCPServer[Any]) -> AsyncGenerator[SharedWatch]:
         """Keep what is told of changes, in both eras."""
         async with anyio.create_task_group() as tasks:
+            watch = SharedWatch(self._desk, tasks)
             try:
-                yield _Sessions(self._desk, tasks)
+                yield watch
             finally:
+                self._registry.end_all(watch)
                 tasks.cancel_scope.cancel()
 
     # The middleware
@@ -96,18 +87,25 @@ class Changes:
         if method == "subscriptions/listen" and not legacy:
             return await self._listen(ctx, call_next)
         if method in {"resources/subscribe", "resources/unsubscribe"} and legacy and ctx.session.client_params:
-            sessions = cast("_Sessions", ctx.lifespan_context)
-            try:
-                subject = self._calls.subject
-                await sessions.note(_session_of(ctx), _uri_in(ctx.params), ctx.session, method, subject=subject)
-            except HandoffError as error:
-                raise MCPError(INTERNAL_ERROR, str(error)) from None
+            name, uri = _session_of(ctx), _uri_in(ctx.params)
+            if method == "resources/unsubscribe":
+                self._registry.unsubscribe(name, uri)
+            else:
+                await self._subscribe(name, uri, ctx)
             return {}
         return await call_next(ctx)
 
+    async def _subscribe(self, name: str, uri: str, ctx: ServerRequestContext[Any, Any]) -> None:
+        token = token_of(cast("Mapping[str, Any]", getattr(ctx.request, "scope", {})))
+        watch = cast("SharedWatch", ctx.lifespan_context)
+        try:
+            await self._registry.subscribe(name, uri, ctx.session, subject=self._own.subject, watch=watch, token=token)
+        except HandoffError as error:
+            raise MCPError(INTERNAL_ERROR, str(error)) from None
+
     async def _listen(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         try:
-            subject = self._calls.subject
+            subject = self._own.subject
             # Those that are told nothing of ours, too: the SDK has places for a thousand or so, whoever takes them.
             with self._streams.another(subject, most=MAX_STREAMS):
                 if not _concerns_handoffs(ctx.params):
@@ -126,86 +124,10 @@ class Changes:
 
         mark = _listeners.set(mine)
         try:
-            async with cast("_Sessions", ctx.lifespan_context).watch.telling(subject, tell):
+            async with cast("SharedWatch", ctx.lifespan_context).telling(subject, tell):
                 return await call_next(ctx)
         finally:
             _listeners.reset(mark)
-
-
-@dataclass
-class _Subscriber:
-    subject: str
-    session: ServerSession
-    uris: set[str] = field(default_factory=set[str])
-    end: Callable[[], None] | None = None
-    """Ends its being told; None until it is."""
-
-
-class _Sessions:
-    """The sessions of the older era that have subscribed, and the watch that they share with streams of the newer."""
-
-    def __init__(self, desk: Desk, tasks: TaskGroup) -> None:
-        self._desk = desk
-        self.watch = SharedWatch(desk, tasks)
-        self._known: dict[str, _Subscriber] = {}
-        self._held: Held[str] = Held()
-
-    async def note(self, name: str, uri: str, session: ServerSession, method: str, *, subject: str) -> None:
-        """Add or drop one address of one session. Raises StoreError where nothing can be watched."""
-        known = self._known.get(name)
-        if method == "resources/unsubscribe":
-            if known is not None:
-                known.uris.discard(uri)
-                if not known.uris:
-                    self._forget(name)
-            return
-        if known is None:
-            known = self._known[name] = _Subscriber(subject, session)
-        self._held.add(name, subject)  # again: as the newest
-        if len(known.uris) >= MAX_URIS:
-            raise MCPError(INVALID_PARAMS, f"A session can subscribe to {MAX_URIS:,} resources; unsubscribe from some.")
-        known.uris.add(uri)
-        if (oldest := self._held.one_too_many(subject, most=MAX_SESSIONS)) is not None:
-            self._forget(oldest)
-        if known.end is None:
-            await self._begin(name, known)
-
-    async def _begin(self, name: str, known: _Subscriber) -> None:
-        try:
-            end = await self.watch.begin(known.subject, partial(self._tell, name, known))
-        except HandoffError:
-            self._forget(name, known)
-            raise
-        if known.end is None and self._known.get(name) is known:
-            known.end = end
-        else:
-            end()  # it has been forgotten meanwhile, or another request of it was as fast
-
-    async def _tell(self, name: str, known: _Subscriber, events: list[ServerEvent]) -> None:
-        for uri in [event.uri for event in events if isinstance(event, ResourceUpdated)]:
-            if uri in known.uris and not await self._sent(known.session, uri):
-                self._forget(name, known)
-                return
-
-    async def _sent(self, session: ServerSession, uri: str) -> bool:
-        with self._desk.clock.limit(SENDING_SECONDS):
-            try:
-                await session.send_resource_updated(uri)
-            except Exception as broken:  # noqa: BLE001 - whatever it is, this session can't be told
-                logger.warning("a subscriber can't be told: %s", type(broken).__name__)
-                return False
-            return True
-        return False
-
-    def _forget(self, name: str, only: _Subscriber | None = None) -> None:
-        known = self._known.get(name)
-        if known is None or only not in (None, known):
-            return
-        del self._known[name]
-        self._held.discard(name)
-        known.uris.clear()
-        if known.end is not None:
-            known.end()
 
 
 def _declaring(result: HandlerResult) -> HandlerResult:
@@ -234,5 +156,8 @@ def _uri_in(params: Mapping[str, Any] | None) -> str:
 
 
 def _session_of(context: ServerRequestContext[Any, Any]) -> str:
+    """Return the name of the session of a request. A pipe has one at a time, and a watch of its own."""
     headers: object = getattr(context.request, "headers", None)
-    return cast("Mapping[str, str]", headers).get("mcp-session-id", "") if headers is not None else ""
+    if headers is None:
+        return f"pipe {id(context.lifespan_context)}"
+    return cast("Mapping[str, str]", headers).get("mcp-session-id", "")

@@ -125,8 +125,10 @@ class Sessions:
         self._owners.pop(session, None)
 
 
-def sessions_of(manager: StreamableHTTPSessionManager, *, idle_seconds: float = IDLE_SECONDS) -> Sessions | None:
-    """Stand before the sessions of a manager that is not serving yet; None where it ends the idle ones by itself.
+def sessions_before(
+    app: ASGIApp, manager: StreamableHTTPSessionManager, *, idle_seconds: float = IDLE_SECONDS
+) -> Sessions | None:
+    """Return what stands before `app`, the sessions of a manager; None where it ends the idle ones by itself.
 
     Whoever calls runs `Sessions.sweep` while it serves.
     """
@@ -136,12 +138,9 @@ def sessions_of(manager: StreamableHTTPSessionManager, *, idle_seconds: float = 
     known = isinstance(transports, dict) and isinstance(owners, dict)
     if manager.session_idle_timeout is not None or not known:
         return None
-    limited = manager.asgi_app
-    sessions = Sessions(
-        limited.app,
+    return Sessions(
+        app,
         cast("dict[str, StreamableHTTPServerTransport]", transports),
         cast("dict[str, object]", owners),
         idle_seconds=idle_seconds,
     )
-    limited.app = sessions
-    return sessions

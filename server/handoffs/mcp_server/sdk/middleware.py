@@ -6,11 +6,33 @@ others. Those that have no business with a call don't wait with it, nor does wha
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
 Context: TypeAlias = ServerRequestContext[Any, Any]
+
+
+class Stage(NamedTuple):
+    """One middleware of a server, and the requests that it is for."""
+
+    name: str
+    middleware: ServerMiddleware[Any] | None
+    """None where this server has no such middleware."""
+    methods: Sequence[str] = ()
+    """Empty for all, which only what stands outside of the SDK's own can be."""
+
+
+OF_THE_SDK = Stage("the SDK", None)
+"""The middlewares that the SDK adds by itself: telemetry, and what refuses state that it can't open."""
+
+
+def chain(stages: Sequence[Stage], of_the_sdk: Sequence[ServerMiddleware[Any]]) -> list[ServerMiddleware[Any]]:
+    """Return the middlewares of a server, outermost first, with the SDK's own where `OF_THE_SDK` stands."""
+    at = stages.index(OF_THE_SDK)
+    outside = [stage.middleware for stage in stages[:at] if stage.middleware is not None]
+    inside = [(stage.middleware, stage.methods) for stage in stages[at + 1 :] if stage.middleware is not None]
+    return [*outside, *of_the_sdk, by_method(*inside)]
 
 
 def by_method(*each: tuple[ServerMiddleware[Any], Sequence[str]]) -> ServerMiddleware[Any]:

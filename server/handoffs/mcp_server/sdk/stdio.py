@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
@@ -19,13 +19,12 @@ import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
-from mcp.server.transport_security import TransportSecuritySettings
-from starlette.applications import Starlette
 
 from handoffs.first_stage.front import Begin, Front, Pass, Reply, Step
 from handoffs.first_stage.pipe import FirstStage, is_pipe
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
+from handoffs.mcp_server.sdk.middleware import Stage
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +45,9 @@ class StdioServer(MCPServer[Any]):
 
     deliveries: Deliveries | None = None
     """Records what was written; None where nothing is handed over."""
+
+    stages: Sequence[Stage] = ()
+    """What a request passes within the server, outermost first."""
 
     first_stage: FirstStage | None = None
     """What read the pipe, answered, and has stopped; None where nothing did."""
@@ -84,15 +86,6 @@ class StdioServer(MCPServer[Any]):
         finally:
             if self.deliveries is not None:
                 await self.deliveries.finish()
-
-    def streamable_http_app(  # pyright: ignore[reportIncompatibleMethodOverride] - of the SDK's options, the one in use
-        self, *, transport_security: TransportSecuritySettings | None = None
-    ) -> Starlette:
-        """Return the application that serves HTTP, as the SDK makes it; it notices what has been handed over."""
-        app = super().streamable_http_app(transport_security=transport_security)
-        if self.deliveries is not None:
-            app.add_middleware(self.deliveries.wrapped)
-        return app
 
 
 class Wire(Protocol):

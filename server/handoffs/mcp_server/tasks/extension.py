@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension, MethodBinding
@@ -22,7 +22,6 @@ from mcp.types import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
     INVALID_PARAMS,
-    CallToolResult,
     ElicitResult,
     RequestParams,
 )
@@ -40,8 +39,10 @@ from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judg
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.notice import NOTHING_TO_TELL, Notice
 from handoffs.mcp_server.task_id import Begun, TaskId  # fmt: skip
+from handoffs.mcp_server.tasks.outcomes import Outcomes
 from handoffs.mcp_server.tasks.status import (
     KEEP,
     TASK_CHANNEL,
@@ -68,31 +69,6 @@ INBOX_SECONDS = 60
 UNKNOWN = "There is no such task: it never was, it is past its time to live, or it is somebody else's."
 
 
-class Handoffs(Protocol):
-    """What tasks are a view of."""
-
-    @property
-    def subject(self) -> str:
-        """Whose the request is that is being served. Raises NotAuthenticated."""
-        ...
-
-    async def owned(self, handoff_id: str) -> Handoff:
-        """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
-        ...
-
-    async def result_of(
-        self, handoff: Handoff, context: RequestContext, *, tool_use: str | None, marks: tuple[str, ...]
-    ) -> CallToolResult:
-        """Return what the plain call would have given for a handoff that has ended, or that the person put off.
-
-        It is handed over by the answer to the request, or by the notification that has these `marks` in it.
-
-        Raises:
-            MCPError: The plain call would have failed with it.
-        """
-        ...
-
-
 class TaskParams(RequestParams):
     """The parameters of `tasks/get` and `tasks/cancel`."""
 
@@ -112,24 +88,25 @@ class Tasks(Extension):
     identifier = TASKS
 
     def __init__(
-        self, desk: Desk, handoffs: Handoffs, *, inbox: Inbox | None, notice: Notice = NOTHING_TO_TELL
+        self,
+        desk: Desk,
+        own: OwnHandoffs,
+        outcomes: Outcomes,
+        *,
+        inbox: Inbox | None,
+        notice: Notice = NOTHING_TO_TELL,
     ) -> None:
         """Take the parts; `inbox` is where a person finds what no dialog of the client shows.
 
         What `notice` tells is in every result.
         """
         self._desk = desk
-        self._handoffs = handoffs
+        self._own, self._outcomes = own, outcomes
         self._inbox, self._notice = inbox, notice
         # These save work and make words better. Another process does without.
         self._handed_out: BoundedCache[str, datetime | None] = BoundedCache()
         self._reasons: BoundedCache[str, str] = BoundedCache()
         self._links: BoundedCache[str, tuple[datetime, str | None]] = BoundedCache()
-
-    @property
-    def subject(self) -> str:
-        """Whose the request is that is being served. Raises NotAuthenticated."""
-        return self._handoffs.subject
 
     def methods(self) -> Sequence[MethodBinding]:
         """Return the three methods of the extension."""
@@ -156,7 +133,7 @@ class Tasks(Extension):
 
     async def created(self, task: TaskId, ctx: RequestContext) -> Wire:
         """Return the answer to a call that has begun a task; its handoff has been stored."""
-        handoff = await self._handoffs.owned(task.handoff_id)
+        handoff = await self._own.get(task.handoff_id)
         log = await self._log(handoff)
         status, message = await self._status(task, handoff, dialog_of(task, log), ctx)
         described = describe_task(task, handoff, status, log=log, now=self._desk.clock.now())
@@ -182,7 +159,7 @@ class Tasks(Extension):
         elif status == "completed":
             try:
                 marks = (str(task), '"completed"') if notified else ()
-                result = await self._handoffs.result_of(handoff, ctx, tool_use=task.tool_use or None, marks=marks)
+                result = await self._outcomes.result_of(handoff, ctx, tool_use=task.tool_use or None, marks=marks)
                 carried["result"] = _dump(self._notice.on(result))
             except MCPError as failed:
                 status, message = "failed", failed.error.message
@@ -247,7 +224,7 @@ class Tasks(Extension):
     # What it rests on
 
     async def _owned(self, task: TaskId) -> Handoff:
-        handoff = await self._handoffs.owned(task.handoff_id)
+        handoff = await self._own.get(task.handoff_id)
         if is_forgotten(handoff, self._desk.clock.now()):
             raise NotFound(task.handoff_id)
         return handoff

@@ -3,6 +3,9 @@
 The SDK's own handler of that method knows the four kinds of the core protocol and drops what an extension asks for. So
 this stands before it, as a middleware of `MCPServer`, and serves the streams that name tasks. It hears of a change in
 whatever process it was made.
+
+Such a stream is an open request: `token_expiry` ends it as it ends a call. So it is in no registry; only how many there
+are is counted, for each caller.
 """
 
 import logging
@@ -30,6 +33,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.callers.capabilities import MODERN, TASKS
 from handoffs.mcp_server.callers.fair_share import Slots
+from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.task_id import TaskId
 from handoffs.mcp_server.tasks.extension import RequestContext, Tasks
 from handoffs.mcp_server.tasks.status import Wire
@@ -63,9 +67,9 @@ class _TaskNotification(Notification[_TaskParams, Literal["notifications/tasks"]
 class Listening:
     """The middleware, as `MCPServer(middleware=[…])` takes it."""
 
-    def __init__(self, desk: Desk, tasks: Tasks) -> None:
-        """Take where changes are heard of, and what says how a task stands."""
-        self._desk, self._tasks = desk, tasks
+    def __init__(self, desk: Desk, own: OwnHandoffs, tasks: Tasks) -> None:
+        """Take where changes are heard of, who knows the caller, and what says how a task stands."""
+        self._desk, self._own, self._tasks = desk, own, tasks
         self._streams, self._followed = Slots(), Slots()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -77,9 +81,9 @@ class Listening:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
         try:
-            with self._streams.another(self._tasks.subject, most=MAX_STREAMS):
+            with self._streams.another(self._own.subject, most=MAX_STREAMS):
                 ours = await self._known(named, ctx)
-                with self._followed.another(self._tasks.subject, most=MAX_FOLLOWED, size=len(ours)):
+                with self._followed.another(self._own.subject, most=MAX_FOLLOWED, size=len(ours)):
                     return await self._serve(ours, ctx)
         except HandoffError as error:
             raise MCPError(INTERNAL_ERROR, str(error)) from None

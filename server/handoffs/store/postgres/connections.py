@@ -7,7 +7,6 @@ work has written by then, the work must find out by itself.
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -17,6 +16,7 @@ import anyio
 
 from handoffs.clock import TOLERATED, SystemClock
 from handoffs.core.errors import HandoffError, StoreCorrupt, StoreError, StoreUnavailable
+from handoffs.core.retry import growing_pauses
 from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.driver import AT_ONCE, Connection, Listener, Pool, connect, make_pool
 from handoffs.store.postgres.errors import gone, meaning, passing, words
@@ -29,7 +29,9 @@ PATIENCE_SECONDS = 10.0
 LONGEST_PAUSE = 5.0
 """Between two tries, in seconds, of those who try for as long as it takes."""
 
-_FIRST_PAUSE = 0.05
+FIRST_PAUSE = 0.05
+"""Before the second try, in seconds; each pause after it is about twice as long."""
+
 _LONGEST_PAUSE_OF_A_CALL = 0.5
 _ATTEMPT_SECONDS = 5.0  # without a sign of the server, which may be behind a network that was cut
 _SAID_AGAIN_SECONDS = 60.0
@@ -128,7 +130,7 @@ class Connections:
         async with self._turns:
             if not self.outage.why:
                 give_up = anyio.current_time() + PATIENCE_SECONDS  # waiting for a turn is no sign of trouble
-            for pause in pauses(_LONGEST_PAUSE_OF_A_CALL):
+            for pause in growing_pauses(FIRST_PAUSE, _LONGEST_PAUSE_OF_A_CALL):
                 pool = await self._ready(give_up)
                 try:
                     with anyio.fail_after(_ATTEMPT_SECONDS):
@@ -184,7 +186,7 @@ class Connections:
 
     async def _open(self) -> None:
         """Bring the store up to date, trying for as long as it takes. Raises StoreError where trying won't help."""
-        for pause in pauses(LONGEST_PAUSE):
+        for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
             pool = await make_pool(self.address)
             try:
                 async with _lent(pool) as connection:
@@ -226,29 +228,6 @@ class Connections:
             raise error
         # Without the driver's own error: in its details PostgreSQL quotes whole rows, and tracebacks are logged.
         raise explained from None
-
-
-def pauses(longest: float) -> "Pauses":
-    """Return pauses without end, in seconds, that grow to `longest`."""
-    return Pauses(longest)
-
-
-class Pauses:
-    """Each pause is about twice the one before; no two servers keep step, so that they do not all come back at once."""
-
-    def __init__(self, longest: float) -> None:
-        """Take the longest, in seconds."""
-        self._longest = longest
-        self._next = _FIRST_PAUSE
-
-    def __iter__(self) -> "Pauses":
-        """Return itself."""
-        return self
-
-    def __next__(self) -> float:
-        """Return the next pause in seconds."""
-        pause, self._next = self._next, min(self._next * 2, self._longest)
-        return pause * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
 
 
 @asynccontextmanager

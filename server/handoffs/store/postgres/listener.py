@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 
 from handoffs.core.errors import StoreError
-from handoffs.store.postgres.connections import LONGEST_PAUSE, PATIENCE_SECONDS, Connections, Outage, pauses
+from handoffs.core.retry import growing_pauses
+from handoffs.store.postgres.connections import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE_SECONDS, Connections, Outage
 from handoffs.store.postgres.driver import Connection, Listener, leave
 from handoffs.store.postgres.errors import POOLER, passing
 from handoffs.store.watches import Line, Watch, Watches
@@ -95,12 +96,12 @@ class Listening:
 
     async def _stay(self) -> None:
         """Listen until nobody watches, through every break of the connection."""
-        waits = pauses(LONGEST_PAUSE)
+        waits = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             try:
                 connection = await self._connections.listener()
                 try:
-                    waits = pauses(LONGEST_PAUSE)
+                    waits = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
                     await self._hear(connection)
                     return
                 finally:

@@ -1,0 +1,53 @@
+"""The caller's view of handoffs: who calls, what its host can do, and which handoffs are its own."""
+
+from dataclasses import replace
+
+from mcp.server.mcpserver import Context
+
+from handoffs.core.desk import Desk
+from handoffs.core.errors import NotFound
+from handoffs.core.model import Caller, Declared, Handoff
+from handoffs.mcp_server.callers.capabilities import client_of, declared_by
+from handoffs.mcp_server.callers.joining import Joining
+from handoffs.mcp_server.callers.subject import subject_of_request
+
+
+class OwnHandoffs:
+    """The handoffs of the caller whose request is being served, and of no other."""
+
+    def __init__(self, desk: Desk, *, subject: str | None, project: str, joining: Joining) -> None:
+        """Take the parts. Without a `subject` every request must be authenticated.
+
+        `project` is the folder that callers on stdio work in; `joining` says which clients are given no list.
+        """
+        self._desk, self._subject, self._project, self._joining = desk, subject, project, joining
+
+    @property
+    def subject(self) -> str:
+        """The subject of the request that is being served. Raises NotAuthenticated: the caller is not known."""
+        return subject_of_request(otherwise=self._subject)
+
+    def caller(self, context: Context) -> Caller:
+        """Return who asks what a call asks. Raises NotAuthenticated."""
+        # Over HTTP the server's own folder says nothing about where the agent works.
+        project = "" if context.headers is not None else self._project
+        return Caller(subject=self.subject, client=client_of(context), project=project)
+
+    def declared_by(self, context: Context) -> Declared:
+        """Return what the host of a call can do: nothing of asking where it would ask everybody on a shared pipe."""
+        declared = declared_by(context)
+        return replace(declared, abilities=()) if self._joining.is_shared(context) else declared
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
+        subject = self.subject
+        handoff = await self._desk.get(handoff_id)
+        if handoff.caller.subject != subject:
+            raise NotFound(handoff_id)
+        return handoff
+
+    async def newest(self, *, open_only: bool) -> list[Handoff]:
+        """Return this caller's newest thousand handoffs, newest first; none where other people's may be among them."""
+        if not self._joining.lists:
+            return []
+        return list(await self._desk.newest_of(self.subject, open_only=open_only))
