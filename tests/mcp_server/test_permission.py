@@ -304,13 +304,14 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
             while here.clock.waiting < 1:
                 await anyio.sleep(0.01)
             here.clock.forward(QUIET_STDIO)  # comes back by itself
+        before = here.clock.waiting
         async with anyio.create_task_group() as tasks:
 
             async def call() -> None:
                 await client.call_tool(NAME, {"tool_name": "B", "input": {}}, progress_callback=told)
 
             tasks.start_soon(call)
-            while here.clock.waiting < 1:
+            while here.clock.waiting <= before:
                 await anyio.sleep(0.01)
             here.clock.forward(QUIET_STDIO)
             await heard.wait()  # still waiting
