@@ -13,6 +13,10 @@ ENVIRONMENTS = Path(__file__).parent / ".envs"
 COMPILED = ("handoffs", "mcp", "mcp_types", "pydantic", "anyio", "starlette", "uvicorn")
 
 
+BEFORE = "de31573"
+"""The build that today's is compared with: the last one that started in one stage and stored with `aiosqlite`."""
+
+
 class Unavailable(Exception):
     """An environment that a yardstick needs can't be made."""
 

@@ -1,7 +1,5 @@
-"""One handoff that is answered at once, stored for good, against the same question from servers that store nothing.
-
-And, without a bar, against a server that stores in the cheapest way there is: what of the difference is the disk.
-"""
+"""One handoff that is answered at once: against a server that stores it in the cheapest way there is, and returns the
+same; against an earlier build of ours; and against servers that store nothing."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,9 @@ from benchmarks.clients import NEWER, OLDER, client, hand_off
 from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
 
-BARS = {("stdio", "bare"): 1.40, ("HTTP", "bare"): 1.25, ("stdio", "fastmcp"): 1.15, ("HTTP", "fastmcp"): 1.0}
+BARS = {"stored": 1.10, environment.BEFORE: 0.85}
+"""Servers that store nothing have no bar: they return less, and wait for no disk."""
+
 NEWER_VERSION = "2026-07-28"
 LONGEST_SECONDS = 30.0
 """No more rounds after so long: on a busy machine fewer samples, not a longer wait."""
@@ -26,15 +26,15 @@ LONGEST_SECONDS = 30.0
 async def run(plan: Plan) -> list[Row]:
     """Return a row for each transport, era and yardstick."""
     rounds, batch = plan.pick(full=30, quick=6), plan.pick(full=8, quick=5)
-    storing_nothing = _yardsticks(plan)
+    others = _yardsticks(plan)
     rows: list[Row] = []
     for transport in ("stdio", "HTTP"):
         for era in (OLDER, NEWER):
-            samples = await measure(transport, era, storing_nothing, rounds=rounds, batch=batch)
+            samples = await measure(transport, era, others, rounds=rounds, batch=batch, earlier=has_earlier(plan))
             rows += [
                 compared(
                     f"one handoff, {transport}, {era}, against {name}", "ms", samples["handoffs"], samples[name],
-                    bar=BARS.get((transport, name)), details={"calls": batch * len(samples[name])},
+                    bar=BARS.get(name), details={"calls": batch * len(samples[name])},
                 )
                 for name in samples if name != "handoffs"
             ]  # fmt: skip
@@ -58,10 +58,13 @@ async def measure(
     batch: int,
     store: str | None = None,
     database: str | None = None,
+    earlier: bool = False,
+    earlier_store: str | None = None,
 ) -> Mapping[str, list[list[float]]]:
     """Let the servers take turns; return each one's milliseconds, call by call, in batches.
 
-    Ours is on `store`, else on a file of its own; what stores in the cheapest way, in `database` or in another file.
+    Ours is on `store`, else on a file of its own; what stores in the cheapest way, in `database` or in another file; an
+    `earlier` build of ours on `earlier_store`, or in a file.
     """
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
@@ -71,6 +74,7 @@ async def measure(
                 servers.handoffs(folder, store=store),
                 *yardsticks,
                 servers.stored(folder, database=database),
+                *([servers.before(_made(folder / "earlier"), store=earlier_store)] if earlier else []),
             ):
                 target: StdioServerParameters | servers.Running = server.stdio()
                 if transport == "HTTP":
@@ -91,6 +95,21 @@ async def measure(
                     samples[name].append(await _batch(clients[name], f"{name}, round {number}", batch))
                 order.append(order.pop(0))  # so that nobody always follows the same neighbour
             return samples
+
+
+def has_earlier(plan: Plan) -> bool:
+    """Say whether the earlier build can be measured, too."""
+    try:
+        environment.before(environment.BEFORE)
+    except environment.Unavailable as error:
+        plan.say(f"left out: the earlier build has no environment ({error})")
+        return False
+    return True
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 async def _batch(connected: Client, message: str, size: int) -> list[float]:

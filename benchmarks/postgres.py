@@ -1,17 +1,17 @@
-"""Handoffs on PostgreSQL: one handoff against servers that store nothing, and an answer through another server."""
+"""Handoffs on PostgreSQL: one handoff as in `handoff`, and an answer through another server."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import handoff, servers, wakeup
+from benchmarks import environment, handoff, servers, wakeup
 from benchmarks.clients import NEWER, OLDER
 from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
 from tests.store.postgres_server import Cluster
 
-BARS = {"stdio": 1.45, "HTTP": 1.3}
+BARS = {"stored": 1.15, environment.BEFORE: 0.85}
 WAKE_BARS_MS = 10.0, 50.0
 
 
@@ -20,19 +20,20 @@ async def run(plan: Plan) -> list[Row]:
     rounds, batch = plan.pick(full=30, quick=6), plan.pick(full=8, quick=5)
     rows: list[Row] = []
     with database() as cluster:
-        for transport, bar in BARS.items():
+        earlier = handoff.has_earlier(plan)
+        for transport in ("stdio", "HTTP"):
             for era in (OLDER, NEWER):
                 samples = await handoff.measure(
                     transport, era, [servers.bare()], rounds=rounds, batch=batch,
-                    store=cluster.url(), database=cluster.database(),
+                    store=cluster.url(), database=cluster.database(), earlier=earlier, earlier_store=cluster.url(),
                 )  # fmt: skip
                 rows += [
                     compared(
                         f"one handoff on PostgreSQL, {transport}, {era}, against {name}", "ms", samples["handoffs"],
-                        samples[name], bar=bar if name == "bare" else None,
+                        samples[name], bar=BARS.get(name),
                         details={"calls": batch * len(samples[name])},
                     )
-                    for name in ("bare", "stored")
+                    for name in samples if name != "handoffs"
                 ]  # fmt: skip
         with TemporaryDirectory(prefix="handoffs-bench-") as name:
             rows += await wakeup.measure(

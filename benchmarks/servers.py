@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -62,6 +62,16 @@ def handoffs(folder: Path, *, store: Path | str | None = None) -> Server:
     kept.write_text(TOKEN)
     command = (str(Path(sys.executable).with_name("handoffs")), "serve")
     return Server(name="handoffs", command=command, http="127.0.0.1:{port}", settings=settings)
+
+
+def before(folder: Path, *, store: Path | str | None = None) -> Server:
+    """Return our server as it was built at `environment.BEFORE`, with everything that it keeps in `folder`.
+
+    Raises:
+        environment.Unavailable: It can't be installed, or this is no checkout with that commit.
+    """
+    command = (str(environment.before(environment.BEFORE)), "serve")
+    return replace(handoffs(folder, store=store), name=environment.BEFORE, command=command)
 
 
 def bare() -> Server:

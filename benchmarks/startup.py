@@ -26,9 +26,6 @@ from benchmarks.table import Row, compared
 PATIENCE_SECONDS = 30.0
 KEPT_SECONDS = 10.0
 
-BEFORE = "de31573"
-"""The build that a busy machine's start is compared with: the last one that had one stage."""
-
 INFO = {"name": "benchmark", "version": "1"}
 INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": INFO}
 META = {
@@ -113,8 +110,8 @@ def _run(plan: Plan) -> list[Row]:
                 1.0, prepare=_renew,
             ),
         ]  # fmt: skip
-        before = replace(ours, name="before", command=(str(environment.before(BEFORE)), "serve"))
-        what = f"start until tools/list is answered, all cores busy, against {BEFORE}"
+        before = replace(ours, name="before", command=(str(environment.before(environment.BEFORE)), "serve"))
+        what = f"start until tools/list is answered, all cores busy, against {environment.BEFORE}"
         with _busy():
             rows.append(_compared(what, _Host.listed, ours, before, folder, plan.pick(full=9, quick=2), 0.9))
         return rows
