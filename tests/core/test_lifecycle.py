@@ -23,7 +23,10 @@ from handoffs.core.events import (
     Opened,
     Reached,
     Reminded,
+    Result,
     Revealed,
+    Sent,
+    Unknown,
     Used,
 )
 from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, steps
@@ -47,9 +50,13 @@ EXAMPLES: dict[type[Event], Event] = {
     Collected: Collected(at=LATER),
     Used: Used(at=LATER, tool_use="toolu_01"),
     Edited: Edited(at=LATER, by="ada"),
+    Sent: Sent(at=LATER, call="c_1"),
+    Result: Result(at=LATER, call="c_1", outcome="done"),
+    Unknown: Unknown(at=LATER, call="c_1", reason="its server was cut off"),
     Revealed: Revealed(at=LATER, by="ada", field="password"),
     Forgotten: Forgotten(at=LATER, by="ada", field="password"),
 }
+RUNS = ["Used", "Edited", "Sent", "Result", "Unknown"]
 ENDS: list[type[Event]] = [Answered, Declined, Cancelled, Expired]
 
 
@@ -79,10 +86,8 @@ def test_every_state_says_what_every_event_does() -> None:
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
     over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
     assert table == {
-        State.OPEN: dict.fromkeys(["Opened", "Collected", "Used", "Edited", "Revealed", "Forgotten"], "ValueError")
-        | stays
-        | ends,
-        State.ANSWERED: over | dict.fromkeys(["Collected", "Used", "Edited", "Revealed", "Forgotten"], "answered"),
+        State.OPEN: dict.fromkeys(["Opened", "Collected", *RUNS, "Revealed", "Forgotten"], "ValueError") | stays | ends,
+        State.ANSWERED: over | dict.fromkeys(["Collected", *RUNS, "Revealed", "Forgotten"], "answered"),
         State.DECLINED: over | {"Collected": "declined"},
         State.CANCELLED: over | {"Collected": "cancelled"},
         State.EXPIRED: over | {"Collected": "expired"},
@@ -257,7 +262,7 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",
         "    open --> expired: expired",
-        "    answered --> answered: collected, used, edited, revealed, forgotten",
+        "    answered --> answered: collected, used, edited, sent, result, unknown, revealed, forgotten",
         "    declined --> declined: collected",
         "    cancelled --> cancelled: collected",
         "    expired --> expired: collected",

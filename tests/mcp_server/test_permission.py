@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_shown import MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server.permission import NAME
 from handoffs.mcp_server.permission.approvals import QUIET_STDIO
-from handoffs.mcp_server.permission.claude_code import ToolUse, read_edit
-from handoffs.mcp_server.permission.shown import MAX_SHOWN, message_of
+from handoffs.mcp_server.permission.claude_code import read_edit
 from handoffs.mcp_server.permission.words import BY_SCRIPT, IN_DIALOG
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
@@ -95,7 +96,7 @@ async def test_an_allowed_use_runs_with_exactly_what_was_shown_and_is_used_up(er
 
 async def test_what_the_person_edited_runs_instead(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
-        got, _ = await decided(here, ALLOW | {"input": ' {"command": "rm -r build/tmp"}\n'})
+        got, _ = await decided(here, ALLOW | {"arguments": ' {"command": "rm -r build/tmp"}\n'})
     assert got == {"behavior": "allow", "updatedInput": {"command": "rm -r build/tmp"}}
 
 
@@ -120,7 +121,7 @@ async def test_what_the_person_edited_runs_instead(tmp_path: Path) -> None:
 )
 async def test_an_edit_that_cant_be_used_is_asked_again_and_allows_nothing(edit: str, why: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
-        got, seen = await decided(here, ALLOW | {"input": edit}, {"decision": "deny", "reason": "no, leave it"})
+        got, seen = await decided(here, ALLOW | {"arguments": edit}, {"decision": "deny", "reason": "no, leave it"})
         assert got["behavior"] == "deny"
         assert got["message"].endswith('They said: "no, leave it" Follow that, and nothing more.')
         assert len(seen) == 2
@@ -131,7 +132,7 @@ async def test_an_edit_that_cant_be_used_is_asked_again_and_allows_nothing(edit:
 
 async def test_edits_that_never_fit_end_in_a_denial(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
-        got, seen = await decided(here, *[ALLOW | {"input": "[]"}] * 6)
+        got, seen = await decided(here, *[ALLOW | {"arguments": "[]"}] * 6)
     assert (got["behavior"], len(seen)) == ("deny", 6)
 
 
@@ -139,7 +140,7 @@ async def test_a_call_cut_off_after_a_bad_edit_joins_the_question_that_is_open(t
     async with table(tmp_path) as here:
         async with host(here.server(), "auto", name="claude-code") as client, anyio.create_task_group() as tasks:
             tasks.start_soon(decision, client)
-            await Person(here, [ALLOW | {"input": "oops"}]).sit()
+            await Person(here, [ALLOW | {"arguments": "oops"}]).sit()
             while await here.stored() < 2:
                 await anyio.sleep(0.01)
             tasks.cancel_scope.cancel()
@@ -288,9 +289,13 @@ async def test_an_agent_that_asks_the_same_in_the_hosts_dialog_gets_no_approval_
                 await anyio.sleep(0.01)
             question = (await here.only()).question
             same = await ask(client, question.message, form=question.form.schema)
-            assert same["handoffId"] == (await here.only()).id
+            asked = {each.id: each for each in await here.desk.newest(open_only=False)}
+            own = asked.pop(same["handoffId"])
+            assert own.question.action is None  # its own question: the permission is another one, and waits
+            [waiting] = asked.values()
+            assert waiting.state is State.OPEN
+            await here.desk.decline(waiting, by="ada", channel="inbox")
     assert got[0]["behavior"] == "deny"
-    assert "dialog" in got[0]["message"]
 
 
 async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Path) -> None:
@@ -410,7 +415,7 @@ json_values = st.recursive(
 def test_whatever_a_tool_is_given_is_shown_whole_and_cant_leave_its_block(name: str, wanted: dict[str, object]) -> None:
     # A text of several lines stands in a block of its own.
     wanted = {key: value.replace("\n", " ") if isinstance(value, str) else value for key, value in wanted.items()}
-    lines = message_of(ToolUse(tool=name, input=wanted)).split("\n")
+    lines = message_of(Action(asker=Asker.HOST, server="", tool=name, arguments=json.dumps(wanted))).split("\n")
     fence = lines[2].removesuffix("json")
     assert set(fence) == {"`"}
     assert lines[-1] == fence
@@ -447,7 +452,7 @@ async def test_an_edit_runs_byte_by_byte_and_the_log_says_that_there_was_one(tmp
     edit = ' {"timeout": 1.50e3,\n "id": 9007199254740992, "small": 0.1, "none": -0.0e5, "text": "\\u00e9 é"} '
     async with table(tmp_path) as here:
         async with host(here.server(), "auto", name="claude-code") as client, anyio.create_task_group() as tasks:
-            tasks.start_soon(Person(here, [ALLOW | {"input": edit}]).sit)
+            tasks.start_soon(Person(here, [ALLOW | {"arguments": edit}]).sit)
             result = await client.call_tool(NAME, {"tool_name": "Bash", "input": COMMAND, "tool_use_id": "toolu_1"})
         text = result.content[0].text  # type: ignore[union-attr]
         assert text == f'{{"behavior": "allow", "updatedInput": {edit.strip()}}}'
@@ -459,7 +464,7 @@ async def test_an_edit_runs_byte_by_byte_and_the_log_says_that_there_was_one(tmp
 
 async def test_an_approval_as_it_was_shown_is_not_called_edited(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
-        await decided(here, ALLOW | {"input": " "})
+        await decided(here, ALLOW | {"arguments": " "})
         entries = await here.desk.history((await here.only()).id)
     assert [entry.name for entry in entries] == ["opened", "answered", "used"]
 

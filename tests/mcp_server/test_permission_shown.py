@@ -1,5 +1,6 @@
 """What a person sees of a use of a tool: what it is, all of it, and nothing that could be taken for our own words."""
 
+import json
 import re
 from typing import Any
 
@@ -7,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoffs.mcp_server.permission.claude_code import ToolUse
-from handoffs.mcp_server.permission.shown import message_of
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_shown import message_of
 from handoffs.web.markdown.render import render
 
 
 def message(tool: str, **wanted: Any) -> str:
-    return message_of(ToolUse(tool=tool, input=wanted))
+    return message_of(Action(asker=Asker.HOST, server="", tool=tool, arguments=json.dumps(wanted)))
 
 
 def test_a_file_is_shown_as_code_in_its_language() -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from handoffs.core.action import Action
 from handoffs.core.errors import (
     AlreadyEnded,
     AlreadyReminded,
@@ -105,13 +106,14 @@ class Desk(Reader):
         session: str = "",
         tool_use: str = "",
         max_message: int = MAX_MESSAGE,
+        action: Action | None = None,
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before; then have it shown.
 
         It has been stored when this returns. One that is not open was answered (or ended) while nobody waited.
         What the host `declared` is kept in the log of a new one. With a `session`, what another session asked or was
         told is not joined; the `tool_use` of a call that is sent again always finds what it asked. A new one that was
-        decided a short while ago says so: see `Handoff.earlier`.
+        decided a short while ago says so: see `Handoff.earlier`. An `action` is what runs if it is allowed.
 
         Raises:
             QuestionRefused: It can't be asked like this; nothing was stored.
@@ -130,9 +132,12 @@ class Desk(Reader):
                 form=asked_form,
                 deadline=self._limits.deadline(asked, timeout_seconds),
                 breakout_of_loop=breakout_of_loop,
+                action=action,
             ),
             created_at=asked,
-            fingerprint=fingerprint_of(caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop),
+            fingerprint=fingerprint_of(
+                caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop, action=action
+            ),
             session=session,
             tool_use=tool_use,
         )

@@ -1,6 +1,10 @@
 """A handoff as a document: what `--json` prints and what the server's resources give, under the same names."""
 
+from typing import cast
+
+from handoffs.core.action import Action
 from handoffs.core.display import stamp
+from handoffs.core.exact_json import OddNumber
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
@@ -29,6 +33,7 @@ def document(handoff: Handoff) -> dict[str, object]:
             "note": answer.note,
             "other": answer.other,
         },
+        "action": _action(question.action),
         "earlier": handoff.earlier or None,
         "end": None if end is None else {"by": end.by, "at": stamp(end.at), "channel": end.channel, "note": end.note},
     }
@@ -43,7 +48,32 @@ def summary(handoff: Handoff) -> dict[str, object]:
         "deadline": stamp(handoff.question.deadline),
         "client": handoff.caller.client,
         "project": handoff.caller.project,
+        "action": _action(handoff.question.action),
     }
+
+
+def _action(action: Action | None) -> dict[str, object] | None:
+    if action is None:
+        return None
+    return {
+        "server": action.server,
+        "tool": action.tool,
+        "arguments": {name: _exact(value) for name, value in action.values.items()},
+        "digest": action.digest,
+    }
+
+
+def _exact(value: object) -> object:
+    """Return a value as JSON can hold it: a number that readers do not agree on as the text that was sent."""
+    match value:
+        case OddNumber():
+            return value.text
+        case dict():
+            return {name: _exact(each) for name, each in cast("dict[str, object]", value).items()}
+        case list():
+            return [_exact(each) for each in cast("list[object]", value)]
+        case _:
+            return value
 
 
 def title(handoff: Handoff) -> str:

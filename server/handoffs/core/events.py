@@ -170,6 +170,37 @@ class Edited(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sent(_Event):
+    """The action that was allowed is on its way to its server."""
+
+    name: ClassVar[str] = "sent"
+
+    call: str
+    """Which call of the agent it is, by an id of our own making."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result(_Event):
+    """The server has carried the action out, or has said that it did not."""
+
+    name: ClassVar[str] = "result"
+
+    call: str
+    outcome: str
+    """`done`, or `error` where the server says so."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unknown(_Event):
+    """Whether the action ran is not known: its server, or we, were cut off in between. It may have."""
+
+    name: ClassVar[str] = "unknown"
+
+    call: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Revealed(_Event):
     """A program of the person who was asked got a secret of the answer."""
 
@@ -191,12 +222,12 @@ class Forgotten(_Event):
 
 Event: TypeAlias = (
     Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired
-    | Collected | Used | Edited | Revealed | Forgotten
+    | Collected | Used | Edited | Sent | Result | Unknown | Revealed | Forgotten
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
     Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
-    Used, Edited, Revealed, Forgotten,
+    Used, Edited, Sent, Result, Unknown, Revealed, Forgotten,
 )  # fmt: skip
 
 # With the handoff, once: what people write is not in the log.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from handoffs.core.action import Action
 from handoffs.core.client_name import bare_name
 from handoffs.core.form import REFERENCE, Form, Value
 
@@ -70,6 +71,8 @@ class Question:
     form: Form
     deadline: datetime
     breakout_of_loop: bool = False
+    action: Action | None = None
+    """What runs if it is allowed; None where nothing but an answer is wanted."""
 
     @property
     def takes_other(self) -> bool:
@@ -247,10 +250,14 @@ def read_secret_name(name: str) -> tuple[str, str] | None:
     return (handoff_id, field_name) if whole else None
 
 
-def fingerprint_of(caller: Caller, *, message: str, form: Form, breakout_of_loop: bool) -> str:
+def fingerprint_of(
+    caller: Caller, *, message: str, form: Form, breakout_of_loop: bool, action: Action | None = None
+) -> str:
     """Return what is equal for the same question from the same caller, as 64 hexadecimal digits.
 
     How long the question stays open is left out: a model that retries with another time-out asks the same question.
     """
     parts = [caller.subject, bare_name(caller.client), caller.project, message, form.schema, breakout_of_loop]
+    if action is not None:
+        parts.append(action.digest)
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()

@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
 
 from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
+from handoffs.core.action import Action
 from handoffs.core.desk import Desk
 from handoffs.core.model import Declared, Handoff, State
 from handoffs.core.question import MAX_MESSAGE
@@ -141,6 +142,7 @@ class Calls:
         hold_seconds: float,
         tool_use: str = "",
         max_message: int = MAX_MESSAGE,
+        action: Action | None = None,
     ) -> Handoff:
         """Ask, or join, with no dialog of the host's; return the handoff as it is after `hold_seconds` at the most.
 
@@ -156,6 +158,7 @@ class Calls:
             session=self._joining.session_of(context),
             tool_use=tool_use,
             max_message=max_message,
+            action=action,
         )
         if handoff.state is not State.OPEN:
             return handoff

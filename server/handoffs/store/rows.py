@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias, cast
 
+from handoffs.core.action import Action
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
@@ -25,7 +26,7 @@ _MICROSECOND = timedelta(microseconds=1)
 COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
-    "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier",
+    "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier", "action",
 )  # fmt: skip
 CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
 """The columns that events change; the others stay as they were written first."""
@@ -33,7 +34,7 @@ CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
-    str, str, str, int, str, str, str, str,
+    str, str, str, int, str, str, str, str, str,
 ]  # fmt: skip
 _OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str]
 
@@ -68,6 +69,7 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
         storable(handoff.session),
         storable(handoff.tool_use),
         handoff.earlier,
+        "" if question.action is None else question.action.dumps(),
     )
 
 
@@ -107,7 +109,7 @@ def _decode(row: _Row) -> Handoff:
     (
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
-        reminded, sealed, other, calls, handed_to, session, tool_use, earlier,
+        reminded, sealed, other, calls, handed_to, session, tool_use, earlier, action,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:
@@ -116,7 +118,11 @@ def _decode(row: _Row) -> Handoff:
         id=handoff_id,
         caller=Caller(subject=subject, client=client, project=project),
         question=Question(
-            message=message, form=_form(form), deadline=moment(deadline), breakout_of_loop=bool(breakout)
+            message=message,
+            form=_form(form),
+            deadline=moment(deadline),
+            breakout_of_loop=bool(breakout),
+            action=Action.loads(action) if action else None,
         ),
         created_at=moment(created_at),
         fingerprint=fingerprint,

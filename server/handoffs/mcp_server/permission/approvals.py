@@ -16,6 +16,9 @@ from typing import TypeAlias
 
 from mcp.server.mcpserver import Context
 
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_form import ARGUMENTS, action_form
+from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyUsed, QuestionRefused
 from handoffs.core.form import Schema
@@ -25,9 +28,7 @@ from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.permission import words
 from handoffs.mcp_server.permission.claude_code import ToolUse, allow, deny, read_edit, read_tool_use, written
-from handoffs.mcp_server.permission.forms import EDIT, approval_form
 from handoffs.mcp_server.permission.questions import QUESTIONS, Questions, read_questions
-from handoffs.mcp_server.permission.shown import MAX_REASON, MAX_SHOWN, message_of
 
 MAX_EDITED = 4_000
 """Characters of an input that a person can edit; a longer one is allowed or denied as it is."""
@@ -61,8 +62,8 @@ class Approvals:
         if use.tool == QUESTIONS:
             return await self._decide_questions(use, context)
         try:
-            shown = message_of(use, again="x" * MAX_REASON, origin="x" * MAX_REASON)
             wanted = written(use.input)
+            shown = message_of(_action(use, wanted), again="x" * MAX_REASON, origin="x" * MAX_REASON)
         except (ValueError, RecursionError):
             return deny(words.NO_JSON)
         if len(shown) > MAX_SHOWN:
@@ -86,13 +87,17 @@ class _Asking:
         self._name = use.id or f"call {secrets.token_hex(8)}"
         self._asked: list[Handoff] = []
 
+    @property
+    def _action(self) -> Action | None:
+        return _action(self._use, written(self._use.input))
+
     def _question(self, again: str) -> Asked:
-        message = message_of(self._use, again=again, origin=self._origin)
-        return message, approval_form(editable=self._editable)
+        message = message_of(_action(self._use, written(self._use.input)), again=again, origin=self._origin)
+        return message, action_form(editable=self._editable)
 
     def _result(self, handoff: Handoff, wanted: str) -> tuple[str, bool]:
         """Return the input to run with, as JSON, and whether the person edited it. Raises ValueError."""
-        edit = str((handoff.values or {}).get(EDIT) or "")
+        edit = str((handoff.values or {}).get(ARGUMENTS) or "")
         return (read_edit(edit), True) if edit.strip() else (wanted, False)
 
     @property
@@ -120,6 +125,7 @@ class _Asking:
                 self._context,
                 message=message,
                 form=form,
+                action=self._action,
                 hold_seconds=_patience(self._context),
                 # A use that lost an approval to another one must not be given the same question again.
                 tool_use=self._use.id and f"{self._use.id}{'~' * round_}",
@@ -164,12 +170,20 @@ class _AskingQuestions(_Asking):
         super().__init__(desk, calls, context, use)
         self._questions = questions
 
+    @property
+    def _action(self) -> Action | None:
+        return None
+
     def _question(self, again: str) -> Asked:
         return self._questions.message(self._origin), self._questions.form
 
     def _result(self, handoff: Handoff, wanted: str) -> tuple[str, bool]:
         answered = self._questions.answered(handoff.values or {})
         return ("" if answered is None else written(answered), False)
+
+
+def _action(use: ToolUse, arguments: str) -> Action:
+    return Action(asker=Asker.HOST, server="", tool=use.tool, arguments=arguments)
 
 
 def _session_of(context: Context) -> str | None:

@@ -7,11 +7,11 @@ would become another one, so an edit that has one is refused, and every other ed
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import cast
+
+from handoffs.core import exact_json
 
 _JSON_BLANKS = " \t\r\n"
 
@@ -58,42 +58,14 @@ def read_edit(text: str) -> str:
         ValueError: It is no JSON object, or one that would be read otherwise than it is written; says why.
     """
     try:
-        value = cast(
-            "object",
-            json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_number, parse_int=_number),
-        )
-    except RecursionError:
-        raise ValueError("it is nested too deeply.") from None
-    except json.JSONDecodeError as wrong:
-        raise ValueError(f"it is no JSON ({wrong.msg}, line {wrong.lineno}, column {wrong.colno}).") from None
+        value = exact_json.loads(text)
+    except ValueError as wrong:
+        raise ValueError(f"{wrong}.") from None
+    if (odd := next(exact_json.odd_numbers(value), None)) is not None:
+        shown = odd.text if len(odd.text) <= 40 else f"{odd.text[:39]}…"
+        raise ValueError(f"the number {shown} would become {float(odd)!r}: write it as a text, or with fewer digits.")
     if not isinstance(value, dict):
         raise ValueError("it must be the whole input, a JSON object: {…}.")
     if not value:
         raise ValueError("an empty object would run the tool with the input as shown; deny it instead.")
     return text.strip(_JSON_BLANKS)
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name stands in it twice.")
-    return made
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON.")
-
-
-def _number(literal: str) -> float:
-    """Return the number that Claude Code reads. Raises ValueError where that is not the one that was written."""
-    number = float(literal)
-    if math.isinf(number) or not _is(number, literal):
-        shown = literal if len(literal) <= 40 else f"{literal[:39]}…"
-        raise ValueError(f"the number {shown} would become {number!r}: write it as a text, or with fewer digits.")
-    return number
-
-
-def _is(number: float, literal: str) -> bool:
-    if number == 0:  # also of what is too small, for which an exponent may be too large to be compared
-        return not any(digit in "123456789" for digit in literal.lower().partition("e")[0])
-    return Decimal(repr(number)) == Decimal(literal)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
+from handoffs.core.action_form import ALLOW, REASON, decision, reason
+from handoffs.core.action_shown import block, visible
 from handoffs.core.form import DECISION, Schema, Value
 from handoffs.core.untrusted import inert_line
-from handoffs.mcp_server.permission.forms import ALLOW, REASON, decision, reason
-from handoffs.mcp_server.permission.shown import block, visible
 
 QUESTIONS = "AskUserQuestion"
 

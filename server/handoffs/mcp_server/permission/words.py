@@ -1,9 +1,9 @@
 """What the agent is told of a use of a tool that was not approved."""
 
 from handoffs.channels import may_permit
+from handoffs.core.action_form import ALLOW, REASON
 from handoffs.core.form import DECISION
 from handoffs.core.model import SCRIPT, Handoff, State
-from handoffs.mcp_server.permission.forms import ALLOW, REASON
 
 NEXT = "Do not do it in another way either: go on without it, or stop and say what is missing."
 SMALLER = "Do it in smaller steps, or stop and say what is missing."

@@ -110,12 +110,11 @@ def statements(schema: str) -> Statements:
     )
     joined = joinable.format(since=since, session=of["session"], tool_use=of["tool_use"])
     # The earlier one is known to nobody before.
-    inserted = [
-        *list(of.values())[:-1],
-        f"""coalesce((SELECT id FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}
+    given = of | {
+        "earlier": f"""coalesce((SELECT id FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}
             AND state IN ('answered', 'declined') AND ended_at >= {since}
             ORDER BY ended_at DESC, id DESC LIMIT 1), {of["earlier"]})""",  # noqa: S608
-    ]
+    }
     used = usage.format(subject=of["subject"], now=of["created_at"], minute_ago=minute_ago, skipped=skipped)
     return Statements(
         find=f"{select} WHERE id = $1",
@@ -123,7 +122,7 @@ def statements(schema: str) -> Statements:
             FROM {handoffs} WHERE id = $1""",  # noqa: S608
         open=f"""WITH used AS ({used}), changed AS (
                 INSERT INTO {handoffs} ({_COLUMNS}, nth, asked)
-                SELECT {", ".join(inserted)},
+                SELECT {", ".join(given.values())},
                     (SELECT coalesce(max(nth), 0) + 1 FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}),
                     CASE WHEN {counted} THEN
                         (SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = {of["subject"]}) END

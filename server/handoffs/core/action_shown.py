@@ -1,4 +1,4 @@
-"""How a use of a tool is shown to the person who decides on it: as what it is, and all of it.
+"""How an action is shown to the person who decides on it: as what it is, and all of it.
 
 A file's content is code, an edit is a difference, a plan is Markdown; so is every text with several lines. The rest is
 JSON. Nothing is cut, nothing has to be read through escapes, and nothing is unseen: what a screen would hide or act on
@@ -8,20 +8,25 @@ is spelled out. What is shown can't leave its block and pass for our own words, 
 import difflib
 import json
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
+from handoffs.core.action import Action, Asker
+from handoffs.core.exact_json import OddNumber
 from handoffs.core.untrusted import MAX_BLANKS, inert, inert_line, spell_gaps
-from handoffs.mcp_server.permission.claude_code import ToolUse
 
 MAX_SHOWN = 200_000
 """Characters of a question about a use: a long file, which a page can still show."""
 
 MAX_REASON = 300
 """Characters that are kept for saying why an edit was not used."""
+
+MAX_ABOUT = 4_000
+"""Characters of what a server says of its tool that are shown."""
 
 _COMPARED = 4_000_000
 """Lines of the one text times lines of the other up to which two texts are compared line by line."""
@@ -34,31 +39,62 @@ _PLAIN_NAME = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
 _EDITS = {"Edit", "MultiEdit"}
 _PLANS = {"ExitPlanMode"}
 _COMMANDS = {"Bash": "bash", "PowerShell": "powershell"}
+_LANGUAGES = {
+    "sql": {"sql", "query", "statement", "statements", "queries"},
+    "bash": {"command", "cmd", "script", "shell"},
+    "diff": {"diff", "patch"},
+}
+"""By the names that servers give such arguments."""
 _FILES = ("file_path", "notebook_path")
 _CONTENTS = {"content", "new_source"}
 
 
-def message_of(use: ToolUse, *, again: str = "", origin: str = "") -> str:
-    """Return the question whether a tool may be used; `again` says why it is asked once more, `origin` who asks.
+def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
+    """Return the question whether an action may run; `again` says why it is asked once more, `origin` who asks.
 
     Raises:
-        ValueError: The input holds what JSON can't, such as NaN.
+        ValueError: The arguments are no JSON object that every reader reads alike.
     """
-    named = _PLAIN_NAME.fullmatch(use.tool) is not None
-    # As code only what looks like a tool's name: the rest of it is in the block.
-    parts = [f"Allow {f'`{use.tool}`' if named else 'a tool'}, once, with exactly this input?"]
+    named = _PLAIN_NAME.fullmatch(action.tool) is not None
+    parts = [_first_line(action, named)]
     if origin:
         parts.append(origin)
     if again:
         parts.append(f"Your {inert_line(again, MAX_REASON)}")
-    rest, documents = dict(use.input), list[str]()
-    for document in _documents(use):
+    if about := _about(action):
+        parts.append(about)
+    rest, documents = dict(action.values), list[str]()
+    for document in _documents(action):
         documents.append(document.text)
         for name in document.of:
             rest.pop(name, None)
     if rest or not documents or not named:
-        parts.append(block("json", as_json({"tool_name": use.tool, "input": rest})))
+        whole = {"tool_name": action.tool, "input": rest}
+        if action.asker is Asker.GATE:
+            whole = {"server": action.server, "tool": action.tool, "arguments": rest}
+        parts.append(block("json", as_json(whole)))
     return "\n\n".join(parts + documents)
+
+
+def _first_line(action: Action, named: bool) -> str:
+    # As code only what looks like a name: the rest of it is in the block.
+    tool = f"`{action.tool}`" if named else "a tool"
+    if action.asker is Asker.HOST:
+        return f"Allow {tool}, once, with exactly this input?"
+    server = f" of `{action.server}`" if _PLAIN_NAME.fullmatch(action.server) else ""
+    return f"Allow {tool}{server} with exactly these arguments?"
+
+
+def _about(action: Action) -> str:
+    """Return what the server says of the tool, as a block: it is the server's word, and nobody else's."""
+    described = action.described
+    annotations = described.get("annotations")
+    titles = [described.get("title"), cast("Mapping[str, object]", annotations).get("title")] if isinstance(
+        annotations, Mapping
+    ) else [described.get("title")]  # fmt: skip
+    told = [each for each in (*titles[:1], *titles[1:], described.get("description")) if isinstance(each, str)]
+    text = "\n".join(dict.fromkeys(each.strip() for each in told if each.strip()))
+    return f"What its server says of it:\n\n{block('text', visible(text[:MAX_ABOUT]))}" if text else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +105,10 @@ class _Document:
     of: tuple[str, ...]
 
 
-def _documents(use: ToolUse) -> Iterator[_Document]:
-    given = use.input
-    plan = given.get("plan") if use.tool in _PLANS else None
-    edited = list(_differences(given)) if use.tool in _EDITS else []
+def _documents(action: Action) -> Iterator[_Document]:
+    given = action.values
+    plan = given.get("plan") if action.tool in _PLANS else None
+    edited = list(_differences(given)) if action.tool in _EDITS else []
     yield from edited
     shown = {name for document in edited for name in document.of}
     if isinstance(plan, str):
@@ -81,12 +117,18 @@ def _documents(use: ToolUse) -> Iterator[_Document]:
         if name in shown or not isinstance(value, str) or not _PLAIN_NAME.fullmatch(name):
             continue
         if name in _CONTENTS or "\n" in value or spell_gaps(value) != value:
-            language = _COMMANDS.get(use.tool, "") if name == "command" else ""
-            shown_as = block(_language(given) if name in _CONTENTS else language, visible(value))
+            shown_as = block(_language(given) if name in _CONTENTS else _code(action, name), visible(value))
             yield _Document(f"`{name}`, {_size(value)}:\n\n{shown_as}", (name,))
     if isinstance(plan, str):
         # Last, whatever else there is: nothing that it does to the text after it is done to ours.
         yield _Document(f"`plan`, {_size(plan)}:\n\n---\n\n{plan}", ("plan",))
+
+
+def _code(action: Action, name: str) -> str:
+    """Return the language of an argument, as far as its name says it."""
+    if action.asker is Asker.HOST:
+        return _COMMANDS.get(action.tool, "") if name == "command" else ""
+    return next((language for language, names in _LANGUAGES.items() if name.lower() in names), "")
 
 
 def _differences(given: Mapping[str, object]) -> Iterator[_Document]:
@@ -155,10 +197,28 @@ def as_json(value: object) -> str:
     Raises:
         ValueError: It holds what JSON can't, such as NaN.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    odd: list[str] = []
+    mark = secrets.token_hex(8)  # in no text that somebody else wrote
+    text = json.dumps(_marked(value, mark, odd), indent=2, ensure_ascii=False, allow_nan=False)
+    if odd:
+        text = re.sub(rf'"{mark} ([0-9]+)"', lambda found: odd[int(found[1])], text)
     text = "".join(char if char == "\n" or inert(char) == char else _escaped(char) for char in text)
     # Also in a name, or deep inside, where no block of its own can count them out.
     return re.sub(rf"(?<=\S) {{{MAX_BLANKS + 1},}}", lambda gap: "\\u0020" * len(gap[0]), text)
+
+
+def _marked(value: object, mark: str, odd: list[str]) -> object:
+    """Return JSON with a mark in the place of each number that must be shown as it was sent."""
+    match value:
+        case OddNumber():
+            odd.append(value.text)
+            return f"{mark} {len(odd) - 1}"
+        case dict():
+            return {name: _marked(each, mark, odd) for name, each in cast("dict[str, object]", value).items()}
+        case list():
+            return [_marked(each, mark, odd) for each in cast("list[object]", value)]
+        case _:
+            return value
 
 
 def _escaped(char: str) -> str:

@@ -1,4 +1,4 @@
-"""What a person fills in to decide on a use of a tool.
+"""What a person fills in to decide on an action: the same form in every channel and on the command line.
 
 There is one way to say no in it, *Deny* with a reason; a form that holds its own no needs no other beside it.
 """
@@ -7,7 +7,7 @@ from handoffs.core.form import DECISION, DENY, Schema
 
 ALLOW = "allow"
 
-EDIT, REASON = "input", "reason"
+ARGUMENTS, REASON, REMEMBER = "arguments", "reason", "remember"
 
 
 def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
@@ -29,13 +29,13 @@ def reason() -> Schema:
     }
 
 
-def approval_form(*, editable: bool) -> Schema:
-    """Return the form that allows a use, as it is or edited, or denies it."""
+def action_form(*, editable: bool) -> Schema:
+    """Return the form that allows an action, as it is or edited, or denies it."""
     properties: Schema = {DECISION: decision()}
     if editable:
-        properties[EDIT] = {
+        properties[ARGUMENTS] = {
             "type": "string",
-            "title": "Edited input",
+            "title": "Edited arguments",
             "description": "The JSON object to run it with instead. Empty: as shown.",
         }
     properties[REASON] = reason()

@@ -1,0 +1,80 @@
+"""An action: one use of a tool, exactly as it would run, on which a person decides.
+
+It is stored with its question and is the same for every channel. Its digest says what was decided: two uses with one
+digest are the same tool of the same server, by the same definition, with the same arguments.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import cast
+
+from handoffs.core import exact_json
+
+
+class Asker(StrEnum):
+    """Who wants to know. The two are never one question, and share no permission."""
+
+    GATE = "gate"
+    """A gate, which holds a call on its way to a server."""
+    HOST = "host"
+    """A host, about a tool of its own: nothing that this host says is an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One use of a tool."""
+
+    asker: Asker
+    server: str
+    """The name of the server; empty where the host has not said it."""
+    tool: str
+    arguments: str
+    """The JSON object as it was sent, character by character."""
+    definition: str = ""
+    """The tool's definition as its server lists it, as JSON; empty where it lists none."""
+    masked: tuple[str, ...] = ()
+    """The names of arguments that are shown nowhere but to the person who decides."""
+
+    @cached_property
+    def values(self) -> Mapping[str, object]:
+        """The arguments as values. Raises ValueError: they are no JSON object that every reader reads alike."""
+        values = exact_json.loads(self.arguments)
+        if not isinstance(values, dict):
+            raise ValueError("the arguments are no JSON object")
+        return cast("Mapping[str, object]", values)
+
+    @cached_property
+    def described(self) -> Mapping[str, object]:
+        """The tool's definition as values; empty where there is none."""
+        found = cast("object", json.loads(self.definition or "{}"))
+        return cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON (RFC 8785) of all of it, as 64 hexadecimal digits. Raises ValueError."""
+        whole = [self.asker.value, self.server, self.tool, self.values, self.described]
+        return hashlib.sha256(exact_json.canonical(whole)).hexdigest()
+
+    def dumps(self) -> str:
+        """Return it as text for a store."""
+        kept = [self.asker.value, self.server, self.tool, self.arguments, self.definition, list(self.masked)]
+        return json.dumps(kept, separators=(",", ":"))
+
+    @classmethod
+    def loads(cls, text: str) -> "Action":
+        """Return what `dumps` wrote. Raises ValueError."""
+        asker, server, tool, arguments, definition, masked = cast(
+            "tuple[str, str, str, str, str, list[str]]", tuple(json.loads(text))
+        )
+        return cls(
+            asker=Asker(asker),
+            server=server,
+            tool=tool,
+            arguments=arguments,
+            definition=definition,
+            masked=tuple(masked),
+        )
