@@ -24,7 +24,7 @@ def expects(child: Any, pattern: str) -> Any:
     return anyio.to_thread.run_sync(lambda: child.expect(pattern, timeout=20))
 
 
-async def test_a_person_answers_in_the_console_of_the_server_and_gives_way_to_who_was_faster(tmp_path: Path) -> None:
+async def test_a_person_answers_in_the_servers_console_unless_another_was_faster(tmp_path: Path) -> None:
     home = Home(tmp_path)
     child = pexpect.spawn(
         HANDOFFS[0],

@@ -117,7 +117,7 @@ async def test_an_answer_that_a_killed_server_did_not_hand_over_is_given_again(
 
 @both_eras
 @both_transports
-async def test_what_was_handed_over_is_asked_anew_and_says_what_was_answered_before(
+async def test_a_delivered_question_is_asked_anew_and_names_the_earlier_answer(
     transport: str, era: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
@@ -134,7 +134,7 @@ async def test_what_was_handed_over_is_asked_anew_and_says_what_was_answered_bef
     assert earlier == {first["handoffId"]: None, second["handoffId"]: first["handoffId"]}
 
 
-def test_an_answer_that_lies_unread_in_the_pipe_counts_and_the_next_question_says_so(tmp_path: Path) -> None:
+def test_an_answer_unread_in_the_pipe_counts_and_the_next_question_says_so(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with piped(home) as pipe:
         pipe.initialize()

@@ -96,7 +96,7 @@ async def test_a_stopped_server_has_its_calls_return_pending_and_loses_nothing(
     assert "left" not in home.run("log", "--json").stdout
 
 
-async def test_a_server_that_stops_says_that_it_is_not_ready_and_serves_what_is_under_way(tmp_path: Path) -> None:
+async def test_a_stopping_server_says_it_is_not_ready_and_finishes_its_calls(tmp_path: Path) -> None:
     async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as http:
         assert (await http.get(at(server, "/healthz"))).text == "ok\n"
         await until_ready(server, http)
@@ -155,9 +155,7 @@ async def test_a_stream_of_news_ends_in_order_when_the_server_stops(tmp_path: Pa
 
 
 @pytest.mark.parametrize("tokens", ["auto", "off"])
-async def test_a_server_whose_store_is_not_there_yet_says_so_once_and_goes_on_when_it_is(
-    tokens: str, tmp_path: Path
-) -> None:
+async def test_a_server_without_its_store_says_so_once_and_goes_on_when_it_is_up(tokens: str, tmp_path: Path) -> None:
     """Where only the store says who may call nobody is let in before; else a call is told what is wrong."""
     prepared = Home(tmp_path, {"HANDOFFS_STORE": str(tmp_path / "prepared" / "handoffs.db")})
     token = prepared.run("token", "add", "ci").stdout.split()[-1]
@@ -237,7 +235,7 @@ async def served(store: Path, idle_seconds: float) -> AsyncGenerator[tuple[str, 
         tasks.cancel_scope.cancel()
 
 
-async def test_sessions_that_are_over_are_forgotten_and_a_call_that_waits_keeps_its_own(tmp_path: Path) -> None:
+async def test_ended_sessions_are_forgotten_and_a_waiting_call_keeps_its_own(tmp_path: Path) -> None:
     async with served(tmp_path / "handoffs.db", 0.5) as (url, known), httpx.AsyncClient(headers=LEGACY) as http:
 
         async def begin() -> dict[str, str]:

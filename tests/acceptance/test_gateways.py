@@ -20,7 +20,7 @@ def home_of(folder: Path, hold: str = "0", **extra: str) -> Home:
 
 
 @pytest.mark.parametrize(("name", "extra"), [("mcp-proxy", {}), ("mcp", {}), ("test-host", {"HANDOFFS_JOIN": "off"})])
-def test_another_pipe_gets_neither_an_open_question_nor_its_outcome_by_the_same_words(
+def test_another_pipe_with_the_same_words_gets_no_question_and_no_outcome(
     name: str, extra: dict[str, str], tmp_path: Path
 ) -> None:
     home = home_of(tmp_path, **extra)
@@ -70,7 +70,7 @@ def test_the_same_tool_use_sent_again_by_another_process_gets_its_outcome(tmp_pa
     assert len(kept(home)) == 1
 
 
-async def test_people_are_told_how_many_calls_wait_and_that_their_agent_is_unknown(tmp_path: Path) -> None:
+async def test_people_see_how_many_calls_wait_and_that_the_agent_is_unknown(tmp_path: Path) -> None:
     home = home_of(tmp_path, "30")
     with piped(home, name="supergateway") as pipe:
         pipe.initialize()

@@ -125,7 +125,7 @@ class Background:
 
 
 @both_eras
-async def test_where_the_host_has_no_dialog_the_link_is_in_the_result_and_in_the_progress(era: str, home: Home) -> None:
+async def test_without_a_dialog_the_link_is_in_the_result_and_in_the_progress(era: str, home: Home) -> None:
     home.extra["HANDOFFS_HOLD_SECONDS"] = "5"
     told: list[str] = []
 
@@ -155,7 +155,7 @@ async def test_the_link_in_a_result_does_not_sign_in(home: Home) -> None:
     assert "code=" not in said
 
 
-async def test_on_a_desktop_the_page_is_opened_once_for_each_start_with_a_link_that_signs_in_once(home: Home) -> None:
+async def test_a_desktop_opens_the_page_once_per_start_with_a_link_used_once(home: Home) -> None:
     opened = with_browser(home)
     async with home.stdio() as client:
         first = await hand_over(client, "First.")
@@ -306,7 +306,7 @@ async def test_it_ends_once_nothing_is_open_and_nobody_looks(home: Home) -> None
     assert not is_running(home)
 
 
-async def test_a_page_that_stays_connected_does_not_keep_it_from_ending_when_told(home: Home) -> None:
+async def test_a_connected_page_does_not_keep_the_inbox_from_ending_when_told(home: Home) -> None:
     inbox = Background(home, idle_seconds=60)
     url = httpx.URL(await inbox.serves())
     async with await anyio.connect_tcp(str(url.host), url.port or 0):
@@ -333,7 +333,7 @@ async def test_status_and_stop_say_what_there_is(home: Home) -> None:
         assert len(await store.newest(open_only=True)) == 1
 
 
-async def test_stop_leaves_a_process_alone_that_only_has_the_number_of_a_killed_inbox(home: Home) -> None:
+async def test_stop_spares_a_process_that_only_has_the_number_of_a_killed_inbox(home: Home) -> None:
     inbox = Background(home, idle_seconds=60)
     await inbox.serves()
     inbox.process.kill()
@@ -397,7 +397,7 @@ def test_what_can_not_be_is_one_line_and_code_2(home: Home, arguments: list[str]
     assert line.startswith(told)
 
 
-async def test_beyond_loopback_it_serves_with_a_password_by_the_names_it_was_given(home: Home) -> None:
+async def test_beyond_loopback_it_serves_with_a_password_under_its_given_names(home: Home) -> None:
     password = "correct horse battery staple"
     home.extra["HANDOFFS_INBOX_PASSWORD"] = password
     arguments = ["inbox", "--no-browser", "--host", "0.0.0.0", "--name", "inbox.example"]
@@ -417,7 +417,7 @@ async def test_beyond_loopback_it_serves_with_a_password_by_the_names_it_was_giv
             process.terminate()
 
 
-async def test_where_it_cannot_start_the_question_is_asked_all_the_same_and_the_reason_said_once(
+async def test_an_inbox_that_cannot_start_is_said_once_and_the_question_is_asked(
     tmp_path: Path,
 ) -> None:
     home = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "HANDOFFS_HOLD_SECONDS": "3"})

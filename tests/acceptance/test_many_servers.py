@@ -93,9 +93,7 @@ async def test_rounds_checks_and_tasks_land_on_any_server_and_find_their_handoff
         assert found["result"]["structuredContent"]["values"] == {"response": "ship it"}
 
 
-async def test_servers_with_other_keys_say_which_setting_is_wrong_and_the_question_is_kept(
-    tmp_path: Path, store: str
-) -> None:
+async def test_servers_with_other_keys_name_the_wrong_setting_and_keep_questions(tmp_path: Path, store: str) -> None:
     homes = [machine(tmp_path / str(number), store, key) for number, key in enumerate(KEYS)]
     async with behind_a_proxy(*homes) as (proxy, servers, http):
         caller = Caller(http, dialog=True)
@@ -132,9 +130,7 @@ async def test_while_keys_are_rotated_no_call_fails(tmp_path: Path, store: str) 
     assert proxy.sent == [0, 1, 0, 1, 0, 1]
 
 
-async def test_a_session_of_the_older_era_survives_its_server_by_the_same_question_or_check_handoff(
-    tmp_path: Path, store: str
-) -> None:
+async def test_an_older_session_survives_its_server_by_asking_again_or_checking(tmp_path: Path, store: str) -> None:
     homes = [machine(tmp_path / name, store) for name in "ab"]
     shown = anyio.Event()
 
@@ -164,9 +160,7 @@ async def test_a_session_of_the_older_era_survives_its_server_by_the_same_questi
             assert (checked.structured_content or {})["values"] == {"response": "yes"}
 
 
-async def test_a_server_killed_among_200_handoffs_loses_no_answer_and_none_is_asked_twice(
-    tmp_path: Path, store: str
-) -> None:
+async def test_a_server_killed_among_200_handoffs_loses_no_answer_and_asks_once(tmp_path: Path, store: str) -> None:
     """Half of them are answered in the agents' dialogs, half by a person elsewhere while their calls wait."""
     homes = [machine(tmp_path / name, store, HANDOFFS_HOLD_SECONDS="10") for name in "ab"]
     dialogs, calls = ([f"{how} {number}?" for number in range(100)] for how in ("In a dialog", "Elsewhere"))
@@ -218,7 +212,7 @@ def _answer(message: str) -> str:
     return f"the answer to: {message}"
 
 
-async def test_the_database_restarts_while_calls_wait_on_two_servers_and_every_answer_arrives(tmp_path: Path) -> None:
+async def test_a_database_restart_under_waiting_calls_loses_no_answer(tmp_path: Path) -> None:
     new_store(tmp_path)  # skips where there is no PostgreSQL
     database = Cluster()
     store = database.url()

@@ -64,7 +64,7 @@ async def waiting_calls(server: HttpServer, http: httpx.AsyncClient, got: dict[s
         yield
 
 
-async def test_calls_wait_on_while_their_server_is_cut_off_and_get_what_was_answered_elsewhere_meanwhile(
+async def test_calls_on_a_server_that_is_cut_off_get_what_was_answered_elsewhere(
     tmp_path: Path, store: str, through: str, network: Relay
 ) -> None:
     cut_off, other = machine(tmp_path / "a", through, HANDOFFS_HOLD_SECONDS="50"), machine(tmp_path / "b", store)
@@ -99,9 +99,7 @@ async def test_calls_wait_on_while_their_server_is_cut_off_and_get_what_was_answ
     assert {message: each["values"] for message, each in got.items()} == expected
 
 
-async def test_servers_that_start_without_their_database_say_so_and_use_it_when_it_comes(
-    tmp_path: Path, network: Relay
-) -> None:
+async def test_servers_started_without_their_database_say_so_and_use_it_later(tmp_path: Path, network: Relay) -> None:
     """On stdio the call is told what is wrong; over HTTP nobody is sent there. Neither says the password."""
     await network.cut()
     store = cluster().url(secret=True, port=network.port)

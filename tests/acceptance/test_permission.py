@@ -32,7 +32,7 @@ async def client_of(
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_an_unattended_run_asks_in_the_inbox_and_runs_what_the_person_made_of_it(
+async def test_an_unattended_run_asks_in_the_inbox_and_runs_the_persons_version(
     transport: str, era: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
@@ -58,9 +58,7 @@ async def test_an_unattended_run_asks_in_the_inbox_and_runs_what_the_person_made
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_a_host_of_the_newer_era_reads_and_hears_of_what_another_process_does(
-    transport: str, tmp_path: Path
-) -> None:
+async def test_a_newer_host_reads_and_hears_of_what_another_process_does(transport: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     async with AsyncExitStack() as stack:
         client = await client_of(stack, home, transport, "auto", name="test-host")

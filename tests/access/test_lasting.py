@@ -85,7 +85,7 @@ async def test_of_tokens_in_a_store_that_cant_be_used_none_is_said_to_be_bad(tmp
         assert await StaticTokens(broken.tokens, clock).lapsed([known]) == []
 
 
-async def test_a_token_that_another_process_revokes_ends_what_a_running_server_does_for_it(
+async def test_a_token_revoked_by_another_process_ends_its_calls_on_this_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, now = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "60"}), datetime.now(UTC)

@@ -249,7 +249,7 @@ async def test_nobody_withdraws_or_follows_the_task_of_another_caller(served: Se
     assert "result" in said["tasks/cancel ada"]
 
 
-async def test_a_caller_with_a_token_is_not_given_a_secret_that_it_could_never_have(served: Served) -> None:
+async def test_a_caller_with_a_token_is_not_given_a_secret_it_could_never_have(served: Served) -> None:
     form = {"type": "object", "properties": {"key": {"type": "string", "format": "password"}}}
     async with served.client(served.token(), "auto") as client:
         got = await ask(client, "The key?", form=form)

@@ -205,7 +205,7 @@ async def test_the_first_valid_answer_withdraws_the_question_everywhere_else(tmp
         assert (await desk.get(handoff.id)).state is State.DECLINED
 
 
-async def test_a_joined_question_is_not_shown_twice_by_a_channel_that_still_shows_it(tmp_path: Path) -> None:
+async def test_a_joined_question_is_not_shown_again_by_a_channel_that_shows_it(tmp_path: Path) -> None:
     shelf = Shelf()
     async with a_desk(tmp_path, shelf) as (desk, _):
         for _ in range(3):
@@ -245,7 +245,7 @@ async def test_what_was_put_off_is_shown_again_only_when_it_is_asked_again(tmp_p
         assert [entry.name for entry in await desk.log()] == ["opened", "dismissed", "dismissed"]
 
 
-async def test_what_was_put_off_longest_ago_is_forgotten_and_shown_again_when_the_agent_checks(
+async def test_the_question_put_off_first_is_forgotten_and_shown_when_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presenter, "MAX_PUT_OFF", 1)
@@ -285,7 +285,7 @@ async def test_what_is_still_open_when_the_desk_closes_stays_open(tmp_path: Path
         assert (await desk.get(handoff.id)).state is State.OPEN
 
 
-async def test_a_person_may_say_something_else_than_the_options_and_nothing_of_both(tmp_path: Path) -> None:
+async def test_a_person_may_answer_in_own_words_but_not_with_an_option_as_well(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (desk, _):
         handoff = await desk.ask(message="Deploy?", options=["yes", "no"], caller=ADA)
         for values, other in (({"response": "yes"}, "later"), ({}, "  "), ({}, "x" * 100_001)):

@@ -152,9 +152,7 @@ def working_on(home: Home) -> list[str]:
     return found
 
 
-def test_while_its_dialog_is_open_the_model_waits_and_what_is_chosen_there_is_the_result(
-    claude_code: str, tmp_path: Path
-) -> None:
+def test_the_model_waits_on_an_open_dialog_and_the_choice_is_its_result(claude_code: str, tmp_path: Path) -> None:
     with at_dialog(claude_code, tmp_path, OPTIONS) as sitting:
         sitting.terminal.watches(4)
         assert sitting.terminal.shows(OPEN)

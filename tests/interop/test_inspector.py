@@ -71,7 +71,7 @@ async def test_a_call_without_a_dialog_is_told_where_the_person_can_answer(trans
 
 
 @pytest.mark.parametrize("transport", BOTH)
-async def test_in_the_newer_era_it_declares_tasks_and_waits_until_the_person_has_answered(
+async def test_in_the_newer_era_it_declares_tasks_and_waits_for_the_answer(
     transport: str, home: Home, inspect: Inspector, inbox: None
 ) -> None:
     message = f"Release over {transport}?"

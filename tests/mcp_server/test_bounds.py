@@ -69,9 +69,7 @@ async def test_how_channels_fare_does_not_make_a_log_without_end(
         assert ended.values == {"response": "yes"}
 
 
-async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_theirs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_expiry, "MAX_STREAMS", 8)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

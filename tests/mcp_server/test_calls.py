@@ -19,9 +19,7 @@ both_eras = pytest.mark.parametrize("era", ERAS)
 
 
 @both_eras
-async def test_a_person_answers_in_the_dialog_and_the_agent_gets_the_documented_result(
-    era: str, tmp_path: Path
-) -> None:
+async def test_a_person_answers_in_the_dialog_and_the_agent_gets_the_result(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(response="yes"))
         async with host(here.server(), era, dialog) as client:
@@ -159,9 +157,7 @@ async def test_the_other_channels_stay_open_when_the_host_lies(era: str, tmp_pat
 
 
 @both_eras
-async def test_an_answer_that_does_not_fit_is_asked_again_with_the_reason_and_changes_nothing(
-    era: str, tmp_path: Path
-) -> None:
+async def test_an_answer_that_does_not_fit_is_asked_again_and_changes_nothing(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(n=7), accept(n="x"), accept(n=3))
         async with host(here.server(), era, dialog) as client:
@@ -205,7 +201,7 @@ async def test_an_answer_elsewhere_withdraws_the_dialog_of_the_older_era(tmp_pat
                 await anyio.sleep(0.01)
 
 
-async def test_a_late_dialog_of_the_newer_era_is_told_politely_that_it_was_not_used(tmp_path: Path) -> None:
+async def test_a_late_dialog_of_the_newer_era_is_told_that_it_was_not_used(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
 
         async def answered_meanwhile(_: object) -> ElicitResult:
@@ -245,7 +241,7 @@ async def test_without_a_dialog_a_call_waits_as_long_as_the_host_lets_it(
         assert got == ["PENDING"]
 
 
-async def test_a_dialog_of_the_older_era_is_closed_before_an_unknown_host_gives_up(tmp_path: Path) -> None:
+async def test_an_older_dialog_is_closed_before_an_unknown_host_gives_up(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock)
         async with host(here.server(), "legacy", dialog) as client, anyio.create_task_group() as tasks:
@@ -378,7 +374,7 @@ async def test_a_breakout_is_told_and_not_waited_for(era: str, tmp_path: Path) -
         ({"message": "x", "urgent": True}, "no argument urgent"),
     ],
 )
-async def test_what_cant_be_asked_is_an_error_that_says_what_to_do_and_nothing_is_stored(
+async def test_a_question_that_cant_be_asked_is_a_clear_error_and_is_not_stored(
     era: str, arguments: dict[str, object], says: str, tmp_path: Path
 ) -> None:
     async with table(tmp_path) as here:
@@ -530,7 +526,7 @@ APPROVAL = {
 
 @both_eras
 @pytest.mark.parametrize("content", [{"approve": True}, {"approve": True, "how": "at once"}])
-async def test_a_host_that_accepts_what_a_form_came_with_before_anybody_read_it_is_not_believed(
+async def test_an_accept_of_prefilled_values_before_any_reading_is_not_believed(
     era: str, content: dict[str, object], tmp_path: Path
 ) -> None:
     async with table(tmp_path) as here:
@@ -548,7 +544,7 @@ async def test_a_person_may_leave_a_form_as_it_came(era: str, tmp_path: Path) ->
         assert (await ask(client, "Drop the table orders?", form=APPROVAL))["values"] == {"approve": True}
 
 
-async def test_a_dialog_that_comes_back_long_after_the_decision_is_told_how_old_that_is(tmp_path: Path) -> None:
+async def test_a_dialog_that_returns_long_after_the_decision_is_told_its_age(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
 
         async def much_later(_: object) -> ElicitResult:

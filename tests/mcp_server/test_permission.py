@@ -180,9 +180,7 @@ async def test_everything_but_an_answered_allow_denies_and_says_why(tmp_path: Pa
 
 
 @both_eras
-async def test_when_patience_ends_it_is_denied_and_the_same_request_gets_the_late_answer_once(
-    era: str, tmp_path: Path
-) -> None:
+async def test_impatience_denies_and_the_same_request_gets_the_late_answer_once(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         async with host(here.server(hold_seconds=0), era, name="claude-code") as client:
             got = await decision(client)
@@ -225,7 +223,7 @@ async def test_one_approval_lets_one_of_two_equal_uses_run(tmp_path: Path) -> No
     assert sorted(each["behavior"] for each in got) == ["allow", "deny"]
 
 
-async def test_over_http_a_session_collects_what_was_decided_for_it_and_no_other_project_does(tmp_path: Path) -> None:
+async def test_over_http_only_its_own_session_collects_what_was_decided(tmp_path: Path) -> None:
     async with table(tmp_path) as here, served(here, hold_seconds=0) as server, AsyncExitStack() as stack:
         shop, blog = [
             await stack.enter_async_context(server.client("ada", "legacy", host="claude-code")) for _ in range(2)
@@ -242,7 +240,7 @@ async def test_over_http_a_session_collects_what_was_decided_for_it_and_no_other
         assert await here.stored() == 2
 
 
-async def test_over_http_without_sessions_only_the_same_use_sent_again_collects_a_decision(tmp_path: Path) -> None:
+async def test_over_http_without_sessions_only_the_same_use_collects_a_decision(tmp_path: Path) -> None:
     async with (
         table(tmp_path) as here,
         served(here, hold_seconds=0) as server,
@@ -271,9 +269,7 @@ async def test_no_dialog_of_the_host_is_used_which_would_decide_without_a_person
 
 
 @both_eras
-async def test_an_agent_that_asks_the_same_in_the_hosts_dialog_gets_no_approval_by_that(
-    era: str, tmp_path: Path
-) -> None:
+async def test_an_agent_that_asks_the_same_in_a_dialog_gets_no_approval_by_that(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         got: list[Any] = []
         dialog = Dialog(here.clock, accept(**ALLOW))  # as a hook of the host would, with nobody there
@@ -373,7 +369,7 @@ async def _answered(here: Table, handoff: Handoff) -> Mapping[str, object]:
 
 
 @both_eras
-async def test_only_a_host_that_can_use_it_lists_it_and_does_not_push_it_on_the_model(era: str, tmp_path: Path) -> None:
+async def test_only_a_host_that_can_use_it_lists_it_and_the_model_is_not_urged(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         listed: dict[str, list[str]] = {}
         for name in ("claude-code", "claude-ai", "test-host", ""):
@@ -476,7 +472,7 @@ def test_an_edit_that_is_taken_holds_the_numbers_that_claude_code_reads(number: 
             read_edit(text)
 
 
-async def test_the_reply_to_one_use_that_was_cut_off_is_given_again_and_to_no_other_use(tmp_path: Path) -> None:
+async def test_a_cut_off_reply_is_given_again_to_the_same_use_and_to_no_other(tmp_path: Path) -> None:
     async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
         assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "deny"  # waiting
         await here.desk.answer(await here.only(), ALLOW, by="ada", channel="inbox")

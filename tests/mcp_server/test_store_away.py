@@ -152,7 +152,7 @@ async def test_a_channel_that_shows_a_question_meanwhile_takes_no_server_down(no
         assert (await here.get(handoff.id)).values == {"response": "yes"}
 
 
-async def test_what_a_person_answers_through_a_channel_meanwhile_is_kept_once_it_is_back() -> None:
+async def test_an_answer_through_a_channel_meanwhile_is_stored_once_it_is_back() -> None:
     class Person:
         name = "screen"
 
@@ -238,7 +238,7 @@ async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first
     assert {whose for _, whose in told} == {"nobody"}
 
 
-async def test_a_dialog_that_was_open_while_the_store_was_away_is_noted_afterwards() -> None:
+async def test_a_dialog_open_while_the_store_was_away_is_recorded_afterwards() -> None:
     shown = Dialog(FakeClock())
     async with desks() as (here, there, network):
         server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
@@ -256,7 +256,7 @@ async def test_a_dialog_that_was_open_while_the_store_was_away_is_noted_afterwar
             await there.answer(handoff, {"response": "yes"}, by="bob", channel="inbox")
 
 
-async def test_a_store_that_forgot_a_question_takes_it_off_the_screen_and_no_server_down(tmp_path: Path) -> None:
+async def test_a_question_the_store_forgot_leaves_the_screen_and_the_server_runs(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "a.db") as store:
         desk = Desk(store=store, clock=SystemClock(), channels=[Screen(notes=False)])
         async with desk.presenting():
@@ -291,7 +291,7 @@ async def test_what_is_wrong_with_the_store_is_said_beside_an_inbox_too(era: str
 
 
 @pytest.mark.parametrize("reply", [1, 2])
-async def test_who_is_to_be_told_is_told_also_where_it_was_unknown_whether_that_was_kept(reply: int) -> None:
+async def test_a_reminder_is_sent_also_where_it_was_unknown_if_it_was_stored(reply: int) -> None:
     async with desks() as (here, _, network):
         handoff = await here.ask(message="Deploy?", caller=Caller(subject="ada"))
         network.cut_at, network.stays_cut = network.replies + reply, True

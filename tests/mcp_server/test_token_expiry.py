@@ -332,7 +332,7 @@ async def test_a_stream_of_the_newer_era_ends_with_its_token(way: str, here: Her
 
 
 @every_way
-async def test_a_session_of_the_older_era_is_told_nothing_more_once_its_token_has_ended(way: str, here: Here) -> None:
+async def test_an_older_session_is_told_nothing_more_once_its_token_has_ended(way: str, here: Here) -> None:
     ada = await here.bearer(way)
     asked = await here.desk.ask(message="Deploy?", caller=Caller(subject=ada.subject))
     async with session(here, ada.token) as hers:
@@ -365,7 +365,7 @@ async def listened(stream: httpx2.Response, heard: list[list[str]]) -> None:
     heard.append(await told(stream))
 
 
-async def test_a_session_that_goes_on_with_its_next_token_loses_only_what_came_with_the_last(here: Here) -> None:
+async def test_a_session_on_its_next_token_loses_only_what_the_last_one_began(here: Here) -> None:
     ada = await here.bearer("expired at the issuer")
     said: dict[str, list[Any]] = {"old": [], "new": []}
 
@@ -399,7 +399,7 @@ async def test_a_session_that_goes_on_with_its_next_token_loses_only_what_came_w
     assert "The person answered: yes" in said["new"][0]
 
 
-async def test_a_client_that_comes_back_with_its_next_token_has_kept_its_subscriptions(here: Here) -> None:
+async def test_a_client_that_returns_with_its_next_token_keeps_its_subscriptions(here: Here) -> None:
     ada = await here.bearer("expired at the issuer")
     async with session(here, ada.token) as hers:
         await hers.subscribe(OPEN)

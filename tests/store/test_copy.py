@@ -187,7 +187,7 @@ async def test_what_changes_while_it_is_copied_is_copied_again(tmp_path: Path) -
     assert await dump(there) == await dump(here)
 
 
-async def test_a_source_that_does_not_stop_changing_is_said_and_the_copy_stays_closed(tmp_path: Path) -> None:
+async def test_a_source_that_keeps_changing_is_said_and_the_copy_stays_closed(tmp_path: Path) -> None:
     here, there = new("sqlite", tmp_path), new("sqlite", tmp_path / "there")
     await fill(here, many=1)
     async with store_of(here) as store, Busy(Path(here), store, changes=99) as one, side(there, target=True) as other:

@@ -67,7 +67,7 @@ def test_a_handoff_outlives_every_time_out_of_a_request(home: Home) -> None:
     assert handoff.collected_at is not None
 
 
-def test_plain_strands_without_a_dialog_gets_the_answer_from_another_process(home: Home) -> None:
+def test_plain_strands_without_a_dialog_is_answered_by_another_process(home: Home) -> None:
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "handoffs", "serve"], env=home.env)
     with (
         MCPClient(lambda: stdio_client(parameters), tasks_config=CONFIG) as client,  # pyright: ignore

@@ -162,7 +162,7 @@ FORGE = """() => {
 }"""
 
 
-async def test_the_host_gives_the_theme_and_the_size_and_no_message_reaches_beyond_the_card(chat: Any) -> None:
+async def test_the_host_gives_theme_and_size_and_no_message_leaves_the_card(chat: Any) -> None:
     async with chat(color_scheme="light") as here:
         field = {"type": "string", "title": HOSTILE, "description": HOSTILE, "default": HOSTILE}
         hostile = (
@@ -246,7 +246,7 @@ def test_the_card_is_one_document_that_names_nothing_else() -> None:
     assert "unsafe" not in document
 
 
-async def test_what_has_just_come_takes_no_press_and_a_result_that_comes_again_leaves_what_was_typed(chat: Any) -> None:
+async def test_a_new_card_takes_no_press_and_a_repeated_result_keeps_the_typing(chat: Any) -> None:
     async with chat() as here:
         asked = await here.ask("Drop the table?", options=["Drop it", "Keep it"])
         await here.render(None)

@@ -106,9 +106,7 @@ async def test_what_the_button_has_moved_takes_no_press_at_once(tmp_path: Path, 
         assert await is_open(inbox, old)
 
 
-async def test_an_ended_question_stays_in_place_and_what_is_below_it_does_not_move(
-    tmp_path: Path, opened: Opened
-) -> None:
+async def test_an_ended_question_stays_in_place_and_moves_nothing_below_it(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         below = await inbox.ask("Below?", options=CHOICES)
         above = await inbox.ask("Above?", options=CHOICES)

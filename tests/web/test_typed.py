@@ -96,7 +96,7 @@ async def test_what_was_typed_is_gone_from_the_tab_with_the_sign_out(tmp_path: P
         assert await page.evaluate("Object.keys(sessionStorage)") == []
 
 
-async def test_a_secret_that_begins_or_ends_with_a_blank_says_so_and_nothing_moves(
+async def test_a_secret_that_starts_or_ends_with_a_blank_says_so_without_a_shift(
     tmp_path: Path, opened: Opened
 ) -> None:
     form = form_of(
@@ -167,7 +167,7 @@ async def test_a_time_that_was_offered_and_not_touched_is_what_came(
                 assert await answered(inbox, handoff.id) == {"at": default}
 
 
-async def test_a_time_is_the_persons_own_and_one_that_is_there_twice_or_never_is_asked_about(
+async def test_a_time_is_in_the_persons_zone_and_an_ambiguous_one_is_asked_about(
     tmp_path: Path, opened: Opened
 ) -> None:
     form = form_of(at={"type": "string", "format": "date-time", "title": "At"})

@@ -18,7 +18,7 @@ def script(folder: Path, name: str = "handoffs") -> Path:
     return path
 
 
-def test_the_script_that_was_started_is_named_in_full_and_not_what_it_links_to(
+def test_the_started_script_is_named_in_full_and_not_what_it_links_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = script(tmp_path / "tools" / "handoffs" / "bin")

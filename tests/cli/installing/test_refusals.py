@@ -126,7 +126,7 @@ def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
     assert real.read_text() == "new"
 
 
-def test_a_file_that_is_not_there_is_made_with_its_folders_and_has_no_backup(tmp_path: Path) -> None:
+def test_a_missing_file_is_made_with_its_folders_and_has_no_backup(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "mcp.json"
     assert writing.write(writing.read(path), "new", NOW) is None
     assert [file.name for file in path.parent.iterdir()] == ["mcp.json"]

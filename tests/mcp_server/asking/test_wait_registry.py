@@ -160,7 +160,7 @@ async def test_a_dialog_has_reached_somebody_once_it_can_have_been_read(tmp_path
         calls.cancel_scope.cancel()
 
 
-async def test_a_host_that_takes_no_word_gets_no_second_one_and_keeps_no_other_waiting(tmp_path: Path) -> None:
+async def test_a_host_that_takes_no_word_gets_no_second_and_delays_no_other(tmp_path: Path) -> None:
     stuck = frozenset(f"stuck {number}" for number in range(20))
     async with a_host(tmp_path, stuck=stuck) as host, anyio.create_task_group() as calls:
         for message in (*sorted(stuck), "quick"):

@@ -70,7 +70,7 @@ async def test_a_stream_of_the_newer_era_hears_of_what_comes_changes_and_ends(tm
             assert {await anext(stream), await anext(stream)} == {OPEN, ResourcesListChanged()}
 
 
-async def test_an_older_session_hears_of_what_it_subscribed_to_until_it_unsubscribes(tmp_path: Path) -> None:
+async def test_an_older_session_hears_of_its_subscriptions_until_it_unsubscribes(tmp_path: Path) -> None:
     async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
         asked = await opened(here)
         await client.subscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
@@ -231,7 +231,7 @@ async def test_sessions_that_subscribe_at_once_share_one_watch(tmp_path: Path) -
     assert (first.told, second.told) == ([OPEN.uri] * 3, [OPEN.uri] * 3)
 
 
-async def test_of_sessions_that_subscribe_at_once_none_believes_in_a_watch_that_could_not_begin(tmp_path: Path) -> None:
+async def test_sessions_that_subscribe_at_once_trust_no_watch_that_failed(tmp_path: Path) -> None:
     path, clock, failed = tmp_path / "handoffs.db", FakeClock(), list[str]()
     path.mkdir()  # a folder is no store
     first, second = Session(), Session()
@@ -279,7 +279,7 @@ async def test_who_cant_be_told_of_changes_is_told_that_and_why(era: str, tmp_pa
             assert [each.uri for each in (await client.list_resources()).resources] == [OPEN.uri]
 
 
-async def test_of_two_callers_with_older_sessions_neither_hears_of_what_the_other_asks(tmp_path: Path) -> None:
+async def test_two_callers_with_older_sessions_hear_only_of_their_own_questions(tmp_path: Path) -> None:
     async with table(tmp_path) as here, signed_in(here) as client_of:
         asked = {name: await opened(here, subject=name) for name in ("ada", "bob")}
         async with client_of("ada") as (ada, of_ada, ada_heard), client_of("bob") as (bob, of_bob, bob_heard):

@@ -19,7 +19,7 @@ PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
 HEADERS = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
 
 
-async def test_who_begins_too_many_sessions_loses_their_own_oldest_and_nobody_elses(
+async def test_a_caller_with_too_many_sessions_loses_only_its_own_oldest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_sessions, "MAX_IDLE", 8)

@@ -127,7 +127,7 @@ async def test_what_happened_while_the_network_was_cut_is_heard_of_afterwards(
                 assert (await cut_off.get(handoff.id)).state is State.ANSWERED
 
 
-async def test_an_answer_is_heard_of_also_where_the_database_that_comes_back_had_lost_as_many_lines_as_it_has_new(
+async def test_an_answer_is_heard_after_lost_lines_were_replaced_by_as_many_new(
     server: Cluster, url: str, through: str, network: Relay
 ) -> None:
     schema = parse(url).schema
@@ -150,7 +150,7 @@ async def test_an_answer_is_heard_of_also_where_the_database_that_comes_back_had
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["goes on", "breaks again"])
-async def test_what_is_told_first_after_an_outage_hides_nothing_of_what_happened_during_it(
+async def test_the_first_news_after_an_outage_hides_nothing_that_happened_in_it(
     url: str, through: str, network: Relay, breaks: bool
 ) -> None:
     listens, goes_on = True, anyio.Event()
@@ -250,7 +250,7 @@ async def test_whichever_reply_is_lost_everything_is_kept_once(url: str, through
     assert lost > 20
 
 
-async def test_a_question_whose_asker_missed_that_it_was_kept_is_its_own_also_when_it_was_answered_meanwhile(
+async def test_a_question_whose_asker_missed_its_commit_is_its_own_even_answered(
     url: str, through: str, network: Relay
 ) -> None:
     async with PostgresStore(through) as asks, PostgresStore(url) as store, store.watch() as watch:
@@ -328,7 +328,7 @@ async def test_tables_that_somebody_dropped_are_made_again(server: Cluster, url:
         assert [line.handoff_id for line in await store.log()] == [new.id]
 
 
-async def test_a_store_that_is_closed_says_so_to_those_who_wait_and_to_those_who_come(url: str) -> None:
+async def test_a_closed_store_says_so_to_those_who_wait_and_to_newcomers(url: str) -> None:
     store = PostgresStore(url)
     async with store.watch() as watch:
         await store.aclose()
@@ -424,7 +424,7 @@ async def test_the_same_questions_from_many_servers_at_once_are_asked_once(url: 
             await store.aclose()
 
 
-async def test_a_caller_that_asks_many_servers_at_once_gets_no_more_than_its_quota(url: str) -> None:
+async def test_a_caller_that_asks_many_servers_at_once_stays_within_its_quota(url: str) -> None:
     asked: list[str] = []
     stores = [PostgresStore(url) for _ in range(4)]
 
@@ -521,7 +521,7 @@ async def test_a_database_that_can_t_hold_every_text_is_refused(server: Cluster)
             await store.ids("")
 
 
-async def test_what_is_kept_is_on_the_disk_also_where_the_database_would_rather_be_fast(url: str) -> None:
+async def test_writes_are_on_the_disk_even_where_the_database_is_set_to_be_fast(url: str) -> None:
     for setting, expected in (("off", "on"), ("remote_apply", "remote_apply")):
         connection = await driver.connect(parse(f"{url}&synchronous_commit={setting}"))
         assert [tuple(row) for row in await connection.fetch("SHOW synchronous_commit")] == [(expected,)]

@@ -194,7 +194,7 @@ async def test_a_store_closed_while_it_opens_is_closed(path: Path) -> None:
 # Waiting for others
 
 
-async def test_a_caller_who_is_cancelled_while_another_program_writes_blocks_nobody(path: Path) -> None:
+async def test_a_caller_cancelled_while_another_program_writes_blocks_no_other(path: Path) -> None:
     (handoff,) = await filled(path)
     async with SqliteStore(path) as store:
         await store.ids("")
