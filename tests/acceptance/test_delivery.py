@@ -16,6 +16,7 @@ from mcp import Client
 from tests.acceptance import processes
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, says
 from tests.acceptance.test_pipe import outcome, piped
+from tests.waiting import until
 
 TOOL_USE = "claudecode/toolUseId"
 ROOT = Path(__file__).parents[2]
@@ -108,9 +109,7 @@ async def test_an_answer_that_a_killed_server_did_not_hand_over_is_given_again(
     assert (asked["state"], collected(home)) == ("answered", [])
     async with serving(home, transport, era) as client:
         got = await ask(client)
-        with anyio.fail_after(30):
-            while collected(home) != [asked["id"]]:
-                await anyio.sleep(0.02)
+        await until(lambda: collected(home) == [asked["id"]])
     assert (got["handoffId"], got["values"]) == (asked["id"], {"response": "yes"})
     assert "ago" in got["guidance"]
 
@@ -127,9 +126,7 @@ async def test_a_delivered_question_is_asked_anew_and_names_the_earlier_answer(
         assert first["handoffId"] != second["handoffId"]
         again = await ask(client, "toolu_1")
         assert (again["handoffId"], again["values"]) == (first["handoffId"], {"response": "yes"})
-        with anyio.fail_after(30):
-            while collected(home) != [first["handoffId"], second["handoffId"]]:
-                await anyio.sleep(0.02)
+        await until(lambda: collected(home) == [first["handoffId"], second["handoffId"]])
     earlier = {each["id"]: each["earlier"] for each in kept(home)}
     assert earlier == {first["handoffId"]: None, second["handoffId"]: first["handoffId"]}
 
@@ -222,9 +219,7 @@ async def test_over_http_a_client_that_hung_up_was_handed_nothing(tmp_path: Path
         assert server.token is not None
         agent = subprocess.Popen([HANDOFFS[0], "-c", caller, server.url, server.token], cwd=ROOT)
         try:
-            with anyio.fail_after(30):
-                while not home.store.exists() or not kept(home):
-                    await anyio.sleep(0.05)
+            await until(lambda: home.store.exists() and kept(home))
         finally:
             agent.kill()
             agent.wait()

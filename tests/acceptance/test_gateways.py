@@ -77,7 +77,7 @@ async def test_people_see_how_many_calls_wait_and_that_the_agent_is_unknown(tmp_
         numbers = [pipe.call() for _ in range(2)]
         async with SqliteStore(home.store) as store, store.watch() as watch:
 
-            async def until(calls: int) -> Handoff:
+            async def waited_for_by(calls: int) -> Handoff:
                 with anyio.fail_after(50):
                     while True:
                         found = await store.newest(open_only=True)
@@ -85,9 +85,9 @@ async def test_people_see_how_many_calls_wait_and_that_the_agent_is_unknown(tmp_
                             return found[0]
                         await watch.changed()
 
-            assert notes_of_calls(await until(2)) == ["2 calls wait for this answer.", UNKNOWN_AGENT]
+            assert notes_of_calls(await waited_for_by(2)) == ["2 calls wait for this answer.", UNKNOWN_AGENT]
             pipe.send("notifications/cancelled", {"requestId": numbers[0]}, notify=True)
-            asked = await until(1)
+            asked = await waited_for_by(1)
             assert notes_of_calls(asked) == [UNKNOWN_AGENT]
             assert (await home.command("answer", asked.id, "yes")).returncode == 0
         assert outcome(pipe.answer_to(numbers[1]))["values"] == {"response": "yes"}

@@ -21,6 +21,7 @@ from mcp import Client
 from handoffs.inbox_process.record import InboxRecord
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, nobody, says
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of files")
 both_eras = pytest.mark.parametrize("era", ERAS)
@@ -45,10 +46,8 @@ def place_of(home: Home) -> InboxRecord:
 
 async def ended(home: Home) -> None:
     """Wait until the process of the inbox that was told to end has let go of the lock."""
-    with anyio.fail_after(20):
-        while (lock := place_of(home).claim()) is None:
-            await anyio.sleep(0.02)
-        lock.release()
+    lock = await until(place_of(home).claim)
+    lock.release()
 
 
 def folder_of(home: Home) -> Path:
@@ -65,11 +64,8 @@ def is_running(home: Home) -> bool:
     return home.run("inbox", "--status").returncode == 0
 
 
-async def until(home: Home, *, runs: bool) -> None:
-    """Wait until the inbox of this home runs, or does not."""
-    with anyio.fail_after(20):
-        while (place_of(home).running() is not None) != runs:
-            await anyio.sleep(0.02)
+async def until_running(home: Home) -> None:
+    await until(lambda: place_of(home).running() is not None)
 
 
 def with_browser(home: Home) -> Path:
@@ -83,9 +79,7 @@ def with_browser(home: Home) -> Path:
 
 async def written(path: Path) -> str:
     """The text of a file, once it has some."""
-    with anyio.fail_after(20):
-        while not path.exists() or not path.read_text():
-            await anyio.sleep(0.02)
+    await until(lambda: path.exists() and path.read_text())
     return path.read_text()
 
 
@@ -114,14 +108,12 @@ class Background:
         )
 
     async def serves(self) -> str:
-        await until(self.home, runs=True)
+        await until_running(self.home)
         return str(running(self.home)["url"])
 
     async def ends(self) -> int:
-        with anyio.fail_after(20):
-            while (code := self.process.poll()) is None:
-                await anyio.sleep(0.02)
-        return code
+        await until(lambda: self.process.poll() is not None)
+        return self.process.wait()
 
 
 @both_eras
@@ -258,9 +250,7 @@ async def test_ten_calls_of_one_server_at_once_get_one(home: Home) -> None:
 
 async def test_ten_inboxes_started_at_once_are_one(home: Home) -> None:
     started = [Background(home, idle_seconds=60) for _ in range(10)]
-    with anyio.fail_after(30):
-        while sum(each.process.poll() is None for each in started) > 1:
-            await anyio.sleep(0.05)
+    await until(lambda: sum(each.process.poll() is None for each in started) <= 1)
     [left] = [each for each in started if each.process.poll() is None]
     await left.serves()
     assert running(home)["pid"] == left.process.pid
@@ -273,7 +263,7 @@ async def test_killed_it_is_started_again_at_the_same_address_by_the_same_server
     async with home.stdio() as client:
         first = link_in(await hand_over(client, "First."))
         os.kill(running(home)["pid"], signal.SIGKILL)
-        await until(home, runs=False)
+        await until(lambda: place_of(home).running() is None)
         killed = running(home)["pid"]
         second = link_in(await hand_over(client, "Second."))
     assert running(home)["pid"] != killed
@@ -403,7 +393,7 @@ async def test_beyond_loopback_it_serves_with_a_password_under_its_given_names(h
     arguments = ["inbox", "--no-browser", "--host", "0.0.0.0", "--name", "inbox.example"]
     async with await anyio.open_process([*HANDOFFS, *arguments], env=home.env, cwd=home.folder) as process:
         try:
-            await until(home, runs=True)
+            await until_running(home)
             url = running(home)["url"]
             assert url.startswith("http://127.0.0.1:")
             async with httpx.AsyncClient(base_url=url) as http:

@@ -18,6 +18,7 @@ from handoffs.settings import store_address
 from tests.acceptance.processes import SCRIPT, Home, HttpServer, ask, nobody
 from tests.acceptance.proxy import Caller, RoundRobin, round_robin
 from tests.store.postgres_server import Cluster, new_store
+from tests.waiting import until
 
 KEYS = [secrets.token_hex(32) for _ in range(2)]
 LOCAL_TOKEN = "ho_local_" + secrets.token_urlsafe(32)
@@ -227,8 +228,7 @@ async def test_a_database_restart_under_waiting_calls_loses_no_answer(tmp_path: 
         async with anyio.create_task_group() as tasks:
             for number in range(20):
                 tasks.start_soon(call, f"Question {number}")
-            while len(asked := await desk.newest(open_only=True)) < 20:
-                await anyio.sleep(0.05)
+            asked = await until(lambda: desk.newest(open_only=True), lambda asked: len(asked) >= 20)
             database.crash()
             database.start()
             database.wait()

@@ -16,6 +16,7 @@ from tests.acceptance.test_draining import probe, rest_of, until_ready
 from tests.acceptance.test_many_servers import desk_over, machine
 from tests.store.postgres_server import PASSWORD, cluster, new_store
 from tests.store.relay import Relay, relay
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -37,9 +38,7 @@ def through(store: str, network: Relay) -> str:
 
 
 async def until_not_ready(server: HttpServer, http: httpx.AsyncClient) -> None:
-    with anyio.fail_after(15):
-        while (found := await probe(server, http)) == (200, {"ready": True}):
-            await anyio.sleep(0.05)
+    found = await until(lambda: probe(server, http), lambda found: found != (200, {"ready": True}))
     assert found == (503, {"ready": False, "reason": "store"})
 
 

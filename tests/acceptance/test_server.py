@@ -16,6 +16,7 @@ from mcp.types import ElicitResult
 
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, says
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -24,8 +25,7 @@ async def until_open(home: Home) -> str:
     """The id of the one open handoff, once there is one."""
     with anyio.fail_after(20):
         async with SqliteStore(home.store) as store:
-            while not (found := await store.newest(open_only=True)):
-                await anyio.sleep(0.02)
+            found = await until(lambda: store.newest(open_only=True))
     return found[0].id
 
 
@@ -233,8 +233,7 @@ async def test_150_questions_of_one_session_hang_none(tmp_path: Path) -> None:
 
             for number in range(150):
                 tasks.start_soon(call, number)
-            while len(statuses) + shown < 150:
-                await anyio.sleep(0.01)
+            await until(lambda: len(statuses) + shown >= 150)
             release.set()
     assert sorted(set(statuses)) == ["PENDING", "SUCCESS"]
     assert statuses.count("SUCCESS") == 90

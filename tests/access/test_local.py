@@ -17,6 +17,7 @@ from handoffs.assembly import current_user
 from tests.acceptance.processes import ERAS, Home, HttpServer, ask, says
 from tests.acceptance.proxy import Caller
 from tests.acceptance.test_server import until_open
+from tests.waiting import until
 
 PARAMS = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test-host", "version": "1"}}
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": PARAMS}
@@ -162,9 +163,7 @@ async def test_a_new_token_takes_the_place_of_the_one_before_also_for_what_waits
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
-            with anyio.fail_after(20):
-                while not json.loads((await home.command("list", "--json")).stdout):
-                    await anyio.sleep(0.05)
+            await until(lambda: home.command("list", "--json"), lambda found: json.loads(found.stdout))
             fresh = (await home.command("token", "local", "--renew")).stdout.decode().strip()
             assert fresh not in {"", server.token}
             old = await http.post(server.url, json=INITIALIZE, headers=server.bearer)

@@ -28,6 +28,7 @@ from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
 from tests.core.strategies import ASKED, handoff
 from tests.days import stamped
+from tests.waiting import until
 
 HOUR = 3600
 NOBODY = "json://ada:pa55word@127.0.0.1:1/t0p5ecret"  # a port at which nobody listens
@@ -143,12 +144,12 @@ async def test_an_address_that_never_accepts_is_given_up_and_the_question_stays(
 ) -> None:
     async with running(tmp_path / "x.db", [NOBODY]) as one:
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
-        tries: list[timedelta] = []
-        while len(tries) < len(BACK_OFF) + 1:
-            one.clock.forward(1)
-            await anyio.sleep(0.001)
+
+        async def failures() -> list[timedelta]:
             entries = await one.desk.log(handoff_id=asked.id)
-            tries = [entry.at - asked.created_at for entry in entries if entry.name == "notshown"]
+            return [entry.at - asked.created_at for entry in entries if entry.name == "notshown"]
+
+        tries = await until(failures, lambda found: len(found) > len(BACK_OFF), meanwhile=one.pass_a_second)
         await one.pass_time(HOUR)
         after = await one.log(asked)
         assert (await one.desk.get(asked.id)).state is State.OPEN
@@ -182,8 +183,7 @@ async def test_a_service_that_hangs_holds_up_nobody_and_counts_as_not_sent(tmp_p
         assert ended.state is State.ANSWERED
         other = await one.desk.ask(message="And now?", caller=CODEX)
         await one.until(lambda: len(sink.got) == 2)
-        while len(log := await one.log(other)) < 3:
-            await anyio.sleep(0.001)
+        log = await until(lambda: one.log(other), lambda log: len(log) >= 3)
     assert log[2] == ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: no answer within 0.3 s; again in 10 s")
 
 
@@ -213,8 +213,7 @@ async def test_a_link_that_can_not_be_made_takes_nobody_down(tmp_path: Path) -> 
     async with http_sink() as sink, running(tmp_path / "x.db", [sink.url], link=broken) as one:
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
         await one.pass_time(60)
-        while len(log := await one.log(asked)) < 3:
-            await anyio.sleep(0.001)
+        log = await until(lambda: one.log(asked), lambda log: len(log) >= 3)
     assert log[2] == ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: failed with OSError; again in 10 s")
 
 
@@ -249,8 +248,7 @@ async def test_no_address_is_in_the_handoffs_log_the_programs_log_or_the_screen(
         async with running(tmp_path / "x.db", bad) as one:
             asked = await one.desk.ask(message="Deploy?", caller=CODEX)
             await one.until(lambda: bool(sink.got))
-            while len(log := await one.log(asked)) < 2 + len(bad) - 1:
-                await anyio.sleep(0.001)
+            log = await until(lambda: one.log(asked), lambda log: len(log) >= 2 + len(bad) - 1)
             what = [(entry.name, dict(entry.details)) for entry in await one.desk.log(handoff_id=asked.id)]
     logged = "".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)
     seen = capfd.readouterr()
@@ -276,8 +274,7 @@ async def test_without_apprise_the_log_says_how_to_get_it_and_sending_is_over(
     async with running(tmp_path / "x.db", [NOBODY]) as one:
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
         await one.pass_time(HOUR)
-        while len(log := await one.log(asked)) < 3:
-            await anyio.sleep(0.001)
+        log = await until(lambda: one.log(asked), lambda log: len(log) >= 3)
     assert log[2:] == [
         ("notshown", f"HANDOFFS_NOTIFY 1 (json), opened: the extra notify is not installed: {command_to_add('notify')}")
     ]

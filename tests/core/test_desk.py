@@ -16,6 +16,7 @@ from handoffs.core.question import Limits
 from handoffs.store.sqlite.store import SqliteStore
 from tests.days import stamped
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 ADA = Caller(subject="ada", client="test", project="/shop")
 
@@ -70,8 +71,7 @@ async def test_waiting_ends_with_the_answer(tmp_path: Path) -> None:
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         await desk.answer(handoff, {"response": "yes"}, by="ada", channel="test")
-        while not got:
-            await anyio.sleep(0.001)
+        await until(lambda: got)
         assert got[0].answer is not None
         assert got[0].answer.values == {"response": "yes"}
 
@@ -83,8 +83,7 @@ async def test_waiting_ends_after_the_seconds_given_and_the_question_stays_open(
         async with anyio.create_task_group() as tasks:
 
             async def time() -> None:
-                while clock.waiting < 2:
-                    await anyio.sleep(0.001)
+                await until(lambda: clock.waiting >= 2)
                 clock.forward(45)
 
             tasks.start_soon(time)
@@ -109,8 +108,7 @@ async def test_a_wait_without_end_ends_with_the_deadline(tmp_path: Path) -> None
         handoff = await desk.ask(message="Deploy?", caller=ADA, timeout_seconds=60)
 
         async def time() -> None:
-            while not clock.waiting:
-                await anyio.sleep(0.001)
+            await until(lambda: clock.waiting)
             clock.forward(60)
 
         tasks.start_soon(time)
@@ -198,8 +196,7 @@ async def test_the_first_valid_answer_withdraws_the_question_everywhere_else(tmp
         await one.changed.wait()
         await two.changed.wait()
         await one.shown[0][1].decline(by="ada")
-        while not (one.withdrawn and two.withdrawn):
-            await anyio.sleep(0.001)
+        await until(lambda: one.withdrawn and two.withdrawn)
         with pytest.raises(AlreadyEnded):
             await two.shown[0][1].answer({"response": "yes"}, by="eve")
         assert (await desk.get(handoff.id)).state is State.DECLINED
@@ -268,8 +265,7 @@ async def test_a_channel_that_breaks_is_in_the_log_and_takes_nothing_down(tmp_pa
     async with a_desk(tmp_path, Broken(), shelf) as (desk, _):
         handoff = await desk.ask(message="Deploy?", caller=ADA)
         await shelf.changed.wait()
-        while "notshown" not in [entry.name for entry in await desk.log()]:
-            await anyio.sleep(0.001)
+        await until(desk.log, lambda found: "notshown" in [entry.name for entry in found])
         [entry] = [entry for entry in await desk.log() if entry.name == "notshown"]
         assert entry.details == {"channel": "broken", "reason": "failed: OSError"}
         await shelf.shown[0][1].answer({"response": "yes"}, by="ada")

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import re
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -15,6 +14,7 @@ import pytest
 
 from tests.strands.openai_stub import OpenAiStub
 from tests.strands.programs import EXAMPLES, Home, screen
+from tests.waiting import until_there
 
 LESSONS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
@@ -38,10 +38,7 @@ def outcomes(home: Home) -> list[tuple[str, object]]:
 
 def noted(path: Path) -> str:
     """What a browser was to open, once it was."""
-    give_up = time.monotonic() + 20
-    while not path.exists() or not path.read_text().endswith("\n"):
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    until_there(lambda: path.exists() and path.read_text().endswith("\n"))
     return path.read_text().strip()
 
 

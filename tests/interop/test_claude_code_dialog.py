@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from handoffs.asking.judge import READING_SECONDS
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.interop.anthropic_stub import Stub, serve_anthropic
 from tests.terminals import KIND, Terminal
+from tests.waiting import until_there
 
 TOOL = "mcp__handoffs__handoff_to_user"
 OPTIONS = {"message": "Deploy 2.4.1?", "options": ["approve", "reject"]}
@@ -133,9 +134,9 @@ def at_dialog(claude: str, folder: Path, arguments: dict[str, Any]) -> Generator
 
 def leave_nothing(home: Home) -> list[str]:
     """Wait until no process works on the store of this home, and end those that still do; return which."""
-    end = time.monotonic() + 60
-    while (left := working_on(home)) and time.monotonic() < end:
-        time.sleep(0.1)
+    with suppress(TimeoutError):
+        until_there(lambda: not working_on(home), seconds=60)
+    left = working_on(home)
     for number in left:
         os.kill(int(number), 9)
     return left

@@ -18,6 +18,7 @@ from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 KEY = "k" * 32
 ERAS = ("legacy", "auto")
@@ -77,8 +78,7 @@ async def time_passes(here: Table, seconds: float, *, after: str) -> AsyncGenera
     """Put the clock forward once the event named `after` is in the log."""
 
     async def pass_() -> None:
-        while after not in await here.names():
-            await anyio.sleep(0.01)
+        await until(here.names, lambda found: after in found)
         here.clock.forward(seconds)
 
     async with anyio.create_task_group() as tasks:

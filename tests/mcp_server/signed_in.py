@@ -16,6 +16,7 @@ from mcp.types import Implementation
 
 from handoffs.mcp_server.server import build_server
 from tests.mcp_server.host import Table
+from tests.waiting import until
 
 
 class NameIsToken:
@@ -62,7 +63,6 @@ async def served(
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(running.serve)
-            while not running.started:
-                await anyio.sleep(0.01)
+            await until(lambda: running.started)
             yield Served(f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}/mcp")
             tasks.cancel_scope.cancel()

@@ -16,6 +16,7 @@ from handoffs.mcp_server.asking import waiting
 from handoffs.mcp_server.callers.fair_share import Slots
 from tests.mcp_server.host import host, table
 from tests.mcp_server.signed_in import served
+from tests.waiting import until
 
 
 def test_what_lasts_is_bounded_by_its_size_for_each_caller_and_for_all() -> None:
@@ -43,13 +44,11 @@ async def test_a_caller_whose_calls_wait_in_many_sessions_leaves_room_for_others
             with anyio.fail_after(20):
                 for count, client in enumerate(mine[:2], 1):
                     tasks.start_soon(client.call_tool, "handoff_to_user", {"message": "Deploy?"})
-                    while here.clock.waiting < count:
-                        await anyio.sleep(0.01)
+                    await until(lambda count=count: here.clock.waiting >= count)
                 crowded = await mine[2].call_tool("handoff_to_user", {"message": "Deploy?"})
                 assert "waiting at once" in str(crowded.structured_content)
                 tasks.start_soon(other.call_tool, "handoff_to_user", {"message": "Deploy?"})
-                while here.clock.waiting < 3:
-                    await anyio.sleep(0.01)
+                await until(lambda: here.clock.waiting >= 3)
                 for handoff in await here.desk.newest(open_only=True):
                     await here.desk.answer(handoff, {"response": "yes"}, by="ada", channel="inbox")
         again = await mine[2].call_tool("check_handoff", {"handoff_id": handoff.id})

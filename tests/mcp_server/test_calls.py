@@ -14,6 +14,7 @@ from handoffs.core.model import Caller, State
 from tests.days import stamped
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
 from tests.mcp_server.task_host import plain
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -147,8 +148,7 @@ async def test_the_other_channels_stay_open_when_the_host_lies(era: str, tmp_pat
         async with anyio.create_task_group() as tasks:
 
             async def person() -> None:
-                while "notshown" not in await here.names():
-                    await anyio.sleep(0.01)
+                await until(here.names, lambda found: "notshown" in found)
                 await here.desk.answer(await here.only(), {"response": "go"}, by="bob", channel="inbox")
 
             tasks.start_soon(person)
@@ -197,8 +197,7 @@ async def test_an_answer_elsewhere_withdraws_the_dialog_of_the_older_era(tmp_pat
             tasks.start_soon(person)
             got = await ask(client)
             assert (got["status"], got["values"], got["answeredBy"]) == ("SUCCESS", {"response": "go"}, "bob")
-            while not dialog.withdrawn:
-                await anyio.sleep(0.01)
+            await until(lambda: dialog.withdrawn)
 
 
 async def test_a_late_dialog_of_the_newer_era_is_told_that_it_was_not_used(tmp_path: Path) -> None:
@@ -232,8 +231,7 @@ async def test_without_a_dialog_a_call_waits_as_long_as_the_host_lets_it(
                 got.append((await ask(client))["status"])
 
             tasks.start_soon(call)
-            while not here.clock.waiting:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting)
             here.clock.forward(seconds - 1)
             await anyio.sleep(0.05)
             assert got == []
@@ -259,8 +257,7 @@ async def test_an_older_dialog_is_closed_before_an_unknown_host_gives_up(tmp_pat
         assert got["status"] == "PENDING"
         assert "check_handoff" in got["guidance"]
         async with host(here.server(), "legacy", dialog) as client:
-            while not dialog.withdrawn:
-                await anyio.sleep(0.01)
+            await until(lambda: dialog.withdrawn)
             # The agent asks again as it was told, and the person still has the dialog.
             dialog.replies = [accept(response="late but fine")]
             assert (await check(client, got["handoffId"]))["values"] == {"response": "late but fine"}
@@ -479,11 +476,9 @@ async def test_a_waiting_call_says_every_ten_seconds_that_it_is_alive(tmp_path: 
 
             async def time() -> None:
                 for said in range(3):
-                    while not here.clock.waiting or len(heard) < said:
-                        await anyio.sleep(0.01)
+                    await until(lambda said=said: here.clock.waiting and len(heard) >= said)
                     here.clock.forward(10)
-                while len(heard) < 3:
-                    await anyio.sleep(0.01)
+                await until(lambda: len(heard) >= 3)
                 await here.desk.decline(await here.only(), by="bob", channel="inbox")
 
             tasks.start_soon(time)
@@ -509,8 +504,7 @@ async def test_a_call_that_the_host_ends_is_noted_and_leaves_the_question_open(t
         async with host(here.server(), "legacy") as client:
             with anyio.move_on_after(0.3):
                 await ask(client)
-            while "left" not in await here.names():
-                await anyio.sleep(0.01)
+            await until(here.names, lambda found: "left" in found)
         assert (await here.only()).state is State.OPEN
 
 
@@ -607,8 +601,7 @@ async def test_a_call_waits_nearly_as_long_as_the_host_was_set_to_wait(
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call)
-            while "opened" not in await here.names():
-                await anyio.sleep(0.01)
+            await until(here.names, lambda found: "opened" in found)
             await anyio.wait_all_tasks_blocked()
             here.clock.forward(still)
             await anyio.wait_all_tasks_blocked()

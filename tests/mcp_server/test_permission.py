@@ -26,6 +26,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
 from tests.mcp_server.signed_in import served
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -140,8 +141,7 @@ async def test_a_call_cut_off_after_a_bad_edit_joins_the_question_that_is_open(t
         async with host(here.server(), "auto", name="claude-code") as client, anyio.create_task_group() as tasks:
             tasks.start_soon(decision, client)
             await Person(here, [ALLOW | {"input": "oops"}]).sit()
-            while await here.stored() < 2:
-                await anyio.sleep(0.01)
+            await until(here.stored, lambda found: found >= 2)
             tasks.cancel_scope.cancel()
         got, [shown] = await decided(here, ALLOW)
         assert "oops" not in shown.question.message
@@ -215,8 +215,7 @@ async def test_one_approval_lets_one_of_two_equal_uses_run(tmp_path: Path) -> No
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use)
             tasks.start_soon(use)
-            while here.clock.waiting < 2:  # each is looked after
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 2)  # each is looked after
             assert await here.stored() == 1
             await Person(here, [ALLOW, {"decision": "deny"}]).sit()
         assert await here.stored() == 2
@@ -280,8 +279,7 @@ async def test_an_agent_that_asks_the_same_in_a_dialog_gets_no_approval_by_that(
                 got.append(await decision(client))
 
             tasks.start_soon(use)
-            while not await here.stored():
-                await anyio.sleep(0.01)
+            await until(here.stored)
             question = (await here.only()).question
             same = await ask(client, question.message, form=question.form.schema)
             assert same["handoffId"] == (await here.only()).id
@@ -297,8 +295,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
         heard = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(decision, client)
-            while here.clock.waiting < 1:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 1)
             here.clock.forward(QUIET_STDIO)  # comes back by itself
         async with anyio.create_task_group() as tasks:
 
@@ -306,8 +303,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
                 await client.call_tool(NAME, {"tool_name": "B", "input": {}}, progress_callback=told)
 
             tasks.start_soon(call)
-            while here.clock.waiting < 1:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 1)
             here.clock.forward(QUIET_STDIO)
             await heard.wait()  # still waiting
             await Person(here, [{"decision": "deny"}, {"decision": "deny"}]).sit()
@@ -497,8 +493,7 @@ async def test_of_two_uses_asked_about_at_once_each_gets_an_approval_of_its_own(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use, "toolu_1")
             tasks.start_soon(use, "toolu_2")
-            while here.clock.waiting < 2:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 2)
             await Person(here, [ALLOW, ALLOW]).sit()
         handoffs = await here.desk.newest(open_only=False)
         assert sorted(each.handed_to for each in handoffs) == ["toolu_1", "toolu_2"]

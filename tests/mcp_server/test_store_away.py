@@ -30,6 +30,7 @@ from tests.fakes import FakeClock
 from tests.mcp_server.host import ERAS, KEY, Dialog, ask, by_script, host
 from tests.store.postgres_server import cluster
 from tests.store.relay import Relay, relay
+from tests.waiting import until
 
 AWAY_SECONDS = 1.5
 """Three times as long as a call tries here."""
@@ -200,8 +201,7 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
             for handoff in handoffs:
                 calls.start_soon(call, handoff)
             if begun == "before":
-                while len(told) < CALLS:
-                    await anyio.sleep(0.01)
+                await until(lambda: len(told) >= CALLS)
                 await network.cut()
                 await anyio.sleep(0.7)  # the reads that are under way fail after 0.5
             told.clear()
@@ -232,8 +232,7 @@ async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first
             async with anyio.create_task_group() as calls:
                 for name in ("ada", "bob", "eve"):
                     calls.start_soon(call, name)
-                while len(told) < 3 or told.total() < 9:
-                    await anyio.sleep(0.01)
+                await until(lambda: len(told) >= 3 and told.total() >= 9)
                 calls.cancel_scope.cancel()
     assert {whose for _, whose in told} == {"nobody"}
 
@@ -250,9 +249,7 @@ async def test_a_dialog_open_while_the_store_was_away_is_recorded_afterwards() -
             await network.cut()
             await anyio.sleep(AWAY_SECONDS)
             network.up = True
-            with anyio.fail_after(5):
-                while "reached" not in [entry.name for entry in await there.log()]:
-                    await anyio.sleep(0.05)
+            await until(there.log, lambda found: "reached" in [entry.name for entry in found])
             await there.answer(handoff, {"response": "yes"}, by="bob", channel="inbox")
 
 

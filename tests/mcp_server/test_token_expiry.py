@@ -37,6 +37,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.access.issuing import Key, LocalIssuer, local_issuer
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Dialog
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
@@ -146,20 +147,17 @@ class Here:
 
     async def asked(self, subject: str) -> Handoff:
         """Return what a caller has asked, once it has."""
-        while not (found := await self.desk.newest_of(subject, open_only=True)):
-            await anyio.sleep(0.01)
+        found = await until(lambda: self.desk.newest_of(subject, open_only=True))
         return found[0]
 
     async def until(self, done: Callable[[], object]) -> None:
         """Let time pass, by as many looks as it takes."""
-        while not done():
-            self.clock.forward(CHECK_SECONDS)
-            await anyio.sleep(0.01)
+        await until(done, meanwhile=lambda: self.clock.forward(CHECK_SECONDS))
 
     async def looks(self, times: int = 3) -> None:
         """Let time pass, until what lasts was looked at this often."""
-        until = self.counted.looks + times
-        await self.until(lambda: self.counted.looks >= until)
+        enough = self.counted.looks + times
+        await self.until(lambda: self.counted.looks >= enough)
 
     async def names(self, handoff: Handoff) -> list[str]:
         return [entry.name for entry in await self.desk.history(handoff.id)]
@@ -190,8 +188,7 @@ async def served(here: Here) -> AsyncGenerator[None]:
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(web.serve)
-            while not web.started:
-                await anyio.sleep(0.01)
+            await until(lambda: web.started)
             here.url = f"http://127.0.0.1:{web.servers[0].sockets[0].getsockname()[1]}/mcp"
             let_in = admission(
                 resource=here.url,
@@ -375,8 +372,7 @@ async def test_a_session_on_its_next_token_loses_only_what_the_last_one_began(he
         said[name].append(got.text)
 
     async def open_ones(count: int) -> list[Handoff]:
-        while len(found := await here.desk.newest_of(ada.subject, open_only=True)) < count:
-            await anyio.sleep(0.01)
+        found = await until(lambda: here.desk.newest_of(ada.subject, open_only=True), lambda found: len(found) >= count)
         return list(found)
 
     async with session(here, ada.token) as hers, anyio.create_task_group() as calls:
@@ -408,8 +404,7 @@ async def test_a_client_that_returns_with_its_next_token_keeps_its_subscriptions
             tasks.start_soon(listened, stream, heard)
             await ada.lapse()
             await here.until(lambda: any(each.lapsed for each in here.lasting._subscribers.values()))
-            while not heard:  # time stands: it is back before the next look
-                await anyio.sleep(0.01)
+            await until(lambda: heard)  # time stands: it is back before the next look
         hers.show(await ada.renewed())
         async with hers.stream() as stream:
             await here.looks()
@@ -438,8 +433,7 @@ async def test_of_many_requests_with_one_token_it_is_asked_once(here: Here) -> N
     async with here.client(ada.token, "auto") as (client, _), anyio.create_task_group() as calls:
         for _ in range(5):
             calls.start_soon(call, client, said)
-        while len(here.lasting._requests) < 5:
-            await anyio.sleep(0.01)
+        await until(lambda: len(here.lasting._requests) >= 5)
         before = here.kept.asked, here.counted.looks
         await here.looks()
         assert here.kept.asked - before[0] == here.counted.looks - before[1]
@@ -453,9 +447,7 @@ async def test_nothing_runs_while_nothing_lasts(here: Here) -> None:
     async with here.client(ada.token, "auto") as (client, _):
         await client.list_tools()
         before = here.kept.asked
-        while here.clock.waiting:  # it looks once more, and sees that it was nothing
-            here.clock.forward(CHECK_SECONDS)
-            await anyio.sleep(0.01)
+        await here.until(lambda: not here.clock.waiting)  # it looks once more, and sees that it was nothing
     assert here.kept.asked == before
 
 
@@ -481,7 +473,6 @@ async def test_the_dialog_of_a_call_that_ends_with_its_token_is_taken_away(here:
         await dialog.open.wait()
         await ada.lapse()
         await here.until(lambda: said)
-        while not dialog.withdrawn:
-            await anyio.sleep(0.01)
+        await until(lambda: dialog.withdrawn)
     assert LAPSED in str(said[0])
     assert await here.asked(ada.subject)

@@ -35,6 +35,7 @@ from tests.channels.sinks import http_sink
 from tests.store import postgres_server as postgres
 from tests.store.samples import LONG_AGO, sample
 from tests.store.test_copy import dump, fill
+from tests.waiting import until
 
 TEAM = Path(__file__).parents[2] / "docs/team"
 PAGE = (TEAM / "README.md").read_text("utf-8")
@@ -375,10 +376,8 @@ async def _running(command: list[str], folder: Path, port: int, environment: dic
     with (folder / "proxy.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment or None, stdout=log, stderr=log)
     try:
-        with anyio.fail_after(10):
-            while not _listens(port):
-                assert process.poll() is None, (folder / "proxy.log").read_text()
-                await anyio.sleep(0.02)
+        await until(lambda: _listens(port) or process.poll() is not None)
+        assert process.poll() is None, (folder / "proxy.log").read_text()
         yield
     finally:
         process.terminate()

@@ -15,6 +15,7 @@ from playwright.async_api import expect
 
 from handoffs.clock import SystemClock
 from handoffs.web.card import CardPage
+from tests.waiting import until
 from tests.web.card_host import FRAME, HOST, Chat, bundled, chatting
 from tests.web.serving import Opened
 from tests.web.test_reading import HOSTILE
@@ -179,8 +180,9 @@ async def test_the_host_gives_theme_and_size_and_no_message_leaves_the_card(chat
         await expect(here.card.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
         # The frame is as high as the card: nothing in it has to be scrolled.
         await here.card.get_by_role("button", name="Show all of it").click()
-        while await frame.evaluate("document.documentElement.scrollHeight > innerHeight"):
-            await anyio.sleep(0.02)
+        await until(
+            lambda: frame.evaluate("document.documentElement.scrollHeight > innerHeight"), lambda found: not found
+        )
         await here.card.get_by_role("link", name="out").first.click()
         await here.page.wait_for_function("heard.links.length === 1")
         assert await here.heard("links") == ["https://example.org/x"]

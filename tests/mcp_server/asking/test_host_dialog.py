@@ -15,6 +15,7 @@ from handoffs.hosts import host_named
 from handoffs.hosts.host import Host, Patience
 from tests.mcp_server.host import ERAS, Dialog, accept, ask, by_script, check, host, table
 from tests.mcp_server.task_host import task_host
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -145,8 +146,7 @@ async def test_a_form_that_a_host_does_not_draw_goes_to_the_inbox(era: str, tmp_
 
 
 async def _forward(here: Any, door: Door) -> None:
-    while not door.invited:
-        await anyio.sleep(0.01)
+    await until(lambda: door.invited)
     here.clock.forward(11)
 
 
@@ -166,8 +166,7 @@ async def test_an_accept_faster_than_reading_is_not_believed_whatever_it_holds(e
 
 
 async def _out_of_patience(here: Any) -> None:
-    while "notshown" not in await here.names():
-        await anyio.sleep(0.01)
+    await until(here.names, lambda found: "notshown" in found)
     here.clock.forward(60)
 
 
@@ -272,8 +271,7 @@ async def test_an_open_round_opens_the_inbox_only_if_it_is_unknown_who_shows_it(
             assert door.invited == []
             here.clock.forward(2)
             with anyio.move_on_after(5 if opens else 0.2):
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
     assert bool(door.invited) is opens
 
 
@@ -315,7 +313,6 @@ async def test_beside_a_dialog_that_will_be_gone_in_seconds_the_inbox_opens(tmp_
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(ask, client)
                 await dialog.open.wait()
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
                 here.clock.forward(4)
         assert (await here.only()).state == "open"

@@ -22,6 +22,7 @@ from mcp.types import (
 
 from handoffs.core.model import Handoff
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Table, ask, check, table, time_passes
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -120,8 +121,7 @@ async def types_it(here: Table, once: Callable[[], bool], **values: Any) -> Asyn
     """Answer in the inbox once that is so."""
 
     async def answer() -> None:
-        while not once():
-            await anyio.sleep(0.01)
+        await until(once)
         # An agent that hears of it in the very same moment proves nothing about waiting.
         await anyio.wait_all_tasks_blocked()
         await here.desk.answer(await here.only(), values, by="ada", channel="inbox", private=True)
@@ -167,8 +167,7 @@ async def test_each_host_is_sent_its_best_way_and_a_secret_never_as_a_form(
 
 
 async def _time_goes_by(here: Table, door: Door) -> None:
-    while not (door.invited and here.clock.waiting):
-        await anyio.sleep(0.01)
+    await until(lambda: door.invited and here.clock.waiting)
     await anyio.wait_all_tasks_blocked()
     here.clock.forward(20)
 
@@ -241,8 +240,7 @@ async def test_to_agree_to_open_the_link_is_no_answer_and_it_is_not_shown_again(
 @asynccontextmanager
 async def _patience_ends(here: Table, once: Callable[[], bool]) -> AsyncGenerator[None]:
     async def end() -> None:
-        while not once():
-            await anyio.sleep(0.01)
+        await until(once)
         for _ in range(3):
             await anyio.sleep(0.05)
             await anyio.wait_all_tasks_blocked()

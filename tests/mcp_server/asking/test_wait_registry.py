@@ -17,6 +17,7 @@ from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import Wait, WaitRegistry
 from tests.mcp_server.host import Table, table
+from tests.waiting import until
 
 ADA = Caller(subject="ada", client="test", project="/shop")
 WHOSE = ContextVar("WHOSE", default="nobody")
@@ -63,11 +64,6 @@ async def a_host(
     async with table(folder) as here:
         with anyio.fail_after(10):
             yield Host(here, draining or Shutdown(), stuck)
-
-
-async def until(so: Any) -> None:
-    while not so():
-        await anyio.sleep(0.001)
 
 
 async def test_calls_that_wait_have_no_task_beside_them(tmp_path: Path) -> None:
@@ -152,8 +148,7 @@ async def test_a_dialog_has_reached_somebody_once_it_can_have_been_read(tmp_path
         await anyio.sleep(0.05)
         assert await host.here.names() == ["opened"]
         host.here.clock.forward(0.1)
-        while await host.here.names() != ["opened", "reached"]:
-            await anyio.sleep(0.001)
+        await until(host.here.names, lambda found: found == ["opened", "reached"])
         assert host.told == []
         host.here.clock.forward(10)
         await until(lambda: host.told)

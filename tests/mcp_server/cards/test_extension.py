@@ -23,6 +23,7 @@ from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
 from handoffs.web.card import CardPage
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, KEY, Dialog, Table, accept, host, spoken, table
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -455,8 +456,7 @@ async def test_where_a_card_is_declared_and_never_drawn_the_inbox_opens_at_once(
         async with chat(served(here, inbox=door), name="qwen-code") as client, anyio.create_task_group() as tasks:
 
             async def lose_patience() -> None:
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
                 here.clock.forward(60)
 
             tasks.start_soon(lose_patience)
@@ -477,6 +477,5 @@ async def test_beside_a_card_that_nobody_opens_the_inbox_opens_after_a_while(ope
             assert door.invited == []
             here.clock.forward(21)
             with anyio.move_on_after(0.2 if opened else 5):
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
         assert bool(door.invited) is not opened

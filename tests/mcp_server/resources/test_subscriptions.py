@@ -24,6 +24,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, host, table
 from tests.mcp_server.signed_in import served
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
@@ -80,8 +81,7 @@ async def test_an_older_session_hears_of_its_subscriptions_until_it_unsubscribes
         assert told == [f"handoff://{asked.id}"]
         await client.unsubscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
-        while len(told) < 2:
-            await anyio.sleep(0.01)
+        await until(lambda: len(told) >= 2)
         assert told[1:] == ["handoff://open"]
 
 
@@ -103,8 +103,7 @@ async def test_what_another_caller_asks_is_announced_to_nobody_else(tmp_path: Pa
             # The first to be heard of is the first of ours.
             assert {await anext(stream), await anext(stream)} == {OPEN, ResourcesListChanged()}
             assert (await here.desk.get(mine.id)).version == mine.version
-        while not told:
-            await anyio.sleep(0.01)
+        await until(lambda: told)
     assert told == ["handoff://open"]
 
 
@@ -112,8 +111,7 @@ async def test_silence_that_ends_a_question_is_announced_though_nobody_looked(tm
     async with table(tmp_path) as here, host(here.server(), "auto") as client:
         asked = await opened(here)
         async with client.listen(resource_subscriptions=[f"handoff://{asked.id}"]) as stream:
-            while not here.clock.waiting:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting)
             here.clock.forward(86_400)
             assert await anext(stream) == at(asked)
         assert await here.names() == ["opened", "expired"]
@@ -139,8 +137,7 @@ async def test_nothing_watches_the_store_while_nobody_listens(era: str, tmp_path
 
 
 async def until_waiting(here: Table, count: int) -> None:
-    while here.clock.waiting != count:
-        await anyio.sleep(0.01)
+    await until(lambda: here.clock.waiting == count)
 
 
 async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +209,7 @@ async def test_a_session_that_stopped_reading_keeps_nobody_else_waiting(tmp_path
         await stuck.sent.wait()
         here.clock.forward(subscriptions.SENDING_SECONDS)
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
-        while len(well.told) < 2:
-            await anyio.sleep(0.01)
+        await until(lambda: len(well.told) >= 2)
     assert (stuck.told, broken.told) == ([OPEN.uri], [OPEN.uri])  # forgotten, both
 
 
@@ -225,8 +221,7 @@ async def test_sessions_that_subscribe_at_once_share_one_watch(tmp_path: Path) -
             tasks.start_soon(subscribe, "second", second)
         for count in (1, 2, 3):
             await opened(here, f"Question {count}?")
-            while len(first.told) < count or len(second.told) < count:
-                await anyio.sleep(0.01)
+            await until(lambda count=count: len(first.told) >= count and len(second.told) >= count)
         assert here.clock.waiting == 1  # one watch, until the next deadline
     assert (first.told, second.told) == ([OPEN.uri] * 3, [OPEN.uri] * 3)
 
@@ -290,8 +285,7 @@ async def test_two_callers_with_older_sessions_hear_only_of_their_own_questions(
             await bob_heard.wait()
             await here.desk.decline(asked["ada"], by="ada", channel="inbox")
             await ada_heard.wait()
-            while len(of_ada) < 2 or len(of_bob) < 2:
-                await anyio.sleep(0.01)
+            await until(lambda: len(of_ada) >= 2 and len(of_bob) >= 2)
     assert sorted(of_ada) == sorted([f"handoff://{asked['ada'].id}", "handoff://open"])
     assert sorted(of_bob) == sorted([f"handoff://{asked['bob'].id}", "handoff://open"])
 
@@ -347,14 +341,17 @@ async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypat
             await opened(here, subject="bob")
             assert await anext(stream) == OPEN
         await first.aclose()
-        while True:  # the server hears of it in its own time
+
+        async def is_served() -> bool:
             try:
                 async with ada.listen(resource_subscriptions=[OPEN.uri]) as stream:
                     await opened(here)
                     assert await anext(stream) == OPEN
-                break
             except MCPError:
-                await anyio.sleep(0.01)
+                return False
+            return True
+
+        await until(is_served)  # the server hears of it in its own time
 
 
 async def test_one_callers_older_sessions_take_no_place_of_anothers(

@@ -3,7 +3,7 @@
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, closing
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.days import stamped
 from tests.mcp_server.host import KEY, Table, table
 from tests.mcp_server.signed_in import served
 from tests.mcp_server.task_host import TASKS, TaskHost, plain, task_host
+from tests.waiting import until
 
 DAY = 86_400
 
@@ -68,12 +69,6 @@ class OpenInbox:
 def with_inbox(here: Table, inbox: OpenInbox | None = None) -> MCPServer:
     inbox = inbox or OpenInbox()
     return build_server(here.desk, subject="ada", project="", keys=[KEY], state_seconds=60, inbox=inbox)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
-        while not true():
-            await anyio.sleep(0.01)
 
 
 async def test_a_call_returns_a_task_whose_form_is_answered_through_it(here: Table) -> None:

@@ -28,6 +28,7 @@ from tests.core.strategies import ASKED
 from tests.store.postgres_server import PASSWORD, Cluster, cluster
 from tests.store.relay import Relay, relay
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -186,8 +187,7 @@ async def test_the_first_news_after_an_outage_hides_nothing_that_happened_in_it(
                 await network.cut()
                 await store.record(missed.id, answered())
                 network.up = True
-                while not listens:
-                    await anyio.sleep(0.01)
+                await until(lambda: listens)
                 # By now, or a moment later, it listens; and it has not asked yet what it missed.
                 await anyio.sleep(0.1)
                 await store.record(told_of.id, answered())
@@ -210,8 +210,7 @@ async def test_a_connection_that_is_cut_without_a_word_is_found_out(
             async with cut_off.watch(handoff.id) as watch:
                 before, network.silent = network.connected, True
                 await store.record(handoff.id, answered())
-                while network.connected < before + 3:
-                    await anyio.sleep(0.01)
+                await until(lambda: network.connected >= before + 3)
                 network.silent = False
                 await watch.changed()
                 assert (await cut_off.get(handoff.id)).state is State.ANSWERED
@@ -398,8 +397,7 @@ async def test_no_line_of_the_log_is_seen_before_one_with_a_lower_number(server:
                     cells = [*rows.encode_changing(after), slow.id, 1, [slow.id], ["answered"], [0], ["{}"], 1]
                     assert await connection.fetch(statements(schema).change, *cells)
                     tasks.start_soon(store.record, quick.id, answered())
-                    while server.sql(waits) == "0":
-                        await anyio.sleep(0.01)
+                    await until(lambda: server.sql(waits) != "0")
                     assert [line.number for line in await store.log()] == [1, 2]
         await driver.leave(connection)
         assert [(line.number, line.handoff_id) for line in await store.log(after=2)] == [(3, slow.id), (4, quick.id)]
