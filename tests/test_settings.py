@@ -293,7 +293,7 @@ def test_default_time_outs_make_room_for_those_that_were_set(written: Written) -
 def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
     settings = written.read({"HANDOFFS_MAX_TIMEOUT_SECONDS": "3600"})
     with pytest.raises(ValueError, match="frozen"):
-        settings.terminal = "on"  # pyright: ignore[reportAttributeAccessIssue]
+        settings.terminal = "on"
 
 
 # What stops the start

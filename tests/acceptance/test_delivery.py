@@ -75,7 +75,7 @@ async def ask(client: Client, tool_use: str | None = None, /, **arguments: Any) 
 
 
 def kept(home: Home) -> list[dict[str, Any]]:
-    return json.loads(home.run("list", "--all", "--json").stdout)  # type: ignore[no-any-return]
+    return json.loads(home.run("list", "--all", "--json").stdout)
 
 
 def collected(home: Home) -> list[str]:

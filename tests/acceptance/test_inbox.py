@@ -121,11 +121,11 @@ async def test_without_a_dialog_the_link_is_in_the_result_and_in_the_progress(er
     home.extra["HANDOFFS_HOLD_SECONDS"] = "5"
     told: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
 
     async with home.stdio(era) as client:
-        result = await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=progress)
+        result = await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=on_progress)
     got = result.structured_content
     assert got is not None
     assert got["status"] == "PENDING"
@@ -182,13 +182,13 @@ async def test_without_a_desktop_no_browser_is_started(home: Home) -> None:
 async def test_a_dialog_that_nobody_was_shown_leads_to_the_inbox_too(era: str, action: str, home: Home) -> None:
     told: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
         call.cancel()
 
     async with home.stdio(era, says(action)) as client:
         with anyio.CancelScope() as call:
-            await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=progress)
+            await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=on_progress)
     assert LINK.search(told[0])
 
 

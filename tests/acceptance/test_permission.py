@@ -89,7 +89,7 @@ async def test_a_host_of_the_older_era_hears_of_what_another_process_answers(tra
         stack.enter_context(anyio.fail_after(60))
         client = await older_client(stack, home, transport, keep)
         handoff_id = (await ask(client))["handoffId"]
-        await client.session.subscribe_resource(f"handoff://{handoff_id}")  # pyright: ignore[reportDeprecated]
+        await client.session.subscribe_resource(f"handoff://{handoff_id}")
         assert (await home.command("answer", handoff_id, "go")).returncode == 0
         await heard.wait()
         assert json.loads(await text(client, f"handoff://{handoff_id}"))["state"] == "answered"

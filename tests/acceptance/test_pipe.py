@@ -42,12 +42,12 @@ class Pipe:
 
     def read(self) -> dict[str, Any]:
         if not self.framed:
-            return json.loads(self.stdout.readline() or "{}")  # type: ignore[no-any-return]
+            return json.loads(self.stdout.readline() or "{}")
         # As Cline reads: by characters, which is right only where each is a byte.
         head = self.stdout.readline()
         assert head.startswith(b"Content-Length: ")
         assert self.stdout.readline() == b"\r\n"
-        return json.loads(self.stdout.read(int(head.split()[1])).decode("ascii"))  # type: ignore[no-any-return]
+        return json.loads(self.stdout.read(int(head.split()[1])).decode("ascii"))
 
     def answer_to(self, number: int) -> dict[str, Any]:
         """What the request with this number comes to; what comes before that is kept in `before`."""
@@ -74,7 +74,7 @@ class Pipe:
 
 
 def outcome(answer: dict[str, Any]) -> dict[str, Any]:
-    return answer["result"]["structuredContent"]  # type: ignore[no-any-return]
+    return answer["result"]["structuredContent"]
 
 
 @contextmanager

@@ -56,6 +56,7 @@ async def test_each_caller_may_have_so_many_questions_open(few: Few) -> None:
         first = await asked(here, "one", timeout_seconds=600)
         await asked(here, "two")
         told = await refused(here, "three")
+        assert told.again_at is not None
         assert told.again_at == first.question.deadline
         assert f"after {told.again_at + timedelta(minutes=1):%Y-%m-%d %H:%M} UTC" in str(told)
         assert (await asked(here, "one")).id == first.id  # to join asks nothing new

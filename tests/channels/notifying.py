@@ -60,7 +60,7 @@ async def running(
     store: Path,
     notify: Sequence[str] = (),
     escalate: Sequence[str] = (),
-    link: Callable[[str], str | None] = lambda _: None,
+    link: Callable[[str], str] | None = None,
     *,
     seconds: float = 20,
 ) -> AsyncGenerator[Running]:

@@ -154,4 +154,4 @@ def _say(word: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(_main, *sys.argv[1:])
+    anyio.run(_main, sys.argv[1], sys.argv[2], sys.argv[3])

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
 from handoffs.core import presenter
-from handoffs.core.desk import Desk
+from handoffs.core.desk import Desk, new_id
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
@@ -26,9 +27,9 @@ async def a_desk(
     folder: Path, *channels: Channel, ids: list[str] | None = None
 ) -> AsyncGenerator[tuple[Desk, FakeClock]]:
     clock = FakeClock()
-    kinds = {"make_id": lambda: ids.pop(0)} if ids else {}
+    make_id = partial(ids.pop, 0) if ids else new_id
     async with SqliteStore(folder / "handoffs.db") as store:
-        desk = Desk(store=store, clock=clock, limits=Limits(), channels=channels, **kinds)
+        desk = Desk(store=store, clock=clock, limits=Limits(), channels=channels, make_id=make_id)
         with anyio.fail_after(20):
             async with desk.presenting():
                 yield desk, clock

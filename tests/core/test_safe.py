@@ -51,6 +51,7 @@ async def test_the_answer_has_the_name_of_a_secret_in_its_place(tmp_path: Path) 
     async with a_desk(tmp_path) as desk:
         handoff = await answered(desk)
     name = f"secret:{handoff.id}/password"
+    assert handoff.values is not None
     assert handoff.values == {"user": "root", "password": name}
     assert handoff.question.form.texts(handoff.values) == ["root", f"(given: {name})"]
     assert set(handoff.sealed) == {"password"}

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
@@ -31,7 +32,7 @@ def made(home: Home, pattern: str) -> list[str]:
     return [path.name for path in sorted(home.folder.glob(f"handoffs-*/{pattern}"))]
 
 
-def outcomes(home: Home) -> list[tuple[str, object]]:
+def outcomes(home: Home) -> list[tuple[str, Any]]:
     """What the store says of every question, oldest first."""
     return [(h.state.value, h.answer and dict(h.answer.values)) for h in reversed(home.kept())]
 

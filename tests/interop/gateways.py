@@ -55,7 +55,7 @@ class Gateway:
         """A client of the gateway: with the name that most programs have."""
         info = Implementation(name=name, version="1")
         with anyio.fail_after(2 * PATIENCE):
-            async with Client(self.connect(), mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+            async with Client(self.connect(), mode=era, elicitation_callback=dialog, client_info=info) as client:
                 yield client
 
 

@@ -66,7 +66,7 @@ class Table:
 
 
 @asynccontextmanager
-async def table(folder: Path, **limits: float) -> AsyncGenerator[Table]:
+async def table(folder: Path, **limits: Any) -> AsyncGenerator[Table]:
     clock = FakeClock()
     async with SqliteStore(folder / "handoffs.db") as store:
         sealer = AesGcmSealer(lambda: [KEY])
@@ -130,7 +130,7 @@ async def host(
 ) -> AsyncGenerator[Client]:
     info = Implementation(name=name, version="1")
     with anyio.fail_after(20):
-        async with Client(server, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+        async with Client(server, mode=era, elicitation_callback=dialog, client_info=info) as client:
             yield client
 
 

@@ -41,7 +41,7 @@ class Served:
         async with self.transport(name) as transport:
             async with Client(
                 transport,
-                mode=era,  # type: ignore[arg-type]
+                mode=era,
                 client_info=Implementation(name=host, version="1"),
             ) as client:
                 yield client

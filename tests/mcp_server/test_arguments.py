@@ -96,5 +96,6 @@ def test_an_answer_of_nothing_reads_like_none_of_the_others() -> None:
 
 
 def test_the_agent_is_told_what_the_person_saw_of_a_choice_and_its_value() -> None:
-    form = {"properties": {"it": {"oneOf": [{"const": "approve", "title": "Decline"}, {"const": "no"}]}}}
+    choices = [{"const": "approve", "title": "Decline"}, {"const": "no"}]
+    form: dict[str, object] = {"properties": {"it": {"oneOf": choices}}}
     assert said(form, {"it": "approve"}) == "The person answered: Decline (approve)"

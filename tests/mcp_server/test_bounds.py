@@ -71,6 +71,9 @@ async def test_how_channels_fare_does_not_make_a_log_without_end(
 async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_expiry, "MAX_STREAMS", 8)
 
+    async def receive() -> Any:
+        await anyio.sleep_forever()
+
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await anyio.sleep_forever()
 
@@ -79,7 +82,7 @@ async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path, m
             return []
 
     async with table(tmp_path) as here, anyio.create_task_group() as tasks:
-        serve = token_expiry.Lasting(Nobody(), here.desk.clock).before(app)
+        serve: Any = token_expiry.Lasting(Nobody(), here.desk.clock).before(app)
         said: list[Any] = []
 
         async def send(message: Any) -> None:
@@ -90,9 +93,9 @@ async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path, m
             return {"type": "http", "method": "GET", "headers": [], "user": user}
 
         for name in ("a", "a", "b"):
-            tasks.start_soon(serve, scope(name), None, send)
+            tasks.start_soon(serve, scope(name), receive, send)
         await anyio.wait_all_tasks_blocked()
         assert said == []
-        await serve(scope("a"), None, send)
+        await serve(scope("a"), receive, send)
         assert said[0]["status"] == 429
         tasks.cancel_scope.cancel()

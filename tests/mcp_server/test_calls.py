@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult
+from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult, InputResponses, RequestParamsMeta
 
 from handoffs.core.events import Left
 from handoffs.core.model import Caller, State
@@ -108,7 +108,7 @@ async def test_a_slow_cancel_means_not_now_and_is_not_asked_again_by_check(era: 
             assert again["status"] == "PENDING"
             assert len(dialog.shown) == 1
             # The person says that they are ready: the same call shows it again.
-            dialog.replies = [accept(response="now")]
+            dialog.replies.append(accept(response="now"))
             assert (await here.only()).state == "open"
         async with host(here.server(), era, dialog) as client:
             assert (await ask(client))["values"] == {"response": "now"}
@@ -259,7 +259,7 @@ async def test_an_older_dialog_is_closed_before_an_unknown_host_gives_up(tmp_pat
         async with host(here.server(), "legacy", dialog) as client:
             await until(lambda: dialog.withdrawn)
             # The agent asks again as it was told, and the person still has the dialog.
-            dialog.replies = [accept(response="late but fine")]
+            dialog.replies.append(accept(response="late but fine"))
             assert (await check(client, got["handoffId"]))["values"] == {"response": "late but fine"}
 
 
@@ -397,7 +397,8 @@ async def test_lists_and_objects_sent_as_text_are_taken_for_what_they_say(era: s
 async def test_the_callers_own_id_of_the_call_comes_back(era: str, key: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         async with host(here.server(), era, Dialog(here.clock, accept(response="yes"))) as client:
-            got = await client.call_tool("handoff_to_user", {"message": "x"}, meta={key: "tooluse_abc"})
+            meta = cast("RequestParamsMeta", {key: "tooluse_abc"})
+            got = await client.call_tool("handoff_to_user", {"message": "x"}, meta=meta)
     assert spoken(got)["toolUseId"] == "tooluse_abc"
 
 
@@ -469,8 +470,8 @@ async def test_a_waiting_call_says_every_ten_seconds_that_it_is_alive(tmp_path: 
     async with table(tmp_path) as here, host(here.server(), "legacy") as client:
         heard: list[tuple[float, str | None]] = []
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            heard.append((done, message))
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            heard.append((progress, message))
 
         async with anyio.create_task_group() as tasks:
 
@@ -482,7 +483,7 @@ async def test_a_waiting_call_says_every_ten_seconds_that_it_is_alive(tmp_path: 
                 await here.desk.decline(await here.only(), by="bob", channel="inbox")
 
             tasks.start_soon(time)
-            await client.call_tool("handoff_to_user", {"message": "x"}, progress_callback=progress)
+            await client.call_tool("handoff_to_user", {"message": "x"}, progress_callback=on_progress)
         handoff = await here.only()
     assert heard == [
         (n, f"Waiting for a person ({handoff.id}). In a terminal: handoffs answer {handoff.id}") for n in (1, 2, 3)
@@ -573,7 +574,7 @@ async def test_a_client_that_declares_no_forms_any_more_is_sent_none(tmp_path: P
             first = plain(await shows.session.call_tool("handoff_to_user", arguments, allow_input_required=True))
             [key] = first["inputRequests"]
             here.clock.forward(5)
-            reply = {key: ElicitResult(action="accept", content={"response": "crimson"})}
+            reply: InputResponses = {key: ElicitResult(action="accept", content={"response": "crimson"})}
             second = plain(
                 await shows_none.session.call_tool(
                     "handoff_to_user",

@@ -167,7 +167,7 @@ async def client_of(port: int, token: str, era: str) -> AsyncGenerator[Client]:
     with anyio.fail_after(30):
         async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=25) as http:
             transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=http)
-            async with Client(transport, mode=era) as client:  # type: ignore[arg-type]
+            async with Client(transport, mode=era) as client:
                 yield client
 
 

@@ -28,7 +28,10 @@ NOW = ASKED + 100 * DAY
 def pruning(address: str, *, older_than: timedelta, joins: timedelta = HOUR) -> SqlitePruning | PostgresPruning:
     age = Age(ended_before=NOW - older_than, collected_or_before=NOW - joins)
     at = store_address(address)
-    return PostgresPruning(at, age) if isinstance(at, Address) else SqlitePruning(at, age)
+    if isinstance(at, Path):
+        return SqlitePruning(at, age)
+    assert isinstance(at, Address)
+    return PostgresPruning(at, age)
 
 
 async def pruned(place: Place, older_than: timedelta, *, joins: timedelta = HOUR) -> int:

@@ -53,7 +53,7 @@ async def status(chat: Chat, asked: CallToolResult) -> tuple[str, Any]:
 
 
 async def axe(chat: Chat) -> list[str]:
-    found = await Axe().run(await chat.frame())  # type: ignore[arg-type]
+    found = await Axe().run(await chat.frame())
     return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found.response["violations"]]
 
 

@@ -14,7 +14,7 @@ from anyio.abc import TaskStatus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoffs.core.desk import Desk
+from handoffs.core.desk import Desk, Limits
 from handoffs.core.errors import StoreError
 from handoffs.core.events import Entry
 from handoffs.core.model import State
@@ -108,8 +108,7 @@ async def test_an_address_without_a_line_tells_what_happens_from_now_on(tmp_path
 
 
 async def test_of_a_deadline_that_passes_is_told_without_anybody_looking(tmp_path: Path) -> None:
-    async with serving(tmp_path) as inbox, client(inbox) as http:
-        inbox.desk._limits = type(inbox.desk._limits)(min_seconds=0)
+    async with serving(tmp_path, limits=Limits(min_seconds=0)) as inbox, client(inbox) as http:
         handoff = await inbox.ask(timeout_seconds=1)
         async with listening(http, "?after=1") as heard:
             told = await anext(heard)

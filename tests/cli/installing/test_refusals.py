@@ -78,7 +78,7 @@ def test_what_the_second_parser_reads_otherwise_is_not_written(monkeypatch: pyte
     from handoffs.cli.installing import json_text
 
     # A mistake in the scanner's half, of the kind that nobody thought of.
-    monkeypatch.setattr(json_text, "_insert", lambda text, node, key, value: text.replace('"a"', '"b"'))  # pyright: ignore
+    monkeypatch.setattr(json_text, "_insert", lambda text, node, key, value: text.replace('"a"', '"b"'))
     with pytest.raises(Unreadable, match="can't be changed safely"):
         planning.to_install(find("cursor"), '{"mcpServers": {"a": {}}}', LAUNCH)
 

@@ -86,7 +86,7 @@ class Declaring(Client):
 
     async def _build_session(self, exit_stack: Any) -> ClientSession:
         session = await super()._build_session(exit_stack)
-        build = session._build_capabilities
+        build = session._build_capabilities  # pyright: ignore[reportPrivateUsage] - the SDK has no public way
 
         def built(version: str) -> Any:
             form = FormElicitationCapability() if "form" in self.declares else None
@@ -108,7 +108,7 @@ async def host(
         mode=era,
         elicitation_callback=person,
         message_handler=person.hear,
-        client_info=info,  # type: ignore[arg-type]
+        client_info=info,
     )
     client.declares = declares
     with anyio.fail_after(20):

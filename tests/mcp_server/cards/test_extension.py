@@ -74,7 +74,7 @@ async def chat(
     with anyio.fail_after(20):
         async with Client(
             server,
-            mode=era,  # type: ignore[arg-type]
+            mode=era,
             elicitation_callback=dialog,
             client_info=info,
             extensions=declared,

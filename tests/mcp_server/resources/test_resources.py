@@ -166,7 +166,7 @@ async def test_the_server_shows_its_mark_and_declares_what_it_has_and_no_logging
         assert has.resources.subscribe is True
         assert info.icons == ICONS
         with pytest.raises(MCPError) as refused:
-            await client.set_logging_level("debug")  # pyright: ignore[reportDeprecated]
+            await client.set_logging_level("debug")
     assert refused.value.error.code == -32601
 
 

@@ -1,6 +1,6 @@
 """What a host is told of that it has subscribed to, in both eras, and what it is not told of."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -74,12 +74,12 @@ async def test_a_stream_of_the_newer_era_hears_of_what_comes_changes_and_ends(tm
 async def test_an_older_session_hears_of_its_subscriptions_until_it_unsubscribes(tmp_path: Path) -> None:
     async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
         asked = await opened(here)
-        await client.subscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
-        await client.subscribe_resource("handoff://open")  # pyright: ignore[reportDeprecated]
+        await client.subscribe_resource(f"handoff://{asked.id}")
+        await client.subscribe_resource("handoff://open")
         await here.desk.reached(asked, channel="inbox")
         await heard.wait()
         assert told == [f"handoff://{asked.id}"]
-        await client.unsubscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
+        await client.unsubscribe_resource(f"handoff://{asked.id}")
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
         await until(lambda: len(told) >= 2)
         assert told[1:] == ["handoff://open"]
@@ -94,7 +94,7 @@ async def test_what_another_caller_asks_is_announced_to_nobody_else(tmp_path: Pa
         theirs = await opened(here, subject="eve")
         uris = ["handoff://open", f"handoff://{theirs.id}"]
         for uri in uris:
-            await old.subscribe_resource(uri)  # pyright: ignore[reportDeprecated]
+            await old.subscribe_resource(uri)
         async with client.listen(resources_list_changed=True, resource_subscriptions=uris) as stream:
             await here.desk.reached(theirs, channel="inbox")
             await here.desk.answer(theirs, {"response": "yes"}, by="eve", channel="inbox")
@@ -125,9 +125,9 @@ async def test_nothing_watches_the_store_while_nobody_listens(era: str, tmp_path
             await client.list_resources()
             assert here.clock.waiting == 0
             if era == "legacy":
-                await client.subscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
+                await client.subscribe_resource(f"handoff://{asked.id}")
                 await until_waiting(here, 1)
-                await client.unsubscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
+                await client.unsubscribe_resource(f"handoff://{asked.id}")
             else:
                 async with client.listen(resource_subscriptions=[f"handoff://{asked.id}"]):
                     await until_waiting(here, 1)
@@ -143,10 +143,10 @@ async def until_waiting(here: Table, count: int) -> None:
 async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscriptions, "MAX_URIS", 2)
     async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
-        await client.subscribe_resource("handoff://open")  # pyright: ignore[reportDeprecated]
-        await client.subscribe_resource("handoff://h_a")  # pyright: ignore[reportDeprecated]
+        await client.subscribe_resource("handoff://open")
+        await client.subscribe_resource("handoff://h_a")
         with pytest.raises(MCPError, match="unsubscribe"):
-            await client.subscribe_resource("handoff://h_b")  # pyright: ignore[reportDeprecated]
+            await client.subscribe_resource("handoff://h_b")
         await opened(here)
         await heard.wait()
         assert told == ["handoff://open"]  # what it had, it kept
@@ -170,7 +170,7 @@ class Session:
 
 
 @asynccontextmanager
-async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Awaitable[None]]]:
+async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Coroutine[Any, Any, None]]]:
     calls = Calls(
         here.desk, subject="ada", local="ada", project="", hold_seconds=None, inbox=None,
         deliveries=Deliveries(here.desk), joining=Joining(Front()),
@@ -253,7 +253,7 @@ async def test_sessions_that_subscribe_at_once_trust_no_watch_that_failed(tmp_pa
 
 async def subscribed(client: Client, era: str) -> None:
     if era == "legacy":
-        await client.subscribe_resource(OPEN.uri)  # pyright: ignore[reportDeprecated]
+        await client.subscribe_resource(OPEN.uri)
     else:
         async with client.listen(resource_subscriptions=[OPEN.uri]):
             pass
