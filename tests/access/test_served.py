@@ -15,7 +15,6 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import Implementation, ResourceTemplateReference
 
-from handoffs.access import challenges
 from handoffs.access.challenges import Challenges
 from handoffs.assembly import open_tokens
 from handoffs.core.token import Token
@@ -309,8 +308,7 @@ def told(result: Any) -> str:
     return str(result.structured_content["guidance"])
 
 
-async def test_who_is_refused_has_been_heard_out_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(challenges, "UNREAD_SECONDS", 0.05)
+async def test_who_is_refused_has_been_heard_out_but_not_for_ever() -> None:
     told: list[str] = []
 
     async def refuses(scope: Any, receive: Any, send: Any) -> None:
@@ -330,7 +328,7 @@ async def test_who_is_refused_has_been_heard_out_but_not_for_ever(monkeypatch: p
             return left.pop(0)
 
         with anyio.fail_after(5):
-            await Challenges(refuses)({"type": "http", "method": "POST"}, receive, send)
+            await Challenges(refuses, unread_seconds=0.05)({"type": "http", "method": "POST"}, receive, send)
         return list(told)
 
     more = {"type": "http.request", "body": b"x" * 40_000, "more_body": True}

@@ -8,11 +8,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from handoffs.core import presenter
 from handoffs.core.desk import Desk, new_id
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
+from handoffs.core.presenter import MAX_PUT_OFF
 from handoffs.core.question import Limits
 from handoffs.store.sqlite.store import SqliteStore
 from tests.days import stamped
@@ -24,12 +24,14 @@ ADA = Caller(subject="ada", client="test", project="/shop")
 
 @asynccontextmanager
 async def a_desk(
-    folder: Path, *channels: Channel, ids: list[str] | None = None
+    folder: Path, *channels: Channel, ids: list[str] | None = None, max_put_off: int = MAX_PUT_OFF
 ) -> AsyncGenerator[tuple[Desk, FakeClock]]:
     clock = FakeClock()
     make_id = partial(ids.pop, 0) if ids else new_id
     async with SqliteStore(folder / "handoffs.db") as store:
-        desk = Desk(store=store, clock=clock, limits=Limits(), channels=channels, make_id=make_id)
+        desk = Desk(
+            store=store, clock=clock, limits=Limits(), channels=channels, make_id=make_id, max_put_off=max_put_off
+        )
         with anyio.fail_after(20):
             async with desk.presenting():
                 yield desk, clock
@@ -243,12 +245,9 @@ async def test_what_was_put_off_is_shown_again_only_when_it_is_asked_again(tmp_p
         assert [entry.name for entry in await desk.log()] == ["opened", "dismissed", "dismissed"]
 
 
-async def test_the_question_put_off_first_is_forgotten_and_shown_when_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(presenter, "MAX_PUT_OFF", 1)
+async def test_the_question_put_off_first_is_forgotten_and_shown_when_checked(tmp_path: Path) -> None:
     channel = PutsOff()
-    async with a_desk(tmp_path, channel) as (desk, _):
+    async with a_desk(tmp_path, channel, max_put_off=1) as (desk, _):
         asked: list[Handoff] = []
         for message in ("First?", "Second?"):
             channel.done = anyio.Event()

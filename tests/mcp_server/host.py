@@ -10,9 +10,10 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Implementation
 
-from handoffs.core.desk import Desk
+from handoffs.core.desk import MAX_NOTED, Desk
 from handoffs.core.question import Limits
 from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.permission import Listed
 from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
@@ -40,6 +41,7 @@ class Table:
         host_seconds: float | None = None,
         permission_tool: Listed = "auto",
         inbox: Inbox | None = None,
+        bounds: Bounds = BOUNDS,
     ) -> MCPServer:
         return build_server(
             self.desk,
@@ -51,6 +53,7 @@ class Table:
             host_seconds=host_seconds,
             permission_tool=permission_tool,
             inbox=inbox,
+            bounds=bounds,
         )
 
     async def stored(self) -> int:
@@ -66,11 +69,12 @@ class Table:
 
 
 @asynccontextmanager
-async def table(folder: Path, **limits: Any) -> AsyncGenerator[Table]:
+async def table(folder: Path, *, max_noted: int = MAX_NOTED, **limits: Any) -> AsyncGenerator[Table]:
     clock = FakeClock()
     async with SqliteStore(folder / "handoffs.db") as store:
         sealer = AesGcmSealer(lambda: [KEY])
-        yield Table(Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer), store, clock)
+        desk = Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer, max_noted=max_noted)
+        yield Table(desk, store, clock)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Implementation
 
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.server import build_server
 from tests.mcp_server.host import Table
 from tests.waiting import until
@@ -49,13 +50,17 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    here: Table, *, before: Callable[[MCPServer], object] = id, hold_seconds: float | None = None
+    here: Table,
+    *,
+    before: Callable[[MCPServer], object] = id,
+    hold_seconds: float | None = None,
+    bounds: Bounds = BOUNDS,
 ) -> AsyncGenerator[Served]:
     """The server; `before` is called with it when it is about to serve."""
     auth = AuthSettings.model_validate({"issuer_url": "http://server", "resource_server_url": None})
     server = build_server(
         here.desk, subject="", project="", keys=["k" * 32], state_seconds=60, hold_seconds=hold_seconds,
-        auth=auth, token_verifier=NameIsToken(),
+        auth=auth, token_verifier=NameIsToken(), bounds=bounds,
     )  # fmt: skip
     app = server.streamable_http_app()
     before(server)

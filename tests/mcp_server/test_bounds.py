@@ -10,10 +10,9 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.shared.exceptions import MCPError
 
-from handoffs.core import desk as desks
-from handoffs.mcp_server import token_expiry
 from handoffs.mcp_server.asking import waiting
 from handoffs.mcp_server.callers.fair_share import Slots
+from handoffs.mcp_server.token_expiry import Lasting
 from tests.mcp_server.host import host, table
 from tests.mcp_server.signed_in import served
 from tests.waiting import until
@@ -55,11 +54,8 @@ async def test_a_caller_whose_calls_wait_in_many_sessions_leaves_room_for_others
         assert "waiting at once" not in str(again)
 
 
-async def test_how_channels_fare_does_not_make_a_log_without_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desks, "MAX_NOTED", 5)
-    async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto") as client:
+async def test_how_channels_fare_does_not_make_a_log_without_end(tmp_path: Path) -> None:
+    async with table(tmp_path, max_noted=5) as here, host(here.server(hold_seconds=0), "auto") as client:
         await client.call_tool("handoff_to_user", {"message": "Deploy?"})
         for _ in range(9):
             await here.desk.not_shown(await here.only(), channel="elicitation", reason="made up")
@@ -68,8 +64,7 @@ async def test_how_channels_fare_does_not_make_a_log_without_end(
         assert ended.values == {"response": "yes"}
 
 
-async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_expiry, "MAX_STREAMS", 8)
+async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path) -> None:
 
     async def receive() -> Any:
         await anyio.sleep_forever()
@@ -82,7 +77,7 @@ async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path, m
             return []
 
     async with table(tmp_path) as here, anyio.create_task_group() as tasks:
-        serve: Any = token_expiry.Lasting(Nobody(), here.desk.clock).before(app)
+        serve: Any = Lasting(Nobody(), here.desk.clock, max_streams=8).before(app)
         said: list[Any] = []
 
         async def send(message: Any) -> None:

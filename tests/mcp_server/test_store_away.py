@@ -23,7 +23,7 @@ from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import WaitRegistry
 from handoffs.mcp_server.server import build_server
-from handoffs.store.postgres import connections, listener
+from handoffs.store.postgres.connections import Patience
 from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
@@ -39,8 +39,6 @@ AWAY_SECONDS = 1.5
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after half a second, and look again as soon."""
-    for module in (connections, listener):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(wait_registry, "PROGRESS_SECONDS", 0.3)
     monkeypatch.setattr(wait_registry, "READING_SECONDS", 0.3)
     monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 0.2)
@@ -54,7 +52,7 @@ async def desks(*channels: Channel) -> AsyncGenerator[tuple[Desk, Desk, Relay]]:
     url = server.url()
     async with relay(server.port) as network:
         through = url.replace(f":{server.port}/", f":{network.port}/")
-        async with PostgresStore(through) as cut_off, PostgresStore(url) as store:
+        async with PostgresStore(through, patience=Patience(call=0.5)) as cut_off, PostgresStore(url) as store:
             here = Desk(store=cut_off, clock=SystemClock(), channels=channels)
             with anyio.fail_after(30):
                 yield here, Desk(store=store, clock=SystemClock()), network

@@ -29,7 +29,7 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Tokens
 from handoffs.core.token import Token
-from handoffs.mcp_server import token_expiry
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, lasting_of
 from handoffs.serving.startup import Entrance
@@ -170,19 +170,24 @@ def running() -> Generator[LocalIssuer]:
 
 
 @pytest.fixture
-async def here(running: LocalIssuer, tmp_path: Path) -> AsyncGenerator[Here]:
+def max_sessions() -> int:
+    return Bounds.sessions
+
+
+@pytest.fixture
+async def here(running: LocalIssuer, tmp_path: Path, max_sessions: int) -> AsyncGenerator[Here]:
     running.key = Key("first", "ES256")
     running.keys = [running.key.public]
     clock = FakeClock(datetime.now(UTC))
     async with SqliteStore(tmp_path / "handoffs.db") as store:
         desk, kept = Desk(store=store, clock=clock), Kept(store.tokens)
         here = Here(desk, clock, kept, running)
-        async with served(here):
+        async with served(here, max_sessions):
             yield here
 
 
 @asynccontextmanager
-async def served(here: Here) -> AsyncGenerator[None]:
+async def served(here: Here, max_sessions: int) -> AsyncGenerator[None]:
     entrance = Entrance()
     web = uvicorn.Server(uvicorn.Config(entrance, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
     with anyio.fail_after(20):
@@ -203,7 +208,7 @@ async def served(here: Here) -> AsyncGenerator[None]:
             )  # fmt: skip
             app = server.streamable_http_app()
             here.counted = Counted(let_in.verifier)
-            here.lasting = lasting_of(server, here.counted, here.clock)
+            here.lasting = lasting_of(server, here.counted, here.clock, max_sessions=max_sessions)
             async with server.session_manager.run():
                 tasks.start_soon(here.lasting.watch)
                 entrance.open(app)
@@ -451,10 +456,8 @@ async def test_nothing_runs_while_nothing_lasts(here: Here) -> None:
     assert here.kept.asked == before
 
 
-async def test_of_too_many_sessions_the_oldest_loses_its_subscriptions(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(token_expiry, "MAX_SESSIONS", 1)
+@pytest.mark.parametrize("max_sessions", [1])
+async def test_of_too_many_sessions_the_oldest_loses_its_subscriptions(here: Here) -> None:
     ada = await here.bearer()
     asked = await here.desk.ask(message="Deploy?", caller=Caller(subject=ada.subject))
     async with session(here, ada.token) as first, session(here, ada.token) as second, first.stream() as stream:

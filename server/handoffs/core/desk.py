@@ -45,7 +45,7 @@ from handoffs.core.model import (
     new_id,
 )  # fmt: skip
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
-from handoffs.core.presenter import Showing
+from handoffs.core.presenter import MAX_PUT_OFF, Showing
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
 from handoffs.core.secrets_vault import Safe
 
@@ -68,14 +68,17 @@ class Desk:
         channels: Sequence[Channel] = (),
         make_id: Callable[[], str] = new_id,
         sealer: Sealer | None = None,
+        max_put_off: int = MAX_PUT_OFF,
+        max_noted: int = MAX_NOTED,
     ) -> None:
         """Take the parts; nothing is opened or shown yet. Without a `sealer` no secret can be asked for."""
         self._store = store
         self._clock = clock
         self._limits = limits or Limits()
+        self._max_noted = max_noted
         self._make_id = make_id
         self._safe = Safe(store=store, clock=clock, sealer=sealer)
-        self._showing = Showing(self, channels)
+        self._showing = Showing(self, channels, max_put_off=max_put_off)
         self._unsure: dict[tuple[str, str], list[datetime]] = {}  # reminders that may have been kept, and their times
 
     @property
@@ -375,7 +378,7 @@ class Desk:
                 await self._expire(await self._store.get(handoff_id))
 
     async def _note(self, handoff: Handoff, event: Joined | Reached | NotShown | Dismissed | Left) -> None:
-        if handoff.version >= MAX_NOTED:
+        if handoff.version >= self._max_noted:
             return  # a caller can do this over and over, and its log is read for its calls
         try:
             await self._store.record(handoff.id, event, known=handoff)

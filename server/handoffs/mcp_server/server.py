@@ -15,6 +15,7 @@ from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.joining import LISTING, Joining
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.cards.extension import Cards, Page
@@ -63,6 +64,7 @@ def build_server(
     front: Front | None = None,
     join: bool = True,
     notice: str = "",
+    bounds: Bounds = BOUNDS,
 ) -> StdioServer:
     """Return the server, ready to run on stdio or HTTP.
 
@@ -84,6 +86,7 @@ def build_server(
         front: What has come through the pipe so far, where something reads it already.
         join: Whether a client that is no gateway joins what its caller asked in other sessions.
         notice: What each result tells the person beside the outcome, by way of the agent; empty for nothing.
+        bounds: How much it holds for all of its callers.
     """
     front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
@@ -101,17 +104,17 @@ def build_server(
         draining=draining,
     )
     told = Notice(notice)
-    tasks = Tasks(desk, calls, inbox=inbox, notice=told)
+    tasks = Tasks(desk, calls, inbox=inbox, notice=told, bounds=bounds)
     ask, check = (told.under(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
     published = [
         tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
     ]
     extensions: list[Extension] = [tasks]
-    changes = Changes(desk, calls)
+    changes = Changes(desk, calls, bounds)
     middleware: list[tuple[ServerMiddleware[Any], Sequence[str]]] = [
         *([] if draining is None else [(draining, STREAMS)]),
-        (Listening(desk, tasks), STREAMS),
+        (Listening(desk, tasks, bounds), STREAMS),
         (changes, CHANGING),
         (MixedUp(front), BRINGING),
         (joining.note, LISTING),

@@ -27,10 +27,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoffs.core.ports import Clock
 from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.callers.fair_share import Held, Slots
 from handoffs.mcp_server.callers.subject import Shown, shown, token_of
-from handoffs.mcp_server.resources.subscriptions import MAX_SESSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +60,17 @@ class Lasting:
     To a request that is over soon it costs a line in a set; nothing runs while nothing lasts.
     """
 
-    def __init__(self, verifier: Verifier, clock: Clock) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        clock: Clock,
+        *,
+        max_sessions: int = Bounds.sessions,
+        max_streams: int = MAX_STREAMS,
+    ) -> None:
         """Take whom to ask, and the clock that tokens expire by."""
         self._verifier, self._clock = verifier, clock
+        self._max_sessions, self._max_streams = max_sessions, max_streams
         self._requests: set[_Request] = set()
         self._subscribers: dict[str, _Subscriber] = {}  # by session
         self._held: Held[str] = Held()
@@ -117,7 +125,7 @@ class Lasting:
         subject = str(token.subject)
         self._held.add(session, subject)
         # As many as are told of changes; whose session made room there is forgotten here.
-        if (oldest := self._held.one_too_many(subject, most=MAX_SESSIONS)) is not None:
+        if (oldest := self._held.one_too_many(subject, most=self._max_sessions)) is not None:
             await self._forget(oldest)
 
     # Of what serves it over HTTP
@@ -136,7 +144,7 @@ class Lasting:
                 await app(scope, receive, send)
                 return
             subject = str(token.subject)
-            if not self._streams.take(subject, most=MAX_STREAMS):
+            if not self._streams.take(subject, most=self._max_streams):
                 await PlainTextResponse("Too many of these streams are open: end one.\n", 429)(scope, receive, send)
                 return
             request = self._begun(token)
@@ -241,12 +249,14 @@ class _Subscriber(Shown):
         self.uris: set[str] = set()
 
 
-def lasting_of(server: MCPServer[Any], verifier: Verifier, clock: Clock) -> Lasting:
+def lasting_of(
+    server: MCPServer[Any], verifier: Verifier, clock: Clock, *, max_sessions: int = Bounds.sessions
+) -> Lasting:
     """Stand before a server, and before its app over HTTP, which was made and is not serving yet.
 
     Whoever calls runs `Lasting.watch` while it serves.
     """
-    lasting = Lasting(verifier, clock)
+    lasting = Lasting(verifier, clock, max_sessions=max_sessions)
     server.middleware.insert(0, lasting)
     limited = server.session_manager.asgi_app
     limited.app = lasting.before(limited.app)

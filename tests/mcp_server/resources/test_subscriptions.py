@@ -16,6 +16,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.first_stage.front import Front
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.resources import subscriptions
@@ -140,9 +141,8 @@ async def until_waiting(here: Table, count: int) -> None:
     await until(lambda: here.clock.waiting == count)
 
 
-async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_URIS", 2)
-    async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
+async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, older_host(here.server(bounds=Bounds(uris=2))) as (client, told, heard):
         await client.subscribe_resource("handoff://open")
         await client.subscribe_resource("handoff://h_a")
         with pytest.raises(MCPError, match="unsubscribe"):
@@ -170,12 +170,14 @@ class Session:
 
 
 @asynccontextmanager
-async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Coroutine[Any, Any, None]]]:
+async def sessions(
+    here: Table, bounds: Bounds = BOUNDS
+) -> AsyncGenerator[Callable[[str, Session], Coroutine[Any, Any, None]]]:
     calls = Calls(
         here.desk, subject="ada", local="ada", project="", hold_seconds=None, inbox=None,
         deliveries=Deliveries(here.desk), joining=Joining(Front()),
     )  # fmt: skip
-    told = subscriptions.Changes(here.desk, calls)
+    told = subscriptions.Changes(here.desk, calls, bounds)
     with anyio.fail_after(20):
         async with told.lifespan(here.server()) as known:
 
@@ -185,10 +187,9 @@ async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Corou
             yield subscribe
 
 
-async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_SESSIONS", 8)
+async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path) -> None:
     first, second, third = Session(), Session(), Session()
-    async with table(tmp_path) as here, sessions(here) as subscribe:
+    async with table(tmp_path) as here, sessions(here, Bounds(sessions=8)) as subscribe:
         await subscribe("first", first)
         await subscribe("second", second)
         await subscribe("first", first)  # again: now it is the newer one
@@ -325,9 +326,8 @@ async def test_streams_outlive_the_one_that_came_first(tmp_path: Path) -> None:
         assert await anext(stream) == OPEN
 
 
-async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_STREAMS", 8)
-    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, signed_in(here, Bounds(streams=8)) as client_of, AsyncExitStack() as stack:
         ada, _, _ = await stack.enter_async_context(client_of("ada", "auto"))
         bob, _, _ = await stack.enter_async_context(client_of("bob", "auto"))
         # Also of what we never announce: the SDK holds a place for it.
@@ -354,11 +354,8 @@ async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypat
         await until(is_served)  # the server hears of it in its own time
 
 
-async def test_one_callers_older_sessions_take_no_place_of_anothers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_SESSIONS", 8)
-    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+async def test_one_callers_older_sessions_take_no_place_of_anothers(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, signed_in(here, Bounds(sessions=8)) as client_of, AsyncExitStack() as stack:
         bob, of_bob, bob_heard = await stack.enter_async_context(client_of("bob"))
         await bob.subscribe_resource(OPEN.uri)
         all_of_ada = [await stack.enter_async_context(client_of("ada")) for _ in range(3)]
@@ -375,10 +372,10 @@ async def test_one_callers_older_sessions_take_no_place_of_anothers(
 
 @asynccontextmanager
 async def signed_in(
-    here: Table,
+    here: Table, bounds: Bounds = BOUNDS
 ) -> AsyncGenerator[Callable[..., AbstractAsyncContextManager[tuple[Client, list[str], anyio.Event]]]]:
     """Hosts over HTTP, each signed in as somebody, in the older era unless another is given."""
-    async with served(here) as server:
+    async with served(here, bounds=bounds) as server:
 
         @asynccontextmanager
         async def client_of(name: str, era: str = "legacy") -> AsyncGenerator[tuple[Client, list[str], anyio.Event]]:

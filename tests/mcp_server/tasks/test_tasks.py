@@ -19,8 +19,9 @@ from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, MISSING_REQUIRED_CLIENT_C
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff, Question, State, new_id
 from handoffs.core.schema import parse
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server
-from handoffs.mcp_server.tasks import notifications, status
+from handoffs.mcp_server.tasks import status
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home
 from tests.days import stamped
@@ -624,9 +625,8 @@ async def test_listening_needs_an_own_task_declared_tasks_and_a_proper_list(
 # Over HTTP
 
 
-async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "MAX_STREAMS", 8)
-    async with table(tmp_path) as here, served(here) as server, AsyncExitStack() as stack:
+async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, served(here, bounds=Bounds(streams=8)) as server, AsyncExitStack() as stack:
         hosts: dict[str, TaskHost] = {}
         for name in ("ada", "ada again", "ada once more", "bob"):
             transport = await stack.enter_async_context(server.transport(name.partition(" ")[0]))

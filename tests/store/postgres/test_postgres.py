@@ -16,9 +16,9 @@ from handoffs.core.model import Handoff, State
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 from handoffs.store import rows
-from handoffs.store.postgres import connections, driver, listener
+from handoffs.store.postgres import driver
 from handoffs.store.postgres.address import parse
-from handoffs.store.postgres.connections import Connections
+from handoffs.store.postgres.connections import Connections, Patience
 from handoffs.store.postgres.driver import Listener
 from handoffs.store.postgres.listener import Listening
 from handoffs.store.postgres.statements import statements
@@ -53,10 +53,8 @@ def through(url: str, server: Cluster, network: Relay) -> str:
     return url.replace(f":{server.port}/", f":{network.port}/")
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up after half a second."""
-    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.5)
+HASTY = Patience(call=0.5)
+"""Of a store that gives up after half a second."""
 
 
 def tables(server: Cluster, url: str) -> str:
@@ -198,13 +196,9 @@ async def test_the_first_news_after_an_outage_hides_nothing_that_happened_in_it(
         await connections.aclose()
 
 
-async def test_a_connection_that_is_cut_without_a_word_is_found_out(
-    url: str, through: str, network: Relay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listener, "CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(listener, "_REPLY_SECONDS", 0.2)
-    monkeypatch.setattr(connections, "_ATTEMPT_SECONDS", 0.2)
-    async with PostgresStore(f"{through}&connect_timeout=0.2") as cut_off, PostgresStore(url) as store:
+async def test_a_connection_that_is_cut_without_a_word_is_found_out(url: str, through: str, network: Relay) -> None:
+    short = Patience(check=0.1, reply=0.2, attempt=0.2)
+    async with PostgresStore(f"{through}&connect_timeout=0.2", patience=short) as cut_off, PostgresStore(url) as store:
         handoff = await store.open(sample(), collect_after=LONG_AGO)
         with anyio.fail_after(20):
             async with cut_off.watch(handoff.id) as watch:
@@ -274,11 +268,11 @@ async def test_a_question_whose_asker_missed_its_commit_is_its_own_even_answered
 
 
 async def test_a_database_that_is_away_is_said_so_and_found_when_it_comes(
-    through: str, network: Relay, hasty: None, caplog: pytest.LogCaptureFixture
+    through: str, network: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     await network.cut()
     shown = parse(through).shown
-    async with PostgresStore(through) as store:
+    async with PostgresStore(through, patience=HASTY) as store:
         with anyio.fail_after(10):
             for _ in range(2):
                 with pytest.raises(StoreError, match=f"{shown} can't be reached .* try again"):
@@ -298,7 +292,7 @@ async def test_a_database_that_is_away_is_said_so_and_found_when_it_comes(
         assert caplog.messages[-1] == f"The store {shown} can't be reached: that is over."
 
 
-async def test_many_calls_while_the_database_is_away_all_end_soon(through: str, network: Relay, hasty: None) -> None:
+async def test_many_calls_while_the_database_is_away_all_end_soon(through: str, network: Relay) -> None:
     ended: list[str] = []
 
     async def ask(store: PostgresStore, number: int) -> None:
@@ -307,7 +301,7 @@ async def test_many_calls_while_the_database_is_away_all_end_soon(through: str, 
         except StoreError as error:
             ended.append(str(error))
 
-    async with PostgresStore(through) as store:
+    async with PostgresStore(through, patience=HASTY) as store:
         await store.ids("")
         await network.cut()
         with anyio.fail_after(4):
@@ -553,11 +547,11 @@ async def test_without_the_driver_it_is_said_what_to_install(url: str, monkeypat
 
 
 async def test_a_password_is_in_no_error_and_no_log(
-    server: Cluster, network: Relay, hasty: None, caplog: pytest.LogCaptureFixture
+    server: Cluster, network: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     right = server.url(secret=True)
-    async with PostgresStore(right) as store:
+    async with PostgresStore(right, patience=HASTY) as store:
         assert await store.ids("") == []
     said: list[str] = []
     await network.cut()

@@ -25,6 +25,7 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.callers.fair_share import Held, Slots
 from handoffs.mcp_server.calls import Calls
@@ -38,15 +39,6 @@ Listener: TypeAlias = Callable[[ServerEvent], None]
 SENDING_SECONDS = 5
 """How long a client may take to accept one notification; who takes longer has stopped reading, and is forgotten."""
 
-MAX_SESSIONS = 256
-"""How many sessions of the older era are told. Of a session that ended nobody tells us; the oldest makes room."""
-
-MAX_STREAMS = 1_000
-"""How many streams of the newer era are open in one process."""
-
-MAX_URIS = 1_000
-"""How many addresses one session can subscribe to."""
-
 MAX_URI = 200
 """Characters of an address; ours have fewer, and a caller can subscribe to many thousands."""
 
@@ -56,9 +48,9 @@ _listeners: ContextVar[list[Listener] | None] = ContextVar("listeners", default=
 class Changes:
     """What `MCPServer` takes as its bus of subscriptions, its lifespan and one of its middlewares."""
 
-    def __init__(self, desk: Desk, calls: Calls) -> None:
+    def __init__(self, desk: Desk, calls: Calls, bounds: Bounds = BOUNDS) -> None:
         """Take what is watched, and the calls that know whose handoffs to tell of."""
-        self._desk, self._calls = desk, calls
+        self._desk, self._calls, self._bounds = desk, calls, bounds
         self._bus = InMemorySubscriptionBus()
         self._streams = Slots()
 
@@ -82,7 +74,7 @@ class Changes:
         """Keep what is told of changes, in both eras."""
         async with anyio.create_task_group() as tasks:
             try:
-                yield _Sessions(self._desk, tasks)
+                yield _Sessions(self._desk, tasks, self._bounds)
             finally:
                 tasks.cancel_scope.cancel()
 
@@ -109,7 +101,7 @@ class Changes:
         try:
             subject = self._calls.subject
             # Those that are told nothing of ours, too: the SDK has places for a thousand or so, whoever takes them.
-            with self._streams.another(subject, most=MAX_STREAMS):
+            with self._streams.another(subject, most=self._bounds.streams):
                 if not _concerns_handoffs(ctx.params):
                     return await call_next(ctx)
                 return await self._watched(subject, ctx, call_next)
@@ -144,8 +136,8 @@ class _Subscriber:
 class _Sessions:
     """The sessions of the older era that have subscribed, and the watch that they share with streams of the newer."""
 
-    def __init__(self, desk: Desk, tasks: TaskGroup) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, tasks: TaskGroup, bounds: Bounds) -> None:
+        self._desk, self._bounds = desk, bounds
         self.watch = SharedWatch(desk, tasks)
         self._known: dict[str, _Subscriber] = {}
         self._held: Held[str] = Held()
@@ -162,10 +154,10 @@ class _Sessions:
         if known is None:
             known = self._known[name] = _Subscriber(subject, session)
         self._held.add(name, subject)  # again: as the newest
-        if len(known.uris) >= MAX_URIS:
-            raise MCPError(INVALID_PARAMS, f"A session can subscribe to {MAX_URIS:,} resources; unsubscribe from some.")
+        if len(known.uris) >= (most := self._bounds.uris):
+            raise MCPError(INVALID_PARAMS, f"A session can subscribe to {most:,} resources; unsubscribe from some.")
         known.uris.add(uri)
-        if (oldest := self._held.one_too_many(subject, most=MAX_SESSIONS)) is not None:
+        if (oldest := self._held.one_too_many(subject, most=self._bounds.sessions)) is not None:
             self._forget(oldest)
         if known.end is None:
             await self._begin(name, known)

@@ -38,6 +38,7 @@ from handoffs.hosts import host_named
 from handoffs.mcp_server import words
 from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.notice import NOTHING_TO_TELL, Notice
@@ -112,7 +113,13 @@ class Tasks(Extension):
     identifier = TASKS
 
     def __init__(
-        self, desk: Desk, handoffs: Handoffs, *, inbox: Inbox | None, notice: Notice = NOTHING_TO_TELL
+        self,
+        desk: Desk,
+        handoffs: Handoffs,
+        *,
+        inbox: Inbox | None,
+        notice: Notice = NOTHING_TO_TELL,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         """Take the parts; `inbox` is where a person finds what no dialog of the client shows.
 
@@ -122,9 +129,9 @@ class Tasks(Extension):
         self._handoffs = handoffs
         self._inbox, self._notice = inbox, notice
         # These save work and make words better. Another process does without.
-        self._handed_out: BoundedCache[str, datetime | None] = BoundedCache()
-        self._reasons: BoundedCache[str, str] = BoundedCache()
-        self._links: BoundedCache[str, tuple[datetime, str | None]] = BoundedCache()
+        self._handed_out: BoundedCache[str, datetime | None] = BoundedCache(most=bounds.remembered)
+        self._reasons: BoundedCache[str, str] = BoundedCache(most=bounds.remembered)
+        self._links: BoundedCache[str, tuple[datetime, str | None]] = BoundedCache(most=bounds.remembered)
 
     @property
     def subject(self) -> str:
