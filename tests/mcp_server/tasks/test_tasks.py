@@ -21,7 +21,6 @@ from handoffs.core.model import Caller, Handoff, Question, State, new_id
 from handoffs.core.schema import parse
 from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server
-from handoffs.mcp_server.tasks import status
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home
 from tests.days import stamped
@@ -547,11 +546,8 @@ async def test_each_of_two_calls_has_its_own_time_for_its_dialog(here: Table) ->
     assert (await here.only()).state is State.OPEN
 
 
-async def test_a_question_whose_dialogs_keep_failing_is_left_to_other_channels(
-    here: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(status, "MAX_DIALOGS", 3)
-    async with task_host(here.server()) as client:
+async def test_a_question_whose_dialogs_keep_failing_is_left_to_other_channels(here: Table) -> None:
+    async with task_host(here.server(bounds=Bounds(dialogs=3))) as client:
         shown = 0
         while (task := await client.ask())["status"] == "input_required":
             shown += 1

@@ -16,6 +16,8 @@ class Bounds:
     room."""
     uris: int = 1_000
     """How many addresses one session can subscribe to."""
+    dialogs: int = 100
+    """How many dialogs about one question may come to nothing before tasks show no more; it stays open elsewhere."""
     remembered: int = MOST
     """How many tasks are remembered, to save work."""
 

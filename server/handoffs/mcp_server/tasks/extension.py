@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
@@ -128,6 +129,7 @@ class Tasks(Extension):
         self._desk = desk
         self._handoffs = handoffs
         self._inbox, self._notice = inbox, notice
+        self._dialog_of = partial(dialog_of, max_dialogs=bounds.dialogs)
         # These save work and make words better. Another process does without.
         self._handed_out: BoundedCache[str, datetime | None] = BoundedCache(most=bounds.remembered)
         self._reasons: BoundedCache[str, str] = BoundedCache(most=bounds.remembered)
@@ -165,7 +167,7 @@ class Tasks(Extension):
         """Return the answer to a call that has begun a task; its handoff has been stored."""
         handoff = await self._handoffs.owned(task.handoff_id)
         log = await self._log(handoff)
-        status, message = await self._status(task, handoff, dialog_of(task, log), ctx)
+        status, message = await self._status(task, handoff, self._dialog_of(task, log), ctx)
         described = describe_task(task, handoff, status, log=log, now=self._desk.clock.now())
         return {"resultType": "task", **described, **_said(message)}
 
@@ -179,7 +181,7 @@ class Tasks(Extension):
         """
         handoff = await self._owned(task)
         log = await self._log(handoff)
-        dialog = dialog_of(task, log)
+        dialog = self._dialog_of(task, log)
         status, message = await self._status(task, handoff, dialog, ctx)
         carried: Wire = {}
         if status == "input_required":
@@ -213,7 +215,7 @@ class Tasks(Extension):
     async def _update(self, task: TaskId, params: UpdateParams, ctx: RequestContext) -> Wire:
         handoff = await self._owned(task)
         log = await self._log(handoff)
-        dialog = dialog_of(task, log)
+        dialog = self._dialog_of(task, log)
         key = task.key(dialog.round)
         if handoff.state is not State.OPEN or not dialog.open or key not in params.input_responses:
             return {}  # nothing is asked, or not that; whoever is late finds the outcome with `tasks/get`
