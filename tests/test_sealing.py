@@ -77,7 +77,7 @@ async def test_without_a_key_nothing_is_sealed_and_it_says_what_to_do() -> None:
         await with_keys().seal(VALUE, context=NAME)
 
 
-def test_the_key_that_is_kept_is_made_once_for_its_owner_alone_and_opens_beside_those_of_the_settings(
+def test_a_stored_key_is_made_once_for_its_owner_and_opens_beside_set_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assembly, "data_folder", lambda: tmp_path / "data")
