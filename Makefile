@@ -28,6 +28,7 @@ test: setup programs card
 	uv run --no-sync ruff format --check .
 	uv run --no-sync ruff check .
 	uv run --no-sync basedpyright --level error
+	uv run --no-sync basedpyright --level error --project tests/pyrightconfig.json
 	uv run --no-sync lint-imports --no-cache
 	SAMPLES_DAY=$(AHEAD) uv run --no-sync pytest $(PARALLEL) $(OUTSIDE:%=--ignore %)
 	SAMPLES_DAY=$(BACK) uv run --no-sync pytest $(PARALLEL) $(OUTSIDE:%=--ignore %) --dated

@@ -54,6 +54,7 @@ async def _answered(connected: Client, person: httpx.AsyncClient, number: int) -
         if ANSWER not in text_of(result):
             raise RuntimeError(f"the call returned {text_of(result)!r}")
 
+    begun = replied = 0.0
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)

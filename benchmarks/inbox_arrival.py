@@ -95,6 +95,7 @@ async def _arrive(
             result = await connected.call_tool("check_handoff", {"handoff_id": content["handoffId"]})
         ended.set()
 
+    begun = seen = 0.0
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             begun = time.perf_counter()

@@ -18,17 +18,15 @@ from benchmarks.table import Row, compared
 from handoffs.assembly import store_at
 from handoffs.core.events import Answered
 from handoffs.settings import store_address
+from handoffs.store import OpenStore
 from handoffs.store.copying import copy
 from handoffs.store.postgres.address import parse
 from handoffs.store.postgres.copying import PostgresEndpoint
-from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.sqlite.copying import SqliteEndpoint
-from handoffs.store.sqlite.store import SqliteStore
 
 BAR = 1.5
 FEW, MANY = 1_000, 100_000
 
-Store: TypeAlias = SqliteStore | PostgresStore
 Page: TypeAlias = Callable[[], Awaitable[float]]
 """Gets a page; returns the milliseconds until its first byte."""
 Samples: TypeAlias = dict[str, list[list[float]]]
@@ -73,7 +71,7 @@ async def _take_turns(addresses: Sequence[str], *, rounds: int, batch: int) -> t
 
 
 @asynccontextmanager
-async def _side(address: str) -> AsyncGenerator[tuple[Store, Page]]:
+async def _side(address: str) -> AsyncGenerator[tuple[OpenStore, Page]]:
     """Give a store, and what asks its inbox, a process of its own, for the first page over HTTP."""
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         server = servers.handoffs(Path(name), store=address)
@@ -88,7 +86,7 @@ async def _side(address: str) -> AsyncGenerator[tuple[Store, Page]]:
                 yield store, lambda: to_thread.run_sync(inbox_list.first_byte, connection, request)
 
 
-async def _round(store: Store, page: Page, batch: int) -> dict[str, list[float]]:
+async def _round(store: OpenStore, page: Page, batch: int) -> dict[str, list[float]]:
     took: dict[str, list[float]] = {"open": [], "answer": [], "a page of the inbox": []}
     for _ in range(batch):
         asked = datetime.now(UTC)

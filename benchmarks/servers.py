@@ -37,7 +37,7 @@ class Server:
     def environ(self) -> dict[str, str]:
         """This process's environment with the server's settings, and free to write and read compiled bytecode."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HANDOFFS_"))}
-        return kept | self.settings
+        return {**kept, **self.settings}
 
     def stdio(self) -> StdioServerParameters:
         """Return what the SDK's client starts it with."""

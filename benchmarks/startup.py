@@ -82,7 +82,7 @@ class _Host:
                 raise RuntimeError("a server did not answer")
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
-        return json.loads(line)  # type: ignore[no-any-return]
+        return json.loads(line)
 
 
 async def run(plan: Plan) -> list[Row]:

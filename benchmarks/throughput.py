@@ -121,7 +121,10 @@ async def _work(kind: str, url: str, seconds: float) -> int:
 
         async with anyio.create_task_group() as workers:
             for connection in connections:
-                workers.start_soon(*((ours,) if kind == "handoffs" else (bare, connection)))
+                if kind == "handoffs":
+                    workers.start_soon(ours)
+                else:
+                    workers.start_soon(bare, connection)
         for connection in connections:
             await connection.close()
     return done

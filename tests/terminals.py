@@ -46,7 +46,10 @@ class Terminal:
         )
         self.child.delaybeforesend = None
         if replies:
-            self.screen.write_process_input = self.child.send
+            self.screen.write_process_input = self._reply
+
+    def _reply(self, data: str) -> None:
+        self.child.send(data)
 
     @property
     def lines(self) -> list[str]:

@@ -63,7 +63,7 @@ def test_in_any_other_environment_it_is_pips_or_where_there_is_none_uvs(
     )
 
 
-def test_here_the_command_is_one_that_the_installer_takes_and_it_keeps_the_extras_there_are() -> None:
+def test_here_the_installer_takes_the_command_and_it_keeps_the_extras() -> None:
     typed = command_to_add("notify")
     assert "[" in typed
     assert {"notify", "postgres"} <= set(typed.rpartition("[")[2].rstrip("]'").split(","))

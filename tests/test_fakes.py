@@ -26,7 +26,7 @@ async def test_a_limited_block_ends_when_the_clock_is_put_forward_past_it() -> N
     assert clock.waiting == 0
 
 
-async def test_a_block_without_a_limit_is_not_ended_and_one_of_no_time_ends_at_once() -> None:
+async def test_a_block_without_a_limit_is_not_ended_and_one_of_no_time_is() -> None:
     clock = FakeClock()
     with clock.limit(0):
         await anyio.sleep_forever()

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import anyio
 import pytest
 
 from handoffs.asking.plan import drawn
 from tests.acceptance.processes import Home, ask
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -136,9 +136,7 @@ async def test_a_channel_is_one_file_and_one_row(copy: Path, tmp_path: Path) -> 
     )
     async with home.stdio() as client:
         await ask(client, "Deploy?")
-        with anyio.fail_after(20):
-            while not file.exists() or file.read_text() != "Deploy?\n":
-                await anyio.sleep(0.02)
+        await until(lambda: file.exists() and file.read_text() == "Deploy?\n")
     code = "from handoffs.channels import CHANNELS, may_permit; print('paper' in CHANNELS, may_permit('paper'))"
     assert said(copy, code) == "True False"
 

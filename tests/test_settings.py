@@ -205,7 +205,7 @@ def test_a_folders_dotenv_sets_the_model_and_nothing_else_whatever_it_says(writt
     assert not any(text in words for text in ("evil", "EVIL", "STROE", "LOCAL_TOKEN"))
 
 
-def test_a_setting_of_dotenv_that_the_environment_has_is_not_missed_by_anybody(written: Written) -> None:
+def test_a_dotenv_setting_that_the_environment_has_is_not_reported_missing(written: Written) -> None:
     written.read({"HANDOFFS_STORE": "/data/h.db"}, dotenv="HANDOFFS_STORE=x\nHANDOFFS_NOTIFY=\nHANDOFFS_MODEL=x")
     assert unused_in(written.folder) == ()
     assert unused_words(written.folder) == ""
@@ -277,7 +277,7 @@ def test_a_relative_store_begins_where_it_is_written(written: Written) -> None:
     assert written.read(toml="store = 'h.db'").store == written.config.parent / "h.db"
 
 
-def test_the_time_outs_that_nobody_set_make_room_for_those_that_somebody_did(written: Written) -> None:
+def test_default_time_outs_make_room_for_those_that_were_set(written: Written) -> None:
     def bounds(**seconds: int) -> tuple[float, float, float]:
         each = written.read({f"HANDOFFS_{name.upper()}_TIMEOUT_SECONDS": str(n) for name, n in seconds.items()})
         return each.min_timeout_seconds, each.default_timeout_seconds, each.max_timeout_seconds
@@ -293,7 +293,7 @@ def test_the_time_outs_that_nobody_set_make_room_for_those_that_somebody_did(wri
 def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
     settings = written.read({"HANDOFFS_MAX_TIMEOUT_SECONDS": "3600"})
     with pytest.raises(ValueError, match="frozen"):
-        settings.terminal = "on"  # pyright: ignore[reportAttributeAccessIssue]
+        settings.terminal = "on"
 
 
 # What stops the start
@@ -396,7 +396,7 @@ def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
         ({"HANDOFFS_": SECRET}, "HANDOFFS_ is no setting. There are HANDOFFS_DEFAULT_TIMEOUT_SECONDS, HANDOFFS_"),
     ],
 )
-def test_what_cannot_be_used_stops_the_start_with_its_name_and_what_is_allowed(
+def test_an_unusable_value_stops_the_start_and_says_what_is_allowed(
     written: Written, environ: dict[str, str], told: str
 ) -> None:
     message = written.refused(environ)
@@ -486,7 +486,7 @@ def test_a_file_that_cannot_be_read_stops_the_start(written: Written) -> None:
     assert written.refused() == f"{written.config} can't be read: it is not UTF-8."
 
 
-def test_a_folders_dotenv_that_cannot_be_read_stops_no_start_and_holds_none_up(written: Written) -> None:
+def test_an_unreadable_dotenv_of_a_folder_neither_stops_nor_delays_a_start(written: Written) -> None:
     path = written.folder / ".env"
     path.write_bytes(b"HANDOFFS_MODEL=\xff")
     assert written.read().model == MODEL
@@ -558,7 +558,7 @@ def test_the_files_are_in_the_platforms_folders(written: Written) -> None:
         ("QUOTA_BYTES", "true"),
     ],
 )
-def test_what_says_who_may_call_and_how_much_is_refused_where_it_cant_be_meant(
+def test_settings_for_callers_and_quotas_are_refused_where_they_cant_apply(
     written: Written, name: str, value: str
 ) -> None:
     told = written.refused({f"HANDOFFS_{name}": value})

@@ -20,6 +20,7 @@ from mcp.types import (
     ElicitRequest,
     ElicitRequestFormParams,
     ElicitResult,
+    InputRequests,
     InputRequiredResult,
     TextContent,
 )
@@ -78,15 +79,18 @@ class Postgres:
         import asyncpg
 
         if self.connection is None:
-            self.connection = await asyncpg.connect(self.url)
-            await self.connection.execute(SCHEMA)
+            connection: asyncpg.Connection = await asyncpg.connect(self.url)
+            await connection.execute(SCHEMA)
+            self.connection = connection
         return self.connection
 
     async def open(self, message: str) -> int:
         """Keep a question; return its number."""
         sql = """WITH kept AS (INSERT INTO handoffs (message, state) VALUES ($1, 'open') RETURNING id)
             INSERT INTO events SELECT id, 'opened' FROM kept RETURNING handoff_id"""
-        return await (await self._connected()).fetchval(sql, message)
+        number: int | None = await (await self._connected()).fetchval(sql, message)
+        assert number is not None
+        return number
 
     async def answer(self, kept: int, content: object) -> None:
         """Keep its answer."""
@@ -134,7 +138,7 @@ async def handoff_to_user(message: str, ctx: Context) -> Annotated[CallToolResul
     if isinstance(given, ElicitResult) and ctx.request_state is not None:
         return await _answer(message, int(ctx.request_state), given)
     form = ElicitRequestFormParams(message=message, requested_schema=FORM)
-    asked = {"question": ElicitRequest(params=form)}
+    asked: InputRequests = {"question": ElicitRequest(params=form)}
     return InputRequiredResult(input_requests=asked, request_state=str(await store.open(message)))
 
 

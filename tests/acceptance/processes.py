@@ -80,7 +80,7 @@ class Home:
             )
             info = Implementation(name=name, version="1")
             transport = stdio_client(params, errlog=log)
-            async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+            async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:
                 yield client
 
     @asynccontextmanager
@@ -132,7 +132,7 @@ class HttpServer:
         with anyio.fail_after(60):
             async with httpx2.AsyncClient(headers=bearer, follow_redirects=True, timeout=60) as http:
                 transport = streamable_http_client(self.url, http_client=http)
-                async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+                async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:
                     yield client
 
 

@@ -11,11 +11,11 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import anyio
 import httpx
 import pytest
 
 from tests.acceptance.processes import HANDOFFS, Home
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc says what a process has")
 
@@ -42,10 +42,9 @@ async def started(home: Home, *arguments: str) -> AsyncGenerator[tuple[subproces
             preexec_fn=few,
         )
     try:
-        with anyio.fail_after(30):
-            while (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())) is None:
-                assert process.poll() is None, log.read_text()
-                await anyio.sleep(0.02)
+        await until(lambda: "http://127.0.0.1:" in log.read_text() or process.poll() is not None)
+        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+        assert found is not None, log.read_text()
         yield process, found[0]
     finally:
         process.send_signal(signal.SIGTERM)
@@ -89,9 +88,7 @@ async def test_a_server_answers_whatever_number_of_connections_say_nothing(
             for number in range(3):
                 async with httpx.AsyncClient(timeout=20) as another:
                     assert (await another.get(f"{url}/readyz")).status_code == 200, number
-            with anyio.fail_after(20):
-                while sum(map(is_closed, idle)) < len(idle) - FILES // 2:
-                    await anyio.sleep(0.02)
+            await until(lambda: sum(map(is_closed, idle)) >= len(idle) - FILES // 2)
             assert is_closed(kept)
             assert not is_closed(idle[-1])
         assert process.poll() is None

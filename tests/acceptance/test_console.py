@@ -19,12 +19,12 @@ READY = "Ctrl-D not now"
 """The end of the prompt's key help: from here on it takes keys."""
 
 
-def expects(child: Any, pattern: str) -> Any:
+def expects(child: Any, pattern: str | type[pexpect.EOF]) -> Any:
     """A step for a thread: wait for what the terminal shows."""
     return anyio.to_thread.run_sync(lambda: child.expect(pattern, timeout=20))
 
 
-async def test_a_person_answers_in_the_console_of_the_server_and_gives_way_to_who_was_faster(tmp_path: Path) -> None:
+async def test_a_person_answers_in_the_servers_console_unless_another_was_faster(tmp_path: Path) -> None:
     home = Home(tmp_path)
     child = pexpect.spawn(
         HANDOFFS[0],
@@ -36,6 +36,7 @@ async def test_a_person_answers_in_the_console_of_the_server_and_gives_way_to_wh
     )
     try:
         await expects(child, r"(http://\S+/mcp)")
+        assert isinstance(child.match, re.Match)
         url = child.match[1]
         server = HttpServer(process=None, url=url, token=home.local_token.read_text())  # type: ignore[arg-type]
         async with server.client("legacy") as client:

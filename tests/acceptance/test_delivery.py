@@ -16,6 +16,7 @@ from mcp import Client
 from tests.acceptance import processes
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, says
 from tests.acceptance.test_pipe import outcome, piped
+from tests.waiting import until
 
 TOOL_USE = "claudecode/toolUseId"
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ async def ask(client: Client, tool_use: str | None = None, /, **arguments: Any) 
 
 
 def kept(home: Home) -> list[dict[str, Any]]:
-    return json.loads(home.run("list", "--all", "--json").stdout)  # type: ignore[no-any-return]
+    return json.loads(home.run("list", "--all", "--json").stdout)
 
 
 def collected(home: Home) -> list[str]:
@@ -108,16 +109,14 @@ async def test_an_answer_that_a_killed_server_did_not_hand_over_is_given_again(
     assert (asked["state"], collected(home)) == ("answered", [])
     async with serving(home, transport, era) as client:
         got = await ask(client)
-        with anyio.fail_after(30):
-            while collected(home) != [asked["id"]]:
-                await anyio.sleep(0.02)
+        await until(lambda: collected(home) == [asked["id"]])
     assert (got["handoffId"], got["values"]) == (asked["id"], {"response": "yes"})
     assert "ago" in got["guidance"]
 
 
 @both_eras
 @both_transports
-async def test_what_was_handed_over_is_asked_anew_and_says_what_was_answered_before(
+async def test_a_delivered_question_is_asked_anew_and_names_the_earlier_answer(
     transport: str, era: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
@@ -127,14 +126,12 @@ async def test_what_was_handed_over_is_asked_anew_and_says_what_was_answered_bef
         assert first["handoffId"] != second["handoffId"]
         again = await ask(client, "toolu_1")
         assert (again["handoffId"], again["values"]) == (first["handoffId"], {"response": "yes"})
-        with anyio.fail_after(30):
-            while collected(home) != [first["handoffId"], second["handoffId"]]:
-                await anyio.sleep(0.02)
+        await until(lambda: collected(home) == [first["handoffId"], second["handoffId"]])
     earlier = {each["id"]: each["earlier"] for each in kept(home)}
     assert earlier == {first["handoffId"]: None, second["handoffId"]: first["handoffId"]}
 
 
-def test_an_answer_that_lies_unread_in_the_pipe_counts_and_the_next_question_says_so(tmp_path: Path) -> None:
+def test_an_answer_unread_in_the_pipe_counts_and_the_next_question_says_so(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with piped(home) as pipe:
         pipe.initialize()
@@ -222,9 +219,7 @@ async def test_over_http_a_client_that_hung_up_was_handed_nothing(tmp_path: Path
         assert server.token is not None
         agent = subprocess.Popen([HANDOFFS[0], "-c", caller, server.url, server.token], cwd=ROOT)
         try:
-            with anyio.fail_after(30):
-                while not home.store.exists() or not kept(home):
-                    await anyio.sleep(0.05)
+            await until(lambda: home.store.exists() and kept(home))
         finally:
             agent.kill()
             agent.wait()

@@ -18,6 +18,7 @@ from handoffs.mcp_server.server import build_server
 from handoffs.serving.stack import mcp_app
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, HttpServer, ask
+from tests.waiting import until
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -42,9 +43,7 @@ async def probe(server: HttpServer, http: httpx.AsyncClient) -> tuple[int, dict[
 
 
 async def until_ready(server: HttpServer, http: httpx.AsyncClient) -> None:
-    with anyio.fail_after(15):
-        while await probe(server, http) != (200, {"ready": True}):
-            await anyio.sleep(0.05)
+    await until(lambda: probe(server, http), lambda found: found == (200, {"ready": True}))
 
 
 async def rest_of(server: HttpServer) -> str:
@@ -96,7 +95,7 @@ async def test_a_stopped_server_has_its_calls_return_pending_and_loses_nothing(
     assert "left" not in home.run("log", "--json").stdout
 
 
-async def test_a_server_that_stops_says_that_it_is_not_ready_and_serves_what_is_under_way(tmp_path: Path) -> None:
+async def test_a_stopping_server_says_it_is_not_ready_and_finishes_its_calls(tmp_path: Path) -> None:
     async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as http:
         assert (await http.get(at(server, "/healthz"))).text == "ok\n"
         await until_ready(server, http)
@@ -121,9 +120,7 @@ async def test_a_server_that_stops_says_that_it_is_not_ready_and_serves_what_is_
             await sending.wait()
             await probe(server, http)  # whose answer comes after the beginning of the other
             server.process.send_signal(signal.SIGTERM)
-            with anyio.fail_after(1.5):
-                while (found := await probe(server, http)) == (200, {"ready": True}):
-                    await anyio.sleep(0.01)
+            found = await until(lambda: probe(server, http), lambda found: found != (200, {"ready": True}), seconds=1.5)
             assert found == (503, {"ready": False, "reason": "draining"})
             assert (await http.get(at(server, "/healthz"))).status_code == 200
             finish.set()
@@ -155,9 +152,7 @@ async def test_a_stream_of_news_ends_in_order_when_the_server_stops(tmp_path: Pa
 
 
 @pytest.mark.parametrize("tokens", ["auto", "off"])
-async def test_a_server_whose_store_is_not_there_yet_says_so_once_and_goes_on_when_it_is(
-    tokens: str, tmp_path: Path
-) -> None:
+async def test_a_server_without_its_store_says_so_once_and_goes_on_when_it_is_up(tokens: str, tmp_path: Path) -> None:
     """Where only the store says who may call nobody is let in before; else a call is told what is wrong."""
     prepared = Home(tmp_path, {"HANDOFFS_STORE": str(tmp_path / "prepared" / "handoffs.db")})
     token = prepared.run("token", "add", "ci").stdout.split()[-1]
@@ -227,16 +222,14 @@ async def served(store: Path, idle_seconds: float) -> AsyncGenerator[tuple[str, 
         async with server.session_manager.run():
             tasks.start_soon(sessions.sweep)
             tasks.start_soon(running.serve)
-            with anyio.fail_after(5):
-                while not running.started:
-                    await anyio.sleep(0.01)
+            await until(lambda: running.started)
             port = running.servers[0].sockets[0].getsockname()[1]
             yield f"http://127.0.0.1:{port}/mcp", server.session_manager._server_instances  # type: ignore[misc]
             running.should_exit = True
         tasks.cancel_scope.cancel()
 
 
-async def test_sessions_that_are_over_are_forgotten_and_a_call_that_waits_keeps_its_own(tmp_path: Path) -> None:
+async def test_ended_sessions_are_forgotten_and_a_waiting_call_keeps_its_own(tmp_path: Path) -> None:
     async with served(tmp_path / "handoffs.db", 0.5) as (url, known), httpx.AsyncClient(headers=LEGACY) as http:
 
         async def begin() -> dict[str, str]:
@@ -253,8 +246,7 @@ async def test_sessions_that_are_over_are_forgotten_and_a_call_that_waits_keeps_
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
         async with http.stream("POST", url, json=body, headers=waits) as response:
             with anyio.fail_after(10):
-                while idle["mcp-session-id"] in known:
-                    await anyio.sleep(0.02)
+                await until(lambda: idle["mcp-session-id"] not in known)
                 await anyio.sleep(1)  # twice as long as an idle one is kept
             assert list(known) == [waits["mcp-session-id"]]
             async with SqliteStore(tmp_path / "handoffs.db") as store:
@@ -264,6 +256,4 @@ async def test_sessions_that_are_over_are_forgotten_and_a_call_that_waits_keeps_
             text = (await response.aread()).decode()
         assert '"SUCCESS"' in text
         assert (await http.post(url, json=body, headers=idle)).status_code == 404
-        with anyio.fail_after(10):
-            while known:
-                await anyio.sleep(0.02)
+        await until(lambda: not known)

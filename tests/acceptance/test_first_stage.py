@@ -155,7 +155,7 @@ def test_a_last_line_without_an_end_is_answered(home: Home) -> None:
 
 
 @pytest.mark.parametrize("blocking", [True, False])
-def test_a_client_that_does_not_read_is_served_all_the_same_and_misses_nothing(home: Home, blocking: bool) -> None:
+def test_a_client_that_does_not_read_is_served_and_misses_nothing(home: Home, blocking: bool) -> None:
     marked(home)
     lists = [request(10 + number, "tools/list") for number in range(40)]
     ask = request(3, "tools/call", {"name": "handoff_to_user", "arguments": {"message": "Do you read?"}})

@@ -20,7 +20,7 @@ def home_of(folder: Path, hold: str = "0", **extra: str) -> Home:
 
 
 @pytest.mark.parametrize(("name", "extra"), [("mcp-proxy", {}), ("mcp", {}), ("test-host", {"HANDOFFS_JOIN": "off"})])
-def test_another_pipe_gets_neither_an_open_question_nor_its_outcome_by_the_same_words(
+def test_another_pipe_with_the_same_words_gets_no_question_and_no_outcome(
     name: str, extra: dict[str, str], tmp_path: Path
 ) -> None:
     home = home_of(tmp_path, **extra)
@@ -70,14 +70,14 @@ def test_the_same_tool_use_sent_again_by_another_process_gets_its_outcome(tmp_pa
     assert len(kept(home)) == 1
 
 
-async def test_people_are_told_how_many_calls_wait_and_that_their_agent_is_unknown(tmp_path: Path) -> None:
+async def test_people_see_how_many_calls_wait_and_that_the_agent_is_unknown(tmp_path: Path) -> None:
     home = home_of(tmp_path, "30")
     with piped(home, name="supergateway") as pipe:
         pipe.initialize()
         numbers = [pipe.call() for _ in range(2)]
         async with SqliteStore(home.store) as store, store.watch() as watch:
 
-            async def until(calls: int) -> Handoff:
+            async def waited_for_by(calls: int) -> Handoff:
                 with anyio.fail_after(50):
                     while True:
                         found = await store.newest(open_only=True)
@@ -85,9 +85,9 @@ async def test_people_are_told_how_many_calls_wait_and_that_their_agent_is_unkno
                             return found[0]
                         await watch.changed()
 
-            assert notes_of_calls(await until(2)) == ["2 calls wait for this answer.", UNKNOWN_AGENT]
+            assert notes_of_calls(await waited_for_by(2)) == ["2 calls wait for this answer.", UNKNOWN_AGENT]
             pipe.send("notifications/cancelled", {"requestId": numbers[0]}, notify=True)
-            asked = await until(1)
+            asked = await waited_for_by(1)
             assert notes_of_calls(asked) == [UNKNOWN_AGENT]
             assert (await home.command("answer", asked.id, "yes")).returncode == 0
         assert outcome(pipe.answer_to(numbers[1]))["values"] == {"response": "yes"}

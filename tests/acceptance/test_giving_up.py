@@ -12,9 +12,7 @@ LIVES = 3.0
 
 
 @pytest.mark.parametrize("name", ["emacs-mcp", "codex-mcp-client"])
-async def test_after_a_time_out_the_same_question_comes_back_with_its_id_before_the_next(
-    name: str, tmp_path: Path
-) -> None:
+async def test_after_a_time_out_the_same_question_returns_its_id_before_the_next(name: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     async with home.stdio("legacy", name=name) as client:
         with pytest.raises(MCPError, match=r"(?i)timed? ?out"):

@@ -21,6 +21,7 @@ from mcp import Client
 from handoffs.inbox_process.record import InboxRecord
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, nobody, says
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of files")
 both_eras = pytest.mark.parametrize("era", ERAS)
@@ -45,10 +46,8 @@ def place_of(home: Home) -> InboxRecord:
 
 async def ended(home: Home) -> None:
     """Wait until the process of the inbox that was told to end has let go of the lock."""
-    with anyio.fail_after(20):
-        while (lock := place_of(home).claim()) is None:
-            await anyio.sleep(0.02)
-        lock.release()
+    lock = await until(place_of(home).claim)
+    lock.release()
 
 
 def folder_of(home: Home) -> Path:
@@ -65,11 +64,8 @@ def is_running(home: Home) -> bool:
     return home.run("inbox", "--status").returncode == 0
 
 
-async def until(home: Home, *, runs: bool) -> None:
-    """Wait until the inbox of this home runs, or does not."""
-    with anyio.fail_after(20):
-        while (place_of(home).running() is not None) != runs:
-            await anyio.sleep(0.02)
+async def until_running(home: Home) -> None:
+    await until(lambda: place_of(home).running() is not None)
 
 
 def with_browser(home: Home) -> Path:
@@ -83,9 +79,7 @@ def with_browser(home: Home) -> Path:
 
 async def written(path: Path) -> str:
     """The text of a file, once it has some."""
-    with anyio.fail_after(20):
-        while not path.exists() or not path.read_text():
-            await anyio.sleep(0.02)
+    await until(lambda: path.exists() and path.read_text())
     return path.read_text()
 
 
@@ -114,26 +108,24 @@ class Background:
         )
 
     async def serves(self) -> str:
-        await until(self.home, runs=True)
+        await until_running(self.home)
         return str(running(self.home)["url"])
 
     async def ends(self) -> int:
-        with anyio.fail_after(20):
-            while (code := self.process.poll()) is None:
-                await anyio.sleep(0.02)
-        return code
+        await until(lambda: self.process.poll() is not None)
+        return self.process.wait()
 
 
 @both_eras
-async def test_where_the_host_has_no_dialog_the_link_is_in_the_result_and_in_the_progress(era: str, home: Home) -> None:
+async def test_without_a_dialog_the_link_is_in_the_result_and_in_the_progress(era: str, home: Home) -> None:
     home.extra["HANDOFFS_HOLD_SECONDS"] = "5"
     told: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
 
     async with home.stdio(era) as client:
-        result = await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=progress)
+        result = await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=on_progress)
     got = result.structured_content
     assert got is not None
     assert got["status"] == "PENDING"
@@ -155,7 +147,7 @@ async def test_the_link_in_a_result_does_not_sign_in(home: Home) -> None:
     assert "code=" not in said
 
 
-async def test_on_a_desktop_the_page_is_opened_once_for_each_start_with_a_link_that_signs_in_once(home: Home) -> None:
+async def test_a_desktop_opens_the_page_once_per_start_with_a_link_used_once(home: Home) -> None:
     opened = with_browser(home)
     async with home.stdio() as client:
         first = await hand_over(client, "First.")
@@ -190,13 +182,13 @@ async def test_without_a_desktop_no_browser_is_started(home: Home) -> None:
 async def test_a_dialog_that_nobody_was_shown_leads_to_the_inbox_too(era: str, action: str, home: Home) -> None:
     told: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
         call.cancel()
 
     async with home.stdio(era, says(action)) as client:
         with anyio.CancelScope() as call:
-            await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=progress)
+            await client.call_tool("handoff_to_user", {"message": "Deploy?"}, progress_callback=on_progress)
     assert LINK.search(told[0])
 
 
@@ -258,9 +250,7 @@ async def test_ten_calls_of_one_server_at_once_get_one(home: Home) -> None:
 
 async def test_ten_inboxes_started_at_once_are_one(home: Home) -> None:
     started = [Background(home, idle_seconds=60) for _ in range(10)]
-    with anyio.fail_after(30):
-        while sum(each.process.poll() is None for each in started) > 1:
-            await anyio.sleep(0.05)
+    await until(lambda: sum(each.process.poll() is None for each in started) <= 1)
     [left] = [each for each in started if each.process.poll() is None]
     await left.serves()
     assert running(home)["pid"] == left.process.pid
@@ -273,7 +263,7 @@ async def test_killed_it_is_started_again_at_the_same_address_by_the_same_server
     async with home.stdio() as client:
         first = link_in(await hand_over(client, "First."))
         os.kill(running(home)["pid"], signal.SIGKILL)
-        await until(home, runs=False)
+        await until(lambda: place_of(home).running() is None)
         killed = running(home)["pid"]
         second = link_in(await hand_over(client, "Second."))
     assert running(home)["pid"] != killed
@@ -306,7 +296,7 @@ async def test_it_ends_once_nothing_is_open_and_nobody_looks(home: Home) -> None
     assert not is_running(home)
 
 
-async def test_a_page_that_stays_connected_does_not_keep_it_from_ending_when_told(home: Home) -> None:
+async def test_a_connected_page_does_not_keep_the_inbox_from_ending_when_told(home: Home) -> None:
     inbox = Background(home, idle_seconds=60)
     url = httpx.URL(await inbox.serves())
     async with await anyio.connect_tcp(str(url.host), url.port or 0):
@@ -333,7 +323,7 @@ async def test_status_and_stop_say_what_there_is(home: Home) -> None:
         assert len(await store.newest(open_only=True)) == 1
 
 
-async def test_stop_leaves_a_process_alone_that_only_has_the_number_of_a_killed_inbox(home: Home) -> None:
+async def test_stop_spares_a_process_that_only_has_the_number_of_a_killed_inbox(home: Home) -> None:
     inbox = Background(home, idle_seconds=60)
     await inbox.serves()
     inbox.process.kill()
@@ -397,13 +387,13 @@ def test_what_can_not_be_is_one_line_and_code_2(home: Home, arguments: list[str]
     assert line.startswith(told)
 
 
-async def test_beyond_loopback_it_serves_with_a_password_by_the_names_it_was_given(home: Home) -> None:
+async def test_beyond_loopback_it_serves_with_a_password_under_its_given_names(home: Home) -> None:
     password = "correct horse battery staple"
     home.extra["HANDOFFS_INBOX_PASSWORD"] = password
     arguments = ["inbox", "--no-browser", "--host", "0.0.0.0", "--name", "inbox.example"]
     async with await anyio.open_process([*HANDOFFS, *arguments], env=home.env, cwd=home.folder) as process:
         try:
-            await until(home, runs=True)
+            await until_running(home)
             url = running(home)["url"]
             assert url.startswith("http://127.0.0.1:")
             async with httpx.AsyncClient(base_url=url) as http:
@@ -417,7 +407,7 @@ async def test_beyond_loopback_it_serves_with_a_password_by_the_names_it_was_giv
             process.terminate()
 
 
-async def test_where_it_cannot_start_the_question_is_asked_all_the_same_and_the_reason_said_once(
+async def test_an_inbox_that_cannot_start_is_said_once_and_the_question_is_asked(
     tmp_path: Path,
 ) -> None:
     home = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "HANDOFFS_HOLD_SECONDS": "3"})

@@ -16,6 +16,7 @@ from tests.acceptance.test_draining import probe, rest_of, until_ready
 from tests.acceptance.test_many_servers import desk_over, machine
 from tests.store.postgres_server import PASSWORD, cluster, new_store
 from tests.store.relay import Relay, relay
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -37,9 +38,7 @@ def through(store: str, network: Relay) -> str:
 
 
 async def until_not_ready(server: HttpServer, http: httpx.AsyncClient) -> None:
-    with anyio.fail_after(15):
-        while (found := await probe(server, http)) == (200, {"ready": True}):
-            await anyio.sleep(0.05)
+    found = await until(lambda: probe(server, http), lambda found: found != (200, {"ready": True}))
     assert found == (503, {"ready": False, "reason": "store"})
 
 
@@ -64,7 +63,7 @@ async def waiting_calls(server: HttpServer, http: httpx.AsyncClient, got: dict[s
         yield
 
 
-async def test_calls_wait_on_while_their_server_is_cut_off_and_get_what_was_answered_elsewhere_meanwhile(
+async def test_calls_on_a_server_that_is_cut_off_get_what_was_answered_elsewhere(
     tmp_path: Path, store: str, through: str, network: Relay
 ) -> None:
     cut_off, other = machine(tmp_path / "a", through, HANDOFFS_HOLD_SECONDS="50"), machine(tmp_path / "b", store)
@@ -99,9 +98,7 @@ async def test_calls_wait_on_while_their_server_is_cut_off_and_get_what_was_answ
     assert {message: each["values"] for message, each in got.items()} == expected
 
 
-async def test_servers_that_start_without_their_database_say_so_and_use_it_when_it_comes(
-    tmp_path: Path, network: Relay
-) -> None:
+async def test_servers_started_without_their_database_say_so_and_use_it_later(tmp_path: Path, network: Relay) -> None:
     """On stdio the call is told what is wrong; over HTTP nobody is sent there. Neither says the password."""
     await network.cut()
     store = cluster().url(secret=True, port=network.port)

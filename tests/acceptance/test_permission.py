@@ -32,7 +32,7 @@ async def client_of(
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_an_unattended_run_asks_in_the_inbox_and_runs_what_the_person_made_of_it(
+async def test_an_unattended_run_asks_in_the_inbox_and_runs_the_persons_version(
     transport: str, era: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
@@ -58,9 +58,7 @@ async def test_an_unattended_run_asks_in_the_inbox_and_runs_what_the_person_made
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_a_host_of_the_newer_era_reads_and_hears_of_what_another_process_does(
-    transport: str, tmp_path: Path
-) -> None:
+async def test_a_newer_host_reads_and_hears_of_what_another_process_does(transport: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     async with AsyncExitStack() as stack:
         client = await client_of(stack, home, transport, "auto", name="test-host")
@@ -91,7 +89,7 @@ async def test_a_host_of_the_older_era_hears_of_what_another_process_answers(tra
         stack.enter_context(anyio.fail_after(60))
         client = await older_client(stack, home, transport, keep)
         handoff_id = (await ask(client))["handoffId"]
-        await client.session.subscribe_resource(f"handoff://{handoff_id}")  # pyright: ignore[reportDeprecated]
+        await client.session.subscribe_resource(f"handoff://{handoff_id}")
         assert (await home.command("answer", handoff_id, "go")).returncode == 0
         await heard.wait()
         assert json.loads(await text(client, f"handoff://{handoff_id}"))["state"] == "answered"

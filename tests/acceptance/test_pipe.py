@@ -42,12 +42,12 @@ class Pipe:
 
     def read(self) -> dict[str, Any]:
         if not self.framed:
-            return json.loads(self.stdout.readline() or "{}")  # type: ignore[no-any-return]
+            return json.loads(self.stdout.readline() or "{}")
         # As Cline reads: by characters, which is right only where each is a byte.
         head = self.stdout.readline()
         assert head.startswith(b"Content-Length: ")
         assert self.stdout.readline() == b"\r\n"
-        return json.loads(self.stdout.read(int(head.split()[1])).decode("ascii"))  # type: ignore[no-any-return]
+        return json.loads(self.stdout.read(int(head.split()[1])).decode("ascii"))
 
     def answer_to(self, number: int) -> dict[str, Any]:
         """What the request with this number comes to; what comes before that is kept in `before`."""
@@ -74,7 +74,7 @@ class Pipe:
 
 
 def outcome(answer: dict[str, Any]) -> dict[str, Any]:
-    return answer["result"]["structuredContent"]  # type: ignore[no-any-return]
+    return answer["result"]["structuredContent"]
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def piped(home: Home, *, framed: bool = False, name: str = "test-host") -> Gener
             end.close()
 
 
-def test_a_client_that_probes_and_hears_nothing_for_too_long_is_served_by_initialize(tmp_path: Path) -> None:
+def test_a_client_whose_probe_goes_unanswered_is_served_by_initialize(tmp_path: Path) -> None:
     home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "0"})
     with piped(home) as pipe:
         # All before the server reads: it is still starting.
@@ -168,7 +168,7 @@ def test_a_second_client_on_one_pipe_gets_no_dialog_and_joins_nothing(tmp_path: 
     assert log.count("A second client has sent `initialize` on this pipe") == 1
 
 
-def test_of_two_clients_with_the_same_number_on_one_pipe_neither_gets_an_outcome(tmp_path: Path) -> None:
+def test_two_clients_with_one_request_id_on_one_pipe_get_no_outcome(tmp_path: Path) -> None:
     home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "60"})
     with piped(home) as pipe:
         pipe.initialize()

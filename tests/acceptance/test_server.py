@@ -16,6 +16,7 @@ from mcp.types import ElicitResult
 
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, says
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -24,8 +25,7 @@ async def until_open(home: Home) -> str:
     """The id of the one open handoff, once there is one."""
     with anyio.fail_after(20):
         async with SqliteStore(home.store) as store:
-            while not (found := await store.newest(open_only=True)):
-                await anyio.sleep(0.02)
+            found = await until(lambda: store.newest(open_only=True))
     return found[0].id
 
 
@@ -74,9 +74,7 @@ async def test_another_process_answers_while_the_call_waits(transport: str, era:
 
 
 @both_eras
-async def test_a_question_outlives_a_killed_server_and_its_answer_is_collected_after_a_restart(
-    era: str, tmp_path: Path
-) -> None:
+async def test_a_question_outlives_a_killed_server_and_its_answer_is_collected(era: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     process = subprocess.Popen(
         [*HANDOFFS, "serve", "--http", "127.0.0.1:0"],
@@ -114,7 +112,7 @@ async def test_a_question_outlives_a_killed_server_and_its_answer_is_collected_a
     assert len(json.loads(home.run("list", "--all", "--json").stdout)) == 1
 
 
-async def test_of_two_racing_answers_one_wins_and_the_other_is_told_who_was_first(tmp_path: Path) -> None:
+async def test_of_two_racing_answers_one_wins_and_the_other_learns_who_was_first(tmp_path: Path) -> None:
     home = Home(tmp_path)
     async with home.stdio() as client, anyio.create_task_group() as tasks:
         got: list[dict[str, Any]] = []
@@ -141,7 +139,7 @@ async def test_of_two_racing_answers_one_wins_and_the_other_is_told_who_was_firs
             assert b"already answered by" in run.stderr
 
 
-async def test_a_client_that_vanished_over_http_gets_the_answer_when_it_asks_again(tmp_path: Path) -> None:
+async def test_a_client_that_vanished_over_http_gets_the_answer_by_asking_again(tmp_path: Path) -> None:
     """In the older era the call goes on without its client: what it hears must not count as collected."""
     home = Home(tmp_path)
     async with home.http() as server:
@@ -235,8 +233,7 @@ async def test_150_questions_of_one_session_hang_none(tmp_path: Path) -> None:
 
             for number in range(150):
                 tasks.start_soon(call, number)
-            while len(statuses) + shown < 150:
-                await anyio.sleep(0.01)
+            await until(lambda: len(statuses) + shown >= 150)
             release.set()
     assert sorted(set(statuses)) == ["PENDING", "SUCCESS"]
     assert statuses.count("SUCCESS") == 90

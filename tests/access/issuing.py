@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from tests.waiting import until_there
+
 METADATA = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
 KEYS = "/keys"
@@ -92,10 +94,7 @@ def local_issuer() -> Generator[LocalIssuer]:
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    give_up = time.monotonic() + 10
-    while not server.started:
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    until_there(lambda: server.started)
     issuer.starts_at(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
     try:
         yield issuer

@@ -26,6 +26,7 @@ from tests.acceptance import processes
 from tests.acceptance.processes import Home
 from tests.access.issuing import Key, local_issuer
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 AUDIENCE = "http://server/mcp"
 
@@ -85,7 +86,7 @@ async def test_of_tokens_in_a_store_that_cant_be_used_none_is_said_to_be_bad(tmp
         assert await StaticTokens(broken.tokens, clock).lapsed([known]) == []
 
 
-async def test_a_token_that_another_process_revokes_ends_what_a_running_server_does_for_it(
+async def test_a_token_revoked_by_another_process_ends_its_calls_on_this_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, now = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "60"}), datetime.now(UTC)
@@ -113,16 +114,13 @@ async def test_a_token_that_another_process_revokes_ends_what_a_running_server_d
         for name in shown:
             tasks.start_soon(ask, name)
         with anyio.fail_after(30):
-            while len(await desk.newest(open_only=True)) < 2:
-                await anyio.sleep(0.02)
+            await until(lambda: desk.newest(open_only=True), lambda found: len(found) >= 2)
             assert await store.tokens.revoke("ada", at=now)
-            while "ada" not in said:
-                await anyio.sleep(0.02)
+            await until(lambda: "ada" in said)
             asked = await desk.newest(open_only=True)
             assert len(asked) == 2
             for handoff in asked:
                 await desk.answer(handoff, {"response": "go"}, by="grace", channel="inbox")
-            while "bob" not in said:
-                await anyio.sleep(0.02)
+            await until(lambda: "bob" in said)
     assert "no longer good" in said["ada"]
     assert "'response': 'go'" in said["bob"]

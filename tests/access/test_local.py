@@ -17,6 +17,7 @@ from handoffs.assembly import current_user
 from tests.acceptance.processes import ERAS, Home, HttpServer, ask, says
 from tests.acceptance.proxy import Caller
 from tests.acceptance.test_server import until_open
+from tests.waiting import until
 
 PARAMS = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test-host", "version": "1"}}
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": PARAMS}
@@ -36,7 +37,7 @@ async def said_by(server: HttpServer) -> str:
         return server.heard + b"".join([piece async for piece in server.process.stderr]).decode()
 
 
-async def test_the_first_start_makes_a_token_and_prints_a_hosts_configuration_with_it_once(tmp_path: Path) -> None:
+async def test_the_first_start_makes_a_token_and_prints_a_configuration_once(tmp_path: Path) -> None:
     home = Home(tmp_path)
     async with home.http() as server:
         first = await said_by(server)
@@ -60,9 +61,7 @@ async def test_the_first_start_makes_a_token_and_prints_a_hosts_configuration_wi
 
 
 @pytest.mark.parametrize("wrong", [None, "nonsense", LOCAL + "A" * 43, "ho_" + "A" * 43, "eyJhbGciOiJub25lIn0.e30."])
-async def test_who_shows_no_token_or_another_is_told_how_to_come_by_one_and_sent_to_no_browser(
-    wrong: str | None, tmp_path: Path
-) -> None:
+async def test_a_caller_without_a_good_token_learns_how_to_get_one_in_words(wrong: str | None, tmp_path: Path) -> None:
     async with Home(tmp_path).http() as server, httpx2.AsyncClient(headers=ACCEPT) as http:
         got = await http.post(server.url, json=INITIALIZE, headers={} if wrong is None else shown(wrong))
         assert got.status_code == 401
@@ -77,9 +76,7 @@ async def test_who_shows_no_token_or_another_is_told_how_to_come_by_one_and_sent
 
 
 @both_eras
-async def test_the_local_user_is_who_they_are_on_stdio_so_questions_and_secrets_are_the_same(
-    era: str, tmp_path: Path
-) -> None:
+async def test_the_local_user_is_the_same_as_on_stdio_for_questions_and_secrets(era: str, tmp_path: Path) -> None:
     home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "0"})
     async with home.stdio(era) as client:
         before = await ask(client, "Deploy?")
@@ -123,7 +120,7 @@ async def test_a_dialog_answers_for_its_own_caller_only(era: str, tmp_path: Path
     assert got[0]["values"] == {"response": "yes"}
 
 
-async def test_the_state_between_two_rounds_of_a_dialog_is_good_for_its_own_caller_only(tmp_path: Path) -> None:
+async def test_the_state_between_two_dialog_rounds_is_good_for_its_caller_only(tmp_path: Path) -> None:
     home = Home(tmp_path)
     other = home.run("token", "add", "ci").stdout.strip()
     async with home.http() as server, httpx2.AsyncClient(timeout=30) as http:
@@ -142,7 +139,7 @@ async def test_the_state_between_two_rounds_of_a_dialog_is_good_for_its_own_call
     assert own["structuredContent"]["values"] == {"response": "yes"}
 
 
-async def test_a_token_that_is_added_later_lets_its_caller_in_at_once_and_nobody_else_out(tmp_path: Path) -> None:
+async def test_a_token_added_later_lets_its_caller_in_at_once_and_locks_none_out(tmp_path: Path) -> None:
     home = Home(tmp_path)
     async with home.http() as server, httpx2.AsyncClient(headers=ACCEPT) as http:
         done = await home.command("token", "add", "ci")
@@ -166,9 +163,7 @@ async def test_a_new_token_takes_the_place_of_the_one_before_also_for_what_waits
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
-            with anyio.fail_after(20):
-                while not json.loads((await home.command("list", "--json")).stdout):
-                    await anyio.sleep(0.05)
+            await until(lambda: home.command("list", "--json"), lambda found: json.loads(found.stdout))
             fresh = (await home.command("token", "local", "--renew")).stdout.decode().strip()
             assert fresh not in {"", server.token}
             old = await http.post(server.url, json=INITIALIZE, headers=server.bearer)
@@ -178,7 +173,7 @@ async def test_a_new_token_takes_the_place_of_the_one_before_also_for_what_waits
     assert json.loads(home.run("list", "--json").stdout)[0]["state"] == "open"
 
 
-async def test_the_local_users_token_needs_no_store_and_is_good_while_that_is_away(tmp_path: Path) -> None:
+async def test_the_local_users_token_is_good_while_the_store_is_away(tmp_path: Path) -> None:
     store = tmp_path / "folder"
     store.mkdir()
     async with Home(tmp_path, {"HANDOFFS_STORE": str(store)}).http() as server:
@@ -189,7 +184,7 @@ async def test_the_local_users_token_needs_no_store_and_is_good_while_that_is_aw
             assert unknown.status_code == 503
 
 
-async def test_off_is_said_at_every_start_and_lets_everybody_in_as_the_local_user(tmp_path: Path) -> None:
+async def test_off_is_said_at_every_start_and_admits_everybody_as_the_local_user(tmp_path: Path) -> None:
     home = Home(tmp_path, {"HANDOFFS_TOKENS": "off", "HANDOFFS_HOLD_SECONDS": "0"})
     for _ in range(2):
         async with home.http() as server:
@@ -204,7 +199,7 @@ async def test_off_is_said_at_every_start_and_lets_everybody_in_as_the_local_use
 @pytest.mark.parametrize(
     "extra", [{"HANDOFFS_TOKENS": "on"}, {"HANDOFFS_OAUTH_ISSUER": "https://id.example"}], ids=["on", "an issuer"]
 )
-async def test_where_callers_are_others_the_local_users_token_is_neither_made_nor_good(
+async def test_with_other_callers_the_local_users_token_is_not_made_and_not_good(
     extra: dict[str, str], tmp_path: Path
 ) -> None:
     home = Home(tmp_path, extra)

@@ -51,11 +51,12 @@ async def refused(here: Table, message: str) -> QuotaUsedUp:
     return told.value
 
 
-async def test_a_caller_may_have_so_many_questions_open_and_another_caller_as_many(few: Few) -> None:
+async def test_each_caller_may_have_so_many_questions_open(few: Few) -> None:
     async with few(open=2) as here:
         first = await asked(here, "one", timeout_seconds=600)
         await asked(here, "two")
         told = await refused(here, "three")
+        assert told.again_at is not None
         assert told.again_at == first.question.deadline
         assert f"after {told.again_at + timedelta(minutes=1):%Y-%m-%d %H:%M} UTC" in str(told)
         assert (await asked(here, "one")).id == first.id  # to join asks nothing new
@@ -72,7 +73,7 @@ async def test_a_question_that_is_past_its_deadline_takes_no_place(few: Few) -> 
         await asked(here, "two")  # nobody has looked at the first since
 
 
-async def test_a_caller_may_ask_so_many_new_questions_a_minute_whatever_became_of_them(few: Few) -> None:
+async def test_a_callers_new_questions_a_minute_are_limited_even_when_they_ended(few: Few) -> None:
     async with few(per_minute=2) as here:
         first = await asked(here, "one")
         await here.desk.cancel(first, by="ada", channel="inbox")
@@ -102,7 +103,7 @@ async def test_a_callers_open_questions_may_have_so_many_bytes(few: Few) -> None
 
 
 @pytest.mark.parametrize("most", [{"open": 2}, {"per_minute": 2}, {"bytes": 9_000}], ids=lambda most: next(iter(most)))
-async def test_of_replicas_that_are_asked_in_the_same_moment_one_gives_the_last_place_away(
+async def test_of_replicas_asked_at_the_same_moment_one_gives_away_the_last_slot(
     few: Few, most: dict[str, int]
 ) -> None:
     async with few(**most) as one, few(**most) as other:

@@ -15,7 +15,6 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import Implementation, ResourceTemplateReference
 
-from handoffs.access import challenges
 from handoffs.access.challenges import Challenges
 from handoffs.assembly import open_tokens
 from handoffs.core.token import Token
@@ -249,7 +248,7 @@ async def test_nobody_withdraws_or_follows_the_task_of_another_caller(served: Se
     assert "result" in said["tasks/cancel ada"]
 
 
-async def test_a_caller_with_a_token_is_not_given_a_secret_that_it_could_never_have(served: Served) -> None:
+async def test_a_caller_with_a_token_is_not_given_a_secret_it_could_never_have(served: Served) -> None:
     form = {"type": "object", "properties": {"key": {"type": "string", "format": "password"}}}
     async with served.client(served.token(), "auto") as client:
         got = await ask(client, "The key?", form=form)
@@ -309,8 +308,7 @@ def told(result: Any) -> str:
     return str(result.structured_content["guidance"])
 
 
-async def test_who_is_refused_has_been_heard_out_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(challenges, "UNREAD_SECONDS", 0.05)
+async def test_who_is_refused_has_been_heard_out_but_not_for_ever() -> None:
     told: list[str] = []
 
     async def refuses(scope: Any, receive: Any, send: Any) -> None:
@@ -330,7 +328,7 @@ async def test_who_is_refused_has_been_heard_out_but_not_for_ever(monkeypatch: p
             return left.pop(0)
 
         with anyio.fail_after(5):
-            await Challenges(refuses)({"type": "http", "method": "POST"}, receive, send)
+            await Challenges(refuses, unread_seconds=0.05)({"type": "http", "method": "POST"}, receive, send)
         return list(told)
 
     more = {"type": "http.request", "body": b"x" * 40_000, "more_body": True}

@@ -100,7 +100,7 @@ async def test_when_a_token_was_last_seen_is_noted_once_an_hour(store: Store) ->
     assert seen == [timedelta(0), timedelta(minutes=30), timedelta(0)]
 
 
-async def test_while_the_store_cant_be_used_nobody_is_let_in_or_told_that_their_token_is_wrong(tmp_path: Path) -> None:
+async def test_while_the_store_is_away_no_token_is_let_in_and_none_called_wrong(tmp_path: Path) -> None:
     path = tmp_path / "handoffs.db"
     path.write_text("no store at all, but a text of some length that SQLite does not take for an empty file")
     async with SqliteStore(path) as store:

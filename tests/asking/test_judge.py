@@ -59,7 +59,7 @@ def test_the_line_on_which_nobody_chose_shows_that_the_form_was_drawn() -> None:
     assert isinstance(judge(FORM, accept(), dialog("codex"), seconds=LONG), NotShown)
 
 
-def test_words_in_place_of_a_choice_are_something_else_or_a_refusal_that_has_them() -> None:
+def test_words_in_place_of_a_choice_are_another_answer_or_a_worded_refusal() -> None:
     reply = accept(response="after the backup")
     copilot = dialog("github-copilot")
     assert judge(FORM, reply, copilot, seconds=LONG, takes_other=True) == Filled({}, "after the backup")

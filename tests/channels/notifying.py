@@ -11,6 +11,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Cursor, Handoff
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 CODEX = Caller(subject="ada", client="codex", project="/srv/shop")
@@ -44,9 +45,10 @@ class Running:
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Let time pass, second by second, until something has happened."""
-        while not happened():
-            self.clock.forward(1)
-            await anyio.sleep(0.001)
+        await until(happened, meanwhile=self.pass_a_second)
+
+    def pass_a_second(self) -> None:
+        self.clock.forward(1)
 
     async def log(self, handoff: Handoff) -> list[tuple[str, str]]:
         """What happened, each with its stage or reason."""
@@ -59,7 +61,7 @@ async def running(
     store: Path,
     notify: Sequence[str] = (),
     escalate: Sequence[str] = (),
-    link: Callable[[str], str | None] = lambda _: None,
+    link: Callable[[str], str] | None = None,
     *,
     seconds: float = 20,
 ) -> AsyncGenerator[Running]:

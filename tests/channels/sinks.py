@@ -79,7 +79,8 @@ class MailSink:
         return f"mailto://127.0.0.1:{self.port}?from=handoffs@example.org&to=ada@example.org&smtp=127.0.0.1"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        letter = message_from_bytes(bytes(envelope.content or b""), policy=policy.default)
+        assert isinstance(envelope.content, bytes)
+        letter = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(letter, EmailMessage)
         self.got.append((str(envelope.mail_from), list(envelope.rcpt_tos), letter))
         self.came.set()

@@ -28,12 +28,13 @@ from tests.channels.notifying import CODEX, running
 from tests.channels.sinks import PASSWORD, TOKEN, http_sink, mail_sink
 from tests.core.strategies import ASKED, handoff
 from tests.days import stamped
+from tests.waiting import until
 
 HOUR = 3600
 NOBODY = "json://ada:pa55word@127.0.0.1:1/t0p5ecret"  # a port at which nobody listens
 
 
-async def test_a_question_that_is_open_after_20_seconds_is_told_of_with_who_what_how_long_and_where(
+async def test_after_20_seconds_a_notification_says_who_what_how_long_and_where(
     tmp_path: Path,
 ) -> None:
     async with (
@@ -63,7 +64,7 @@ async def test_what_is_answered_within_20_seconds_is_not_told_of(tmp_path: Path)
     assert sink.tries == 0
 
 
-async def test_reminders_go_where_it_was_told_first_and_the_escalation_to_the_others(tmp_path: Path) -> None:
+async def test_reminders_go_to_the_first_addresses_and_escalations_to_the_others(tmp_path: Path) -> None:
     async with (
         http_sink() as sink,
         http_sink() as boss,
@@ -89,7 +90,7 @@ async def test_reminders_go_where_it_was_told_first_and_the_escalation_to_the_ot
     assert boss.titles == ["Nobody has answered yet: codex · /srv/shop asks you"]
 
 
-async def test_a_restart_sends_nothing_again_and_makes_up_for_what_was_missed_once(tmp_path: Path) -> None:
+async def test_a_restart_repeats_no_notification_and_sends_a_missed_one_once(tmp_path: Path) -> None:
     async with http_sink() as sink:
         async with running(tmp_path / "x.db", [sink.url]) as one:
             asked = await one.desk.ask(message="Deploy?", caller=CODEX)
@@ -103,7 +104,7 @@ async def test_a_restart_sends_nothing_again_and_makes_up_for_what_was_missed_on
     assert (claimed, len(sink.got)) == (("opened", "last"), 2)
 
 
-async def test_without_addresses_to_escalate_to_the_stage_is_left_to_a_process_that_has_some(tmp_path: Path) -> None:
+async def test_without_escalation_addresses_the_stage_is_left_to_another_process(tmp_path: Path) -> None:
     async with http_sink() as sink, http_sink() as boss:
         async with running(tmp_path / "x.db", [sink.url]) as one:
             asked = await one.desk.ask(message="Deploy?", caller=CODEX)
@@ -138,17 +139,17 @@ async def test_what_was_not_sent_is_in_the_log_and_tried_again_until_it_is(tmp_p
     assert sink.tries == 3
 
 
-async def test_an_address_that_never_takes_it_is_given_up_after_a_while_and_the_question_stays_open(
+async def test_an_address_that_never_accepts_is_given_up_and_the_question_stays(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path / "x.db", [NOBODY]) as one:
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
-        tries: list[timedelta] = []
-        while len(tries) < len(BACK_OFF) + 1:
-            one.clock.forward(1)
-            await anyio.sleep(0.001)
+
+        async def failures() -> list[timedelta]:
             entries = await one.desk.log(handoff_id=asked.id)
-            tries = [entry.at - asked.created_at for entry in entries if entry.name == "notshown"]
+            return [entry.at - asked.created_at for entry in entries if entry.name == "notshown"]
+
+        tries = await until(failures, lambda found: len(found) > len(BACK_OFF), meanwhile=one.pass_a_second)
         await one.pass_time(HOUR)
         after = await one.log(asked)
         assert (await one.desk.get(asked.id)).state is State.OPEN
@@ -182,8 +183,7 @@ async def test_a_service_that_hangs_holds_up_nobody_and_counts_as_not_sent(tmp_p
         assert ended.state is State.ANSWERED
         other = await one.desk.ask(message="And now?", caller=CODEX)
         await one.until(lambda: len(sink.got) == 2)
-        while len(log := await one.log(other)) < 3:
-            await anyio.sleep(0.001)
+        log = await until(lambda: one.log(other), lambda log: len(log) >= 3)
     assert log[2] == ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: no answer within 0.3 s; again in 10 s")
 
 
@@ -213,8 +213,7 @@ async def test_a_link_that_can_not_be_made_takes_nobody_down(tmp_path: Path) -> 
     async with http_sink() as sink, running(tmp_path / "x.db", [sink.url], link=broken) as one:
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
         await one.pass_time(60)
-        while len(log := await one.log(asked)) < 3:
-            await anyio.sleep(0.001)
+        log = await until(lambda: one.log(asked), lambda log: len(log) >= 3)
     assert log[2] == ("notshown", "HANDOFFS_NOTIFY 1 (json), opened: failed with OSError; again in 10 s")
 
 
@@ -230,7 +229,7 @@ async def test_a_store_that_can_not_be_used_is_waited_for(tmp_path: Path) -> Non
         await one.until(lambda: len(sink.got) == 1)
 
 
-async def test_no_address_is_in_the_log_of_the_handoff_in_the_programs_log_or_on_the_screen(
+async def test_no_address_is_in_the_handoffs_log_the_programs_log_or_the_screen(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -249,8 +248,7 @@ async def test_no_address_is_in_the_log_of_the_handoff_in_the_programs_log_or_on
         async with running(tmp_path / "x.db", bad) as one:
             asked = await one.desk.ask(message="Deploy?", caller=CODEX)
             await one.until(lambda: bool(sink.got))
-            while len(log := await one.log(asked)) < 2 + len(bad) - 1:
-                await anyio.sleep(0.001)
+            log = await until(lambda: one.log(asked), lambda log: len(log) >= 2 + len(bad) - 1)
             what = [(entry.name, dict(entry.details)) for entry in await one.desk.log(handoff_id=asked.id)]
     logged = "".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)
     seen = capfd.readouterr()
@@ -269,15 +267,14 @@ def test_an_address_is_shown_nowhere_as_what_it_is() -> None:
     assert TOKEN not in repr(one)
 
 
-async def test_without_apprise_the_log_says_how_to_get_it_and_nothing_is_tried_again(
+async def test_without_apprise_the_log_says_how_to_get_it_and_sending_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     async with running(tmp_path / "x.db", [NOBODY]) as one:
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
         await one.pass_time(HOUR)
-        while len(log := await one.log(asked)) < 3:
-            await anyio.sleep(0.001)
+        log = await until(lambda: one.log(asked), lambda log: len(log) >= 3)
     assert log[2:] == [
         ("notshown", f"HANDOFFS_NOTIFY 1 (json), opened: the extra notify is not installed: {command_to_add('notify')}")
     ]

@@ -69,9 +69,7 @@ def first_lines(sink: HttpSink) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("engine", HOW_MANY)
-async def test_many_processes_on_one_store_send_each_stage_once_and_after_a_restart_not_again(
-    engine: str, tmp_path: Path
-) -> None:
+async def test_many_processes_on_one_store_send_each_stage_once_and_not_again(engine: str, tmp_path: Path) -> None:
     count, store = HOW_MANY[engine], str(tmp_path / "x.db") if engine == "sqlite" else new_store(tmp_path)
     with anyio.fail_after(120):
         async with http_sink() as sink, http_sink() as boss, store_at(store_address(store)) as kept:
@@ -119,7 +117,7 @@ def test_without_addresses_nothing_is_imported_to_tell_anybody(tmp_path: Path) -
     assert {"handoffs.channels.notify", "apprise", "requests"} & set(done.stdout.split()) == set()
 
 
-def test_with_addresses_what_sends_is_not_imported_before_there_is_something_to_send(tmp_path: Path) -> None:
+def test_the_sender_is_not_imported_before_there_is_something_to_send(tmp_path: Path) -> None:
     done = _run(PARTS, tmp_path, HANDOFFS_NOTIFY=f"json://ada:{PASSWORD}@127.0.0.1:1/{TOKEN}")
     assert (done.returncode, done.stderr) == (0, "")
     assert {"handoffs.channels.notify", "apprise", "requests"} & set(done.stdout.split()) == {
@@ -156,4 +154,4 @@ def _say(word: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(_main, *sys.argv[1:])
+    anyio.run(_main, sys.argv[1], sys.argv[2], sys.argv[3])

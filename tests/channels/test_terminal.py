@@ -87,7 +87,7 @@ def test_what_the_person_does_is_recorded_and_putting_off_decides_nothing(starts
     assert person.lines[-1] == outcome
 
 
-def test_a_secret_is_not_asked_for_here_but_the_person_is_told_where_until_it_is_answered(starts: Starts):
+def test_the_person_is_told_where_to_type_a_secret_until_it_is_answered(starts: Starts):
     person = starts("""
 async def main():
     async with open_terminal() as terminal:
@@ -128,7 +128,7 @@ def test_an_answer_that_is_refused_is_asked_again_with_the_reason(starts: Starts
     assert person.lines[-1].startswith("h_1 answered {'ok': False}")
 
 
-def test_an_answer_that_can_not_be_kept_is_said_to_be_lost_and_asked_for_again(starts: Starts):
+def test_an_answer_that_can_not_be_stored_is_called_lost_and_asked_again(starts: Starts):
     away = "reply.refusals.append(StoreUnavailable('The store is away.'))"
     person = starts(PRESENT.replace("await channel", f"{away}; await channel"))
     person.sees(READY)
@@ -191,7 +191,7 @@ anyio.run(main)
     ]
 
 
-def test_what_the_person_gave_is_handed_in_even_when_it_ends_elsewhere_right_then(starts: Starts):
+def test_an_answer_is_handed_in_even_when_the_question_ends_at_that_moment(starts: Starts):
     person = starts("""
 async def main():
     async with open_terminal() as terminal:

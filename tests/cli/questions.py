@@ -40,7 +40,8 @@ def asked(home: Home, message: str = "Deploy?", **arguments: Any) -> str:
     """Ask, and return the id."""
 
     async def ask(desk: Desk) -> str:
-        return (await desk.ask(message=message, **({"caller": CLAUDE} | arguments))).id
+        arguments.setdefault("caller", CLAUDE)
+        return (await desk.ask(message=message, **arguments)).id
 
     return with_desk(home, ask)
 

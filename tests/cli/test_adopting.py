@@ -48,7 +48,7 @@ def written(home: Home, text: str = ENV) -> Path:
     return path
 
 
-def test_what_a_person_agrees_to_is_in_their_configuration_and_no_longer_in_the_folder(
+def test_agreed_settings_move_from_the_folder_to_the_persons_configuration(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(home)
@@ -69,7 +69,7 @@ def test_what_a_person_agrees_to_is_in_their_configuration_and_no_longer_in_the_
     assert [file.name for file in path.parent.iterdir()] == [".env"]  # no copy that could be committed
 
 
-def test_what_stands_in_the_configuration_already_is_shown_beside_it_and_stays_otherwise(
+def test_a_setting_already_in_the_configuration_is_shown_beside_and_stays(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = home.folder / "config" / "handoffs" / "config.toml"
@@ -150,7 +150,7 @@ def test_a_result_tells_of_it_in_its_text_and_in_its_guidance() -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_server_in_such_a_folder_says_so_with_each_result_and_uses_none_of_it(era: str, tmp_path: Path) -> None:
+async def test_a_server_in_such_a_folder_says_so_in_each_result_and_ignores_it(era: str, tmp_path: Path) -> None:
     home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "0"})
     evil = tmp_path / "evil.db"
     (tmp_path / ".env").write_text(f"HANDOFFS_STORE={evil}\nHANDOFFS_INBOX_PROXY_HEADER=X-Evil\n")

@@ -65,7 +65,7 @@ def test_the_command_line_does_not_import_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
-def test_a_person_who_starts_the_server_is_told_what_it_does_and_stops_it_with_ctrl_c(tmp_path: Path) -> None:
+def test_a_person_who_starts_the_server_is_told_what_it_does_and_stops_it(tmp_path: Path) -> None:
     process = pexpect.spawn(
         HANDOFFS[0], [*HANDOFFS[1:], "serve"], env=Home(tmp_path).env, cwd=str(tmp_path), encoding="utf-8", timeout=20
     )

@@ -190,7 +190,7 @@ def _old(home: Home) -> tuple[str, str]:
     return ended, still_open
 
 
-def test_pruning_asks_on_a_terminal_and_removes_nothing_where_nobody_says_yes(tmp_path: Path) -> None:
+def test_pruning_asks_on_a_terminal_and_removes_nothing_without_a_yes(tmp_path: Path) -> None:
     home = Home(tmp_path)
     ended, still_open = _old(home)
     dry = home.run("db", "prune", "--older-than", "90d", "--dry-run")

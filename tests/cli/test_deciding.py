@@ -244,7 +244,7 @@ def prompted(home: Home, *arguments: str) -> "pexpect.spawn[str]":
     env = home.env | {"TERM": "xterm"}
     return pexpect.spawn(
         HANDOFFS[0], [*HANDOFFS[1:], *arguments], env=env, cwd=str(home.folder), encoding="utf-8", timeout=20
-    )  # type: ignore[return-value]
+    )
 
 
 def code_of(process: "pexpect.spawn[str]") -> int | None:

@@ -122,7 +122,7 @@ def put_in(home: Home, **entry: Any) -> None:
     (home.folder / ".claude.json").write_text(json.dumps({"mcpServers": {"handoffs": entry}}))
 
 
-async def test_what_a_host_starts_is_started_and_lists_its_tools_and_has_its_store(tmp_path: Path) -> None:
+async def test_a_hosts_command_is_started_and_lists_its_tools_and_has_its_store(tmp_path: Path) -> None:
     home = Home(tmp_path)
     own = tmp_path / "own.db"
     put_in(home, command=HANDOFFS[0], args=[*HANDOFFS[1:], "serve"], env={"HANDOFFS_STORE": str(own)})
@@ -174,7 +174,7 @@ async def test_a_server_over_http_is_called_with_the_token_that_the_host_has(tmp
         assert (done.returncode, "is not good; `handoffs install claude-code`" in done.stdout.decode()) == (1, True)
 
 
-async def test_of_a_projects_file_nothing_is_started_and_a_missing_token_is_found(tmp_path: Path) -> None:
+async def test_a_projects_command_is_not_started_and_a_missing_token_is_reported(tmp_path: Path) -> None:
     home = Home(tmp_path)
     ran = tmp_path / "ran"
     (tmp_path / ".mcp.json").write_text(

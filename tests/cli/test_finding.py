@@ -26,7 +26,7 @@ def on_terminal(home: Home, *arguments: str) -> str:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
-def test_bare_on_a_terminal_it_says_what_to_do_first_and_later_what_is_open(tmp_path: Path) -> None:
+def test_bare_on_a_terminal_it_says_the_first_steps_and_later_what_is_open(tmp_path: Path) -> None:
     home = Home(tmp_path)
     first = on_terminal(home)
     for command in ("handoffs demo", "handoffs install HOST", "handoffs doctor HOST", "handoffs inbox"):
@@ -54,7 +54,7 @@ def test_the_version_is_printed(tmp_path: Path, arguments: list[str]) -> None:
         (["lsit"], "Did you mean 'list'?", ""),
     ],
 )
-def test_what_is_looked_for_under_another_name_is_answered_with_the_right_command(
+def test_a_command_looked_for_under_another_name_is_answered_with_ours(
     tmp_path: Path, typed: list[str], told: str, never: str
 ) -> None:
     done = Home(tmp_path).run(*typed)
@@ -63,7 +63,7 @@ def test_what_is_looked_for_under_another_name_is_answered_with_the_right_comman
     assert not never or never not in done.stderr
 
 
-def test_a_shell_completes_commands_also_where_nothing_was_typed_and_its_input_is_no_terminal(tmp_path: Path) -> None:
+def test_a_shell_completes_commands_before_any_typing_and_off_a_terminal(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for words, expected in (("handoffs ", "answer"), ("handoffs decl", "decline")):
         home.extra = {"_HANDOFFS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "1"}
@@ -120,7 +120,7 @@ READING = [
 
 
 @pytest.mark.parametrize(("command", "code"), READING)
-def test_to_look_makes_no_store_at_a_mistyped_path_and_says_that_there_is_none(
+def test_looking_makes_no_store_at_a_mistyped_path_and_says_there_is_none(
     tmp_path: Path, command: list[str], code: int
 ) -> None:
     mistyped = tmp_path / "somewhere" / "handofs.db"

@@ -154,7 +154,7 @@ def test_a_long_line_of_an_agent_can_not_begin_a_line_of_ours(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
-def test_in_a_terminal_markdown_is_drawn_and_elsewhere_it_stays_as_it_was_written(tmp_path: Path) -> None:
+def test_markdown_is_drawn_in_a_terminal_and_stays_as_written_elsewhere(tmp_path: Path) -> None:
     home = Home(tmp_path)
     message = "# Deploy\n\n**Now** or `later`.\n\n| what | where |\n|---|---|\n| shop | prod |"
     handoff_id = asked(home, message)
@@ -178,7 +178,7 @@ def test_in_a_terminal_markdown_is_drawn_and_elsewhere_it_stays_as_it_was_writte
     assert "\x1b" not in plain
 
 
-def test_show_tells_how_many_calls_wait_and_that_nobody_knows_whose_agent_asks(tmp_path: Path) -> None:
+def test_show_says_how_many_calls_wait_and_that_their_agent_is_unknown(tmp_path: Path) -> None:
     home = Home(tmp_path)
     handoff_id = asked(home, session=f"{GATEWAY}1")
 
@@ -191,7 +191,7 @@ def test_show_tells_how_many_calls_wait_and_that_nobody_knows_whose_agent_asks(t
     assert "\nPerhaps through a gateway: whose agent this is, is not known.\n" in shown
 
 
-def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:
+def test_agent_text_never_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:
     home = Home(tmp_path)
     form = {
         "properties": {

@@ -97,7 +97,7 @@ def test_what_the_commands_print_has_its_name_and_never_the_value(home: Home) ->
     assert not any(trace in text for text in printed for trace in ("horse", sealed))
 
 
-def test_a_program_of_the_person_gets_it_by_its_name_and_can_have_it_erased(home: Home) -> None:
+def test_a_persons_program_gets_a_secret_by_its_name_and_can_erase_it(home: Home) -> None:
     name = given(home)
     assert program(home, name).stdout == f"{VALUE}\n"
     assert program(home, name, "erase").stdout == f"{VALUE}\n"

@@ -41,7 +41,7 @@ def test_what_is_no_name_or_no_time_makes_no_token(wrong: list[str], tmp_path: P
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
 
 
-def test_beyond_this_machine_nothing_is_served_until_callers_can_be_told_apart(tmp_path: Path) -> None:
+def test_beyond_this_machine_nothing_is_served_before_callers_have_tokens(tmp_path: Path) -> None:
     home = Home(tmp_path)
     refused = home.run("serve", "--http", "0.0.0.0:0")
     assert refused.returncode == 2

@@ -15,7 +15,7 @@ on_a_terminal = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-ter
 
 
 def watching(home: Home) -> "pexpect.spawn[str]":
-    process: pexpect.spawn[str] = pexpect.spawn(  # type: ignore[assignment]
+    process: pexpect.spawn[str] = pexpect.spawn(
         HANDOFFS[0], [*HANDOFFS[1:], "answer", "--watch"], env=home.env | {"TERM": "xterm"},
         cwd=str(home.folder), encoding="utf-8", timeout=20, dimensions=(40, 120),
     )  # fmt: skip

@@ -2,32 +2,36 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
-from handoffs.core import presenter
-from handoffs.core.desk import Desk
+from handoffs.core.desk import Desk, new_id
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
+from handoffs.core.presenter import MAX_PUT_OFF
 from handoffs.core.question import Limits
 from handoffs.store.sqlite.store import SqliteStore
 from tests.days import stamped
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 ADA = Caller(subject="ada", client="test", project="/shop")
 
 
 @asynccontextmanager
 async def a_desk(
-    folder: Path, *channels: Channel, ids: list[str] | None = None
+    folder: Path, *channels: Channel, ids: list[str] | None = None, max_put_off: int = MAX_PUT_OFF
 ) -> AsyncGenerator[tuple[Desk, FakeClock]]:
     clock = FakeClock()
-    kinds = {"make_id": lambda: ids.pop(0)} if ids else {}
+    make_id = partial(ids.pop, 0) if ids else new_id
     async with SqliteStore(folder / "handoffs.db") as store:
-        desk = Desk(store=store, clock=clock, limits=Limits(), channels=channels, **kinds)
+        desk = Desk(
+            store=store, clock=clock, limits=Limits(), channels=channels, make_id=make_id, max_put_off=max_put_off
+        )
         with anyio.fail_after(20):
             async with desk.presenting():
                 yield desk, clock
@@ -70,8 +74,7 @@ async def test_waiting_ends_with_the_answer(tmp_path: Path) -> None:
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         await desk.answer(handoff, {"response": "yes"}, by="ada", channel="test")
-        while not got:
-            await anyio.sleep(0.001)
+        await until(lambda: got)
         assert got[0].answer is not None
         assert got[0].answer.values == {"response": "yes"}
 
@@ -83,8 +86,7 @@ async def test_waiting_ends_after_the_seconds_given_and_the_question_stays_open(
         async with anyio.create_task_group() as tasks:
 
             async def time() -> None:
-                while clock.waiting < 2:
-                    await anyio.sleep(0.001)
+                await until(lambda: clock.waiting >= 2)
                 clock.forward(45)
 
             tasks.start_soon(time)
@@ -109,8 +111,7 @@ async def test_a_wait_without_end_ends_with_the_deadline(tmp_path: Path) -> None
         handoff = await desk.ask(message="Deploy?", caller=ADA, timeout_seconds=60)
 
         async def time() -> None:
-            while not clock.waiting:
-                await anyio.sleep(0.001)
+            await until(lambda: clock.waiting)
             clock.forward(60)
 
         tasks.start_soon(time)
@@ -198,14 +199,13 @@ async def test_the_first_valid_answer_withdraws_the_question_everywhere_else(tmp
         await one.changed.wait()
         await two.changed.wait()
         await one.shown[0][1].decline(by="ada")
-        while not (one.withdrawn and two.withdrawn):
-            await anyio.sleep(0.001)
+        await until(lambda: one.withdrawn and two.withdrawn)
         with pytest.raises(AlreadyEnded):
             await two.shown[0][1].answer({"response": "yes"}, by="eve")
         assert (await desk.get(handoff.id)).state is State.DECLINED
 
 
-async def test_a_joined_question_is_not_shown_twice_by_a_channel_that_still_shows_it(tmp_path: Path) -> None:
+async def test_a_joined_question_is_not_shown_again_by_a_channel_that_shows_it(tmp_path: Path) -> None:
     shelf = Shelf()
     async with a_desk(tmp_path, shelf) as (desk, _):
         for _ in range(3):
@@ -245,12 +245,9 @@ async def test_what_was_put_off_is_shown_again_only_when_it_is_asked_again(tmp_p
         assert [entry.name for entry in await desk.log()] == ["opened", "dismissed", "dismissed"]
 
 
-async def test_what_was_put_off_longest_ago_is_forgotten_and_shown_again_when_the_agent_checks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(presenter, "MAX_PUT_OFF", 1)
+async def test_the_question_put_off_first_is_forgotten_and_shown_when_checked(tmp_path: Path) -> None:
     channel = PutsOff()
-    async with a_desk(tmp_path, channel) as (desk, _):
+    async with a_desk(tmp_path, channel, max_put_off=1) as (desk, _):
         asked: list[Handoff] = []
         for message in ("First?", "Second?"):
             channel.done = anyio.Event()
@@ -268,8 +265,7 @@ async def test_a_channel_that_breaks_is_in_the_log_and_takes_nothing_down(tmp_pa
     async with a_desk(tmp_path, Broken(), shelf) as (desk, _):
         handoff = await desk.ask(message="Deploy?", caller=ADA)
         await shelf.changed.wait()
-        while "notshown" not in [entry.name for entry in await desk.log()]:
-            await anyio.sleep(0.001)
+        await until(desk.log, lambda found: "notshown" in [entry.name for entry in found])
         [entry] = [entry for entry in await desk.log() if entry.name == "notshown"]
         assert entry.details == {"channel": "broken", "reason": "failed: OSError"}
         await shelf.shown[0][1].answer({"response": "yes"}, by="ada")
@@ -285,7 +281,7 @@ async def test_what_is_still_open_when_the_desk_closes_stays_open(tmp_path: Path
         assert (await desk.get(handoff.id)).state is State.OPEN
 
 
-async def test_a_person_may_say_something_else_than_the_options_and_nothing_of_both(tmp_path: Path) -> None:
+async def test_a_person_may_answer_in_own_words_but_not_with_an_option_as_well(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (desk, _):
         handoff = await desk.ask(message="Deploy?", options=["yes", "no"], caller=ADA)
         for values, other in (({"response": "yes"}, "later"), ({}, "  "), ({}, "x" * 100_001)):

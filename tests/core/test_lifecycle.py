@@ -116,7 +116,7 @@ def test_every_other_end_leaves_no_values_that_could_be_taken_for_consent(how: t
     assert (after.end.by, after.end.note) == (by, note)
 
 
-def test_a_channel_is_noted_as_reached_once_in_the_order_in_which_they_came() -> None:
+def test_a_reached_channel_is_recorded_once_in_the_order_of_arrival() -> None:
     after = handoff()
     for channel in ("inbox", "terminal", "inbox"):
         after = advance(after, Reached(at=LATER, channel=channel))
@@ -159,7 +159,7 @@ def test_the_first_collection_is_the_one_that_is_kept() -> None:
     assert (once.collected_at, twice.collected_at) == (LATER, LATER)
 
 
-def test_an_approval_is_used_by_one_tool_use_and_by_that_one_however_often_it_is_sent() -> None:
+def test_an_approval_is_used_by_one_tool_use_however_often_that_is_sent() -> None:
     once = advance(ended(), Used(at=LATER, tool_use="toolu_01"))
     assert (once.state, once.collected_at, once.handed_to) == (State.ANSWERED, LATER, "toolu_01")
     again = advance(once, Used(at=LATER + timedelta(hours=1), tool_use="toolu_01"))
@@ -227,7 +227,7 @@ def test_a_refused_event_changes_nothing(happens: list[Event]) -> None:
             now = after
 
 
-def test_silence_ends_an_open_handoff_at_its_deadline_however_late_somebody_looked() -> None:
+def test_an_open_handoff_expires_at_its_deadline_however_late_it_is_read() -> None:
     days_later = DEADLINE + timedelta(days=3)
     late = Answered(at=days_later, by="ada", channel="inbox", values={"response": "yes"})
     assert expiry(handoff()) == Expired(at=DEADLINE)
@@ -235,7 +235,7 @@ def test_silence_ends_an_open_handoff_at_its_deadline_however_late_somebody_look
     assert steps(handoff(), expiry(handoff())) == (Expired(at=DEADLINE),)
 
 
-def test_before_its_deadline_and_after_its_end_only_the_event_itself_happens() -> None:
+def test_an_event_in_time_or_after_the_end_brings_no_other_event() -> None:
     on_time = Answered(at=DEADLINE - timedelta(seconds=1), by="ada", channel="inbox", values={"response": "yes"})
     collected = Collected(at=DEADLINE + timedelta(days=1))
     assert steps(handoff(), on_time) == (on_time,)

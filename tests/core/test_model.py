@@ -28,7 +28,7 @@ def test_the_same_question_from_the_same_caller_has_the_same_fingerprint() -> No
     assert re.fullmatch(r"[0-9a-f]{64}", fingerprint())
 
 
-def test_anything_else_about_the_question_or_the_caller_makes_another_fingerprint() -> None:
+def test_any_other_question_or_caller_makes_another_fingerprint() -> None:
     others = [
         fingerprint(replace(ADA, subject="grace")),
         fingerprint(replace(ADA, client="codex")),

@@ -32,7 +32,7 @@ def story(length: timedelta) -> list[tuple[float, tuple[Stage, ...]]]:
     return told
 
 
-def test_a_question_of_a_day_is_told_of_after_20_seconds_12_hours_18_hours_and_in_the_last_tenth() -> None:
+def test_a_question_of_a_day_is_announced_four_times_until_its_last_tenth() -> None:
     assert story(after(hours=24)) == [
         (20, (Stage.OPENED,)),
         (12 * 3600, (Stage.HALF,)),

@@ -51,12 +51,13 @@ async def test_the_answer_has_the_name_of_a_secret_in_its_place(tmp_path: Path) 
     async with a_desk(tmp_path) as desk:
         handoff = await answered(desk)
     name = f"secret:{handoff.id}/password"
+    assert handoff.values is not None
     assert handoff.values == {"user": "root", "password": name}
     assert handoff.question.form.texts(handoff.values) == ["root", f"(given: {name})"]
     assert set(handoff.sealed) == {"password"}
 
 
-async def test_who_was_asked_gets_it_by_its_name_exactly_as_it_was_typed_and_the_log_says_so(tmp_path: Path) -> None:
+async def test_the_asker_gets_the_secret_by_name_as_typed_and_the_log_says_so(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as desk:
         handoff = await answered(desk)
         assert await desk.reveal(f"secret:{handoff.id}/password", by="ada") == VALUE
@@ -138,7 +139,7 @@ async def test_only_what_says_that_nobody_saw_it_may_bring_one(tmp_path: Path) -
         assert (await desk.get(handoff.id)).values is None
 
 
-async def test_where_nothing_can_be_sealed_no_secret_is_asked_for_and_none_is_taken(tmp_path: Path) -> None:
+async def test_without_sealing_no_secret_is_asked_for_and_none_is_taken(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as able:
         handoff = await asked(able)
         for keyless in (True, False):
@@ -162,7 +163,7 @@ async def test_another_key_opens_nothing_and_notes_nothing(tmp_path: Path) -> No
         assert [entry.name for entry in await desk.log()] == ["opened", "answered"]
 
 
-async def test_no_trace_of_the_value_is_in_the_store_the_documents_or_what_debuggers_print(tmp_path: Path) -> None:
+async def test_no_trace_of_the_value_is_in_the_store_documents_or_debug_prints(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as desk:
         handoff = await answered(desk)
         shown = [repr(handoff), str(handoff), str(document(handoff)), str(await desk.log())]
@@ -196,7 +197,7 @@ async def test_only_programs_of_the_local_user_can_ask_for_a_secret(subject: str
         assert (await asked(desk)).question.form.secret
 
 
-async def test_a_desk_that_knows_no_local_user_asks_for_no_secret_and_for_all_else(tmp_path: Path) -> None:
+async def test_a_desk_that_knows_no_local_user_asks_for_all_but_secrets(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "handoffs.db") as store:
         desk = Desk(store=store, clock=FakeClock(), sealer=AesGcmSealer(lambda: [KEY]))
         with pytest.raises(QuestionRefused, match="over this connection"):

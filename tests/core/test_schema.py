@@ -359,7 +359,7 @@ def test_a_secret_is_a_text_and_the_agent_does_not_know_it(prop: dict[str, objec
     assert "hunter2" not in said
 
 
-def test_a_form_with_other_fields_besides_is_a_secret_one_and_one_without_is_none() -> None:
+def test_a_form_with_one_secret_among_others_is_secret_and_one_without_not() -> None:
     secret: dict[str, object] = {"type": "string", "format": "password"}
     assert parse({"properties": {"user": TEXT, "it": secret}}).secret
     assert not parse({"properties": {"user": TEXT, "mail": {"type": "string", "format": "email"}}}).secret
@@ -420,7 +420,7 @@ def test_what_stands_around_a_word_decides(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["API token", "account number", "deploy key", "access key", "githubToken"])
-def test_an_agent_can_say_that_what_may_be_a_secret_is_none_and_the_person_sees_that(name: str) -> None:
+def test_an_agent_can_say_a_field_is_no_secret_and_the_person_sees_that(name: str) -> None:
     field = TEXT | {"title": name}
     assert '"x-handoffs-secret": false' in refused({"properties": {"it": field}})
     form = of(field | {"x-handoffs-secret": False})

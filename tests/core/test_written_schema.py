@@ -72,7 +72,7 @@ def test_other_defaults_are_sent_only_where_they_are_asked_for(prop: dict[str, o
         ),
     ],
 )  # fmt: skip
-def test_a_host_is_sent_the_words_of_mcp_and_what_they_cannot_say_in_the_description(
+def test_a_host_is_sent_mcps_words_and_the_rest_in_the_description(
     prop: dict[str, object], as_sent: dict[str, object]
 ) -> None:
     assert sent(prop) == as_sent

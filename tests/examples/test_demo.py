@@ -51,7 +51,7 @@ def test_somebody_who_has_a_store_finds_the_question_there(home: Home) -> None:
     assert "customers-2019.csv" in home.handoffs("list", "--all")
 
 
-def test_the_question_can_be_answered_from_another_shell_with_the_line_that_is_shown(newcomer: Home) -> None:
+def test_the_question_can_be_answered_in_another_shell_by_the_shown_line(newcomer: Home) -> None:
     with newcomer.on_terminal(*DEMO) as process:
         process.expect(r"HANDOFFS_STORE=(\S+) handoffs list")
         assert isinstance(process.match, re.Match)

@@ -4,9 +4,9 @@ import hashlib
 import hmac
 import re
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
@@ -15,6 +15,7 @@ import pytest
 
 from tests.strands.openai_stub import OpenAiStub
 from tests.strands.programs import EXAMPLES, Home, screen
+from tests.waiting import until_there
 
 LESSONS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
@@ -31,17 +32,14 @@ def made(home: Home, pattern: str) -> list[str]:
     return [path.name for path in sorted(home.folder.glob(f"handoffs-*/{pattern}"))]
 
 
-def outcomes(home: Home) -> list[tuple[str, object]]:
+def outcomes(home: Home) -> list[tuple[str, Any]]:
     """What the store says of every question, oldest first."""
     return [(h.state.value, h.answer and dict(h.answer.values)) for h in reversed(home.kept())]
 
 
 def noted(path: Path) -> str:
     """What a browser was to open, once it was."""
-    give_up = time.monotonic() + 20
-    while not path.exists() or not path.read_text().endswith("\n"):
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    until_there(lambda: path.exists() and path.read_text().endswith("\n"))
     return path.read_text().strip()
 
 
@@ -63,7 +61,7 @@ def test_main_asks_then_hands_over_and_prints_both_summaries(home: Home) -> None
     assert outcomes(home) == [("answered", {"response": "yes"}), ("open", None)]
 
 
-def test_a_handover_that_is_printed_in_the_terminal_starts_no_inbox_in_the_browser(home: Home) -> None:
+def test_a_handover_printed_in_the_terminal_starts_no_inbox(home: Home) -> None:
     home.unset = ("HANDOFFS_INBOX",)
     play(home, "breakout")
     assert list(home.folder.rglob("inbox")) == []
@@ -80,7 +78,7 @@ def test_a_lesson_says_in_one_line_that_it_has_no_key(home: Home) -> None:
     assert len(said) == 1
 
 
-def test_main_shows_the_tutorials_model_and_the_readme_has_every_lesson_in_order() -> None:
+def test_main_shows_the_tutorials_model_and_the_readme_lists_each_lesson() -> None:
     assert (
         'LiteLLMModel(\n        client_args={"api_key": os.getenv("NEBIUS_API_KEY")}'
         in (EXAMPLES / "main.py").read_text()
@@ -111,7 +109,7 @@ def test_conditional_deletes_only_on_a_yes(home: Home, answers: list[str], left:
 
 
 @pytest.mark.parametrize("choice", ["json", "csv"])
-def test_multi_step_writes_the_format_that_was_chosen_and_carries_out_an_approved_plan(home: Home, choice: str) -> None:
+def test_multi_step_writes_the_chosen_format_and_runs_an_approved_plan(home: Home, choice: str) -> None:
     said = play(home, "multi_step", choice, "yes", "yes", "yes", "yes", "yes")
     assert made(home, "report.*") == [f"report.{choice}"]
     assert "The whole plan is done." in said
@@ -124,7 +122,7 @@ def test_multi_step_writes_nothing_unconfirmed_and_stops_at_the_first_no(home: H
     assert [values for _, values in outcomes(home)] == [{"response": r} for r in ("csv", "no", "yes", "no")]
 
 
-def test_missing_information_uses_the_typed_answers_and_asks_again_for_what_does_not_fit(home: Home) -> None:
+def test_missing_information_uses_typed_answers_and_asks_again_on_a_misfit(home: Home) -> None:
     said = play(home, "missing_information", "tomorrow", "2026-12-24", "21", "4", "2", "no", "")
     assert "Booked room Grace on 2026-12-24 for 4, without coffee." in said
 
@@ -147,7 +145,7 @@ def test_error_recovery_goes_on_as_the_person_says(home: Home, answers: list[str
     assert made(home, "*.tar") == left
 
 
-def test_passwords_signs_with_a_key_that_is_typed_into_the_inbox_and_shown_nowhere(home: Home) -> None:
+def test_passwords_signs_with_a_key_typed_in_the_inbox_and_shown_nowhere(home: Home) -> None:
     opened = home.folder / "opened.txt"
     browser = home.folder / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
@@ -220,9 +218,7 @@ def test_with_other_tools_works_with_a_model_behind_an_api(home: Home) -> None:
 
 
 @pytest.mark.parametrize("load", ["load_env()", "dotenv.load_dotenv()"])
-def test_a_lesson_has_its_model_from_an_env_file_beside_it_and_not_where_its_questions_go(
-    load: str, home: Home
-) -> None:
+def test_a_lesson_reads_its_model_but_not_its_store_from_its_env_file(load: str, home: Home) -> None:
     lesson = home.folder / "lessons" / "conditional.py"
     lesson.parent.mkdir()
     text = (EXAMPLES / "conditional.py").read_text()

@@ -68,7 +68,7 @@ def test_an_older_session_begins_as_long_as_nothing_but_probes_was_served(
 
 
 @pytest.mark.parametrize("name", ["claude-code", "Claude-Code"])
-def test_claude_code_is_refused_the_newer_era_with_the_error_on_which_clients_fall_back(name: str) -> None:
+def test_claude_code_is_refused_the_newer_era_with_the_fallback_error(name: str) -> None:
     front = Front()
     probe = request("server/discover", 7, newer=True, client=name)
     [refused] = front.take(lines(probe))

@@ -20,6 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import Implementation
 
 from tests.acceptance.processes import HANDOFFS, Home, HttpServer
+from tests.waiting import until
 
 PACKAGES = Path(__file__).parent / "node_modules"
 SUPERGATEWAY = PACKAGES / "supergateway" / "dist" / "index.js"
@@ -54,7 +55,7 @@ class Gateway:
         """A client of the gateway: with the name that most programs have."""
         info = Implementation(name=name, version="1")
         with anyio.fail_after(2 * PATIENCE):
-            async with Client(self.connect(), mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+            async with Client(self.connect(), mode=era, elicitation_callback=dialog, client_info=info) as client:
                 yield client
 
 
@@ -108,10 +109,12 @@ async def _running(command: list[str], home: Home, log: Path, port: int) -> Asyn
             start_new_session=True,
         )  # fmt: skip
     try:
-        with anyio.fail_after(PATIENCE):
-            while not await _accepts(port):
-                assert process.poll() is None, log.read_text()
-                await anyio.sleep(0.05)
+
+        async def accepts_or_ended() -> bool:
+            return process.poll() is not None or await _accepts(port)
+
+        await until(accepts_or_ended, seconds=PATIENCE)
+        assert process.poll() is None, log.read_text()
         yield
     finally:
         process.terminate()

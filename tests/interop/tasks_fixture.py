@@ -87,12 +87,12 @@ class TaskTools(Tasks):
         }
         return [tool(name, name, name, {"type": "object"}, self.begun_by(call)) for name, call in calls.items()]
 
-    async def detailed(self, task: TaskId, ctx: RequestContext) -> Wire:
+    async def detailed(self, task: TaskId, ctx: RequestContext, *, notified: bool = False) -> Wire:
         """Return a task of two questions as one."""
-        first = await super().detailed(task, ctx)
+        first = await super().detailed(task, ctx, notified=notified)
         if task.handoff_id not in self._second:
             return first
-        second = await super().detailed(self._second[task.handoff_id], ctx)
+        second = await super().detailed(self._second[task.handoff_id], ctx, notified=notified)
         asked = {name: request for each in (first, second) for name, request in _requests(each).items()}
         if not asked:
             return first

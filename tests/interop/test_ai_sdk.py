@@ -19,9 +19,7 @@ main()
 
 
 @pytest.mark.parametrize("seconds", [0, 2])
-def test_a_server_that_starts_slowly_is_served_by_initialize_on_the_same_pipe(
-    seconds: int, node: str, tmp_path: Path
-) -> None:
+def test_a_slow_start_is_served_by_initialize_on_the_same_pipe(seconds: int, node: str, tmp_path: Path) -> None:
     home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "0"})
     server = [HANDOFFS[0], "-c", SLOW.format(seconds)]
     ran = subprocess.run(

@@ -82,9 +82,7 @@ async def test_its_own_questions_are_answered_in_words_that_it_reads_as_answers(
     assert all("- Postgres: runs" in each for each in shown)
 
 
-async def test_a_file_and_an_edit_are_shown_as_such_and_an_edited_input_is_what_runs(
-    claude_code: str, tmp_path: Path
-) -> None:
+async def test_a_file_and_an_edit_are_shown_as_such_and_the_edited_input_runs(claude_code: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     path = tmp_path / "a.py"
     edit = {"file_path": str(path), "old_string": "print(1)", "new_string": "print(4)\nprint(5)"}

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from handoffs.asking.judge import READING_SECONDS
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.interop.anthropic_stub import Stub, serve_anthropic
 from tests.terminals import KIND, Terminal
+from tests.waiting import until_there
 
 TOOL = "mcp__handoffs__handoff_to_user"
 OPTIONS = {"message": "Deploy 2.4.1?", "options": ["approve", "reject"]}
@@ -133,9 +134,9 @@ def at_dialog(claude: str, folder: Path, arguments: dict[str, Any]) -> Generator
 
 def leave_nothing(home: Home) -> list[str]:
     """Wait until no process works on the store of this home, and end those that still do; return which."""
-    end = time.monotonic() + 60
-    while (left := working_on(home)) and time.monotonic() < end:
-        time.sleep(0.1)
+    with suppress(TimeoutError):
+        until_there(lambda: not working_on(home), seconds=60)
+    left = working_on(home)
     for number in left:
         os.kill(int(number), 9)
     return left
@@ -152,9 +153,7 @@ def working_on(home: Home) -> list[str]:
     return found
 
 
-def test_while_its_dialog_is_open_the_model_waits_and_what_is_chosen_there_is_the_result(
-    claude_code: str, tmp_path: Path
-) -> None:
+def test_the_model_waits_on_an_open_dialog_and_the_choice_is_its_result(claude_code: str, tmp_path: Path) -> None:
     with at_dialog(claude_code, tmp_path, OPTIONS) as sitting:
         sitting.terminal.watches(4)
         assert sitting.terminal.shows(OPEN)

@@ -73,7 +73,7 @@ WORDS = {
 }
 """What a model is told of a question that is still open."""
 
-LEFT = {"never answers": (None, 1, State.OPEN)}
+LEFT: dict[str, tuple[str | None, int, State]] = {"never answers": (None, 1, State.OPEN)}
 """Nothing reaches these while their dialog is open, so they leave: in the newer era there is no call that could return,
 and mcp 1.x reads nothing until its dialog has been answered."""
 

@@ -201,7 +201,7 @@ def test_what_it_cannot_draw_at_all_is_not_shown_there(starts: Starts) -> None:
     assert all(each not in session.terminal.raw for each in (BARE, DIALOG))
 
 
-def test_a_dialog_that_is_closed_approves_nothing_nor_does_a_refusal_afterwards(starts: Starts) -> None:
+def test_neither_a_closed_dialog_nor_a_later_refusal_approves_anything(starts: Starts) -> None:
     ask = (ASK, {"message": "Delete the database?", "form": CONFIRM})
     session = starts([ask], "I stopped.", [ask], "I left it.")
     session.shows_dialog("Delete the database?", "2. yes", "3. no")

@@ -14,9 +14,7 @@ TURNS = 16
 """More than are needed: on a loaded machine a call can be too late for five seconds, and is made again."""
 
 
-async def test_openai_agents_give_their_model_a_pending_result_within_their_five_seconds(
-    mcp1: str, tmp_path: Path
-) -> None:
+async def test_openai_agents_give_their_model_a_pending_result_in_five_seconds(mcp1: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     asked: list[str] = []
 

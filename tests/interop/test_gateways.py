@@ -209,7 +209,7 @@ async def test_a_second_client_of_one_server_gets_no_dialog_and_joins_nothing(
     assert front.log.read_text().count("A second client has sent `initialize` on this pipe") == 1
 
 
-async def test_where_every_reply_goes_to_all_nobody_gets_what_another_s_question_came_to(
+async def test_where_every_reply_goes_to_all_no_client_gets_anothers_outcome(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     _, behind = _gateway(request, "supergateway")

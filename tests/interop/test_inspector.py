@@ -11,6 +11,7 @@ from handoffs.core.model import Handoff
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import HANDOFFS, Home, HttpServer
 from tests.interop.conftest import PACKAGES, output
+from tests.waiting import until
 
 INSPECTOR = PACKAGES / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
 HOLD = {"HANDOFFS_HOLD_SECONDS": "0.2"}
@@ -71,7 +72,7 @@ async def test_a_call_without_a_dialog_is_told_where_the_person_can_answer(trans
 
 
 @pytest.mark.parametrize("transport", BOTH)
-async def test_in_the_newer_era_it_declares_tasks_and_waits_until_the_person_has_answered(
+async def test_in_the_newer_era_it_declares_tasks_and_waits_for_the_answer(
     transport: str, home: Home, inspect: Inspector, inbox: None
 ) -> None:
     message = f"Release over {transport}?"
@@ -92,13 +93,13 @@ async def test_in_the_newer_era_it_declares_tasks_and_waits_until_the_person_has
 
 
 async def until_open(home: Home, message: str) -> Handoff:
-    with anyio.fail_after(30):
-        async with SqliteStore(home.store) as store:
-            while True:
-                for handoff in await store.newest(open_only=True):
-                    if handoff.question.message == message:
-                        return handoff
-                await anyio.sleep(0.02)
+    async with SqliteStore(home.store) as store:
+
+        async def asked() -> Handoff | None:
+            found = await store.newest(open_only=True)
+            return next((each for each in found if each.question.message == message), None)
+
+        return await until(asked)
 
 
 @pytest.mark.parametrize(("transport", "era"), SOME)

@@ -10,14 +10,16 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Implementation
 
-from handoffs.core.desk import Desk
+from handoffs.core.desk import MAX_NOTED, Desk
 from handoffs.core.question import Limits
 from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.permission import Listed
 from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 KEY = "k" * 32
 ERAS = ("legacy", "auto")
@@ -39,6 +41,7 @@ class Table:
         host_seconds: float | None = None,
         permission_tool: Listed = "auto",
         inbox: Inbox | None = None,
+        bounds: Bounds = BOUNDS,
     ) -> MCPServer:
         return build_server(
             self.desk,
@@ -50,6 +53,7 @@ class Table:
             host_seconds=host_seconds,
             permission_tool=permission_tool,
             inbox=inbox,
+            bounds=bounds,
         )
 
     async def stored(self) -> int:
@@ -65,11 +69,11 @@ class Table:
 
 
 @asynccontextmanager
-async def table(folder: Path, **limits: float) -> AsyncGenerator[Table]:
+async def table(folder: Path, *, max_noted: int = MAX_NOTED, **limits: Any) -> AsyncGenerator[Table]:
     clock = FakeClock()
     async with SqliteStore(folder / "handoffs.db") as store:
         sealer = AesGcmSealer(lambda: [KEY])
-        desk = Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer, local="ada")
+        desk = Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer, local="ada", max_noted=max_noted)
         yield Table(desk, store, clock)
 
 
@@ -78,8 +82,7 @@ async def time_passes(here: Table, seconds: float, *, after: str) -> AsyncGenera
     """Put the clock forward once the event named `after` is in the log."""
 
     async def pass_() -> None:
-        while after not in await here.names():
-            await anyio.sleep(0.01)
+        await until(here.names, lambda found: after in found)
         here.clock.forward(seconds)
 
     async with anyio.create_task_group() as tasks:
@@ -131,7 +134,7 @@ async def host(
 ) -> AsyncGenerator[Client]:
     info = Implementation(name=name, version="1")
     with anyio.fail_after(20):
-        async with Client(server, mode=era, elicitation_callback=dialog, client_info=info) as client:  # type: ignore[arg-type]
+        async with Client(server, mode=era, elicitation_callback=dialog, client_info=info) as client:
             yield client
 
 

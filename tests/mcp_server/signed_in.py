@@ -14,9 +14,11 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Implementation
 
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.server import build_server
 from handoffs.serving.stack import mcp_app
 from tests.mcp_server.host import Table
+from tests.waiting import until
 
 
 class NameIsToken:
@@ -41,7 +43,7 @@ class Served:
         async with self.transport(name) as transport:
             async with Client(
                 transport,
-                mode=era,  # type: ignore[arg-type]
+                mode=era,
                 client_info=Implementation(name=host, version="1"),
             ) as client:
                 yield client
@@ -49,13 +51,17 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    here: Table, *, before: Callable[[MCPServer], object] = id, hold_seconds: float | None = None
+    here: Table,
+    *,
+    before: Callable[[MCPServer], object] = id,
+    hold_seconds: float | None = None,
+    bounds: Bounds = BOUNDS,
 ) -> AsyncGenerator[Served]:
     """The server; `before` is called with it when it is about to serve."""
     auth = AuthSettings.model_validate({"issuer_url": "http://server", "resource_server_url": None})
     server = build_server(
         here.desk, subject="", project="", keys=["k" * 32], state_seconds=60, hold_seconds=hold_seconds,
-        auth=auth, token_verifier=NameIsToken(),
+        auth=auth, token_verifier=NameIsToken(), bounds=bounds,
     )  # fmt: skip
     app = mcp_app(server).app
     before(server)
@@ -63,7 +69,6 @@ async def served(
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(running.serve)
-            while not running.started:
-                await anyio.sleep(0.01)
+            await until(lambda: running.started)
             yield Served(f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}/mcp")
             tasks.cancel_scope.cancel()

@@ -16,6 +16,7 @@ from mcp.types import (
     NotificationParams,
     Request,
     RequestParams,
+    RequestParamsMeta,
     Result,
     SubscriptionFilter,
     SubscriptionsListenRequest,
@@ -45,7 +46,7 @@ class TaskRequest(Request[TaskParams, str]):
     params: TaskParams
 
 
-TaskRequest.name_param = "taskId"  # type: ignore[misc]
+TaskRequest.name_param = "taskId"
 
 
 class Told(NotificationParams):
@@ -79,7 +80,7 @@ class TaskHost:
         self.told = extension.told
         """What it was told without asking."""
 
-    async def call(self, tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
+    async def call(self, tool: str, meta: RequestParamsMeta | None = None, **arguments: Any) -> dict[str, Any]:
         result = await self.client.session.call_tool(
             tool, arguments, allow_claimed=True, allow_input_required=True, meta=meta
         )
@@ -130,7 +131,7 @@ async def task_host(
     with anyio.fail_after(20):
         async with Client(
             server,
-            mode=era,  # type: ignore[arg-type]
+            mode=era,
             elicitation_callback=never if forms else None,
             extensions=[extension] if declared else None,
             client_info=Implementation(name=name, version="1"),

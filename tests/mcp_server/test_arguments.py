@@ -95,6 +95,7 @@ def test_an_answer_of_nothing_reads_like_none_of_the_others() -> None:
     assert said(listed, {"drop": []}) == "The person answered: (none of them)"
 
 
-def test_the_agent_is_told_what_the_person_saw_of_a_choice_and_what_it_stands_for() -> None:
-    form = {"properties": {"it": {"oneOf": [{"const": "approve", "title": "Decline"}, {"const": "no"}]}}}
+def test_the_agent_is_told_what_the_person_saw_of_a_choice_and_its_value() -> None:
+    choices = [{"const": "approve", "title": "Decline"}, {"const": "no"}]
+    form: dict[str, object] = {"properties": {"it": {"oneOf": choices}}}
     assert said(form, {"it": "approve"}) == "The person answered: Decline (approve)"

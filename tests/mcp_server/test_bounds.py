@@ -10,12 +10,12 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.shared.exceptions import MCPError
 
-from handoffs.core import desk as desks
-from handoffs.mcp_server import token_expiry
 from handoffs.mcp_server.asking import waiting
 from handoffs.mcp_server.callers.fair_share import Slots
+from handoffs.mcp_server.token_expiry import TokenExpiry
 from tests.mcp_server.host import host, table
 from tests.mcp_server.signed_in import served
+from tests.waiting import until
 
 
 def test_what_lasts_is_bounded_by_its_size_for_each_caller_and_for_all() -> None:
@@ -43,24 +43,19 @@ async def test_a_caller_whose_calls_wait_in_many_sessions_leaves_room_for_others
             with anyio.fail_after(20):
                 for count, client in enumerate(mine[:2], 1):
                     tasks.start_soon(client.call_tool, "handoff_to_user", {"message": "Deploy?"})
-                    while here.clock.waiting < count:
-                        await anyio.sleep(0.01)
+                    await until(lambda count=count: here.clock.waiting >= count)
                 crowded = await mine[2].call_tool("handoff_to_user", {"message": "Deploy?"})
                 assert "waiting at once" in str(crowded.structured_content)
                 tasks.start_soon(other.call_tool, "handoff_to_user", {"message": "Deploy?"})
-                while here.clock.waiting < 3:
-                    await anyio.sleep(0.01)
+                await until(lambda: here.clock.waiting >= 3)
                 for handoff in await here.desk.newest(open_only=True):
                     await here.desk.answer(handoff, {"response": "yes"}, by="ada", channel="inbox")
         again = await mine[2].call_tool("check_handoff", {"handoff_id": handoff.id})
         assert "waiting at once" not in str(again)
 
 
-async def test_how_channels_fare_does_not_make_a_log_without_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desks, "MAX_NOTED", 5)
-    async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto") as client:
+async def test_how_channels_fare_does_not_make_a_log_without_end(tmp_path: Path) -> None:
+    async with table(tmp_path, max_noted=5) as here, host(here.server(hold_seconds=0), "auto") as client:
         await client.call_tool("handoff_to_user", {"message": "Deploy?"})
         for _ in range(9):
             await here.desk.not_shown(await here.only(), channel="elicitation", reason="made up")
@@ -69,10 +64,10 @@ async def test_how_channels_fare_does_not_make_a_log_without_end(
         assert ended.values == {"response": "yes"}
 
 
-async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_theirs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(token_expiry, "MAX_STREAMS", 8)
+async def test_each_caller_has_so_many_streams_of_its_sessions(tmp_path: Path) -> None:
+
+    async def receive() -> Any:
+        await anyio.sleep_forever()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await anyio.sleep_forever()
@@ -82,7 +77,7 @@ async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_thei
             return []
 
     async with table(tmp_path) as here, anyio.create_task_group() as tasks:
-        serve = token_expiry.TokenExpiry(Nobody(), here.desk.clock).before(app)
+        serve: Any = TokenExpiry(Nobody(), here.desk.clock, max_streams=8).before(app)
         said: list[Any] = []
 
         async def send(message: Any) -> None:
@@ -93,9 +88,9 @@ async def test_a_caller_has_so_many_streams_of_its_sessions_and_others_have_thei
             return {"type": "http", "method": "GET", "headers": [], "user": user}
 
         for name in ("a", "a", "b"):
-            tasks.start_soon(serve, scope(name), None, send)
+            tasks.start_soon(serve, scope(name), receive, send)
         await anyio.wait_all_tasks_blocked()
         assert said == []
-        await serve(scope("a"), None, send)
+        await serve(scope("a"), receive, send)
         assert said[0]["status"] == 429
         tasks.cancel_scope.cancel()

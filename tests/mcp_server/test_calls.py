@@ -2,26 +2,25 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult
+from mcp.types import INVALID_PARAMS, ElicitResult, InputRequiredResult, InputResponses, RequestParamsMeta
 
 from handoffs.core.events import Left
 from handoffs.core.model import Caller, State
 from tests.days import stamped
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Dialog, accept, ask, check, host, spoken, table, time_passes
 from tests.mcp_server.task_host import plain
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
 
 @both_eras
-async def test_a_person_answers_in_the_dialog_and_the_agent_gets_the_documented_result(
-    era: str, tmp_path: Path
-) -> None:
+async def test_a_person_answers_in_the_dialog_and_the_agent_gets_the_result(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(response="yes"))
         async with host(here.server(), era, dialog) as client:
@@ -109,7 +108,7 @@ async def test_a_slow_cancel_means_not_now_and_is_not_asked_again_by_check(era: 
             assert again["status"] == "PENDING"
             assert len(dialog.shown) == 1
             # The person says that they are ready: the same call shows it again.
-            dialog.replies = [accept(response="now")]
+            dialog.replies.append(accept(response="now"))
             assert (await here.only()).state == "open"
         async with host(here.server(), era, dialog) as client:
             assert (await ask(client))["values"] == {"response": "now"}
@@ -149,8 +148,7 @@ async def test_the_other_channels_stay_open_when_the_host_lies(era: str, tmp_pat
         async with anyio.create_task_group() as tasks:
 
             async def person() -> None:
-                while "notshown" not in await here.names():
-                    await anyio.sleep(0.01)
+                await until(here.names, lambda found: "notshown" in found)
                 await here.desk.answer(await here.only(), {"response": "go"}, by="bob", channel="inbox")
 
             tasks.start_soon(person)
@@ -159,9 +157,7 @@ async def test_the_other_channels_stay_open_when_the_host_lies(era: str, tmp_pat
 
 
 @both_eras
-async def test_an_answer_that_does_not_fit_is_asked_again_with_the_reason_and_changes_nothing(
-    era: str, tmp_path: Path
-) -> None:
+async def test_an_answer_that_does_not_fit_is_asked_again_and_changes_nothing(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(n=7), accept(n="x"), accept(n=3))
         async with host(here.server(), era, dialog) as client:
@@ -201,11 +197,10 @@ async def test_an_answer_elsewhere_withdraws_the_dialog_of_the_older_era(tmp_pat
             tasks.start_soon(person)
             got = await ask(client)
             assert (got["status"], got["values"], got["answeredBy"]) == ("SUCCESS", {"response": "go"}, "bob")
-            while not dialog.withdrawn:
-                await anyio.sleep(0.01)
+            await until(lambda: dialog.withdrawn)
 
 
-async def test_a_late_dialog_of_the_newer_era_is_told_politely_that_it_was_not_used(tmp_path: Path) -> None:
+async def test_a_late_dialog_of_the_newer_era_is_told_that_it_was_not_used(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
 
         async def answered_meanwhile(_: object) -> ElicitResult:
@@ -236,8 +231,7 @@ async def test_without_a_dialog_a_call_waits_as_long_as_the_host_lets_it(
                 got.append((await ask(client))["status"])
 
             tasks.start_soon(call)
-            while not here.clock.waiting:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting)
             here.clock.forward(seconds - 1)
             await anyio.sleep(0.05)
             assert got == []
@@ -245,7 +239,7 @@ async def test_without_a_dialog_a_call_waits_as_long_as_the_host_lets_it(
         assert got == ["PENDING"]
 
 
-async def test_a_dialog_of_the_older_era_is_closed_before_an_unknown_host_gives_up(tmp_path: Path) -> None:
+async def test_an_older_dialog_is_closed_before_an_unknown_host_gives_up(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock)
         async with host(here.server(), "legacy", dialog) as client, anyio.create_task_group() as tasks:
@@ -263,10 +257,9 @@ async def test_a_dialog_of_the_older_era_is_closed_before_an_unknown_host_gives_
         assert got["status"] == "PENDING"
         assert "check_handoff" in got["guidance"]
         async with host(here.server(), "legacy", dialog) as client:
-            while not dialog.withdrawn:
-                await anyio.sleep(0.01)
+            await until(lambda: dialog.withdrawn)
             # The agent asks again as it was told, and the person still has the dialog.
-            dialog.replies = [accept(response="late but fine")]
+            dialog.replies.append(accept(response="late but fine"))
             assert (await check(client, got["handoffId"]))["values"] == {"response": "late but fine"}
 
 
@@ -378,7 +371,7 @@ async def test_a_breakout_is_told_and_not_waited_for(era: str, tmp_path: Path) -
         ({"message": "x", "urgent": True}, "no argument urgent"),
     ],
 )
-async def test_what_cant_be_asked_is_an_error_that_says_what_to_do_and_nothing_is_stored(
+async def test_a_question_that_cant_be_asked_is_a_clear_error_and_is_not_stored(
     era: str, arguments: dict[str, object], says: str, tmp_path: Path
 ) -> None:
     async with table(tmp_path) as here:
@@ -404,7 +397,8 @@ async def test_lists_and_objects_sent_as_text_are_taken_for_what_they_say(era: s
 async def test_the_callers_own_id_of_the_call_comes_back(era: str, key: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         async with host(here.server(), era, Dialog(here.clock, accept(response="yes"))) as client:
-            got = await client.call_tool("handoff_to_user", {"message": "x"}, meta={key: "tooluse_abc"})
+            meta = cast("RequestParamsMeta", {key: "tooluse_abc"})
+            got = await client.call_tool("handoff_to_user", {"message": "x"}, meta=meta)
     assert spoken(got)["toolUseId"] == "tooluse_abc"
 
 
@@ -476,22 +470,20 @@ async def test_a_waiting_call_says_every_ten_seconds_that_it_is_alive(tmp_path: 
     async with table(tmp_path) as here, host(here.server(), "legacy") as client:
         heard: list[tuple[float, str | None]] = []
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            heard.append((done, message))
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            heard.append((progress, message))
 
         async with anyio.create_task_group() as tasks:
 
             async def time() -> None:
                 for said in range(3):
-                    while not here.clock.waiting or len(heard) < said:
-                        await anyio.sleep(0.01)
+                    await until(lambda said=said: here.clock.waiting and len(heard) >= said)
                     here.clock.forward(10)
-                while len(heard) < 3:
-                    await anyio.sleep(0.01)
+                await until(lambda: len(heard) >= 3)
                 await here.desk.decline(await here.only(), by="bob", channel="inbox")
 
             tasks.start_soon(time)
-            await client.call_tool("handoff_to_user", {"message": "x"}, progress_callback=progress)
+            await client.call_tool("handoff_to_user", {"message": "x"}, progress_callback=on_progress)
         handoff = await here.only()
     assert heard == [
         (n, f"Waiting for a person ({handoff.id}). In a terminal: handoffs answer {handoff.id}") for n in (1, 2, 3)
@@ -513,8 +505,7 @@ async def test_a_call_that_the_host_ends_is_noted_and_leaves_the_question_open(t
         async with host(here.server(), "legacy") as client:
             with anyio.move_on_after(0.3):
                 await ask(client)
-            while "left" not in await here.names():
-                await anyio.sleep(0.01)
+            await until(here.names, lambda found: "left" in found)
         assert (await here.only()).state is State.OPEN
 
 
@@ -530,7 +521,7 @@ APPROVAL = {
 
 @both_eras
 @pytest.mark.parametrize("content", [{"approve": True}, {"approve": True, "how": "at once"}])
-async def test_a_host_that_accepts_what_a_form_came_with_before_anybody_read_it_is_not_believed(
+async def test_an_accept_of_prefilled_values_before_any_reading_is_not_believed(
     era: str, content: dict[str, object], tmp_path: Path
 ) -> None:
     async with table(tmp_path) as here:
@@ -548,7 +539,7 @@ async def test_a_person_may_leave_a_form_as_it_came(era: str, tmp_path: Path) ->
         assert (await ask(client, "Drop the table orders?", form=APPROVAL))["values"] == {"approve": True}
 
 
-async def test_a_dialog_that_comes_back_long_after_the_decision_is_told_how_old_that_is(tmp_path: Path) -> None:
+async def test_a_dialog_that_returns_long_after_the_decision_is_told_its_age(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
 
         async def much_later(_: object) -> ElicitResult:
@@ -583,7 +574,7 @@ async def test_a_client_that_declares_no_forms_any_more_is_sent_none(tmp_path: P
             first = plain(await shows.session.call_tool("handoff_to_user", arguments, allow_input_required=True))
             [key] = first["inputRequests"]
             here.clock.forward(5)
-            reply = {key: ElicitResult(action="accept", content={"response": "crimson"})}
+            reply: InputResponses = {key: ElicitResult(action="accept", content={"response": "crimson"})}
             second = plain(
                 await shows_none.session.call_tool(
                     "handoff_to_user",
@@ -611,8 +602,7 @@ async def test_a_call_waits_nearly_as_long_as_the_host_was_set_to_wait(
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call)
-            while "opened" not in await here.names():
-                await anyio.sleep(0.01)
+            await until(here.names, lambda found: "opened" in found)
             await anyio.wait_all_tasks_blocked()
             here.clock.forward(still)
             await anyio.wait_all_tasks_blocked()

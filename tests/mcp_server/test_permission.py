@@ -27,6 +27,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import DECLINE, ERAS, Dialog, Table, accept, ask, host, table
 from tests.mcp_server.signed_in import served
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -141,8 +142,7 @@ async def test_a_call_cut_off_after_a_bad_edit_joins_the_question_that_is_open(t
         async with host(here.server(), "auto", name="claude-code") as client, anyio.create_task_group() as tasks:
             tasks.start_soon(decision, client)
             await Person(here, [ALLOW | {"arguments": "oops"}]).sit()
-            while await here.stored() < 2:
-                await anyio.sleep(0.01)
+            await until(here.stored, lambda found: found >= 2)
             tasks.cancel_scope.cancel()
         got, [shown] = await decided(here, ALLOW)
         assert "oops" not in shown.question.message
@@ -181,9 +181,7 @@ async def test_everything_but_an_answered_allow_denies_and_says_why(tmp_path: Pa
 
 
 @both_eras
-async def test_when_patience_ends_it_is_denied_and_the_same_request_gets_the_late_answer_once(
-    era: str, tmp_path: Path
-) -> None:
+async def test_impatience_denies_and_the_same_request_gets_the_late_answer_once(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         async with host(here.server(hold_seconds=0), era, name="claude-code") as client:
             got = await decision(client)
@@ -218,15 +216,14 @@ async def test_one_approval_lets_one_of_two_equal_uses_run(tmp_path: Path) -> No
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use)
             tasks.start_soon(use)
-            while here.clock.waiting < 2:  # each is looked after
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 2)  # each is looked after
             assert await here.stored() == 1
             await Person(here, [ALLOW, {"decision": "deny"}]).sit()
         assert await here.stored() == 2
     assert sorted(each["behavior"] for each in got) == ["allow", "deny"]
 
 
-async def test_over_http_a_session_collects_what_was_decided_for_it_and_no_other_project_does(tmp_path: Path) -> None:
+async def test_over_http_only_its_own_session_collects_what_was_decided(tmp_path: Path) -> None:
     async with table(tmp_path) as here, served(here, hold_seconds=0) as server, AsyncExitStack() as stack:
         shop, blog = [
             await stack.enter_async_context(server.client("ada", "legacy", host="claude-code")) for _ in range(2)
@@ -243,7 +240,7 @@ async def test_over_http_a_session_collects_what_was_decided_for_it_and_no_other
         assert await here.stored() == 2
 
 
-async def test_over_http_without_sessions_only_the_same_use_sent_again_collects_a_decision(tmp_path: Path) -> None:
+async def test_over_http_without_sessions_only_the_same_use_collects_a_decision(tmp_path: Path) -> None:
     async with (
         table(tmp_path) as here,
         served(here, hold_seconds=0) as server,
@@ -272,9 +269,7 @@ async def test_no_dialog_of_the_host_is_used_which_would_decide_without_a_person
 
 
 @both_eras
-async def test_an_agent_that_asks_the_same_in_the_hosts_dialog_gets_no_approval_by_that(
-    era: str, tmp_path: Path
-) -> None:
+async def test_an_agent_that_asks_the_same_in_a_dialog_gets_no_approval_by_that(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         got: list[Any] = []
         dialog = Dialog(here.clock, accept(**ALLOW))  # as a hook of the host would, with nobody there
@@ -285,8 +280,7 @@ async def test_an_agent_that_asks_the_same_in_the_hosts_dialog_gets_no_approval_
                 got.append(await decision(client))
 
             tasks.start_soon(use)
-            while not await here.stored():
-                await anyio.sleep(0.01)
+            await until(here.stored)
             question = (await here.only()).question
             same = await ask(client, question.message, form=question.form.schema)
             asked = {each.id: each for each in await here.desk.newest(open_only=False)}
@@ -306,8 +300,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
         heard = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(decision, client)
-            while here.clock.waiting < 1:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 1)
             here.clock.forward(QUIET_STDIO)  # comes back by itself
         before = here.clock.waiting
         async with anyio.create_task_group() as tasks:
@@ -316,8 +309,7 @@ async def test_it_waits_longer_where_progress_keeps_the_host_awake(tmp_path: Pat
                 await client.call_tool(NAME, {"tool_name": "B", "input": {}}, progress_callback=told)
 
             tasks.start_soon(call)
-            while here.clock.waiting <= before:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting > before)
             here.clock.forward(QUIET_STDIO)
             await heard.wait()  # still waiting
             await Person(here, [{"decision": "deny"}, {"decision": "deny"}]).sit()
@@ -379,7 +371,7 @@ async def _answered(here: Table, handoff: Handoff) -> Mapping[str, object]:
 
 
 @both_eras
-async def test_only_a_host_that_can_use_it_lists_it_and_does_not_push_it_on_the_model(era: str, tmp_path: Path) -> None:
+async def test_only_a_host_that_can_use_it_lists_it_and_the_model_is_not_urged(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         listed: dict[str, list[str]] = {}
         for name in ("claude-code", "claude-ai", "test-host", ""):
@@ -482,7 +474,7 @@ def test_an_edit_that_is_taken_holds_the_numbers_that_claude_code_reads(number: 
             read_edit(text)
 
 
-async def test_the_reply_to_one_use_that_was_cut_off_is_given_again_and_to_no_other_use(tmp_path: Path) -> None:
+async def test_a_cut_off_reply_is_given_again_to_the_same_use_and_to_no_other(tmp_path: Path) -> None:
     async with table(tmp_path) as here, host(here.server(hold_seconds=0), "auto", name="claude-code") as client:
         assert (await decision(client, tool_use_id="toolu_1"))["behavior"] == "deny"  # waiting
         await here.desk.answer(await here.only(), ALLOW, by="ada", channel="inbox")
@@ -507,8 +499,7 @@ async def test_of_two_uses_asked_about_at_once_each_gets_an_approval_of_its_own(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(use, "toolu_1")
             tasks.start_soon(use, "toolu_2")
-            while here.clock.waiting < 2:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting >= 2)
             await Person(here, [ALLOW, ALLOW]).sit()
         handoffs = await here.desk.newest(open_only=False)
         assert sorted(each.handed_to for each in handoffs) == ["toolu_1", "toolu_2"]

@@ -39,7 +39,7 @@ def answered(*asked: Any, **values: Any) -> Any:
     return questions.answered(parse(questions.form).check(SEND | values))
 
 
-def test_the_person_sees_the_questions_with_their_options_and_what_they_mean() -> None:
+def test_the_person_sees_the_questions_with_their_options_and_meanings() -> None:
     questions = read_questions({"questions": [DATABASE, PARTS]})
     assert questions.message() == (
         "Claude Code asks you 2 questions: `Which database?`\n\n"
@@ -60,7 +60,7 @@ def test_the_person_sees_the_questions_with_their_options_and_what_they_mean() -
     assert all(field.default is None for field in form.fields)
 
 
-def test_answers_go_back_under_the_texts_of_their_questions_beside_what_was_asked() -> None:
+def test_answers_go_back_under_their_questions_texts_beside_what_was_asked() -> None:
     assert answered(DATABASE, PARTS, answer_1="Postgres", answer_2=["Blog"]) == {
         "questions": [DATABASE, PARTS],
         "answers": {"Which database?": "Postgres", "Which parts?": "Blog"},
@@ -86,7 +86,7 @@ def test_several_labels_can_be_told_apart_as_claude_code_writes_them() -> None:
     assert got["answers"] == {"Which parts?": '"Shop, old", Blog, "The \\"new\\" one", and the wiki'}
 
 
-def test_a_question_that_was_left_open_says_so_beside_one_that_was_answered() -> None:
+def test_a_question_left_open_says_so_beside_one_that_was_answered() -> None:
     assert answered(DATABASE, PARTS, answer_2=["Blog"])["answers"] == {
         "Which database?": LEFT_OPEN,
         "Which parts?": "Blog",
@@ -148,9 +148,7 @@ def test_texts_and_numbers_are_asked_as_such() -> None:
         {"questions": [{"question": "What is your API key?", "kind": "text"}]},
     ],
 )
-async def test_questions_that_no_form_can_ask_are_answered_by_nobody_and_never_allowed(
-    asked: Any, tmp_path: Path
-) -> None:
+async def test_questions_that_no_form_can_ask_are_unanswered_and_never_allowed(asked: Any, tmp_path: Path) -> None:
     async with table(tmp_path) as here, host(here.server(), "auto", name="claude-code") as client:
         result = await client.call_tool(NAME, {"tool_name": "AskUserQuestion", "input": asked})
         got = json.loads(result.content[0].text)  # type: ignore[union-attr]

@@ -32,7 +32,7 @@ def test_an_edit_is_shown_as_a_difference() -> None:
     assert 'old_string":' not in shown
 
 
-def test_several_edits_are_shown_as_several_differences_and_what_is_not_such_as_json() -> None:
+def test_several_edits_are_shown_as_differences_and_anything_else_as_json() -> None:
     edits = [{"old_string": "a", "new_string": "b"}, {"old_string": "c", "new_string": "", "replace_all": True}]
     shown = message("MultiEdit", file_path="a.py", edits=edits)
     assert "Edit 1 of 2:\n\n```diff\n-a\n+b\n```" in shown
@@ -114,7 +114,7 @@ def test_a_difference_holds_both_texts_whole_and_cant_be_left(old: list[str], ne
     assert [line[1:] for line in inside if line[0] in " +"] == (new or [""])
 
 
-def test_texts_that_are_too_long_to_be_compared_are_shown_one_after_the_other() -> None:
+def test_texts_too_long_to_compare_are_shown_one_after_the_other() -> None:
     old, new = "\n".join(map(str, range(3_000))), "\n".join(map(str, range(1, 3_001)))
     shown = message("Edit", old_string=old, new_string=new)
     assert "\n-2999\n+1\n" in shown

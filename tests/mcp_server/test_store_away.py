@@ -23,13 +23,14 @@ from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import WaitRegistry
 from handoffs.mcp_server.server import build_server
-from handoffs.store.postgres import connections, listener
+from handoffs.store.postgres.connections import Patience
 from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import ERAS, KEY, Dialog, ask, by_script, host
 from tests.store.postgres_server import cluster
 from tests.store.relay import Relay, relay
+from tests.waiting import until
 
 AWAY_SECONDS = 1.5
 """Three times as long as a call tries here."""
@@ -38,8 +39,6 @@ AWAY_SECONDS = 1.5
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after half a second, and look again as soon."""
-    for module in (connections, listener):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(wait_registry, "PROGRESS_SECONDS", 0.3)
     monkeypatch.setattr(wait_registry, "READING_SECONDS", 0.3)
     monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 0.2)
@@ -53,7 +52,7 @@ async def desks(*channels: Channel) -> AsyncGenerator[tuple[Desk, Desk, Relay]]:
     url = server.url()
     async with relay(server.port) as network:
         through = url.replace(f":{server.port}/", f":{network.port}/")
-        async with PostgresStore(through) as cut_off, PostgresStore(url) as store:
+        async with PostgresStore(through, patience=Patience(call=0.5)) as cut_off, PostgresStore(url) as store:
             here = Desk(store=cut_off, clock=SystemClock(), channels=channels)
             with anyio.fail_after(30):
                 yield here, Desk(store=store, clock=SystemClock()), network
@@ -152,7 +151,7 @@ async def test_a_channel_that_shows_a_question_meanwhile_takes_no_server_down(no
         assert (await here.get(handoff.id)).values == {"response": "yes"}
 
 
-async def test_what_a_person_answers_through_a_channel_meanwhile_is_kept_once_it_is_back() -> None:
+async def test_an_answer_through_a_channel_meanwhile_is_stored_once_it_is_back() -> None:
     class Person:
         name = "screen"
 
@@ -200,8 +199,7 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
             for handoff in handoffs:
                 calls.start_soon(call, handoff)
             if begun == "before":
-                while len(told) < CALLS:
-                    await anyio.sleep(0.01)
+                await until(lambda: len(told) >= CALLS)
                 await network.cut()
                 await anyio.sleep(0.7)  # the reads that are under way fail after 0.5
             told.clear()
@@ -232,13 +230,12 @@ async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first
             async with anyio.create_task_group() as calls:
                 for name in ("ada", "bob", "eve"):
                     calls.start_soon(call, name)
-                while len(told) < 3 or told.total() < 9:
-                    await anyio.sleep(0.01)
+                await until(lambda: len(told) >= 3 and told.total() >= 9)
                 calls.cancel_scope.cancel()
     assert {whose for _, whose in told} == {"nobody"}
 
 
-async def test_a_dialog_that_was_open_while_the_store_was_away_is_noted_afterwards() -> None:
+async def test_a_dialog_open_while_the_store_was_away_is_recorded_afterwards() -> None:
     shown = Dialog(FakeClock())
     async with desks() as (here, there, network):
         server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
@@ -250,13 +247,11 @@ async def test_a_dialog_that_was_open_while_the_store_was_away_is_noted_afterwar
             await network.cut()
             await anyio.sleep(AWAY_SECONDS)
             network.up = True
-            with anyio.fail_after(5):
-                while "reached" not in [entry.name for entry in await there.log()]:
-                    await anyio.sleep(0.05)
+            await until(there.log, lambda found: "reached" in [entry.name for entry in found])
             await there.answer(handoff, {"response": "yes"}, by="bob", channel="inbox")
 
 
-async def test_a_store_that_forgot_a_question_takes_it_off_the_screen_and_no_server_down(tmp_path: Path) -> None:
+async def test_a_question_the_store_forgot_leaves_the_screen_and_the_server_runs(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "a.db") as store:
         desk = Desk(store=store, clock=SystemClock(), channels=[Screen(notes=False)])
         async with desk.presenting():
@@ -291,7 +286,7 @@ async def test_what_is_wrong_with_the_store_is_said_beside_an_inbox_too(era: str
 
 
 @pytest.mark.parametrize("reply", [1, 2])
-async def test_who_is_to_be_told_is_told_also_where_it_was_unknown_whether_that_was_kept(reply: int) -> None:
+async def test_a_reminder_is_sent_also_where_it_was_unknown_if_it_was_stored(reply: int) -> None:
     async with desks() as (here, _, network):
         handoff = await here.ask(message="Deploy?", caller=Caller(subject="ada"))
         network.cut_at, network.stays_cut = network.replies + reply, True

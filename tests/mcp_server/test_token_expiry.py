@@ -29,7 +29,7 @@ from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Tokens
 from handoffs.core.token import Token
-from handoffs.mcp_server.resources import registry
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, TokenExpiry
 from handoffs.serving.stack import mcp_app
@@ -38,6 +38,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.access.issuing import Key, LocalIssuer, local_issuer
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Dialog
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
@@ -147,20 +148,17 @@ class Here:
 
     async def asked(self, subject: str) -> Handoff:
         """Return what a caller has asked, once it has."""
-        while not (found := await self.desk.newest_of(subject, open_only=True)):
-            await anyio.sleep(0.01)
+        found = await until(lambda: self.desk.newest_of(subject, open_only=True))
         return found[0]
 
     async def until(self, done: Callable[[], object]) -> None:
         """Let time pass, by as many looks as it takes."""
-        while not done():
-            self.clock.forward(CHECK_SECONDS)
-            await anyio.sleep(0.01)
+        await until(done, meanwhile=lambda: self.clock.forward(CHECK_SECONDS))
 
     async def looks(self, times: int = 3) -> None:
         """Let time pass, until what lasts was looked at this often."""
-        until = self.counted.looks + times
-        await self.until(lambda: self.counted.looks >= until)
+        enough = self.counted.looks + times
+        await self.until(lambda: self.counted.looks >= enough)
 
     async def names(self, handoff: Handoff) -> list[str]:
         return [entry.name for entry in await self.desk.history(handoff.id)]
@@ -173,26 +171,30 @@ def running() -> Generator[LocalIssuer]:
 
 
 @pytest.fixture
-async def here(running: LocalIssuer, tmp_path: Path) -> AsyncGenerator[Here]:
+def max_sessions() -> int:
+    return Bounds.sessions
+
+
+@pytest.fixture
+async def here(running: LocalIssuer, tmp_path: Path, max_sessions: int) -> AsyncGenerator[Here]:
     running.key = Key("first", "ES256")
     running.keys = [running.key.public]
     clock = FakeClock(datetime.now(UTC))
     async with SqliteStore(tmp_path / "handoffs.db") as store:
         desk, kept = Desk(store=store, clock=clock), Kept(store.tokens)
         here = Here(desk, clock, kept, running)
-        async with served(here):
+        async with served(here, max_sessions):
             yield here
 
 
 @asynccontextmanager
-async def served(here: Here) -> AsyncGenerator[None]:
+async def served(here: Here, max_sessions: int) -> AsyncGenerator[None]:
     entrance = Entrance()
     web = uvicorn.Server(uvicorn.Config(entrance, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(web.serve)
-            while not web.started:
-                await anyio.sleep(0.01)
+            await until(lambda: web.started)
             here.url = f"http://127.0.0.1:{web.servers[0].sockets[0].getsockname()[1]}/mcp"
             let_in = admission(
                 resource=here.url,
@@ -202,7 +204,7 @@ async def served(here: Here) -> AsyncGenerator[None]:
                 static=StaticTokens(here.kept, here.clock),  # type: ignore[arg-type]
             )
             here.counted = Counted(let_in.verifier)
-            here.expiry = TokenExpiry(here.counted, here.clock)
+            here.expiry = TokenExpiry(here.counted, here.clock, bounds=Bounds(sessions=max_sessions))
             server = build_server(
                 here.desk, subject="", project="", keys=["k" * 32], state_seconds=86_400, hold_seconds=1_000_000,
                 auth=let_in.auth, token_verifier=let_in.verifier, expiry=here.expiry,
@@ -333,7 +335,7 @@ async def test_a_stream_of_the_newer_era_ends_with_its_token(way: str, here: Her
 
 
 @every_way
-async def test_a_session_of_the_older_era_is_told_nothing_more_once_its_token_has_ended(way: str, here: Here) -> None:
+async def test_an_older_session_is_told_nothing_more_once_its_token_has_ended(way: str, here: Here) -> None:
     ada = await here.bearer(way)
     asked = await here.desk.ask(message="Deploy?", caller=Caller(subject=ada.subject))
     async with session(here, ada.token) as hers:
@@ -366,7 +368,7 @@ async def listened(stream: httpx2.Response, heard: list[list[str]]) -> None:
     heard.append(await told(stream))
 
 
-async def test_a_session_that_goes_on_with_its_next_token_loses_only_what_came_with_the_last(here: Here) -> None:
+async def test_a_session_on_its_next_token_loses_only_what_the_last_one_began(here: Here) -> None:
     ada = await here.bearer("expired at the issuer")
     said: dict[str, list[Any]] = {"old": [], "new": []}
 
@@ -376,8 +378,7 @@ async def test_a_session_that_goes_on_with_its_next_token_loses_only_what_came_w
         said[name].append(got.text)
 
     async def open_ones(count: int) -> list[Handoff]:
-        while len(found := await here.desk.newest_of(ada.subject, open_only=True)) < count:
-            await anyio.sleep(0.01)
+        found = await until(lambda: here.desk.newest_of(ada.subject, open_only=True), lambda found: len(found) >= count)
         return list(found)
 
     async with session(here, ada.token) as hers, anyio.create_task_group() as calls:
@@ -400,7 +401,7 @@ async def test_a_session_that_goes_on_with_its_next_token_loses_only_what_came_w
     assert "The person answered: yes" in said["new"][0]
 
 
-async def test_a_client_that_comes_back_with_its_next_token_has_kept_its_subscriptions(here: Here) -> None:
+async def test_a_client_that_returns_with_its_next_token_keeps_its_subscriptions(here: Here) -> None:
     ada = await here.bearer("expired at the issuer")
     async with session(here, ada.token) as hers:
         await hers.subscribe(OPEN)
@@ -409,8 +410,7 @@ async def test_a_client_that_comes_back_with_its_next_token_has_kept_its_subscri
             tasks.start_soon(listened, stream, heard)
             await ada.lapse()
             await here.until(lambda: any(each.lapsed for each in here.expiry.subscriptions._known.values()))
-            while not heard:  # time stands: it is back before the next look
-                await anyio.sleep(0.01)
+            await until(lambda: heard)  # time stands: it is back before the next look
         hers.show(await ada.renewed())
         async with hers.stream() as stream:
             await here.looks()
@@ -439,8 +439,7 @@ async def test_of_many_requests_with_one_token_it_is_asked_once(here: Here) -> N
     async with here.client(ada.token, "auto") as (client, _), anyio.create_task_group() as calls:
         for _ in range(5):
             calls.start_soon(call, client, said)
-        while len(here.expiry._requests) < 5:
-            await anyio.sleep(0.01)
+        await until(lambda: len(here.expiry._requests) >= 5)
         before = here.kept.asked, here.counted.looks
         await here.looks()
         assert here.kept.asked - before[0] == here.counted.looks - before[1]
@@ -454,16 +453,12 @@ async def test_nothing_runs_while_nothing_lasts(here: Here) -> None:
     async with here.client(ada.token, "auto") as (client, _):
         await client.list_tools()
         before = here.kept.asked
-        while here.clock.waiting:  # it looks once more, and sees that it was nothing
-            here.clock.forward(CHECK_SECONDS)
-            await anyio.sleep(0.01)
+        await here.until(lambda: not here.clock.waiting)  # it looks once more, and sees that it was nothing
     assert here.kept.asked == before
 
 
-async def test_of_too_many_sessions_the_oldest_loses_its_subscriptions(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry, "MAX_SESSIONS", 1)
+@pytest.mark.parametrize("max_sessions", [1])
+async def test_of_too_many_sessions_the_oldest_loses_its_subscriptions(here: Here) -> None:
     ada = await here.bearer()
     asked = await here.desk.ask(message="Deploy?", caller=Caller(subject=ada.subject))
     async with session(here, ada.token) as first, session(here, ada.token) as second, first.stream() as stream:
@@ -482,7 +477,6 @@ async def test_the_dialog_of_a_call_that_ends_with_its_token_is_taken_away(here:
         await dialog.open.wait()
         await ada.lapse()
         await here.until(lambda: said)
-        while not dialog.withdrawn:
-            await anyio.sleep(0.01)
+        await until(lambda: dialog.withdrawn)
     assert LAPSED in str(said[0])
     assert await here.asked(ada.subject)

@@ -35,6 +35,7 @@ from tests.channels.sinks import http_sink
 from tests.store import postgres_server as postgres
 from tests.store.samples import LONG_AGO, sample
 from tests.store.test_copy import dump, fill
+from tests.waiting import until
 
 TEAM = Path(__file__).parents[2] / "docs/team"
 PAGE = (TEAM / "README.md").read_text("utf-8")
@@ -76,7 +77,7 @@ def test_a_command_that_is_none_would_be_found_out() -> None:
             understood(wrong)
 
 
-def test_the_page_is_short_its_links_lead_somewhere_and_its_commands_are_ours() -> None:
+def test_the_page_is_short_its_links_work_and_its_commands_are_ours() -> None:
     assert len(PAGE.splitlines()) <= 150
     for link in re.findall(r"\]\(([^)#:]+)\)", PAGE):
         assert (TEAM / link).exists(), link
@@ -166,7 +167,7 @@ async def client_of(port: int, token: str, era: str) -> AsyncGenerator[Client]:
     with anyio.fail_after(30):
         async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=25) as http:
             transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=http)
-            async with Client(transport, mode=era) as client:  # type: ignore[arg-type]
+            async with Client(transport, mode=era) as client:
                 yield client
 
 
@@ -227,7 +228,7 @@ async def nginx(
 
 
 @pytest.mark.parametrize("proxy", [caddy, nginx])
-async def test_behind_a_proxy_agents_of_both_eras_are_asked_for_and_a_server_may_go(
+async def test_behind_a_proxy_both_eras_are_asked_and_a_server_may_leave(
     proxy: Any, team: tuple[Home, list[HttpServer], int], tmp_path: Path
 ) -> None:
     people, servers, port = team
@@ -270,7 +271,7 @@ async def _whole(work: Callable[[int], Awaitable[None]]) -> None:
             return
 
 
-async def test_the_links_that_people_get_lead_through_the_proxy_to_the_inbox_and_there_they_answer(
+async def test_the_links_lead_people_through_the_proxy_to_the_inbox_to_answer(
     tmp_path: Path,
 ) -> None:
     public, own = free_port(), free_port()
@@ -375,10 +376,8 @@ async def _running(command: list[str], folder: Path, port: int, environment: dic
     with (folder / "proxy.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment or None, stdout=log, stderr=log)
     try:
-        with anyio.fail_after(10):
-            while not _listens(port):
-                assert process.poll() is None, (folder / "proxy.log").read_text()
-                await anyio.sleep(0.02)
+        await until(lambda: _listens(port) or process.poll() is not None)
+        assert process.poll() is None, (folder / "proxy.log").read_text()
         yield
     finally:
         process.terminate()
@@ -422,7 +421,7 @@ async def test_a_backup_of_postgresql_is_the_whole_store(tmp_path: Path) -> None
     assert await dump(url) == kept
 
 
-async def test_a_backup_of_sqlite_is_the_whole_store_and_is_made_while_it_is_used(tmp_path: Path) -> None:
+async def test_a_backup_of_sqlite_is_the_whole_store_and_is_made_while_in_use(tmp_path: Path) -> None:
     [command] = re.findall(r"^(sqlite3 .+)$", PAGE, re.MULTILINE)
     needed("sqlite3")
     path = tmp_path / "handoffs.db"

@@ -71,6 +71,7 @@ async def test_uvx_serves_from_the_wheel(wheel: Wheel, tmp_path: Path) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     assert run(UV, *wheel.uvx(wheel.path), "--version", env=env, cwd=tmp_path).strip() == version
     async with served(tmp_path, UV, wheel.uvx(wheel.path), env) as client:
+        assert client.server_info is not None
         assert client.server_info.version == version
         assert await tool_names(client) == ["handoff_to_user", "check_handoff"]
 

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from handoffs.serving.connections import bounded
+from tests.waiting import until
 
 SILENT = 0.4
 
@@ -40,9 +41,7 @@ async def served(most: int = 8) -> AsyncGenerator[int]:
         server = uvicorn.Server(config)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])
-            with anyio.fail_after(10):
-                while not server.started:
-                    await anyio.sleep(0.01)
+            await until(lambda: server.started)
             try:
                 yield listener.getsockname()[1]
             finally:

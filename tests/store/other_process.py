@@ -112,4 +112,5 @@ async def main(backend: str, address: str, command: str, *arguments: str) -> Non
 
 
 if __name__ == "__main__":
-    anyio.run(main, *sys.argv[1:])
+    _, backend, address, command, *arguments = sys.argv
+    anyio.run(main, backend, address, command, *arguments)

@@ -12,11 +12,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import until_there
 
 PASSWORD = "pa/s@w:rd#1"
 """Of the user `secretive`."""
@@ -80,18 +81,16 @@ class Cluster:
 
     def wait(self) -> None:
         """Return once it lets people in."""
-        for _ in range(200):
-            if (
-                self._run(
-                    "pg_isready", "-q", "-U", "handoffs", "-h", str(self.folder), "-p", str(self.port), check=False
-                )
-                == 0
-            ):
-                return
-            if self._process is None or self._process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise RuntimeError((self.folder / "log").read_text())
+        until_there(lambda: self._ended() or self._is_ready())
+        if self._ended():
+            raise RuntimeError((self.folder / "log").read_text())
+
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _is_ready(self) -> bool:
+        where = ("-U", "handoffs", "-h", str(self.folder), "-p", str(self.port))
+        return self._run("pg_isready", "-q", *where, check=False) == 0
 
     def crash(self) -> None:
         """End it as `pg_ctl stop -m immediate` does: no goodbye, recovery at the next start."""

@@ -76,7 +76,7 @@ async def test_a_clock_that_jumps_ahead_in_a_running_process_ends_nothing(
         assert (await desk.get(handoff_id)).state is State.EXPIRED
 
 
-async def test_nor_does_one_in_a_process_that_starts_meanwhile_and_an_answer_in_time_counts(address: str) -> None:
+async def test_a_clock_ahead_in_a_new_process_ends_nothing_and_answers_count(address: str) -> None:
     clock = SystemClock()
     async with store_with(address, clock) as store:
         handoff_id = await asked(store, clock)

@@ -47,7 +47,7 @@ async def names(store: Store, handoff_id: str | None = None) -> list[str]:
 # Secrets
 
 
-async def test_what_is_sealed_is_kept_beside_the_answer_until_it_is_forgotten_and_is_not_in_the_log(
+async def test_sealed_values_stay_beside_the_answer_until_erased_and_off_the_log(
     store: Store, same_store: Store
 ) -> None:
     handoff = sample()
@@ -174,7 +174,7 @@ async def test_what_was_handed_is_given_again_only_to_the_same_tool_use(store: S
         assert (await store.open(another, collect_after=LONG_AGO)).earlier == ""
 
 
-async def test_a_question_that_was_decided_a_short_while_ago_says_so_when_it_is_asked_anew(store: Store) -> None:
+async def test_a_question_decided_shortly_before_says_so_when_it_is_asked_anew(store: Store) -> None:
     answer, refusal = answered(at=LATER), Declined(at=LATER + TICK, by="ada", channel="inbox")
     withdrawal = Cancelled(at=LATER + 2 * TICK, by="ada", channel="inbox")  # which decides nothing
     asked: list[Handoff] = []
@@ -190,7 +190,7 @@ async def test_a_question_that_was_decided_a_short_while_ago_says_so_when_it_is_
     assert (await store.open(stale, collect_after=LATER + 2 * HOUR)).earlier == ""
 
 
-async def test_sessions_that_are_kept_apart_share_neither_an_open_question_nor_an_outcome(store: Store) -> None:
+async def test_sessions_kept_apart_share_neither_an_open_question_nor_an_outcome(store: Store) -> None:
     ada, grace = (replace(sample(at=LATER), session=session) for session in ("pipe 1", "pipe 2"))
     for each in (ada, grace):
         assert (await store.open(each, collect_after=LONG_AGO)).id == each.id
@@ -332,7 +332,7 @@ async def test_the_first_outcome_stands_and_the_second_changes_nothing(store: St
     assert await names(store) == ["opened", "answered"]
 
 
-async def test_an_answer_at_the_deadline_comes_too_late_and_the_expiry_is_recorded(store: Store) -> None:
+async def test_an_answer_at_the_deadline_is_too_late_and_the_expiry_is_recorded(store: Store) -> None:
     handoff = sample()
     await opened(store, handoff)
     with pytest.raises(AlreadyEnded, match="expired"):
@@ -413,7 +413,7 @@ async def test_the_newest_come_first_and_page_by_page(store: Store) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-async def test_of_those_of_one_moment_none_is_lost_or_given_twice_where_a_page_ends(store: Store, size: int) -> None:
+async def test_a_page_that_ends_within_one_moment_loses_and_repeats_none(store: Store, size: int) -> None:
     # A gap in the middle of a moment: what has ended is in the order, too.
     asked = [sample(f"Question {number}", at=ASKED + number // 4 * TICK) for number in range(12)]
     await opened(store, *asked)

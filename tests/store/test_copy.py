@@ -45,9 +45,10 @@ def store_of(address: str) -> Store:
 
 def side(address: str, *, target: bool = False) -> AbstractAsyncContextManager[Target]:
     at = store_address(address)
-    if isinstance(at, Address):
-        return PostgresEndpoint(at, now=NOW, target=target)
-    return SqliteEndpoint(at, now=NOW, target=target)
+    if isinstance(at, Path):
+        return SqliteEndpoint(at, now=NOW, target=target)
+    assert isinstance(at, Address)
+    return PostgresEndpoint(at, now=NOW, target=target)
 
 
 def quietly(phase: Phase, done: int, of: int) -> None:
@@ -99,6 +100,7 @@ async def dump(address: str) -> list[list[tuple[object, ...]]]:
         with closing(sqlite3.connect(at)) as file:
             found: Sequence[Sequence[Sequence[object]]] = [file.execute(each.format("")).fetchall() for each in queries]
     else:
+        assert isinstance(at, Address)
         connection = await asyncpg.connect(at.dsn)
         found = [await connection.fetch(each.format(f'"{at.schema}".')) for each in queries]
         await connection.close()
@@ -187,7 +189,7 @@ async def test_what_changes_while_it_is_copied_is_copied_again(tmp_path: Path) -
     assert await dump(there) == await dump(here)
 
 
-async def test_a_source_that_does_not_stop_changing_is_said_and_the_copy_stays_closed(tmp_path: Path) -> None:
+async def test_a_source_that_keeps_changing_is_said_and_the_copy_stays_closed(tmp_path: Path) -> None:
     here, there = new("sqlite", tmp_path), new("sqlite", tmp_path / "there")
     await fill(here, many=1)
     async with store_of(here) as store, Busy(Path(here), store, changes=99) as one, side(there, target=True) as other:
@@ -257,6 +259,7 @@ async def test_a_copy_that_somebody_writes_into_is_found_out_and_never_opened(en
             with closing(sqlite3.connect(at)) as file, file:
                 file.execute(sql.format(""))
         else:
+            assert isinstance(at, Address)
             connection = await asyncpg.connect(at.dsn)
             await connection.execute(sql.format(f'"{at.schema}".'))
             await connection.close()

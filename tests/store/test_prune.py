@@ -28,7 +28,10 @@ NOW = ASKED + 100 * DAY
 def pruning(address: str, *, older_than: timedelta, joins: timedelta = HOUR) -> SqlitePruning | PostgresPruning:
     age = Age(ended_before=NOW - older_than, collected_or_before=NOW - joins)
     at = store_address(address)
-    return PostgresPruning(at, age) if isinstance(at, Address) else SqlitePruning(at, age)
+    if isinstance(at, Path):
+        return SqlitePruning(at, age)
+    assert isinstance(at, Address)
+    return PostgresPruning(at, age)
 
 
 async def pruned(place: Place, older_than: timedelta, *, joins: timedelta = HOUR) -> int:
@@ -48,7 +51,7 @@ async def ended(store: Store, message: str, *, at: datetime, collected: bool = T
     return await store.record(asked.id, answered(at=at), *([Collected(at=at)] if collected else []))
 
 
-async def test_what_ended_long_ago_goes_with_its_lines_and_the_rest_stays_as_it_is(place: Place, store: Store) -> None:
+async def test_a_handoff_that_ended_long_ago_goes_with_its_lines_the_rest_stays(place: Place, store: Store) -> None:
     old = [await ended(store, f"Old {number}", at=ASKED) for number in range(3)]
     still_open = await store.open(sample("Open", stays_open=200 * DAY), collect_after=LONG_AGO)
     never_seen = await store.open(sample("Past its deadline, and nobody looked"), collect_after=LONG_AGO)
@@ -76,7 +79,7 @@ async def test_what_the_agent_may_still_ask_for_stays_and_goes_when_it_may_not(p
     assert await pruned(place, timedelta(minutes=10), joins=timedelta(minutes=20)) == 1
 
 
-async def test_the_numbers_of_the_log_go_on_and_nobody_who_follows_it_misses_a_line(place: Place, store: Store) -> None:
+async def test_the_logs_numbers_go_on_and_its_followers_miss_no_line(place: Place, store: Store) -> None:
     for number in range(3):
         await ended(store, f"Old {number}", at=ASKED)
     last = (await store.log())[-1]
@@ -123,7 +126,7 @@ async def test_what_was_removed_is_nowhere_in_the_files(tmp_path: Path) -> None:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-async def test_of_one_question_a_store_on_postgresql_keeps_one_open_whatever_was_removed(tmp_path: Path) -> None:
+async def test_postgresql_keeps_one_open_of_one_question_whatever_was_removed(tmp_path: Path) -> None:
     import asyncpg
 
     from handoffs.store.postgres.store import PostgresStore

@@ -28,7 +28,7 @@ async def test_of_many_decisions_at_once_exactly_one_wins(store: Store, place: P
         await let_go(others)
         won = {who: await other.said_until_done() for who, other in zip(people, others, strict=True)}
     winners = {handoff_id: who for who, handoff_ids in won.items() for handoff_id in handoff_ids}
-    assert sorted(handoff_id for ids_won in won.values() for handoff_id in ids_won) == sorted(ids)
+    assert sorted(str(handoff_id) for ids_won in won.values() for handoff_id in ids_won) == sorted(ids)
     for number, handoff_id in enumerate(ids):
         ended = await store.get(handoff_id)
         who = winners[handoff_id]

@@ -21,7 +21,7 @@ class OpenAiStub:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def log_message(self, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base's
                 pass
 
             def do_POST(self) -> None:

@@ -66,7 +66,7 @@ class Home:
         process = pexpect.spawn(
             sys.executable,
             [str(word) for word in command],
-            env=self.env,  # pyright: ignore[reportArgumentType] - a mapping is what it takes
+            env=self.env,  # a mapping is what it takes
             cwd=str(self.folder),
             encoding="utf-8",
             timeout=30,

@@ -95,7 +95,7 @@ def test_a_breakout_that_the_person_has_sent_back_is_for_the_model_to_read(home:
     assert "declined" in text_of(given)
 
 
-def test_the_history_of_a_breakout_is_legal_and_the_agent_can_be_called_again(home: Home) -> None:
+def test_a_breakouts_history_is_legal_and_the_agent_can_be_called_again(home: Home) -> None:
     model = ScriptedModel([HAND_OVER, DELETE], "Gladly.")
     with home.agent(person=nobody, model=model, tools=[Deletions().delete_file]) as agent:
         agent("Deploy!")

@@ -43,9 +43,7 @@ def test_two_clients_of_one_program_share_a_store(home: Home) -> None:
     assert found.get("structuredContent", {})["values"] == {"response": "thanks"}
 
 
-def test_its_server_works_where_the_program_does_with_the_programs_settings(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_server_works_in_the_programs_folder_with_its_settings(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in home.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(home.folder)
@@ -58,7 +56,7 @@ def test_its_server_works_where_the_program_does_with_the_programs_settings(
     assert handoff.caller.client == "strands"
 
 
-def test_a_call_that_its_agent_cancels_is_pending_and_the_question_stays_open(home: Home) -> None:
+def test_a_call_cancelled_by_its_agent_is_pending_and_stays_open(home: Home) -> None:
     async def person(context: Any, params: Any) -> ElicitResult:
         agent.cancel()
         await anyio.sleep_forever()
@@ -97,7 +95,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_where_nothing_waits(home: Home) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_without_the_plugin_a_direct_call_returns_the_documented_result_as_well(home: Home) -> None:
+def test_without_the_plugin_a_direct_call_returns_the_documented_result(home: Home) -> None:
     client = HandoffClient(env=home.env, elicitation_callback=answers("yes"))
     agent = Agent(model=ScriptedModel(), tools=[client], callback_handler=None)
     response = agent.tool.handoff_to_user(message="Go?")

@@ -32,7 +32,7 @@ def test_a_direct_call_returns_the_documented_result(home: Home) -> None:
     assert handoff_id.startswith("h_")
 
 
-def test_the_history_of_a_direct_call_is_legal_and_tells_the_model_the_answer(home: Home) -> None:
+def test_a_direct_calls_history_is_legal_and_tells_the_model_the_answer(home: Home) -> None:
     model = ScriptedModel("I know.")
     with home.agent(person=answers("eu-north1"), model=model) as agent:
         response = agent.tool.handoff_to_user(message="Which region?")
@@ -75,7 +75,7 @@ def test_the_values_of_a_form_keep_their_types(home: Home) -> None:
     assert response["userInput"] == [{"text": "3"}, {"text": "yes"}]
 
 
-def test_a_direct_breakout_is_delivered_without_waiting_and_leaves_the_agent_usable(home: Home) -> None:
+def test_a_direct_breakout_is_delivered_at_once_and_the_agent_stays_usable(home: Home) -> None:
     with home.agent("Here I am.", person=nobody) as agent:
         response = agent.tool.handoff_to_user(message="All done.", breakout_of_loop=True)
         after = agent("Still there?")
@@ -85,9 +85,7 @@ def test_a_direct_breakout_is_delivered_without_waiting_and_leaves_the_agent_usa
 
 
 @pytest.mark.parametrize(("action", "status"), [("decline", "DECLINED"), ("cancel", "PENDING")])
-def test_a_person_who_does_not_answer_gives_a_status_of_its_own_and_no_approval(
-    home: Home, action: str, status: str
-) -> None:
+def test_an_unanswered_call_has_a_status_of_its_own_and_no_approval(home: Home, action: str, status: str) -> None:
     async def person(context: Any, params: Any) -> ElicitResult:
         await anyio.sleep(1.2)  # a refusal within a second is no person's
         return ElicitResult(action=action)  # type: ignore[arg-type]
@@ -111,7 +109,7 @@ def test_a_question_that_can_not_be_asked_is_an_error_that_says_why(home: Home) 
     assert not approved(response)
 
 
-def test_a_server_that_is_killed_while_it_asks_gives_an_error_and_no_approval(home: Home) -> None:
+def test_a_server_killed_while_it_asks_gives_an_error_and_no_approval(home: Home) -> None:
     async def person(context: Any, params: Any) -> ElicitResult:
         kill_servers()
         return ElicitResult(action="accept", content={"response": "yes"}, _meta={"handoffs/script": True})

@@ -130,7 +130,7 @@ agent.cleanup()
 
 
 @pytest.mark.parametrize("how", ["direct", "loop"])
-def test_an_exception_out_of_the_wait_ends_it_at_once_and_leaves_the_question_open(home: Home, how: str) -> None:
+def test_an_exception_out_of_the_wait_ends_it_and_leaves_the_question_open(home: Home, how: str) -> None:
     program = home.folder / "alarm.py"
     program.write_text(ALARM)
     with home.on_terminal(program, how) as process:

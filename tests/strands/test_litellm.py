@@ -24,7 +24,7 @@ def litellm(stub: OpenAiStub) -> LiteLLMModel:
     return LiteLLMModel(client_args={"api_key": KEY, "api_base": stub.url}, model_id=NAME)
 
 
-def test_a_model_that_asks_a_person_is_sent_the_answer_and_nothing_that_an_api_refuses(home: Home) -> None:
+def test_a_model_that_asks_is_sent_the_answer_and_nothing_an_api_refuses(home: Home) -> None:
     with OpenAiStub([("handoff_to_user", {"message": "Which region?"})], "Deploying to eu-north1.") as stub:
         with home.agent(person=answers("eu-north1"), model=litellm(stub)) as agent:
             result = agent("Deploy!")
@@ -54,7 +54,7 @@ def test_a_breakout_costs_exactly_one_request(home: Home) -> None:
             assert result.state["handoff"]["toolUseId"].startswith("call_")
 
 
-def test_without_a_key_the_tutorials_model_says_so_in_one_line_and_is_scripted(
+def test_without_a_key_the_tutorials_model_says_so_and_is_scripted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert isinstance(tutorial_model("Hello."), ScriptedModel)
@@ -67,11 +67,11 @@ def test_with_a_key_it_is_the_tutorials_model(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("NEBIUS_API_KEY", KEY)
     model = tutorial_model("Hello.")
     assert isinstance(model, LiteLLMModel)
-    assert model.get_config()["model_id"] == NAME
+    assert model.get_config().get("model_id") == NAME
     assert model.client_args == {"api_key": KEY}
 
 
-def test_handoffs_model_names_any_other_model_and_its_own_key_is_the_one_that_counts(
+def test_handoffs_model_names_any_other_model_and_its_own_key_counts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HANDOFFS_MODEL", "openai/gpt-4o-mini")
@@ -81,4 +81,4 @@ def test_handoffs_model_names_any_other_model_and_its_own_key_is_the_one_that_co
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     model = tutorial_model("Hello.")
     assert isinstance(model, LiteLLMModel)
-    assert model.get_config()["model_id"] == "openai/gpt-4o-mini"
+    assert model.get_config().get("model_id") == "openai/gpt-4o-mini"

@@ -17,6 +17,7 @@ from strands.tools.mcp import MCPClient, TasksConfig
 from handoffs.core.model import State
 from handoffs.strands import HandoffClient
 from tests.strands.programs import Home, answers
+from tests.waiting import until_there
 
 REQUEST_SECONDS = 2
 CONFIG = TasksConfig(poll_timeout=timedelta(days=30), request_timeout=timedelta(seconds=REQUEST_SECONDS))
@@ -27,8 +28,7 @@ def somebody_answers(home: Home, value: str, *, after: float) -> Generator[None]
     """A person who opens another terminal some seconds after the question has come, and answers there."""
 
     def answer() -> None:
-        while not (found := home.kept(open_only=True)):
-            time.sleep(0.05)
+        found = until_there(lambda: home.kept(open_only=True))
         time.sleep(after)
         home.handoffs("answer", found[0].id, value)
 
@@ -67,7 +67,7 @@ def test_a_handoff_outlives_every_time_out_of_a_request(home: Home) -> None:
     assert handoff.collected_at is not None
 
 
-def test_plain_strands_without_a_dialog_gets_the_answer_from_another_process(home: Home) -> None:
+def test_plain_strands_without_a_dialog_is_answered_by_another_process(home: Home) -> None:
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "handoffs", "serve"], env=home.env)
     with (
         MCPClient(lambda: stdio_client(parameters), tasks_config=CONFIG) as client,  # pyright: ignore

@@ -1,6 +1,7 @@
 """Strands programs on a real terminal: what the person does there, and what Ctrl-C ends."""
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -51,8 +52,7 @@ def program(home: Home) -> Path:
 
 def result(process: "pexpect.spawn[str]") -> dict[str, Any]:
     process.expect(r"RESULT (\{.*\})\r\n")
-    assert process.match is not None
-    assert not isinstance(process.match, type)
+    assert isinstance(process.match, re.Match)
     found: dict[str, Any] = json.loads(process.match.group(1))
     process.expect(pexpect.EOF)
     assert not process.isalive()

@@ -80,7 +80,7 @@ def test_a_line_that_follows_a_refused_one_is_not_taken_for_the_field(starts: St
         {"type": "array", "items": {"enum": ["a", "b"]}, "default": ["a", "b"], "minItems": 1},
     ],
 )
-def test_enter_alone_or_an_empty_line_is_no_choice_whatever_the_agent_wishes_for(tmp_path: Path, field: object):
+def test_an_empty_line_is_no_choice_whatever_the_agent_wishes_for(tmp_path: Path, field: object):
     filling = Filling(Sheet(message="Proceed?", form=form(["it"], it=field)))
     with pytest.raises(NotTaken, match="is needed"):
         filling.enter("")
@@ -136,7 +136,7 @@ def test_something_else_is_said_on_purpose(typed: str, outcome: Outcome | str):
         assert filling.enter(typed) == outcome
 
 
-def test_an_option_that_is_a_number_is_that_option_and_no_way_to_something_else():
+def test_an_option_that_is_a_number_is_that_option_and_not_another_answer():
     filling = Filling(Sheet(message="How many?", form=options_form(["3", "5"]), takes_other=True))
     assert filling.enter("3") == Filled({"response": "3"})
 
@@ -188,7 +188,7 @@ def ask(folder: Path, given: bytes, form: Form) -> Outcome:
 MOMENT = """form(["at"], at={"type": "string", "format": "date-time", "title": "Start"})"""
 
 
-def test_a_time_without_a_zone_is_told_with_the_one_of_this_machine_before_it_is_taken(starts: Starts):
+def test_a_time_without_a_zone_is_shown_with_this_machines_before_its_use(starts: Starts):
     person = starts(ASK.format(form=MOMENT, more=""), TZ="Europe/Berlin", columns=160)
     person.sees(READY)
     person.types("2026-07-01 10:00\r")
@@ -226,7 +226,7 @@ def test_what_explains_a_choice_is_shown_below_it(starts: Starts):
     assert person.lines[at + 1 : at + 3] == ["│        Two machines.", "│   2  Large (l)"]
 
 
-def test_line_feeds_that_an_agent_spelled_out_break_the_lines_and_the_person_is_told(starts: Starts):
+def test_line_feeds_spelled_out_break_the_lines_and_the_person_is_told(starts: Starts):
     ask = ASK.format(form="YES_NO", more="").replace("Refund?", "- one\\\\n- two\\\\n\\\\nRefund?")
     person = starts(ask)
     person.sees(READY)

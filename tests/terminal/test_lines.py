@@ -124,7 +124,7 @@ def test_what_follows_an_answer_is_left_for_who_reads_next(tmp_path: Path):
 
 
 @pytest.mark.parametrize("source", ["/dev/zero", "silent pipe"])
-def test_waiting_for_a_line_stalls_neither_the_loop_nor_the_cancellation_nor_the_exit(tmp_path: Path, source: str):
+def test_waiting_for_a_line_stalls_neither_loop_nor_cancellation_nor_exit(tmp_path: Path, source: str):
     body = """
 async def main():
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:

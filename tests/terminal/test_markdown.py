@@ -80,11 +80,11 @@ AS_WRITTEN = [
 
 
 @pytest.mark.parametrize("text", AS_WRITTEN)
-def test_what_would_be_left_out_or_mean_something_else_is_shown_as_it_was_written(text: str):
+def test_markdown_that_would_be_lost_or_change_meaning_is_shown_as_written(text: str):
     assert "".join("".join(plain(text, 40)).split()) == "".join(text.split())
 
 
-def test_a_gap_that_would_push_the_rest_out_of_sight_is_counted_and_padding_is_not():
+def test_a_gap_that_pushes_text_out_of_sight_is_counted_and_padding_is_not():
     gap = " " * 165
     for text in (f"`ls -la{gap}; rm -rf /`", f"```\nls -la{gap}; rm -rf /\n```", f"    ls -la{gap}; rm -rf /"):
         assert "ls -la⟨165 blanks⟩; rm -rf /" in plain(text)[-1]

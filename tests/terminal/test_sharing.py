@@ -195,7 +195,7 @@ anyio.run(main)
     assert person.ends() == 0
 
 
-def test_a_daemon_thread_under_a_prompt_leaves_the_terminal_usable_when_the_program_ends(starts: Starts):
+def test_a_daemon_thread_at_a_prompt_leaves_the_terminal_usable_at_exit(starts: Starts):
     person = starts("""
 async def ask():
     async with open_terminal() as terminal:
@@ -287,7 +287,7 @@ else:
     assert person.ends() == 0
 
 
-def test_the_device_is_used_while_the_standard_streams_belong_to_somebody_else(starts: Starts):
+def test_the_device_is_used_while_the_standard_streams_are_taken(starts: Starts):
     person = starts("""
 console = os.dup(1)
 reads, writes = os.pipe()

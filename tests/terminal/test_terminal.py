@@ -217,7 +217,7 @@ anyio.run(main)
     assert own[-2:] == ["›", "Enter answers · /decline refuses · Ctrl-D not now"]
 
 
-def test_a_default_with_unseen_characters_is_spelled_out_and_not_offered_for_editing(starts: Starts):
+def test_a_default_with_unseen_characters_is_spelled_out_and_not_edited(starts: Starts):
     person = asked(starts, "form(['it'], it={'type': 'string', 'default': 'rm\\u202e -rf'})")
     assert any("Enter takes rm⟨U+202E⟩ -rf" in line for line in person.lines)
     person.types("\t")

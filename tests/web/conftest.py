@@ -45,7 +45,8 @@ def opened(browser: Browser) -> Opened:
 
     @asynccontextmanager
     async def open_page(**options: Any) -> AsyncGenerator[Page]:
-        context: BrowserContext = await browser.new_context(**({"timezone_id": "Europe/Berlin"} | options))
+        options.setdefault("timezone_id", "Europe/Berlin")
+        context: BrowserContext = await browser.new_context(**options)
         context.set_default_timeout(10_000)
         wrong: list[str] = []
 

@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 
 from handoffs.clock import SystemClock
-from handoffs.core.desk import Desk
+from handoffs.core.desk import Desk, Limits
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Clock
 from handoffs.sealing import AesGcmSealer
@@ -56,7 +56,8 @@ class Inbox:
         return pressed(self.link(after))
 
     async def ask(self, message: str = "Deploy?", **arguments: Any) -> Handoff:
-        return await self.desk.ask(message=message, **({"caller": CLAUDE} | arguments))
+        arguments.setdefault("caller", CLAUDE)
+        return await self.desk.ask(message=message, **arguments)
 
 
 def pressed(link: str) -> tuple[str, dict[str, str]]:
@@ -71,20 +72,22 @@ def app_of(folder: Path, desk: Desk, sign_in: SignIn, seen: list[None] | None = 
 
 
 @asynccontextmanager
-async def made(folder: Path, *, clock: Clock | None = None) -> AsyncGenerator[tuple[Inbox, Any]]:
+async def made(
+    folder: Path, *, clock: Clock | None = None, limits: Limits | None = None
+) -> AsyncGenerator[tuple[Inbox, Any]]:
     """The inbox as an application, not yet on a port."""
     used = clock or SystemClock()
     async with SqliteStore(folder / "handoffs.db") as store, SqliteStore(folder / "handoffs.db") as other:
         sign_in = SignIn(folder / "inbox", used.now)
         sealer = AesGcmSealer(lambda: ["k" * 32])
-        inbox = Inbox(folder, Desk(store=other, clock=used, sealer=sealer, local="ada"), sign_in)
+        inbox = Inbox(folder, Desk(store=other, clock=used, limits=limits, sealer=sealer, local="ada"), sign_in)
         yield inbox, app_of(folder, Desk(store=store, clock=used, sealer=sealer, local="ada"), sign_in, inbox.seen)
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, port: int = 0) -> AsyncGenerator[Inbox]:
+async def serving(folder: Path, *, port: int = 0, limits: Limits | None = None) -> AsyncGenerator[Inbox]:
     """The inbox on a port of 127.0.0.1."""
-    async with made(folder) as (inbox, app):
+    async with made(folder, limits=limits) as (inbox, app):
         async with on_port(app, port) as listening:
             inbox.url = f"http://127.0.0.1:{listening}"
             yield inbox

@@ -29,7 +29,7 @@ async def visitor(folder: Path, clock: FakeClock, **admission: Any) -> AsyncGene
             yield http, desk
 
 
-async def test_who_knows_the_password_is_signed_in_and_goes_on_to_the_page_asked_for(tmp_path: Path) -> None:
+async def test_the_password_signs_a_person_in_and_leads_to_the_page_asked_for(tmp_path: Path) -> None:
     async with visitor(tmp_path, FakeClock(), password=PASSWORD) as (http, desk):
         handoff = await desk.ask(message="Deploy?", caller=CLAUDE)
         locked = await http.get(f"/h/{handoff.id}")
@@ -51,7 +51,7 @@ async def test_the_cookie_is_for_tls_alone_where_the_proxy_speaks_it(tmp_path: P
     assert "; secure" in entered.headers["set-cookie"].lower()
 
 
-async def test_at_its_public_address_it_is_signed_in_to_and_written_to_and_the_cookie_is_for_tls_alone(
+async def test_at_its_public_address_it_takes_sign_ins_and_a_cookie_for_tls_only(
     tmp_path: Path,
 ) -> None:
     # A proxy at another port than TLS's own, of which it does not tell; it says nothing of TLS either.

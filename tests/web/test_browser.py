@@ -43,9 +43,7 @@ async def test_a_link_signs_in_once_and_the_browser_stays_signed_in(tmp_path: Pa
             await expect(stranger.locator("h1")).to_have_text("Sign in from a terminal")
 
 
-async def test_without_script_and_from_other_machines_a_person_presses_the_button(
-    tmp_path: Path, opened: Opened
-) -> None:
+async def test_without_script_and_from_other_machines_people_press_the_button(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox:
         async with opened(java_script_enabled=False) as page:
             await page.goto(inbox.link("/history"))

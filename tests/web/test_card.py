@@ -15,6 +15,7 @@ from playwright.async_api import expect
 
 from handoffs.clock import SystemClock
 from handoffs.web.card import CardPage
+from tests.waiting import until
 from tests.web.card_host import FRAME, HOST, Chat, bundled, chatting
 from tests.web.serving import Opened
 from tests.web.test_reading import HOSTILE
@@ -52,7 +53,7 @@ async def status(chat: Chat, asked: CallToolResult) -> tuple[str, Any]:
 
 
 async def axe(chat: Chat) -> list[str]:
-    found = await Axe().run(await chat.frame())  # type: ignore[arg-type]
+    found = await Axe().run(await chat.frame())
     return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found.response["violations"]]
 
 
@@ -162,7 +163,7 @@ FORGE = """() => {
 }"""
 
 
-async def test_the_host_gives_the_theme_and_the_size_and_no_message_reaches_beyond_the_card(chat: Any) -> None:
+async def test_the_host_gives_theme_and_size_and_no_message_leaves_the_card(chat: Any) -> None:
     async with chat(color_scheme="light") as here:
         field = {"type": "string", "title": HOSTILE, "description": HOSTILE, "default": HOSTILE}
         hostile = (
@@ -179,8 +180,9 @@ async def test_the_host_gives_the_theme_and_the_size_and_no_message_reaches_beyo
         await expect(here.card.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
         # The frame is as high as the card: nothing in it has to be scrolled.
         await here.card.get_by_role("button", name="Show all of it").click()
-        while await frame.evaluate("document.documentElement.scrollHeight > innerHeight"):
-            await anyio.sleep(0.02)
+        await until(
+            lambda: frame.evaluate("document.documentElement.scrollHeight > innerHeight"), lambda found: not found
+        )
         await here.card.get_by_role("link", name="out").first.click()
         await here.page.wait_for_function("heard.links.length === 1")
         assert await here.heard("links") == ["https://example.org/x"]
@@ -246,7 +248,7 @@ def test_the_card_is_one_document_that_names_nothing_else() -> None:
     assert "unsafe" not in document
 
 
-async def test_what_has_just_come_takes_no_press_and_a_result_that_comes_again_leaves_what_was_typed(chat: Any) -> None:
+async def test_a_new_card_takes_no_press_and_a_repeated_result_keeps_the_typing(chat: Any) -> None:
     async with chat() as here:
         asked = await here.ask("Drop the table?", options=["Drop it", "Keep it"])
         await here.render(None)

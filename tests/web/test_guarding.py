@@ -64,7 +64,7 @@ async def test_a_name_that_is_none_of_ours_is_refused_for_every_address(tmp_path
         assert (await page.http.get("/", headers={"host": "LOCALHOST:8765"})).status_code == 200
 
 
-async def test_without_a_session_every_address_says_the_same_whether_it_exists_or_not(tmp_path: Path) -> None:
+async def test_without_a_session_every_address_says_the_same_even_missing_ones(tmp_path: Path) -> None:
     async with made(tmp_path) as (inbox, app):
         handoff = await inbox.ask("A secret plan?")
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=inbox.url) as http:
@@ -210,7 +210,7 @@ async def test_every_reply_forbids_what_a_page_does_not_need(tmp_path: Path) -> 
             assert headers["cache-control"] == "no-store"
 
 
-async def test_assets_are_kept_for_ever_under_their_version_and_never_under_another(tmp_path: Path) -> None:
+async def test_assets_are_kept_for_ever_under_their_version_and_no_other(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         text = (await page.http.get("/")).text
         path = text.split('src="')[1].split('"')[0]

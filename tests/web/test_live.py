@@ -12,7 +12,7 @@ import anyio.lowlevel
 import httpx
 from anyio.abc import TaskStatus
 
-from handoffs.core.desk import Desk
+from handoffs.core.desk import Desk, Limits
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Cursor, Handoff
 from handoffs.store.sqlite.store import SqliteStore
@@ -105,8 +105,7 @@ async def test_an_address_without_a_line_tells_what_happens_from_now_on(tmp_path
 
 
 async def test_of_a_deadline_that_passes_is_told_without_anybody_looking(tmp_path: Path) -> None:
-    async with serving(tmp_path) as inbox, client(inbox) as http:
-        inbox.desk._limits = type(inbox.desk._limits)(min_seconds=0)
+    async with serving(tmp_path, limits=Limits(min_seconds=0)) as inbox, client(inbox) as http:
         handoff = await inbox.ask(timeout_seconds=1)
         async with listening(http, "?after=1") as heard:
             told = await anext(heard)
@@ -169,7 +168,7 @@ async def test_the_board_has_what_is_open_however_it_changes(tmp_path: Path) -> 
             assert news.open == counted
 
 
-async def test_a_question_on_the_board_is_as_the_log_says_and_not_as_it_was_first_read(tmp_path: Path) -> None:
+async def test_the_board_shows_a_question_as_the_log_says_not_as_first_read(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "handoffs.db") as store:
         desk = Desk(store=store, clock=FakeClock())
         board = Board(desk)

@@ -26,7 +26,7 @@ FORM: dict[str, Any] = {
 }
 
 
-async def test_an_answer_from_the_page_is_recorded_with_who_gave_it_and_through_what(tmp_path: Path) -> None:
+async def test_an_answer_from_the_page_is_recorded_with_its_person_and_channel(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask(form=FORM)
         form = {
@@ -74,7 +74,7 @@ async def test_an_answer_from_the_page_is_recorded_with_who_gave_it_and_through_
         ({}, "field.name", "is missing"),
     ],
 )
-async def test_what_does_not_fit_is_said_beside_its_field_and_nothing_is_recorded(
+async def test_a_misfit_is_said_beside_its_field_and_nothing_is_recorded(
     tmp_path: Path, form: dict[str, Any], field: str, reason: str
 ) -> None:
     async with signed_in(tmp_path) as page:
@@ -88,7 +88,7 @@ async def test_what_does_not_fit_is_said_beside_its_field_and_nothing_is_recorde
         assert await stays_open(page, handoff.id)
 
 
-async def test_without_script_what_was_entered_is_still_there_beside_what_is_wrong(tmp_path: Path) -> None:
+async def test_without_script_the_entered_values_stay_beside_what_is_wrong(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask(form=FORM)
         form = {"field.name": "<b>&Ada", "field.sure": "true", "field.days": "mo", "field.count": "9", "note": "see"}
@@ -117,7 +117,7 @@ async def test_whom_a_token_proved_to_ask_is_named_wherever_the_question_is(tmp_
     assert asker_of(caller) == "token:intern<b> · claude-code · /srv/prod"
 
 
-async def test_a_yes_or_no_is_never_picked_beforehand_whatever_the_agent_would_like(tmp_path: Path) -> None:
+async def test_a_yes_or_no_is_never_picked_beforehand_whatever_the_agent_likes(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         await page.inbox.ask(form=FORM)
         text = (await page.http.get("/")).text
@@ -125,7 +125,7 @@ async def test_a_yes_or_no_is_never_picked_beforehand_whatever_the_agent_would_l
         assert 'name="field.sure" value="false">' in text
 
 
-async def test_a_message_with_literal_line_feeds_can_be_read_broken_and_is_shown_as_it_came(tmp_path: Path) -> None:
+async def test_literal_line_feeds_can_be_read_broken_and_are_shown_as_they_came(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask("Deploy these?\\n\\n- one\\n- two")
         plain = await page.inbox.ask("Delete C:\\new, and keep\nthe rest?")
@@ -327,7 +327,7 @@ async def test_a_store_that_was_replaced_is_shown_as_it_is(tmp_path: Path) -> No
         assert "Old" not in text
 
 
-async def test_in_the_figures_what_is_past_its_deadline_has_expired_though_nobody_has_looked(tmp_path: Path) -> None:
+async def test_in_the_figures_an_open_question_past_its_deadline_has_expired(tmp_path: Path) -> None:
     clock = FakeClock()
     async with signed_in(tmp_path, clock=clock) as page:
         for number in range(3):

@@ -70,9 +70,7 @@ async def test_line_breaks_alone_are_no_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", [False, True])
-async def test_a_page_that_asks_again_has_nothing_of_it_and_says_that_it_must_be_typed_again(
-    script: bool, tmp_path: Path
-) -> None:
+async def test_a_page_that_asks_again_holds_no_secret_and_says_to_type_it_again(script: bool, tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
         handoff = await page.inbox.ask(form=FORM)
         wrong = {"field.user": "too long", "field.password": VALUE, "field.pin": "98765"}

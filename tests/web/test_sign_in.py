@@ -58,7 +58,7 @@ def test_a_code_of_another_folder_is_none(tmp_path: Path) -> None:
         SignIn(tmp_path / "inbox").redeem(code)
 
 
-def test_strangers_who_guess_are_slowed_down_and_keep_nobody_out_who_has_a_good_code(tmp_path: Path) -> None:
+def test_strangers_who_guess_are_slowed_down_and_lock_out_no_good_code(tmp_path: Path) -> None:
     clock = FakeClock()
     sign_in = SignIn(tmp_path, clock.now)
     code = sign_in.make_code()

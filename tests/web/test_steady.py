@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, expect
 
 from handoffs.core.model import Handoff, State
 from tests.web.serving import Inbox, Opened, serving
-from tests.web.visiting import enter, until
+from tests.web.visiting import enter, until_true
 
 CHOICES = ["Yes, do it", "No"]
 
@@ -75,7 +75,7 @@ async def test_what_has_just_come_takes_no_click_and_no_key(tmp_path: Path, open
             window.focused = document.activeElement.matches(".option");
         }).observe(document.getElementById("list"), { childList: true })""")
         new = await inbox.ask("Wipe the backups?", options=CHOICES)
-        await until(page, "window.pressed")
+        await until_true(page, "window.pressed")
         await expect(page.locator("#said")).to_contain_text("That has just come or moved")
         assert await page.evaluate("window.focused") is False
         await expect(page.locator(".card.settling")).to_have_count(0)
@@ -106,9 +106,7 @@ async def test_what_the_button_has_moved_takes_no_press_at_once(tmp_path: Path, 
         assert await is_open(inbox, old)
 
 
-async def test_an_ended_question_stays_in_place_and_what_is_below_it_does_not_move(
-    tmp_path: Path, opened: Opened
-) -> None:
+async def test_an_ended_question_stays_in_place_and_moves_nothing_below_it(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         below = await inbox.ask("Below?", options=CHOICES)
         above = await inbox.ask("Above?", options=CHOICES)

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from handoffs.core.model import State
 from tests.web.serving import Inbox, Opened, serving, signed_in, stays_open
-from tests.web.visiting import FORM, enter, until, visit
+from tests.web.visiting import FORM, enter, until_true, visit
 
 
 def form_of(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -90,13 +90,13 @@ async def test_what_was_typed_is_gone_from_the_tab_with_the_sign_out(tmp_path: P
         await inbox.ask()
         await enter(page, inbox)
         await page.get_by_label("Response").fill("half an answer")
-        await until(page, "Object.keys(sessionStorage).length === 1")
+        await until_true(page, "Object.keys(sessionStorage).length === 1")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.locator("h1")).to_contain_text("Sign in")
         assert await page.evaluate("Object.keys(sessionStorage)") == []
 
 
-async def test_a_secret_that_begins_or_ends_with_a_blank_says_so_and_nothing_moves(
+async def test_a_secret_that_starts_or_ends_with_a_blank_says_so_without_a_shift(
     tmp_path: Path, opened: Opened
 ) -> None:
     form = form_of(
@@ -167,7 +167,7 @@ async def test_a_time_that_was_offered_and_not_touched_is_what_came(
                 assert await answered(inbox, handoff.id) == {"at": default}
 
 
-async def test_a_time_is_the_persons_own_and_one_that_is_there_twice_or_never_is_asked_about(
+async def test_a_time_is_in_the_persons_zone_and_an_ambiguous_one_is_asked_about(
     tmp_path: Path, opened: Opened
 ) -> None:
     form = form_of(at={"type": "string", "format": "date-time", "title": "At"})
@@ -238,6 +238,6 @@ async def test_what_is_typed_and_taken_back_is_not_kept(tmp_path: Path, opened: 
         await inbox.ask(form=FORM)
         await enter(page, inbox)
         await page.get_by_label("Name").fill("Ada")
-        await until(page, "Object.keys(sessionStorage).length === 1")
+        await until_true(page, "Object.keys(sessionStorage).length === 1")
         await page.get_by_label("Name").fill("")
-        await until(page, "Object.keys(sessionStorage).length === 0")
+        await until_true(page, "Object.keys(sessionStorage).length === 0")

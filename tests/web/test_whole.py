@@ -121,9 +121,7 @@ async def test_a_long_choice_is_not_cut_by_the_list_that_drops_down(tmp_path: Pa
         assert await page.evaluate(BESIDE) == []
 
 
-async def test_what_is_said_of_a_choice_and_a_value_that_its_title_hides_are_seen(
-    tmp_path: Path, opened: Opened
-) -> None:
+async def test_what_is_said_of_a_choice_and_a_value_its_title_hides_are_seen(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         plans = [
             {"const": "approve", "title": "Decline", "description": "Nothing is deleted"},

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 from playwright.async_api import Error, Page, expect
 
+from tests.waiting import until
 from tests.web.serving import Inbox
 
 FORM: dict[str, Any] = {
@@ -43,11 +44,9 @@ Ship **it** to [the docs](https://example.org)?
 """
 
 
-async def until(page: Page, script: str) -> None:
+async def until_true(page: Page, script: str) -> None:
     """Wait until a script is true in the page, whose policy lets Playwright itself wait for none."""
-    with anyio.fail_after(20):
-        while not await page.evaluate(script):
-            await anyio.sleep(0.02)
+    await until(lambda: page.evaluate(script))
 
 
 async def visit(page: Page, address: str) -> None:

@@ -19,12 +19,20 @@ UNREAD_BYTES, UNREAD_SECONDS = 65_536, 1.0
 class Challenges:
     """ASGI middleware: says where a token is to be had, and for which scopes, and 503 where none can be checked."""
 
-    def __init__(self, app: ASGIApp, scopes: Sequence[str] = (), *, way_in: str | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        scopes: Sequence[str] = (),
+        *,
+        way_in: str | None = None,
+        unread_seconds: float = UNREAD_SECONDS,
+    ) -> None:
         """Take what is served to who is let in, and what a token must be good for.
 
         `way_in` says, to a person, how a caller comes by a token; None where the issuer's metadata says it to clients.
         """
         self._app = app
+        self._unread_seconds = unread_seconds
         self._scopes = f', scope="{" ".join(scopes)}"'.encode() if scopes else b""
         self._way_in = None if way_in is None else _Unknown(way_in)
 
@@ -42,7 +50,7 @@ class Challenges:
 
         async def read_the_rest() -> None:
             size = 0
-            with anyio.move_on_after(UNREAD_SECONDS):
+            with anyio.move_on_after(self._unread_seconds):
                 while unread and size < UNREAD_BYTES:
                     size += len((await hear()).get("body", b""))
 

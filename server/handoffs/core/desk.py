@@ -40,7 +40,7 @@ from handoffs.core.model import (
     new_id,
 )  # fmt: skip
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
-from handoffs.core.presenter import Showing
+from handoffs.core.presenter import MAX_PUT_OFF, Showing
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
 from handoffs.core.reading import Reader
 from handoffs.core.secrets_vault import Safe
@@ -62,6 +62,8 @@ class Desk(Reader):
         make_id: Callable[[], str] = new_id,
         sealer: Sealer | None = None,
         local: str | None = None,
+        max_put_off: int = MAX_PUT_OFF,
+        max_noted: int = MAX_NOTED,
     ) -> None:
         """Take the parts; nothing is opened or shown yet.
 
@@ -70,9 +72,10 @@ class Desk(Reader):
         """
         super().__init__(store=store, clock=clock)
         self._limits = limits or Limits()
+        self._max_noted = max_noted
         self._make_id = make_id
         self._safe = Safe(store=store, clock=clock, sealer=sealer, local=local)
-        self._showing = Showing(self, channels)
+        self._showing = Showing(self, channels, max_put_off=max_put_off)
         self._unsure: dict[tuple[str, str], list[datetime]] = {}  # reminders that may have been kept, and their times
 
     @property
@@ -313,7 +316,7 @@ class Desk(Reader):
         self._showing.present(handoff, again=again)
 
     async def _note(self, handoff: Handoff, event: Joined | Reached | NotShown | Dismissed | Left) -> None:
-        if handoff.version >= MAX_NOTED:
+        if handoff.version >= self._max_noted:
             return  # a caller can do this over and over, and its log is read for its calls
         try:
             await self._store.record(handoff.id, event, known=handoff)

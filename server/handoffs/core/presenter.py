@@ -66,12 +66,13 @@ class Decisions(Protocol):
 class Showing:
     """The channels of one desk, and what they show."""
 
-    def __init__(self, desk: Decisions, channels: Sequence[Channel]) -> None:
+    def __init__(self, desk: Decisions, channels: Sequence[Channel], *, max_put_off: int = MAX_PUT_OFF) -> None:
         """Take where decisions go; nothing is shown before `presenting`."""
         self._desk = desk
         self.channels = tuple(channels)
         self._tasks: TaskGroup | None = None
         self._shown: set[tuple[str, str]] = set()
+        self._max_put_off = max_put_off
         self._put_off: dict[tuple[str, str], None] = {}  # the longest ago first
 
     @asynccontextmanager
@@ -121,7 +122,7 @@ class Showing:
                 tasks.cancel_scope.cancel()
         finally:
             self._shown.discard(place)
-            if len(self._put_off) > MAX_PUT_OFF:
+            if len(self._put_off) > self._max_put_off:
                 del self._put_off[next(iter(self._put_off))]
 
 

@@ -55,9 +55,9 @@ def place_of(data: str, environ: Mapping[str, str]) -> Place | None:
     return Place(os.path.join(folder, f"{name}.json"), key, time.time_ns())
 
 
-def load(place: Place) -> dict[str, str] | None:
+def load(place: Place, *, max_bytes: int = MAX_BYTES) -> dict[str, str] | None:
     """Return the answers, JSON by the key of their request; None where there are none that hold."""
-    body = _sealed_in(place)
+    body = _sealed_in(place, max_bytes)
     if body is None:
         return None
     kept = cast("dict[str, dict[str, str]]", json.loads(body))
@@ -153,9 +153,9 @@ def _key_in(folder: str) -> bytes | None:
     return key if key is not None and len(key) == 32 else None
 
 
-def _sealed_in(place: Place) -> bytes | None:
+def _sealed_in(place: Place, max_bytes: int) -> bytes | None:
     try:
-        written = _read(place.path) or b""
+        written = _read(place.path, max_bytes) or b""
     except OSError:
         return None
     seal, _, body = written.partition(b"\n")
@@ -166,7 +166,7 @@ def _seal(key: bytes, body: bytes) -> bytes:
     return hmac.digest(key, body, "sha256").hex().encode()
 
 
-def _read(path: str) -> bytes | None:
+def _read(path: str, max_bytes: int = MAX_BYTES) -> bytes | None:
     """Return a file's bytes; None where it is not there, or others may read or write it."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -174,9 +174,9 @@ def _read(path: str) -> bytes | None:
         return None
     try:
         status = os.fstat(file)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077 or status.st_size > MAX_BYTES:
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077 or status.st_size > max_bytes:
             return None
-        return os.read(file, MAX_BYTES)
+        return os.read(file, max_bytes)
     finally:
         os.close(file)
 

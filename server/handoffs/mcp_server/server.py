@@ -15,6 +15,7 @@ from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.joining import LISTING, Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.calls import Calls
@@ -69,6 +70,7 @@ def build_server(
     front: Front | None = None,
     join: bool = True,
     notice: str = "",
+    bounds: Bounds = BOUNDS,
 ) -> StdioServer:
     """Return the server, ready to run on stdio or HTTP.
 
@@ -91,6 +93,7 @@ def build_server(
         front: What has come through the pipe so far, where something reads it already.
         join: Whether a client that is no gateway joins what its caller asked in other sessions.
         notice: What each result tells the person beside the outcome, by way of the agent; empty for nothing.
+        bounds: How much it holds for all of its callers; what `expiry` holds has the bounds that it was given.
     """
     front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
@@ -107,14 +110,15 @@ def build_server(
         draining=draining,
     )
     told = Notice(notice)
-    tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=told)
+    tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=told, bounds=bounds)
     ask, check = (told.under(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
     published = [
         tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
     ]
     extensions: list[Extension] = [tasks]
-    changes = Changes(desk, own, SubscriptionRegistry(desk.clock) if expiry is None else expiry.subscriptions)
+    registry = SubscriptionRegistry(desk.clock, bounds) if expiry is None else expiry.subscriptions
+    changes = Changes(desk, own, registry, bounds)
     only_where_shown: ServerMiddleware[Any] | None = None
     if card is not None:
         cards = Cards(desk, card, own=own, keys=keys, inbox=inbox)
@@ -133,7 +137,7 @@ def build_server(
         # Ends streams when the server stops: outside of all that serves one.
         Stage("shutdown", draining, STREAMS),
         # Serves the streams that name tasks, which the SDK would drop: before what serves the others.
-        Stage("tasks", Listening(desk, own, tasks), STREAMS),
+        Stage("tasks", Listening(desk, own, tasks, bounds), STREAMS),
         # Answers the subscriptions of the older era, and watches for the streams of the newer.
         Stage("subscriptions", changes, CHANGING),
         # Refuses what mixes up the ids of two requests: before anything is done with them.

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoffs.core.ports import Clock
 from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.fair_share import Slots
 from handoffs.mcp_server.callers.subject import Shown, shown, token_key, token_of
 from handoffs.mcp_server.resources.registry import SubscriptionRegistry
@@ -55,10 +56,12 @@ class TokenExpiry:
     To a request that is over soon it costs a line in a set; nothing runs while nothing lasts.
     """
 
-    def __init__(self, verifier: Verifier, clock: Clock) -> None:
-        """Take whom to ask, and the clock that tokens expire by."""
-        self._verifier, self._clock = verifier, clock
-        self.subscriptions = SubscriptionRegistry(clock)
+    def __init__(
+        self, verifier: Verifier, clock: Clock, *, bounds: Bounds = BOUNDS, max_streams: int = MAX_STREAMS
+    ) -> None:
+        """Take whom to ask, and the clock that tokens expire by. The `bounds` are those of the subscriptions."""
+        self._verifier, self._clock, self._max_streams = verifier, clock, max_streams
+        self.subscriptions = SubscriptionRegistry(clock, bounds)
         """Where the server that this stands before keeps the subscriptions of its sessions."""
         self._requests: set[_Request] = set()
         self._streams = Slots()
@@ -105,7 +108,7 @@ class TokenExpiry:
                 await app(scope, receive, send)
                 return
             subject = str(token.subject)
-            if not self._streams.take(subject, most=MAX_STREAMS):
+            if not self._streams.take(subject, most=self._max_streams):
                 await PlainTextResponse("Too many of these streams are open: end one.\n", 429)(scope, receive, send)
                 return
             request = self._begun(token)

@@ -110,7 +110,7 @@ def test_the_token_goes_to_servers_on_this_machine_only(url: str, is_here: bool)
     assert is_on_this_machine(url) is is_here
 
 
-def test_the_token_is_written_and_not_shown_and_the_file_is_its_owners_alone(
+def test_the_token_is_written_but_not_shown_and_only_its_owner_can_read_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = home / ".cursor" / "mcp.json"
@@ -131,7 +131,7 @@ def test_the_token_is_written_and_not_shown_and_the_file_is_its_owners_alone(
     assert "has it already" in capsys.readouterr().out
 
 
-def test_an_entry_without_the_token_gets_it_by_the_words_of_the_servers_refusal(home: Path) -> None:
+def test_an_entry_without_the_token_gets_it_by_the_command_in_the_refusal(home: Path) -> None:
     path = home / ".claude.json"
     path.write_text(json.dumps({"mcpServers": {"handoffs": {"type": "http", "url": "http://127.0.0.1:9/mcp"}}}))
     install.run(InstallOptions(host="claude-code", yes=True))

@@ -105,7 +105,7 @@ def test_a_projects_file_is_written_where_the_host_has_one(home: Path, capsys: p
 
 
 @pytest.mark.parametrize("link", [".cursor", ".cursor/mcp.json"])
-def test_a_projects_file_that_leads_out_of_the_project_is_named_and_left_alone(link: str, home: Path) -> None:
+def test_a_projects_file_that_leads_outside_is_named_and_left_alone(link: str, home: Path) -> None:
     elsewhere = home / "elsewhere"
     (elsewhere / "mcp.json").parent.mkdir()
     (elsewhere / "mcp.json").write_text("{}")
@@ -150,7 +150,7 @@ def test_without_a_host_the_list_says_where_and_whether(home: Path, capsys: pyte
     assert len(rows) == 10
 
 
-def test_the_difference_shows_no_secrets_of_neighbours_and_no_control_characters() -> None:
+def test_the_difference_shows_no_neighbours_secrets_or_control_characters() -> None:
     before = '[mcp_servers.docs.env]\nKEY = "sk-secret"\n# \x1b[31mred\n'
     shown = "\n".join(difference("config.toml", before, before + "\n[mcp_servers.handoffs]\n"))
     assert "sk-secret" not in shown
@@ -167,7 +167,7 @@ def test_what_a_person_added_to_our_entry_goes_without_showing_its_values() -> N
     assert "-HANDOFFS_NOTIFY = …" in shown
 
 
-def test_a_configuration_on_one_line_is_shown_where_it_changes_and_not_as_a_whole() -> None:
+def test_a_one_line_configuration_is_shown_only_where_it_changes() -> None:
     before = '{"mcpServers": {"docs": {"command": "npx", "env": {"KEY": "sk-secret"}}}, "theme": "%s"}' % ("x" * 90)
     after = planning.to_install(find("windsurf"), before, LAUNCH).after
     shown = list(difference("mcp.json", before, after))

@@ -18,7 +18,7 @@ def script(folder: Path, name: str = "handoffs") -> Path:
     return path
 
 
-def test_the_script_that_was_started_is_named_in_full_and_not_what_it_links_to(
+def test_the_started_script_is_named_in_full_and_not_what_it_links_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = script(tmp_path / "tools" / "handoffs" / "bin")
@@ -35,7 +35,7 @@ def test_a_module_run_names_the_installations_script_or_else_its_python(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["/x/handoffs/__main__.py"])
     path = script(tmp_path / "bin")
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / "bin"))  # pyright: ignore
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / "bin"))
     assert running({}) == Launch(str(path))
     path.unlink()
     assert running({}) == Launch(sys.executable, ("-m", "handoffs"))
@@ -58,14 +58,14 @@ def test_from_a_cache_it_is_uvx_and_never_the_cache(tmp_path: Path, monkeypatch:
     (cache / "archive-v0" / "abc").mkdir(parents=True)
     (cache / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55")
     monkeypatch.setattr(sys, "prefix", str(cache / "archive-v0" / "abc"))
-    monkeypatch.setattr(launching, "distribution", lambda name: Released())  # pyright: ignore
+    monkeypatch.setattr(launching, "distribution", lambda name: Released())
     uv, uvx = script(tmp_path / "bin", "uv"), script(tmp_path / "bin", "uvx")
     assert running({"UV": str(uv)}) == Launch(str(uvx), ("handoffs",))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="runs from a cache"):
         running({})
     # What was fetched from somewhere else than an index would be another program under the same name.
-    monkeypatch.setattr(launching, "distribution", lambda name: FromAFolder())  # pyright: ignore
+    monkeypatch.setattr(launching, "distribution", lambda name: FromAFolder())
     with pytest.raises(UsageError, match="runs from a cache"):
         running({"UV": str(uv)})
 

@@ -78,7 +78,7 @@ def test_what_the_second_parser_reads_otherwise_is_not_written(monkeypatch: pyte
     from handoffs.cli.installing import json_text
 
     # A mistake in the scanner's half, of the kind that nobody thought of.
-    monkeypatch.setattr(json_text, "_insert", lambda text, node, key, value: text.replace('"a"', '"b"'))  # pyright: ignore
+    monkeypatch.setattr(json_text, "_insert", lambda text, node, key, value: text.replace('"a"', '"b"'))
     with pytest.raises(Unreadable, match="can't be changed safely"):
         planning.to_install(find("cursor"), '{"mcpServers": {"a": {}}}', LAUNCH)
 
@@ -126,7 +126,7 @@ def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
     assert real.read_text() == "new"
 
 
-def test_a_file_that_is_not_there_is_made_with_its_folders_and_has_no_backup(tmp_path: Path) -> None:
+def test_a_missing_file_is_made_with_its_folders_and_has_no_backup(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "mcp.json"
     assert writing.write(writing.read(path), "new", NOW) is None
     assert [file.name for file in path.parent.iterdir()] == ["mcp.json"]

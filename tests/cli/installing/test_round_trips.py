@@ -78,7 +78,7 @@ def test_the_entry_is_written_in_the_files_own_indentation() -> None:
     assert "    timeout: 3600\n# the end\n" in after
 
 
-def test_an_entry_of_ours_is_brought_up_to_date_and_keeps_what_a_person_added() -> None:
+def test_an_entry_of_ours_is_updated_and_keeps_what_a_person_added() -> None:
     text = """[mcp_servers.handoffs]
 command = "uvx"
 args = ["handoffs"] # from the web
@@ -133,7 +133,7 @@ def test_a_time_out_is_added_behind_the_last_value_of_the_table() -> None:
     assert after == f'[mcp_servers.handoffs]\ncommand = "handoffs"\ntool_timeout_sec = 3600\n{told}\n# next\n[b]\n'
 
 
-def test_goose_keeps_lists_over_several_lines_and_gets_a_new_one_in_their_place() -> None:
+def test_goose_keeps_lists_over_several_lines_and_gets_a_new_one_in_place() -> None:
     text = "extensions:\n  handoffs:\n    cmd: uvx\n    args:\n    - handoffs\n    envs:\n      A: b\n"
     plan = to_install(find("goose"), text, LAUNCH)
     assert "    envs:\n      A: b\n" in plan.after

@@ -64,7 +64,7 @@ async def test_what_does_not_fit_is_asked_again_with_the_reason(
 
 
 @both_eras
-async def test_a_form_of_optional_fields_that_comes_back_empty_was_seen_by_nobody(era: str, tmp_path: Path) -> None:
+async def test_a_form_of_optional_fields_that_comes_back_empty_was_not_seen(era: str, tmp_path: Path) -> None:
     optional = {"properties": {"why": {"type": "string"}, "drop": {"type": "array", "items": COLOUR}}}
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(why="", drop=[]))

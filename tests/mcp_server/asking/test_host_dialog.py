@@ -15,6 +15,7 @@ from handoffs.hosts import host_named
 from handoffs.hosts.host import Host, Patience
 from tests.mcp_server.host import ERAS, Dialog, accept, ask, by_script, check, host, table
 from tests.mcp_server.task_host import task_host
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -97,9 +98,7 @@ def test_where_what_nobody_touched_is_sent_a_neutral_option_stands_first() -> No
 
 
 @both_eras
-async def test_a_number_is_asked_for_as_text_where_a_host_draws_none_and_checked_by_us(
-    era: str, tmp_path: Path
-) -> None:
+async def test_a_number_a_host_cannot_draw_is_asked_as_text_and_checked_by_us(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Codex(here.clock, accept(replicas="0"), accept(replicas="three"), accept(replicas="3"))
         async with host(here.server(), era, dialog, name="codex-mcp-client") as client:
@@ -147,8 +146,7 @@ async def test_a_form_that_a_host_does_not_draw_goes_to_the_inbox(era: str, tmp_
 
 
 async def _forward(here: Any, door: Door) -> None:
-    while not door.invited:
-        await anyio.sleep(0.01)
+    await until(lambda: door.invited)
     here.clock.forward(11)
 
 
@@ -156,9 +154,7 @@ async def _forward(here: Any, door: Door) -> None:
 
 
 @both_eras
-async def test_an_accept_that_is_faster_than_reading_is_not_believed_whatever_it_fills_in(
-    era: str, tmp_path: Path
-) -> None:
+async def test_an_accept_faster_than_reading_is_not_believed_whatever_it_holds(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(response="yes"), seconds=0.9)
         async with host(here.server(), era, dialog) as client, anyio.create_task_group() as tasks:
@@ -170,8 +166,7 @@ async def test_an_accept_that_is_faster_than_reading_is_not_believed_whatever_it
 
 
 async def _out_of_patience(here: Any) -> None:
-    while "notshown" not in await here.names():
-        await anyio.sleep(0.01)
+    await until(here.names, lambda found: "notshown" in found)
     here.clock.forward(60)
 
 
@@ -223,7 +218,7 @@ async def test_another_hosts_word_that_is_no_option_is_asked_again(tmp_path: Pat
     assert (got["values"], len(dialog.shown)) == ({"response": "a"}, 2)
 
 
-async def test_after_an_accept_of_nothing_the_agent_is_told_that_nobody_has_seen_it(tmp_path: Path) -> None:
+async def test_after_an_empty_accept_the_agent_is_told_that_no_person_saw_it(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         empty = Dialog(here.clock, accept(), seconds=2)
         async with host(here.server(), "legacy", empty) as client, anyio.create_task_group() as tasks:
@@ -264,7 +259,7 @@ async def round_out(client: Client, message: str = "Deploy?") -> InputRequiredRe
 
 
 @pytest.mark.parametrize(("name", "opens"), [("fastmcp", True), ("emacs-mcp", True), ("copilot-cli", False)])
-async def test_a_round_that_is_out_opens_the_inbox_only_where_nobody_knows_who_shows_it(
+async def test_an_open_round_opens_the_inbox_only_if_it_is_unknown_who_shows_it(
     name: str, opens: bool, tmp_path: Path
 ) -> None:
     async with table(tmp_path) as here:
@@ -276,12 +271,11 @@ async def test_a_round_that_is_out_opens_the_inbox_only_where_nobody_knows_who_s
             assert door.invited == []
             here.clock.forward(2)
             with anyio.move_on_after(5 if opens else 0.2):
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
     assert bool(door.invited) is opens
 
 
-async def test_the_same_asked_anew_counts_the_round_as_not_shown_and_a_late_answer_of_it_still_counts(
+async def test_asking_anew_counts_the_round_as_unseen_and_its_late_answer_counts(
     tmp_path: Path,
 ) -> None:
     async with table(tmp_path) as here:
@@ -319,7 +313,6 @@ async def test_beside_a_dialog_that_will_be_gone_in_seconds_the_inbox_opens(tmp_
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(ask, client)
                 await dialog.open.wait()
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
                 here.clock.forward(4)
         assert (await here.only()).state == "open"

@@ -22,6 +22,7 @@ from mcp.types import (
 
 from handoffs.core.model import Handoff
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, Table, ask, check, table, time_passes
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -85,7 +86,7 @@ class Declaring(Client):
 
     async def _build_session(self, exit_stack: Any) -> ClientSession:
         session = await super()._build_session(exit_stack)
-        build = session._build_capabilities
+        build = session._build_capabilities  # pyright: ignore[reportPrivateUsage] - the SDK has no public way
 
         def built(version: str) -> Any:
             form = FormElicitationCapability() if "form" in self.declares else None
@@ -107,7 +108,7 @@ async def host(
         mode=era,
         elicitation_callback=person,
         message_handler=person.hear,
-        client_info=info,  # type: ignore[arg-type]
+        client_info=info,
     )
     client.declares = declares
     with anyio.fail_after(20):
@@ -120,8 +121,7 @@ async def types_it(here: Table, once: Callable[[], bool], **values: Any) -> Asyn
     """Answer in the inbox once that is so."""
 
     async def answer() -> None:
-        while not once():
-            await anyio.sleep(0.01)
+        await until(once)
         # An agent that hears of it in the very same moment proves nothing about waiting.
         await anyio.wait_all_tasks_blocked()
         await here.desk.answer(await here.only(), values, by="ada", channel="inbox", private=True)
@@ -143,7 +143,7 @@ SEES = {
 @both_eras
 @pytest.mark.parametrize("declares", SEES)
 @pytest.mark.parametrize("secret", [False, True])
-async def test_each_host_is_sent_the_best_that_it_can_show_and_a_secret_never_as_a_form(
+async def test_each_host_is_sent_its_best_way_and_a_secret_never_as_a_form(
     era: str, declares: tuple[str, ...], secret: bool, tmp_path: Path
 ) -> None:
     door = Door()
@@ -167,8 +167,7 @@ async def test_each_host_is_sent_the_best_that_it_can_show_and_a_secret_never_as
 
 
 async def _time_goes_by(here: Table, door: Door) -> None:
-    while not (door.invited and here.clock.waiting):
-        await anyio.sleep(0.01)
+    await until(lambda: door.invited and here.clock.waiting)
     await anyio.wait_all_tasks_blocked()
     here.clock.forward(20)
 
@@ -204,7 +203,7 @@ async def test_a_secret_is_typed_into_the_inbox_and_the_agent_gets_its_name(era:
 
 
 @both_eras
-async def test_an_ordinary_question_is_led_to_the_inbox_where_the_host_has_only_links(era: str, tmp_path: Path) -> None:
+async def test_an_ordinary_question_leads_to_the_inbox_if_a_host_has_only_links(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         person = Person(here, ACCEPT)
         async with host(here.server(inbox=Door()), era, person) as client:
@@ -241,8 +240,7 @@ async def test_to_agree_to_open_the_link_is_no_answer_and_it_is_not_shown_again(
 @asynccontextmanager
 async def _patience_ends(here: Table, once: Callable[[], bool]) -> AsyncGenerator[None]:
     async def end() -> None:
-        while not once():
-            await anyio.sleep(0.01)
+        await until(once)
         for _ in range(3):
             await anyio.sleep(0.05)
             await anyio.wait_all_tasks_blocked()
@@ -277,7 +275,7 @@ async def test_to_close_the_link_means_not_now(era: str, tmp_path: Path) -> None
 
 @both_eras
 @pytest.mark.parametrize("reply", [DECLINE, CANCEL])
-async def test_a_host_that_refuses_a_link_unseen_is_not_believed_and_the_inbox_is_told_in_words(
+async def test_a_host_that_refuses_a_link_unseen_gets_the_inbox_in_words(
     era: str, reply: ElicitResult, tmp_path: Path
 ) -> None:
     async with table(tmp_path) as here:
@@ -290,7 +288,7 @@ async def test_a_host_that_refuses_a_link_unseen_is_not_believed_and_the_inbox_i
         assert f"http://127.0.0.1:8765/h/{got['handoffId']}" in got["guidance"]
 
 
-async def test_a_link_is_withdrawn_when_the_question_is_answered_before_it_is_opened(tmp_path: Path) -> None:
+async def test_a_link_is_withdrawn_when_the_question_is_answered_before_a_visit(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         person = Person(here)
         async with host(here.server(inbox=Door()), "legacy", person) as client:
@@ -301,7 +299,7 @@ async def test_a_link_is_withdrawn_when_the_question_is_answered_before_it_is_op
 
 @both_eras
 @pytest.mark.parametrize("declares", [("url",), ("form", "url"), ("form",), ()])
-async def test_where_there_is_no_inbox_the_agent_is_told_at_once_to_have_it_opened(
+async def test_without_an_inbox_the_agent_is_told_at_once_to_have_it_opened(
     era: str, declares: tuple[str, ...], tmp_path: Path
 ) -> None:
     for inbox in (None, Door(None)):
@@ -327,9 +325,7 @@ async def test_a_person_who_opens_the_inbox_later_is_sent_there_by_the_next_look
 
 
 @both_eras
-async def test_a_form_that_asks_for_a_secret_in_the_open_is_refused_with_the_way_to_ask(
-    era: str, tmp_path: Path
-) -> None:
+async def test_a_form_that_asks_openly_for_a_secret_is_refused_with_instructions(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         async with host(here.server(inbox=Door()), era, Person(here), ("form", "url")) as client:
             got = await ask(client, form={"type": "object", "properties": {"password": {"type": "string"}}})

@@ -17,6 +17,7 @@ from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import LINGER_SECONDS, Wait, WaitRegistry
 from tests.mcp_server.host import Table, table
+from tests.waiting import until
 
 ADA = Caller(subject="ada", client="test", project="/shop")
 WHOSE = ContextVar("WHOSE", default="nobody")
@@ -63,11 +64,6 @@ async def a_host(
     async with table(folder) as here:
         with anyio.fail_after(10):
             yield Host(here, draining or Shutdown(), stuck)
-
-
-async def until(so: Any) -> None:
-    while not so():
-        await anyio.sleep(0.001)
 
 
 async def test_calls_that_wait_have_no_task_beside_them(tmp_path: Path) -> None:
@@ -152,15 +148,14 @@ async def test_a_dialog_has_reached_somebody_once_it_can_have_been_read(tmp_path
         await anyio.sleep(0.05)
         assert await host.here.names() == ["opened"]
         host.here.clock.forward(0.1)
-        while await host.here.names() != ["opened", "reached"]:
-            await anyio.sleep(0.001)
+        await until(host.here.names, lambda found: found == ["opened", "reached"])
         assert host.told == []
         host.here.clock.forward(10)
         await until(lambda: host.told)
         calls.cancel_scope.cancel()
 
 
-async def test_a_host_that_takes_no_word_gets_no_second_one_and_keeps_no_other_waiting(tmp_path: Path) -> None:
+async def test_a_host_that_takes_no_word_gets_no_second_and_delays_no_other(tmp_path: Path) -> None:
     stuck = frozenset(f"stuck {number}" for number in range(20))
     async with a_host(tmp_path, stuck=stuck) as host, anyio.create_task_group() as calls:
         for message in (*sorted(stuck), "quick"):
@@ -206,7 +201,7 @@ async def test_a_new_question_of_a_registry_that_listens_is_not_read_again(tmp_p
             read.append(handoff_id)
             return await get(handoff_id)
 
-        host.here.desk.get = counting  # pyright: ignore[reportAttributeAccessIssue] - how often it is read is the point
+        host.here.desk.get = counting  # how often it is read is the point
         host.here.clock.forward(0.5)
         second = await host.ask("second?")
         calls.start_soon(host.call, second)

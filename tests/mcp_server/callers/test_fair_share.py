@@ -8,7 +8,7 @@ from mcp.shared.exceptions import MCPError
 from handoffs.mcp_server.callers.fair_share import Held, Slots
 
 
-def test_beyond_their_share_a_holder_loses_their_own_oldest_and_again_is_newest() -> None:
+def test_beyond_its_share_a_holder_loses_its_oldest_and_a_repeat_is_newest() -> None:
     held: Held[str] = Held()
     for name in ("a1", "b1", "a2", "a1"):
         held.add(name, name[0])

@@ -2,17 +2,14 @@
 
 from pathlib import Path
 
-import pytest
-
-from handoffs.mcp_server.callers import lru
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.callers.lru import BoundedCache
 from tests.mcp_server.host import table
 from tests.mcp_server.task_host import task_host
 
 
-def test_what_was_noted_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lru, "MOST", 2)
-    noted: BoundedCache[str, int] = BoundedCache()
+def test_what_was_noted_longest_ago_makes_room() -> None:
+    noted: BoundedCache[str, int] = BoundedCache(most=2)
     noted["a"] = 1
     noted["b"] = 2
     noted["a"] = 3  # again: now it is the newer one
@@ -20,11 +17,8 @@ def test_what_was_noted_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) 
     assert noted == {"a": 3, "c": 4}
 
 
-async def test_a_task_whose_form_was_forgotten_is_answered_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lru, "MOST", 1)
-    async with table(tmp_path) as here, task_host(here.server()) as client:
+async def test_a_task_whose_form_was_forgotten_is_answered_all_the_same(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, task_host(here.server(bounds=Bounds(remembered=1))) as client:
         first = (await client.ask("First?"))["taskId"]
         [key] = (await client.get(first))["inputRequests"]
         second = (await client.ask("Second?"))["taskId"]

@@ -28,7 +28,7 @@ async def test_a_caller_sees_its_own_handoffs_and_no_others(tmp_path: Path) -> N
             await own.get(other.id)
 
 
-async def test_a_request_without_a_token_sees_none_where_callers_must_authenticate(tmp_path: Path) -> None:
+async def test_a_request_without_a_token_sees_none_where_one_must_be_shown(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         mine = await here.desk.ask(message="Mine?", caller=Caller(subject="ada"))
         own = own_of(here, None)

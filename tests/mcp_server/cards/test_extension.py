@@ -23,6 +23,7 @@ from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
 from handoffs.web.card import CardPage
 from tests.mcp_server.host import CANCEL, DECLINE, ERAS, KEY, Dialog, Table, accept, host, spoken, table
+from tests.waiting import until
 
 both_eras = pytest.mark.parametrize("era", ERAS)
 
@@ -73,7 +74,7 @@ async def chat(
     with anyio.fail_after(20):
         async with Client(
             server,
-            mode=era,  # type: ignore[arg-type]
+            mode=era,
             elicitation_callback=dialog,
             client_info=info,
             extensions=declared,
@@ -149,9 +150,7 @@ async def test_a_host_without_cards_gets_what_it_got_before(era: str, tmp_path: 
 
 
 @both_eras
-async def test_a_host_with_cards_lists_the_page_for_both_tools_and_hides_the_third_from_the_model(
-    era: str, tmp_path: Path
-) -> None:
+async def test_a_host_with_cards_lists_the_page_for_two_tools_and_hides_a_third(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here, chat(served(here), era) as client:
         tools = await listed(client)
         page = await client.read_resource("ui://handoffs/card")
@@ -171,7 +170,7 @@ async def test_a_host_with_cards_lists_the_page_for_both_tools_and_hides_the_thi
 
 
 @both_eras
-async def test_the_hosts_own_dialog_comes_first_and_the_card_shows_what_came_of_it(era: str, tmp_path: Path) -> None:
+async def test_the_hosts_own_dialog_comes_first_and_the_card_shows_its_outcome(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         for reply, status, state in ((accept(response="yes"), "SUCCESS", "answered"), (CANCEL, "PENDING", "open")):
             async with chat(served(here), era, Dialog(here.clock, reply)) as client:
@@ -322,7 +321,7 @@ async def test_somebody_elses_question_is_not_there(tmp_path: Path) -> None:
                 assert "There is no handoff" in await refused(await send(foreign, card, action, response="yes"), here)
 
 
-async def test_a_secret_outlives_a_restart_and_a_change_of_keys_but_where_its_key_is_missing_the_setting_is_named(
+async def test_a_cards_secret_outlives_new_keys_and_a_missing_key_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     new, other = "n" * 32, "o" * 32
@@ -358,7 +357,7 @@ async def test_who_was_second_is_told_who_was_first(tmp_path: Path) -> None:
         assert "Declined by eve through terminal" in late["html"]
 
 
-async def test_of_two_sends_at_once_one_counts_and_a_reply_that_was_lost_can_be_had_again(tmp_path: Path) -> None:
+async def test_of_two_sends_at_once_one_counts_and_a_lost_reply_can_be_had_again(tmp_path: Path) -> None:
     async with table(tmp_path) as here, chat(served(here)) as client:
         card = await asked(client)
         results: list[CallToolResult] = []
@@ -412,7 +411,7 @@ async def test_what_no_card_sends_is_refused_in_words(arguments: dict[str, Any],
         assert "is for the card in the chat" in await refused(await client.call_tool(TOOL, changed), here)
 
 
-async def test_a_form_that_asks_for_more_than_it_has_is_answered_with_what_it_has(tmp_path: Path) -> None:
+async def test_a_reply_with_a_field_that_the_form_lacks_is_refused_by_its_name(tmp_path: Path) -> None:
     async with table(tmp_path) as here, chat(served(here)) as client:
         card = await asked(client)
         wrong = card_of(await send(client, card, response="yes", approved="true"))
@@ -420,7 +419,7 @@ async def test_a_form_that_asks_for_more_than_it_has_is_answered_with_what_it_ha
         assert (await here.only()).state is State.OPEN
 
 
-async def test_a_form_that_asks_for_a_secret_is_not_in_the_card_which_leads_to_the_inbox(tmp_path: Path) -> None:
+async def test_a_form_that_asks_for_a_secret_is_led_from_the_card_to_the_inbox(tmp_path: Path) -> None:
     form = {"type": "object", "properties": {"pin": {"type": "string", "format": "password"}}, "required": ["pin"]}
     async with table(tmp_path) as plain:
         sealing = Desk(store=plain.store, clock=plain.clock, sealer=AesGcmSealer(lambda: [KEY]), local="ada")
@@ -457,8 +456,7 @@ async def test_where_a_card_is_declared_and_never_drawn_the_inbox_opens_at_once(
         async with chat(served(here, inbox=door), name="qwen-code") as client, anyio.create_task_group() as tasks:
 
             async def lose_patience() -> None:
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
                 here.clock.forward(60)
 
             tasks.start_soon(lose_patience)
@@ -479,6 +477,5 @@ async def test_beside_a_card_that_nobody_opens_the_inbox_opens_after_a_while(ope
             assert door.invited == []
             here.clock.forward(21)
             with anyio.move_on_after(0.2 if opened else 5):
-                while not door.invited:
-                    await anyio.sleep(0.01)
+                await until(lambda: door.invited)
         assert bool(door.invited) is not opened

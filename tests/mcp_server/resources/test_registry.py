@@ -50,7 +50,7 @@ def token_of(subject: str, text: str) -> AccessToken:
     return AccessToken(token=text, client_id=subject, scopes=[], subject=subject)
 
 
-async def test_subscriptions_end_at_the_second_look_that_finds_their_token_lapsed(tmp_path: Path) -> None:
+async def test_subscriptions_end_at_the_second_look_at_a_lapsed_token(tmp_path: Path) -> None:
     hers, his = token_of("ada", "1"), token_of("bob", "2")
     async with watched(tmp_path) as it:
         ada, bob = await it.subscribe("a", "ada", hers), await it.subscribe("b", "bob", his)
@@ -83,7 +83,7 @@ async def test_another_caller_cant_prolong_a_session_by_naming_it(tmp_path: Path
         assert it.registry.tokens == [hers]
 
 
-async def test_what_a_watch_told_of_ends_with_it_and_what_another_tells_of_goes_on(tmp_path: Path) -> None:
+async def test_subscriptions_end_with_their_watch_and_those_of_others_go_on(tmp_path: Path) -> None:
     async with watched(tmp_path) as it, anyio.create_task_group() as tasks:
         await it.subscribe("pipe", "ada")
         other = SharedWatch(it.here.desk, tasks)

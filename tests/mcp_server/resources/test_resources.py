@@ -34,9 +34,7 @@ async def read(client: Client, uri: str) -> Any:
 
 
 @both_eras
-async def test_open_names_what_waits_for_the_person_newest_first_and_nothing_of_others(
-    era: str, tmp_path: Path
-) -> None:
+async def test_open_lists_what_waits_for_the_person_newest_first_without_others(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         first = await opened(here, "Deploy?\n\nAll of it.")
         here.clock.forward(1)
@@ -52,12 +50,13 @@ async def test_open_names_what_waits_for_the_person_newest_first_and_nothing_of_
         "deadline": stamped(12, days=1),
         "client": "claude-code",
         "project": "/home/ada/shop",
+        "action": None,
     }
     assert got[0]["title"] == "# Which ␛[31mone⟨U+202E⟩?"
 
 
 @both_eras
-async def test_a_handoff_reads_as_the_command_prints_it_and_reading_collects_nothing(era: str, tmp_path: Path) -> None:
+async def test_a_handoff_reads_as_the_command_prints_it_and_stays_uncollected(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         handoff = await here.desk.get(await opened(here, "Deploy?"))
         async with host(here.server(), era) as client:
@@ -122,7 +121,7 @@ async def test_ids_are_completed_by_prefix_newest_first_a_hundred_at_most(era: s
 
 
 @both_eras
-async def test_the_house_rule_says_when_to_ask_and_carries_a_rule_of_the_persons_own(era: str, tmp_path: Path) -> None:
+async def test_the_house_rule_says_when_to_ask_and_holds_the_persons_own_rule(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here, host(here.server(), era) as client:
         prompts = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
         [plain] = (await client.get_prompt("handoff_rules")).messages
@@ -143,9 +142,7 @@ async def test_the_house_rule_says_when_to_ask_and_carries_a_rule_of_the_persons
 
 
 @both_eras
-async def test_the_doctors_prompt_has_the_model_ask_the_question_that_the_doctor_knows(
-    era: str, tmp_path: Path
-) -> None:
+async def test_the_doctors_prompt_has_the_model_ask_the_doctors_own_question(era: str, tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         dialog = Dialog(here.clock, accept(response=TRIAL_OPTIONS[0]))
         async with host(here.server(), era, dialog) as client:
@@ -170,7 +167,7 @@ async def test_the_server_shows_its_mark_and_declares_what_it_has_and_no_logging
         assert has.resources.subscribe is True
         assert info.icons == ICONS
         with pytest.raises(MCPError) as refused:
-            await client.set_logging_level("debug")  # pyright: ignore[reportDeprecated]
+            await client.set_logging_level("debug")
     assert refused.value.error.code == -32601
 
 

@@ -1,6 +1,6 @@
 """What a host is told of that it has subscribed to, in both eras, and what it is not told of."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Caller, Handoff
 from handoffs.first_stage.front import Front
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.resources import registry, subscriptions
@@ -23,6 +24,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, host, table
 from tests.mcp_server.signed_in import served
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
@@ -69,18 +71,17 @@ async def test_a_stream_of_the_newer_era_hears_of_what_comes_changes_and_ends(tm
             assert {await anext(stream), await anext(stream)} == {OPEN, ResourcesListChanged()}
 
 
-async def test_an_older_session_hears_of_what_it_subscribed_to_until_it_unsubscribes(tmp_path: Path) -> None:
+async def test_an_older_session_hears_of_its_subscriptions_until_it_unsubscribes(tmp_path: Path) -> None:
     async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
         asked = await opened(here)
-        await client.subscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
-        await client.subscribe_resource("handoff://open")  # pyright: ignore[reportDeprecated]
+        await client.subscribe_resource(f"handoff://{asked.id}")
+        await client.subscribe_resource("handoff://open")
         await here.desk.reached(asked, channel="inbox")
         await heard.wait()
         assert told == [f"handoff://{asked.id}"]
-        await client.unsubscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
+        await client.unsubscribe_resource(f"handoff://{asked.id}")
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
-        while len(told) < 2:
-            await anyio.sleep(0.01)
+        await until(lambda: len(told) >= 2)
         assert told[1:] == ["handoff://open"]
 
 
@@ -93,7 +94,7 @@ async def test_what_another_caller_asks_is_announced_to_nobody_else(tmp_path: Pa
         theirs = await opened(here, subject="eve")
         uris = ["handoff://open", f"handoff://{theirs.id}"]
         for uri in uris:
-            await old.subscribe_resource(uri)  # pyright: ignore[reportDeprecated]
+            await old.subscribe_resource(uri)
         async with client.listen(resources_list_changed=True, resource_subscriptions=uris) as stream:
             await here.desk.reached(theirs, channel="inbox")
             await here.desk.answer(theirs, {"response": "yes"}, by="eve", channel="inbox")
@@ -102,8 +103,7 @@ async def test_what_another_caller_asks_is_announced_to_nobody_else(tmp_path: Pa
             # The first to be heard of is the first of ours.
             assert {await anext(stream), await anext(stream)} == {OPEN, ResourcesListChanged()}
             assert (await here.desk.get(mine.id)).version == mine.version
-        while not told:
-            await anyio.sleep(0.01)
+        await until(lambda: told)
     assert told == ["handoff://open"]
 
 
@@ -111,8 +111,7 @@ async def test_silence_that_ends_a_question_is_announced_though_nobody_looked(tm
     async with table(tmp_path) as here, host(here.server(), "auto") as client:
         asked = await opened(here)
         async with client.listen(resource_subscriptions=[f"handoff://{asked.id}"]) as stream:
-            while not here.clock.waiting:
-                await anyio.sleep(0.01)
+            await until(lambda: here.clock.waiting)
             here.clock.forward(86_400)
             assert await anext(stream) == at(asked)
         assert await here.names() == ["opened", "expired"]
@@ -126,9 +125,9 @@ async def test_nothing_watches_the_store_while_nobody_listens(era: str, tmp_path
             await client.list_resources()
             assert here.clock.waiting == 0
             if era == "legacy":
-                await client.subscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
+                await client.subscribe_resource(f"handoff://{asked.id}")
                 await until_waiting(here, 1)
-                await client.unsubscribe_resource(f"handoff://{asked.id}")  # pyright: ignore[reportDeprecated]
+                await client.unsubscribe_resource(f"handoff://{asked.id}")
             else:
                 async with client.listen(resource_subscriptions=[f"handoff://{asked.id}"]):
                     await until_waiting(here, 1)
@@ -138,17 +137,15 @@ async def test_nothing_watches_the_store_while_nobody_listens(era: str, tmp_path
 
 
 async def until_waiting(here: Table, count: int) -> None:
-    while here.clock.waiting != count:
-        await anyio.sleep(0.01)
+    await until(lambda: here.clock.waiting == count)
 
 
-async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "MAX_URIS", 2)
-    async with table(tmp_path) as here, older_host(here.server()) as (client, told, heard):
-        await client.subscribe_resource("handoff://open")  # pyright: ignore[reportDeprecated]
-        await client.subscribe_resource("handoff://h_a")  # pyright: ignore[reportDeprecated]
+async def test_an_older_session_cant_subscribe_without_end(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, older_host(here.server(bounds=Bounds(uris=2))) as (client, told, heard):
+        await client.subscribe_resource("handoff://open")
+        await client.subscribe_resource("handoff://h_a")
         with pytest.raises(MCPError, match="unsubscribe"):
-            await client.subscribe_resource("handoff://h_b")  # pyright: ignore[reportDeprecated]
+            await client.subscribe_resource("handoff://h_b")
         await opened(here)
         await heard.wait()
         assert told == ["handoff://open"]  # what it had, it kept
@@ -172,10 +169,12 @@ class Session:
 
 
 @asynccontextmanager
-async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Awaitable[None]]]:
+async def sessions(
+    here: Table, bounds: Bounds = BOUNDS
+) -> AsyncGenerator[Callable[[str, Session], Coroutine[Any, Any, None]]]:
     own = OwnHandoffs(here.desk, subject="ada", project="", joining=Joining(Front()))
-    kept = registry.SubscriptionRegistry(here.clock)
-    told = subscriptions.Changes(here.desk, own, kept)
+    kept = registry.SubscriptionRegistry(here.clock, bounds)
+    told = subscriptions.Changes(here.desk, own, kept, bounds)
     with anyio.fail_after(20):
         async with told.lifespan(here.server()) as watch:
 
@@ -185,10 +184,9 @@ async def sessions(here: Table) -> AsyncGenerator[Callable[[str, Session], Await
             yield subscribe
 
 
-async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "MAX_SESSIONS", 8)
+async def test_the_oldest_of_too_many_sessions_makes_room(tmp_path: Path) -> None:
     first, second, third = Session(), Session(), Session()
-    async with table(tmp_path) as here, sessions(here) as subscribe:
+    async with table(tmp_path) as here, sessions(here, Bounds(sessions=8)) as subscribe:
         await subscribe("first", first)
         await subscribe("second", second)
         await subscribe("first", first)  # again: now it is the newer one
@@ -209,8 +207,7 @@ async def test_a_session_that_stopped_reading_keeps_nobody_else_waiting(tmp_path
         await stuck.sent.wait()
         here.clock.forward(registry.SENDING_SECONDS)
         await here.desk.answer(asked, {"response": "yes"}, by="ada", channel="inbox")
-        while len(well.told) < 2:
-            await anyio.sleep(0.01)
+        await until(lambda: len(well.told) >= 2)
     assert (stuck.told, broken.told) == ([OPEN.uri], [OPEN.uri])  # forgotten, both
 
 
@@ -222,13 +219,12 @@ async def test_sessions_that_subscribe_at_once_share_one_watch(tmp_path: Path) -
             tasks.start_soon(subscribe, "second", second)
         for count in (1, 2, 3):
             await opened(here, f"Question {count}?")
-            while len(first.told) < count or len(second.told) < count:
-                await anyio.sleep(0.01)
+            await until(lambda count=count: len(first.told) >= count and len(second.told) >= count)
         assert here.clock.waiting == 1  # one watch, until the next deadline
     assert (first.told, second.told) == ([OPEN.uri] * 3, [OPEN.uri] * 3)
 
 
-async def test_of_sessions_that_subscribe_at_once_none_believes_in_a_watch_that_could_not_begin(tmp_path: Path) -> None:
+async def test_sessions_that_subscribe_at_once_trust_no_watch_that_failed(tmp_path: Path) -> None:
     path, clock, failed = tmp_path / "handoffs.db", FakeClock(), list[str]()
     path.mkdir()  # a folder is no store
     first, second = Session(), Session()
@@ -255,7 +251,7 @@ async def test_of_sessions_that_subscribe_at_once_none_believes_in_a_watch_that_
 
 async def subscribed(client: Client, era: str) -> None:
     if era == "legacy":
-        await client.subscribe_resource(OPEN.uri)  # pyright: ignore[reportDeprecated]
+        await client.subscribe_resource(OPEN.uri)
     else:
         async with client.listen(resource_subscriptions=[OPEN.uri]):
             pass
@@ -276,7 +272,7 @@ async def test_who_cant_be_told_of_changes_is_told_that_and_why(era: str, tmp_pa
             assert [each.uri for each in (await client.list_resources()).resources] == [OPEN.uri]
 
 
-async def test_of_two_callers_with_older_sessions_neither_hears_of_what_the_other_asks(tmp_path: Path) -> None:
+async def test_two_callers_with_older_sessions_hear_only_of_their_own_questions(tmp_path: Path) -> None:
     async with table(tmp_path) as here, signed_in(here) as client_of:
         asked = {name: await opened(here, subject=name) for name in ("ada", "bob")}
         async with client_of("ada") as (ada, of_ada, ada_heard), client_of("bob") as (bob, of_bob, bob_heard):
@@ -287,8 +283,7 @@ async def test_of_two_callers_with_older_sessions_neither_hears_of_what_the_othe
             await bob_heard.wait()
             await here.desk.decline(asked["ada"], by="ada", channel="inbox")
             await ada_heard.wait()
-            while len(of_ada) < 2 or len(of_bob) < 2:
-                await anyio.sleep(0.01)
+            await until(lambda: len(of_ada) >= 2 and len(of_bob) >= 2)
     assert sorted(of_ada) == sorted([f"handoff://{asked['ada'].id}", "handoff://open"])
     assert sorted(of_bob) == sorted([f"handoff://{asked['bob'].id}", "handoff://open"])
 
@@ -328,9 +323,8 @@ async def test_streams_outlive_the_one_that_came_first(tmp_path: Path) -> None:
         assert await anext(stream) == OPEN
 
 
-async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_STREAMS", 8)
-    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, signed_in(here, Bounds(streams=8)) as client_of, AsyncExitStack() as stack:
         ada, _, _ = await stack.enter_async_context(client_of("ada", "auto"))
         bob, _, _ = await stack.enter_async_context(client_of("bob", "auto"))
         # Also of what we never announce: the SDK holds a place for it.
@@ -344,21 +338,21 @@ async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypat
             await opened(here, subject="bob")
             assert await anext(stream) == OPEN
         await first.aclose()
-        while True:  # the server hears of it in its own time
+
+        async def is_served() -> bool:
             try:
                 async with ada.listen(resource_subscriptions=[OPEN.uri]) as stream:
                     await opened(here)
                     assert await anext(stream) == OPEN
-                break
             except MCPError:
-                await anyio.sleep(0.01)
+                return False
+            return True
+
+        await until(is_served)  # the server hears of it in its own time
 
 
-async def test_one_callers_older_sessions_take_no_place_of_anothers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry, "MAX_SESSIONS", 8)
-    async with table(tmp_path) as here, signed_in(here) as client_of, AsyncExitStack() as stack:
+async def test_one_callers_older_sessions_take_no_place_of_anothers(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, signed_in(here, Bounds(sessions=8)) as client_of, AsyncExitStack() as stack:
         bob, of_bob, bob_heard = await stack.enter_async_context(client_of("bob"))
         await bob.subscribe_resource(OPEN.uri)
         all_of_ada = [await stack.enter_async_context(client_of("ada")) for _ in range(3)]
@@ -375,10 +369,10 @@ async def test_one_callers_older_sessions_take_no_place_of_anothers(
 
 @asynccontextmanager
 async def signed_in(
-    here: Table,
+    here: Table, bounds: Bounds = BOUNDS
 ) -> AsyncGenerator[Callable[..., AbstractAsyncContextManager[tuple[Client, list[str], anyio.Event]]]]:
     """Hosts over HTTP, each signed in as somebody, in the older era unless another is given."""
-    async with served(here) as server:
+    async with served(here, bounds=bounds) as server:
 
         @asynccontextmanager
         async def client_of(name: str, era: str = "legacy") -> AsyncGenerator[tuple[Client, list[str], anyio.Event]]:

@@ -74,7 +74,7 @@ def serving(
                 wire.close()
 
 
-def test_messages_arrive_whole_however_they_are_cut_and_nothing_stray_gets_between_them(tmp_path: Path) -> None:
+def test_messages_arrive_whole_however_they_are_cut_and_unmixed(tmp_path: Path) -> None:
     with serving(tmp_path) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -3,7 +3,7 @@
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, closing
 from datetime import timedelta
 from pathlib import Path
@@ -19,14 +19,15 @@ from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, MISSING_REQUIRED_CLIENT_C
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff, Question, State, new_id
 from handoffs.core.schema import parse
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server
-from handoffs.mcp_server.tasks import notifications, status
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home
 from tests.days import stamped
 from tests.mcp_server.host import KEY, Table, table
 from tests.mcp_server.signed_in import served
 from tests.mcp_server.task_host import TASKS, TaskHost, plain, task_host
+from tests.waiting import until
 
 DAY = 86_400
 
@@ -70,12 +71,6 @@ def with_inbox(here: Table, inbox: OpenInbox | None = None) -> MCPServer:
     return build_server(here.desk, subject="ada", project="", keys=[KEY], state_seconds=60, inbox=inbox)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
-        while not true():
-            await anyio.sleep(0.01)
-
-
 async def test_a_call_returns_a_task_whose_form_is_answered_through_it(here: Table) -> None:
     async with task_host(here.server()) as client:
         created = await client.ask("Format the drive?", options=["yes", "no"])
@@ -114,7 +109,7 @@ async def test_a_call_returns_a_task_whose_form_is_answered_through_it(here: Tab
     assert (await here.only()).collected_at is not None
 
 
-async def test_a_host_without_forms_gets_a_task_that_works_while_the_person_answers_in_the_inbox(here: Table) -> None:
+async def test_a_host_without_forms_gets_a_task_that_works_while_the_inbox_asks(here: Table) -> None:
     inbox = OpenInbox()
     async with task_host(with_inbox(here, inbox), forms=False) as client:
         created = await client.ask()
@@ -129,7 +124,7 @@ async def test_a_host_without_forms_gets_a_task_that_works_while_the_person_answ
     assert done["result"]["structuredContent"]["values"] == {"response": "yes"}
 
 
-async def test_what_nothing_would_show_anybody_is_pending_so_that_the_agent_tells_the_person(here: Table) -> None:
+async def test_a_question_that_no_channel_shows_is_pending_for_the_agent_to_tell(here: Table) -> None:
     async with task_host(here.server(), forms=False) as client:
         got = await client.ask()
         assert got["structuredContent"]["status"] == "PENDING"
@@ -323,7 +318,7 @@ async def test_a_person_is_not_asked_for_the_same_without_end(here: Table) -> No
     assert shown["status"] == "working"
 
 
-async def test_a_host_that_looks_again_while_the_dialog_is_open_has_reached_somebody_once(here: Table) -> None:
+async def test_a_host_that_polls_while_the_dialog_is_open_has_reached_them_once(here: Table) -> None:
     async with task_host(here.server()) as client:
         task = (await client.ask())["taskId"]
         for _ in range(3):
@@ -343,7 +338,7 @@ async def test_an_answer_that_is_empty_is_from_no_person(here: Table) -> None:
     assert await here.names() == ["opened", "notshown"]
 
 
-async def test_who_is_first_counts_and_a_late_answer_is_acknowledged_and_not_kept(here: Table) -> None:
+async def test_the_first_answer_counts_and_a_late_one_is_acknowledged_unrecorded(here: Table) -> None:
     async with task_host(here.server()) as client:
         task, key = await asked(client, here)
         await answer(here, "first")
@@ -353,7 +348,7 @@ async def test_who_is_first_counts_and_a_late_answer_is_acknowledged_and_not_kep
     assert await here.names() == ["opened", "answered", "collected"]
 
 
-async def test_silence_completes_the_task_as_no_consent_and_much_later_it_is_forgotten(here: Table) -> None:
+async def test_silence_completes_the_task_as_no_consent_and_in_time_removes_it(here: Table) -> None:
     async with task_host(here.server()) as client:
         task, key = await asked(client, here, seconds=DAY)
         await client.update(task, key, response="yes")
@@ -391,7 +386,7 @@ async def test_a_host_is_told_to_look_less_often_the_longer_it_waits(here: Table
 # Ending it
 
 
-async def test_cancelling_a_task_withdraws_the_question_and_again_changes_nothing(here: Table) -> None:
+async def test_cancelling_a_task_withdraws_the_question_and_again_does_nothing(here: Table) -> None:
     async with task_host(here.server()) as client:
         task, key = await asked(client, here)
         assert await client.cancel(task) == {"resultType": "complete"}
@@ -409,7 +404,7 @@ async def test_cancelling_a_task_withdraws_the_question_and_again_changes_nothin
         assert (await client.ask())["taskId"] != task
 
 
-async def test_a_host_that_cancels_when_its_own_time_is_up_leaves_the_question_to_the_person(here: Table) -> None:
+async def test_a_host_that_cancels_at_its_own_time_out_leaves_the_question_open(here: Table) -> None:
     async with task_host(here.server(), name="strands") as client:
         task, _ = await asked(client, here, seconds=300)
         assert await client.cancel(task) == {"resultType": "complete"}
@@ -419,7 +414,7 @@ async def test_a_host_that_cancels_when_its_own_time_is_up_leaves_the_question_t
     assert (await here.only()).state is State.OPEN
 
 
-async def test_cancelling_a_task_that_not_now_has_completed_leaves_the_question_to_the_person(here: Table) -> None:
+async def test_cancelling_a_task_completed_by_not_now_leaves_the_question_open(here: Table) -> None:
     async with task_host(here.server()) as client:
         task_id, key = await asked(client, here)
         await client.update(task_id, key, "cancel")
@@ -448,7 +443,7 @@ async def test_what_a_person_withdraws_is_an_outcome_with_its_result(here: Table
 
 
 @pytest.mark.parametrize("bad", ["h_22222222222222222222", "h_", "nonsense", "", "h_x/../y", "h_" + "x" * 500])
-async def test_an_id_that_is_none_gets_the_protocols_own_error_and_one_line_in_the_log(
+async def test_an_id_of_no_task_gets_the_protocols_error_and_one_line_in_the_log(
     here: Table, bad: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with task_host(here.server()) as client:
@@ -506,7 +501,7 @@ async def test_a_response_to_what_was_never_handed_out_is_ignored(here: Table) -
     assert await here.names() == ["opened"]
 
 
-async def test_a_response_that_is_none_of_a_dialog_is_refused_and_changes_nothing(here: Table) -> None:
+async def test_a_response_to_no_dialog_is_refused_and_changes_nothing(here: Table) -> None:
     async with task_host(here.server()) as client:
         task, key = await asked(client, here)
         for response in ({"action": "approve"}, "yes", {"action": "accept", "content": "yes"}, None):
@@ -551,11 +546,8 @@ async def test_each_of_two_calls_has_its_own_time_for_its_dialog(here: Table) ->
     assert (await here.only()).state is State.OPEN
 
 
-async def test_a_question_whose_dialogs_come_to_nothing_again_and_again_is_left_to_other_channels(
-    here: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(status, "MAX_DIALOGS", 3)
-    async with task_host(here.server()) as client:
+async def test_a_question_whose_dialogs_keep_failing_is_left_to_other_channels(here: Table) -> None:
+    async with task_host(here.server(bounds=Bounds(dialogs=3))) as client:
         shown = 0
         while (task := await client.ask())["status"] == "input_required":
             shown += 1
@@ -569,9 +561,7 @@ async def test_a_question_whose_dialogs_come_to_nothing_again_and_again_is_left_
 # Told without asking
 
 
-async def test_a_host_that_listens_is_told_of_every_change_by_whoever_made_it_until_the_end(
-    here: Table, tmp_path: Path
-) -> None:
+async def test_a_host_that_listens_is_told_of_every_change_until_the_end(here: Table, tmp_path: Path) -> None:
     async def do() -> None:
         await until(lambda: len(client.told) == 1)
         await client.update(task, key, response="crimson")
@@ -610,7 +600,7 @@ async def test_a_host_that_listens_hears_of_the_deadline(here: Table) -> None:
         assert client.told[-1]["result"]["structuredContent"]["status"] == "TIMEOUT"
 
 
-async def test_nobody_listens_to_a_foreign_task_or_without_declaring_tasks_or_with_a_list_that_is_none(
+async def test_listening_needs_an_own_task_declared_tasks_and_a_proper_list(
     here: Table,
 ) -> None:
     async with task_host(here.server()) as client:
@@ -631,9 +621,8 @@ async def test_nobody_listens_to_a_foreign_task_or_without_declaring_tasks_or_wi
 # Over HTTP
 
 
-async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "MAX_STREAMS", 8)
-    async with table(tmp_path) as here, served(here) as server, AsyncExitStack() as stack:
+async def test_one_caller_cant_take_the_streams_of_all(tmp_path: Path) -> None:
+    async with table(tmp_path) as here, served(here, bounds=Bounds(streams=8)) as server, AsyncExitStack() as stack:
         hosts: dict[str, TaskHost] = {}
         for name in ("ada", "ada again", "ada once more", "bob"):
             transport = await stack.enter_async_context(server.transport(name.partition(" ")[0]))

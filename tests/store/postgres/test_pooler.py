@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from handoffs.settings import Settings, store_address
 from handoffs.store.postgres.store import PostgresStore
 from tests.store import postgres_server as postgres
 from tests.store.samples import LATER, LONG_AGO, answered, sample
+from tests.waiting import until_there
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 
@@ -57,11 +57,8 @@ pool_mode = {mode}
             folder.chmod(0o755)
     process = subprocess.Popen([*user, str(PROGRAM), "-q", str(config)], stderr=subprocess.PIPE)
     try:
-        until = time.monotonic() + 20
-        while not _listens(port):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        until_there(lambda: _listens(port) or process.poll() is not None)
+        assert process.poll() is None, process.stderr and process.stderr.read()
         yield server.url(port=port)
     finally:
         process.terminate()

@@ -16,9 +16,9 @@ from handoffs.core.model import Handoff, State
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 from handoffs.store import rows
-from handoffs.store.postgres import connections, driver, listener
+from handoffs.store.postgres import driver
 from handoffs.store.postgres.address import parse
-from handoffs.store.postgres.connections import Connections
+from handoffs.store.postgres.connections import Connections, Patience
 from handoffs.store.postgres.driver import Listener
 from handoffs.store.postgres.listener import Listening
 from handoffs.store.postgres.statements import statements
@@ -28,6 +28,7 @@ from tests.core.strategies import ASKED
 from tests.store.postgres_server import PASSWORD, Cluster, cluster
 from tests.store.relay import Relay, relay
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -52,10 +53,8 @@ def through(url: str, server: Cluster, network: Relay) -> str:
     return url.replace(f":{server.port}/", f":{network.port}/")
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up after half a second."""
-    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.5)
+HASTY = Patience(call=0.5)
+"""Of a store that gives up after half a second."""
 
 
 def tables(server: Cluster, url: str) -> str:
@@ -127,7 +126,7 @@ async def test_what_happened_while_the_network_was_cut_is_heard_of_afterwards(
                 assert (await cut_off.get(handoff.id)).state is State.ANSWERED
 
 
-async def test_an_answer_is_heard_of_also_where_the_database_that_comes_back_had_lost_as_many_lines_as_it_has_new(
+async def test_an_answer_is_heard_after_lost_lines_were_replaced_by_as_many_new(
     server: Cluster, url: str, through: str, network: Relay
 ) -> None:
     schema = parse(url).schema
@@ -150,7 +149,7 @@ async def test_an_answer_is_heard_of_also_where_the_database_that_comes_back_had
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["goes on", "breaks again"])
-async def test_what_is_told_first_after_an_outage_hides_nothing_of_what_happened_during_it(
+async def test_the_first_news_after_an_outage_hides_nothing_that_happened_in_it(
     url: str, through: str, network: Relay, breaks: bool
 ) -> None:
     listens, goes_on = True, anyio.Event()
@@ -186,8 +185,7 @@ async def test_what_is_told_first_after_an_outage_hides_nothing_of_what_happened
                 await network.cut()
                 await store.record(missed.id, answered())
                 network.up = True
-                while not listens:
-                    await anyio.sleep(0.01)
+                await until(lambda: listens)
                 # By now, or a moment later, it listens; and it has not asked yet what it missed.
                 await anyio.sleep(0.1)
                 await store.record(told_of.id, answered())
@@ -198,20 +196,15 @@ async def test_what_is_told_first_after_an_outage_hides_nothing_of_what_happened
         await connections.aclose()
 
 
-async def test_a_connection_that_is_cut_without_a_word_is_found_out(
-    url: str, through: str, network: Relay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listener, "CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(listener, "_REPLY_SECONDS", 0.2)
-    monkeypatch.setattr(connections, "_ATTEMPT_SECONDS", 0.2)
-    async with PostgresStore(f"{through}&connect_timeout=0.2") as cut_off, PostgresStore(url) as store:
+async def test_a_connection_that_is_cut_without_a_word_is_found_out(url: str, through: str, network: Relay) -> None:
+    short = Patience(check=0.1, reply=0.2, attempt=0.2)
+    async with PostgresStore(f"{through}&connect_timeout=0.2", patience=short) as cut_off, PostgresStore(url) as store:
         handoff = await store.open(sample(), collect_after=LONG_AGO)
         with anyio.fail_after(20):
             async with cut_off.watch(handoff.id) as watch:
                 before, network.silent = network.connected, True
                 await store.record(handoff.id, answered())
-                while network.connected < before + 3:
-                    await anyio.sleep(0.01)
+                await until(lambda: network.connected >= before + 3)
                 network.silent = False
                 await watch.changed()
                 assert (await cut_off.get(handoff.id)).state is State.ANSWERED
@@ -250,7 +243,7 @@ async def test_whichever_reply_is_lost_everything_is_kept_once(url: str, through
     assert lost > 20
 
 
-async def test_a_question_whose_asker_missed_that_it_was_kept_is_its_own_also_when_it_was_answered_meanwhile(
+async def test_a_question_whose_asker_missed_its_commit_is_its_own_even_answered(
     url: str, through: str, network: Relay
 ) -> None:
     async with PostgresStore(through) as asks, PostgresStore(url) as store, store.watch() as watch:
@@ -275,11 +268,11 @@ async def test_a_question_whose_asker_missed_that_it_was_kept_is_its_own_also_wh
 
 
 async def test_a_database_that_is_away_is_said_so_and_found_when_it_comes(
-    through: str, network: Relay, hasty: None, caplog: pytest.LogCaptureFixture
+    through: str, network: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     await network.cut()
     shown = parse(through).shown
-    async with PostgresStore(through) as store:
+    async with PostgresStore(through, patience=HASTY) as store:
         with anyio.fail_after(10):
             for _ in range(2):
                 with pytest.raises(StoreError, match=f"{shown} can't be reached .* try again"):
@@ -299,7 +292,7 @@ async def test_a_database_that_is_away_is_said_so_and_found_when_it_comes(
         assert caplog.messages[-1] == f"The store {shown} can't be reached: that is over."
 
 
-async def test_many_calls_while_the_database_is_away_all_end_soon(through: str, network: Relay, hasty: None) -> None:
+async def test_many_calls_while_the_database_is_away_all_end_soon(through: str, network: Relay) -> None:
     ended: list[str] = []
 
     async def ask(store: PostgresStore, number: int) -> None:
@@ -308,7 +301,7 @@ async def test_many_calls_while_the_database_is_away_all_end_soon(through: str, 
         except StoreError as error:
             ended.append(str(error))
 
-    async with PostgresStore(through) as store:
+    async with PostgresStore(through, patience=HASTY) as store:
         await store.ids("")
         await network.cut()
         with anyio.fail_after(4):
@@ -328,7 +321,7 @@ async def test_tables_that_somebody_dropped_are_made_again(server: Cluster, url:
         assert [line.handoff_id for line in await store.log()] == [new.id]
 
 
-async def test_a_store_that_is_closed_says_so_to_those_who_wait_and_to_those_who_come(url: str) -> None:
+async def test_a_closed_store_says_so_to_those_who_wait_and_to_newcomers(url: str) -> None:
     store = PostgresStore(url)
     async with store.watch() as watch:
         await store.aclose()
@@ -398,8 +391,7 @@ async def test_no_line_of_the_log_is_seen_before_one_with_a_lower_number(server:
                     cells = [*rows.encode_changing(after), slow.id, 1, [slow.id], ["answered"], [0], ["{}"], 1]
                     assert await connection.fetch(statements(schema).change, *cells)
                     tasks.start_soon(store.record, quick.id, answered())
-                    while server.sql(waits) == "0":
-                        await anyio.sleep(0.01)
+                    await until(lambda: server.sql(waits) != "0")
                     assert [line.number for line in await store.log()] == [1, 2]
         await driver.leave(connection)
         assert [(line.number, line.handoff_id) for line in await store.log(after=2)] == [(3, slow.id), (4, quick.id)]
@@ -424,7 +416,7 @@ async def test_the_same_questions_from_many_servers_at_once_are_asked_once(url: 
             await store.aclose()
 
 
-async def test_a_caller_that_asks_many_servers_at_once_gets_no_more_than_its_quota(url: str) -> None:
+async def test_a_caller_that_asks_many_servers_at_once_stays_within_its_quota(url: str) -> None:
     asked: list[str] = []
     stores = [PostgresStore(url) for _ in range(4)]
 
@@ -486,7 +478,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(server: 
         await store.ids("")
     server.sql(f"UPDATE {parse(url).schema}.handoffs_layout SET version = 999")
     async with PostgresStore(url) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 3\b"):
+        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 4\b"):
             await store.ids("")
 
 
@@ -521,7 +513,7 @@ async def test_a_database_that_can_t_hold_every_text_is_refused(server: Cluster)
             await store.ids("")
 
 
-async def test_what_is_kept_is_on_the_disk_also_where_the_database_would_rather_be_fast(url: str) -> None:
+async def test_writes_are_on_the_disk_even_where_the_database_is_set_to_be_fast(url: str) -> None:
     for setting, expected in (("off", "on"), ("remote_apply", "remote_apply")):
         connection = await driver.connect(parse(f"{url}&synchronous_commit={setting}"))
         assert [tuple(row) for row in await connection.fetch("SHOW synchronous_commit")] == [(expected,)]
@@ -555,11 +547,11 @@ async def test_without_the_driver_it_is_said_what_to_install(url: str, monkeypat
 
 
 async def test_a_password_is_in_no_error_and_no_log(
-    server: Cluster, network: Relay, hasty: None, caplog: pytest.LogCaptureFixture
+    server: Cluster, network: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     right = server.url(secret=True)
-    async with PostgresStore(right) as store:
+    async with PostgresStore(right, patience=HASTY) as store:
         assert await store.ids("") == []
     said: list[str] = []
     await network.cut()

@@ -106,7 +106,7 @@ async def test_a_listener_who_does_not_keep_up_holds_nobody_up(base: Path, tmp_p
         sender.close()
 
 
-async def test_the_socket_of_a_killed_process_is_removed_by_the_next_who_finds_it(tmp_path: Path) -> None:
+async def test_the_socket_of_a_killed_process_is_removed_by_the_next_finder(tmp_path: Path) -> None:
     path = tmp_path / "handoffs.db"
     base = base_folder()
     assert base is not None

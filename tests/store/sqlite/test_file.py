@@ -167,7 +167,7 @@ def put_another_in_its_place(path: Path) -> None:
 
 
 @pytest.mark.parametrize("go_away", [delete, delete_the_folder, put_another_in_its_place])
-async def test_a_store_whose_file_goes_away_keeps_what_is_new_where_others_find_it(
+async def test_a_store_whose_file_goes_away_keeps_new_rows_where_others_find_it(
     path: Path, go_away: Callable[[Path], None]
 ) -> None:
     (old,) = await filled(path)

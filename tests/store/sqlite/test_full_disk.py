@@ -51,7 +51,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-async def test_on_a_full_disk_nothing_that_was_kept_is_lost_and_with_room_it_goes_on(small_disk: Path) -> None:
+async def test_a_full_disk_loses_nothing_stored_and_the_store_goes_on_with_room(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"\0" * 400_000)
     kept: list[str] = []

@@ -26,6 +26,7 @@ from tests.core.strategies import ASKED
 from tests.store.conftest import filled
 from tests.store.processes import ROOT, other_process, other_processes
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+from tests.waiting import until
 
 # Opening
 
@@ -185,7 +186,7 @@ async def test_a_store_closed_while_it_opens_is_closed(path: Path) -> None:
 # Waiting for others
 
 
-async def test_a_caller_who_is_cancelled_while_another_program_writes_blocks_nobody(path: Path) -> None:
+async def test_a_caller_cancelled_while_another_program_writes_blocks_no_other(path: Path) -> None:
     (handoff,) = await filled(path)
     async with SqliteStore(path) as store:
         await store.ids("")
@@ -222,9 +223,7 @@ async def test_nothing_is_polled_while_nobody_watches(path: Path) -> None:
         before = asyncio.all_tasks()
         async with store.watch("h_one"), store.watch("h_two"):
             assert len(asyncio.all_tasks()) == len(before) + 1
-        with anyio.fail_after(5):
-            while asyncio.all_tasks() != before:
-                await anyio.sleep(0.01)
+        await until(lambda: asyncio.all_tasks() == before)
 
 
 async def test_a_datagram_wakes_without_a_poll(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

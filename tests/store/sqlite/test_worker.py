@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from handoffs.store.sqlite.worker import Worker
+from tests.waiting import until
 
 BUSY_SECONDS = 10.0
 
@@ -112,9 +113,7 @@ async def test_after_a_slow_job_the_next_ones_go_to_the_thread(tmp_path: Path) -
     async with working(tmp_path / "a.db", slow_seconds=0.02) as worker:
         await worker.run(slow, brief=True)
         assert await worker.run(thread_of, brief=True) is not threading.current_thread()
-        with anyio.fail_after(20):
-            while await worker.run(thread_of, brief=True) is not threading.current_thread():
-                await anyio.sleep(0.05)
+        await until(lambda: worker.run(thread_of, brief=True), lambda ran: ran is threading.current_thread())
 
 
 async def test_a_job_whose_caller_was_cancelled_is_finished_and_told(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_day_is_a_day_of_utc_wherever_the_clock_stands() -> None:
     assert [day.answered for day in found.days[-2:]] == [1, 1]
 
 
-def test_the_median_and_the_ninetieth_percentile_are_told_apart_by_agent_and_by_channel() -> None:
+def test_median_and_ninetieth_percentile_are_apart_by_agent_and_channel() -> None:
     found = figures(
         [
             *all_answered(10, 1, 3, 2, client="codex", channel="terminal"),
@@ -123,14 +123,14 @@ def test_the_median_and_the_ninetieth_percentile_are_told_apart_by_agent_and_by_
     assert found.everybody == Timing(name="everybody", answered=24, median=9.5, p90=18)
 
 
-def test_one_answer_is_its_own_median_and_percentile_and_no_time_is_negative() -> None:
+def test_one_answer_is_its_own_median_and_percentile_and_never_negative() -> None:
     (timing,) = figures(all_answered(7.25), NOW).by_agent
     assert (timing.median, timing.p90) == (7.25, 7.25)
     (timing,) = figures(all_answered(-5), NOW).by_agent  # the clock was set back in between
     assert (timing.median, timing.p90) == (0, 0)
 
 
-def test_an_agent_without_a_name_is_unknown_and_one_with_a_trick_in_it_is_spelled_out() -> None:
+def test_an_agent_without_a_name_is_unknown_and_a_tricky_one_spelled_out() -> None:
     found = figures([*all_answered(1, client="", channel=""), *all_answered(2, client="a\x1b[31m\u202eb\nc")], NOW)
     assert [timing.name for timing in found.by_agent] == ["a␛[31m⟨U+202E⟩b c", "unknown"]
     assert {timing.name for timing in found.by_channel} == {"inbox", "unknown"}
@@ -284,7 +284,7 @@ def test_the_dots_stand_on_a_scale_from_a_second_to_the_longest_time() -> None:
     assert scale["1 s"] < scale["10 s"] < scale["1 min"] < scale["10 min"]
 
 
-def test_more_agents_than_a_picture_has_room_for_are_not_left_out_in_silence() -> None:
+def test_agents_beyond_the_room_of_a_picture_are_not_left_out_in_silence() -> None:
     handoffs = [one for number in range(15) for one in all_answered(1, client=f"agent-{number:02}")]
     found = figures(handoffs, NOW)
     shown = [text.text for text in tree_of(time_to_answer_svg(found, "agent")).iter(f"{SVG}text")]

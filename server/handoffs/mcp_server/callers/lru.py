@@ -10,11 +10,16 @@ MOST = 10_000
 
 
 class BoundedCache(dict[K, V]):
-    """A dictionary that holds what was noted last, and no more than `MOST`."""
+    """A dictionary that holds what was noted last, and no more than `most`."""
+
+    def __init__(self, *, most: int = MOST) -> None:
+        """Begin with nothing."""
+        super().__init__()
+        self._most = most
 
     def __setitem__(self, key: K, value: V) -> None:
         """Note it, as the newest."""
         self.pop(key, None)
         super().__setitem__(key, value)
-        while len(self) > MOST:
+        while len(self) > self._most:
             del self[next(iter(self))]

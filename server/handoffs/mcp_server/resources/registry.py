@@ -20,6 +20,7 @@ from mcp.types import INVALID_PARAMS
 
 from handoffs.core.errors import HandoffError
 from handoffs.core.ports import Clock
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.fair_share import Held
 from handoffs.mcp_server.callers.subject import token_key
 from handoffs.mcp_server.resources.caller_watch import SharedWatch
@@ -28,12 +29,6 @@ logger = logging.getLogger(__name__)
 
 SENDING_SECONDS = 5
 """How long a client may take to accept one notification; who takes longer has stopped reading, and is forgotten."""
-
-MAX_SESSIONS = 256
-"""How many sessions of the older era are told. Of a session that ended nobody tells us; the oldest makes room."""
-
-MAX_URIS = 1_000
-"""How many addresses one session can subscribe to."""
 
 
 @dataclass(eq=False)
@@ -52,9 +47,9 @@ class _Subscriber:
 class SubscriptionRegistry:
     """The sessions that have subscribed."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, bounds: Bounds = BOUNDS) -> None:
         """Begin with none. The clock limits how long a client may take to accept a notification."""
-        self._clock = clock
+        self._clock, self._bounds = clock, bounds
         self._known: dict[str, _Subscriber] = {}
         self._held: Held[str] = Held()
 
@@ -77,10 +72,10 @@ class SubscriptionRegistry:
         if known is None:
             known = self._known[name] = _Subscriber(subject, session, watch, token)
         self._held.add(name, subject)  # again: as the newest
-        if len(known.uris) >= MAX_URIS:
-            raise MCPError(INVALID_PARAMS, f"A session can subscribe to {MAX_URIS:,} resources; unsubscribe from some.")
+        if len(known.uris) >= (most := self._bounds.uris):
+            raise MCPError(INVALID_PARAMS, f"A session can subscribe to {most:,} resources; unsubscribe from some.")
         known.uris.add(uri)
-        if (oldest := self._held.one_too_many(subject, most=MAX_SESSIONS)) is not None:
+        if (oldest := self._held.one_too_many(subject, most=self._bounds.sessions)) is not None:
             self._forget(oldest)
         if known.end is None:
             await self._begin(name, known)

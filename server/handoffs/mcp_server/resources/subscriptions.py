@@ -21,6 +21,7 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.callers.fair_share import Slots
 from handoffs.mcp_server.callers.own import OwnHandoffs
@@ -33,9 +34,6 @@ logger = logging.getLogger(__name__)
 
 Listener: TypeAlias = Callable[[ServerEvent], None]
 
-MAX_STREAMS = 1_000
-"""How many streams of the newer era are open in one process."""
-
 MAX_URI = 200
 """Characters of an address; ours have fewer, and a caller can subscribe to many thousands."""
 
@@ -45,9 +43,9 @@ _listeners: ContextVar[list[Listener] | None] = ContextVar("listeners", default=
 class Changes:
     """What `MCPServer` takes as its bus of subscriptions, its lifespan and one of its middlewares."""
 
-    def __init__(self, desk: Desk, own: OwnHandoffs, registry: SubscriptionRegistry) -> None:
+    def __init__(self, desk: Desk, own: OwnHandoffs, registry: SubscriptionRegistry, bounds: Bounds = BOUNDS) -> None:
         """Take what is watched, who knows whose handoffs to tell of, and where subscriptions are kept."""
-        self._desk, self._own, self._registry = desk, own, registry
+        self._desk, self._own, self._registry, self._bounds = desk, own, registry, bounds
         self._bus = InMemorySubscriptionBus()
         self._streams = Slots()
 
@@ -107,7 +105,7 @@ class Changes:
         try:
             subject = self._own.subject
             # Those that are told nothing of ours, too: the SDK has places for a thousand or so, whoever takes them.
-            with self._streams.another(subject, most=MAX_STREAMS):
+            with self._streams.another(subject, most=self._bounds.streams):
                 if not _concerns_handoffs(ctx.params):
                     return await call_next(ctx)
                 return await self._watched(subject, ctx, call_next)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
@@ -37,6 +38,7 @@ from handoffs.hosts import host_named
 from handoffs.mcp_server import words
 from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.asking.waiting import Inbox
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.callers.own import OwnHandoffs
@@ -95,6 +97,7 @@ class Tasks(Extension):
         *,
         inbox: Inbox | None,
         notice: Notice = NOTHING_TO_TELL,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         """Take the parts; `inbox` is where a person finds what no dialog of the client shows.
 
@@ -103,10 +106,11 @@ class Tasks(Extension):
         self._desk = desk
         self._own, self._outcomes = own, outcomes
         self._inbox, self._notice = inbox, notice
+        self._dialog_of = partial(dialog_of, max_dialogs=bounds.dialogs)
         # These save work and make words better. Another process does without.
-        self._handed_out: BoundedCache[str, datetime | None] = BoundedCache()
-        self._reasons: BoundedCache[str, str] = BoundedCache()
-        self._links: BoundedCache[str, tuple[datetime, str | None]] = BoundedCache()
+        self._handed_out: BoundedCache[str, datetime | None] = BoundedCache(most=bounds.remembered)
+        self._reasons: BoundedCache[str, str] = BoundedCache(most=bounds.remembered)
+        self._links: BoundedCache[str, tuple[datetime, str | None]] = BoundedCache(most=bounds.remembered)
 
     def methods(self) -> Sequence[MethodBinding]:
         """Return the three methods of the extension."""
@@ -135,7 +139,7 @@ class Tasks(Extension):
         """Return the answer to a call that has begun a task; its handoff has been stored."""
         handoff = await self._own.get(task.handoff_id)
         log = await self._log(handoff)
-        status, message = await self._status(task, handoff, dialog_of(task, log), ctx)
+        status, message = await self._status(task, handoff, self._dialog_of(task, log), ctx)
         described = describe_task(task, handoff, status, log=log, now=self._desk.clock.now())
         return {"resultType": "task", **described, **_said(message)}
 
@@ -149,7 +153,7 @@ class Tasks(Extension):
         """
         handoff = await self._owned(task)
         log = await self._log(handoff)
-        dialog = dialog_of(task, log)
+        dialog = self._dialog_of(task, log)
         status, message = await self._status(task, handoff, dialog, ctx)
         carried: Wire = {}
         if status == "input_required":
@@ -183,7 +187,7 @@ class Tasks(Extension):
     async def _update(self, task: TaskId, params: UpdateParams, ctx: RequestContext) -> Wire:
         handoff = await self._owned(task)
         log = await self._log(handoff)
-        dialog = dialog_of(task, log)
+        dialog = self._dialog_of(task, log)
         key = task.key(dialog.round)
         if handoff.state is not State.OPEN or not dialog.open or key not in params.input_responses:
             return {}  # nothing is asked, or not that; whoever is late finds the outcome with `tasks/get`

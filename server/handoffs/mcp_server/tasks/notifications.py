@@ -31,6 +31,7 @@ from pydantic import ConfigDict
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN, TASKS
 from handoffs.mcp_server.callers.fair_share import Slots
 from handoffs.mcp_server.callers.own import OwnHandoffs
@@ -42,9 +43,6 @@ logger = logging.getLogger(__name__)
 
 MAX_IDS = 100
 """How many tasks one stream can be about."""
-
-MAX_STREAMS = 1_000
-"""How many streams one process serves; one caller may have a share of them."""
 
 MAX_FOLLOWED = 4_000
 """How many tasks all of them are about; one caller may have a share of them. A change is looked at for each."""
@@ -67,9 +65,9 @@ class _TaskNotification(Notification[_TaskParams, Literal["notifications/tasks"]
 class Listening:
     """The middleware, as `MCPServer(middleware=[…])` takes it."""
 
-    def __init__(self, desk: Desk, own: OwnHandoffs, tasks: Tasks) -> None:
+    def __init__(self, desk: Desk, own: OwnHandoffs, tasks: Tasks, bounds: Bounds = BOUNDS) -> None:
         """Take where changes are heard of, who knows the caller, and what says how a task stands."""
-        self._desk, self._own, self._tasks = desk, own, tasks
+        self._desk, self._own, self._tasks, self._bounds = desk, own, tasks, bounds
         self._streams, self._followed = Slots(), Slots()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -81,7 +79,7 @@ class Listening:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
         try:
-            with self._streams.another(self._own.subject, most=MAX_STREAMS):
+            with self._streams.another(self._own.subject, most=self._bounds.streams):
                 ours = await self._known(named, ctx)
                 with self._followed.another(self._own.subject, most=MAX_FOLLOWED, size=len(ours)):
                     return await self._serve(ours, ctx)

@@ -10,6 +10,7 @@ from handoffs.core.display import stamp
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server.asking.dialog import MAX_ROUNDS
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.task_id import TaskId, left_undecided
 
 TASK_CHANNEL = "tasks"
@@ -23,9 +24,6 @@ POLL_SECONDS = (0.5, 30.0)
 
 Wire: TypeAlias = dict[str, object]
 """A JSON object as it is sent."""
-
-MAX_DIALOGS = 100
-"""How many dialogs about one question may come to nothing before tasks show no more; it stays open elsewhere."""
 
 CALLS_AT_ONCE = 16
 """How many calls that ask the same are told apart, for how long each has had its dialog."""
@@ -43,11 +41,11 @@ class Dialog:
     """Whether the client may have it on a screen, or is to show it."""
 
 
-def dialog_of(task: TaskId, log: Sequence[Entry]) -> Dialog:
+def dialog_of(task: TaskId, log: Sequence[Entry], *, max_dialogs: int = Bounds.dialogs) -> Dialog:
     """Return how far the dialog of a task has come, by the log of its handoff."""
     own = [entry for entry in log if entry.number > task.after]
     ends = [entry.name for entry in own if left_undecided(entry)]
-    shown_often = sum(map(left_undecided, log)) >= MAX_DIALOGS
+    shown_often = sum(map(left_undecided, log)) >= max_dialogs
     misfits = sum(entry.name == "reached" and entry.details.get("channel") == TASK_CHANNEL for entry in own)
     return Dialog(
         round=misfits + 1,

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -23,8 +24,23 @@ from handoffs.store.postgres.errors import gone, meaning, passing, words
 from handoffs.store.postgres.layout import bring_up_to_date
 from handoffs.store.rows import Unreadable
 
-PATIENCE_SECONDS = 10.0
-"""How long a call tries to reach the database before it raises."""
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a store waits for its database, in seconds."""
+
+    call: float = 10.0
+    """How long a call tries to reach the database before it raises."""
+    attempt: float = 5.0
+    """How long one try may take without a sign of the server, which may be behind a network that was cut."""
+    check: float = 15.0
+    """How often a silent connection is asked for news, so that one that was cut is found out."""
+    reply: float = 5.0
+    """How long the connection that listens may take to reply."""
+
+
+PATIENCE = Patience()
+"""What a store has that is given none."""
 
 LONGEST_PAUSE = 5.0
 """Between two tries, in seconds, of those who try for as long as it takes."""
@@ -33,7 +49,6 @@ FIRST_PAUSE = 0.05
 """Before the second try, in seconds; each pause after it is about twice as long."""
 
 _LONGEST_PAUSE_OF_A_CALL = 0.5
-_ATTEMPT_SECONDS = 5.0  # without a sign of the server, which may be behind a network that was cut
 _SAID_AGAIN_SECONDS = 60.0
 
 T = TypeVar("T")
@@ -68,9 +83,10 @@ class Outage:
 class Connections:
     """The connections of one store in one process."""
 
-    def __init__(self, address: Address, clock: SystemClock | None = None) -> None:
+    def __init__(self, address: Address, clock: SystemClock | None = None, patience: Patience = PATIENCE) -> None:
         """Take where the store is; nothing is connected yet. The `clock` is told by how much the server's differs."""
         self.address = address
+        self.patience = patience
         self._clock = clock
         self._pool: Pool | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -96,11 +112,11 @@ class Connections:
     async def ready(self) -> None:
         """Bring the store up to date, where nothing has yet. Raises StoreError."""
         if self._pool is None:
-            await self._ready(anyio.current_time() + PATIENCE_SECONDS)
+            await self._ready(anyio.current_time() + self.patience.call)
 
     async def listener(self) -> Listener:
         """Return a connection of one's own to a store that is up to date. Raises StoreError, or the driver's own."""
-        await self._ready(anyio.current_time() + PATIENCE_SECONDS)
+        await self._ready(anyio.current_time() + self.patience.call)
         return await connect(self.address)
 
     async def aclose(self) -> None:
@@ -112,7 +128,7 @@ class Connections:
             self._opening.cancel()
             await asyncio.wait({self._opening})
         if self._pool is not None:
-            with anyio.move_on_after(PATIENCE_SECONDS):
+            with anyio.move_on_after(self.patience.call):
                 await self._pool.close()
             self._pool.terminate()
 
@@ -126,14 +142,14 @@ class Connections:
         )
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        give_up = anyio.current_time() + PATIENCE_SECONDS
+        give_up = anyio.current_time() + self.patience.call
         async with self._turns:
             if not self.outage.why:
-                give_up = anyio.current_time() + PATIENCE_SECONDS  # waiting for a turn is no sign of trouble
+                give_up = anyio.current_time() + self.patience.call  # waiting for a turn is no sign of trouble
             for pause in growing_pauses(FIRST_PAUSE, _LONGEST_PAUSE_OF_A_CALL):
                 pool = await self._ready(give_up)
                 try:
-                    with anyio.fail_after(_ATTEMPT_SECONDS):
+                    with anyio.fail_after(self.patience.attempt):
                         async with _lent(pool) as connection:
                             result = await work(connection)
                 except Unreadable as error:

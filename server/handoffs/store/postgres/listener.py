@@ -14,15 +14,10 @@ import anyio
 
 from handoffs.core.errors import StoreError
 from handoffs.core.retry import growing_pauses
-from handoffs.store.postgres.connections import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE_SECONDS, Connections, Outage
+from handoffs.store.postgres.connections import FIRST_PAUSE, LONGEST_PAUSE, Connections, Outage
 from handoffs.store.postgres.driver import Connection, Listener, leave
 from handoffs.store.postgres.errors import POOLER, passing
 from handoffs.store.watches import Line, Watch, Watches
-
-CHECK_SECONDS = 15.0
-"""How often a silent connection is asked for news, so that one that was cut is found out."""
-
-_REPLY_SECONDS = 5.0
 
 MAX_OWN = 1_000
 """How many lines of this process's own are remembered until the server tells of them; of the others is heard twice."""
@@ -87,7 +82,7 @@ class Listening:
             self._heard_to, self._failure, self._begun = None, None, asyncio.Event()
             # Not in the caller's task group: it outlives the watch that was first.
             self._listening = asyncio.create_task(self._stay(), name="handoffs: listen to the store")
-        with anyio.move_on_after(PATIENCE_SECONDS):
+        with anyio.move_on_after(self._connections.patience.call):
             await self._begun.wait()
         if self._failure is not None:
             raise self._failure
@@ -121,7 +116,7 @@ class Listening:
         lost = asyncio.Event()
         self._own.clear()
         connection.add_termination_listener(lambda _: lost.set())
-        with anyio.fail_after(_REPLY_SECONDS):
+        with anyio.fail_after(self._connections.patience.reply):
             # First listen, then read: what is committed in between comes twice, and nothing never.
             await connection.add_listener(self._connections.address.schema, self._received)
         if not self._proved:
@@ -134,10 +129,10 @@ class Listening:
             self._watches.wake_all()
         self._outage.over()
         while self._watches:
-            with anyio.move_on_after(CHECK_SECONDS):
+            with anyio.move_on_after(self._connections.patience.check):
                 await lost.wait()
                 raise ConnectionResetError("the connection was closed")
-            with anyio.fail_after(_REPLY_SECONDS):
+            with anyio.fail_after(self._connections.patience.reply):
                 await connection.fetch("SELECT")
             await self._catch_up()
             self._in_step = True
@@ -156,7 +151,7 @@ class Listening:
             await connection.fetch("SELECT pg_notify($1, $2)", schema, word)
 
         await self._connections.run(say)
-        with anyio.move_on_after(_REPLY_SECONDS):
+        with anyio.move_on_after(self._connections.patience.reply):
             await self._word_heard.wait()
             self._proved = True
             return

@@ -23,7 +23,7 @@ from handoffs.core.quota import Quota
 from handoffs.store.postgres.address import parse
 from handoffs.store.postgres.callers import PostgresTokens, check, limits
 from handoffs.store.postgres.cells import got, handoff_of, outline_of, put
-from handoffs.store.postgres.connections import Connections
+from handoffs.store.postgres.connections import PATIENCE, Connections, Patience
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
 from handoffs.store.postgres.listener import Listening
@@ -54,14 +54,14 @@ class PostgresStore:
     then raises StoreError; what waits goes on waiting, and misses nothing.
     """
 
-    def __init__(self, url: str, *, clock: SystemClock | None = None) -> None:
+    def __init__(self, url: str, *, clock: SystemClock | None = None, patience: Patience = PATIENCE) -> None:
         """Take a `postgresql://` URL; `?schema=` names another schema than `handoffs`. Raises StoreError.
 
         The `clock` is told what it differs by from the server's.
         """
         address = parse(url)
         self._sql = statements(address.schema)
-        self._connections = Connections(address, clock)
+        self._connections = Connections(address, clock, patience)
         self.tokens = PostgresTokens(self._connections)
         """Who may call over HTTP."""
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
