@@ -188,7 +188,7 @@ def test_show_tells_how_many_calls_wait_and_that_nobody_knows_whose_agent_asks(t
     with_desk(home, join)
     shown = home.run("show", handoff_id).stdout
     assert "\n2 calls wait for this answer.\n" in shown
-    assert "\nPerhaps through a gateway: whose agent this is, is not known.\n" in shown
+    assert "\nThis question may come through a gateway: it is not known whose agent asks.\n" in shown
 
 
 def test_nothing_that_an_agent_wrote_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:
