@@ -366,7 +366,8 @@ def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
         ),
         (
             {"HANDOFFS_STORE": "~nobody-of-this-name/h.db"},
-            "HANDOFFS_STORE is '~nobody-of-this-name/h.db' (nobody knows where ~ is here); allowed: a path, "
+            "HANDOFFS_STORE is '~nobody-of-this-name/h.db' (the home folder ~ is not known here: write "
+            "the whole path); allowed: a path, "
             "sqlite:/// and a path, or postgresql://.",
         ),
         (

@@ -1,4 +1,4 @@
-"""The `handoffs` command: serves at once where a host starts it, and is a command line for people otherwise."""
+"""The `handoffs` command: serves at once if a host starts it, and is a command line for people otherwise."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 
 def main() -> None:
     """Run the command that this process was started with, and end the process with its exit code."""
-    # A host's configuration is one word: what reads from a pipe is a host. A shell that completes a command is none.
+    # A host's configuration is one word: a process with a pipe as input is started by a host. Shell completion is not.
     piped = sys.stdin is not None and not sys.stdin.isatty() and "_HANDOFFS_COMPLETE" not in os.environ
     match sys.argv[1:]:
         case ["serve"]:
@@ -22,20 +22,20 @@ def main() -> None:
 
 
 def _serve(address: str | None) -> int:
-    # Every start of every host pays for these imports. They make garbage of nothing, so to look for it again and again
-    # while they last, and at what they leave in every later collection, is time lost: a sixth of the start.
+    # Every start of every host pays for these imports. They leave no garbage: running the collector meanwhile, and over
+    # their objects in every later collection, would cost a sixth of the start.
     import gc
 
     if address is None:
-        from handoffs.first_stage.pipe import begin, find_place
+        from handoffs.first_stage.pipe import begin, find_file
 
-        place = find_place()
-        stage = None if place is None else begin(place)
+        file = find_file()
+        stage = None if file is None else begin(file)
         gc.disable()
         from handoffs.serving.mcp import serve_stdio
 
         def serve() -> None:
-            serve_stdio(read_settings(), place, stage)
+            serve_stdio(read_settings(), file, stage)
     else:
         gc.disable()
         from handoffs.serving.http import serve_http

@@ -1,4 +1,4 @@
-"""From settings to a running desk: the only place that knows all the parts."""
+"""Builds a running desk from the settings: the only module that knows all parts."""
 
 import contextlib
 import getpass
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 
-from handoffs import kept
+from handoffs import secret_files
 from handoffs.channels import CHANNELS, Row
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
@@ -26,7 +26,7 @@ from handoffs.settings import PREFIX, Settings, SettingsError, data_folder
 from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
 
 MIN_KEY = 32
-"""Characters of a key that seals."""
+"""The least characters of a key for sealing."""
 
 
 @asynccontextmanager
@@ -37,10 +37,10 @@ async def open_desk(
     store: OpenStore | None = None,
     clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
-    """Give the desk over the store that the settings name, showing questions through `channels` while it lasts.
+    """Yield a desk over the store of the settings. Questions are shown in `channels` for the length of the block.
 
-    The store is opened by the first thing that needs it, and closed; one that is given is left to its owner, with the
-    clock that it settles.
+    The store is opened at first use, and closed at the end. A `store` that is passed in belongs to the caller, with the
+    `clock` that it sets.
     """
     limits = Limits(
         default_seconds=settings.default_timeout_seconds,
@@ -61,9 +61,9 @@ async def open_desk(
 
 
 def missing_store(settings: Settings) -> Path | None:
-    """Return where the store would be, where there is none yet; None where there is one, or none can be looked for.
+    """Return the path of the store if it does not exist yet; None if it exists, or its existence can't be checked.
 
-    To look into a store makes one. What only reads asks here first: a mistyped path must stay one.
+    Opening a store creates it. Commands that only read ask here first: a mistyped path must not create a store.
     """
     if not isinstance(settings.store, Path):
         return None
@@ -72,30 +72,30 @@ def missing_store(settings: Settings) -> Path | None:
     except (FileNotFoundError, NotADirectoryError):
         return settings.store
     except OSError:
-        return None  # to open it says what is wrong
+        return None  # opening it reports what is wrong
     return None
 
 
 @asynccontextmanager
 async def open_tokens(settings: Settings) -> AsyncGenerator[Tokens]:
-    """Give the tokens of callers in the store that the settings name, which the first use opens."""
+    """Yield the callers' tokens in the store of the settings, which is opened at first use."""
     async with store_at(settings.store) as store:
         yield store.tokens
 
 
 def store_at(address: StoreAddress, clock: SystemClock | None = None) -> OpenStore:
-    """Return the store at an address, which nothing has touched yet. It settles by which offset the `clock` goes.
+    """Return the store at an address, not yet opened. When opened, it sets the offset of `clock`.
 
     Raises:
-        SettingsError: What its engine needs is not installed.
+        SettingsError: A package that its engine needs is not installed.
     """
     return engine_at(address).open(address, clock)
 
 
 def engine_at(address: StoreAddress) -> Engine:
-    """Return the engine of the store at an address. Raises SettingsError: what it needs is not installed."""
+    """Return the engine of the store at an address. Raises SettingsError if a package it needs is not installed."""
     engine = engine_of(address)
-    if engine.needs and importlib.util.find_spec(engine.needs) is None:  # which does not import it
+    if engine.needs and importlib.util.find_spec(engine.needs) is None:  # this does not import it
         from handoffs.extras import command_to_add
 
         raise SettingsError(f"A store on {engine.title} needs the extra {engine.extra}: {command_to_add(engine.extra)}")
@@ -104,19 +104,19 @@ def engine_at(address: StoreAddress) -> Engine:
 
 @asynccontextmanager
 async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
-    """Run the channels that the settings ask for, while the block lasts: they tell people of what is open.
+    """Run the channels that notify people of open questions, as the settings ask, for the length of the block.
 
-    They are given the question's page where the settings say how people reach the inbox. An inbox on this machine's
-    loopback is no place for them: from a phone its address leads nowhere, or to what listens there.
+    They get links to questions if the settings say how people reach the inbox. An inbox on this machine's loopback
+    address gets no links: on a phone, the address leads nowhere, or to another program.
 
     Raises:
-        SettingsError: A channel is asked for, and what it needs is not installed.
+        SettingsError: A package that a channel needs is not installed.
     """
     rows = [row for row in CHANNELS.values() if row.run and any(getattr(settings, name) for name in row.settings)]
     if not rows:
         yield
         return
-    from handoffs.inbox_process.record import page_at  # only where somebody is to be told
+    from handoffs.inbox_process.record import page_at  # only if there are people to notify
 
     link = None if settings.inbox_url is None else partial(page_at, settings.inbox_url)
     for row in rows:
@@ -133,7 +133,7 @@ async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
 
 
 def check_installed(row: Row) -> None:
-    """Raise SettingsError where a channel's extra is not installed; it is not imported for that."""
+    """Raise SettingsError if a channel's extra is not installed. The extra is not imported."""
     if row.needs and importlib.util.find_spec(row.needs) is None:
         from handoffs.extras import command_to_add
 
@@ -142,7 +142,7 @@ def check_installed(row: Row) -> None:
 
 
 def current_user() -> str:
-    """Return the name of the user of the operating system. Its environment is not asked: anybody can set that."""
+    """Return the operating system's name of the user. Not from the environment, which any program can set."""
     if sys.platform == "win32":
         return getpass.getuser()
     import pwd  # not on Windows
@@ -154,22 +154,22 @@ def current_user() -> str:
 
 
 def seal_keys(settings: Settings) -> list[str]:
-    """Return the keys that seal what goes through clients: those of the settings, else one made once and kept.
+    """Return the keys that seal data which passes through clients: from the settings, else one made once and kept.
 
-    Where none can be kept, it lasts as long as the process: then a question that is open in a dialog while the server
-    restarts is asked again. The store, which is kept in the same place by default, says what is wrong with it.
+    If none can be kept, it lasts as long as the process: then a question that is open in a dialog while the server
+    restarts is asked again. The store, by default in the same folder, reports what is wrong with the folder.
     """
     return list(settings.keys) or lasting_keys(settings) or [secrets.token_hex(32)]
 
 
 def lasting_keys(settings: Settings) -> list[str]:
-    """Return the keys that will be there after a restart, too: those of the settings, and the kept one.
+    """Return the keys that still exist after a restart: those of the settings, and the kept one.
 
-    The kept one is made where there is no other. It still opens what it sealed before there were any in the settings.
+    The kept one is made if the settings have none. It still opens what it sealed before the settings had keys.
     """
     path, key = data_folder() / "keys", None
     with contextlib.suppress(OSError):
-        key = kept.read(path)
+        key = secret_files.read(path)
         if key is None and not settings.keys:
-            key = kept.make(path, partial(secrets.token_hex, 32))
+            key = secret_files.make(path, partial(secrets.token_hex, 32))
     return [*settings.keys, *([key] if key is not None and len(key) >= MIN_KEY else [])]

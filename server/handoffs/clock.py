@@ -1,9 +1,9 @@
-"""The machine's clock, as far as it can be believed.
+"""The machine's clock, with protection against wrong settings.
 
-A clock on the wall can be set: by hand, by a time server, by a virtual machine that wakes up. The time since the
-machine was started can't, and goes on while it sleeps. What the two differ by is a constant of each start (`offset`),
-and the store keeps it. Where a process finds another one, one of the two is wrong, and nobody here knows which. Then of
-the two times the earlier one counts, so that no question ends before its time is over by both.
+The wall clock can be set: by hand, by a time server, by a virtual machine that wakes up. The time since the machine was
+started can't be set, and goes on during sleep. The difference of the two is constant for each start (`offset`), and the
+store keeps it. If a process finds another difference, one of the clocks is wrong, and it is not known which. Then the
+earlier of the two times counts, so that no question ends before its time is over by both.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ import anyio
 from handoffs.core.ports import Alarm
 
 TOLERATED = timedelta(minutes=1)
-"""By how much two clocks may differ that agree."""
+"""How much two clocks may differ that count as equal."""
 
 BELIEVED_AFTER = timedelta(hours=1)
-"""How long a clock that was set must go on like that until it is taken for right."""
+"""How long a clock that was set must go on like that until it is believed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -33,19 +33,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """Both clocks, read at once."""
+    """Both clocks, read at the same time."""
 
     wall: datetime
     since_boot: timedelta
 
     @property
     def offset(self) -> timedelta:
-        """What they differ by: the machine's start, by the clock on the wall."""
+        """The difference of the clocks: the machine's start, by the wall clock."""
         return self.wall - _EPOCH - self.since_boot
 
 
 def read_clocks() -> Reading | None:
-    """Return what the machine's clocks say; None where it does not count the time since its start."""
+    """Return both clocks; None if the machine does not count the time since its start."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return None  # on Linux only
     since_boot = timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
@@ -53,7 +53,7 @@ def read_clocks() -> Reading | None:
 
 
 def boot_id() -> str:
-    """Return what names this start of the machine; empty where nothing does."""
+    """Return an id of this start of the machine; empty if there is none."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -64,13 +64,13 @@ class SystemClock:
     """The machine's clock."""
 
     def __init__(self, read: Callable[[], Reading | None] = read_clocks) -> None:
-        """Take how to read it."""
+        """Take the function that reads the clocks."""
         self.read = read
         self._offset: timedelta | None = None
         self._astray_since: Reading | None = None
 
     def now(self) -> datetime:
-        """Return the time, in UTC; where the clock was set since its offset was kept, the earlier of the two times."""
+        """Return the time in UTC; if the clock was set since its offset was kept, the earlier of the two times."""
         reading = self.read()
         if reading is None:
             return datetime.now(UTC)
@@ -82,13 +82,13 @@ class SystemClock:
         return self._earlier(reading, self._offset)
 
     def settle(self, offset: timedelta) -> None:
-        """Go by this offset, which the store has kept of this start of the machine, or which its server has."""
+        """Use this offset, which the store has kept for this start of the machine, or which comes from its server."""
         self._offset = offset
         self._astray_since = None
         self.now()
 
     def limit(self, seconds: float | None) -> AbstractContextManager[object]:
-        """Return a block that is left, without an error, after `seconds`; None never."""
+        """Return a block that is left, without an error, after `seconds`; None sets no limit."""
         return anyio.move_on_after(seconds)
 
     async def sleep(self, seconds: float) -> None:
@@ -96,11 +96,11 @@ class SystemClock:
         await anyio.sleep(seconds)
 
     def monotonic(self) -> float:
-        """Return seconds since some moment, by a clock that nobody sets."""
+        """Return seconds since some moment, by a clock that can't be set."""
         return time.monotonic()
 
     def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
-        """Have `ring` called once after `seconds`."""
+        """Schedule `ring` to be called once after `seconds`."""
         return asyncio.get_running_loop().call_later(seconds, ring)
 
     def _agrees(self) -> None:
@@ -114,8 +114,8 @@ class SystemClock:
             self._astray_since = reading
             away = round((reading.offset - offset).total_seconds() / 60)
             log.warning(
-                "This machine's clock is %d minutes %s of where it was: no question ends by it until it is right "
-                "again, or has stayed so for an hour. Check the time of this machine.",
+                "This machine's clock is %d minutes %s of where it was. Until it is right again, or has stayed so for "
+                "an hour, no question ends by it. Check the time of this machine.",
                 abs(away),
                 "ahead" if away > 0 else "behind",
             )

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one line on standard error where it could not do what it was asked."""
+"""Printing and the end of a command: its exit code, and one line on standard error if it failed."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from handoffs.settings import SettingsError
 
 
 class Exit(IntEnum):
-    """What a script can tell the ends apart by."""
+    """The exit codes, for scripts."""
 
     DONE = 0
     ENDED = 1
@@ -21,20 +21,20 @@ class Exit(IntEnum):
     NOT_FOUND = 3
     STORE = 4
     OUTPUT = 74
-    """It was done, but what there is to say could not be written: sysexits' EX_IOERR."""
+    """The work was done, but its output could not be written: EX_IOERR of sysexits."""
     INTERRUPTED = 130
 
 
 class OutputLost(Exception):
-    """Standard output can't be written; without a message where its reader went away."""
+    """Standard output can't be written. The message is empty if its reader has closed it."""
 
 
 class UsageError(Exception):
-    """What was typed can't be done; the message says what can."""
+    """The command line is wrong; the message says what to write instead."""
 
 
 def ended(work: Callable[[], object]) -> int:
-    """Do the work of a command and return its exit code; say on standard error what went wrong."""
+    """Do the work of a command, report an error on standard error, and return the exit code."""
     try:
         work()
         print_out("", end="")
@@ -52,21 +52,21 @@ def ended(work: Callable[[], object]) -> int:
 
 def print_out(text: str, *, end: str = "\n", flush: bool = True) -> None:
     """Print on standard output. Raises OutputLost."""
-    if sys.stdout is None:  # closed by who started us, who thus wants to hear nothing
+    if sys.stdout is None:  # closed by the parent process, which wants no output
         return
     try:
         sys.stdout.write(text + end)
         if flush:
             sys.stdout.flush()
     except OSError as lost:
-        # What is still buffered has nowhere to go, at the end of the process neither.
+        # Discards the buffer: it can't be written at the end of the process, either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         silent = isinstance(lost, BrokenPipeError)
         raise OutputLost("" if silent else f"Standard output can't be written: {lost.strerror or lost}.") from None
 
 
 def failed(message: str, code: int) -> int:
-    """Say on standard error why, and return the exit code."""
+    """Print the message on standard error, and return the exit code."""
     if sys.stderr is not None:
         for line in message.splitlines():
             sys.stderr.write(f"handoffs: {line}\n")
@@ -76,7 +76,7 @@ def failed(message: str, code: int) -> int:
 def _code(wrong: UsageError | SettingsError | HandoffError | OutputLost) -> int:
     match wrong:
         case OutputLost():
-            # `| head` has seen enough, which is no error.
+            # `| head` has read enough, which is no error.
             return failed(str(wrong), Exit.OUTPUT) if str(wrong) else Exit.DONE
         case AlreadyEnded():
             return failed(str(wrong), Exit.ENDED)
@@ -89,7 +89,7 @@ def _code(wrong: UsageError | SettingsError | HandoffError | OutputLost) -> int:
 
 
 def _alone(error: BaseException) -> BaseException:
-    """What a task group was ended by, where that was one thing; the wrapping says nothing to a person."""
+    """Return the only error in a task group's exception group: the group says nothing to a person."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     group = cast("BaseExceptionGroup[BaseException]", error)

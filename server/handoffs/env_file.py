@@ -1,8 +1,8 @@
-"""A working folder's `.env`: what it may say, and what it says beyond that.
+"""The `.env` of a working folder: the variables that it may set, and those that it may not.
 
-Whoever wrote the repository wrote the file. So it may name the model of an agent and that model's keys, and nothing
-that decides where questions go, who may answer them or who is told. That comes from the environment, or from the
-person's own configuration.
+The file comes from the author of the repository. So it may name the model of an agent and that model's keys, but
+nothing that decides where questions go, who may answer them or who is notified. Those settings come from the
+environment, or from the person's own configuration.
 """
 
 import io
@@ -16,15 +16,15 @@ NAME = ".env"
 OURS = "HANDOFFS_"
 
 MAX_BYTES = 1_000_000
-"""How long a file may be; a longer one is nobody's settings."""
+"""The most bytes of a file; a longer one holds no settings."""
 
 _TAKEN = re.compile(r"HANDOFFS_MODEL|(?!HANDOFFS_)[A-Z0-9_]+_API_(KEY|BASE)", re.IGNORECASE)
 
 
 def text_of(path: Path) -> str:
-    """Return what is in a file, without a byte order mark; nothing where it is none, or can't be read as text."""
+    """Return the text of a file, without a byte order mark; empty if there is no such file, or it is no text."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:  # a pipe would have us wait
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:  # reading a pipe would block
             return ""
         return path.read_text("utf-8-sig")
     except (OSError, ValueError):
@@ -32,14 +32,14 @@ def text_of(path: Path) -> str:
 
 
 def values(path: Path, *, interpolate: bool = False) -> Mapping[str, str]:
-    """Return every variable that a file gives a value.
+    """Return all variables that a file gives a value.
 
-    Without `interpolate`, a value is what is written: one that named other variables could carry them elsewhere.
+    Without `interpolate`, values are literal: a value that named other variables could leak them.
     """
     text = text_of(path)
     if not text:
         return {}
-    from dotenv import dotenv_values  # most folders have no such file
+    from dotenv import dotenv_values  # deferred: most folders have no such file
 
     return {
         name: value for name, value in dotenv_values(stream=io.StringIO(text), interpolate=interpolate).items() if value
@@ -47,7 +47,7 @@ def values(path: Path, *, interpolate: bool = False) -> Mapping[str, str]:
 
 
 def is_taken(name: str) -> bool:
-    """Say whether a variable is one that such a file may set: a model, or its key or address."""
+    """Return whether a `.env` may set a variable: a model, its key or its address."""
     return _TAKEN.fullmatch(name) is not None
 
 
@@ -62,27 +62,27 @@ def left_out(path: Path) -> dict[str, str]:
 
 
 def load(path: Path) -> None:
-    """Put what a file may set into the environment of this process, where the name is not there yet."""
+    """Set the allowed variables of a file in this process's environment, unless they are set already."""
     for name, value in taken(path).items():
         os.environ.setdefault(name, value)
 
 
 def nearest(folder: Path) -> Path | None:
-    """Return the file in a folder, or in one above it."""
+    """Return the path of the file in a folder, or in the nearest folder above it."""
     return next((path for each in (folder, *folder.parents) if (path := each / NAME).is_file()), None)
 
 
 def program_folder() -> Path:
-    """Return the folder of the program that runs; where it is typed by a person, the working folder."""
+    """Return the folder of the running program; for an interactive Python, the working folder."""
     program = getattr(sys.modules.get("__main__"), "__file__", None)
     return Path(program).resolve().parent if isinstance(program, str) else Path.cwd()
 
 
 def without_loaded(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the settings of handoffs that came into it from a `.env`.
+    """Return an environment without settings of handoffs that a `.env` has added to it.
 
-    Programs load such files themselves (`load_dotenv()`), and libraries do so when they are imported (litellm does). A
-    setting that the process was started with was the person's own, and stays.
+    Programs load such files themselves (`load_dotenv()`), and some libraries when they are imported (litellm). A
+    setting that the process was started with came from the person, and stays.
     """
     loaded = _could_be_loaded()
     return {
@@ -102,7 +102,7 @@ def _could_be_loaded() -> Mapping[str, set[str]]:
 
 
 def _folders() -> Iterator[Path]:
-    """The folders in which a program looks: its own, that it runs in, that of its packages, and those above them."""
+    """Yield the folders in which programs look: their own, the working folder, that of packages, and those above."""
     for start in (Path.cwd(), program_folder(), Path(sys.prefix)):
         yield from (start, *start.parents)
 
@@ -112,7 +112,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _first_environment() -> Mapping[str, str]:
-    """The environment that this process was started with, or as near to it as this system tells."""
+    """Return the environment that this process was started with, as far as the system tells."""
     try:
         written = Path("/proc/self/environ").read_bytes()
     except OSError:

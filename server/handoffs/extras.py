@@ -1,4 +1,4 @@
-"""How an extra is added to this very copy of handoffs: the command differs with what installed it, and from where.
+"""The command that adds an extra to this installation of handoffs: it depends on the installer and the source.
 
 Sources: PEP 610 (`direct_url.json`); uv's `uv-receipt.toml`, pipx's `pipx_metadata.json`, and the `CACHEDIR.TAG` with
 which `uvx` and `pipx run` mark their caches.
@@ -19,26 +19,26 @@ from urllib.request import url2pathname
 NAME = "handoffs"
 
 _NEEDED = {"postgres": "asyncpg", "notify": "apprise", "strands": "strands"}
-"""What each extra brings, by which it is known to be there already."""
+"""The package that each extra installs, which shows that the extra is there."""
 
 
 def command_to_add(extra: str) -> str:
-    """Return the shell command that adds an extra to this installation and keeps those that it has: `pip install …`."""
+    """Return the shell command that adds an extra to this installation, and keeps its other extras: `pip install …`."""
     has = [name for name, module in _NEEDED.items() if name == extra or find_spec(module) is not None]
     return _command(_source(), has or [extra], prefix=Path(sys.prefix), python=sys.executable)
 
 
 def in_cache(prefix: Path) -> bool:
-    """Say whether what is installed there is in a cache, of `uvx` or `pipx run`, which is emptied some day.
+    """Return whether an installation is in a cache, of `uvx` or `pipx run`, which will be emptied some day.
 
-    A virtual environment of uv's marks itself; a cache is marked above it.
+    uv's virtual environments contain a mark themselves; a cache has its mark above them.
     """
     return any((folder / "CACHEDIR.TAG").exists() for folder in prefix.parents)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Source:
-    """From where handoffs was installed: the package index, where both are None."""
+    """The source of the installation: the package index if both are None."""
 
     folder: str | None = None
     url: str | None = None
@@ -60,13 +60,13 @@ def _command(source: _Source, extras: Sequence[str], *, prefix: Path, python: st
         return f"uv tool install {editable}{what}"
     if (prefix / "pipx_metadata.json").exists():
         return f"pipx install --force {editable}{what}"
-    if find_spec("pip") is None:  # as in an environment of uv's
+    if find_spec("pip") is None:  # as in uv's environments
         return f"uv pip install --python {_quoted(python)} {editable}{what}"
     return f"{_quoted(python)} -m pip install {editable}{what}"
 
 
 def _quoted(text: str) -> str:
-    """As a shell takes it; what has brackets is a pattern to some."""
+    """Return a text quoted for a shell; some shells expand brackets."""
     if sys.platform == "win32":
         return f'"{text}"'
     return shlex.quote(text)
@@ -75,7 +75,7 @@ def _quoted(text: str) -> str:
 def _source() -> _Source:
     try:
         return _source_of(distribution(NAME))
-    except PackageNotFoundError:  # run from its folder, without having been installed
+    except PackageNotFoundError:  # run from its folder, not installed
         return _Source()
 
 
@@ -93,7 +93,7 @@ def _source_of(installed: Distribution) -> _Source:
             return _Source(url=f"{vcs}+{url}")
         case {"url": str(url), "archive_info": dict()} if "@" not in urlsplit(url).netloc:
             return _Source(url=url)
-        case _:  # from an index; or nothing that could be told without a password
+        case _:  # from an index; or from an address that holds a password
             return _Source()
 
 

@@ -1,8 +1,8 @@
-"""Sealing with AES-GCM: what `core.ports.Sealer` promises, kept with the keys of the settings.
+"""Sealing with AES-GCM: implements `core.ports.Sealer` with the keys of the settings.
 
-A sealed text is `1.<key>.<bytes>`: the layout, which key it was, and nonce and ciphertext in URL-safe Base64. Each key
-is derived (HKDF-SHA256) for this purpose alone, so that one list of keys can serve several. The first key seals and all
-of them open: to change it, put a new one before it.
+A sealed text is `1.<key>.<bytes>`: the version of the layout, the id of the key, and nonce and ciphertext in URL-safe
+Base64. Keys are derived (HKDF-SHA256) for this purpose alone, so that one list of keys can serve several purposes. The
+first key seals, and all of them open: to change the key, put a new one first.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -22,38 +22,38 @@ _KEY = b"handoffs: the secrets of answers"
 _KEY_ID = b"handoffs: the name of a key for the secrets of answers"
 
 _NO_KEY = (
-    "no key can be kept, so a restart would lose what was given. Set HANDOFFS_KEYS (`openssl rand -hex 32` makes one) "
+    "no key can be kept, so a restart would lose the secret. Set HANDOFFS_KEYS (`openssl rand -hex 32` makes one) "
     "for every program that uses this store, or let this user write its data folder."
 )
 
 
 class AesGcmSealer:
-    """Seals with the first of some keys, and opens with any of them."""
+    """Seals with the first key, and opens with any of them."""
 
     def __init__(self, keys: Callable[[], Sequence[str]]) -> None:
-        """Take what returns the keys, the first of which seals; it may read files, and is called when they are needed.
+        """Take a function that returns the keys, sealing key first. It may read files; it is called for each use.
 
-        Where it returns none, nothing can be sealed.
+        If it returns no keys, sealing is refused.
         """
         self._keys = keys
 
     async def obstacle(self) -> str:
-        """Return why nothing can be sealed here, and what to do; empty where it can."""
+        """Return why nothing can be sealed here, and what to do about it; empty if it can."""
         return "" if await _in_thread(self._keys) else _NO_KEY
 
     async def seal(self, text: str, *, context: str) -> str:
-        """Return `text` sealed for `context`. Raises SecretRefused: there is no key."""
+        """Return `text` sealed for `context`. Raises SecretRefused if there is no key."""
         return await _in_thread(partial(self._seal, text, context))
 
     async def unseal(self, sealed: str, *, context: str) -> str:
         """Return what was sealed for `context`.
 
         Raises:
-            SecretRefused: It was sealed with a key that is not here, for another context, or was changed.
+            SecretRefused: It was sealed with a key that is not here or for another context, or it was changed.
         """
         return await _in_thread(partial(self._unseal, sealed, context))
 
-    # In a thread: keys are read from a file, and the library takes a while to import, where it is needed at all.
+    # In a thread: keys are read from files, and the library takes a while to import.
 
     def _seal(self, text: str, context: str) -> str:
         import os
@@ -91,7 +91,7 @@ class AesGcmSealer:
 
 
 def _key_id(key: str) -> str:
-    """Return what a key is known by, which says nothing about it."""
+    """Return the id of a key, which reveals nothing about it."""
     return _derived(key, _KEY_ID, 6).hex()
 
 

@@ -1,8 +1,8 @@
-"""The secrets that you gave an agent's questions, for your own programs: `await reveal("secret:h_…/password")`.
+"""Secrets that you gave to an agent's questions, for your own programs: `await reveal("secret:h_…/password")`.
 
-An agent asks for a password, you type it into the inbox, and the agent gets a name for it and never the value. The tool
-that needs the value has it by that name, here. It must be a program of the same user, on the same machine, with the
-same settings. Where nothing runs asynchronously: `anyio.run(reveal, name)`.
+An agent asks for a password, you type it into the inbox, and the agent gets only a name for it. A tool that needs the
+value gets it here by that name. The tool must run as the same user, on the same machine, with the same settings.
+Without asyncio: `anyio.run(reveal, name)`.
 """
 
 from handoffs.assembly import current_user, open_desk
@@ -15,14 +15,15 @@ __all__ = ["SecretRefused", "SettingsError", "StoreError", "reveal"]
 async def reveal(name: str, *, keep: bool = True) -> str:
     """Return the secret that the person typed, by the name that the agent was given.
 
-    The log of the handoff says that you had it. Do not print it or return it from a tool: then the model has it, too.
+    The log of the handoff records the call. Do not print the secret or return it from a tool: then the model sees it,
+    too.
 
     Args:
-        name: As it is in the agent's result, `secret:h_…/password`.
-        keep: False erases it in the same moment, so that this was the only time.
+        name: The name in the agent's result, `secret:h_…/password`.
+        keep: False erases the secret at the same time, so that it can't be read again.
 
     Raises:
-        SecretRefused: There is none of this name for this user: it was never asked, not given, or erased; or it was
+        SecretRefused: This user has no secret of this name: it was never asked for, not given, or erased; or it was
             sealed with keys that this program does not have.
         SettingsError: A setting is wrong.
         StoreError: The store can't be used.

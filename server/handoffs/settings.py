@@ -1,10 +1,10 @@
-"""The settings: read once, from the environment and `config.toml`, in this order; handed on as plain values.
+"""The settings: read once, from the environment and then `config.toml`, and passed on as plain values.
 
-Of a `.env` in the working folder only the model counts: see `handoffs.env_file`.
+Of a `.env` in the working folder, only the model is used: see `handoffs.env_file`.
 
-The fields of `Settings` are the whole list. A setting that nobody knows, or whose value does not parse, stops the
-start: a server that ran on with something else than was asked for would be found out too late. To read and to check is
-left to pydantic-settings; what it can't do is to say what is wrong, and where, without repeating a secret.
+The fields of `Settings` are the whole list. An unknown setting, or a value that does not parse, stops the start: a
+server with other settings than intended would be noticed too late. pydantic-settings reads and checks; this module adds
+error messages that say what is wrong, and where, without repeating a secret.
 """
 
 import os
@@ -33,24 +33,24 @@ from handoffs.store import ENGINES, StoreAddress, engine_named
 
 PREFIX = "HANDOFFS_"
 LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
-"""The variable by which a host that reads a project's file has the local user's token. It is no setting."""
+"""The variable with the local user's token, for hosts that read a project's file. It is no setting."""
 
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 TEN_YEARS = 315_360_000
-"""Seconds. Nothing waits longer, and times that far away can still be written down."""
+"""In seconds. No waiting is longer, and times that far away can still be written as dates."""
 
 
 class SettingsError(Exception):
-    """A setting is unknown, or does not parse; one line for each. Never says what a secret is."""
+    """Settings are unknown or do not parse; one line for each. The message holds no secrets."""
 
 
 def data_folder() -> Path:
-    """Return the folder in which handoffs keeps what it was given, on this platform; it may not exist yet."""
+    """Return the data folder of handoffs on this platform; it may not exist yet."""
     return user_data_path("handoffs", appauthor=False)
 
 
 def config_file() -> Path:
-    """Return the file that settings are read from last; it may not exist."""
+    """Return the path of `config.toml`, which is read last; it may not exist."""
     return user_config_path("handoffs", appauthor=False) / "config.toml"
 
 
@@ -58,7 +58,7 @@ def config_file() -> Path:
 
 
 def store_address(written: str) -> StoreAddress:
-    """Return where a store is, from what HANDOFFS_STORE may be. Raises ValueError, which shows no password."""
+    """Return the address of a store from a value of HANDOFFS_STORE. Raises ValueError, which shows no password."""
     scheme, mark, _ = written.strip().partition("://")
     if mark and scheme.lower() not in ENGINES:
         raise ValueError(f"there is no store for {inert_line(scheme, 20)}://")
@@ -98,27 +98,27 @@ def _url(written: str) -> str:
 
 
 def _issuer(written: str) -> str:
-    """As it is written, to the last slash: an issuer's tokens have it just so."""
+    """Return the address as it is written, to the last slash: an issuer's tokens repeat it exactly."""
     address = _address(written)
     if "@" in address:
         raise ValueError("an issuer has no @ in its address")
     if not is_private(address):
-        raise ValueError("whoever is on the way to it could let anybody in: it must be https")
+        raise ValueError("others on the way to it could issue tokens of their own: it must be https")
     return address
 
 
 def _inbox_url(written: str) -> str:
-    """Without a path: the inbox's own pages begin at the root."""
+    """Return the address without a path: the inbox's own pages begin at the root."""
     address = _url(written)
     if urlsplit(address).path:
         raise ValueError("a path has no place in it: the inbox has a name or a port of its own")
     if not is_private(address):
-        raise ValueError("whoever is on the way could read what people type: beyond this machine it must be https")
+        raise ValueError("others on the way to it could read what people type: beyond this machine it must be https")
     return address.lower()
 
 
 def _address(written: str) -> str:
-    parts = urlsplit(written)  # it, and a look at the port, may raise a ValueError that says why
+    parts = urlsplit(written)  # this, and reading the port, may raise a ValueError that says why
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError("it begins with http:// or https:// and a host")
     if re.search(r"[^!-~]|[?#]", written) or parts.username is not None:
@@ -151,9 +151,9 @@ _Keys = Annotated[
 
 
 class Settings(BaseSettings):
-    """What can be set, by name as `config.toml` has it; a variable is the same in capitals, after `HANDOFFS_`.
+    """All settings, by their names in `config.toml`. The variable is the name in capitals, after `HANDOFFS_`.
 
-    A field's description says what is allowed, to a person. What its `repr` leaves out is secret.
+    The description of a field tells people which values are allowed. A field with `repr=False` is secret.
     """
 
     model_config = SettingsConfigDict(
@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where settings are read from; the first that has one counts."""
+        """Return the sources of settings; the first that has a setting counts."""
         in_folder = InitSettingsSource(settings_cls, dict(_in_folder()))
         return init_settings, _Environment(settings_cls), in_folder, _config_source(settings_cls)
 
@@ -245,7 +245,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _make_room(self) -> Self:
-        """Move those of the three time-outs that nobody set to where the others leave room for them."""
+        """Move the time-outs that are not set, so that they fit those that are."""
         low, usual, high = self.min_timeout_seconds, self.default_timeout_seconds, self.max_timeout_seconds
         if "max_timeout_seconds" not in self.model_fields_set:
             high = max(high, low, usual)
@@ -258,52 +258,52 @@ class Settings(BaseSettings):
                 f"HANDOFFS_MIN_TIMEOUT_SECONDS is {low:g}, HANDOFFS_DEFAULT_TIMEOUT_SECONDS {usual:g} and "
                 f"HANDOFFS_MAX_TIMEOUT_SECONDS {high:g}; each must be at least the one before it."
             )
-        # Frozen is what others get; nobody has this one yet.
+        # The model is frozen for its users; here it is still being built.
         vars(self).update(min_timeout_seconds=low, default_timeout_seconds=usual, max_timeout_seconds=high)
         return self
 
 
 def read_settings() -> Settings:
-    """Return the settings. One that is set to nothing is not set; a relative store begins where it is written.
+    """Return the settings. An empty value counts as not set; a relative path of a store starts at the file that has it.
 
     Raises:
-        SettingsError: One is unknown or does not parse, or a file can't be read; says all that is wrong.
+        SettingsError: A setting is unknown or does not parse, or a file can't be read. Lists all problems.
     """
     try:
         settings = Settings()
         if not isinstance(settings.store, Path) or settings.store.is_absolute():
             return settings
-        folder = next((place.folder for place in _places() if "store" in place.written), Path())
+        folder = next((source.folder for source in _sources() if "store" in source.written), Path())
         try:
             return settings.model_copy(update={"store": (folder / settings.store).absolute()})
-        except OSError as gone:  # as a working folder can be
+        except OSError as gone:  # the working folder may have been removed
             raise SettingsError(_unreadable(folder, gone)) from None
     except ValidationError as refused:
-        places = _places()
-        raise SettingsError("\n".join(_problem(error, places) for error in refused.errors())) from None
+        sources = _sources()
+        raise SettingsError("\n".join(_problem(error, sources) for error in refused.errors())) from None
 
 
 def checked_settings(values: Mapping[str, str], *, where: str) -> None:
-    """Return where each of these settings parses; `where` says to a person where they stand.
+    """Return if all of these settings parse; `where` tells people where they are written.
 
     Raises:
-        SettingsError: One does not; says which, and what is allowed.
+        SettingsError: A setting does not parse. The message names it, and the allowed values.
     """
     try:
         Settings(**values)  # pyright: ignore[reportArgumentType] - texts, as a file has them
     except ValidationError as refused:
-        places = (_Place(where, PREFIX, Path(), values), *_places())
-        raise SettingsError("\n".join(_problem(error, places) for error in refused.errors())) from None
+        sources = (_Source(where, PREFIX, Path(), values), *_sources())
+        raise SettingsError("\n".join(_problem(error, sources) for error in refused.errors())) from None
 
 
 class _Environment(EnvSettingsSource):
-    """The environment, with the names in it that are no setting: the library passes over them."""
+    """The environment, including unknown names with our prefix: the library skips them."""
 
-    # A container's network names every service to its neighbours. One called `handoffs` is not a setting of ours.
+    # A container's network defines variables for each service. Those of a service called `handoffs` are no settings.
     neighbours = re.compile(r"(service_host|service_port(_.*)?|port(_\d+_(tcp|udp)(_.*)?)?)")
 
     def __call__(self) -> dict[str, object]:
-        prefix = PREFIX.lower()  # as the library has them
+        prefix = PREFIX.lower()  # as the library writes them
         ours = {name.removeprefix(prefix): text for name, text in self.env_vars.items() if name.startswith(prefix)}
         return {
             name: text
@@ -313,14 +313,14 @@ class _Environment(EnvSettingsSource):
 
 
 def _in_folder() -> Mapping[str, object]:
-    """What the working folder's `.env` sets: the model, and nothing else of ours."""
+    """Return what the working folder's `.env` sets: only the model."""
     found = env_file.taken(Path(env_file.NAME))
     name = next((name for name in found if name.upper() == f"{PREFIX}MODEL"), None)
     return {} if name is None else {"model": found[name]}
 
 
 def unused_in(folder: Path) -> tuple[str, ...]:
-    """Return the settings that a folder's `.env` names in vain, by variable; not those that the environment has."""
+    """Return the settings in a folder's `.env` that are not used, as variables, unless the environment has them."""
     known = {PREFIX + setting.upper() for setting in Settings.model_fields}
     there = {name.upper() for name, value in os.environ.items() if value}
     named = {name.upper() for name in env_file.left_out(folder / env_file.NAME)}
@@ -328,9 +328,9 @@ def unused_in(folder: Path) -> tuple[str, ...]:
 
 
 def unused_words(folder: Path) -> str:
-    """Return what a person should know of the settings that a folder's `.env` names in vain; nothing without any.
+    """Return a sentence about the unused settings in a folder's `.env`; empty if there are none.
 
-    The names are known ones, and no value is in it.
+    It holds only known names, and no values.
     """
     names = unused_in(folder)
     if not names:
@@ -356,50 +356,50 @@ def _unreadable(path: Path, wrong: OSError | ValueError) -> str:
     return f"{path} can't be read: {'it is not UTF-8' if isinstance(wrong, UnicodeDecodeError) else why}."
 
 
-class _Place(NamedTuple):
-    """One place in which settings are written."""
+class _Source(NamedTuple):
+    """One source of settings."""
 
     where: str
-    """For a person, after a setting's name; empty for the environment."""
+    """A phrase for people that follows the name of a setting; empty for the environment."""
     prefix: str
     folder: Path
-    """Where a relative path begins."""
+    """The folder that relative paths start from."""
     written: Mapping[str, object]
 
     def name(self, setting: str) -> str:
         return self.prefix + setting.upper() if self.prefix else setting
 
 
-def _places() -> tuple[_Place, ...]:
-    """Look again, once it matters where a setting stands: the library hands over what it found, not where."""
+def _sources() -> tuple[_Source, ...]:
+    """Return the sources, read again for an error message: the library returns values without their source."""
     path = config_file()
     return (
-        _Place("", PREFIX, Path(), _Environment(Settings)()),
-        _Place(" in .env", PREFIX, Path(), _in_folder()),
-        _Place(f" in {path}", "", path.parent, _config_source(Settings)()),
+        _Source("", PREFIX, Path(), _Environment(Settings)()),
+        _Source(" in .env", PREFIX, Path(), _in_folder()),
+        _Source(f" in {path}", "", path.parent, _config_source(Settings)()),
     )
 
 
-class Told(NamedTuple):
-    """A setting as a person may see it."""
+class ShownSetting(NamedTuple):
+    """A setting as it is shown to people."""
 
     name: str
-    """Of its variable."""
+    """The name of its variable."""
     value: str
-    """Of a secret, whether it is set."""
+    """The value; for a secret, whether it is set."""
     where: str
-    """Where it is written; empty for what nobody set."""
+    """Where it is written; empty if it is not set."""
 
 
-def told(settings: Settings) -> tuple[Told, ...]:
-    """Return every setting, with its value in words and where that comes from."""
-    places = _places()
-    rows: list[Told] = []
+def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
+    """Return all settings, with their value in words and their source."""
+    sources = _sources()
+    rows: list[ShownSetting] = []
     for setting, field in Settings.model_fields.items():
-        place = next((place for place in places if setting in place.written), None)
-        where = "" if place is None else place.where.removeprefix(" in ") or "the environment"
+        source = next((source for source in sources if setting in source.written), None)
+        where = "" if source is None else source.where.removeprefix(" in ") or "the environment"
         value = cast("object", getattr(settings, setting))
-        rows.append(Told(PREFIX + setting.upper(), _in_words(value, secret=not field.repr), where))
+        rows.append(ShownSetting(PREFIX + setting.upper(), _in_words(value, secret=not field.repr), where))
     return tuple(rows)
 
 
@@ -413,14 +413,14 @@ def _in_words(value: object, *, secret: bool) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _problem(error: ErrorDetails, places: tuple[_Place, ...]) -> str:
+def _problem(error: ErrorDetails, sources: tuple[_Source, ...]) -> str:
     why = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:  # it is about several
+    if not error["loc"]:  # an error about several settings
         return why
     setting, *number = map(str, error["loc"])
-    place = next((place for place in places if setting in place.written), places[0])
+    source = next((source for source in sources if setting in source.written), sources[0])
     if error["type"] == "extra_forbidden":
-        return _no_setting(setting, place)
+        return _no_setting(setting, source)
     field, value = Settings.model_fields[setting], cast("object", error["input"])
     if field.repr and "://" not in str(value):
         form = inert_line(repr(value), 60)
@@ -428,13 +428,13 @@ def _problem(error: ErrorDetails, places: tuple[_Place, ...]) -> str:
         form = f"a text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
     nth = f", number {int(number[0]) + 1}," if number else ""
     because = f" ({why})" if error["type"] == "value_error" else ""
-    return f"{place.name(setting)}{place.where}{nth} is {form}{because}; allowed: {field.description}."
+    return f"{source.name(setting)}{source.where}{nth} is {form}{because}; allowed: {field.description}."
 
 
-def _no_setting(name: str, place: _Place) -> str:
-    import difflib  # only when something is wrong
+def _no_setting(name: str, source: _Source) -> str:
+    import difflib  # deferred: only needed for an error
 
     near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0.5)
-    known = ", ".join(place.name(setting) for setting in sorted(Settings.model_fields))
-    meant = f"Did you mean {place.name(near[0])}?" if near else f"There are {known}."
-    return f"{inert_line(place.name(name), 60)}{place.where} is no setting. {meant}"
+    known = ", ".join(source.name(setting) for setting in sorted(Settings.model_fields))
+    meant = f"Did you mean {source.name(near[0])}?" if near else f"There are {known}."
+    return f"{inert_line(source.name(name), 60)}{source.where} is no setting. {meant}"

@@ -1,11 +1,11 @@
-"""Signed tokens: a text that its holder brings back, and a seal that shows that somebody with the key made it.
+"""Signed tokens: a text that its holder returns, and a seal which proves that a holder of the key wrote it.
 
-The seal is an HMAC-SHA256 of what the token is for and its text. The purpose is no part of the token: a seal made for
-one thing is good for nothing else. Both makers of tokens, the cards and the sign-in of the inbox, write the time until
-which theirs is good at the end of the text.
+The seal is an HMAC-SHA256 over the purpose and the text. The purpose is not part of the token: a seal for one purpose
+is not valid for another. Both kinds of tokens, for cards and for the sign-in of the inbox, end their text with the time
+until which they are valid.
 
-It is not `itsdangerous`, which writes tokens in another way: a card's is good as long as its question, for days, and
-the inbox's cookie is named by a seal. Both must go on to be good over an update of this program.
+`itsdangerous` is not used, since its format differs: a card's token is valid as long as its question, for days, and the
+name of the inbox's cookie is a seal. Both must stay valid across updates of this program.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 
 
 def seal(key: bytes, purpose: str, text: str) -> bytes:
-    """Return the seal of a text."""
+    """Return the seal of a text for a purpose."""
     return hmac.digest(key, f"{purpose}\0{text}".encode(errors="replace"), hashlib.sha256)
 
 
 def opened(token: str, keys: Sequence[bytes], purpose: str, *, written: Callable[[bytes], str]) -> str | None:
-    """Return the text of a token; None where none of the keys has sealed it for this purpose.
+    """Return the text of a token; None if no key has sealed it for this purpose.
 
-    `written` is how the seal stands in the token. Every key is tried, whichever fits: how long it takes says nothing.
+    `written` returns the seal as it stands in the token. All keys are always tried, so that the time reveals nothing.
     """
     text, _, given = token.rpartition(".")
     bare = given.encode(errors="replace")
@@ -30,5 +30,5 @@ def opened(token: str, keys: Sequence[bytes], purpose: str, *, written: Callable
 
 
 def expiry_of(text: str) -> int:
-    """Return until when an opened token is good, in seconds since 1970."""
+    """Return the time until which an opened token is valid, in seconds since 1970."""
     return int(text.rpartition(".")[2])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from handoffs.first_stage import snapshot
-from handoffs.first_stage.snapshot import FOLDER, Place
+from handoffs.first_stage.snapshot import FOLDER, SnapshotFile
 from tests.acceptance.processes import HANDOFFS, Home
 
 MARK = "An instruction that the server itself does not give."
@@ -71,13 +71,13 @@ def snapshots(home: Home) -> list[Path]:
 def marked(home: Home) -> Path:
     """Change what is kept, and seal it again: so an answer tells whether it came from there."""
     [path] = snapshots(home)
-    place = Place(str(path), path.with_name("key").read_bytes(), time.time_ns())
+    file = SnapshotFile(str(path), path.with_name("key").read_bytes(), time.time_ns())
     body = json.loads(path.read_bytes().partition(b"\n")[2])
     for key, answer in body["answers"].items():
         result = json.loads(answer)
         if "instructions" in result:
             body["answers"][key] = json.dumps(result | {"instructions": MARK})
-    snapshot.save(place, body["answers"], list(body["stamps"]))
+    snapshot.save(file, body["answers"], list(body["stamps"]))
     return path
 
 

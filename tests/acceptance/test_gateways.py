@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from handoffs.core.calling import UNKNOWN_AGENT, notes_of_calls
+from handoffs.core.call_notes import UNKNOWN_AGENT, notes_of_calls
 from handoffs.core.model import Handoff
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home

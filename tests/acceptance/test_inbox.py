@@ -230,7 +230,7 @@ async def test_ten_servers_that_need_it_at_once_get_one(home: Home) -> None:
     assert len(set(links)) == 10
     assert {link.partition("h/")[0] for link in links} == {running(home)["url"]}
     assert len((await written(opened)).splitlines()) == 1
-    assert "The inbox can't be had" not in (home.folder / "stderr.txt").read_text()
+    assert "The inbox can't be started" not in (home.folder / "stderr.txt").read_text()
 
 
 async def test_ten_calls_of_one_server_at_once_get_one(home: Home) -> None:
@@ -418,5 +418,5 @@ async def test_an_inbox_that_cannot_start_is_said_once_and_the_question_is_asked
             assert got["status"] == "PENDING"
             assert LINK.search(got["guidance"]) is None
     said = (tmp_path / "stderr.txt").read_text()
-    assert said.count("The inbox can't be had") == 1
+    assert said.count("The inbox can't be started") == 1
     assert "Traceback" not in said

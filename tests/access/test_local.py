@@ -12,7 +12,7 @@ import anyio
 import httpx2
 import pytest
 
-from handoffs.access.local import LOCAL, LocalToken, LocalUser, NotKept
+from handoffs.access.local import LOCAL, LocalToken, LocalTokenError, LocalUser
 from handoffs.assembly import current_user
 from tests.acceptance.processes import ERAS, Home, HttpServer, ask, says
 from tests.acceptance.proxy import Caller
@@ -246,7 +246,7 @@ def test_a_write_protected_data_folder_is_told_in_words(tmp_path: Path) -> None:
 async def test_a_file_that_holds_no_token_lets_nobody_in_and_is_not_overwritten(content: str, tmp_path: Path) -> None:
     (tmp_path / "local-token").write_text(content)
     token = LocalToken(tmp_path)
-    with pytest.raises(NotKept, match="holds no token"):
+    with pytest.raises(LocalTokenError, match="holds no token"):
         token.ensure()
     assert token.path.read_text() == content
     user = LocalUser(token, subject="ada")

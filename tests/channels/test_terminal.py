@@ -133,7 +133,7 @@ def test_an_answer_that_can_not_be_stored_is_called_lost_and_asked_again(starts:
     person = starts(PRESENT.replace("await channel", f"{away}; await channel"))
     person.sees(READY)
     person.types("y\r")
-    person.sees("! That was not kept, and nothing is decided: The store is away. Answer again.")
+    person.sees("! That was not recorded. Nothing is decided: The store is away. Answer again.")
     person.sees(READY)
     person.types("n\r")
     assert person.ends() == 0

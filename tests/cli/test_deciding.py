@@ -168,7 +168,7 @@ def test_a_value_that_is_no_text_is_refused(tmp_path: Path) -> None:
     handoff_id = asked(home)
     done = subprocess.run([*HANDOFFS, "answer", handoff_id, b"caf\xe9"], env=home.env, capture_output=True, check=False)
     assert done.returncode == 2
-    assert b"Nothing was recorded: the answer has characters that are not text." in done.stderr
+    assert b"Nothing was recorded: the answer has characters that are not allowed: remove them." in done.stderr
     assert kept(home, handoff_id).state is State.OPEN
 
 
@@ -222,7 +222,7 @@ def test_an_id_that_is_not_there_is_an_error_that_says_how_to_list(tmp_path: Pat
         assert (done.returncode, done.stdout) == (3, "")
         [line] = done.stderr.splitlines()
         assert line == (
-            f"handoffs: There is no handoff {unknown!r} here. `handoffs list --all` shows every one of this store."
+            f"handoffs: There is no handoff {unknown!r} here. `handoffs list --all` shows all of this store."
         )
 
 

@@ -188,7 +188,7 @@ def test_show_says_how_many_calls_wait_and_that_their_agent_is_unknown(tmp_path:
     with_desk(home, join)
     shown = home.run("show", handoff_id).stdout
     assert "\n2 calls wait for this answer.\n" in shown
-    assert "\nPerhaps through a gateway: whose agent this is, is not known.\n" in shown
+    assert "\nThis question may come through a gateway: it is not known whose agent asks.\n" in shown
 
 
 def test_agent_text_never_acts_on_the_terminal_or_passes_for_our_own_words(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def only(prop: dict[str, object], *, required: bool = True) -> Field:
             {"type": "array", "items": {"anyOf": [{"const": "a"}, {"const": "b"}], "enum": ["b"]}},
             ["b"],
             ["a"],
-            "has one that is not among the choices: b",
+            "has a value that is not one of the choices: b",
         ),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import ElicitResult, ResourceTemplateReference
 
-from handoffs.core.calling import UNKNOWN_AGENT
+from handoffs.core.call_notes import UNKNOWN_AGENT
 from handoffs.core.model import Handoff
 from handoffs.mcp_server.sdk.duplicate_ids import MIXED_UP
 from handoffs.store.sqlite.store import SqliteStore

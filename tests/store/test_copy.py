@@ -17,7 +17,7 @@ from handoffs.core.token import Token
 from handoffs.settings import store_address
 from handoffs.store.copying import EVENTS, PAGE, TABLES, Phase, Progress, Target, copy
 from handoffs.store.postgres.address import Address, parse
-from handoffs.store.postgres.cells import got
+from handoffs.store.postgres.cells import decode_cell
 from handoffs.store.postgres.copying import PostgresEndpoint
 from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.rows import micros
@@ -104,7 +104,7 @@ async def dump(address: str) -> list[list[tuple[object, ...]]]:
         connection = await asyncpg.connect(at.dsn)
         found = [await connection.fetch(each.format(f'"{at.schema}".')) for each in queries]
         await connection.close()
-    return [sorted([tuple(map(got, row)) for row in table], key=repr) for table in found]
+    return [sorted([tuple(map(decode_cell, row)) for row in table], key=repr) for table in found]
 
 
 @pytest.mark.parametrize("first", ENGINES)
@@ -241,9 +241,9 @@ async def test_half_a_copy_of_one_store_does_not_become_one_of_another(engine: s
     # And of two who copy at once, one goes on.
     async with side(there, target=True) as other, side(there, target=True) as late:
         rows = [(1, "h_x", "Opened", 1, "{}")]
-        await other.put(EVENTS, rows, begun, begun.reached(events=1))
-        with pytest.raises(StoreError, match="Somebody else"):
-            await late.put(EVENTS, rows, begun, begun.reached(events=1))
+        await other.write(EVENTS, rows, begun, begun.reached(events=1))
+        with pytest.raises(StoreError, match="Another copy into"):
+            await late.write(EVENTS, rows, begun, begun.reached(events=1))
         assert await late.count(EVENTS) == 1
 
 
@@ -270,12 +270,12 @@ async def test_a_copy_that_somebody_writes_into_is_found_out_and_never_opened(en
             def __getattr__(self, name: str) -> object:
                 return getattr(other, name)
 
-            async def put(self, *arguments: object) -> None:
-                await other.put(*arguments)  # type: ignore[arg-type]
+            async def write(self, *arguments: object) -> None:
+                await other.write(*arguments)  # type: ignore[arg-type]
                 if arguments[0] is EVENTS:
                     await meddle()
 
-        with pytest.raises(StoreError, match=r"is not as .* is: events\."):
+        with pytest.raises(StoreError, match=r"differs from .*: events\."):
             await copy(one, Meddled(), told=quietly)  # type: ignore[arg-type]
     async with store_of(there) as half:
         with pytest.raises(StoreError, match="half a copy"):

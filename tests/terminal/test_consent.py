@@ -169,7 +169,7 @@ def test_how_many_calls_wait_and_that_they_came_through_a_gateway_is_said(starts
     person.sees(READY)
     assert person.lines[:3] == [
         "● mcp-proxy asks  2 calls wait for this answer",
-        "  Perhaps through a gateway: whose agent this is, is not known.",
+        "  This question may come through a gateway: it is not known whose agent asks.",
         "│ Refund?",
     ]
 
@@ -202,8 +202,8 @@ def test_a_time_without_a_zone_is_shown_with_this_machines_before_its_use(starts
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("2026-10-25 02:30", ["comes twice that day", "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"]),
-        ("2026-03-29T02:30", ["never comes that day", "2026-03-29T01:30:00+01:00", "2026-03-29T03:30:00+02:00"]),
+        ("2026-10-25 02:30", ["occurs twice that day", "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"]),
+        ("2026-03-29T02:30", ["does not exist that day", "2026-03-29T01:30:00+01:00", "2026-03-29T03:30:00+02:00"]),
     ],
 )
 def test_a_time_that_comes_twice_or_never_is_asked_about(starts: Starts, typed: str, told: list[str]):

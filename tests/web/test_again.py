@@ -72,7 +72,7 @@ async def test_an_option_and_something_else_is_neither(tmp_path: Path) -> None:
         path = f"/h/{handoff.id}/answer"
         refused = await page.post(path, other="no, wait", data={"field.response": "yes"})
         assert refused.status_code == 422
-        assert "pick an option or say something else, not both" in refused.text
+        assert "pick an option or give your own answer, not both" in refused.text
         assert "no, wait</textarea>" in refused.text
         assert await stays_open(page, handoff.id)
         assert (await page.post(path, other=" ", data={"field.response": "yes"})).status_code == 303
@@ -197,6 +197,6 @@ async def test_people_see_how_many_calls_wait_and_that_a_gateway_hides_whose(tmp
         for path in ("/", f"/h/{handoff.id}", f"/h/{handoff.id}/card"):
             text = (await page.http.get(path)).text
             assert "2 calls wait for this answer." in text
-            assert "Perhaps through a gateway: whose agent this is, is not known." in text
+            assert "This question may come through a gateway: it is not known whose agent asks." in text
         await page.inbox.desk.joined(handoff, calls=1)
         assert "calls wait" not in (await page.http.get(f"/h/{handoff.id}")).text

@@ -1,1 +1,1 @@
-"""Who may call over HTTP: tokens of an OAuth issuer, tokens of `handoffs token add`, and what a caller is called."""
+"""Authentication of callers over HTTP: tokens of an OAuth issuer, tokens of `handoffs token add`, and principals."""

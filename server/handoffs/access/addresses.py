@@ -1,11 +1,11 @@
-"""Which addresses can be trusted to be read as they were written."""
+"""Addresses whose content can't be changed on the way."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
 def is_private(url: str) -> bool:
-    """Say whether nobody on the way can read or change what is fetched there: https, or this machine."""
+    """Return whether content fetched there can't be read or changed on the way: https, or this machine."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

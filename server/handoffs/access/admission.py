@@ -1,4 +1,4 @@
-"""What is asked of every request over HTTP before anything else is done: whose it is."""
+"""Authentication of every HTTP request, before anything else is done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from handoffs.access.tokens import PREFIX
 
 
 class Verifier(TokenVerifier, Protocol):
-    """Knows whose a token is, and later whether it still is."""
+    """Verifies tokens of one kind, and later whether they are still valid."""
 
     @property
     def kind(self) -> type[AccessToken]:
-        """Of which class its own tokens are."""
+        """The class of its own tokens."""
         ...
 
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
-        """Return those of its once good tokens that would be refused now, but for the time at which they expire.
+        """Return the tokens that were revoked since they were verified. Expiry times are not checked.
 
-        Of which that can't be known at the moment, none.
+        A token that can't be checked right now counts as valid.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Admission:
-    """Who is let in, as `MCPServer(auth=…, token_verifier=…)` takes it."""
+    """The authentication of a server, as `MCPServer(auth=…, token_verifier=…)` takes it."""
 
     auth: AuthSettings
     verifier: Verifier
@@ -43,22 +43,22 @@ def admission(
     static: Verifier | None,
     local: Verifier | None = None,
 ) -> Admission:
-    """Return who is let in to the server at the address `resource`: the bearers that one of the verifiers knows."""
-    # As texts: an issuer's address is compared letter by letter, and as an object it would gain a slash at its end.
+    """Return the authentication for the server at `resource`: it admits bearers that one of the verifiers knows."""
+    # As texts: an issuer's address is compared letter by letter, and a URL object would add a slash at its end.
     wanted = {
-        # Without an issuer nobody is sent anywhere: what the SDK wants here is then used by nothing.
+        # The SDK requires an issuer; without one, this value is not used.
         "issuer_url": issuer or resource,
-        # Which publishes where tokens are to be had; there is no such place for those that a person hands out.
+        # Publishes metadata that names the issuer. Tokens that a person hands out have no issuer.
         "resource_server_url": None if issuer is None else resource,
         "required_scopes": list(scopes) or None,
     }
-    # The local user first: their file can be read while the store can't.
+    # The local user first: their file can be read even if the store can't.
     ours = [verifier for verifier in (local, static) if verifier is not None]
     return Admission(auth=AuthSettings.model_validate(wanted), verifier=_AnyOf(ours, oauth))
 
 
 class _AnyOf:
-    """Asks those whose tokens can be told by how they begin, or the issuer."""
+    """Delegates to the verifiers of our own tokens, by their prefix, or to the issuer's."""
 
     kind = AccessToken
 
@@ -77,4 +77,4 @@ class _AnyOf:
         for verifier in (*self._ours, *self._issued):
             lapsed += await verifier.lapsed([token for token in left if isinstance(token, verifier.kind)])
             left = [token for token in left if not isinstance(token, verifier.kind)]
-        return [*lapsed, *left]  # nobody lets those in any more
+        return [*lapsed, *left]  # no verifier is left for these

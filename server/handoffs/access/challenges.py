@@ -1,7 +1,7 @@
-"""What is said to who is not let in, where the SDK says less than the protocol, or a person, would have it.
+"""Replies to unauthenticated requests, with more than the SDK says: scopes (for the protocol), and help (for people).
 
-Sources: MCP 2025-11-25 authorization, "Scope challenge handling"; RFC 6750, section 3 (`scope`). And a request is read
-before it is refused: proxies that are still sending it (Caddy 2.6, as Go's do) cut off the answer that comes before.
+Sources: MCP 2025-11-25 authorization, "Scope challenge handling"; RFC 6750, section 3 (`scope`). A request is read
+before it is refused: proxies that are still sending it (Caddy 2.6, others in Go) cut off a reply that comes earlier.
 """
 
 import json
@@ -13,11 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from handoffs.access.unavailable import RETRY_SECONDS, Unavailable
 
 UNREAD_BYTES, UNREAD_SECONDS = 65_536, 1.0
-"""How much is read of a request that is refused, and for how long: who sends more is a stranger still."""
+"""How much of a refused request is read, in bytes, and for how long: its sender is not trusted."""
 
 
 class Challenges:
-    """ASGI middleware: says where a token is to be had, and for which scopes, and 503 where none can be checked."""
+    """ASGI middleware: tells refused callers where to get a token, for which scopes; 503 if none can be checked."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Challenges:
     ) -> None:
         """Take what is served to who is let in, and what a token must be good for.
 
-        `way_in` says, to a person, how a caller comes by a token; None where the issuer's metadata says it to clients.
+        `way_in` tells people how to get a token; None if the issuer's metadata tells clients.
         """
         self._app = app
         self._unread_seconds = unread_seconds
@@ -37,7 +37,7 @@ class Challenges:
         self._way_in = None if way_in is None else _Unknown(way_in)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or say what is missing, or that it is to come again."""
+        """Serve a request, or reply that a token is missing or can't be checked now."""
 
         unread = scope["type"] == "http" and scope["method"] == "POST"
         refused = False
@@ -77,9 +77,10 @@ class Challenges:
 
 
 class _Unknown:
-    """The answer to a caller who shows no good token, where no issuer has one for them.
+    """The reply to a caller without a valid token, if there is no issuer.
 
-    Its challenge names no metadata: a host that is sent looking for an issuer opens a browser on a page that is not
+    Its challenge names no metadata: a host that looks for an issuer would open a browser on a page that does not
+    exist.
     there.
     """
 

@@ -1,7 +1,7 @@
-"""The keys by which an OAuth issuer signs: found through its metadata, kept for an hour, fetched by one caller at once.
+"""The signing keys of an OAuth issuer: found by its metadata, cached for an hour, fetched by one caller at a time.
 
-Sources: RFC 8414 (metadata), OpenID Connect Discovery 1.0, RFC 7517 (keys), MCP 2025-11-25 authorization (the order in
-which metadata is looked for).
+Sources: RFC 8414 (metadata), OpenID Connect Discovery 1.0, RFC 7517 (keys), MCP 2025-11-25 authorization (the order of
+the metadata addresses).
 """
 
 import json
@@ -25,13 +25,13 @@ Key: TypeAlias = Mapping[str, object]
 """A public key as the issuer wrote it (RFC 7517)."""
 
 KEEP = timedelta(hours=1)
-"""How long keys are believed without asking again: a key that an issuer has withdrawn is good for as long."""
+"""How long keys are cached. A key that the issuer withdraws stays valid for as long."""
 
 UNKNOWN = timedelta(seconds=30)
-"""How soon a key that is not there is asked for again: anybody can send a token that names any key."""
+"""How soon an unknown key is looked up again: any client can send a token that names any key."""
 
 ANSWER_SECONDS = 5
-"""How long the issuer may take to answer."""
+"""How long the issuer may take to reply."""
 
 MAX_BYTES = 1_048_576
 
@@ -42,7 +42,7 @@ class Issuer:
     """The keys of one issuer."""
 
     def __init__(self, url: str, clock: Clock) -> None:
-        """Take its address, exactly as its tokens have it; nothing is asked yet."""
+        """Take its address, exactly as its tokens have it. Nothing is fetched yet."""
         self.url = url
         self._clock = clock
         self._keys: Sequence[Key] = ()
@@ -51,16 +51,16 @@ class Issuer:
         self._asking = anyio.Lock()
 
     async def key(self, kid: str | None) -> Key | None:
-        """Return the key of this name; None where the issuer has none. Without a name, the only one that there is.
+        """Return the key of this name, or None if the issuer has none. Without a name: its only key.
 
         Raises:
-            Unavailable: The issuer can't be asked, and must be.
+            Unavailable: The key is not cached, and the issuer can't be reached.
         """
         found = self._known(kid)
         if found is not None:
             return found
         async with self._asking:
-            # Who was first here has asked for all who waited.
+            # The first caller has fetched the keys for all that waited.
             found = self._known(kid)
             if found is None and self._worth_asking():
                 await self._read()
@@ -87,7 +87,7 @@ class Issuer:
             self._keys = await self._fetched()
         except Unavailable as why:
             self._failed_at = self._clock.now()
-            logger.warning("The issuer %s can't be asked for its keys: %s. Nobody new is let in.", self.url, why)
+            logger.warning("The issuer %s can't be asked for its keys: %s. New tokens are refused.", self.url, why)
             raise
         self._read_at, self._failed_at = self._clock.now(), None
 
@@ -109,7 +109,7 @@ class Issuer:
             except Unavailable as why:
                 problem = why
                 continue
-            # Else whoever can write one page on its host could speak for it (RFC 8414, section 3.3).
+            # Otherwise a user with one page on its host could speak for it (RFC 8414, section 3.3).
             if metadata.get("issuer") != self.url:
                 raise Unavailable(f"its metadata is of another issuer, {inert_line(repr(metadata.get('issuer')), 200)}")
             uri = metadata.get("jwks_uri")
@@ -120,7 +120,7 @@ class Issuer:
 
 
 def metadata_addresses(issuer: str) -> list[str]:
-    """Return where an issuer's metadata may be, in the order in which it is looked for."""
+    """Return the addresses of an issuer's metadata, in the order in which they are tried."""
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
     base = f"{parts.scheme}://{parts.netloc}/.well-known"
@@ -129,7 +129,7 @@ def metadata_addresses(issuer: str) -> list[str]:
 
 
 async def _document(client: httpx2.AsyncClient, url: str) -> Mapping[str, object]:
-    """Return the JSON object at `url`. A redirection is not followed: it could lead anywhere."""
+    """Return the JSON object at `url`. Redirects are not followed: they could lead anywhere."""
     body = bytearray()
     try:
         with anyio.fail_after(2 * ANSWER_SECONDS):

@@ -1,8 +1,8 @@
-"""The token of the local user: who can read it may call `serve --http` on this machine, as that user.
+"""The token of the local user: a program that can read it may call `serve --http` on this machine, as that user.
 
-The first start makes it. It is in a file of 0600 in the data folder, and never in the store, which other machines may
-share. It proves what the file system proves: that the caller runs as this user. So questions, answers and secrets are
-the user's own, as they are on stdio.
+The first start makes it. It is in a file of mode 0600 in the data folder, and never in the store, which other machines
+may share. It proves the same as the file system: that the caller runs as this user. So the caller has the user's own
+questions, answers and secrets, as on stdio.
 """
 
 import hmac
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from mcp.server.auth.provider import AccessToken
 
-from handoffs import kept
+from handoffs import secret_files
 from handoffs.access.tokens import PREFIX, digest_of, new_token
 
 LOCAL = PREFIX + "local_"
-"""By which people know it from the tokens of `handoffs token add`."""
+"""The prefix that tells it from tokens of `handoffs token add`."""
 
 FILE = "local-token"
 """Its file, in the data folder."""
@@ -23,25 +23,25 @@ FILE = "local-token"
 SHORTEST = len(LOCAL) + 40
 
 
-class NotKept(Exception):
-    """There is no token of the local user, and none can be made; the message says why, and what to do."""
+class LocalTokenError(Exception):
+    """The local user has no token, and none can be made. The message says why, and what to do."""
 
 
 class LocalToken:
-    """The token of the local user, and the file that it is in."""
+    """The token of the local user, in its file."""
 
     def __init__(self, data: Path) -> None:
-        """Take the data folder, which nothing has touched yet."""
+        """Take the data folder. Nothing is read yet."""
         self.path = data / FILE
-        self._read: tuple[object, str | None] = (None, None)  # the file as it was, and what was in it
+        self._read: tuple[object, str | None] = (None, None)  # the file's state, and its content then
 
     def current(self) -> str | None:
-        """Return the token; None where there is none, or it can't be read."""
+        """Return the token; None if there is none, or it can't be read."""
         try:
             found = self.path.stat()
             file = found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_mode, found.st_uid
-            if file != self._read[0]:  # each request asks
-                self._read = file, kept.read(self.path)
+            if file != self._read[0]:  # every request comes here
+                self._read = file, secret_files.read(self.path)
         except OSError:
             return None
         token = self._read[1]
@@ -51,60 +51,60 @@ class LocalToken:
         """Return the token, and whether it was made just now.
 
         Raises:
-            NotKept: It can't be read, or not be written.
+            LocalTokenError: The file can't be read or written.
         """
         try:
-            before = kept.read(self.path)
-            token = before if before is not None else kept.make(self.path, _new)
+            before = secret_files.read(self.path)
+            token = before if before is not None else secret_files.make(self.path, _new)
         except OSError as wrong:
-            raise NotKept(f"{self.path} can't be used ({wrong.strerror or wrong}). {OTHERWISE}") from None
+            raise LocalTokenError(f"{self.path} can't be used ({wrong.strerror or wrong}). {OTHERWISE}") from None
         if token is None or not _is_one(token):
-            raise NotKept(f"{self.path} holds no token. Remove it, and a new one is made.")
+            raise LocalTokenError(f"{self.path} holds no token. Remove it, and a new one is made.")
         return token, before is None
 
     def renew(self) -> str:
-        """Return a new token, from now on the only one. Raises NotKept."""
+        """Return a new token, which replaces the old one. Raises LocalTokenError."""
         token = _new()
         try:
-            kept.replace(self.path, token)
+            secret_files.replace(self.path, token)
         except OSError as wrong:
-            raise NotKept(f"{self.path} can't be written ({wrong.strerror or wrong}).") from None
+            raise LocalTokenError(f"{self.path} can't be written ({wrong.strerror or wrong}).") from None
         return token
 
 
 OTHERWISE = (
-    "Callers on this machine show the token that is kept there. Make the folder writable, or name another one with "
+    "Callers on this machine authenticate with the token in it. Make the folder writable, or name another one with "
     "XDG_DATA_HOME; or give each caller a token with `handoffs token add`, and set HANDOFFS_TOKENS=on."
 )
 
 
 class _Local(AccessToken):
-    """What the local user was let in by."""
+    """The access token of the local user."""
 
 
 class LocalUser:
-    """Knows the local user by the token in the file, as it is when a request comes."""
+    """Verifies the local user's token, as it is in the file when a request comes."""
 
     kind = _Local
 
     def __init__(self, token: LocalToken, *, subject: str, scopes: Sequence[str] = ()) -> None:
-        """Take the token, and the name of the operating system's user, who is nobody else than on stdio."""
+        """Take the token, and the operating system's user name: the same subject as on stdio."""
         self._token, self._subject, self._scopes = token, subject, list(scopes)
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Return the local user where it is their token; None where it is another."""
+        """Return the local user if this is their token; else None."""
         current = self._token.current() if token.startswith(LOCAL) else None
         if current is None or not hmac.compare_digest(token.encode(errors="replace"), current.encode()):
             return None
         return _Local(
-            token=digest_of(token),  # nobody needs the token itself any more
+            token=digest_of(token),  # the token itself is not needed any more
             client_id=self._subject,
             subject=self._subject,
             scopes=self._scopes,
         )
 
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
-        """Return those that another one has taken the place of."""
+        """Return the tokens that were replaced by another one."""
         if not tokens:
             return ()
         current = self._token.current()

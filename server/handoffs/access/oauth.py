@@ -1,7 +1,7 @@
 """Tokens of an OAuth issuer: JSON Web Tokens, checked by the issuer's own public keys.
 
-This server is a resource server and nothing else: it issues no token, passes none on, and takes none that was meant for
-another (RFC 9068; MCP 2025-11-25 authorization, "Token handling"). What checks a signature is PyJWT.
+This server is only a resource server: it issues no tokens, passes none on, and accepts none for another audience
+(RFC 9068; MCP 2025-11-25 authorization, "Token handling"). PyJWT checks the signatures.
 """
 
 import logging
@@ -19,38 +19,38 @@ from handoffs.access.unavailable import Unavailable
 logger = logging.getLogger(__name__)
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
-"""Those with a public key. With a shared one, whoever can check a token could make one."""
+"""Algorithms with a public key. With a shared key, a program that checks tokens could make them."""
 
 LEEWAY_SECONDS = 30
-"""How far the issuer's clock may be from ours."""
+"""How much the issuer's clock may differ from ours."""
 
 MAX_TOKEN = 16_384
-"""Characters; the headers of a request hold no more in most servers."""
+"""The most characters of a token; most servers limit headers to this."""
 
 
 class Refused(Exception):
-    """A token is not good; the message says why, without anything that is in it."""
+    """A token is not valid. The message says why, without any of its content."""
 
 
 class _Signed(AccessToken):
     kid: str | None
-    """The name of the key that it is signed by."""
+    """The name of the key that signed it."""
 
 
 class OAuthTokens:
-    """Knows the users of an issuer by their tokens."""
+    """Verifies the tokens of an issuer's users."""
 
     kind = _Signed
 
     def __init__(self, issuer: Issuer, *, audience: str) -> None:
-        """Take the issuer, and what its tokens for this server are meant for."""
+        """Take the issuer, and the audience of tokens for this server."""
         self._issuer, self._audience = issuer, audience
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Return whose token it is and what for; None where it is not good here.
+        """Return the verified token, or None if it is not valid here.
 
         Raises:
-            Unavailable: The issuer's keys are not known, and can't be asked for.
+            Unavailable: The issuer's keys are not cached, and it can't be reached.
         """
         try:
             return await self._verified(token)
@@ -59,10 +59,10 @@ class OAuthTokens:
             return None
 
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
-        """Return those whose key the issuer has withdrawn since; none more where it can't be asked."""
+        """Return the tokens whose key the issuer has withdrawn; none if it can't be reached."""
         signed = [token for token in tokens if isinstance(token, _Signed)]
         gone: set[str | None] = set()
-        with suppress(Unavailable):  # why is in the log
+        with suppress(Unavailable):  # the reason is in the log
             for kid in {token.kid for token in signed}:
                 if await self._issuer.key(kid) is None:
                     gone.add(kid)
@@ -76,10 +76,10 @@ class OAuthTokens:
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise Refused("it is not signed by a public key")
         if kid is not None and not isinstance(kid, str):
-            raise Refused("its header is none")
+            raise Refused("its header is not valid")
         key = await self._issuer.key(kid)
         if key is None:
-            raise Refused("it is signed by a key that is none of the issuer's")
+            raise Refused("it is signed by a key that the issuer does not have")
         if key.get("alg", algorithm) != algorithm:
             raise Refused("it is signed in another way than its key is for")
         claims = self._claims(token, jwt_key(key, algorithm), algorithm)
@@ -87,7 +87,7 @@ class OAuthTokens:
         if principal is None:
             raise Refused("its subject can't be a name")
         return _Signed(
-            token="",  # nobody needs it any more, and it must not be passed on
+            token="",  # it is not needed any more, and must not be passed on
             client_id=_client(claims) or principal,
             scopes=_scopes(claims),
             expires_at=int(cast("float", claims["exp"])) + LEEWAY_SECONDS,
@@ -114,7 +114,7 @@ class OAuthTokens:
 
 
 def jwt_key(key: Mapping[str, object], algorithm: str) -> jwt.PyJWK:
-    """Return a key for use with one algorithm. Raises Refused: it is not for that."""
+    """Return a key for one algorithm. Raises Refused if it does not fit."""
     try:
         return jwt.PyJWK(dict(key), algorithm)
     except (jwt.PyJWTError, ValueError, TypeError) as wrong:
@@ -129,12 +129,12 @@ def _header(token: str) -> Mapping[str, object]:
 
 
 def _client(claims: Mapping[str, object]) -> str | None:
-    """The client that the token was given to (RFC 9068), or as some issuers call it."""
+    """Return the client that the token was issued to (RFC 9068, or the claims of other issuers)."""
     return next((each for each in (claims.get("client_id"), claims.get("azp")) if isinstance(each, str) and each), None)
 
 
 def _scopes(claims: Mapping[str, object]) -> list[str]:
-    """What the token is good for: `scope` (RFC 9068), or `scp`, as a text or a list."""
+    """Return the token's scopes: `scope` (RFC 9068), or `scp`, as a text or a list."""
     scopes: list[str] = []
     for written in (claims.get("scope"), claims.get("scp")):
         if isinstance(written, str):

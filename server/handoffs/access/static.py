@@ -1,4 +1,4 @@
-"""Whose a token of `handoffs token add` is."""
+"""Authentication by tokens of `handoffs token add`."""
 
 import logging
 from collections.abc import Sequence
@@ -16,24 +16,24 @@ from handoffs.core.ports import Clock, Tokens
 logger = logging.getLogger(__name__)
 
 USED = timedelta(hours=1)
-"""How coarsely it is noted when a token was last seen: a write for each call would be too much."""
+"""How often the last use of a token is recorded: a write for each call would be too much."""
 
 
-class _Kept(AccessToken):
-    """What the bearer of a kept token was let in by."""
+class _StoredToken(AccessToken):
+    """The access token for a stored token."""
 
 
 class StaticTokens:
-    """Knows the bearers of kept tokens."""
+    """Verifies the tokens in the store."""
 
-    kind = _Kept
+    kind = _StoredToken
 
     def __init__(self, tokens: Tokens, clock: Clock, *, scopes: Sequence[str] = ()) -> None:
-        """Take where they are kept, and the scopes that each is good for."""
+        """Take the stored tokens, and the scopes that each of them has."""
         self._tokens, self._clock, self._scopes = tokens, clock, list(scopes)
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Return whose token it is; None where it is nobody's, has expired or was revoked.
+        """Return the verified token; None if it is unknown, expired or revoked.
 
         Raises:
             Unavailable: The store can't be used.
@@ -45,9 +45,9 @@ class StaticTokens:
             raise Unavailable("the store can't be used") from error
 
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
-        """Return those that have expired or were revoked since; none more where the store can't be used."""
+        """Return the tokens that have expired or were revoked; none if the store can't be used."""
         lapsed: list[AccessToken] = []
-        with suppress(StoreError):  # every new request, and every probe, says so
+        with suppress(StoreError):  # every new request, and every probe, reports it
             for token in tokens:
                 kept = await self._tokens.find(token.token)
                 if kept is None or not kept.good(self._clock.now()):
@@ -63,10 +63,10 @@ class StaticTokens:
             return None
         if kept.used_at is None or now - kept.used_at >= USED:
             await self._tokens.used(kept.digest, at=now)
-        return _Kept(
-            token=kept.digest,  # nobody needs the token itself any more
+        return _StoredToken(
+            token=kept.digest,  # the token itself is not needed any more
             client_id=token_principal(kept.name),
             scopes=self._scopes,
             subject=token_principal(kept.name),
-            # When it expires is checked above, by the clock that everything else goes by.
+            # Its expiry is checked above, by the clock that deadlines go by, too.
         )

@@ -1,8 +1,8 @@
-"""When it can't be known who calls: nobody is let in, and nobody is told that their token was wrong."""
+"""The error for tokens that can't be checked now: the caller is not admitted, nor told that its token is wrong."""
 
 RETRY_SECONDS = 5
-"""How soon it is tried again."""
+"""When the caller should try again."""
 
 
 class Unavailable(Exception):
-    """What knows the callers can't be asked: the issuer's keys, or the store. The message is for the server's log."""
+    """The issuer's keys or the store can't be reached. The message is for the server's log."""

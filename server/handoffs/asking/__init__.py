@@ -1,4 +1,4 @@
-"""How a person is asked by way of a host, and what the host's reply means. Pure: no SDK, no I/O, no clock.
+"""How a person is asked through a host, and what the host's reply means. Pure: no SDK, no I/O, no clock.
 
-`plan` chooses how one call is carried out, `host_dialog` what a host's dialog is sent, `judge` what its reply means.
+`plan` chooses how a call is carried out, `host_dialog` writes a dialog's form, `judge` interprets its reply.
 """

@@ -1,9 +1,9 @@
-"""What one host's dialog is sent for a form, and what of its reply a person entered.
+"""The form that one host's dialog is sent, and what a person entered in its reply.
 
-Hosts differ in what they draw, and versions of the protocol in what they have words for. A field that a host would not
-draw, or that the version agreed on can't say, is asked for as text, with what may be entered, and read by us; where
-that would be too long, the question goes to the inbox. No default goes where a host would enter it without anybody's
-doing.
+Hosts differ in the fields that they draw, and versions of the protocol in their keywords. A field that the host would
+not draw, or that the version can't express, is asked as text, with a hint, and the text is parsed here; if the hint
+would be too long, the question goes to the inbox. A default is never sent to a host that would enter it without the
+person.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from handoffs.hosts.host import FieldType, Host
 
 TITLED_CHOICES = "2025-11-25"
-"""The version of MCP that has `oneOf` for titles, lists of choices, and defaults of texts and numbers."""
+"""The first version of MCP with `oneOf` for titles, lists of choices, and defaults of texts and numbers."""
 
 MAX_HINT = 500
-"""Characters of what may be entered that a person reads beside a field."""
+"""The most characters of a hint beside a field."""
 
 _DRAWN: "Mapping[Kind, FieldType]" = {
     Kind.STRING: "string",
@@ -33,24 +33,24 @@ _DRAWN: "Mapping[Kind, FieldType]" = {
 }
 
 UNTOUCHED, YES, NO = "(not chosen)", "yes", "no"
-"""What stands first where a host would send a value for what nobody touched; and the two answers beside it."""
+"""The neutral first option for hosts that send a value for untouched fields, and the two answers beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostDialog:
-    """The dialog of one host, in the version of the protocol that was agreed on."""
+    """The dialog of one host, in the agreed version of the protocol."""
 
     host: "Host"
     protocol: str
 
     def draws(self, form: Form) -> bool:
-        """Say whether a person sees the whole of a form there. None that asks for a secret is ever sent."""
+        """Return whether a person sees the whole form there. A form with a secret is never sent."""
         texts = [field for field in form.fields if self._is_text(field)]
         can_type = "string" in self.host.draws and all(len(_hint(field)) <= MAX_HINT for field in texts)
         return not form.secret and (not texts or can_type)
 
     def schema(self, form: Form) -> Schema:
-        """Return the form as this host is sent it. Raises ValueError: it must not be sent."""
+        """Return the form's schema for this host. Raises ValueError if it must not be sent."""
         if not self.draws(form):
             raise ValueError("this form can't be shown there")
         sent = dialog_schema(form, defaults=self.host.shows_defaults)
@@ -58,13 +58,13 @@ class HostDialog:
         return sent | {"properties": {field.name: self._adapted(field, written[field.name]) for field in form.fields}}
 
     def entered(self, form: Form, content: Mapping[str, object]) -> dict[str, object]:
-        """Return what a person entered, of what the host sent back."""
+        """Return what a person entered, from the host's reply."""
         told = dict(content)
         for field in form.fields:
             given = content.get(field.name)
             if self._is_text(field):
                 if isinstance(given, str) and given.strip():
-                    with suppress(ValueError):  # as it came: it is refused with the reason, and asked for again
+                    with suppress(ValueError):  # unchanged: the check refuses it with the reason, and it is asked again
                         told[field.name] = field.coerce(given)
             elif not self.host.fills_untouched:
                 continue
@@ -75,14 +75,14 @@ class HostDialog:
         return told
 
     def was_drawn(self, form: Form, content: Mapping[str, object]) -> bool:
-        """Say whether a reply shows that the host drew the form: it sends the option that stands for nothing."""
+        """Return whether a reply proves that the host drew the form: it holds the neutral option."""
         return self.host.fills_untouched and any(
             field.kind in (Kind.CHOICE, Kind.BOOLEAN) and content.get(field.name) == _neutral(field)
             for field in form.fields
         )
 
     def other_words(self, form: Form, content: Mapping[str, object]) -> dict[str, str]:
-        """Return what a person typed instead of picking, by field, where the host offers that for every choice."""
+        """Return what a person typed instead of picking, by field, for hosts that offer that with every choice."""
         if not self.host.adds_other:
             return {}
         return {
@@ -99,7 +99,7 @@ class HostDialog:
         return self.protocol < TITLED_CHOICES
 
     def _is_text(self, field: Field) -> bool:
-        """Say whether a field is asked for as text, as this host would not draw it."""
+        """Return whether a field is asked as text, because this host would not draw it."""
         return _DRAWN[field.kind] not in self.host.draws or (self._is_older and field.kind is Kind.CHOICES)
 
     def _adapted(self, field: Field, written: Schema) -> Schema:
@@ -120,7 +120,7 @@ class HostDialog:
 
 
 def _hint(field: Field) -> str:
-    """Return what may be typed: `a whole number, from 1 to 5`, or the choices."""
+    """Return what can be typed: `a whole number, from 1 to 5`, or the choices."""
     if not field.choices:
         return field.hint[0].upper() + field.hint[1:]
     listed = ", ".join(choice.label for choice in field.choices)
@@ -129,7 +129,7 @@ def _hint(field: Field) -> str:
 
 
 def _neutral(field: Field) -> str:
-    """Return the option of a field that stands for nothing, and is none of its choices."""
+    """Return the neutral option of a field, which is none of its choices."""
     neutral = UNTOUCHED
     while any(neutral == choice.value for choice in field.choices):
         neutral = f"({neutral})"

@@ -1,12 +1,12 @@
-"""What a reply of a host's dialog means. A client's word is not proof of a person.
+"""What the reply of a host's dialog means. A client's word does not prove that a person answered.
 
-- A reply to a form that the host does not draw, or one that comes before anybody can have read the question, means that
-  nobody saw it. It finds broken hosts and is no wall. A client that answers on purpose without a person says so: its
-  replies count, and can permit nothing.
-- An accept in which nothing was entered means the same, unless it shows that the form was drawn.
+- A reply to a form that the host does not draw, or one too fast for reading, means that no person saw the form. This
+  detects broken hosts; it is no protection. A client that answers without a person on purpose must say so: its replies
+  count, but permit nothing.
+- An accept with no entries means the same, unless it proves that the form was drawn.
 - A decline is a refusal, with its note; closing the dialog means *not now*.
-- Words of the person's own, where a host offers that for each choice, are *something else* where the question takes
-  that, and a refusal with a note where it does not.
+- The person's own words, if a host offers them with each choice, are *something else* if the question allows that, and
+  a refusal with a note if not.
 """
 
 import json
@@ -18,51 +18,51 @@ from handoffs.asking.host_dialog import HostDialog
 from handoffs.core.form import Form
 
 READING_SECONDS = 1.0
-"""A refusal faster than this came from no person: hosts without one decline or cancel within milliseconds."""
+"""A faster refusal came from no person: hosts without one decline or cancel within milliseconds."""
 
 MAX_NOTE = 2_000
-"""Characters of a note that are kept."""
+"""The most characters of a note."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What a client says that a person did in its dialog."""
+    """What a client reports that a person did in its dialog."""
 
     action: str
     """`accept`, `decline` or `cancel`."""
     content: Mapping[str, object] = field(default_factory=dict[str, object])
     note: str = ""
     script: bool = False
-    """It says that no person gave it."""
+    """The client says that no person gave it."""
 
     def is_hasty(self, seconds: float) -> bool:
-        """Say whether it came before anybody can have read the question."""
+        """Return whether it came before a person can have read the question."""
         return seconds < READING_SECONDS and not self.script
 
 
 @dataclass(frozen=True, slots=True)
 class NotShown:
-    """Nobody saw it."""
+    """No person saw the question."""
 
     reason: str
-    """For the log."""
+    """The reason, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """The person closed it: not now."""
+    """The person closed the dialog: not now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The person refuses to answer."""
+    """The person refused to answer."""
 
     note: str
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The person entered this, which has still to be checked against the form."""
+    """The values that the person entered, not yet checked against the form."""
 
     values: Mapping[str, object]
     other: str = ""
@@ -75,14 +75,14 @@ def judge(form: Form, reply: Reply, dialog: HostDialog, *, seconds: float, takes
     """Return what a reply to a form means.
 
     Args:
-        form: What was asked.
-        reply: What the client says.
-        dialog: What the host shows.
-        seconds: How long ago the person was first shown it; a corrected answer counts from there, too.
+        form: The form that was sent.
+        reply: The client's reply.
+        dialog: The host's dialog.
+        seconds: The time since the person was first shown it; for a corrected answer, too.
         takes_other: Whether the question may be answered with something else than its options.
     """
     if not dialog.draws(form):
-        # It was never sent as a form, or nobody can have seen the whole of it.
+        # It was never sent as a form, or no person can have seen all of it.
         return NotShown(f"{reply.action} of a form that the host does not draw")
     if reply.action != "accept":
         return judge_refusal(reply, seconds=seconds)
@@ -97,12 +97,12 @@ def judge(form: Form, reply: Reply, dialog: HostDialog, *, seconds: float, takes
         return Filled(values)
     if takes_other:
         return Filled({}, next(iter(words.values())))
-    # They were to pick, and have not: that answers no form, and the agent gets what they said.
+    # The person did not pick a choice: that answers no form. The agent gets their words.
     return Refused("; ".join(f"{name}: {_written(value)}" for name, value in content.items())[:MAX_NOTE])
 
 
 def judge_refusal(reply: Reply, *, seconds: float) -> NotShown | Dismissed | Refused:
-    """Return what a reply that is no accept means; also where a link was shown, and no form."""
+    """Return what a decline or cancel means; also for a link, without a form."""
     if reply.action == "decline" and not reply.is_hasty(seconds):
         return Refused(reply.note[:MAX_NOTE])
     if reply.action == "cancel" and not reply.is_hasty(seconds):

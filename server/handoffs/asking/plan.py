@@ -1,16 +1,16 @@
-"""How one call is carried out: in a dialog, by a link, as a task, beside a card, or by waiting.
+"""Planning how one call is carried out: in a dialog, by a link, as a task, beside a card, or by waiting.
 
-A call that finds its handoff ended needs no plan. For one that is open, `plan` looks at a `Situation` and returns the
-one `Plan` that the call carries out. The rules, in order:
+A call that finds its handoff ended needs no plan. For an open one, `plan` takes a `Situation` and returns the one
+`Plan` that the call carries out. The rules, in order:
 
-1. A secret never goes into a form. A person who said "not now" is not shown a dialog again by a call that only checks;
-   nor is one whose host was given a dialog and never came back.
-2. The inbox is invited first where the question must have a page there: for a secret, and for a host that shows links.
-3. An agent that waits for MCP tasks gets one, where somebody sees the question; but not in place of a link or a card.
-4. From 2026-07-28 a dialog or a link is a round: the call returns, and the client calls again with the reply.
+1. A secret never goes into a form. After "not now", a call that only checks does not show a dialog again, nor after a
+   host did not come back from its dialog.
+2. The inbox is invited first if the question needs a page there: for a secret, and for a host that shows links.
+3. An agent that waits for MCP tasks gets one, if some channel shows the question; but not in place of a link or a card.
+4. From 2026-07-28, a dialog or a link is a round: the call returns, and the client calls again with the reply.
 5. A card is shown once its call has returned.
-6. Where nobody would see the question until the person hears of it from the agent, the agent is told so at once.
-7. Else the call waits: beside the host's dialog, and for whatever else answers.
+6. If no channel would show the question, the agent is told at once, so that it tells the person.
+7. Otherwise the call waits: beside the host's dialog, and for answers from other channels.
 """
 
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ from enum import Enum
 
 
 class Way(Enum):
-    """How a host can put one question to the person."""
+    """The ways in which a host can show one question to the person."""
 
     FORM = "a dialog"
-    """In a dialog of its own."""
+    """In its own dialog."""
     LINK = "a link"
     """By a link to the inbox."""
     NONE = "nothing"
-    """Not at all: the person is reached by other channels, and the agent is told what to say."""
+    """Not at all: other channels reach the person, and the agent is told what to say."""
 
 
 class How(Enum):
@@ -41,10 +41,10 @@ class How(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Situation:
-    """All that the choice depends on. Every field has the value for a host that can do nothing."""
+    """The facts that the plan depends on. The defaults describe a host without abilities."""
 
     breakout: bool = False
-    """It tells the person that the agent is done, and asks nothing that a call waits for."""
+    """The question tells the person that the agent is done. No call waits for an answer."""
     secret: bool = False
     """The form asks for a secret."""
     drawn: bool = True
@@ -56,40 +56,40 @@ class Situation:
     tasks: bool = False
     """The host declares tasks, and its agent waits for them."""
     cards: bool = False
-    """The host shows cards, and this call may be given one."""
+    """The host shows cards, and this call may get one."""
     rounds: bool = False
-    """The protocol is of 2026-07-28 or later."""
+    """The protocol is 2026-07-28 or later."""
     put_off: bool = False
     """The person said "not now", and the agent only checks."""
     polling: bool = False
-    """The call asks what became of a question; it does not ask it."""
+    """The call checks a question; it does not ask one."""
     lost: bool = False
-    """The host was given a dialog to show, and never came back from it."""
+    """The host was given a dialog to show, and did not come back from it."""
     sent: bool = False
-    """The person has agreed to open the inbox before."""
+    """The person has agreed before to open the inbox."""
     inbox: bool = False
-    """There is an inbox that may be invited."""
+    """There is an inbox that can be invited."""
     page: bool | None = None
-    """Whether the question has a page in the inbox; None where nobody has invited it yet."""
+    """Whether the question has a page in the inbox; None before the inbox was invited."""
     channels: bool = False
-    """Another channel shows the question here: a terminal."""
+    """Another channel, such as a terminal, shows the question here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What one call does, and nothing else decides it again."""
+    """How one call is carried out. It is decided once, here."""
 
     how: How
     way: Way = Way.NONE
-    """What the host shows."""
+    """The way in which the host shows it."""
     invite: bool = False
-    """While it waits, the inbox is to show what no dialog shows."""
+    """Whether the inbox is invited while the call waits, for questions that no dialog shows."""
     card: bool = False
-    """Where the dialog was not shown, a card is, once the call has returned."""
+    """Whether a card is shown once the call has returned, if the dialog was not shown."""
 
 
 def way_to_ask(it: Situation) -> Way:
-    """Return the best way that the host has for the question."""
+    """Return the best way of the host for the question."""
     if it.breakout or it.put_off or it.lost:
         return Way.NONE
     if it.forms and it.drawn and not it.secret:
@@ -98,7 +98,7 @@ def way_to_ask(it: Situation) -> Way:
 
 
 def plan(it: Situation) -> Plan:
-    """Return how a call is carried out. After an `INVITE`, plan again with the `page` that came of it."""
+    """Return how a call is carried out. After an `INVITE`, plan again with the resulting `page`."""
     way, again = way_to_ask(it), not it.put_off
     if again and it.inbox and it.page is None and (it.secret or (way is Way.LINK and not it.cards)):
         return Plan(how=How.INVITE)
@@ -119,7 +119,7 @@ def plan(it: Situation) -> Plan:
 
 
 def plan_after(it: Situation) -> Plan:
-    """Return how a call goes on whose dialog or link came back without an answer; `sent` is of this round."""
+    """Return how a call goes on after its dialog or link came back without an answer; `sent` is of this round."""
     if it.tasks:
         return Plan(how=How.TASK)
     if it.cards and not it.sent:
@@ -127,7 +127,7 @@ def plan_after(it: Situation) -> Plan:
     return Plan(how=How.HOLD, invite=True)
 
 
-# What hosts can do, for the drawing.
+# Abilities of hosts, for the table.
 _HOSTS = {
     "a dialog": Situation(forms=True),
     "a dialog that does not draw the form, and links": Situation(forms=True, drawn=False, links=True),
@@ -139,7 +139,7 @@ _HOSTS = {
 
 
 def drawn() -> str:
-    """Return what calls do, as a table in Markdown: by what the host can do, for a host with an inbox beside it."""
+    """Return the plans as a Markdown table: by the host's abilities, for a host with an inbox beside it."""
     lines = ["| the host has | up to 2025-11-25 | from 2026-07-28 | a secret | checked after *not now* |"]
     lines.append("| --- | --- | --- | --- | --- |")
     for host, it in _HOSTS.items():

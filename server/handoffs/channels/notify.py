@@ -1,10 +1,10 @@
-"""People told where they are: a message to each of their addresses when a question waits, and before its deadline.
+"""Notifications: a message to each address of a person when a question waits, and before its deadline.
 
-`core.reminders` says when, and the log who: the process that records a stage first sends it, and nobody else does, then
-or after a restart. What that process was killed over is not sent again; the next stage is. The sending is apprise's,
-which knows a hundred services. It blocks, so each message has a thread, and as long as `SEND_SECONDS`.
+`core.reminders` says when. The log decides who: the process that records a stage first sends it, and no other process
+does, also after a restart. If that process is killed, its messages are not sent again; the next stage is. Apprise sends
+them, to a hundred services. It blocks, so each message gets a thread, for `SEND_SECONDS` at most.
 
-An address holds passwords and tokens. It is named by its setting, its number and its scheme, and by nothing else.
+An address holds passwords and tokens. It is named only by its setting, number and scheme.
 """
 
 import asyncio
@@ -32,37 +32,37 @@ if TYPE_CHECKING:
     import apprise
 
 NAME = "notify"
-"""What the log calls this channel."""
+"""The channel's name in the log."""
 
 SEND_SECONDS = 30
 """How long one message may take; after that it counts as not sent."""
 
 BACK_OFF = (10, 40, 160, 640)
-"""Seconds before each further attempt at a message that was not sent; then it is given up, and the next stage comes."""
+"""Seconds before each further try of a message that was not sent. After them, only the next stage is sent."""
 
 _PAUSE_SECONDS = 1
-"""Between two looks at what is open, however much happens, and before the first: the server's start comes first."""
+"""The least time between two looks at the open questions, and before the first: the server's start comes first."""
 _LOOK_SECONDS = 60
-"""How often at least: a machine that slept did not feel the time pass."""
+"""The most time between two looks: a machine that slept did not notice the time pass."""
 _EVERY = 2**31
 _MESSAGE = 300
 _ASKER = 80
 _MACHINE = 80
 
-# What services make a mention, a link or a tag of. The agent's words are shown, and do nothing. A name of a host is a
-# link in a chat without any scheme, and so is many a file's (`README.md`, `app.py`): a word joiner, which has no ink,
-# stands behind the full stop. Unicode has four that a name may have.
+# Characters that services turn into mentions, links or tags. The agent's words are shown, without effect. A host name
+# is a link in a chat even without a scheme, and so are many file names (`README.md`, `app.py`): a word joiner, which
+# has no ink, is put behind the full stop. Unicode has four full stops that a name may have.
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "@": "＠", "[": "［", "]": "］", "“": "'", "”": "'"})
 
 _FULL_STOP = re.compile(r"(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 
 
 class NotSent(Exception):
-    """The message was not sent; the words are safe to show and to keep."""
+    """The message was not sent. The text is safe to show and to log."""
 
 
 class NoService(NotSent):
-    """It never will be: there is no such service, or what sends is not installed."""
+    """The message can never be sent: the service does not exist, or apprise is not installed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,15 +74,15 @@ class Notice:
 
 
 class Recipient:
-    """One address to send to, one message at a time."""
+    """One address, which is sent one message at a time."""
 
     def __init__(self, url: str, *, setting: str, number: int, seconds: float = SEND_SECONDS) -> None:
         """Take an apprise URL. Nothing is sent or imported yet.
 
         Args:
-            url: The address, whole.
-            setting: Where it stands, `HANDOFFS_NOTIFY`.
-            number: Which of that list it is, from 1.
+            url: The address.
+            setting: The setting that holds it, `HANDOFFS_NOTIFY`.
+            number: Its position in that setting, from 1.
             seconds: How long a message may take.
         """
         self.name = f"{setting} {number} ({inert_line(url.partition('://')[0], 20)})"
@@ -92,11 +92,11 @@ class Recipient:
         self._service: apprise.Apprise | None = None
 
     async def send(self, notice: Notice) -> None:
-        """Return once the service has taken the message.
+        """Send a message; return once the service has accepted it.
 
         Raises:
-            NotSent: It has not, and trying again may help.
-            NoService: It can't, ever.
+            NotSent: It was not accepted. Trying again may help.
+            NoService: It can never be sent.
         """
         async with self._turn:
             try:
@@ -106,7 +106,7 @@ class Recipient:
                 raise NotSent(f"no answer within {self._seconds:g} s") from None
 
     def _deliver(self, notice: Notice) -> None:
-        # Imported by the first message: it takes a quarter of a second and 20 MB, and most processes send none.
+        # Imported for the first message: it takes a quarter of a second and 20 MB, and most processes send none.
         try:
             import apprise
         except ImportError:
@@ -116,30 +116,30 @@ class Recipient:
         _silence()
         try:
             if self._service is None:
-                # The limit is ours. Apprise's own would move the message to another thread, which the process's end
-                # would have to wait for.
+                # The limit is ours. Apprise's own would use another thread, which the process would have to wait for at
+                # its end.
                 asset = apprise.AppriseAsset(service_timeout=0)
                 service = apprise.Apprise.instantiate(self._url, asset=asset)  # pyright: ignore[reportUnknownMemberType]
                 if service is None:
                     raise NoService("not an address that apprise understands")
                 self._service = apprise.Apprise(service, asset=asset)
-            plain = apprise.NotifyFormat.TEXT  # for each service to escape as it must
+            plain = apprise.NotifyFormat.TEXT  # each service escapes it as needed
             sent = self._service.notify(title=notice.title, body=notice.body, body_format=plain)  # pyright: ignore[reportUnknownMemberType]
         except NotSent:
             raise
-        except Exception as broken:  # noqa: BLE001 - a service is anybody's code; its words may hold the address
+        except Exception as broken:  # noqa: BLE001 - services are third-party code; their errors may hold the address
             raise NotSent(f"failed with {type(broken).__name__}") from None
         if not sent:
             raise NotSent("the service can't be reached, or refused it")
 
 
 async def run(desk: Overview, settings: Mapping[str, Sequence[str]], link: Callable[[str], str] | None) -> None:
-    """Tell people, until it is cancelled: those of the settings `notify` and `escalate`."""
+    """Notify the people of the settings `notify` and `escalate`, until cancelled."""
     await Notifier(desk, settings["notify"], settings["escalate"], link).run()
 
 
 class Notifier:
-    """Tells people of every open question of a store, at the stages of `core.reminders`."""
+    """Notifies people of all open questions of a store, at the stages of `core.reminders`."""
 
     def __init__(
         self,
@@ -150,14 +150,14 @@ class Notifier:
         *,
         seconds: float = SEND_SECONDS,
     ) -> None:
-        """Tell the people at `urls`, and, when they have not answered after three quarters of the time, at `escalate`.
+        """Notify the people at `urls`, and those at `escalate` after three quarters of the time without an answer.
 
         Args:
-            desk: Whose questions.
+            desk: The desk with the questions.
             urls: Apprise URLs.
             escalate: More of them.
-            link: Returns the page on which a handoff is answered, by its id, for people who are anywhere. It goes
-                through other people's services: it must not sign anybody in. None where there is no such page.
+            link: Returns the page on which a handoff is answered, by its id, reachable for these people. The link
+                passes through other services: it must not sign anyone in. None if there is no such page.
             seconds: How long a message may take.
         """
         self._desk = desk
@@ -168,14 +168,14 @@ class Notifier:
         }
 
     async def run(self) -> None:
-        """Tell people, until it is cancelled. A store that can't be used is waited for."""
+        """Notify people, until cancelled. If the store can't be used, wait for it."""
         async with anyio.create_task_group() as sending:
             while True:
                 await self._desk.clock.sleep(_PAUSE_SECONDS)
                 try:
                     await self._follow(sending)
                 except StoreError:
-                    # Whoever has a question to keep says so, in a place where somebody reads it.
+                    # The callers whose questions can't be stored report this, where people read it.
                     await self._desk.clock.sleep(_LOOK_SECONDS)
 
     async def _follow(self, sending: TaskGroup) -> None:
@@ -187,10 +187,10 @@ class Notifier:
                 await self._desk.clock.sleep(_PAUSE_SECONDS)
 
     async def _look(self, sending: TaskGroup) -> float:
-        """Send what is due and ours to send; return after how many seconds to look again."""
+        """Send the due stages that this process claims; return the seconds until the next look."""
         now = self._desk.clock.now()
         opened = await self._desk.newest(open_only=True, limit=_EVERY)
-        for handoff in reversed(opened):  # who asked first is told of first
+        for handoff in reversed(opened):  # oldest first
             for stage in stages(handoff, now):
                 told = self._recipients[stage]
                 if told and await self._desk.remind(handoff, channel=NAME, stage=stage):
@@ -200,7 +200,7 @@ class Notifier:
         return min([_LOOK_SECONDS, *coming])
 
     async def _tell(self, recipient: Recipient, handoff: Handoff, stage: Stage) -> None:
-        """Send one message, again and again for a while; what goes wrong is in the handoff's log and nowhere else."""
+        """Send one message, with several tries. Errors go only to the handoff's log."""
         for pause in (*BACK_OFF, None):
             again = "" if pause is None else f"; again in {pause} s"
             try:
@@ -215,7 +215,7 @@ class Notifier:
                 return
             except NotSent as wrong:
                 await self._note(handoff, f"{recipient.name}, {stage}: {wrong}{again}")
-            except Exception as broken:  # noqa: BLE001 - the link is anybody's code; no server may end over a message
+            except Exception as broken:  # noqa: BLE001 - the link is the caller's code; no server may end over a message
                 await self._note(handoff, f"{recipient.name}, {stage}: failed with {type(broken).__name__}{again}")
             else:
                 return
@@ -223,7 +223,7 @@ class Notifier:
                 await self._desk.clock.sleep(pause)
 
     async def _current(self, handoff: Handoff) -> Handoff | None:
-        """The handoff as it is now; None where nobody needs to be told any more."""
+        """Return the handoff as it is now; None if people need not be told any more."""
         try:
             handoff = await self._desk.get(handoff.id)
         except NotFound:
@@ -238,19 +238,19 @@ class Notifier:
 
 
 def recipients(setting: str, urls: Sequence[str], *, seconds: float = SEND_SECONDS) -> tuple[Recipient, ...]:
-    """Return whom the URLs of a setting reach."""
+    """Return the recipients of a setting's URLs."""
     return tuple(
         Recipient(url, setting=setting, number=number, seconds=seconds) for number, url in enumerate(urls, start=1)
     )
 
 
 def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None) -> Notice:
-    """Return what a person is told of a handoff: who asks, what, how long it stays open, and where to answer.
+    """Return the message about a handoff: who asks, what, how long it stays open, and where to answer.
 
-    Without a link it names the machine that it is answered on.
+    Without a link, it names the machine on which it can be answered.
 
-    What the agent wrote is one line between quotation marks, cut to 300 characters, in which nothing is a link, a
-    mention or a tag.
+    The agent's words are one line in quotation marks, cut to 300 characters, without working links, mentions or
+    tags.
     """
     asker = _harmless(asker_of(handoff.caller), _ASKER) or "an agent"
     does = "stopped, and leaves this to you" if handoff.question.breakout_of_loop else "asks you"
@@ -261,7 +261,7 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
         Stage.LAST: "Last reminder: ",
     }[stage]
     left = left_in_words(handoff.question.deadline - now)
-    # A secret is typed into the inbox and nowhere else.
+    # A secret can only be typed into the inbox.
     command = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
     machine = _harmless(socket.gethostname(), _MACHINE) or "its machine"
     where = f"Answer: {link}" if link else f"Answer on {machine}: {command}"
@@ -278,16 +278,16 @@ def _harmless(text: str, width: int) -> str:
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    """Return when `work` is done in a thread of its own; cancelled, leave it behind.
+    """Run `work` in a thread of its own, and return when it is done. If cancelled, the thread is left behind.
 
-    Not anyio's threads: the process would not end before they do, and a service that hangs must hold nobody up.
+    Not anyio's threads: the process would wait for them at its end, also for a service that hangs.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
     def tell(wrong: NotSent | None) -> None:
         if done.done():
-            return  # nobody waits any more
+            return  # no caller waits any more
         if wrong is None:
             done.set_result(None)
         else:
@@ -307,6 +307,6 @@ async def _in_thread(work: Callable[[], None]) -> None:
 
 
 def _silence() -> None:
-    """Let what sends write no log: it names addresses, and paths with tokens in them, at every level."""
+    """Turn off the logs of apprise: they hold addresses, and paths with tokens, at every level."""
     for name in ("apprise", "urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
         logging.getLogger(name).disabled = True

@@ -1,4 +1,4 @@
-"""The person at this process's terminal: asked one question at a time, in the order in which they came."""
+"""Questions to the person at this process's terminal: one at a time, in order."""
 
 import signal
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from handoffs.terminal import Earlier, Filled, Interrupted, Later, Outcome, Refu
 
 
 class TerminalChannel:
-    """Asks on a terminal. What the person puts off stays open elsewhere."""
+    """Asks on a terminal. A question that the person puts off stays open elsewhere."""
 
     name = "terminal"
 
@@ -26,10 +26,10 @@ class TerminalChannel:
         """Ask on `terminal`.
 
         Args:
-            terminal: Open as long as the channel is used.
-            by: Who answers.
-            on_interrupt: What Ctrl-C at a prompt does, since the terminal makes no signal of it meanwhile. By default
-                the process gets the signal; either way no further question is shown.
+            terminal: A terminal that stays open while the channel is used.
+            by: The name of the person who answers.
+            on_interrupt: What Ctrl-C at a prompt does: the terminal sends no signal then. By default the process
+                gets the signal. In both cases, no further question is shown.
         """
         self._terminal = terminal
         self._by = by
@@ -38,7 +38,7 @@ class TerminalChannel:
         self._asking: set[anyio.CancelScope] = set()
 
     async def present(self, handoff: Handoff, reply: Reply) -> None:
-        """Show the question until the person has dealt with it. See `ports.Channel`."""
+        """Show the question until the person has answered it or put it off. See `ports.Channel`."""
         if handoff.question.breakout_of_loop:
             sheet = Sheet.of(handoff)
             await self._terminal.tell(
@@ -60,22 +60,22 @@ class TerminalChannel:
             if isinstance(outcome, Later):
                 await reply.dismissed()
                 return
-            # Shielded: what a person gave is handed in, and they hear of it, even when it ends elsewhere right now.
+            # Shielded: a given answer is handed in, and its result shown, even if the question ends elsewhere now.
             with anyio.CancelScope(shield=True):
                 problem = await self._hand_in(outcome, reply)
 
     async def _tell_where(self, handoff: Handoff, reply: Reply) -> None:
-        """Say where a secret is typed, once: what is typed on a terminal stays on the screen, and may be recorded."""
+        """Show once where a secret is typed: text typed on a terminal stays on the screen, and may be recorded."""
         sheet = Sheet.of(handoff)
         await self._terminal.tell(
             f"{sheet.asker or 'An agent'} asks for a secret. It is typed into the inbox, not here: `handoffs inbox` "
             f"opens it.\n\n{sheet.message}"
         )
         await reply.reached()
-        await anyio.sleep_forever()  # until it has ended: an agent that asks again and again must not fill the screen
+        await anyio.sleep_forever()  # until it ends: an agent that repeats the question must not fill the screen
 
     async def _hand_in(self, outcome: Filled | Refused, reply: Reply) -> str | None:
-        """Record what the person decided; return what is wrong with it, or None when that is done."""
+        """Record the person's decision. Returns what is wrong with it, or None if it is recorded."""
         try:
             if isinstance(outcome, Refused):
                 await reply.decline(by=self._by, note=outcome.note)
@@ -84,14 +84,14 @@ class TerminalChannel:
         except AnswerRefused as refused:
             return str(refused)
         except StoreError as away:
-            # The screen said what was answered: it must not stay the last word.
-            return f"That was not kept, and nothing is decided: {away} Answer again."
+            # The screen shows the answer as given: it must not stay the last line.
+            return f"That was not recorded. Nothing is decided: {away} Answer again."
         except AlreadyEnded as first:
             await self._terminal.tell(f"Too late. {first}")
         return None
 
     async def _ask(self, sheet: Sheet, reply: Reply) -> Outcome | None:
-        """Ask, and return what the person did; None where nobody did anything."""
+        """Ask, and return what the person did; None if the question ended first."""
         shown = anyio.Event()
 
         async def say_when_shown() -> None:
@@ -109,11 +109,11 @@ class TerminalChannel:
             finally:
                 self._asking.discard(tasks.cancel_scope)
             if not shown.is_set():
-                tasks.cancel_scope.cancel()  # it came to nothing before anybody saw it
+                tasks.cancel_scope.cancel()  # it ended before it was shown
         return outcome if shown.is_set() else None
 
     def _interrupt(self) -> None:
         self._interrupted = True
         for queued in self._asking:
-            queued.cancel()  # none of them flashes up while the process ends
+            queued.cancel()  # so that none is shown while the process ends
         self._on_interrupt()

@@ -4,14 +4,14 @@ import json
 
 from handoffs.console import print_out
 from handoffs.core.untrusted import inert_line
-from handoffs.settings import Settings, config_file, told
+from handoffs.settings import Settings, config_file, shown_settings
 
 _WIDEST = 60
 
 
 def tell(settings: Settings, *, as_json: bool) -> None:
     """Print each setting, those that somebody set first."""
-    found = sorted(told(settings), key=lambda each: (not each.where, each.name))
+    found = sorted(shown_settings(settings), key=lambda each: (not each.where, each.name))
     if as_json:
         rows = [{"name": each.name, "value": each.value, "from": each.where or "default"} for each in found]
         print_out(json.dumps(rows, indent=2))

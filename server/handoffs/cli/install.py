@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from handoffs.access.local import LOCAL, LocalToken, NotKept
+from handoffs.access.local import LOCAL, LocalToken, LocalTokenError
 from handoffs.cli.installing import launching, planning, writing
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS, NAME, Host, find
@@ -97,7 +97,7 @@ def _way(wish: InstallOptions, now: planning.Installed | None, file: Path) -> pl
         return planning.Remote(url=url, variable=LOCAL_TOKEN)
     try:
         return planning.Remote(url=url, token=LocalToken(data_folder()).ensure()[0])
-    except NotKept as why:
+    except LocalTokenError as why:
         raise UsageError(str(why)) from None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from handoffs.core.calling import notes_of_calls
+from handoffs.core.call_notes import notes_of_calls
 from handoffs.core.display import asker_of, left, span, stamp
 from handoffs.core.events import Entry
 from handoffs.core.form import Field

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from handoffs.access.local import LocalToken, NotKept
+from handoffs.access.local import LocalToken, LocalTokenError
 from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of, new_token
 from handoffs.assembly import open_tokens
@@ -53,7 +53,7 @@ def local(*, renew: bool) -> None:
     token = LocalToken(data_folder())
     try:
         print_out(token.renew() if renew else token.ensure()[0])
-    except NotKept as why:
+    except LocalTokenError as why:
         raise UsageError(str(why)) from None
 
 

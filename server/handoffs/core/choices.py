@@ -1,4 +1,4 @@
-"""The choices of a field: what a person sees of each, how what they type or say finds one, and how picks are told."""
+"""The choices of a field: their labels, and how what a person typed or a program sent is matched to them."""
 
 import re
 import unicodedata
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from handoffs.core.untrusted import comparable, inert_line
 
 NONE = "none"
-"""What is typed for *none of them*."""
+"""What a person types to pick none of the choices."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """One thing to pick: the value that is recorded, the title, and what the agent says for or against it."""
+    """One choice: the value that is recorded, the title, and what the agent says for or against it."""
 
     value: str
     title: str
@@ -21,7 +21,7 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """What people see and the agent is told: the title, and the value where that says anything else."""
+        """The text that people see and the agent is told: the title, followed by the value if that adds something."""
         value = inert_line(self.value) or '""'
         if _same(self.title, value) or _same(self.title[-len(value) - 2 :], f"({value})"):
             return self.title
@@ -29,9 +29,9 @@ class Choice:
 
 
 def find(choices: Sequence[Choice], said: str, *, numbered: bool) -> str | None:
-    """Return the value of the one choice that is said: by its value, title or label; with `numbered` also its place.
+    """Return the value of the one choice that `said` names: by value, title or label; if `numbered`, also by number.
 
-    Where two differ in nothing but their case, each is found as it is written, and neither otherwise.
+    Choices that differ only in case are matched by exact case alone.
     """
     for names in (_exactly, _loosely):
         for name in (said, said.strip()):
@@ -44,7 +44,7 @@ def find(choices: Sequence[Choice], said: str, *, numbered: bool) -> str | None:
 
 
 def typed_parts(typed: str) -> list[str]:
-    """Return what is typed for several choices: parts between commas; one with a comma of its own stands in quotes."""
+    """Return the parts of a typed list of choices. Commas separate them; a part with a comma stands in quotes."""
     parts: list[str] = []
     for match in re.finditer(r'\s*(?:"((?:[^"\\]|\\.)*)"\s*(?=,|$)|([^,]+))', typed):
         part = match[2].strip() if match[1] is None else re.sub(r"\\(.)", r"\1", match[1])
@@ -54,7 +54,7 @@ def typed_parts(typed: str) -> list[str]:
 
 
 def joined(labels: Sequence[str]) -> str:
-    """Return several labels as one text, from which they can be told apart."""
+    """Return several labels as one text that `typed_parts` can take apart again."""
     if not labels:
         return "(none of them)"
     if not any(re.search(r'[,"\\]', label) for label in labels):
@@ -63,7 +63,7 @@ def joined(labels: Sequence[str]) -> str:
 
 
 def listed(choices: Sequence[Choice]) -> str:
-    """Return the labels of the first ten, for a refusal."""
+    """Return the labels of the first ten choices, for an error message."""
     shown = ", ".join(inert_line(choice.label, 40) for choice in choices[:10])
     return shown + (", …" if len(choices) > 10 else "")
 

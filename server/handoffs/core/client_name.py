@@ -1,24 +1,24 @@
-"""The name that a client gives itself: without what changes from day to day, and as a person can read it."""
+"""The name that a client gives itself: without parts that change from day to day, and readable for a person."""
 
 import re
 
 _VIA = re.compile(r" \(via mcp-remote[^()]*\)\Z")
-"""What mcp-remote puts behind the name of the client that it passes on."""
+"""The suffix that mcp-remote adds to the name of the client that it passes on."""
 
 _GENERIC = frozenset(("", "mcp", "fastmcp"))
-"""Names of libraries: whatever program uses them calls itself so."""
+"""Names of libraries: programs that use them send these names as their own."""
 
 _TRANSPORT = re.compile(r"(?:stdio|sse|streamable[- ]?http|http): *", re.IGNORECASE)
-"""What OpenAI Agents for JavaScript puts before the command or address of the server that it calls."""
+"""The prefix that OpenAI Agents for JavaScript puts before the command or address of the server that it calls."""
 
 
 def bare_name(client: str) -> str:
-    """Return a client's name without what mcp-remote adds, which changes with its version."""
+    """Return a client's name without the suffix of mcp-remote, which changes with its version."""
     return _VIA.sub("", client)
 
 
 def readable_name(client: str) -> str:
-    """Return a client's name for a person: a library's or a path says that it is one, and what is known beside it.
+    """Return a client's name for a person. A library's name or a path is shown as `an agent (…)`.
 
     `mcp` becomes `an agent (mcp)`, and `stdio: /usr/local/bin/handoffs` becomes `an agent (handoffs)`.
     """

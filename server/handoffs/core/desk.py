@@ -1,6 +1,6 @@
 """The desk: the whole application. It opens a handoff, has it shown, waits for the outcome and hands it over.
 
-It does no I/O of its own: handoffs are kept by a Store, people are reached by Channels, the time comes from a Clock.
+The desk does no I/O of its own: a Store keeps handoffs, Channels reach people, a Clock tells the time.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -40,17 +40,17 @@ from handoffs.core.model import (
     new_id,
 )  # fmt: skip
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
-from handoffs.core.presenter import MAX_PUT_OFF, Showing
+from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
 from handoffs.core.reading import Reader
-from handoffs.core.secrets_vault import Safe
+from handoffs.core.secrets_vault import SecretsVault
 
 MAX_NOTED = 5_000
-"""After how many changes of a handoff it is noted no more how its channels fare: only what becomes of it."""
+"""After this many changes of a handoff, the log no longer notes what its channels report, only its outcome."""
 
 
 class Desk(Reader):
-    """Every use of a handoff, for the agent's side and for the person's."""
+    """All operations on handoffs: for the agent's side and for the person's."""
 
     def __init__(
         self,
@@ -65,33 +65,33 @@ class Desk(Reader):
         max_put_off: int = MAX_PUT_OFF,
         max_noted: int = MAX_NOTED,
     ) -> None:
-        """Take the parts; nothing is opened or shown yet.
+        """Take the parts. Nothing is opened or shown yet.
 
-        `local` is the user of this machine whose programs have what the store keeps: no other subject can ask for a
-        secret. Without it, or without a `sealer`, nobody can.
+        `local` is the user of this machine, whose programs can read secrets from the store: only this subject can ask
+        for a secret. Without `local` or `sealer`, no caller can.
         """
         super().__init__(store=store, clock=clock)
         self._limits = limits or Limits()
         self._max_noted = max_noted
         self._make_id = make_id
-        self._safe = Safe(store=store, clock=clock, sealer=sealer, local=local)
-        self._showing = Showing(self, channels, max_put_off=max_put_off)
-        self._unsure: dict[tuple[str, str], list[datetime]] = {}  # reminders that may have been kept, and their times
+        self._vault = SecretsVault(store=store, clock=clock, sealer=sealer, local=local)
+        self._presenter = Presenter(self, channels, max_put_off=max_put_off)
+        self._unsure: dict[tuple[str, str], list[datetime]] = {}  # claims whose commit is in doubt, and their times
 
     @property
     def clock(self) -> Clock:
-        """The clock by which deadlines are kept."""
+        """The clock that deadlines go by."""
         return self._clock
 
     @property
     def has_channels(self) -> bool:
-        """Whether this desk can show a question to somebody by itself."""
-        return bool(self._showing.channels)
+        """Whether this desk has channels of its own to show a question."""
+        return bool(self._presenter.channels)
 
     @asynccontextmanager
     async def presenting(self) -> AsyncGenerator[None]:
-        """Show questions through the channels for as long as this block lasts; what is still open then stays open."""
-        async with self._showing.presenting():
+        """Show questions through the channels for the length of this block. Questions open at its end stay open."""
+        async with self._presenter.presenting():
             yield
 
     # The agent's side
@@ -111,22 +111,22 @@ class Desk(Reader):
         max_message: int = MAX_MESSAGE,
         action: Action | None = None,
     ) -> Handoff:
-        """Open a handoff, or join the one that the same question opened before; then have it shown.
+        """Open a handoff, or join the one that the same question opened before, and have it shown.
 
-        It has been stored when this returns. One that is not open was answered (or ended) while nobody waited.
-        What the host `declared` is kept in the log of a new one. With a `session`, what another session asked or was
-        told is not joined; the `tool_use` of a call that is sent again always finds what it asked. A new one that was
-        decided a short while ago says so: see `Handoff.earlier`. An `action` is what runs if it is allowed.
+        The handoff is stored when this returns. If its state is not OPEN, it ended earlier and its outcome was not
+        collected. The log of a new handoff keeps what the host `declared`. With a `session`, handoffs of other sessions
+        are not joined; a call that is sent again finds its own handoff by `tool_use`. `Handoff.earlier` of a new
+        handoff names the same question if it was decided a short while ago. An `action` is what runs if it is allowed.
 
         Raises:
-            QuestionRefused: It can't be asked like this; nothing was stored.
-            QuotaUsedUp: Its subject has asked as much as it may for now; nothing was stored.
+            QuestionRefused: The question can't be asked as it is. Nothing was stored.
+            QuotaUsedUp: The subject has reached its quota for now. Nothing was stored.
         """
         await self._store.ready()
         asked = self._clock.now()
         asked_form = form_of(message, options, form, max_message=max_message)
         if asked_form.secret:
-            await self._safe.check(caller)
+            await self._vault.check(caller)
         handoff = Handoff(
             id=self._make_id(),
             caller=caller,
@@ -162,27 +162,27 @@ class Desk(Reader):
                         await watch.changed()
                     handoff = await self.get(handoff_id)
                 return handoff
-        # The time was up: what happened in its last moment still counts.
+        # Time is up. An event of the last moment still counts.
         return await self.get(handoff_id)
 
     async def collect(self, handoff: Handoff, *, tool_use: str = "") -> Handoff:
-        """Note that the agent was handed the outcome: an identical question from now on is a new one.
+        """Record that the agent received the outcome. From now on, an identical question opens a new handoff.
 
-        The call with this `tool_use` alone, sent again, still finds it.
+        Only the call with this `tool_use`, sent again, still finds it.
         """
         if handoff.state is State.OPEN or handoff.collected_at is not None:
             return handoff
         event = Collected(at=self._clock.now(), tool_use=tool_use)
-        # Lost in a power cut, the outcome is given again, with its age: the agent that had it has lost it as well.
+        # If a power cut loses this event, the outcome is given again, with its age: the agent lost it, too.
         return await self._store.record(handoff.id, event, known=handoff, durable=False)
 
     async def use(self, handoff: Handoff, *, tool_use: str, edited: bool = False) -> Handoff:
-        """Use an approval up, as it is or as the person `edited` it: this use of the tool may run, and no other ever.
+        """Use an approval up for one use of a tool, as it is or as the person `edited` it. No other use may run.
 
-        The same use, sent again because its call was cut off, may still run.
+        The same use may run when its call was cut off and is sent again.
 
         Raises:
-            AlreadyUsed: It is another use's.
+            AlreadyUsed: Another use has the approval.
         """
         if handoff.collected_at is not None and handoff.handed_to == tool_use:
             return handoff
@@ -190,7 +190,7 @@ class Desk(Reader):
         events = [Used(at=now, tool_use=tool_use), *([Edited(at=now, by=by)] if edited else [])]
         return await self._store.record(handoff.id, *events, known=handoff)
 
-    # The person's side. Each of these is the whole of a decision, and the first one stands.
+    # The person's side. Each method makes one whole decision, and the first decision stands.
 
     async def answer(
         self,
@@ -203,26 +203,27 @@ class Desk(Reader):
         other: str = "",
         private: bool = False,
     ) -> Handoff:
-        """Answer. `values` are checked against the form, whoever brings them.
+        """Answer. `values` are checked against the form for every channel.
 
         `other` is what a person says instead of picking an option: then there are no values, see
         `Question.takes_other`.
 
-        `private` says that they came from the person's hands past every host and model, unseen: a form that asks for a
-        secret takes them from nowhere else.
+        `private` says that the values came from the person directly, unseen by host and model: a form that asks for a
+        secret accepts only such values.
 
         Raises:
-            AnswerRefused: They do not fit, or a secret can't be taken from there; nothing was recorded.
-            AlreadyEnded: Somebody was first.
+            AnswerRefused: The values do not fit, or a secret came through a channel that is not private. Nothing was
+                recorded.
+            AlreadyEnded: The handoff has an outcome already.
         """
         form = handoff.question.form
         if form.secret and not private:
-            raise AnswerRefused({"": "a secret is typed into the inbox and nowhere else: `handoffs inbox` opens it"})
+            raise AnswerRefused({"": "a secret can only be typed into the inbox: `handoffs inbox` opens it"})
         if other:
             public, sealed = dict[str, Value](), dict[str, str]()
             other = checked_other(other, values=values, allowed=handoff.question.takes_other)
         else:
-            public, sealed = await self._safe.seal(handoff, form.check(values))
+            public, sealed = await self._vault.seal(handoff, form.check(values))
         event = Answered(
             at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
         )
@@ -239,46 +240,46 @@ class Desk(Reader):
         return await self._store.record(handoff.id, event, known=handoff)
 
     async def reveal(self, name: str, *, by: str, keep: bool = True) -> str:
-        """Return the secret of this name to the user who was asked; see `core.safe`. Raises SecretRefused."""
-        return await self._safe.reveal(name, by=by, keep=keep)
+        """Return the secret of this name to the user who was asked; see `core.secrets_vault`. Raises SecretRefused."""
+        return await self._vault.reveal(name, by=by, keep=keep)
 
-    # What a channel says of a question that it could not have decided
+    # What a channel reports about a question, apart from decisions
 
     async def joined(self, handoff: Handoff, *, calls: int) -> None:
-        """Note how many calls of the agent wait for it now, where that is more than one or was."""
+        """Record how many calls of the agent wait for the handoff, if that is or was more than one."""
         await self._note(handoff, Joined(at=self._clock.now(), calls=calls))
 
     async def reached(self, handoff: Handoff, *, channel: str) -> None:
-        """Note that somebody has the question before them. A handoff that has ended meanwhile is left alone."""
+        """Record that a person has the question before them. Does nothing if the handoff has ended."""
         await self._note(handoff, Reached(at=self._clock.now(), channel=channel))
 
     async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
-        """Note that a channel answered without a person; the question stays open elsewhere."""
+        """Record that a channel could not show the question to a person. The question stays open elsewhere."""
         await self._note(handoff, NotShown(at=self._clock.now(), channel=channel, reason=reason))
 
     async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
-        """Note that a person said *not now*; the question stays open elsewhere."""
+        """Record that a person said *not now*. The question stays open elsewhere."""
         await self._note(handoff, Dismissed(at=self._clock.now(), channel=channel))
 
     async def left(self, handoff: Handoff, *, seconds: float) -> None:
-        """Note that the host ended its call after `seconds`, before the person decided; the question stays open."""
+        """Record that the host ended its call after `seconds`, before the person decided. The question stays open."""
         await self._note(handoff, Left(at=self._clock.now(), seconds=f"{seconds:.1f}"))
 
     async def claim(self, key: str, *, seconds: float) -> bool:
-        """Use up a key that may be used once: True for one of all who try within `seconds`, in whatever process."""
+        """Claim a key that may be used once. True for the first of all processes that try within `seconds`."""
         now = self._clock.now()
         return await self._store.claim(key, now=now, until=now + timedelta(seconds=seconds))
 
     async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
-        """Take it on to tell a person, at this stage, that the question waits.
+        """Claim the reminder of this stage, for this process to send.
 
-        True says go on: of all who ever try, in whatever process, it says so to one. False also when it has ended.
+        True for one process only: the first that claims it. False also if the handoff has ended.
         """
         event, place = Reminded(at=self._clock.now(), channel=channel, stage=stage), (handoff.id, stage)
         try:
             await self._store.record(handoff.id, event, known=handoff)
         except StoreUnavailable:
-            # Whether it was kept shows later; if it was, nobody else goes on.
+            # Whether the commit took place shows later; if it did, other processes do not claim it.
             self._unsure.setdefault(place, []).append(event.at)
             raise
         except AlreadyReminded:
@@ -294,34 +295,35 @@ class Desk(Reader):
         return True
 
     async def was_dismissed(self, handoff: Handoff, *, channel: str) -> bool:
-        """Say whether a person has closed the question in this channel."""
+        """Return whether a person has closed the question in this channel."""
         entries = await self.history(handoff.id)
         return any(e.name == "dismissed" and e.details.get("channel") == channel for e in entries)
 
-    # Looking: see `Reader`
+    # Reading: see `Reader`
 
     @asynccontextmanager
     async def watch(self, handoff_id: str | None = None) -> AsyncGenerator[Watch]:
-        """Give a watch on one handoff, or on all of them."""
+        """Yield a watch on one handoff, or on all of them."""
         async with self._store.watch(handoff_id) as watch:
             yield watch
 
-    # Showing
+    # Presenting
 
     def present(self, handoff: Handoff, *, again: bool) -> None:
-        """Have the channels show an open question that they are not showing; does not wait for them.
+        """Have the channels show an open question that they do not show yet, without waiting for them.
 
-        What a person put off is shown again only with `again`: when the agent asks once more, not when it checks.
+        A question that a person put off is shown again only with `again`: when the agent asks once more, not when it
+        checks.
         """
-        self._showing.present(handoff, again=again)
+        self._presenter.present(handoff, again=again)
 
     async def _note(self, handoff: Handoff, event: Joined | Reached | NotShown | Dismissed | Left) -> None:
         if handoff.version >= self._max_noted:
-            return  # a caller can do this over and over, and its log is read for its calls
+            return  # a caller can cause these events without limit, and its log is read on each of its calls
         try:
             await self._store.record(handoff.id, event, known=handoff)
         except AlreadyEnded:
-            return  # an outcome stands; how one channel fared no longer matters
+            return  # the outcome stands; how one channel fared no longer matters
 
 
 def _opened(at: datetime, declared: Declared | None) -> Opened:

@@ -1,4 +1,4 @@
-"""What people are shown, in one place: who asks, when something was, how long it is, and how much of it is left."""
+"""What people are shown, in one place: who asks, the time of something, lengths of time, and the time left."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,26 +14,26 @@ _LONG = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 def asker_of(caller: Caller) -> str:
-    """Return who asks, on a line: the program and the folder it works in, `claude-code · ~/shop`.
+    """Return who asks, on one line: the program and the folder that it works in, `claude-code · ~/shop`.
 
-    Before them the principal, where a token proved it, `token:ci · claude-code`: the rest is the program's own word.
+    If a token proved the principal, it comes first: `token:ci · claude-code`. The rest is the program's own claim.
     """
     proven = caller.subject if caller.authenticated else ""
     return " · ".join(part for part in (proven, program_of(caller), folder_of(caller)) if part)
 
 
 def program_of(caller: Caller) -> str:
-    """Return the program that asks; a name that tells nothing is told as one. Never empty."""
+    """Return the program that asks, as `readable_name` gives it. Never empty."""
     return readable_name(caller.client)
 
 
 def folder_of(caller: Caller) -> str:
-    """Return the folder that the agent works in, from the home folder on, which is named; empty where it is unknown."""
+    """Return the folder that the agent works in, relative to the home folder (`~`); empty if it is not known."""
     if not caller.project:
         return ""
     try:
         below = Path(caller.project).relative_to(Path.home())
-    except (ValueError, RuntimeError):  # not below it; or nobody's home
+    except (ValueError, RuntimeError):  # not below it, or no home folder is known
         return caller.project
     return "the home folder" if below == Path() else str("~" / below)
 
@@ -42,7 +42,7 @@ def folder_of(caller: Caller) -> str:
 
 
 def stamp(at: datetime) -> str:
-    """Return a time as it is shown and sent everywhere: `2026-11-22T19:30:00Z`, in UTC, whole seconds."""
+    """Return a time as it is shown and sent everywhere: `2026-11-22T19:30:00Z`, in UTC, in whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -50,7 +50,7 @@ def stamp(at: datetime) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Return how long something is, in its largest unit: `5 min`. What has passed already is `0 s`."""
+    """Return a length of time in its largest unit: `5 min`. A negative length is `0 s`."""
     seconds = max(int(length.total_seconds()), 0)
     for size, unit in _SHORT:
         if seconds >= size:
@@ -59,7 +59,7 @@ def span(length: timedelta) -> str:
 
 
 def in_words(length: timedelta, *, least: int = 1) -> str:
-    """Return how long something is in the largest unit of which there are `least`: `5 minutes`, `1 day`."""
+    """Return a length of time in words, in the largest unit of which there are `least`: `5 minutes`, `1 day`."""
     seconds = max(int(length.total_seconds()), 0)
     for size, unit in _LONG:
         if seconds >= least * size:
@@ -68,18 +68,18 @@ def in_words(length: timedelta, *, least: int = 1) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return a length in the largest unit of which there are two, to the nearest: `110 s`, `28 h`."""
+    """Return a length of time in the largest unit of which there are two, rounded: `110 s`, `28 h`."""
     for size, unit in _SHORT[1:]:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 
-# How much is left. To the nearest minute: of a day that has just begun to run, 24 hours are left.
+# Time left, rounded to the nearest minute: a day that started a moment ago shows as 24 hours.
 
 
 def left(length: timedelta) -> str:
-    """Return how much time is left, to the nearest minute: of a day that has just begun to run, `24 h`."""
+    """Return the time left, rounded to the minute: `24 h` for a day that started a moment ago."""
     seconds = _upwards(length)
     minutes = (seconds + 30) // 60
     if 24 * 60 <= minutes < 48 * 60:
@@ -88,13 +88,13 @@ def left(length: timedelta) -> str:
 
 
 def left_in_words(length: timedelta) -> str:
-    """Return how much time is left, in the largest unit of which there are two: `24 hours`."""
+    """Return the time left in words, in the largest unit of which there are two: `24 hours`."""
     seconds = _upwards(length)
     return in_words(timedelta(seconds=(seconds + 30) // 60 * 60 if seconds >= 120 else seconds), least=2)
 
 
 def left_exactly(length: timedelta) -> str:
-    """Return how much time is left, to the minute: `23 h 59 min left`, `time is up`."""
+    """Return the time left, exact to the minute: `23 h 59 min left`, `time is up`."""
     if length <= timedelta(0):
         return "time is up"
     rounded = (length + timedelta(seconds=30)) // timedelta(minutes=1) if length >= timedelta(minutes=1) else 0

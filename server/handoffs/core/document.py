@@ -1,4 +1,4 @@
-"""A handoff as a document: what `--json` prints and what the server's resources give, under the same names."""
+"""A handoff as a document: `--json` prints it and the server's resources return it, with the same keys."""
 
 from typing import cast
 
@@ -9,11 +9,11 @@ from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
 TITLE_WIDTH = 100
-"""Characters of a message that stand for it in a list."""
+"""Characters of a message that a list shows."""
 
 
 def document(handoff: Handoff) -> dict[str, object]:
-    """Return all of a handoff that a script may need, as JSON can hold it."""
+    """Return everything about a handoff that a script may need, as JSON values."""
     caller, question, answer, end = handoff.caller, handoff.question, handoff.answer, handoff.end
     return {
         "id": handoff.id,
@@ -40,7 +40,7 @@ def document(handoff: Handoff) -> dict[str, object]:
 
 
 def summary(handoff: Handoff) -> dict[str, object]:
-    """Return the line of a list that stands for a handoff."""
+    """Return the entry of a handoff in a list."""
     return {
         "id": handoff.id,
         "title": title(handoff),
@@ -77,6 +77,6 @@ def _exact(value: object) -> object:
 
 
 def title(handoff: Handoff) -> str:
-    """Return the first line of the message that says something, as text that can only be read."""
+    """Return the first line of the message that has text, as inert text."""
     lines = (inert_line(line, TITLE_WIDTH) for line in handoff.question.message.splitlines())
     return next(filter(None, lines), "")

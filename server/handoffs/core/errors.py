@@ -1,17 +1,17 @@
 """What can go wrong with a handoff, in words that say what to do instead.
 
 HandoffError
-├── QuestionRefused        the question itself is not one that can be asked
-├── QuotaUsedUp            the caller has asked as much as it may for now; nothing was stored
+├── QuestionRefused        the question can't be asked as it is
+├── QuotaUsedUp            the caller has reached its quota for now; nothing was stored
 ├── AnswerRefused          the answer does not fit the form; nothing was recorded
-├── AlreadyEnded           somebody was first; `core.lifecycle` raises it
-├── AlreadyReminded        another process tells the person; `core.lifecycle` raises it
-├── AlreadyUsed            the approval let another tool use run; `core.lifecycle` raises it
-├── SecretRefused          a secret is not there for who asks for it
+├── AlreadyEnded           the handoff has an outcome already; `core.lifecycle` raises it
+├── AlreadyReminded        another process sends this reminder; `core.lifecycle` raises it
+├── AlreadyUsed            another use of the tool has the approval; `core.lifecycle` raises it
+├── SecretRefused          the caller can't have this secret
 ├── NotFound               no handoff has this id
-├── Ambiguous              several handoffs' ids start with this
+├── Ambiguous              several ids start with this
 └── StoreError             the store can't be used
-    ├── StoreUnavailable          it can't be reached just now, and may be back a moment later
+    ├── StoreUnavailable   the store can't be reached now, and may be back a moment later
     ├── StoreTooNew        a newer version of handoffs wrote it
     ├── StoreUnwritable    the folder or the file can't be written
     ├── StoreFull          the disk is full
@@ -23,7 +23,7 @@ from datetime import datetime
 
 
 class HandoffError(Exception):
-    """Something about a handoff that its caller can act on."""
+    """An error that the caller can act on."""
 
 
 class QuestionRefused(HandoffError):
@@ -31,10 +31,10 @@ class QuestionRefused(HandoffError):
 
 
 class QuotaUsedUp(HandoffError):
-    """The caller has asked as much as it may for now; nothing was stored."""
+    """The caller has reached its quota for now; nothing was stored."""
 
     def __init__(self, message: str, *, again_at: datetime | None) -> None:
-        """Keep when there is room again at the latest, in UTC; None where nobody knows."""
+        """Keep the time at which there is room again at the latest, in UTC; None if it is not known."""
         self.again_at = again_at
         super().__init__(message)
 
@@ -43,7 +43,7 @@ class AnswerRefused(HandoffError):
     """The answer does not fit the form."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        """Keep what is wrong, by field name; the empty name stands for the form as a whole."""
+        """Keep the problems by field name; the empty name stands for the form as a whole."""
         self.problems: dict[str, str] = dict(problems)
         super().__init__("; ".join(f"{name}: {what}" if name else what for name, what in self.problems.items()))
 
@@ -53,29 +53,27 @@ class AlreadyEnded(HandoffError):
 
 
 class AlreadyReminded(HandoffError):
-    """Somebody has taken it on to tell the person at this stage."""
+    """Another process has claimed the reminder of this stage."""
 
 
 class AlreadyUsed(HandoffError):
-    """The approval was for one use of a tool, and another one had it."""
+    """Another use of the tool has the approval, which holds for one."""
 
 
 class SecretRefused(HandoffError):
-    """The secret can't be had by this name, or not by this user."""
+    """There is no such secret, or this user can't have it."""
 
 
 class NotFound(HandoffError):
-    """There is no such handoff."""
+    """There is no handoff with this id."""
 
     def __init__(self, handoff_id: str) -> None:
         self.handoff_id = handoff_id
-        super().__init__(
-            f"There is no handoff {handoff_id!r} here. `handoffs list --all` shows every one of this store."
-        )
+        super().__init__(f"There is no handoff {handoff_id!r} here. `handoffs list --all` shows all of this store.")
 
 
 class Ambiguous(HandoffError):
-    """More than one handoff's id starts like this."""
+    """Several ids start with this prefix."""
 
     def __init__(self, prefix: str, ids: tuple[str, ...]) -> None:
         self.prefix, self.ids = prefix, ids
@@ -85,11 +83,11 @@ class Ambiguous(HandoffError):
 
 
 class StoreError(HandoffError):
-    """The store can't be used; nothing was lost or half-written."""
+    """The store can't be used. Nothing was lost or half-written."""
 
 
 class StoreUnavailable(StoreError):
-    """The store can't be reached just now; it may be back a moment later, with all that was kept."""
+    """The store can't be reached now; it may be back a moment later, with all its handoffs."""
 
 
 class StoreTooNew(StoreError):
@@ -105,4 +103,4 @@ class StoreFull(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """The store's file is damaged, or is no store."""
+    """The store's file is damaged, or is not a store."""

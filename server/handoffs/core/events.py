@@ -1,7 +1,7 @@
-"""What happens to a handoff. The events, in order, are its audit log.
+"""The events of a handoff. In order, they are its audit log.
 
-`details_of` is what the log keeps of an event; what a person wrote into the form is kept with the handoff, once, and
-never in the log.
+`details_of` returns what the log keeps of an event. What a person entered is kept once, with the handoff, and never in
+the log.
 """
 
 from collections.abc import Mapping
@@ -16,38 +16,38 @@ from handoffs.core.form import Value
 class _Event:
     at: datetime
     name: ClassVar[str]
-    """As stores keep it, whatever the class is called."""
+    """The name in stores; it stays when the class is renamed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened(_Event):
-    """The question was stored; nobody has been asked yet. What the host said of itself is for `handoffs doctor`."""
+    """The question was stored; it has not been shown yet. `handoffs doctor` reads what the host declared."""
 
     name: ClassVar[str] = "opened"
 
     version: str = ""
-    """The client's own."""
+    """The client's version."""
     protocol: str = ""
-    """Of MCP, such as `2026-07-28`."""
+    """The version of MCP, such as `2026-07-28`."""
     transport: str = ""
     """`stdio` or `http`."""
     declares: str = ""
-    """What of asking it said it can do, such as `form url tasks`."""
+    """The ways of asking that the host declared, such as `form url tasks`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Joined(_Event):
-    """Another call of the agent waits for the same question, or one of them waits no more."""
+    """Another call of the agent joined the same question, or stopped waiting for it."""
 
     name: ClassVar[str] = "joined"
 
     calls: int
-    """How many wait for it now."""
+    """How many calls wait for it now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reached(_Event):
-    """A channel has shown the question to somebody."""
+    """A channel has shown the question to a person."""
 
     name: ClassVar[str] = "reached"
 
@@ -56,7 +56,7 @@ class Reached(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotShown(_Event):
-    """A channel answered, but so that no person can have seen the question; it stays open elsewhere."""
+    """A channel failed to show the question to a person. The question stays open elsewhere."""
 
     name: ClassVar[str] = "notshown"
 
@@ -66,7 +66,7 @@ class NotShown(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dismissed(_Event):
-    """A person closed the question without an answer: not now. It stays open elsewhere."""
+    """A person closed the question without an answer (*not now*). The question stays open elsewhere."""
 
     name: ClassVar[str] = "dismissed"
 
@@ -85,7 +85,7 @@ class Left(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reminded(_Event):
-    """One process took it on to tell a person, at this stage, that the question waits; no other will."""
+    """One process claimed the reminder of this stage. No other process sends it."""
 
     name: ClassVar[str] = "reminded"
 
@@ -103,12 +103,12 @@ class Answered(_Event):
     by: str
     channel: str
     values: Mapping[str, Value]
-    """Of a secret only its name."""
+    """The answer. For a secret, only its name."""
     sealed: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """The secrets by field name, sealed."""
     note: str = ""
     other: str = ""
-    """What the person said instead of picking an option; then there are no values."""
+    """What the person said instead of picking an option; then `values` is empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ class Declined(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cancelled(_Event):
-    """The question was withdrawn for good, by a person or by who asked."""
+    """The question was withdrawn for good, by a person or by its asker."""
 
     name: ClassVar[str] = "cancelled"
 
@@ -135,7 +135,7 @@ class Cancelled(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expired(_Event):
-    """The deadline passed and nobody had answered."""
+    """The deadline passed without an answer."""
 
     name: ClassVar[str] = "expired"
 
@@ -147,22 +147,22 @@ class Collected(_Event):
     name: ClassVar[str] = "collected"
 
     tool_use: str = ""
-    """The id that the host gave the tool use to which it was handed."""
+    """The id that the host gave the tool use that received it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Used(_Event):
-    """An approval lets one use of a tool run, and no other."""
+    """An approval was used up: it let one use of a tool run, and lets no other."""
 
     name: ClassVar[str] = "used"
 
     tool_use: str
-    """The id that the host gave that use; of our own making where it gave none."""
+    """The id that the host gave that use; generated here if the host gave none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edited(_Event):
-    """What was approved runs as the person edited it. What they made of it is with the answer."""
+    """The approved call runs as the person edited it. The edited arguments are in the answer."""
 
     name: ClassVar[str] = "edited"
 
@@ -202,7 +202,7 @@ class Unknown(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revealed(_Event):
-    """A program of the person who was asked got a secret of the answer."""
+    """A program of the person who was asked read a secret of the answer."""
 
     name: ClassVar[str] = "revealed"
 
@@ -230,7 +230,7 @@ EVENTS: tuple[type[Event], ...] = (
     Used, Edited, Sent, Result, Unknown, Revealed, Forgotten,
 )  # fmt: skip
 
-# With the handoff, once: what people write is not in the log.
+# Kept once, with the handoff: the log holds nothing that people wrote.
 _NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other"})
 
 
@@ -245,11 +245,11 @@ class Entry:
     """The event's name in lower case: `answered`."""
     at: datetime
     details: Mapping[str, str]
-    """What the event says besides: by, channel, reason."""
+    """The event's other fields, as text: by, channel, reason."""
 
 
 def name_of(event: Event) -> str:
-    """Return the event's name as the log has it: `answered`."""
+    """Return the event's name in the log: `answered`."""
     return event.name
 
 

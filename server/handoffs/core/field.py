@@ -1,6 +1,6 @@
-"""One field of a form: what it takes, whether an answer fits, what is meant by what a person typed, how it is told.
+"""One field of a form: what it accepts, how an answer is checked, how typed text is read, how a value is shown.
 
-A default is never an answer, and where it would decide something, no channel offers it: see `Field.prefill`.
+A default is never an answer. If a default would decide something, no channel offers it: see `Field.prefill`.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from handoffs.core.patterns import TooSlow, matches
 from handoffs.core.untrusted import inert_line
 
 Value: TypeAlias = str | int | float | bool | list[str]
-"""What one field can hold; a list is the answer to a multiple choice."""
+"""The value of one field; a list answers a multiple choice."""
 
 REFERENCE = "secret:"
-"""How the name begins that stands for a secret wherever values are kept, sent or shown."""
+"""The prefix of a secret's name, which stands for the secret wherever values are kept, sent or shown."""
 
 MAX_TEXT = 100_000
-"""Characters in one answered string where the form sets no limit of its own."""
+"""The most characters of an answered string if the form sets no limit."""
 
 
 class Kind(StrEnum):
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One thing to fill in. Bounds that do not apply to its kind are None."""
+    """One field of a form. Bounds that do not apply to its kind are None."""
 
     name: str
     kind: Kind
@@ -51,7 +51,7 @@ class Field:
     max_length: int | None = None
     format: str | None = None
     pattern: str | None = None
-    """A regular expression that is found in the text, as JSON schema has them."""
+    """A regular expression that is searched for in the text, as in JSON schema."""
     minimum: float | None = None
     maximum: float | None = None
     exclusive_minimum: float | None = None
@@ -60,33 +60,33 @@ class Field:
     min_items: int | None = None
     max_items: int | None = None
     examples: tuple[str, ...] = ()
-    """What the agent gives as examples, inert."""
+    """Examples that the agent gives, inert."""
     harmless: bool = False
-    """The agent says that it is no secret, though it is called like one that may be."""
+    """Whether the agent says that this field is no secret, though its name sounds like one."""
 
     @property
     def secret(self) -> bool:
-        """Whether what it holds must pass through no host, no model, no log and no page."""
+        """Whether the value must never pass through a host, a model, a log or a page."""
         return self.kind is Kind.STRING and self.format == HIDDEN
 
     @property
     def prefill(self) -> Value | None:
-        """The default that a channel may offer for a person to change or keep: never a yes, a no or a choice."""
+        """The default that a channel may offer to the person: never for a yes or no, or a choice."""
         return self.default if self.kind in {Kind.STRING, Kind.INTEGER, Kind.NUMBER} else None
 
     @property
     def least(self) -> int:
-        """How many choices must be picked at least: of a list that is required, too, none may be an answer."""
+        """The least number of choices to pick. 0 also for a required list: picking none may be an answer."""
         return self.min_items or 0
 
     @property
     def hint(self) -> str:
-        """What may be entered, in a few words: `a whole number, from 1 to 5`."""
+        """What can be entered, in a few words: `a whole number, from 1 to 5`."""
         return "; ".join([self._asked_for(), *self.notes])
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said beside the control itself: examples, and that the agent takes it for no secret."""
+        """What must be shown beside the control: examples, and the agent's word that this is no secret."""
         shown = [f"for example {', '.join(self.examples)}"] if self.examples else []
         return (*shown, "no secret, the agent says") if self.harmless else tuple(shown)
 
@@ -94,7 +94,7 @@ class Field:
         """Return `value` as this field's type.
 
         Raises:
-            ValueError: It does not fit; the message is for the person.
+            ValueError: The value does not fit. The message is for the person.
         """
         match self.kind:
             case Kind.STRING:
@@ -113,13 +113,13 @@ class Field:
                 return self._check_choices(value)
 
     def coerce(self, text: str, *, zone: Zone | None = None) -> Value:
-        """Return what a person typed as this field's type: `y` is True, `2` the second choice, `1, 3` two of them.
+        """Return typed text as this field's type: `y` is True, `2` the second choice, `1, 3` two choices.
 
-        A choice is found by its value or title first, and by its number last: where `2` is a value, it is that one. A
-        time without a zone gets that of `zone`, where the person is: show them what came of it.
+        A choice is found by value or title first, and by number last: if `2` is a value, that value is picked. A time
+        without a zone gets the offset of `zone`, the person's: show them the result.
 
         Raises:
-            ValueError: It does not fit; the message is for the person. An `Unclear` time could be several.
+            ValueError: The text does not fit. The message is for the person. `Unclear`: a time that could mean several.
         """
         typed = text.strip()
         match self.kind:
@@ -140,9 +140,10 @@ class Field:
                 return self.check(self._picked(typed))
 
     def understand(self, value: object) -> object:
-        """Return what a program's value means where that is this field's type in another dress, else as it came.
+        """Return a program's value as this field's type if it is only written differently, else unchanged.
 
-        A choice by its title, a number or boolean as text, a time with a blank in it. Never what could mean two things.
+        Such as a choice by its title, a number or boolean as text, a time with a blank. Ambiguous values stay
+        unchanged.
         """
         match self.kind:
             case Kind.INTEGER | Kind.NUMBER if isinstance(value, str):
@@ -167,9 +168,9 @@ class Field:
                 return value
 
     def text(self, value: Value) -> str:
-        """Return a value of this field as a person says it: yes, what they saw of a choice, `3`; of a secret its name.
+        """Return a value as people say it: `yes`, a choice's label, `3`. For a secret, only its name.
 
-        Several choices can be told apart in it, whatever they are called.
+        Several choices stay distinguishable, also when their labels hold commas.
         """
         if self.secret:
             named = isinstance(value, str) and value.startswith(REFERENCE)
@@ -209,7 +210,7 @@ class Field:
         if not isinstance(value, str):
             raise ValueError("must be text")
         if not _is_text(value):
-            raise ValueError("has characters that are not text")
+            raise ValueError("has characters that are not allowed: remove them")
         if self.required and not value.strip():
             raise ValueError("must not be empty")
         if self.min_length is not None and len(value) < self.min_length:
@@ -217,10 +218,10 @@ class Field:
         limit = MAX_TEXT if self.max_length is None else self.max_length
         if len(value) > limit:
             raise ValueError(f"is too long: {len(value)} of at most {limit} characters")
-        # What was offered and comes back untouched is what was offered, also a time without its zone.
+        # A default that comes back unchanged is accepted, also a time without a zone.
         if self.format is not None and value != self.default and not FORMATS[self.format][1](value):
             if self.format == DATE_TIME:
-                read_moment(value)  # which says what is missing
+                read_moment(value)  # raises an error that names what is missing
             raise ValueError(f"must be {FORMATS[self.format][0]}")
         if self.pattern is not None:
             try:
@@ -228,7 +229,7 @@ class Field:
             except ValueError:
                 if self.format != DATE_TIME or not is_moment(value):
                     raise
-                # Zod's dates and times end in Z. A person gives them with their own zone, and it is the same moment.
+                # Zod's patterns want times in UTC, ending in Z. A person may use their own zone: the same moment fits.
                 value = in_utc(value)
                 self._check_pattern(self.pattern, value)
         return value
@@ -267,7 +268,7 @@ class Field:
         picked: list[str] = []
         for item in cast("Sequence[object]", value):
             if not isinstance(item, str) or item not in known:
-                raise ValueError(f"has one that is not among the choices: {listed(self.choices)}")
+                raise ValueError(f"has a value that is not one of the choices: {listed(self.choices)}")
             if item in picked:
                 raise ValueError("has the same choice twice")
             picked.append(item)
@@ -278,7 +279,7 @@ class Field:
         return picked
 
     def _picked(self, typed: str) -> list[str]:
-        # A label that has a comma of its own is picked by its number, alone, or in quotes.
+        # A label that contains a comma can be picked by its number, as the whole text, or in quotes.
         whole = find(self.choices, typed, numbered=True)
         if whole is not None:
             return [whole]
@@ -297,7 +298,7 @@ class Field:
 
     def _meant(self, value: object) -> object:
         if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)  # a host that saw a number in `"1"`
+            value = str(value)  # a host that read `"1"` as a number
         if not isinstance(value, str) or value in {c.value for c in self.choices}:
             return value
         found = find(self.choices, value, numbered=False)
@@ -312,7 +313,7 @@ _NO = frozenset({"n", "no", "false", "f", "0", "off"})
 
 
 def _is_text(value: str) -> bool:
-    # Half of a surrogate pair can be neither stored nor sent; a NUL ends a text in many a program, and a database.
+    # Half of a surrogate pair can't be stored or sent; a NUL ends a text in many programs, and in PostgreSQL.
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
-"""The form: what a person is asked to fill in. Checks an answer, and reads what was typed or what a program sent.
+"""The form: what a person is asked to fill in. It checks answers, and reads what was typed or what a program sent.
 
-Every channel renders the same `Field`s, and every answer, from wherever it comes, passes `Form.check`, which fills no
-default in: an answer that nobody gave is none. How a form is read from a JSON schema is in `core.schema`, how one is
-written in `core.written_schema`; how it is shown is the channels' affair.
+Every channel renders the same `Field`s, and every answer passes `Form.check`. It fills in no defaults: a value that no
+person gave is no answer. `core.schema` reads a form from a JSON schema, `core.written_schema` writes one; channels
+decide how it is shown.
 """
 
 import unicodedata
@@ -34,10 +34,10 @@ __all__ = [
 Schema: TypeAlias = dict[str, object]
 
 RESPONSE = "response"
-"""The name of the one field of a question that has no form of its own."""
+"""The name of the only field of a question without a form."""
 
 DECISION, DENY = "decision", "deny"
-"""The field in which a permission is decided, and its value for *no*."""
+"""The field that decides a permission, and its value for *no*."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,16 +46,16 @@ class Form:
 
     fields: tuple[Field, ...]
     schema: Schema
-    """The same as JSON schema, cleaned: what the store keeps. What a host is sent is written by `written_schema`."""
+    """The same as cleaned JSON schema: the store keeps it. `written_schema` writes what a host is sent."""
 
     @property
     def is_options(self) -> bool:
-        """Whether it is made of an agent's `options`: one of them is picked, and nothing else is asked."""
+        """Whether it is made of an agent's `options`: the person picks one of them, and nothing else is asked."""
         return [(each.name, each.kind, each.required) for each in self.fields] == [(RESPONSE, Kind.CHOICE, True)]
 
     @property
     def has_own_no(self) -> bool:
-        """Whether a *no* is one of its choices (`decision`: `deny`): then there is no *Decline* beside it."""
+        """Whether one of its choices means *no* (`decision`: `deny`). Then no *Decline* is shown beside it."""
         return any(
             each.name == DECISION and each.required and any(choice.value == DENY for choice in each.choices)
             for each in self.fields
@@ -63,16 +63,17 @@ class Form:
 
     @property
     def secret(self) -> bool:
-        """Whether it asks for a secret, so that the whole of it is filled in the inbox and nowhere else."""
+        """Whether it asks for a secret. Then the whole form can be filled in the inbox only."""
         return any(field.secret for field in self.fields)
 
     def check(self, values: Mapping[str, object]) -> dict[str, Value]:
-        """Return the answer with its values typed, in the form's order. Optional fields may be missing or None.
+        """Return the answer with typed values, in the form's order. Optional fields may be missing or None.
 
-        Where all of them may, nothing is an answer as well: see `is_untouched` for who can't know that it was meant.
+        If all fields are optional, an empty answer is valid: callers that can't tell whether it was meant use
+        `is_untouched`.
 
         Raises:
-            AnswerRefused: Something is missing, extra or does not fit; it says what, by field.
+            AnswerRefused: A value is missing, unknown or does not fit. Problems are by field.
         """
         problems: dict[str, str] = {}
         checked: dict[str, Value] = {}
@@ -95,9 +96,9 @@ class Form:
         return checked
 
     def is_untouched(self, values: Mapping[str, object]) -> bool:
-        """Say whether values are what a host or a program gives for a form in which nobody has filled in anything.
+        """Return whether these are the values that a host or a program sends for a form that no person filled in.
 
-        0 and false are something. So is an empty list where a list is required and may be empty.
+        0 and false count as filled in, and so does an empty list for a required list that may be empty.
         """
         required = {field.name: field for field in self.fields if field.required}
         if any(values.get(name) is None or values[name] == "" for name in required):
@@ -108,17 +109,17 @@ class Form:
         return all(value is None or (isinstance(value, str) and not value.strip()) for value in told)
 
     def understand(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Return what a program's values mean; see `Field.understand`. `check` says whether they fit."""
+        """Return a program's values as the fields' types; see `Field.understand`. `check` tells whether they fit."""
         by_name = {field.name: field for field in self.fields}
         composed = {unicodedata.normalize("NFC", name): name for name in by_name}
         named = {composed.get(unicodedata.normalize("NFC", name), name): value for name, value in values.items()}
         return {name: by_name[name].understand(value) if name in by_name else value for name, value in named.items()}
 
     def coerce(self, typed: Mapping[str, str], *, zone: Zone | None = None) -> dict[str, Value]:
-        """Return the answer from what a person typed, by field name; an optional field typed empty is left out.
+        """Return the answer from typed texts by field name. An optional field with no text is left out.
 
         Raises:
-            AnswerRefused: As for `check`, and where nothing but blanks was typed.
+            AnswerRefused: As for `check`, or all texts are blank.
         """
         problems: dict[str, str] = {}
         values: dict[str, object] = {}
@@ -143,10 +144,10 @@ class Form:
         return self.check(values)
 
     def texts(self, values: Mapping[str, Value]) -> list[str]:
-        """Return the answer as text, one for each field that was filled, in the form's order."""
+        """Return the answer as text: one entry for each filled field, in the form's order."""
         return [field.text(values[field.name]) for field in self.fields if field.name in values]
 
 
 def _is_left_out(field: Field, given: object) -> bool:
-    # A page or a host sends "" and [] for what was left alone; only a field that must be filled minds.
+    # A page or a host sends "" and [] for untouched fields; only a required field makes that an error.
     return not field.required and (given == "" or (given == [] and field.least > 0))

@@ -1,4 +1,4 @@
-"""The formats that a text can have: what a person is told to enter, and the test."""
+"""The formats of a text: the words that tell a person what to enter, and the check."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from handoffs.core.moments import is_moment
 
 HIDDEN = "password"
-"""The format of a text that is a secret: it is typed into the inbox, sealed, and shown nowhere."""
+"""The format of a secret text: it is typed into the inbox, sealed, and never shown."""
 
 DATE_TIME = "date-time"
 
@@ -35,5 +35,5 @@ FORMATS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "uri": ("an address with its scheme, like https://example.org/page", _is_uri),
     "date": ("a date, like 2026-11-22", _is_date),
     DATE_TIME: ("a date and time, like 2026-11-22T19:30:00Z", is_moment),
-    HIDDEN: ("a secret: it is kept sealed, and the agent does not get to see it", lambda _: True),
+    HIDDEN: ("a secret: it is kept sealed, and the agent never sees it", lambda _: True),
 }

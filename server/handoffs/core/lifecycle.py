@@ -60,17 +60,17 @@ TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
         State.EXPIRED: {Collected: State.EXPIRED},
     }
 )
-"""What each event does in each state; one that is not in its row can't happen there. `Opened` makes the handoff."""
+"""The next state by state and event. An event that is missing in a row can't happen there. `Opened` creates it."""
 
 
 def advance(handoff: Handoff, event: Event) -> Handoff:
     """Return the handoff after `event`.
 
     Raises:
-        AlreadyEnded: It has an outcome already, which stands.
-        AlreadyReminded: Another process has taken this stage on.
-        AlreadyUsed: The approval let another use of the tool run.
-        ValueError: The event can't happen in this state, whoever comes first.
+        AlreadyEnded: The handoff has an outcome already, which stands.
+        AlreadyReminded: Another process has claimed this stage.
+        AlreadyUsed: Another use of the tool has the approval.
+        ValueError: The event can't happen in this state.
     """
     state = TABLE[handoff.state].get(type(event))
     if state is None:
@@ -96,32 +96,32 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
             return replace(after, calls=calls)
         case Used(tool_use=use):
             if handoff.collected_at is not None and handoff.handed_to != use:
-                raise AlreadyUsed(f"The approval {handoff.id} was for one use of the tool, and another one had it.")
+                raise AlreadyUsed(f"The approval {handoff.id} is for one use of the tool, and another use has it.")
             return replace(after, collected_at=handoff.collected_at or event.at, handed_to=use)
         case Reached(channel=channel) if channel not in handoff.reached:
             return replace(after, reached=(*handoff.reached, channel))
         case Reminded(stage=stage):
             if stage in handoff.reminded:
-                raise AlreadyReminded(f"Somebody tells the person of {handoff.id} already, at the stage {stage!r}.")
+                raise AlreadyReminded(f"Another process sends the reminder {stage!r} of {handoff.id}.")
             return replace(after, reminded=(*handoff.reminded, stage))
         case _:
             return after
 
 
 def steps(handoff: Handoff, event: Event) -> tuple[Event, ...]:
-    """Return what really happens when `event` comes: past its deadline an open handoff expires first."""
+    """Return the events to record when `event` comes: an open handoff past its deadline expires first."""
     if isinstance(event, Expired) or not handoff.overdue(event.at):
         return (event,)
     return (expiry(handoff), event)
 
 
 def expiry(handoff: Handoff) -> Expired:
-    """Return the end that silence gives a handoff: at its deadline, however late somebody looked."""
+    """Return the expiry of a handoff: at its deadline, also if it is recorded later."""
     return Expired(at=handoff.question.deadline)
 
 
 def already_ended(handoff: Handoff) -> AlreadyEnded:
-    """Return the error that says who was first."""
+    """Return the error that says how it ended, and who decided."""
     end = handoff.end
     if end is None:
         raise ValueError(f"{handoff.id} is open")
@@ -131,7 +131,7 @@ def already_ended(handoff: Handoff) -> AlreadyEnded:
 
 
 def diagram() -> str:
-    """Return the table as a Mermaid state diagram; the README shows it, and a test compares."""
+    """Return the table as a Mermaid state diagram. The README shows it, and a test compares the two."""
     lines = ["stateDiagram-v2", "    [*] --> open: opened"]
     for state, row in TABLE.items():
         loops = [event.name for event, to in row.items() if to is state]

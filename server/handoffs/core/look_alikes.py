@@ -1,14 +1,14 @@
-"""Whether two texts look the same to a person, by Unicode's own table of look-alikes (UTS 39, confusable detection)."""
+"""Comparison of texts by how they look to a person: Unicode's confusable detection (UTS 39)."""
 
 import unicodedata
 from functools import cache
 
-# What the table says of ASCII. Most choices are nothing else, and are compared without it.
+# The ASCII part of the table. Most choices are plain ASCII, and are compared without the rest.
 _ASCII = {"l": "1", "I": "1", "|": "1", "O": "0", "m": "rn", "`": "'", '"': "''"}
 
 
 def skeleton(text: str) -> str:
-    """Return what is equal for inert texts that look alike: `paypal` with a Cyrillic `а` has that of `paypal`."""
+    """Return the same text for inert texts that look alike: `paypal`, also with a Cyrillic `а`."""
     table = _ASCII if text.isascii() else _unicode()
     decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFD", "".join(table.get(char, char) for char in decomposed))
@@ -16,7 +16,7 @@ def skeleton(text: str) -> str:
 
 @cache
 def _unicode() -> dict[str, str]:
-    # Deferred: it is large, and hardly any question needs it.
+    # Deferred: the table is large, and few questions need it.
     from handoffs.core.confusables import TABLE
 
     lines = (line.partition("\t") for line in TABLE.rstrip("\n").split("\n"))

@@ -1,4 +1,4 @@
-"""What a handoff is: plain frozen values, without behaviour that needs a clock, a store or a screen."""
+"""The handoff: plain frozen values, with no behaviour that needs a clock, a store or a screen."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from handoffs.core.client_name import bare_name
 from handoffs.core.form import REFERENCE, Form, Value
 
 GATEWAY, APART = "gateway ", "apart "
-"""How the `session` of a handoff begins that other sessions may not join, and why: see `Handoff.session`."""
+"""Prefixes of a `session` that other sessions may not join, by reason: see `Handoff.session`."""
 
 ID_PREFIX = "h_"
 _ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
@@ -21,11 +21,11 @@ _ID_LENGTH = 20
 
 
 SCRIPT = "script"
-"""The channel of an answer by something that says of itself that it is no person."""
+"""The channel of an answer by a program that says that it is no person."""
 
 
 class State(StrEnum):
-    """Where a handoff is in its life. Every one but OPEN is an outcome, and stands."""
+    """The state of a handoff. Every state but OPEN is an outcome, and stands."""
 
     OPEN = "open"
     ANSWERED = "answered"
@@ -36,30 +36,30 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Who asks. Two calls are from the same caller when all three agree."""
+    """Who asks. Two calls come from the same caller if all three fields agree."""
 
     subject: str
-    """The authenticated subject; where nobody authenticates, the user of the operating system."""
+    """The authenticated subject; without authentication, the user of the operating system."""
     client: str = ""
     """The MCP client's own name, `claude-code`."""
     project: str = ""
-    """The folder in which the agent works; empty where it is not known."""
+    """The folder in which the agent works; empty if it is not known."""
 
     @property
     def authenticated(self) -> bool:
-        """Whether a token proved who it is; a user of the operating system has no colon in their name."""
+        """Whether a token proved the subject. A user name of the operating system has no colon."""
         return ":" in self.subject
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """What the host said of itself when it passed a question on; it need not be true."""
+    """What the host declared of itself when it passed a question on. It is not verified."""
 
     version: str = ""
     protocol: str = ""
     transport: str = ""
     abilities: tuple[str, ...] = ()
-    """Of `form`, `url`, `tasks` and `ui`, those that it said it has."""
+    """The declared ones of `form`, `url`, `tasks` and `ui`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ class Question:
     """What a person is asked."""
 
     message: str
-    """Markdown, written by the agent: data, to be made inert before it is shown."""
+    """Markdown that the agent wrote: it must be made inert before it is shown."""
     form: Form
     deadline: datetime
     breakout_of_loop: bool = False
@@ -76,13 +76,13 @@ class Question:
 
     @property
     def takes_other(self) -> bool:
-        """Whether a person may answer in their own words instead of picking one of the options."""
+        """Whether a person may answer in their own words instead of picking an option."""
         return self.form.is_options and not self.breakout_of_loop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End:
-    """How a handoff ended: when, and by whom through which channel where a person did it."""
+    """How a handoff ended: when, and, if a person did it, by whom and through which channel."""
 
     at: datetime
     by: str = ""
@@ -92,7 +92,7 @@ class End:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a person answered, who it was, when and through which channel."""
+    """An answer: the values, who gave them, when, and through which channel."""
 
     values: Mapping[str, Value]
     by: str
@@ -100,7 +100,7 @@ class Answer:
     channel: str
     note: str = ""
     other: str = ""
-    """What they said instead of picking an option; then there are no values."""
+    """What the person said instead of picking an option; then `values` is empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,29 +115,29 @@ class Handoff:
     """Equal for the same question from the same caller; see `fingerprint_of`."""
     state: State = State.OPEN
     version: int = 1
-    """One more with every event; two writers with the same version in hand can't both win."""
+    """Rises by one with every event; of two writers that hold the same version, only one succeeds."""
     values: Mapping[str, Value] | None = None
-    """The answer; of a secret only its name, see `secret_name`."""
+    """The answer. For a secret, only its name: see `secret_name`."""
     sealed: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """The secrets of the answer by field name, as a `ports.Sealer` sealed them; apart, so that nothing shows them."""
+    """The secrets of the answer by field name, sealed by a `ports.Sealer`; kept apart so that no view shows them."""
     end: End | None = None
     collected_at: datetime | None = None
     other: str = ""
     """What the person said instead of picking an option; then `values` is empty."""
     calls: int = 1
-    """How many calls of the agent wait for it at once, as far as was told."""
+    """How many calls of the agent wait for it at once, as far as was reported."""
     handed_to: str = ""
-    """The tool use, by the id that the host gave it, to which the outcome was handed; empty where that is unknown."""
+    """The id, given by the host, of the tool use that received the outcome; empty if it is not known."""
     session: str = ""
-    """The pipe or session outside of which no identical call may join it; empty where every one of the caller may."""
+    """The pipe or session that identical calls must share to join it; empty if all calls of the caller may."""
     tool_use: str = ""
-    """The tool use, by the id that the host gave it, that asked."""
+    """The id, given by the host, of the tool use that asked."""
     earlier: str = ""
-    """The id of the same question from the same caller, decided a short while before: its agent may not know that."""
+    """The id of the same question from the same caller, decided a short while before. Its agent may not know it."""
     reached: tuple[str, ...] = ()
-    """The channels that have shown it to somebody, in that order."""
+    """The channels that have shown it to a person, in order."""
     reminded: tuple[str, ...] = ()
-    """The stages at which somebody took it on to tell a person that it waits, in that order; each is there once."""
+    """The stages whose reminder was claimed, in order, each once."""
 
     @property
     def answer(self) -> Answer | None:
@@ -148,10 +148,10 @@ class Handoff:
         return Answer(values=self.values, by=end.by, at=end.at, channel=end.channel, note=end.note, other=self.other)
 
     def joined_by(self, asked: "Handoff", *, since: datetime) -> bool:
-        """Say whether an identical question, `asked` now, is this one: open, or ended at `since` or later.
+        """Return whether an identical question, `asked` now, joins this one: it is open, or ended at `since` or later.
 
-        An outcome that was handed to the agent is given again only to the same tool use. Where sessions are kept apart,
-        nothing but the same tool use joins across them, or is given an outcome that came late.
+        An outcome that the agent received is given again only to the same tool use. If sessions are kept apart, only
+        the same tool use joins across them or gets a late outcome.
         """
         if self.fingerprint != asked.fingerprint:
             return False
@@ -164,25 +164,25 @@ class Handoff:
 
     @property
     def through_gateway(self) -> bool:
-        """Whether agents of several people may stand behind who asks."""
+        """Whether the caller is a gateway, which may carry agents of several people."""
         return self.session.startswith(GATEWAY)
 
     @property
     def decided(self) -> bool:
-        """Whether a person ended it by an answer, or by refusing one."""
+        """Whether a person ended it, by answering or declining."""
         return self.state in (State.ANSWERED, State.DECLINED)
 
     def overdue(self, now: datetime) -> bool:
-        """Say whether it is open only because nobody has looked since its deadline."""
+        """Return whether its deadline has passed but its expiry is not yet recorded."""
         return self.state is State.OPEN and now >= self.question.deadline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cursor:
-    """A place in the order newest first: the time of asking, then the order in which the store kept them.
+    """A position in the order newest first: by time of asking, then by the order of storing.
 
-    What comes after it is older than the handoff with this id; without an id, older than this time. Once the handoff is
-    no longer there, it is the same as without an id.
+    The handoffs after it are older than the handoff with this id; without an id, older than this time. If that handoff
+    has been deleted, the id has no effect.
     """
 
     created_at: datetime
@@ -191,7 +191,7 @@ class Cursor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outline:
-    """The columns of a handoff by which it is found and counted, without its form and its answer."""
+    """The columns for finding and counting handoffs, without form and answer."""
 
     id: str
     subject: str
@@ -201,29 +201,29 @@ class Outline:
     state: State
     ended_at: datetime | None = None
     ended_through: str = ""
-    """The channel through which it ended; empty also where no person ended it."""
+    """The channel through which it ended; empty if no person ended it."""
     reached: tuple[str, ...] = ()
 
     @property
     def cursor(self) -> Cursor:
-        """The place right after it."""
+        """The position right after it."""
         return Cursor(created_at=self.created_at, id=self.id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenCount:
-    """What is open, as of one line of the log."""
+    """The number of open handoffs, as of one line of the log."""
 
     handoffs: int
-    """How many."""
+    """How many are open."""
     next_deadline: datetime | None
-    """When the next of them expires; None where none is open."""
+    """When the next of them expires; None if none is open."""
     line: int
-    """The number of the newest line of the log in the moment of counting; 0 where there is none."""
+    """The number of the newest line of the log at the time of counting; 0 for an empty log."""
 
 
 def new_id() -> str:
-    """Return an id that nobody can guess: `h_` and 20 characters without look-alikes, 115 bits."""
+    """Return an id that can't be guessed: `h_` and 20 characters without look-alikes, 115 bits."""
     number = secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH)
     letters: list[str] = []
     for _ in range(_ID_LENGTH):
@@ -233,18 +233,18 @@ def new_id() -> str:
 
 
 def earlier_of(decided: Iterable[Handoff]) -> str:
-    """Return the id of the one that was decided last; empty where there is none."""
+    """Return the id of the handoff that was decided last; empty if there is none."""
     ended = [(each.end.at, each.id) for each in decided if each.end is not None]
     return max(ended)[1] if ended else ""
 
 
 def secret_name(handoff_id: str, field_name: str) -> str:
-    """Return what a secret is called wherever its value must not be: `secret:h_…/password`."""
+    """Return the name that stands for a secret in all places without its value: `secret:h_…/password`."""
     return f"{REFERENCE}{handoff_id}/{field_name}"
 
 
 def read_secret_name(name: str) -> tuple[str, str] | None:
-    """Return the handoff's id and the field's name that a secret's name is made of; None where it is no such name."""
+    """Return the handoff's id and the field's name of a secret's name; None if it is no such name."""
     handoff_id, slash, field_name = name.removeprefix(REFERENCE).partition("/")
     whole = name.startswith(REFERENCE + ID_PREFIX) and slash and field_name
     return (handoff_id, field_name) if whole else None
@@ -253,9 +253,9 @@ def read_secret_name(name: str) -> tuple[str, str] | None:
 def fingerprint_of(
     caller: Caller, *, message: str, form: Form, breakout_of_loop: bool, action: Action | None = None
 ) -> str:
-    """Return what is equal for the same question from the same caller, as 64 hexadecimal digits.
+    """Return a digest that is equal for the same question from the same caller, as 64 hexadecimal digits.
 
-    How long the question stays open is left out: a model that retries with another time-out asks the same question.
+    The time-out is left out: a model that retries with another time-out asks the same question.
     """
     parts = [caller.subject, bare_name(caller.client), caller.project, message, form.schema, breakout_of_loop]
     if action is not None:

@@ -1,8 +1,8 @@
-"""Dates and times as people type them, made the one moment that is meant (RFC 3339), or asked about.
+"""Dates and times as people type them, read as the one moment that is meant (RFC 3339).
 
-A time without a zone is no moment yet. Whoever knows where the person is passes their `Zone`; then the offset is added,
-and what comes back is to be shown to them. A local time that comes twice, at the end of summer time, or never, at its
-beginning, is asked about: nothing is guessed.
+A time without a zone is no moment yet. A caller that knows the person's zone passes it as `Zone`: the offset is added,
+and the result has to be shown to the person. A local time that occurs twice (at the end of summer time) or never (at
+its beginning) is refused with the moments that it may mean; no guess is made.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 Zone: TypeAlias = Callable[[datetime], datetime]
-"""Makes a local time, with its `fold`, a time with its offset: `datetime.astimezone` for this machine's zone, and
+"""Adds the offset to a local time with its `fold`: `datetime.astimezone` for this machine's zone, or
 `lambda at: at.replace(tzinfo=ZoneInfo("Europe/Berlin"))` for a named one."""
 
 EXAMPLE = "2026-11-22T19:30:00Z"
@@ -25,7 +25,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\
 
 
 class Unclear(ValueError):
-    """A time that is no moment, or could be two. The message is for the person; `meant` are the moments it may be."""
+    """A time that is no moment, or could be several: `meant`. The message is for the person."""
 
     def __init__(self, message: str, *meant: str) -> None:
         self.meant = meant
@@ -33,21 +33,21 @@ class Unclear(ValueError):
 
 
 def is_moment(text: str) -> bool:
-    """Say whether a text is a date and time as RFC 3339 has it, with its zone."""
+    """Return whether a text is a date and time of RFC 3339, with its zone."""
     return _MOMENT.fullmatch(text) is not None and _exists(text)
 
 
 def is_written(text: str) -> bool:
-    """Say whether a text is a date and time that a person or an agent may write, with a zone or without."""
+    """Return whether a text is a date and time that a person or an agent may write, with or without a zone."""
     return _parts(text) is not None
 
 
 def read_moment(text: str, zone: Zone | None = None) -> str:
-    """Return the moment that a text means: as it stands where that is one, else with what RFC 3339 wants filled in.
+    """Return the moment that a text means, as RFC 3339: unchanged if it is one, else completed.
 
     Raises:
-        Unclear: It has no zone and none is known, or in this zone it comes twice or never.
-        ValueError: It is no date and time; the message is for the person.
+        Unclear: The text has no zone and `zone` is None, or the time occurs twice or never in this zone.
+        ValueError: The text is no date and time. The message is for the person.
     """
     typed = text.strip()
     if is_moment(typed):
@@ -65,12 +65,12 @@ def read_moment(text: str, zone: Zone | None = None) -> str:
         return _stamped(meant[0], fraction)
     shown = [_stamped(each, fraction) for each in meant]
     if local.replace(tzinfo=None) == meant[0].replace(tzinfo=None):
-        raise Unclear(f"comes twice that day, when the clocks go back: write {' or '.join(shown)}", *shown)
-    raise Unclear(f"never comes that day, when the clocks go forward: write {' or '.join(shown)}", *shown)
+        raise Unclear(f"occurs twice that day, because the clocks go back: write {' or '.join(shown)}", *shown)
+    raise Unclear(f"does not exist that day, because the clocks go forward: write {' or '.join(shown)}", *shown)
 
 
 def in_utc(moment: str) -> str:
-    """Return a moment, as `is_moment` has it, as the clock of UTC shows it: with `Z`."""
+    """Return a moment, as `is_moment` accepts it, in UTC: with `Z`."""
     fraction = re.search(r"\.\d+", moment)
     written = "" if fraction is None else fraction[0]
     try:
@@ -81,24 +81,24 @@ def in_utc(moment: str) -> str:
 
 
 def moments(local: datetime, zone: Zone) -> list[datetime]:
-    """Return the moments that a local time may be: one, or two in order.
+    """Return the moments that a local time may mean: one, or two in order.
 
-    Two are both that it is, where it comes twice; and those an hour before and after, where it never comes.
+    Two if it occurs twice: both; or if it never occurs: one hour before and one after.
     """
     first, second = (zone(local.replace(fold=fold)) for fold in (0, 1))
     offsets = [each.utcoffset() or timedelta() for each in (first, second)]
     if offsets[0] == offsets[1]:
         return [first]
-    # In a gap a fixed zone gives the time as asked, with an offset that does not hold then: read it once more.
+    # In a gap, a fixed zone returns the time unchanged, with an offset that does not hold then: convert it once more.
     return [_at(moment, zone, offsets) for moment in sorted((local - each).replace(tzinfo=UTC) for each in offsets)]
 
 
 def _at(moment: datetime, zone: Zone, offsets: list[timedelta]) -> datetime:
-    """The moment as the clock of the zone shows it, whose offset then is one of `offsets`."""
+    """Return the moment in the zone's local time; its offset then is one of `offsets`."""
     for offset in offsets:
         local = (moment + offset).replace(tzinfo=None)
         first, second = (zone(local.replace(fold=fold)) for fold in (0, 1))
-        # A time that never comes is given back as it is by a named zone, with the earlier offset first.
+        # A named zone returns a time that does not exist unchanged, with the earlier offset first.
         exists = (first.utcoffset() or timedelta()) >= (second.utcoffset() or timedelta())
         for there in (first, second):
             if exists and there.utcoffset() == offset and there.replace(tzinfo=None, fold=0) == local:

@@ -1,34 +1,34 @@
-"""Numbers as people type them, and their bounds in words. The same in a terminal, on a page and from a host."""
+"""Numbers as people type them, and their bounds in words: the same on a terminal, on a page and from a host."""
 
 import re
 import sys
 from decimal import Decimal
 
 SAFE = 2**53 - 1
-"""The largest whole number that JavaScript holds exactly. As a bound it is a program's, and tells a person nothing."""
+"""The largest whole number that JavaScript holds exactly. Programs set it as a bound; it tells a person nothing."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MAX_EXPONENT = sys.float_info.max_10_exp
 
 
 def is_finite(number: float) -> bool:
-    """Say whether a number is one that every program can hold: not NaN, not infinite, no whole number beyond that."""
+    """Return whether every program can hold this number: not NaN, not infinite, no whole number beyond a double."""
     return abs(number) <= sys.float_info.max
 
 
 def read_number(typed: str, *, whole: bool) -> int | float:
-    """Return the number that is typed.
+    """Return the number that was typed.
 
-    A comma is never guessed at: `1,000` is a thousand to one person and one to another.
+    Commas are refused: some people write `1,000` for a thousand, others for one.
 
     Raises:
-        ValueError: It is none, or could be two; the message is for the person.
+        ValueError: The text is no number, or is ambiguous. The message is for the person.
     """
     what = "a whole number" if whole else "a number"
     text = typed.strip().replace("\u2212", "-")
     if "," in text and re.fullmatch(r"[+-]?[\d,.']+", text):
         raise ValueError(f"must be {what} without commas: 3.5 is three and a half, 1000 is a thousand")
-    # A number of thousands of digits would take seconds to read.
+    # A number with thousands of digits would take seconds to read.
     if len(text) > 400 or _NUMBER.fullmatch(text) is None:
         raise ValueError(f"must be {what}")
     if re.fullmatch(r"[+-]?\d+", text):
@@ -42,7 +42,7 @@ def read_number(typed: str, *, whole: bool) -> int | float:
 
 
 def is_multiple(value: float, step: float) -> bool:
-    """Say whether a number is a multiple of `step`, as they are written: 0.3 is one of 0.1."""
+    """Return whether a number is a multiple of `step`, as decimals: 0.3 is a multiple of 0.1."""
     if isinstance(value, int) and isinstance(step, int):
         return value % step == 0
     # `%` alone rounds to 28 digits, and fails above.
@@ -51,7 +51,7 @@ def is_multiple(value: float, step: float) -> bool:
 
 
 def bounds_in_words(least: float | None, most: float | None, above: float | None, below: float | None) -> str:
-    """Return `from 1 to 5`, `more than 0`, or nothing where there are none that a person needs to know."""
+    """Return `from 1 to 5` or `more than 0`; empty if there are no bounds that a person needs to know."""
     least, above = (None if each == -SAFE else each for each in (least, above))
     most, below = (None if each == SAFE else each for each in (most, below))
     if least is not None and above is not None:
@@ -66,5 +66,5 @@ def bounds_in_words(least: float | None, most: float | None, above: float | None
 
 
 def plain(number: float) -> str:
-    """Return a number as it is written by hand: `5`, not `5.0`."""
+    """Return a number as people write it: `5`, not `5.0`."""
     return str(int(number)) if abs(number) < 1e15 and number == int(number) else str(number)

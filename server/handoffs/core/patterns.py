@@ -1,7 +1,7 @@
-"""Regular expressions as JSON schema has them (ECMA-262), tried on what a person enters, within bounds.
+"""Regular expressions of JSON schema (ECMA-262), matched against what a person enters, within bounds.
 
-An agent writes them. One that backtracks without end must not stop the server, so each trial has a time limit, which
-Python's own `re` does not know; and what that reads differently (`$`, `\\d`) is written anew.
+Agents write them. A pattern that backtracks without end must not stop the server: each match has a time limit, which
+Python's own `re` lacks. Syntax with another meaning there (`$`, `\\d`) is translated.
 """
 
 import re
@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 MAX_PATTERN = 1_000
-"""Characters of a pattern; zod's longest, that of a date and time, has 300."""
+"""The most characters of a pattern. Zod's longest, for a date and time, has 300."""
 
 SECONDS = 0.2
 
@@ -29,7 +29,7 @@ _OUTSIDE = {"d": "[0-9]", "D": "[^0-9]", "w": "[A-Za-z0-9_]", "W": "[^A-Za-z0-9_
 
 
 def readable(pattern: str) -> bool:
-    """Say whether a pattern is one that can be tried here."""
+    """Return whether this pattern can be used: short enough, and valid."""
     try:
         _compiled(pattern)
     except ValueError:
@@ -38,7 +38,7 @@ def readable(pattern: str) -> bool:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Say whether the pattern is found in a text. Raises TooSlow."""
+    """Return whether the pattern is found in the text. Raises TooSlow."""
     try:
         return _compiled(pattern).search(text, timeout=SECONDS) is not None
     except TimeoutError:

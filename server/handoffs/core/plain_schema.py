@@ -1,7 +1,7 @@
-"""One field's schema, as pydantic, zod and models write it, made plain: no references, no null, one type.
+"""The schema of one field, simplified: no references, no null, one type. Pydantic, zod and models write more than that.
 
-What can be null is optional. What a form can't have, and the agent would wait for in vain, is refused by its name; what
-says nothing of the answer (`$comment`, `deprecated`) is passed over.
+A nullable field is optional. A keyword that a form can't support is refused by its name, so that the agent does not
+wait in vain; a keyword that does not constrain the answer (`$comment`, `deprecated`) is ignored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ FLAT = (
     "put them into `message`."
 )
 
-# What would have to hold of an answer, and can't be checked here.
+# Keywords that constrain the answer and can't be checked here.
 _NOT_FOR_FORMS = (
     "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies",
     "minProperties", "maxProperties", "patternProperties", "propertyNames",
@@ -31,26 +31,26 @@ _DEPTH = 20
 
 
 def mapping(value: object) -> Mapping[object, object] | None:
-    """Return an object of JSON, or None where it is something else."""
+    """Return the value as a JSON object, or None if it is something else."""
     return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else None
 
 
 def sequence(value: object) -> Sequence[object] | None:
-    """Return a list of JSON, or None where it is something else."""
+    """Return the value as a JSON array, or None if it is something else."""
     return cast("Sequence[object]", value) if isinstance(value, list | tuple) else None
 
 
 def refuse_conditions(root: Mapping[object, object]) -> None:
-    """Refuse what a whole form can't have. Raises QuestionRefused."""
+    """Refuse keywords that a whole form can't have. Raises QuestionRefused."""
     if found := next((key for key in _NOT_FOR_FORMS if key in root), None):
         raise QuestionRefused(f"`form`: a form can't have `{found}`: say it in `message`, or ask in two steps.")
 
 
 def plain(name: str, prop: Mapping[object, object], root: Mapping[object, object]) -> tuple[Prop, bool]:
-    """Return a field's schema without references and null, and whether it may be null.
+    """Return a field's schema without references and null, and whether it is nullable.
 
     Raises:
-        QuestionRefused: It can't be asked; it says why, by the field's name.
+        QuestionRefused: The field can't be asked. The message names the field and the reason.
     """
     made, optional = dict(prop), False
     for _ in range(_DEPTH):

@@ -1,4 +1,4 @@
-"""Every seam of the desk, on one page: where handoffs are kept, how a person is reached, what time it is."""
+"""The interfaces that the desk depends on: store, channels, clock, sealer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -12,22 +12,22 @@ from handoffs.core.token import Token
 
 
 class Alarm(Protocol):
-    """Something that is going to be called."""
+    """A callback that is scheduled."""
 
     def cancel(self) -> object:
-        """Don't; does nothing once it has been."""
+        """Cancel the callback. Does nothing once it has run."""
         ...
 
 
 class Clock(Protocol):
-    """Tells the time, in UTC, and ends what takes too long."""
+    """Tells the time in UTC, and limits how long things take."""
 
     def now(self) -> datetime:
-        """Return the time, timezone-aware."""
+        """Return the time, with its zone."""
         ...
 
     def limit(self, seconds: float | None) -> AbstractContextManager[object]:
-        """Return a block that is left, without an error, after `seconds`; None never."""
+        """Return a block that is left, without an error, after `seconds`; None sets no limit."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -35,57 +35,57 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since some moment, by a clock that nobody sets."""
+        """Return seconds since some moment, by a clock that can't be set."""
         ...
 
     def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
-        """Have `ring` called once after `seconds`, which costs less than a task that waits."""
+        """Schedule `ring` to be called once after `seconds`. Costs less than a task that waits."""
         ...
 
 
 class Watch(Protocol):
-    """Hears of changes from the moment it was made, of this process and of every other on the same store."""
+    """Reports changes since it was made, by this process and all others on the same store."""
 
     async def changed(self) -> Mapping[str, int] | None:
-        """Return the handoffs that may have changed since the last time this returned; None says any of them may.
+        """Return the handoffs that may have changed since the last call; None if any of them may have.
 
-        Each with its version, where that is known; a higher one than any otherwise. May return for nothing.
+        Each comes with its version if that is known, otherwise with a higher one than any. May return without a change.
         """
         ...
 
 
 class Tokens(Protocol):
-    """Where the tokens are kept. Every method raises StoreError where that can't be used."""
+    """Keeps the tokens. Every method raises StoreError if the store can't be used."""
 
     async def add(self, token: Token) -> bool:
-        """Keep a token; False, and nothing is changed, where there is a good one of this name."""
+        """Add a token. Returns False, and changes nothing, if a valid token has this name."""
         ...
 
     async def find(self, digest: str) -> Token | None:
-        """Return the token with this digest, good or not."""
+        """Return the token with this digest, valid or not."""
         ...
 
     async def all(self) -> Sequence[Token]:
-        """Return every token there has been, by name."""
+        """Return all tokens, also expired and revoked ones, by name."""
         ...
 
     async def revoke(self, name: str, *, at: datetime) -> bool:
-        """Let nobody in with the token of this name from now on; False where there is none, or it was before."""
+        """Revoke the token of this name. Returns False if there is none, or it was revoked before."""
         ...
 
     async def used(self, digest: str, *, at: datetime) -> None:
-        """Note when a token was last seen."""
+        """Record when a token was last used."""
         ...
 
 
 class Store(Protocol):
     """Keeps handoffs and their events. Safe for any number of processes at once.
 
-    Every method raises StoreError where the store can't be used. What a method has returned has been made durable.
+    Every method raises StoreError if the store can't be used. When a method returns, its changes are durable.
     """
 
     async def ready(self) -> None:
-        """Open the store, where nothing has yet: from then on the clock goes by what the store knows of it."""
+        """Open the store, if it is not open yet. From then on the clock follows the store's knowledge of the time."""
         ...
 
     async def open(
@@ -96,29 +96,29 @@ class Store(Protocol):
         opened: Opened | None = None,
         quota: Quota | None = None,
     ) -> Handoff:
-        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+        """Store a new handoff and its `Opened`, or join an existing one. Returns the stored or the joined handoff.
 
-        It joins the newest that `Handoff.joined_by` allows since `collect_after`. A new one has the `earlier` that was
-        decided last. `opened` is what the log says of a new one where there is more to say than when.
+        It joins the newest one that `Handoff.joined_by` allows since `collect_after`. A new one gets as `earlier` the
+        one that was decided last. `opened` is the log's entry of a new one, if it says more than the time.
 
         Raises:
-            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
+            QuotaUsedUp: It would be a new one, and its subject has reached `quota`.
         """
         ...
 
     async def record(
         self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
     ) -> Handoff:
-        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+        """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        `known` is the handoff as the caller saw it last: a store for which reading is dear may begin from there. What
-        is not `durable` may be lost in a power cut.
+        `known` is the handoff as the caller last saw it: a store with slow reads may start from it. Without `durable`,
+        the events may be lost in a power cut.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
-            AlreadyUsed: The approval is another tool use's.
+            AlreadyUsed: Another tool use has the approval.
         """
         ...
 
@@ -127,87 +127,87 @@ class Store(Protocol):
         ...
 
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
-        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
+        """Return the ids that start with `prefix`, at most `limit`, in order."""
         ...
 
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
     ) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        """Return handoffs, newest first, at most `limit`: those after `before`, without the first `skip`."""
         ...
 
     async def outlines(
         self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
-        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        """Return outlines, newest first, at most `limit`: those after `before`, created at `since` or later."""
         ...
 
     async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
-        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        """Return the handoffs with these ids, in this order, without those that do not exist."""
         ...
 
     async def count_open(self) -> OpenCount:
-        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         ...
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
-        """Return the handoffs of one subject, newest first, at most `limit`, however many others have."""
+        """Return the handoffs of one subject, newest first, at most `limit`. Those of others do not count."""
         ...
 
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
-        """Return the ids of the open handoffs whose deadline has passed."""
+        """Return the ids of open handoffs whose deadline has passed."""
         ...
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
         ...
 
     async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
-        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
+        """Claim a key that may be used once. True for the first of all processes that try before `until`."""
         ...
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
-        """Return a watch on one handoff, or on all of the store."""
+        """Return a watch on one handoff, or on the whole store."""
         ...
 
 
 class Sealer(Protocol):
-    """Seals texts so that only who has its keys can open them, in whatever process, also after a restart."""
+    """Seals texts. Any process with the same keys can open them, also after a restart; no other can."""
 
     async def obstacle(self) -> str:
-        """Return why nothing can be sealed here so that it can be opened later, and what to do; empty where it can."""
+        """Return why sealed texts could not be opened later, and what to do about it; empty if they can."""
         ...
 
     async def seal(self, text: str, *, context: str) -> str:
-        """Return `text` sealed; `context` is not in it, and must be given again to open it. Raises SecretRefused."""
+        """Return `text` sealed. Opening it needs the same `context`, which is not in it. Raises SecretRefused."""
         ...
 
     async def unseal(self, sealed: str, *, context: str) -> str:
-        """Return what was sealed. Raises SecretRefused: by another key, for another context, or changed since."""
+        """Return what was sealed. Raises SecretRefused: another key or context sealed it, or it was changed."""
         ...
 
 
 class Reply(Protocol):
-    """What a channel may do with the one question it was given."""
+    """What a channel may do with the question that it was given."""
 
     async def earlier(self) -> Handoff | None:
-        """Return how the same question was decided a short while ago; see `Handoff.earlier`."""
+        """Return the same question as it was decided a short while ago; see `Handoff.earlier`."""
         ...
 
     async def reached(self) -> None:
-        """Say that somebody has the question before them."""
+        """Report that a person has the question before them."""
         ...
 
     async def dismissed(self) -> None:
-        """Say that a person put the question off: not now."""
+        """Report that a person put the question off (*not now*)."""
         ...
 
     async def answer(self, values: Mapping[str, object], *, by: str, note: str = "", other: str = "") -> None:
-        """Answer, or say something `other` than the options.
+        """Answer, with values or with something `other` than the options.
 
         Raises:
-            AnswerRefused: Ask again, with the reason.
-            AlreadyEnded: Say who was first.
+            AnswerRefused: The answer does not fit. Show the reason, and ask again.
+            AlreadyEnded: The handoff has an outcome already. Show who decided.
         """
         ...
 
@@ -217,7 +217,7 @@ class Reply(Protocol):
 
 
 class Overview(Protocol):
-    """What of the desk a channel uses that looks after every open question at once, not after one it was given."""
+    """The part of the desk for a channel that follows all open questions, not one that it was given."""
 
     @property
     def clock(self) -> Clock:
@@ -231,7 +231,7 @@ class Overview(Protocol):
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
     ) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        """Return handoffs, newest first, at most `limit`: those after `before`, without the first `skip`."""
         ...
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
@@ -239,11 +239,11 @@ class Overview(Protocol):
         ...
 
     async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
-        """Take it on to tell a person at this stage; True for one of all who ever try, in whatever process."""
+        """Claim the reminder of this stage. True for the first of all processes that try."""
         ...
 
     async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
-        """Note that a channel could not tell anybody; the question stays open elsewhere."""
+        """Record that a channel could not tell a person. The question stays open elsewhere."""
         ...
 
 
@@ -252,12 +252,12 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """What the answer says it came through: `terminal`."""
+        """The name of the channel in the answer: `terminal`."""
         ...
 
     async def present(self, handoff: Handoff, reply: Reply) -> None:
-        """Show the question until it is answered or put off here; cancelled, to leave no trace, when it ends elsewhere.
+        """Show the question until it is answered or put off here. Cancelled when it ends elsewhere: leave no trace.
 
-        A question with `breakout_of_loop` is told, not asked.
+        A question with `breakout_of_loop` is shown, but not asked here.
         """
         ...

@@ -1,4 +1,4 @@
-"""Showing open questions through the channels of a process: each in each once, until it has ended or was put off."""
+"""Presents open questions in the channels of a process: once in each channel, until they end or are put off."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,11 +14,11 @@ from handoffs.core.ports import Channel, Clock
 from handoffs.core.retry import retry_while_unavailable
 
 MAX_PUT_OFF = 10_000
-"""How many that were put off are remembered. One that is not is shown again when the agent checks."""
+"""How many put-off questions are remembered. A forgotten one is shown again when the agent checks."""
 
 
 class Decisions(Protocol):
-    """What a channel brings about: the desk."""
+    """The part of the desk that channels use."""
 
     @property
     def clock(self) -> Clock:
@@ -43,41 +43,41 @@ class Decisions(Protocol):
         note: str = "",
         other: str = "",
     ) -> Handoff:
-        """Answer."""
+        """Record the answer."""
         ...
 
     async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
-        """Refuse to answer."""
+        """Record that the person refused to answer."""
         ...
 
     async def reached(self, handoff: Handoff, *, channel: str) -> None:
-        """Note that somebody has the question before them."""
+        """Record that a person has the question before them."""
         ...
 
     async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
-        """Note that nobody has."""
+        """Record that the question could not be shown to a person."""
         ...
 
     async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
-        """Note that a person said *not now*."""
+        """Record that a person said *not now*."""
         ...
 
 
-class Showing:
-    """The channels of one desk, and what they show."""
+class Presenter:
+    """Shows questions in the channels of one desk."""
 
     def __init__(self, desk: Decisions, channels: Sequence[Channel], *, max_put_off: int = MAX_PUT_OFF) -> None:
-        """Take where decisions go; nothing is shown before `presenting`."""
+        """Take the desk that records decisions. Nothing is shown before `presenting`."""
         self._desk = desk
         self.channels = tuple(channels)
         self._tasks: TaskGroup | None = None
         self._shown: set[tuple[str, str]] = set()
         self._max_put_off = max_put_off
-        self._put_off: dict[tuple[str, str], None] = {}  # the longest ago first
+        self._put_off: dict[tuple[str, str], None] = {}  # the oldest first
 
     @asynccontextmanager
     async def presenting(self) -> AsyncGenerator[None]:
-        """Show questions for as long as this block lasts; what is still open then stays open."""
+        """Show questions for the length of this block. Questions open at its end stay open."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             try:
@@ -87,7 +87,7 @@ class Showing:
                 tasks.cancel_scope.cancel()
 
     def present(self, handoff: Handoff, *, again: bool) -> None:
-        """Have the channels show an open question that they are not showing; what was put off only with `again`."""
+        """Have the channels show an open question that they do not show yet; put-off ones only with `again`."""
         if self._tasks is None or handoff.state is not State.OPEN:
             return
         for channel in self.channels:
@@ -98,8 +98,8 @@ class Showing:
 
     async def _show(self, channel: Channel, handoff: Handoff) -> None:
         async def withdraw() -> None:
-            # A store that is away takes the question from nobody's screen. One that can't be used, or knows nothing of
-            # it any more, does, but ends no more than that: other questions, and calls, are served beside it.
+            # An unavailable store leaves the question on screen. A store that fails, or has lost the handoff, withdraws
+            # this question, and only this one: other questions and calls go on.
             with suppress(HandoffError):
                 await retry_while_unavailable(
                     self._desk.clock, partial(self._desk.wait, handoff.id, seconds=None), seconds=None
@@ -114,7 +114,7 @@ class Showing:
                 tasks.start_soon(withdraw)
                 try:
                     await channel.present(handoff, reply)
-                except Exception as broken:  # noqa: BLE001 - a channel is anybody's code; it must not take others down
+                except Exception as broken:  # noqa: BLE001 - channels may be third-party code; one must not stop the others
                     with suppress(HandoffError):  # without a store there is no log
                         await self._desk.not_shown(
                             handoff, channel=channel.name, reason=f"failed: {type(broken).__name__}"
@@ -127,7 +127,7 @@ class Showing:
 
 
 class _Reply:
-    """What a channel may do with the one question it was given."""
+    """What a channel may do with the question that it was given."""
 
     def __init__(self, desk: Decisions, handoff: Handoff, channel: str, put_off: Callable[[], None]) -> None:
         self._desk, self._handoff, self._channel = desk, handoff, channel
@@ -136,7 +136,7 @@ class _Reply:
     async def earlier(self) -> Handoff | None:
         if not self._handoff.earlier:
             return None
-        with suppress(HandoffError):  # pruned since, or the store is away: the question can be asked without
+        with suppress(HandoffError):  # pruned, or the store is unavailable: ask without it
             return await self._desk.get(self._handoff.earlier)
         return None
 

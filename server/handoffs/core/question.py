@@ -1,4 +1,4 @@
-"""How an agent's arguments become a question: what form they mean, and how long it stays open."""
+"""Reading an agent's arguments as a question: its form, and how long it stays open."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,24 +11,24 @@ from handoffs.core.quota import Quota
 from handoffs.core.schema import options_form, parse, response_form
 
 MAX_MESSAGE = 20_000
-"""Characters of a message."""
+"""The most characters of a message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How long things stay, in seconds, and how many there may be."""
+    """Time limits in seconds, and how many questions there may be."""
 
     default_seconds: float = 86_400
-    """How long a question stays open when the agent does not say."""
+    """How long a question stays open if the agent does not say."""
     min_seconds: float = 30
     max_seconds: float = 2_592_000
     join_seconds: float = 3_600
-    """How long after its end an outcome that nobody collected is given to an identical call."""
+    """For how long after its end an uncollected outcome is given to an identical call."""
     quota: Quota | None = None
-    """The most that each caller may have open, and may ask anew; None for no bounds."""
+    """The limits of each caller; None for no limits."""
 
     def deadline(self, asked: datetime, seconds: float | None) -> datetime:
-        """Return when a question asked at `asked` expires: `seconds` later, within the bounds; 0 is the longest.
+        """Return when a question asked at `asked` expires: after `seconds`, within the bounds; 0 is the longest.
 
         Raises:
             QuestionRefused: `seconds` is not a number, or negative.
@@ -37,24 +37,24 @@ class Limits:
             seconds = self.default_seconds
         if math.isnan(seconds) or seconds < 0:
             raise QuestionRefused("`timeout_seconds` must be a number of seconds, 0 or more; leave it out for a day.")
-        if seconds == 0:  # by which models and people say that there is no limit
+        if seconds == 0:  # models and people write 0 for no limit
             seconds = self.max_seconds
         return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
 
 
 def checked_other(other: str, *, values: Mapping[str, object], allowed: bool) -> str:
-    """Return what a person says instead of picking an option, as it is kept.
+    """Return what a person says instead of picking an option, cleaned for storing.
 
     Raises:
-        AnswerRefused: The question takes no such answer, an option was picked as well, or it is too long or empty.
+        AnswerRefused: The question accepts no such answer, an option was picked, too, or it is too long or empty.
     """
     if not allowed:
         raise AnswerRefused({"": "only a question with options can be answered by something else"})
     if values:
-        raise AnswerRefused({"": "pick an option or say something else, not both"})
+        raise AnswerRefused({"": "pick an option or give your own answer, not both"})
     text = other.strip()
     if not text:
-        raise AnswerRefused({"": "say what else, or pick an option"})
+        raise AnswerRefused({"": "write your own answer, or pick an option"})
     if len(text) > MAX_TEXT:
         raise AnswerRefused({"": f"it has {len(text):,} characters; {MAX_TEXT:,} is the most"})
     return text
@@ -67,7 +67,7 @@ def form_of(
     *,
     max_message: int = MAX_MESSAGE,
 ) -> Form:
-    """Return the form that a question's arguments mean.
+    """Return the form that a question's arguments describe.
 
     Raises:
         QuestionRefused: The message is empty or too long, or the arguments do not go together.

@@ -1,4 +1,4 @@
-"""How much one caller may ask of people, so that a runaway agent buries neither them nor the questions of others."""
+"""Limits on the questions of one caller, so that a runaway agent does not bury people and the questions of others."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,33 +6,33 @@ from datetime import datetime, timedelta
 from handoffs.core.errors import QuotaUsedUp
 
 WINDOW = timedelta(minutes=1)
-"""Over which new questions are counted."""
+"""The window in which new questions are counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What a caller has used, in the moment in which another question is to be opened."""
+    """What a caller uses at the moment in which it opens another question."""
 
     open: int
-    """Questions that are open and not past their deadline."""
+    """Open questions, without those past their deadline."""
     bytes: int
-    """Of their messages and forms."""
+    """The size of their messages and forms."""
     first_deadline: datetime | None
-    """When the first of them expires."""
+    """When the next of them expires."""
     full_since: datetime | None
-    """Of the last as many as a minute allows, when the first was opened; None where that is longer ago than one."""
+    """When the oldest of the last `per_minute` questions was opened; None if that is more than a minute ago."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """The most that each caller may have. To join a question that is there is always allowed."""
+    """The limits of each caller. Joining an existing question is always allowed."""
 
     open: int = 1_000
     per_minute: int = 600
     bytes: int = 50_000_000
 
     def check(self, usage: Usage, *, size: int, now: datetime) -> None:
-        """Let a new question of `size` bytes pass. Raises QuotaUsedUp: it is one too many."""
+        """Return if a new question of `size` bytes fits. Raises QuotaUsedUp if it is one too many."""
         if usage.full_since is not None:
             left = usage.full_since + WINDOW - now
             seconds = max(1, -(-left // timedelta(seconds=1)))
@@ -59,7 +59,7 @@ class Quota:
 def _or_expires(usage: Usage) -> str:
     if usage.first_deadline is None:
         return ""
-    # Rounded up: who comes at the minute that was named finds it free.
+    # Rounded up, so that a caller that returns at this minute finds room.
     return (
         f", or after {usage.first_deadline + timedelta(minutes=1):%Y-%m-%d %H:%M} UTC, when the first will have expired"
     )

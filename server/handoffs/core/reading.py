@@ -1,4 +1,4 @@
-"""Reads handoffs and the log. What is past its deadline has expired before it is read."""
+"""Reads handoffs and the log. A handoff past its deadline is expired before it is returned."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,19 +12,19 @@ from handoffs.core.ports import Clock, Store
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 _PAGE = 1000
-"""Lines of the log that are read at once."""
+"""Lines of the log that are read in one query."""
 
 
 class Reader:
-    """The part of the desk that looks."""
+    """The part of the desk that reads."""
 
     def __init__(self, *, store: Store, clock: Clock) -> None:
-        """Take the store, and the clock by which deadlines are kept."""
+        """Take the store, and the clock that deadlines go by."""
         self._store = store
         self._clock = clock
 
     async def get(self, handoff_id: str) -> Handoff:
-        """Return one handoff by its whole id; one past its deadline has expired. Raises NotFound."""
+        """Return one handoff by its whole id; past its deadline, as expired. Raises NotFound."""
         handoff = await self._store.get(handoff_id)
         if not handoff.overdue(self._clock.now()):
             return handoff
@@ -34,8 +34,8 @@ class Reader:
         """Return the one handoff whose id starts with `prefix`, with or without its `h_`.
 
         Raises:
-            NotFound: None does.
-            Ambiguous: Several do.
+            NotFound: No id starts like this.
+            Ambiguous: Several ids start like this.
         """
         whole = prefix if prefix.startswith(ID_PREFIX) or ID_PREFIX.startswith(prefix) else ID_PREFIX + prefix
         ids = list(await self._store.ids(whole)) if prefix else []
@@ -52,24 +52,24 @@ class Reader:
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
     ) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        """Return handoffs, newest first, at most `limit`: those after `before`, without the first `skip`."""
         await self._expire_all()
         return await self._store.newest(open_only=open_only, before=before, skip=skip, limit=limit)
 
     async def outlines(
         self, *, ended_only: bool, since: datetime = _BEGINNING, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
-        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        """Return outlines, newest first, at most `limit`: those after `before`, created at `since` or later."""
         await self._expire_all()
         return await self._store.outlines(ended_only=ended_only, since=since, before=before, limit=limit)
 
     async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
-        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        """Return the handoffs with these ids, in this order, without those that do not exist."""
         await self._expire_all()
         return await self._store.get_all(handoff_ids)
 
     async def count_open(self) -> OpenCount:
-        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         await self._expire_all()
         return await self._store.count_open()
 
@@ -79,12 +79,12 @@ class Reader:
         return await self._store.newest_of(subject, open_only=open_only, limit=limit)
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
         await self._expire_all()
         return await self._store.log(handoff_id=handoff_id, after=after, limit=limit)
 
     async def history(self, handoff_id: str) -> Sequence[Entry]:
-        """Return every line of the audit log that is of one handoff, in order: a long one may have thousands."""
+        """Return all lines of the audit log of one handoff, in order. There may be thousands."""
         lines = list(await self._store.log(handoff_id=handoff_id, limit=_PAGE))
         while lines and len(lines) % _PAGE == 0:
             more = await self._store.log(handoff_id=handoff_id, after=lines[-1].number, limit=_PAGE)

@@ -1,6 +1,6 @@
-"""When a person is told that a question waits: once it is open, and again as its deadline comes nearer.
+"""The times at which a person is told that a question waits: once it is open, and again as its deadline comes nearer.
 
-Only when, and in which order: who sends is settled by the log (`events.Reminded`), how by a channel.
+This module says when, and in which order. The log (`events.Reminded`) decides which process sends, a channel how.
 """
 
 from datetime import datetime, timedelta
@@ -9,48 +9,48 @@ from enum import StrEnum
 from handoffs.core.model import Handoff, State
 
 GRACE = timedelta(seconds=20)
-"""Who sits at the host has answered by then, and is not told twice."""
+"""A person who sits at the host has answered within this time, and need not be told."""
 
 
 class Stage(StrEnum):
-    """A moment in the life of an open handoff at which somebody is told of it, in their order."""
+    """A moment in the life of an open handoff at which people are told of it, in order."""
 
     OPENED = "opened"
     HALF = "half"
     ESCALATED = "escalated"
-    """Somebody else is told: those who were have not answered."""
+    """Other people are told, because the first ones have not answered."""
     LAST = "last"
 
 
 _FRACTIONS = {Stage.HALF: 0.5, Stage.ESCALATED: 0.75, Stage.LAST: 0.9}
-_TELLING = (Stage.OPENED, Stage.HALF, Stage.LAST)  # the same people; a later one says all that an earlier one does
+_TELLING = (Stage.OPENED, Stage.HALF, Stage.LAST)  # sent to the same people; a later one replaces an earlier one
 
 
 def due(handoff: Handoff, stage: Stage) -> datetime:
-    """Return when a stage comes, which may be after the deadline where that is near."""
+    """Return when a stage is due. That may be after the deadline, if the deadline is near."""
     if stage is Stage.OPENED:
-        # A breakout is no dialog's to answer, and who asked may be gone in a moment.
+        # A dialog can't answer a breakout, and its asker may be gone at once.
         return handoff.created_at if handoff.question.breakout_of_loop else handoff.created_at + GRACE
     return handoff.created_at + (handoff.question.deadline - handoff.created_at) * _FRACTIONS[stage]
 
 
 def stages(handoff: Handoff, now: datetime) -> tuple[Stage, ...]:
-    """Return the stages that are due and that nobody has claimed.
+    """Return the stages that are due and not yet claimed.
 
-    Of several for the same people only the latest: whoever was late to look, or came back after a restart, tells them
-    once. So there are two at the most, and none for what has ended.
+    Of several stages for the same people, only the latest is returned, so that a process that was late or restarted
+    tells them once. So there are at most two, and none for a handoff that has ended.
     """
     return tuple(stage for stage in _ahead(handoff) if due(handoff, stage) <= now and not _outrun(handoff, stage, now))
 
 
 def next_due(handoff: Handoff, now: datetime) -> datetime | None:
-    """Return the moment after `now` at which `stages` has something new to say; None where it never will."""
+    """Return the next moment after `now` at which `stages` changes; None if it never will."""
     moments = (due(handoff, stage) for stage in _ahead(handoff))
     return min((at for at in moments if now < at < handoff.question.deadline), default=None)
 
 
 def _ahead(handoff: Handoff) -> tuple[Stage, ...]:
-    """The stages that can still be claimed: of an open handoff those that nobody has, and none that was passed over."""
+    """Return the stages that can still be claimed: none that is claimed, passed over, or of an ended handoff."""
     if handoff.state is not State.OPEN:
         return ()
     return tuple(

@@ -1,7 +1,7 @@
-"""Trying again what a store that is away for a while could not do: a decision, or what waits for as long as it takes.
+"""Retries while the store is unavailable: for a decision, or for a task that can wait without limit.
 
-Two things stay apart. Notifications have a schedule of their own, of a few tries over a quarter of an hour
-(`channels.notify`); and what waits for a process that is just starting looks every few hundredths of a second.
+Two other retries are separate: notifications have a schedule of a few tries in a quarter of an hour
+(`channels.notify`), and waiting for a process that is starting polls every few hundredths of a second.
 """
 
 import random
@@ -12,32 +12,32 @@ from handoffs.core.errors import StoreUnavailable
 from handoffs.core.ports import Clock
 
 AGAIN_SECONDS = 1
-"""After how long it is tried again: a store has tried for a while itself before it says that it is away."""
+"""The first pause between tries. The store itself has retried before it says that it is unavailable."""
 
 DECISION_SECONDS = 120.0
-"""How long a decision that a person has made is tried to be kept, where they can't be asked to send it again."""
+"""For how long recording a person's decision is retried if they can't be asked to send it again."""
 
 T = TypeVar("T")
 
 
 def growing_pauses(first: float, longest: float) -> Iterator[float]:
-    """Yield pauses without end, in seconds: each is about twice the one before, until they are as long as `longest`.
+    """Yield pauses in seconds, without end: each about twice the one before, up to `longest`.
 
-    No two servers keep step, so that they do not all come back at once.
+    They vary at random, so that servers do not all come back at the same time.
     """
     pause = first
     while True:
-        yield pause * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+        yield pause * random.uniform(0.5, 1)  # noqa: S311 - guessing it gains nothing
         pause = min(pause * 2, longest)
 
 
 async def retry_while_unavailable(
     clock: Clock, work: Callable[[], Awaitable[T]], *, seconds: float | None = DECISION_SECONDS
 ) -> T:
-    """Return what `work` returns, trying again while the store is away; None tries for as long as it takes.
+    """Return what `work` returns, with retries while the store is unavailable. `seconds` limits them; None does not.
 
     Raises:
-        StoreUnavailable: It still is after so many seconds.
+        StoreUnavailable: The store is still unavailable after that time.
     """
     give_up = None if seconds is None else clock.monotonic() + seconds
     while True:

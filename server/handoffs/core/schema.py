@@ -1,8 +1,8 @@
-"""How a form is read from the schema that an agent sends, and what can't be asked.
+"""Reading a form from the schema that an agent sends, and refusing what can't be asked.
 
 The schema is MCP's own for elicitation (specification 2025-11-25 and 2026-07-28, "client/elicitation"): one flat object
-of strings, numbers, booleans and choices. `Form.schema` is written anew from what was understood, in one spelling, and
-holds nothing else: hosts were seen to close a form unseen over a word they did not know.
+of strings, numbers, booleans and choices. `Form.schema` is written anew from the parsed fields, in one spelling and
+with nothing else: some hosts close a form without showing it if it has a keyword that they do not know.
 """
 
 import json
@@ -26,10 +26,10 @@ from handoffs.core.written_schema import HARMLESS_KEY, stored_schema
 
 MAX_FIELDS = 50
 MAX_SCHEMA = 50_000
-"""Characters of a form's schema as JSON."""
+"""The most characters of a form's schema as JSON."""
 
 MAX_EXAMPLES = 3
-"""Examples that a person is shown of a field."""
+"""The most examples that are shown for a field."""
 
 
 @cache
@@ -45,10 +45,10 @@ def response_form() -> Form:
 
 
 def options_form(options: Sequence[str]) -> Form:
-    """Return the form in which one of `options` is picked, as `response`.
+    """Return a form with one field, `response`, in which one of `options` is picked.
 
     Raises:
-        QuestionRefused: Fewer than 2 or more than 20, an empty one, or the same twice.
+        QuestionRefused: There are fewer than 2 or more than 20, an empty one, or the same twice.
     """
     if not 2 <= len(options) <= 20:
         raise QuestionRefused(
@@ -64,15 +64,15 @@ def options_form(options: Sequence[str]) -> Form:
 
 
 def parse(schema: object, *, accepted: bool = False) -> Form:
-    """Return the form that an MCP elicitation schema describes, as JSON is read: a mapping of plain values.
+    """Return the form that an MCP elicitation schema describes, given as parsed JSON.
 
-    Titles and descriptions are made inert. A `title` and `description` at the root are dropped: a host was seen to
-    close such a form without showing it. One that was `accepted` before is not searched for secrets and look-alikes
-    again: a rule that came later must not make a stored question unreadable.
+    Titles and descriptions are made inert. A `title` and `description` at the root are dropped: one host closed
+    such a form without showing it. With `accepted`, for a stored form, the checks for secrets and look-alikes are
+    skipped: a rule that is newer must not make a stored question unreadable.
 
     Raises:
         QuestionRefused: It is not such a schema, it is empty, nested or too large, or it asks for a secret in a field
-            that does not say so by `"format": "password"`.
+            without `"format": "password"`.
     """
     root = mapping(schema)
     if root is None or root.get("type", "object") != "object":
@@ -116,7 +116,7 @@ def _refuse_large(schema: Mapping[object, object] | Schema) -> None:
     try:
         written = json.dumps(schema, ensure_ascii=False)
         written.encode()
-    except (TypeError, ValueError, RecursionError):  # half a surrogate pair, for one, is no JSON that can be sent
+    except (TypeError, ValueError, RecursionError):  # such as half a surrogate pair, which JSON can't carry
         raise QuestionRefused("`form` can't be written as JSON: use plain strings, numbers and objects.") from None
     if len(written) > MAX_SCHEMA:
         raise QuestionRefused(
@@ -154,7 +154,7 @@ def _field(name: str, prop: Prop, *, required: bool, accepted: bool) -> Field:
             field = replace(
                 field, min_length=least, max_length=most, format=format_of(name, prop), pattern=pattern_of(name, prop)
             )
-            # A required text must not be empty, and no text is longer than MAX_TEXT unless its form says so.
+            # A required text must not be empty, and MAX_TEXT limits a text unless its form sets a limit.
             nothing = max(least or 0, 1 if required else 0) > (MAX_TEXT if most is None else most)
         case Kind.NUMBER | Kind.INTEGER:
             field = _bounded(field, prop)
@@ -174,7 +174,7 @@ def _field(name: str, prop: Prop, *, required: bool, accepted: bool) -> Field:
 def _bounded(field: Field, prop: Prop) -> Field:
     name = field.name
     low, high = bound_of(name, prop, "minimum"), bound_of(name, prop, "maximum")
-    # In older drafts a true here makes the other bound exclusive.
+    # In older drafts, `true` here makes the other bound exclusive.
     above = low if prop.get("exclusiveMinimum") is True else bound_of(name, prop, "exclusiveMinimum")
     below = high if prop.get("exclusiveMaximum") is True else bound_of(name, prop, "exclusiveMaximum")
     step = bound_of(name, prop, "multipleOf")
@@ -191,7 +191,7 @@ def _bounded(field: Field, prop: Prop) -> Field:
 
 
 def _told_harmless(field: Field, prop: Prop, *, accepted: bool) -> Field:
-    """Refuse what asks for a secret and does not say so. A choice or a yes is none, nor a number that counts some."""
+    """Refuse an undeclared secret. Choices and booleans are no secrets, nor numbers that count secrets."""
     said = prop.get(HARMLESS_KEY)
     if said is True and not field.secret:
         raise QuestionRefused(f'`form`: {field.name!r} is a secret: give it "type": "string", "format": "password".')
@@ -205,14 +205,14 @@ def _told_harmless(field: Field, prop: Prop, *, accepted: bool) -> Field:
 
 
 def _with_default(field: Field, default: object) -> Field:
-    # An empty default stands for none: models write one into every field.
+    # An empty default counts as none: models write one into every field.
     if default is None or default in ("", []):
         return field
     if field.secret:
         raise QuestionRefused(
-            f"`form`: {field.name!r} is a secret and has a default, which you would know: leave it out."
+            f"`form`: {field.name!r} is a secret and has a default, which passes through you: leave it out."
         )
-    # A time without its zone may be offered; it goes back as it came.
+    # A default time without a zone is allowed; it is returned unchanged.
     if field.format == DATE_TIME and isinstance(default, str) and is_written(default):
         field = replace(field, default=default)
     try:

@@ -1,4 +1,4 @@
-"""The choices of a field, read from its schema. Those that a person could not tell apart are refused."""
+"""The choices of a field, read from its schema. Choices that a person could not tell apart are refused."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,10 +14,10 @@ MAX_CHOICES = 200
 
 
 def choices_of(name: str, prop: Mapping[object, object], *, titled: str, accepted: bool) -> tuple[Choice, ...]:
-    """Return the choices that a schema names, from the list `titled` or an `enum`; none where it names none.
+    """Return the choices of a schema, from the list `titled` or an `enum`; empty if it has none.
 
     Raises:
-        QuestionRefused: They are no choices, or a person could not tell them apart.
+        QuestionRefused: The list is malformed, or a person could not tell the choices apart.
     """
     if titled in prop:
         entries = [mapping(entry) for entry in sequence(prop[titled]) or ()]
@@ -57,7 +57,7 @@ def _named(entry: Mapping[object, object]) -> tuple[object, object, object]:
 
 
 def _is_allowed(value: object, prop: Mapping[object, object]) -> bool:
-    """Say whether a choice is among those of every list that a schema has, as JSON schema means it."""
+    """Return whether a choice is in every list that a schema has, as JSON schema requires."""
     lists: list[Sequence[object]] = [[prop["const"]]] if "const" in prop else []
     if (values := sequence(prop.get("enum"))) is not None:
         lists.append(values)
@@ -88,7 +88,7 @@ def _refuse_ruled_out(name: str, prop: Mapping[object, object], choices: Sequenc
 
 
 def refuse_look_alikes(name: str, labels: Sequence[str]) -> None:
-    """Refuse what a person could not tell apart. `name` is the field, empty for an agent\'s `options`."""
+    """Refuse labels that a person could not tell apart. `name` is the field, empty for an agent's `options`."""
     seen: dict[str, str] = {}
     for label in labels:
         other = seen.setdefault(skeleton(label), label)
@@ -102,7 +102,7 @@ def refuse_look_alikes(name: str, labels: Sequence[str]) -> None:
 
 
 def _refuse_alike(name: str, choices: Sequence[Choice]) -> None:
-    """Refuse choices that a person can't tell apart, and those where what is typed could mean another than is read."""
+    """Refuse choices that a person can't tell apart, or whose typed title could mean another choice."""
     if any(not choice.title for choice in choices):
         raise QuestionRefused(f"`form`: {name!r} has an empty choice: give each a text that a person can choose by.")
     by_value = {choice.value: choice for choice in choices}

@@ -1,4 +1,4 @@
-"""Single words of a field's schema, read and checked: texts, counts, bounds, formats, patterns."""
+"""Single keywords of a field's schema, read and checked: texts, counts, bounds, formats, patterns."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from handoffs.core.patterns import MAX_PATTERN, readable
 
 
 def text_of(name: str, prop: Mapping[object, object], key: str) -> str:
-    """Return a text, empty where there is none. Raises QuestionRefused."""
+    """Return a text, empty if it is missing. Raises QuestionRefused."""
     value = prop.get(key)
     if value is None:
         return ""
@@ -39,7 +39,7 @@ def bound_of(name: str, prop: Mapping[object, object], key: str) -> float | None
 
 
 def pattern_of(name: str, prop: Mapping[object, object]) -> str | None:
-    """Return a regular expression that can be tried here, or None. Raises QuestionRefused."""
+    """Return a regular expression that can be used here, or None. Raises QuestionRefused."""
     value = prop.get("pattern")
     if value is None:
         return None

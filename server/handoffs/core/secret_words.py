@@ -1,7 +1,7 @@
-"""What MCP forbids a form to ask for: passwords, tokens, keys, card numbers, for they pass through client and model.
+"""Detects fields that MCP forbids in a form: passwords, tokens, keys, card numbers. They pass through host and model.
 
-It is told by what a field is called, word by word, so that `primary_key`, `max_tokens`, `passenger` and `monkey` stay
-askable. What stands around a word decides: a *token symbol* is no secret. Where only the agent can know, it says so.
+A field is recognized by the words of its labels, so that `primary_key`, `max_tokens`, `passenger` and `monkey` stay
+allowed. Words nearby decide: a *token symbol* is no secret. In doubtful cases the agent can declare it harmless.
 """
 
 import re
@@ -11,13 +11,13 @@ from enum import Enum, auto
 
 
 class Secret(Enum):
-    """What a field is called like."""
+    """What the labels of a field sound like."""
 
     NO = auto()
     DOUBTFUL = auto()
-    """A token, a key or an account number: an agent may say that this one is no secret."""
+    """A token, a key or an account number: the agent may declare it harmless."""
     CERTAIN = auto()
-    """A password, a PIN, a private key: whatever an agent says."""
+    """A password, a PIN, a private key: the agent's word does not count."""
 
 
 _CERTAIN = re.compile(
@@ -37,8 +37,8 @@ _DOUBTFUL = re.compile(
     r"\b((api|app|access|licen[cs]e|deploy|openai|anthropic|stripe|aws) ?keys?|\w*tokens?|account ?(number|no|num))\b"
 )
 
-# What is asked *about* a secret is none: how many there are, how long they last, what they are called. Nor is another
-# thing of the same name: a coin's token, a token of text, a page's, a colour's, or an account in a cloud.
+# Facts *about* a secret are no secrets: number, lifetime, name. Nor are other things with the same name: a coin's
+# token, a token of text, of a page, of a colour, or an account in a cloud.
 _ABOUT = re.compile(
     r"\b(max|min|maximum|minimum|num|number of|how many|total)( \w+)? tokens\b"
     r"|\b(password|passphrase|secret|token|key|credential)s? (policy|name|type|kind|length|limit|count|budget|usage"
@@ -53,7 +53,7 @@ _COUNTED = re.compile(r"\b(max|min|maximum|minimum|num|number of|count|total|lim
 
 
 def secret_in(labels: Iterable[str], *, number: bool) -> Secret:
-    """Return what a field with these labels is called like; a `number` may count secrets, and is none then."""
+    """Return what these labels sound like. A `number` may count secrets; then it is none."""
     found = Secret.NO
     for label in labels:
         words = re.sub(r"([a-z])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", label))

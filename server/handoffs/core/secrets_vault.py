@@ -1,8 +1,8 @@
-"""The secrets that people type for their programs: sealed before they are kept, opened for who was asked, never shown.
+"""Secrets that people type for their programs: sealed before they are stored, opened only for the user who was asked.
 
-An answer has the name of each secret in its place, `secret:h_…/password`; the sealed text is kept beside it. So nothing
-that lists, shows, logs or sends answers can give a secret away. One way leads back, `reveal`, and the log says who
-went it.
+The answer holds the name of each secret in its place, `secret:h_…/password`; the sealed text is stored beside it. So
+code that lists, shows, logs or sends answers can't leak a secret. Only `reveal` returns one, and the log records
+who called it.
 """
 
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ from handoffs.core.ports import Clock, Sealer, Store
 _NO_KEYS = "this program has no keys to seal it with."
 
 
-class Safe:
-    """Keeps the secrets of answers."""
+class SecretsVault:
+    """Seals, reveals and erases the secrets of answers."""
 
     def __init__(self, *, store: Store, clock: Clock, sealer: Sealer | None, local: str | None) -> None:
-        """Take the parts; without a `sealer` nothing can be kept, nor opened.
+        """Take the parts. Without a `sealer`, no secret can be kept or opened.
 
-        `local` is the user of this machine, whose programs have what the store keeps; None where there is none.
+        `local` is the user of this machine, whose programs can read secrets from the store; None if there is none.
         """
         self._store, self._clock, self._sealer, self._local = store, clock, sealer, local
 
     async def check(self, caller: Caller) -> None:
-        """Return where this caller can ask for a secret. Raises QuestionRefused."""
+        """Return if this caller can ask for a secret. Raises QuestionRefused."""
         if caller.subject != self._local:
-            # Only a program of the local user could ever have it.
+            # Only a program of the local user could ever read it.
             raise QuestionRefused(
                 "A secret can't be asked for over this connection: only a program on the server's own machine could "
                 "have it. Ask the person to put it where your program reads it, and to say when it is done."
@@ -38,16 +38,16 @@ class Safe:
             raise QuestionRefused(f"A secret can't be asked for here: {obstacle}")
 
     async def _obstacle(self) -> str:
-        """Return why no secret can be kept here, and what to do; empty where it can."""
+        """Return why no secret can be kept here, and what to do; empty if one can."""
         return _NO_KEYS if self._sealer is None else await self._sealer.obstacle()
 
     async def seal(
         self, handoff: Handoff, checked: Mapping[str, Value]
     ) -> tuple[Mapping[str, Value], Mapping[str, str]]:
-        """Return the answer with the name of each secret in its place, and the secrets, sealed, by field name.
+        """Return the answer with the name of each secret in its place, and the sealed secrets by field name.
 
         Raises:
-            AnswerRefused: There is a secret, and nothing to seal it with.
+            AnswerRefused: The answer has a secret, and it can't be sealed here.
         """
         public, sealed = dict(checked), dict[str, str]()
         for field in handoff.question.form.fields:
@@ -62,18 +62,18 @@ class Safe:
         return public, sealed
 
     async def reveal(self, name: str, *, by: str, keep: bool) -> str:
-        """Return the secret of this name to `by`, the user who was asked for it; the log says so.
+        """Return the secret of this name to `by`, the user who was asked for it. The log records it.
 
-        Without `keep` it is erased in the same moment.
+        Without `keep`, the secret is erased at the same time.
 
         Raises:
-            SecretRefused: There is none of this name for this user: it was never asked, not given, or erased; or it
-                can't be opened with the keys that are here.
+            SecretRefused: This user has no secret of this name: it was never asked for, not given, or erased; or the
+                keys here can't open it.
         """
         read = read_secret_name(name)
         if read is None:
-            # Not repeated: who mixes things up may have given the secret itself.
-            raise SecretRefused("That is no name of a secret, which looks like secret:h_…/password.")
+            # The name is not repeated: the user may have given the secret itself by mistake.
+            raise SecretRefused("This is not the name of a secret. A name looks like secret:h_…/password.")
         handoff_id, field_name = read
         handoff = await self._asked_of(by, handoff_id, field_name)
         sealed = handoff.sealed.get(field_name)
@@ -84,12 +84,12 @@ class Safe:
         text = await self._sealer.unseal(sealed, context=name)
         now = self._clock.now()
         erased = [] if keep else [Forgotten(at=now, by=by, field=field_name)]
-        # Before it is given: where nothing can be noted, nothing is revealed.
+        # Recorded before it is returned: if the log can't be written, no secret is revealed.
         await self._store.record(handoff_id, Revealed(at=now, by=by, field=field_name), *erased)
         return text
 
     async def _asked_of(self, user: str, handoff_id: str, field_name: str) -> Handoff:
-        # In the same words for what is another's and for what is not there at all.
+        # The same words for another user's secret and for one that does not exist.
         unknown = "There is no secret of this name in this store that you were asked for."
         try:
             handoff = await self._store.get(handoff_id)
@@ -102,9 +102,9 @@ class Safe:
 
     def _why_not(self, handoff: Handoff, field_name: str) -> str:
         if handoff.overdue(self._clock.now()):
-            return "the question expired, so nobody gave it."
+            return "the question expired without an answer."
         if handoff.state is State.OPEN:
             return "the question is still open; the person types it in the inbox, which `handoffs inbox` opens."
         if handoff.state is not State.ANSWERED:
-            return f"the question was {handoff.state}, so nobody gave it."
+            return f"the question was {handoff.state}, so it was not given."
         return "it was erased." if field_name in (handoff.values or {}) else "the person left it out."

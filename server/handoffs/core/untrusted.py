@@ -1,9 +1,8 @@
-"""Text that an agent wrote, made safe to show: nothing in it moves a cursor, hides, reorders or forges.
+"""Makes text of an agent safe to show: nothing in it moves a cursor, hides, reorders or forges.
 
-`inert` is for places that may show several lines, `inert_line` for places that have one. Both give plain text in
-which every character that a terminal or a bidirectional layout would *act on* is either gone or spelled out, so that
-the person sees that it was there. So is a gap that would push what comes after it out of sight: `⟨165 blanks⟩`.
-Rendering Markdown is left to whoever shows a page.
+`inert` is for places that show several lines, `inert_line` for places that show one. Both return plain text. Characters
+that a terminal or a bidirectional layout would *act on* are removed or spelled out, so that the person sees them. A gap
+that would push what follows out of sight is spelled out, too: `⟨165 blanks⟩`. The pages render Markdown themselves.
 
 Sources: Unicode TR9 (bidirectional controls), TR36 (security considerations), ECMA-48 (control functions).
 """
@@ -13,19 +12,19 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-# Letters, marks and symbols that have no ink, which Unicode's category does not give away.
+# Letters, marks and symbols without ink that Unicode's categories do not reveal.
 _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159")
 
-# Presentation selectors: no ink, harmless to drop, and every other emoji carries one.
+# Variation selectors: without ink, harmless to remove, and every other emoji carries one.
 _SELECTORS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x180B, 0x180C, 0x180D, 0x180F)))
 
-# Zero-width joiner and non-joiner. They belong to correct writing after an emoji, an Arabic letter or a virama, and in
-# Bengali and its sisters before one. To leave one out there changes no word, to spell it out would tear it apart.
+# Zero-width joiner and non-joiner. Correct writing uses them after an emoji, an Arabic letter or a virama, and in
+# Bengali and related scripts before a virama. Removing one there changes no word; spelling it out would split the word.
 _JOINERS = frozenset("\u200c\u200d")
 _VIRAMA = 9
 
-# The zero-width space parts words in scripts that have no blanks between them: Thai and Lao, Burmese, Khmer, and those
-# that are written like them (line breaking class SA). The same goes for the Mongolian vowel separator in Mongolian.
+# The zero-width space separates words in scripts without blanks: Thai and Lao, Burmese, Khmer, and similar ones
+# (line breaking class SA). The Mongolian vowel separator does so in Mongolian.
 _PARTING = {
     "\u200b": re.compile(
         "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf"
@@ -34,10 +33,10 @@ _PARTING = {
     "\u180e": re.compile("[\u1800-\u18af]"),
 }
 
-# Where Unicode keeps room for emoji: one that this Python's tables do not know yet is shown, not spelled out.
+# The blocks of Unicode for emoji: an emoji that is newer than Python's tables is shown, not spelled out.
 _EMOJI = re.compile("[\U0001f000-\U0001faff\U0001fc00-\U0001fffd]")
 
-# The flags of England, Scotland and Wales are black flags with their codes in tags, which are seen nowhere else.
+# The flags of England, Scotland and Wales are a black flag followed by tags. Tags have no other use.
 _FLAGS = {
     "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in code) + "\U000e007f": f"\U0001f3f4⟨{name}⟩"
     for code, name in (("gbeng", "England"), ("gbsct", "Scotland"), ("gbwls", "Wales"))
@@ -45,23 +44,23 @@ _FLAGS = {
 
 _UNSEEN = _JOINERS | _PARTING.keys()
 
-# Marks stacked on one letter beyond this reach into the lines above and below. Real scripts need three at the most.
+# More marks than this on one letter reach into the lines above and below. Real scripts need three at most.
 _MARKS_PER_LETTER = 4
 
 MAX_BLANKS = 60
-"""Blanks in a row that are shown as they are: indents and columns need no more, and no screen is filled by them."""
+"""Blanks in a row that are shown as they are: enough for indents and columns, too few to fill a screen."""
 MAX_EMPTY_LINES = 8
 """Empty lines in a row that are shown as they are."""
 
 _EMPTY_LINES = re.compile(rf"^(?: *\n){{{MAX_EMPTY_LINES + 1},}}", re.MULTILINE)
 _BLANK_RUN = re.compile(rf" {{{MAX_BLANKS + 1},}}")
 
-# What stands for itself, and is most of almost every text.
+# Printable ASCII, which needs no change and is most of almost every text.
 _PLAIN = re.compile(r"([\n -~]+)")
 
 
 def _spelled(char: str) -> str:
-    """What stands for one character: itself, nothing, or its name in brackets."""
+    """Return what stands for one character: itself, nothing, or its name in brackets."""
     if char in "\n ":
         return char
     if char == "\t":
@@ -88,7 +87,7 @@ def inert(text: str) -> str:
 
     Line feeds stay, `\r\n` becomes one, a tab becomes four spaces. Control characters become their pictures (`␛`),
     bidirectional, zero-width and other unseen characters their code points (`⟨U+202E⟩`), and marks piled on one
-    letter are cut to four. Joiners go where writing needs them, inside an emoji and in Arabic and Indic words. Long
+    letter are cut to four. Joiners are removed where writing needs them, in emoji and in Arabic and Indic words. Long
     gaps are spelled out (`spell_gaps`).
     """
     return spell_gaps(inert_markup(text))
@@ -97,7 +96,7 @@ def inert(text: str) -> str:
 def spell_gaps(text: str) -> str:
     """Return inert text in which long runs of blanks and of empty lines are counted: `⟨165 blanks⟩`.
 
-    In a screen that scrolls, or that is shorter than the gap, what stands behind it would not be seen.
+    On a screen that scrolls, or is shorter than the gap, the text behind it would not be seen.
     """
     text = _EMPTY_LINES.sub(lambda gap: f"⟨{gap[0].count(chr(10))} empty lines⟩\n", text)
     return _BLANK_RUN.sub(lambda gap: f"⟨{len(gap[0])} blanks⟩", text) if " " * (MAX_BLANKS + 1) in text else text
@@ -106,7 +105,7 @@ def spell_gaps(text: str) -> str:
 def inert_markup(text: str) -> str:
     """Return the same as `inert` with gaps as they are, for Markdown that is parsed before it is shown.
 
-    There blanks fill the cells of tables. What is shown as it stands, code above all, has to pass `spell_gaps`.
+    In Markdown, blanks fill the cells of tables. Parts that are shown verbatim, such as code, must pass `spell_gaps`.
     """
     out: list[str] = []
     marks = 0
@@ -118,7 +117,7 @@ def inert_markup(text: str) -> str:
     for number, piece in enumerate(_PLAIN.split(text)):
         start, end = end, end + len(piece)
         if number % 2:
-            # Its last character by itself, as what comes next may belong to it.
+            # The last character stands alone: what follows may belong to it.
             out += piece[:-1], piece[-1]
             marks = 0
             continue
@@ -139,13 +138,13 @@ def inert_markup(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _spelled_mark(char: str) -> tuple[str, bool]:
-    """What stands for one character, and whether it is a mark on the letter before it."""
+    """Return what stands for one character, and whether it is a mark on the letter before it."""
     shown = _spelled(char)
     return shown, shown != "" and unicodedata.category(shown[0]) in {"Mn", "Me"}
 
 
 def _belongs(char: str, before: Sequence[str], after: str) -> bool:
-    """Whether a character without ink is a part of what is written here."""
+    """Return whether a character without ink is part of correct writing here."""
     if char in _PARTING:
         return bool(before and _PARTING[char].match(before[-1])) or bool(_PARTING[char].match(after))
     if before and _takes_joiner(before[-1]):
@@ -170,7 +169,7 @@ def _takes_joiner(before: str) -> bool:
 
 
 def inert_line(text: str, width: int | None = None) -> str:
-    """Return `text` on one line: runs of white space become one blank; longer than `width` characters ends in `…`."""
+    """Return `text` on one line: each run of white space becomes one blank; cut to `width` characters, with `…`."""
     line = " ".join(inert_markup(text).split())
     if width is not None and len(line) > width:
         return line[: max(width - 1, 0)] + "…"
@@ -178,24 +177,24 @@ def inert_line(text: str, width: int | None = None) -> str:
 
 
 def comparable(text: str) -> str:
-    """Return what is equal for texts that read the same: as one line, in whatever case, composed or decomposed."""
+    """Return the same text for texts that read the same: as one line, in any case, composed or decomposed."""
     return folded(inert_line(text))
 
 
 def folded(text: str) -> str:
-    """Return a text for searching in it: without its case, and composed (NFC)."""
+    """Return a text prepared for search: without case, and composed (NFC)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def with_line_feeds(message: str) -> str | None:
-    r"""Return a message with line feeds where the agent wrote `\n` for them; None where it did not.
+    r"""Return a message with line feeds in place of the agent's `\n`; None if there is none to replace.
 
-    It is an offer: what is decided on is the message as it came, so whoever shows this says so. A message that has real
-    line feeds means its others as they stand, and so does code, and a path: `C:\new`.
+    This is only an offer: people decide on the message as it came, so a view of this must say so. A message that has
+    real line feeds is left alone, and so are code and paths: `C:\new`.
     """
     if "\n" in message or "\\n" not in message:
         return None
-    # Every second piece is code or a blank; a word with a drive or a server in it is a path.
+    # Every second piece is code or blanks. A word with a drive or a server in it is a path.
     pieces = re.split(r"(`+[^`]*`+|\s+)", message)
     broken = [
         piece if at % 2 or ":\\" in piece or "\\\\" in piece else re.sub(r"(\\r)?\\n", "\n", piece)

@@ -1,8 +1,8 @@
-"""How a form is written as JSON schema: in one spelling for the store, and as hosts are sent it.
+"""Writing a form as JSON schema: in one spelling for the store, and in another for hosts.
 
-A host gets the words that MCP knows and no others, for some close a form unseen over one they don't know; what those
-can't say stands in the description, where a person reads it. It gets no default that decides: a host enters it without
-anybody's doing.
+A host gets only the keywords that MCP defines, since some hosts close a form without showing it if they do not know a
+keyword. Other limits are told in the description, where a person reads them. A host gets no default that would decide
+something: it would enter it without the person.
 """
 
 import math
@@ -13,19 +13,19 @@ from handoffs.core.form import Form, Schema
 from handoffs.core.numbers import SAFE, bounds_in_words, plain
 
 HARMLESS_KEY = "x-handoffs-secret"
-"""What an agent sets to false on a field that is called like a secret and is none."""
+"""The keyword that an agent sets to false on a field that sounds like a secret and is none."""
 
 
 def stored_schema(fields: tuple[Field, ...]) -> Schema:
-    """Return the one way in which a form is written; all that its fields have is in it."""
+    """Return the schema for the store. It holds everything that the fields have."""
     return _object(fields, {field.name: _stored(field) for field in fields})
 
 
 def dialog_schema(form: Form, *, defaults: bool = False) -> Schema:
-    """Return the form as a host is sent it, for a person to fill in.
+    """Return the schema that is sent to a host, for a person to fill in.
 
-    With `defaults`, texts and numbers have theirs: for hosts that show what they enter. Those of yes or no and of
-    choices are sent to nobody.
+    With `defaults`, texts and numbers have theirs, for hosts that show initial values. The defaults of booleans and
+    choices are never sent.
     """
     return _object(form.fields, {field.name: _sent(field, defaults=defaults) for field in form.fields})
 
@@ -97,7 +97,7 @@ def _ordered(written: Schema, rest: Schema) -> Schema:
 
 
 def _inclusive(field: Field) -> tuple[float | None, float | None]:
-    """The bounds as MCP can say them; those that tell a person nothing are left out."""
+    """Return the bounds as MCP can express them, without those that tell a person nothing."""
     least, most = field.minimum, field.maximum
     if field.kind is Kind.INTEGER:
         if field.exclusive_minimum is not None:

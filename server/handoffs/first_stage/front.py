@@ -1,18 +1,18 @@
-"""The front of the pipe: which messages a client on stdio sent, how they are framed, and which session each belongs to.
+"""The front of the pipe: the messages of a client on stdio, their framing, and the session each belongs to.
 
-It stands before the SDK, whose server decides for one era of the protocol by the first request and refuses the other
-from then on. The rules here:
+It stands before the SDK, whose server chooses an era of the protocol by the first request, and refuses the other era
+afterwards. The rules:
 
-- As long as nothing but `server/discover` was served, `initialize` begins an older session (up to 2025-11-25). Clients
-  probe, hear nothing for a second from a server that is still starting, and fall back to `initialize` on the same pipe.
+- While only `server/discover` has been served, `initialize` begins an older session (up to 2025-11-25). Clients probe,
+  get no reply for a second from a server that is still starting, and fall back to `initialize` on the same pipe.
 - The clients of `OLDER_ERA` are led to the older era: their `server/discover` is refused with the error on which every
-  client falls back. -32022 is not that: `@ai-sdk/mcp` gives up on it.
-- A second `initialize` in a session means that several clients are on this pipe. What was one person is many, whom
-  nothing tells apart: see `Front.shared`.
-- A message is a line, as MCP has it, or has a header with a `Content-Length`, as Cline's second attempt has it. Answers
-  go out in the framing of the last message that came.
+  client falls back. -32022 is not that error: `@ai-sdk/mcp` gives up on it.
+- A second `initialize` in a session means that several clients share this pipe. They look like one caller, and can't be
+  told apart: see `Front.shared`.
+- A message is one line, as MCP defines it, or has a header with a `Content-Length`, as in Cline's second attempt.
+  Replies go out in the framing of the last message.
 
-Pure, and from the standard library alone: a process reads and answers with it before it has imported anything else.
+Pure, with the standard library alone: a process uses it before it has imported anything else.
 """
 
 import json
@@ -22,21 +22,21 @@ from enum import Enum, auto
 from typing import TypeAlias, cast
 
 OLDER_ERA = re.compile(r"claude-code", re.IGNORECASE)
-"""Clients that do better in the older era, by the whole of `clientInfo.name`.
+"""Clients that work better in the older era, by the whole of `clientInfo.name`.
 
 Claude Code (2.1.330 to 2.1.332 tried): in the newer era it moves a task to the background at once, and gives the model
-the answer in a reminder that must not be treated as approval; and it can't be told to withdraw a dialog.
+the answer in a reminder that must not be treated as approval; and it has no way to withdraw a dialog.
 """
 
 MAX_MESSAGE = 64 * 1024 * 1024
-"""Bytes of one message with a header. A longer one is refused: a header is a promise that costs nothing."""
+"""The most bytes of a message with a header. A longer one is refused: announcing a length costs the sender nothing."""
 
 MAX_HEADER = 4_096
-"""Bytes of a header."""
+"""The most bytes of a header."""
 
 VERSION_META = "io.modelcontextprotocol/protocolVersion"
 CLIENT_META = "io.modelcontextprotocol/clientInfo"
-"""What a request of 2026-07-28 has in its `_meta`."""
+"""Keys in the `_meta` of a request of 2026-07-28."""
 
 METHOD_NOT_FOUND = -32601
 INVALID_REQUEST = -32600
@@ -47,7 +47,7 @@ _ANSWER = re.compile(r'\s*\{"jsonrpc":\s?"2\.0",\s?"id":\s?("(?:[^"\\]|\\.)*"|-?
 
 
 class _Message:
-    """What came, as one line. No dataclass: what these import costs as much as the rest of this module."""
+    """A message as one line. Not a dataclass: importing `dataclasses` costs as much as the rest of this module."""
 
     __slots__ = ("probes", "text")
 
@@ -69,19 +69,19 @@ class _Message:
 
 
 class Pass(_Message):
-    """A message for the server of the session; `probes` where it is a request that decides nothing yet."""
+    """A message for the server of the session; `probes` if it is a request that does not choose an era."""
 
     __slots__ = ()
 
 
 class Begin(_Message):
-    """The first message of a session of its own: the one before it has ended."""
+    """The first message of a new session: the one before has ended."""
 
     __slots__ = ()
 
 
 class Reply(_Message):
-    """What the front answers by itself."""
+    """A reply of the front itself."""
 
     __slots__ = ()
 
@@ -90,31 +90,31 @@ Step: TypeAlias = Pass | Begin | Reply
 
 
 class Era(Enum):
-    """What has been served on a pipe."""
+    """The era of the protocol that a pipe has used."""
 
     NONE = auto()
     PROBED = auto()
-    """Nothing but `server/discover`."""
+    """Only `server/discover` was served."""
     NEWER = auto()
     OLDER = auto()
 
 
 class Front:
-    """What has come through one pipe so far."""
+    """The messages of one pipe so far."""
 
     def __init__(self) -> None:
-        """Begin with a pipe from which nothing has been read."""
+        """Begin with a pipe that has not been read."""
         self.era = Era.NONE
         self.shared = False
-        """Whether several clients have begun a session on this pipe: which person is behind a call is not known."""
+        """Whether several clients have begun a session on this pipe. Then the person behind a call is not known."""
         self.framed = False
         """Whether the last message came with a header."""
         self._initialized = False
         self._unread = bytearray()
-        self._scanned = 0  # bytes of it in which there is no end of a line
+        self._scanned = 0  # bytes of it that hold no line feed
 
     def take(self, chunk: bytes) -> Iterator[Step]:
-        """Yield what is to be done with the messages that this piece of the input completes, in order."""
+        """Yield the steps for the messages that this piece of the input completes, in order."""
         self._unread += chunk
         while (message := self._next()) is not None:
             if isinstance(message, Reply):
@@ -123,24 +123,24 @@ class Front:
                 yield self._judge(message)
 
     def end(self) -> Iterator[Step]:
-        """Yield what is to be done with a last line that nothing ended."""
+        """Yield the steps for a last line without a line feed."""
         rest = bytes(self._unread)
         self._unread.clear()
         if rest.strip() and not self.framed:
             yield self._judge(rest)
 
     def wrap(self, text: str) -> bytes:
-        """Return a message as it goes out."""
+        """Return a message framed for output."""
         if not self.framed:
             return text.encode() + b"\n"
-        # In ASCII: Cline counts characters where the header says bytes.
+        # In ASCII: Cline counts characters, although the header counts bytes.
         body = (text if text.isascii() else re.sub(r"[^\x00-\x7f]", _escaped, text)).encode()
         return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
     # Framing
 
     def _next(self) -> bytes | Reply | None:
-        """Take the next whole message; None where it is not all there yet."""
+        """Remove and return the next whole message; None if it is incomplete."""
         unread = self._unread
         if unread and unread[0] in b"cC\r\n":
             blank = len(unread) - len(unread.lstrip(b"\r\n"))
@@ -179,7 +179,7 @@ class Front:
         body = bytes(unread[start : start + length])
         del unread[: start + length]
         self.framed = True
-        # Inside of JSON a line feed is a blank; the server reads by lines.
+        # In JSON, a line feed between tokens is a blank. The server reads by lines.
         return body.replace(b"\r", b" ").replace(b"\n", b" ")
 
     def _refused(self, why: str) -> Reply:
@@ -189,10 +189,10 @@ class Front:
     # Eras
 
     def _judge(self, message: bytes) -> Step:
-        # As the SDK has it: what is no UTF-8 may still be JSON.
+        # As in the SDK: a message that is not UTF-8 may still be JSON.
         text = message.decode("utf-8", "replace")
         if self.era is Era.NEWER or (self.era is Era.OLDER and not _may_initialize(message)):
-            return Pass(text)  # decided, and no second reading of what may be long
+            return Pass(text)  # the era is chosen: no need to parse a long message twice
         request = _request(text)
         if request is None:
             return Pass(text)
@@ -202,7 +202,7 @@ class Front:
         if self.era is Era.OLDER:
             return Pass(text)
         if not newer:
-            # In a session of the newer era the server refuses it, so nothing was served.
+            # In a session of the newer era the server refuses it, so it was not served.
             self.era = Era.OLDER if self.era is Era.NONE else self.era
         elif method != "server/discover":
             self.era = Era.NEWER
@@ -221,28 +221,28 @@ class Front:
 
 
 def answered(text: str) -> str | int | None:
-    """Return the id of the request that a message of ours answers with a result; None where it is anything else."""
+    """Return the id of the request that our message answers with a result; None for any other message."""
     found = _ANSWER.match(text)
     return None if found is None else cast("str | int", json.loads(found[1]))
 
 
 def _begins_header(unread: bytearray) -> bool:
-    """Say whether what is there is a header, or the first bytes of what may be one."""
+    """Return whether the unread bytes are a header, or the first bytes of one."""
     there = bytes(unread[: max(map(len, _HEADERS))]).lower()
     return any(there.startswith(name) or name.startswith(there) for name in _HEADERS)
 
 
 def _may_initialize(message: bytes) -> bool:
-    # The second: letters can be written as their codes.
+    # The second test: letters can be written as escapes.
     return b'"initialize"' in message or b"\\u00" in message
 
 
 def _request(text: str) -> Mapping[str, object] | None:
-    """Return a message as a request with an id and a method; None where it is none."""
+    """Return a message as a request with an id and a method; None if it is not one."""
     try:
         message = cast("object", json.loads(text))
     except (ValueError, RecursionError):
-        return None  # the server says what is wrong with it
+        return None  # the server reports the error
     if not isinstance(message, dict):
         return None
     request = cast("dict[str, object]", message)

@@ -1,4 +1,4 @@
-"""The pipe until the server is there: a thread reads it, answers what the snapshot holds, and keeps all that came."""
+"""The pipe until the server is ready: a thread reads it, answers from the snapshot, and keeps all messages."""
 
 import contextlib
 import json
@@ -12,26 +12,26 @@ from collections.abc import Mapping
 from handoffs.first_stage import snapshot
 from handoffs.first_stage.front import Front, Reply, Step
 from handoffs.first_stage.requests import Requests, ping_key
-from handoffs.first_stage.snapshot import Place
+from handoffs.first_stage.snapshot import SnapshotFile
 
 _CHUNK = 65_536
 
 
 class Answering:
-    """What came through a pipe, and what of it was answered. Pure; answers what `answers` holds, by key, and a ping."""
+    """The messages of a pipe, and the replies to them. Pure; answers from `answers`, by key, and answers pings."""
 
     def __init__(self, answers: Mapping[str, str]) -> None:
-        """Begin with a pipe from which nothing was read."""
+        """Begin with a pipe that has not been read."""
         self.front = Front()
         self.steps: list[Step] = []
-        """What the server has still to be given, in order: what was answered is in it, too."""
+        """The messages for the server, in order, including the answered ones."""
         self.answered: dict[str | int, str] = {}
         """The results that were sent, as JSON, by the id of their request."""
         self._answers = {ping_key(): "{}", **answers}
         self._requests = Requests()
 
     def take(self, chunk: bytes) -> list[bytes]:
-        """Take a piece of the input, and return what is to be written."""
+        """Take a piece of the input, and return the messages to write."""
         written: list[bytes] = []
         for step in self.front.take(chunk):
             if isinstance(step, Reply):
@@ -52,29 +52,29 @@ class FirstStage:
     """The thread that reads standard input and answers on standard output, until the server takes both over."""
 
     def __init__(self, answers: Mapping[str, str], *, stdin: int = 0, stdout: int = 1) -> None:
-        """Take the answers; `start` begins."""
+        """Take the answers. `start` starts the thread."""
         self.answering = Answering(answers)
         self.ended = False
         """Whether the client has closed its end."""
         self.unwritten = bytearray()
-        """What the client has not read yet of the answers; once it is stopped, the caller's to write."""
+        """Replies that the client has not read yet; after `stop`, the caller writes them."""
         self._stdin, self._stdout = stdin, stdout
         self._stop, self._stopped = os.pipe()
         self._thread = threading.Thread(target=self._run, name="handoffs: first stage", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Return once nothing is read any more. From then on the pipe is the caller's, with all that is kept here."""
+        """Stop reading. When this returns, the caller owns the pipe, and everything that was read."""
         os.write(self._stopped, b".")
         self._thread.join()
         os.close(self._stop)
         os.close(self._stopped)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # nobody reads any more: the server finds that out, too
+        with contextlib.suppress(OSError):  # the client has closed the pipe: the server notices that, too
             while self.unwritten or not self.ended:
                 read = [self._stop] if self.ended else [self._stop, self._stdin]
                 readable, writable, _ = select.select(read, [self._stdout] if self.unwritten else [], [])
@@ -88,24 +88,24 @@ class FirstStage:
                     self._write()
 
     def _write(self) -> None:
-        # No more than goes in for certain: a client that does not read must not hold up the server's start.
+        # No more than fits for certain: a client that does not read must not delay the server's start.
         with contextlib.suppress(BlockingIOError):
             del self.unwritten[: os.write(self._stdout, self.unwritten[: select.PIPE_BUF])]
 
 
-def find_place() -> Place | None:
-    """Return where this process's snapshot is or would be; None where a start has but one stage.
+def find_file() -> SnapshotFile | None:
+    """Return the location of this process's snapshot; None if this start has only one stage.
 
-    That is so on Windows, and where standard input or output is no pipe or socket, or nothing can be kept.
+    That is so on Windows, if standard input or output is no pipe or socket, or if no file can be kept safely.
     """
     if sys.platform == "win32" or not (is_pipe(0) and is_pipe(1)):
         return None
-    return snapshot.place_of(_data_folder(), os.environ)
+    return snapshot.file_of(_data_folder(), os.environ)
 
 
-def begin(place: Place) -> FirstStage | None:
-    """Begin to answer from the snapshot; None where there is none that holds."""
-    answers = snapshot.load(place)
+def begin(file: SnapshotFile) -> FirstStage | None:
+    """Start answering from the snapshot; None if there is no valid one."""
+    answers = snapshot.load(file)
     if answers is None:
         return None
     stage = FirstStage(answers)
@@ -114,7 +114,7 @@ def begin(place: Place) -> FirstStage | None:
 
 
 def _data_folder() -> str:
-    """Return what `settings.data_folder` does; to import what it takes that from costs half of this stage."""
+    """Return the same folder as `settings.data_folder`, whose imports would cost half of this stage."""
     home = os.path.expanduser("~")
     default = os.path.join(
         home, *(("Library", "Application Support") if sys.platform == "darwin" else (".local", "share"))
@@ -123,7 +123,7 @@ def _data_folder() -> str:
 
 
 def is_pipe(fd: int) -> bool:
-    """Say whether a descriptor is of a pipe or a socket, as every host makes them."""
+    """Return whether a descriptor is a pipe or a socket, as all hosts make them."""
     try:
         mode = os.fstat(fd).st_mode
     except OSError:

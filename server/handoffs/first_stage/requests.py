@@ -1,4 +1,4 @@
-"""Which requests a snapshot answers, and under which key: everything that the real server's reply depends on."""
+"""The requests that a snapshot answers, and their keys: everything that the real server's reply depends on."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ LISTS = frozenset({"tools/list", "prompts/list", "resources/templates/list"})
 PING = "ping"
 
 MAX_CHARS = 16_384
-"""Of a request that is looked at. A client's first requests have some hundred."""
+"""The most characters of a request that is parsed. A client's first requests have some hundred."""
 
 _META = frozenset({VERSION_META, CLIENT_META, "io.modelcontextprotocol/clientCapabilities"})
 
@@ -24,15 +24,15 @@ class Request(NamedTuple):
 
 
 class Requests:
-    """The requests of one pipe so far, as far as later replies depend on them."""
+    """The requests of one pipe so far, as later replies depend on them."""
 
     def __init__(self) -> None:
-        """Begin with a pipe on which nothing was sent."""
+        """Begin with a pipe without messages."""
         self._session: str | None = None  # the parameters of `initialize`
         self._initialized = False
 
     def next(self, text: str) -> Request | None:
-        """Take the next message; return it where a snapshot may answer it, else None."""
+        """Take the next message; return it if a snapshot may answer it, else None."""
         message = _parsed(text)
         if message is None:
             return None
@@ -47,7 +47,7 @@ class Requests:
         return None if parts is None else Request(request_id, _digest(parts))
 
     def _depends_on(self, method: object, params: dict[str, object]) -> list[object] | None:
-        """Return what the reply depends on; None where it must come from the real server."""
+        """Return what the reply depends on; None if it must come from the real server."""
         if method == "initialize":
             if self._session is not None:
                 return None  # another client on the same pipe
@@ -66,7 +66,7 @@ class Requests:
 
 
 def ping_key() -> str:
-    """Return the key of a ping, which every server answers alike: with nothing."""
+    """Return the key of a ping. Every server answers it with an empty result."""
     return _digest([PING])
 
 

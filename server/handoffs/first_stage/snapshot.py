@@ -1,8 +1,8 @@
-"""Snapshots: the real server's replies to a host's first requests, in files that hold as long as nothing changes.
+"""Snapshots: the real server's replies to a host's first requests, in files that are valid until something changes.
 
-A file is found by the settings and by the Python that runs; in it stand the packages' files and the configuration that
-its answers were made with, by their stamps. It is sealed with a key of this user's (HMAC-SHA256), 0600 in a 0700
-folder: what is in it is given to hosts and models as the server's own word.
+The settings and the running Python give a file its name; its content names the files of packages and configuration that
+the answers were made with, by their stamps. It is sealed with a key of this user (HMAC-SHA256), mode 0600 in a folder
+of 0700: hosts and models take its content for the server's own words.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ FOLDER = "first-answers"
 FORMAT = 1
 
 MAX_ANSWERS = 64
-"""Of one file: a dozen clients in both eras. One more, and the file begins anew."""
+"""The most answers in one file: a dozen clients in both eras. With one more, the file starts anew."""
 
 MAX_FILES = 16
-"""That are kept, the newest."""
+"""The most files that are kept; the oldest are removed."""
 
 MAX_BYTES = 4_194_304
 
@@ -31,33 +31,33 @@ _NAMED = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATH", "USER", "LOG
 _PREFIXES = ("HANDOFFS_", "XDG_", "PYTHON")
 
 
-class Place(NamedTuple):
-    """Where the snapshot of this process's settings and Python is, or would be."""
+class SnapshotFile(NamedTuple):
+    """The location of the snapshot for this process's settings and Python."""
 
     path: str
     key: bytes
     began: int
-    """When the process began, in nanoseconds since 1970: what changed since, it may have read before or after."""
+    """When the process began, in nanoseconds since 1970. It may have read files changed later before or after that."""
 
 
-def place_of(data: str, environ: Mapping[str, str]) -> Place | None:
-    """Return the place below a data folder; None where nothing can be kept there safely."""
+def file_of(data: str, environ: Mapping[str, str]) -> SnapshotFile | None:
+    """Return the location below a data folder; None if no file can be kept there safely."""
     folder = os.path.join(data, FOLDER)
     key = _key_in(folder)
     if key is None:
         return None
     settings = {name: value for name, value in environ.items() if name in _NAMED or name.upper().startswith(_PREFIXES)}
-    # A file that comes or goes in the working folder, where `python -m` looks, is no installation.
+    # A file in the working folder, where `python -m` looks for modules, is no installation.
     imported = [[each, 0 if _is_here(each) else _changed(each)] for each in sys.path]
     found_by = [FORMAT, sys.version, sys.executable, imported, settings]
-    # With the key: a setting can be a password, and a file's name is no secret.
+    # Keyed: a setting can be a password, and the name of a file is no secret.
     name = hmac.digest(key, json.dumps(found_by, sort_keys=True).encode(), "sha256").hex()
-    return Place(os.path.join(folder, f"{name}.json"), key, time.time_ns())
+    return SnapshotFile(os.path.join(folder, f"{name}.json"), key, time.time_ns())
 
 
-def load(place: Place, *, max_bytes: int = MAX_BYTES) -> dict[str, str] | None:
-    """Return the answers, JSON by the key of their request; None where there are none that hold."""
-    body = _sealed_in(place, max_bytes)
+def load(file: SnapshotFile, *, max_bytes: int = MAX_BYTES) -> dict[str, str] | None:
+    """Return the answers as JSON, by the key of their request; None if there are no valid ones."""
+    body = _sealed_in(file, max_bytes)
     if body is None:
         return None
     kept = cast("dict[str, dict[str, str]]", json.loads(body))
@@ -66,44 +66,44 @@ def load(place: Place, *, max_bytes: int = MAX_BYTES) -> dict[str, str] | None:
     return kept["answers"]
 
 
-def save(place: Place, answers: Mapping[str, str], stamped: Iterable[str]) -> None:
-    """Keep answers beside those that are kept and hold, made with these files and folders; not with changed ones.
+def save(file: SnapshotFile, answers: Mapping[str, str], stamped: Iterable[str]) -> None:
+    """Add answers to the valid ones that are there, unless the stamped files and folders have changed since the start.
 
     Raises:
-        OSError: They can't be written.
+        OSError: The file can't be written.
     """
     stamped = list(stamped)
-    if any(_last_changed(path) > place.began for path in stamped):
+    if any(_last_changed(path) > file.began for path in stamped):
         return
-    before = load(place) or {}
+    before = load(file) or {}
     together = {**before, **answers}
     if len(together) > MAX_ANSWERS:
         together = dict(answers)
     kept = {"stamps": {path: stamp_of(path) for path in stamped}, "answers": together}
     body = json.dumps(kept).encode()
-    _replace(place.path, _seal(place.key, body) + b"\n" + body)
-    _prune(os.path.dirname(place.path))
+    _replace(file.path, _seal(file.key, body) + b"\n" + body)
+    _prune(os.path.dirname(file.path))
 
 
-def remove(place: Place) -> None:
+def remove(file: SnapshotFile) -> None:
     """Remove the snapshot, if there is one."""
     with contextlib.suppress(OSError):
-        os.unlink(place.path)
+        os.unlink(file.path)
 
 
 def stamp_of(path: str) -> str:
-    """Return what changes when a file does, or any file below a folder: names, sizes and times; bytecode apart."""
+    """Return a stamp of a file, or of all files below a folder: names, sizes and times, without bytecode."""
     if not os.path.isdir(path):
         try:
             with open(path, "rb") as file:
                 return hashlib.sha256(file.read()).hexdigest()
         except OSError:
-            return ""  # it is not there
+            return ""  # it does not exist
     return hashlib.sha256("\n".join(sorted(_files(path, ""))).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _last_changed(path: str) -> int:
-    """When a file last changed, or any file below a folder; bytecode apart."""
+    """Return when a file, or any file below a folder, last changed; without bytecode."""
     if not os.path.isdir(path):
         return _changed(path)
     with os.scandir(path) as entries:
@@ -129,7 +129,7 @@ def _is_here(path: str) -> bool:
 
 
 def _changed(path: str) -> int:
-    """When something was last added to a folder of packages, or removed: every installation does."""
+    """Return when an entry of a folder of packages was last added or removed: every installation does so."""
     try:
         return os.stat(path or ".").st_mtime_ns
     except OSError:
@@ -137,7 +137,7 @@ def _changed(path: str) -> int:
 
 
 def _key_in(folder: str) -> bytes | None:
-    """Return this user's key, which the first start makes; None where the folder is not theirs alone."""
+    """Return this user's key, which the first start makes; None if the folder is not private."""
     path = os.path.join(folder, _KEY)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -153,13 +153,13 @@ def _key_in(folder: str) -> bytes | None:
     return key if key is not None and len(key) == 32 else None
 
 
-def _sealed_in(place: Place, max_bytes: int) -> bytes | None:
+def _sealed_in(file: SnapshotFile, max_bytes: int) -> bytes | None:
     try:
-        written = _read(place.path, max_bytes) or b""
+        written = _read(file.path, max_bytes) or b""
     except OSError:
         return None
     seal, _, body = written.partition(b"\n")
-    return body if hmac.compare_digest(seal, _seal(place.key, body)) else None
+    return body if hmac.compare_digest(seal, _seal(file.key, body)) else None
 
 
 def _seal(key: bytes, body: bytes) -> bytes:
@@ -191,7 +191,7 @@ def _replace(path: str, content: bytes, *, over: bool = True) -> None:
             os.replace(fresh, path)
         else:
             with contextlib.suppress(FileExistsError):
-                os.link(fresh, path)  # the one that another process made in the same moment stays
+                os.link(fresh, path)  # a file that another process made at the same time stays
     finally:
         with contextlib.suppress(OSError):
             os.unlink(fresh)

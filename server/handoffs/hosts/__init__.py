@@ -1,10 +1,10 @@
-"""What each known host does, as a table: one file for a host, found by the name that its client gives itself.
+"""The table of known hosts: one file for each, found by the name of its client.
 
-A call has to return before its host's patience ends: what the host cuts off, the agent sees as an error and may ask
-again. So a call waits that long at the most, and then says PENDING. `HANDOFFS_HOLD_SECONDS` overrides the table. Hosts
-change: each row says where it is known from. A new host is a file with a `HOST`, and a line here.
+A call has to return before its host gives up: the agent would see an error, and may ask again. So a call waits no
+longer than that, and then returns PENDING. `HANDOFFS_HOLD_SECONDS` overrides the table. Hosts change: each row names
+its sources. A new host is a file with a `HOST`, and a line here.
 
-A row is imported when a client with its name comes. Every host starts a server of ours, which needs one row at most.
+A row is imported when a client with its name connects. Every host starts its own server, which needs one row at most.
 """
 
 import re
@@ -49,13 +49,13 @@ _ROWS: tuple[tuple[str, str], ...] = (
 
 @lru_cache(maxsize=256)  # each call asks several times, and a server has few clients
 def host_named(client: str) -> "Host":
-    """Return the row for a client's name, or the one for hosts that are not known."""
+    """Return the row for a client's name; for an unknown name, the row of unknown hosts."""
     name = bare_name(client)
     return _row(next((row for pattern, row in _ROWS if re.fullmatch(pattern, name, re.IGNORECASE)), "unknown"))
 
 
 def known_hosts() -> "tuple[Host, ...]":
-    """Return all rows but the one for hosts that are not known; imports them all."""
+    """Return all rows but the one of unknown hosts. Imports them all."""
     return tuple(_row(name) for _, name in _ROWS)
 
 

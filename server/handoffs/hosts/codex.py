@@ -6,7 +6,7 @@ HOST = Host(
     title="Codex",
     install=("codex",),
     stdio=Patience(quiet=50, dialog=24 * HOUR),
-    # Of the others it draws nothing: the person sees a bare approval, and *Yes* sends an empty accept.
+    # It draws no other fields: the person sees a bare approval, and *Yes* sends an empty accept.
     draws=frozenset(("string", "enum", "boolean")),
     fills_untouched=True,
     shows_links=False,

@@ -1,4 +1,4 @@
-"""What a row of the host table says. Every field has the value for hosts that nothing is known of."""
+"""The rows of the host table. The defaults describe an unknown host."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -14,73 +14,73 @@ HOUR = 3600.0
 
 
 class Kind(Enum):
-    """What stands behind a client's name."""
+    """The kind of program behind a client's name."""
 
     HOST = "host"
     """A program that one person uses."""
     GATEWAY = "gateway"
-    """A program that passes on the calls of others; how many people stand behind it is not known."""
+    """A program that passes on calls of other programs, for an unknown number of people."""
     LIBRARY = "library"
-    """A library whose name any program carries that uses it: it says nothing of who calls."""
+    """A library whose name all its programs carry: it does not identify the caller."""
     UNKNOWN = "unknown"
     """Not in the table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patience:
-    """How long a call may wait, in seconds: a little less than the host lets it live."""
+    """How long a call may wait, in seconds: a little less than the host's own limit."""
 
     quiet: float
     """While the host shows nothing."""
     dialog: float
-    """While the host's own dialog is open: some hosts stop their clock then."""
+    """While the host's own dialog is open: some hosts pause their clock then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Host:
-    """What one host does with calls, dialogs and results."""
+    """How one host handles calls, dialogs and results."""
 
     title: str
-    """What people call it."""
+    """The name for people."""
     source: str
-    """Where the row is known from. `T` was tried in November 2026, `C` read in its code, `D` in its documents."""
+    """The sources of the row. `T` was tried in November 2026, `C` read in its code, `D` in its documents."""
     stdio: Patience
     http: Patience | None = None
-    """Over HTTP, where that differs."""
+    """Over HTTP, if that differs."""
     kind: Kind = Kind.HOST
     install: tuple[str, ...] = ()
-    """What `handoffs install` calls it, where it can set it up."""
+    """Its names in `handoffs install`, if that can set it up."""
     task: bool = False
-    """Whether a call gets an MCP task where the client declares tasks: only where the agent then waits for it."""
+    """Whether a call gets an MCP task if the client declares tasks: only if the agent then waits for it."""
     gives_up: bool = False
-    """Whether it cancels a task when its own time is up: that withdraws nothing, the person may still be thinking."""
+    """Whether it cancels a task when its own time is up. That withdraws nothing: the person may still be thinking."""
     draws: frozenset[FieldType] = EVERY_FIELD
-    """The fields that its dialog draws. Another one is asked for as text, or the form goes elsewhere."""
+    """The fields that its dialog draws. Other fields are asked as text, or the form goes elsewhere."""
     shows_links: bool = True
-    """Whether it shows a link to the inbox where it declares that (URL mode)."""
+    """Whether it really shows a link to the inbox if it declares that (URL mode)."""
     shows_defaults: bool = False
-    """Whether its dialog shows what a field is filled with before the person touches it."""
+    """Whether its dialog shows the initial value of a field before the person touches it."""
     fills_untouched: bool = False
-    """Whether it sends a value for what nobody touched: the first choice, or false for a box."""
+    """Whether it sends a value for untouched fields: the first choice, or false for a box."""
     adds_other: bool = False
-    """Whether its dialog lets a person type words of their own in place of every choice."""
+    """Whether its dialog offers the person's own words with every choice."""
     withdraws: bool = True
-    """Whether it closes its dialog when the question was answered elsewhere, where the protocol lets us say so."""
+    """Whether it closes its dialog when the question was answered elsewhere, if the protocol has a message for that."""
     draws_cards: bool = True
-    """Whether it really shows a card (MCP Apps) where it declares that."""
+    """Whether it really shows a card (MCP Apps) if it declares that."""
     gives_both: bool = False
-    """Whether its model reads the text of a result and the structured content."""
+    """Whether its model reads both the text of a result and the structured content."""
 
     @property
     def is_shared(self) -> bool:
-        """Whether several people's agents may stand behind the name, so that it tells nobody apart."""
+        """Whether agents of several people may share this name, so that it identifies no caller."""
         return self.kind in (Kind.GATEWAY, Kind.LIBRARY)
 
     @property
     def opens_inbox(self) -> bool:
-        """Whether the inbox opens beside a dialog from which nothing comes: nobody knows who would show it."""
+        """Whether the inbox opens beside a dialog that gets no reply: an unknown host may show no dialogs."""
         return self.kind is not Kind.HOST
 
     def patience(self, transport: str) -> Patience:
-        """Return how long a call may wait on `stdio` or `http`."""
+        """Return how long a call may wait, over `stdio` or `http`."""
         return self.http if transport == "http" and self.http is not None else self.stdio

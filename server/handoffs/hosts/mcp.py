@@ -5,7 +5,7 @@ from handoffs.hosts.host import Host, Kind, Patience
 HOST = Host(
     title="a program with the Python SDK of MCP",
     kind=Kind.LIBRARY,
-    # The shortest of all that carry the name and have no dialog. Those that have one set no limit by themselves.
+    # The shortest time of all that carry the name and have no dialog. Those with a dialog set no limit by themselves.
     stdio=Patience(quiet=4, dialog=45),
     task=True,
     gives_up=True,

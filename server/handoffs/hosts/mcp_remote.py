@@ -6,5 +6,5 @@ HOST = Host(
     title="mcp-remote",
     kind=Kind.GATEWAY,
     stdio=Patience(quiet=45, dialog=45),
-    source="0.15.1 carries its client's name (T); this is for where that has none",
+    source="0.15.1 carries its client's name (T); this row is for clients without a name",
 )

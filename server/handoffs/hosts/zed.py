@@ -6,5 +6,5 @@ HOST = Host(
     title="Zed",
     install=("zed",),
     stdio=Patience(quiet=45, dialog=45),
-    source="60 s where nothing is set (D); no forms seen",
+    source="60 s if nothing is set (D); no forms seen",
 )

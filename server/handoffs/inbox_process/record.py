@@ -1,4 +1,4 @@
-"""Where the inbox of a store runs: the lock that makes it the only one, and the record by which others find it."""
+"""The record of a store's inbox: the lock that allows only one, and the address by which other processes find it."""
 
 import contextlib
 import hashlib
@@ -18,52 +18,52 @@ CONNECT_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """An inbox that serves."""
+    """A running inbox."""
 
     url: str
-    """Its first page: `http://127.0.0.1:8765/`. It signs nobody in."""
+    """Its first page: `http://127.0.0.1:8765/`. The address signs no one in."""
     pid: int
 
     def address(self, handoff_id: str) -> str:
-        """Return the page of one handoff, which signs nobody in either."""
+        """Return the page of one handoff. The address signs no one in."""
         return page_at(self.url, handoff_id)
 
 
 def page_at(url: str, handoff_id: str) -> str:
-    """Return the page of one handoff in the inbox at `url`; it signs nobody in."""
+    """Return the page of one handoff in the inbox at `url`. The address signs no one in."""
     return f"{url.rstrip('/')}/h/{handoff_id}"
 
 
 class Remote(Protocol):
-    """Where a store is that is no file."""
+    """The address of a store on a server."""
 
     @property
     def url(self) -> str:
-        """How another process names it: HANDOFFS_STORE. It may hold a password."""
+        """The address for other processes, as HANDOFFS_STORE. It may hold a password."""
         ...
 
     @property
     def identity(self) -> str:
-        """What tells it from every other store, whoever uses it. It holds no password."""
+        """What identifies the store, the same for all its users. It holds no password."""
         ...
 
 
 class InboxRecord:
-    """The folder of one store's inbox. What is in it is for its owner alone.
+    """The folder of one store's inbox, private to its owner.
 
-    The lock says that an inbox runs, or starts, or ends; it is the system's, and free at once when its holder is gone.
-    The record says where. It is written once the inbox listens, and removed before it stops: who finds both, lock and
-    record, may send a person there.
+    The lock shows that an inbox runs, starts or ends. It belongs to the operating system, which frees it when its
+    holder is gone. The record holds the address. It is written once the inbox listens, and removed before it stops: if
+    both lock and record are there, a person may be sent to the address.
     """
 
     def __init__(self, *, store: Path | Remote, data: Path) -> None:
-        """Take the store, and the folder in which handoffs keeps what it was given. Nothing is touched yet."""
+        """Take the store, and the data folder. Nothing is read or written yet."""
         which = os.path.realpath(store) if isinstance(store, Path) else store.identity
         name = hashlib.sha256(os.fsencode(which)).hexdigest()[:16]
         self.folder = data / "inbox" / name
 
     def make(self) -> None:
-        """Make the folder, 0700. Raises OSError."""
+        """Create the folder, with mode 0700. Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.folder.parent, self.folder):
             if os.name != "nt" and folder.stat().st_mode & 0o077:
@@ -71,11 +71,11 @@ class InboxRecord:
 
     @property
     def log(self) -> Path:
-        """Where an inbox that runs in the background says what went wrong."""
+        """The log file of an inbox that runs in the background."""
         return self.folder / "log.txt"
 
     def claim(self, name: str = "lock") -> FileLock | None:
-        """Return a lock of this folder, held; None where another process holds it."""
+        """Return a lock of this folder, held; None if another process holds it."""
         lock = FileLock(self.folder / name, mode=0o600)
         try:
             lock.acquire(blocking=False)
@@ -84,22 +84,22 @@ class InboxRecord:
         return lock
 
     def running(self) -> Running | None:
-        """Return the inbox that serves now."""
+        """Return the inbox that runs now."""
         record = self._record()
-        # The lock alone is no proof: another process may be looking in this very moment, as we do. Nor is the port.
+        # The lock alone is no proof: another process may hold it to check this, as we do. Nor is the port alone.
         return record if record is not None and self._held() and _listens(record.url) else None
 
     def announce(self, running: Running) -> None:
-        """Write the record. For the holder of the lock."""
+        """Write the record. Only for the holder of the lock."""
         _write(self.folder / "port", f"{urlsplit(running.url).port}\n")
         _write(self._running, json.dumps({"url": running.url, "pid": running.pid}))
 
     def withdraw(self) -> None:
-        """Remove the record. For the holder of the lock, who does so first: the one before may have been killed."""
+        """Remove the record. Only for the holder of the lock, which does so first: the last may have been killed."""
         self._running.unlink(missing_ok=True)
 
     def last_port(self) -> int:
-        """Return the port of the last inbox, so that its pages find the next one; 0 where there was none."""
+        """Return the port of the last inbox, so that open pages find the next one; 0 if there was none."""
         with contextlib.suppress(OSError, ValueError):
             port = int((self.folder / "port").read_text())
             return port if 0 < port < 65_536 else 0
@@ -127,7 +127,7 @@ class InboxRecord:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file of the owner's alone, whole or not at all."""
+    """Write a file private to its owner, whole or not at all."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)

@@ -1,8 +1,7 @@
-"""The inbox in the browser, there without having been started: a server that has to reach a person sees to it.
+"""Starting the inbox in the background, when a server has to reach a person.
 
-It runs in a process of its own, which outlives the server that started it: one for each store, whoever comes first.
-That process shows its page to the person when it starts, since the way in is not for the server, and still less for
-the agent, to know.
+The inbox runs in a process of its own, which outlives the server that started it: one for each store. When it starts,
+it opens its page for the person itself, since the sign-in must not be known to the server, and still less to the agent.
 """
 
 import logging
@@ -20,25 +19,25 @@ from handoffs.inbox_process.record import InboxRecord, Remote, Running
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 5.0
-"""How long to wait for an inbox that is being started. One that comes later is found the next time."""
+"""How long to wait for an inbox that is starting. A slower one is found the next time."""
 
 LOOK_SECONDS = 0.05
 
 
 class BackgroundInbox:
-    """Leads a person to the inbox of a store, and starts it where none runs."""
+    """Finds the inbox of a store, and starts it if none runs."""
 
     def __init__(self, *, store: Path | Remote, data: Path) -> None:
-        """Take the store, and the folder in which handoffs keeps what it was given. Nothing is started yet."""
+        """Take the store, and the data folder. Nothing is started yet."""
         self._store = str(store.absolute()) if isinstance(store, Path) else store.url
-        self._place = InboxRecord(store=store, data=data)
+        self._record = InboxRecord(store=store, data=data)
         self._started: list[subprocess.Popen[bytes]] = []
         self._complained = False
 
     async def invite(self, handoff: Handoff) -> str | None:
-        """See that an inbox runs, and return the address of the handoff there, which signs nobody in.
+        """Make sure that an inbox runs, and return the handoff's address there, which signs no one in.
 
-        Returns None where none could be started; that is logged, once.
+        Returns None if it could not be started; that is logged, once.
         """
         try:
             running = await self._see_that_it_runs(handoff)
@@ -46,20 +45,20 @@ class BackgroundInbox:
             self._complain(error.strerror or type(error).__name__)
             return None
         if running is None:
-            self._complain(f"it did not start; see {self._place.log}")
+            self._complain(f"it did not start; see {self._record.log}")
             return None
         return running.address(handoff.id)
 
     async def _see_that_it_runs(self, handoff: Handoff) -> Running | None:
-        self._place.make()
-        # Of many servers that need one in the same moment, one starts it and the others wait: ten interpreters that
-        # start at once keep a small machine busy for seconds.
+        self._record.make()
+        # Of several servers that need an inbox at once, one starts it and the others wait: ten interpreters that start
+        # at once keep a small machine busy for seconds.
         turn: FileLock | None = None
         started: subprocess.Popen[bytes] | None = None
         try:
             with anyio.move_on_after(START_SECONDS):
-                while (running := await anyio.to_thread.run_sync(self._place.running)) is None:
-                    turn = turn or self._place.claim("starting")
+                while (running := await anyio.to_thread.run_sync(self._record.running)) is None:
+                    turn = turn or self._record.claim("starting")
                     if started is not None and started.poll():
                         return None
                     if turn is not None and started is None:
@@ -72,19 +71,19 @@ class BackgroundInbox:
         return None
 
     def _start(self, handoff: Handoff) -> subprocess.Popen[bytes]:
-        # Those that have ended are let go of; until then they are children of ours, whom somebody must ask.
+        # Forget the ones that have ended: until then, they are child processes that have to be polled.
         self._started = [process for process in self._started if process.poll() is None]
-        log = os.open(self._place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        log = os.open(self._record.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "handoffs", "inbox", "--background", "--handoff", handoff.id],
                 env={**os.environ, "HANDOFFS_STORE": self._store},
-                # Not in the agent's folder, whose files Python would take for modules and whose `.env` for settings.
-                cwd=self._place.folder,
+                # Not in the agent's folder: Python would import modules from there, and settings come from its `.env`.
+                cwd=self._record.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                start_new_session=True,  # what ends the server, or closes its terminal, does not end the inbox
+                start_new_session=True,  # the end of the server or its terminal does not end the inbox
                 creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
             )
         finally:
@@ -95,4 +94,4 @@ class BackgroundInbox:
     def _complain(self, why: str) -> None:
         if not self._complained:
             self._complained = True
-            logger.warning("The inbox can't be had (%s); questions stay open for `handoffs answer`.", why)
+            logger.warning("The inbox can't be started (%s); questions stay open for `handoffs answer`.", why)

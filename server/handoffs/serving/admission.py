@@ -14,7 +14,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from handoffs.access.addresses import is_private
 from handoffs.access.admission import Admission, admission
-from handoffs.access.local import LocalToken, LocalUser, NotKept
+from handoffs.access.local import LocalToken, LocalTokenError, LocalUser
 from handoffs.access.static import StaticTokens
 from handoffs.assembly import current_user, open_tokens
 from handoffs.clock import SystemClock
@@ -106,7 +106,7 @@ def announcement(settings: Settings, local: LocalToken | None, url: str) -> str:
         return "Callers must show a token." if asks else UNASKED.format(user=current_user())
     try:
         token, is_new = local.ensure()
-    except NotKept as why:
+    except LocalTokenError as why:
         raise CannotServe(str(why)) from None
     said = f"Callers must show a token. `handoffs install HOST --http {url}` writes this machine's into a host"
     if not is_new:

@@ -18,7 +18,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.first_stage.front import Front
 from handoffs.first_stage.pipe import FirstStage
-from handoffs.first_stage.snapshot import Place
+from handoffs.first_stage.snapshot import SnapshotFile
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.cards.extension import Page
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from handoffs.access.admission import Admission
 
 
-def serve_stdio(settings: Settings, place: Place | None = None, stage: FirstStage | None = None) -> None:
+def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: FirstStage | None = None) -> None:
     """Serve one client on standard input and output until it closes them.
 
     Args:
         settings: What describes the server.
-        place: Where its first answers are kept for later starts; None for nowhere.
+        file: Where its first answers are kept for later starts; None for nowhere.
         stage: What has read the pipe meanwhile, and answered.
     """
     # Ctrl-C ends the process like SIGTERM does: what reads standard input can't be interrupted, so an exception would
@@ -47,10 +47,10 @@ def serve_stdio(settings: Settings, place: Place | None = None, stage: FirstStag
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin is not None and sys.stdin.isatty():
         print("Handoffs speaks MCP here, for the host that starts it. Ctrl-C stops it.", file=sys.stderr)  # noqa: T201
-    anyio.run(_serve_stdio, settings, place, stage)
+    anyio.run(_serve_stdio, settings, file, stage)
 
 
-async def _serve_stdio(settings: Settings, place: Place | None, stage: FirstStage | None) -> None:
+async def _serve_stdio(settings: Settings, file: SnapshotFile | None, stage: FirstStage | None) -> None:
     # On stdio the terminal belongs to the host: only a person who says so lends it to us.
     async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
         server = build(settings, desk, front=None if stage is None else stage.answering.front)
@@ -58,9 +58,9 @@ async def _serve_stdio(settings: Settings, place: Place | None, stage: FirstStag
             # Before anything looks at what it has answered: until then it answers more.
             await anyio.to_thread.run_sync(stage.stop)
         server.first_stage = stage
-        if place is not None:
+        if file is not None:
             answered = None if stage is None else stage.answering.answered
-            server.first_answers = FirstAnswers(place, _depended_on(), answered)
+            server.first_answers = FirstAnswers(file, _depended_on(), answered)
         await server.run_stdio_async()
 
 

@@ -1,6 +1,6 @@
-"""The engines that keep a store, as a table: an address's scheme, and what serves it. A new one is a folder and a row.
+"""The table of engines: the scheme of an address, and the engine that serves it. A new engine is a folder and a row.
 
-An engine is imported when a store of its kind is used, and what it needs is an extra where that is not always there.
+An engine is imported when its store is used. If it needs other packages, an extra installs them.
 """
 
 from collections.abc import Mapping
@@ -26,87 +26,87 @@ ENGINES: Mapping[str, str] = {
 
 
 class ServerAddress(Protocol):
-    """Where a store is that a server keeps. As text, what may be shown of it."""
+    """The address of a store on a server. As text, it shows no password."""
 
     @property
     def scheme(self) -> str:
-        """Which engine it is of: a key of `ENGINES`."""
+        """The scheme of its engine: a key of `ENGINES`."""
         ...
 
     @property
     def url(self) -> str:
-        """As it was written, with the password."""
+        """The URL as it was written, with the password."""
         ...
 
     @property
     def identity(self) -> str:
-        """What tells this store from every other, whoever connects to it."""
+        """What identifies this store, the same for all users who connect to it."""
         ...
 
 
 StoreAddress: TypeAlias = Path | ServerAddress
-"""Where a store is: the file of one on SQLite, or the address of one that a server keeps."""
+"""Where a store is: the file of a SQLite store, or the address of a store on a server."""
 
 
 class OpenStore(Store, AbstractAsyncContextManager["OpenStore"], Protocol):
-    """A store, with the tokens of those who may call over HTTP; closed at the end of its block."""
+    """A store, with the tokens for calls over HTTP; closed at the end of its block."""
 
     @property
     def tokens(self) -> Tokens:
-        """Who may call over HTTP."""
+        """The tokens for calls over HTTP."""
         ...
 
 
 class Pruning(Protocol):
-    """Removes what is too old. Every method raises StoreError."""
+    """Removes old handoffs. Every method raises StoreError."""
 
     async def count(self) -> int:
-        """Return how many are too old."""
+        """Return how many handoffs are too old."""
         ...
 
     async def remove(self) -> int:
-        """Remove some of them for good, and return how many; 0 once there are none left."""
+        """Remove a batch of them for good, and return how many; 0 once none are left."""
         ...
 
 
 class Engine(Protocol):
-    """What keeps stores of one kind."""
+    """One kind of store."""
 
     title: str
-    """What people call it."""
+    """The name that people see."""
     extra: str
-    """The extra that installs what it needs; empty where that is always there."""
+    """The extra that installs the packages it needs; empty if it needs none."""
     needs: str
-    """The package that the extra installs, as it is imported."""
+    """The import name of the package that the extra installs."""
 
     def address(self, written: str) -> StoreAddress:
-        """Return where a store is, from what a person wrote. Raises ValueError, which shows no password."""
+        """Return the address that a person wrote. Raises ValueError, which shows no password."""
         ...
 
     def open(self, address: StoreAddress, clock: "SystemClock | None") -> OpenStore:
-        """Return the store at an address, which nothing has touched yet. It settles by which offset the clock goes."""
+        """Return the store at an address, not yet opened. When opened, it sets the offset of `clock`."""
         ...
 
     def endpoint(self, address: StoreAddress, *, now: int, target: bool) -> AbstractAsyncContextManager["Target"]:
-        """Return the store as a copy reads it, or writes it where it is the `target`; `now` is in microseconds."""
+        """Return the store as one side of a copy, written if it is the `target`; `now` is in microseconds."""
         ...
 
     def pruning(self, address: StoreAddress, age: "Age") -> Pruning:
-        """Return what removes what is too old."""
+        """Return the pruning of a store."""
         ...
 
     async def migrate(self, address: StoreAddress) -> tuple[int, int]:
-        """Bring a store up to date, or make it; return how many migrations it had, and has. Raises StoreError."""
+        """Create a store, or bring it up to date. Returns its migrations before and after. Raises StoreError."""
         ...
 
 
 @cache
 def engine_named(scheme: str) -> Engine:
-    """Return the engine of a scheme. Raises KeyError: there is none."""
+    """Return the engine of a scheme. Raises KeyError if there is none."""
     module, _, name = ENGINES[scheme].partition(":")
     return cast("Engine", getattr(import_module(module), name))
 
 
 def engine_of(address: StoreAddress) -> Engine:
-    """Return the engine that keeps the store at an address."""
+    """Return the engine of the store at an address."""
     return engine_named("sqlite" if isinstance(address, Path) else address.scheme)

@@ -1,10 +1,10 @@
-"""One store copied into another, on whichever engine: handoffs, their log, used-up keys and tokens, row by row.
+"""Copying a store into another, on any engines: handoffs, their log, claims and tokens, row by row.
 
-Nothing is decoded on the way. The target is no store to anybody else until every row of both was compared. Each page is
-written in one transaction with how far it goes, so a copy that was stopped, however, goes on behind its last page.
+No row is decoded on the way. Other programs refuse the target until every row of both was compared. Each page is
+written in one transaction together with the progress, so that a copy that was stopped continues after its last page.
 
-Every change of a handoff has its line in the log. So a source that changed meanwhile is caught up with: its new lines,
-and the handoffs that they are about, are copied again, until nothing is new.
+Every change of a handoff has its line in the log. So the copy catches up with a source that changes meanwhile: new
+lines, and the handoffs that they are about, are copied again, until there are no new ones.
 """
 
 import json
@@ -20,19 +20,19 @@ Row: TypeAlias = tuple[Cell, ...]
 Phase: TypeAlias = Literal["copying", "comparing"]
 
 PAGE = 200
-"""How many rows are read, and written in one transaction. A question takes up to some hundred thousand bytes."""
+"""Rows that are read, and written in one transaction. A question takes up to some hundred thousand bytes."""
 
-_ROUNDS = 5  # to catch up with a source that changes; one that still does is in use
+_ROUNDS = 5  # of catching up; a source that still changes then is in use
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """What is copied of one table."""
+    """The columns of one table that are copied."""
 
     name: str
     columns: tuple[str, ...]
     order: tuple[str, ...]
-    """Columns of whole numbers, or one text; unique together, and indexed. The pages are read in this order."""
+    """The columns that order the pages: whole numbers, or one text; unique together, and indexed."""
 
 
 HANDOFFS = Table(name="handoffs", columns=COLUMNS, order=("id",))
@@ -43,37 +43,37 @@ TOKENS = Table(
 )
 TABLES = (HANDOFFS, EVENTS, CLAIMS, TOKENS)
 
-AS_MADE = ("created_at", "place")
-"""The order in which handoffs are copied; `place`, an engine's own, tells apart two that were made in one moment."""
+BY_CREATION = ("created_at", "place")
+"""The order in which handoffs are copied. `place`, a column of the engine, orders those of the same time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """How far a copy goes. Kept in the target, as JSON."""
+    """How far a copy has come. Stored in the target, as JSON."""
 
     source: str
-    """The identity of the store that is copied."""
+    """The identity of the source."""
     caught_up: int
-    """The last line of the source's log at which every handoff copied so far was as it is in the target."""
+    """The line of the source's log up to which all copied handoffs are up to date."""
     handoffs: tuple[int, ...] = ()
-    """`AS_MADE` of the last handoff of the last page."""
+    """`BY_CREATION` of the last handoff of the last page."""
     events: int = 0
-    """The number of the last line."""
+    """The number of the last copied line."""
 
     def written(self) -> str:
-        """Return it as JSON."""
+        """Return the progress as JSON."""
         return json.dumps([self.source, self.caught_up, self.handoffs, self.events])
 
     @classmethod
     def read(cls, written: str) -> "Progress":
-        """Return what `written` wrote."""
+        """Return the progress that `written` returned."""
         source, caught_up, handoffs, events = cast("tuple[str, int, list[int], int]", tuple(json.loads(written)))
         return cls(source=source, caught_up=caught_up, handoffs=tuple(handoffs), events=events)
 
     def reached(
         self, *, caught_up: int | None = None, handoffs: Row | None = None, events: int | None = None
     ) -> "Progress":
-        """Return it, further on."""
+        """Return the progress with these steps added."""
         return Progress(
             source=self.source,
             caught_up=self.caught_up if caught_up is None else caught_up,
@@ -83,32 +83,32 @@ class Progress:
 
 
 class Source(Protocol):
-    """A store that is read. Every method raises StoreError where it can't be."""
+    """A store that is read. Every method raises StoreError if it can't be used."""
 
     @property
     def identity(self) -> str:
-        """What tells it from every other store, without a password."""
+        """What identifies this store, without a password."""
         ...
 
     @property
     def shown(self) -> str:
-        """Where it is, for a person, without a password."""
+        """Its address for people, without a password."""
         ...
 
     async def count(self, table: Table) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         ...
 
     async def last_line(self) -> int:
-        """Return the number of the last line of the log, 0 where there is none."""
+        """Return the number of the last line of the log; 0 for an empty log."""
         ...
 
     async def page(self, table: Table, after: Row, order: tuple[str, ...]) -> Sequence[Row]:
-        """Return the next rows in an order, each followed by its place in it; `after` is the last one's place or ()."""
+        """Return the next rows in `order`, each followed by its position; `after` is the last row's position, or ()."""
         ...
 
     async def some(self, ids: Sequence[str]) -> Sequence[Row]:
-        """Return handoffs by their ids, as `page` does, those that are there."""
+        """Return the handoffs with these ids that exist, as `page` does."""
         ...
 
 
@@ -116,44 +116,44 @@ class Target(Source, Protocol):
     """A store that is written."""
 
     async def begin(self, progress: Progress) -> Progress:
-        """Close an empty store to everybody else; or return how far a copy goes that was begun.
+        """Lock an empty store against other programs, or return the progress of a copy that was begun before.
 
         Raises:
-            StoreError: It has rows already.
+            StoreError: The store has rows already.
         """
         ...
 
-    async def put(self, table: Table, rows: Sequence[Row], before: Progress, after: Progress) -> None:
-        """Write rows over those of the same key, and how far it goes now.
+    async def write(self, table: Table, rows: Sequence[Row], before: Progress, after: Progress) -> None:
+        """Write rows, over those with the same key, together with the new progress.
 
         Raises:
-            StoreError: It does not go as far as `before`: somebody else copies into it.
+            StoreError: The stored progress is not `before`: another copy into this store is running.
         """
         ...
 
     async def finish(self, before: Progress) -> None:
-        """Open the store to everybody."""
+        """Unlock the store for other programs."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Copied:
-    """What was copied, and compared."""
+    """The result of a copy, compared."""
 
     rows: Mapping[str, int]
-    """By table."""
+    """The number of rows by table."""
     digest: str
-    """Of every row of both."""
+    """The digest of all rows, the same in both."""
 
 
 async def copy(source: Source, target: Target, *, told: Callable[[Phase, int, int], None]) -> Copied:
-    """Copy a store into an empty one, or go on with the copy that was begun, and compare both.
+    """Copy a store into an empty one, or continue a copy that was begun, and compare both.
 
-    `told` is called with what is being done, how many rows of it are done, and of how many.
+    `told` is called with the phase, the rows done, and the rows in total.
 
     Raises:
-        StoreError: One of its kinds; or the two are one store; or the target has other rows; or the source does not
-            stop changing, or is not as the copy is.
+        StoreError: A store can't be used; both are the same store; the target has other rows; the source does not stop
+            changing, or differs from the copy.
     """
     if source.identity == target.identity:
         raise StoreError(f"{source.shown} can't be copied into itself. Name another store.")
@@ -161,7 +161,7 @@ async def copy(source: Source, target: Target, *, told: Callable[[Phase, int, in
     progress = await target.begin(begun)
     if progress.source != source.identity:
         raise StoreError(
-            f"{target.shown} is half a copy of another store. Go on with that one, or name an empty store."
+            f"{target.shown} holds half a copy of another store. Continue that copy, or name an empty store."
         )
     copying = _Copying(source, target, progress, told)
     for _ in range(_ROUNDS):
@@ -172,8 +172,8 @@ async def copy(source: Source, target: Target, *, told: Callable[[Phase, int, in
         if ours != theirs:
             differs = ", ".join(name for name in ours if ours[name] != theirs[name])
             raise StoreError(
-                f"The copy in {target.shown} is not as {source.shown} is: {differs}. One of them was changed "
-                "meanwhile; nobody can use the copy. Stop what uses them, remove what is in the target, and copy again."
+                f"The copy in {target.shown} differs from {source.shown}: {differs}. One of them was changed "
+                "meanwhile; the copy can't be used. Stop what uses them, remove what is in the target, and copy again."
             )
         await target.finish(copying.progress)
         return Copied(rows=rows, digest=sha256(json.dumps(ours).encode()).hexdigest())
@@ -189,20 +189,20 @@ class _Copying:
         self._done = self._of = 0
 
     async def run(self) -> None:
-        """Copy until nothing is new."""
+        """Copy until there are no new rows."""
         self._phase, self._of = "copying", sum([await self._source.count(table) for table in TABLES])
         self._done = sum([await self._target.count(table) for table in (HANDOFFS, EVENTS)])
         self._step(0)
-        while rows := await self._source.page(HANDOFFS, self.progress.handoffs, AS_MADE):
-            await self._put(HANDOFFS, rows, self.progress.reached(handoffs=rows[-1][-len(AS_MADE) :]))
+        while rows := await self._source.page(HANDOFFS, self.progress.handoffs, BY_CREATION):
+            await self._write(HANDOFFS, rows, self.progress.reached(handoffs=rows[-1][-len(BY_CREATION) :]))
         while rows := await self._source.page(EVENTS, _after(self.progress.events), EVENTS.order):
-            await self._put(EVENTS, rows, self.progress.reached(events=cast("int", rows[-1][-1])))
+            await self._write(EVENTS, rows, self.progress.reached(events=cast("int", rows[-1][-1])))
         await self._catch_up()
-        # Their changes are in no log. There are few.
+        # Their changes are in no log. There are few of them.
         for table in (CLAIMS, TOKENS):
             after: Row = ()
             while rows := await self._source.page(table, after, table.order):
-                await self._put(table, rows, self.progress)
+                await self._write(table, rows, self.progress)
                 after = rows[-1][-1:]
 
     async def compare(self) -> tuple[dict[str, int], dict[str, str], dict[str, str]]:
@@ -226,19 +226,19 @@ class _Copying:
         return count, digest.hexdigest()
 
     async def _catch_up(self) -> None:
-        """Copy again the handoffs that the log says something new of, as far as it was copied."""
+        """Copy the handoffs again whose log has new lines."""
         after = _after(self.progress.caught_up)
         while lines := await self._source.page(EVENTS, after, EVENTS.order):
             after = lines[-1][-1:]
             ids = sorted({cast("str", line[1]) for line in lines if cast("int", line[0]) <= self.progress.events})
             if ids:
                 rows = await self._source.some(ids)
-                await self._put(HANDOFFS, rows, self.progress, new=False)
-        await self._put(HANDOFFS, (), self.progress.reached(caught_up=self.progress.events), new=False)
+                await self._write(HANDOFFS, rows, self.progress, new=False)
+        await self._write(HANDOFFS, (), self.progress.reached(caught_up=self.progress.events), new=False)
 
-    async def _put(self, table: Table, rows: Sequence[Row], after: Progress, *, new: bool = True) -> None:
+    async def _write(self, table: Table, rows: Sequence[Row], after: Progress, *, new: bool = True) -> None:
         written = [row[: len(table.columns)] for row in rows]
-        await self._target.put(table, written, self.progress, after)
+        await self._target.write(table, written, self.progress, after)
         self.progress = after
         if new:
             self._step(len(rows))

@@ -1,7 +1,7 @@
-"""What is too old to be kept any longer; each engine removes it with its lines and its secrets.
+"""The rule for handoffs that are too old; each engine removes them with their lines and secrets.
 
-One that is open stays, however old. So does one that the same question could still join, and the one that the newest
-line of the log is about: the numbers of the log go on behind it.
+Open handoffs stay at any age. So do handoffs that the same question could still join, and the one of the
+newest line of the log, whose number the log continues from.
 """
 
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from datetime import datetime
 from handoffs.store.rows import micros
 
 BATCH = 500
-"""How many are removed in one transaction; in between, others get their turn."""
+"""Handoffs that are removed in one transaction; other transactions run in between."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Age:
-    """What is too old."""
+    """The age from which handoffs are too old."""
 
     ended_before: datetime
-    """When a handoff must have ended."""
+    """A handoff must have ended before this time."""
     collected_or_before: datetime
-    """When one must have ended that the agent was never given, since it may ask again."""
+    """An uncollected one must have ended before this time, since its agent may ask again."""
 
     def rule(self, handoffs: str, events: str) -> str:
-        """Return what is true of a row that is too old, in the SQL of both engines."""
-        # Nothing ends before it is made, and for when it was made there is an index.
+        """Return the condition for rows that are too old, in SQL for both engines."""
+        # A handoff ends after its creation, and `created_at` has an index.
         ended, collected = micros(self.ended_before), micros(self.collected_or_before)
         return f"""{handoffs}.state <> 'open' AND {handoffs}.created_at < {ended} AND {handoffs}.ended_at < {ended}
             AND ({handoffs}.collected_at IS NOT NULL OR {handoffs}.ended_at < {collected})

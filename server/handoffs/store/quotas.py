@@ -1,4 +1,4 @@
-"""What a caller has used, as a store counts it before it opens another question."""
+"""The usage of a caller, as a store counts it before it opens another question."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -8,7 +8,7 @@ from handoffs.store.rows import moment
 
 
 def usage_of(row: Sequence[object]) -> Usage:
-    """Return what a row says: how many are open, their bytes, the first deadline, and when the minute's first came."""
+    """Return the usage that a row holds: open handoffs, their bytes, the first deadline, the start of a full minute."""
     count, held, first, full = cast("tuple[int, int, int | None, int | None]", row)
     return Usage(
         open=count,

@@ -1,7 +1,7 @@
-"""How a handoff and a line of the log are written as rows, and read back as equal values.
+"""Handoffs and lines of the log as rows, written and read back as equal values.
 
-Times are whole microseconds since 1970 in UTC; what has a shape of its own is JSON. The form is kept as its schema and
-parsed again when it is read.
+Times are whole microseconds since 1970 in UTC; structured values are JSON. A form is stored as its schema, and parsed
+again when it is read.
 """
 
 import json
@@ -22,14 +22,14 @@ Cell: TypeAlias = str | int | None
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# In the order of `encode` and `decode`.
+# The order of `encode` and `decode`.
 COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
     "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier", "action",
 )  # fmt: skip
 CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
-"""The columns that events change; the others stay as they were written first."""
+"""The columns that events change; the others never change."""
 
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
@@ -44,11 +44,11 @@ OUTLINE = (
 """The columns of an outline."""
 
 _FOREVER = 2**63 - 1
-"""No time is stored that is later."""
+"""Later than any stored time."""
 
 
 class Unreadable(ValueError):
-    """A row is not one that this version could have written."""
+    """This version can't have written such a row."""
 
 
 def encode(handoff: Handoff) -> tuple[Cell, ...]:
@@ -74,13 +74,13 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
 
 
 def question_size(handoff: Handoff) -> int:
-    """Return how many bytes the question takes in a store."""
+    """Return the bytes that the question takes in a store."""
     message, form = storable(handoff.question.message), _json(handoff.question.form.schema)
     return len(message.encode()) + len(form.encode())
 
 
 def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
-    """Return what events change of a handoff, as a row of `CHANGING`."""
+    """Return the columns of a handoff that events change, as a row of `CHANGING`."""
     end = handoff.end
     return (
         handoff.state.value,
@@ -98,7 +98,7 @@ def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
 
 
 def decode(row: tuple[object, ...]) -> Handoff:
-    """Return the handoff that a row of `COLUMNS` holds. Raises Unreadable."""
+    """Return the handoff of a row of `COLUMNS`. Raises Unreadable."""
     try:
         return _decode(cast("_Row", row))
     except (ValueError, TypeError, OverflowError, QuestionRefused) as wrong:
@@ -144,7 +144,7 @@ def _decode(row: _Row) -> Handoff:
 
 
 def decode_outline(row: tuple[object, ...]) -> Outline:
-    """Return the outline that a row of `OUTLINE` holds. Raises Unreadable."""
+    """Return the outline of a row of `OUTLINE`. Raises Unreadable."""
     handoff_id, subject, client, message, created_at, state, ended_at, through, reached = cast("_OutlineRow", row)
     try:
         return Outline(
@@ -163,13 +163,13 @@ def decode_outline(row: tuple[object, ...]) -> Outline:
 
 
 def decode_open_count(row: tuple[object, ...]) -> OpenCount:
-    """Return what a row of number, first deadline and newest line says."""
+    """Return the count of a row: number, first deadline and newest line."""
     handoffs, deadline, line = cast("tuple[int, int | None, int]", row)
     return OpenCount(handoffs=handoffs, next_deadline=None if deadline is None else moment(deadline), line=line)
 
 
 def encode_cursor(cursor: Cursor | None) -> tuple[int, str]:
-    """Return a cursor as a time and an id; None comes before everything."""
+    """Return a cursor as a time and an id; for None, a time after all handoffs."""
     return (_FOREVER, "") if cursor is None else (micros(cursor.created_at), storable(cursor.id))
 
 
@@ -179,7 +179,7 @@ def encode_event(handoff_id: str, event: Event) -> tuple[Cell, ...]:
 
 
 def decode_event(row: tuple[object, ...]) -> Entry:
-    """Return the line of the log that a row holds: number, handoff, name, time, details. Raises Unreadable."""
+    """Return the line of the log of a row: number, handoff, name, time, details. Raises Unreadable."""
     number, handoff_id, name, at, details = cast("tuple[int, str, str, int, str]", row)
     try:
         told = cast("Mapping[str, str]", json.loads(details))
@@ -189,9 +189,9 @@ def decode_event(row: tuple[object, ...]) -> Entry:
 
 
 def storable(text: str) -> str:
-    r"""Return text as every engine takes it: what is no character (a lone surrogate) is spelled out, `\udce9`.
+    r"""Return text that every engine can store: a lone surrogate is spelled out, `\udce9`.
 
-    A folder whose name is not UTF-8 has such ones, and a question must not be lost over it.
+    The name of a folder that is not UTF-8 contains them, and its questions must not be lost.
     """
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
@@ -202,7 +202,7 @@ def micros(at: datetime) -> int:
 
 
 def moment(stored: int) -> datetime:
-    """Return a stored time, in UTC."""
+    """Return a stored time as a datetime in UTC."""
     return _EPOCH + timedelta(microseconds=stored)
 
 
@@ -210,7 +210,7 @@ def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-# Reads are hot and most questions share a few forms. A form is frozen, so one may serve many handoffs.
+# Reads are frequent, and most questions share a few forms. Forms are frozen, so handoffs can share them.
 @lru_cache(maxsize=256)
 def _form(schema: str) -> Form:
     return parse(cast("Mapping[str, object]", json.loads(schema)), accepted=True)

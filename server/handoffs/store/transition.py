@@ -1,4 +1,4 @@
-"""What events make of a handoff, before anything of it is written: the same for every engine."""
+"""The effect of events on a handoff, computed before anything is written: the same for every engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from handoffs.core.model import Handoff
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Happening:
-    """What is to be written in one transaction, and what the caller hears once it is."""
+class Transition:
+    """The changes to write in one transaction, and the result for the caller."""
 
     before: Handoff
     after: Handoff
     events: Sequence[Event]
-    """What happens, in order: the lines of the log. None where nothing changes."""
+    """The events in order: the lines of the log. Empty if nothing changes."""
     late: AlreadyEnded | None
-    """Raised after the commit: what the deadline did before must stay."""
+    """Raised after the commit: the expiry must be recorded first."""
 
     def outcome(self) -> Handoff:
-        """Return the handoff as it was left, or raise that another outcome was first."""
+        """Return the handoff after the change, or raise if another outcome was first."""
         if self.late is not None:
             raise self.late
         return self.after
 
 
-def happen(before: Handoff, events: Sequence[Event]) -> Happening:
-    """Return what these events do to a handoff.
+def transition_of(before: Handoff, events: Sequence[Event]) -> Transition:
+    """Return the transition that these events cause.
 
     Raises:
         AlreadyReminded: Another process has claimed this stage.
-        AlreadyUsed: The approval is another tool use's.
-        ValueError: One of them can't happen at all.
+        AlreadyUsed: Another tool use has the approval.
+        ValueError: An event can't happen in this state.
     """
     after, happened, late = before, list[Event](), None
     for step in (step for event in events for step in steps(after, event)):
@@ -43,13 +43,13 @@ def happen(before: Handoff, events: Sequence[Event]) -> Happening:
             late = error
             break
         happened.append(step)
-    return Happening(before=before, after=after, events=happened, late=late)
+    return Transition(before=before, after=after, events=happened, late=late)
 
 
-def expected(known: Handoff, events: Sequence[Event]) -> Happening | None:
-    """Return what events do to a handoff if it still is as it was; None where that must be looked at."""
+def expected(known: Handoff, events: Sequence[Event]) -> Transition | None:
+    """Return the transition if the handoff is still as `known`; None if it has to be read first."""
     try:
-        guess = happen(known, events)
+        guess = transition_of(known, events)
     except (HandoffError, ValueError):
         return None
     return guess if guess.events else None

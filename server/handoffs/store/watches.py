@@ -1,4 +1,4 @@
-"""Who in this process waits for which handoff to change. How they are woken is the engine's affair."""
+"""The watches of this process: which waiter waits for which handoff. The engine wakes them."""
 
 import sys
 from collections.abc import Generator, Mapping
@@ -8,18 +8,17 @@ from typing import TypeAlias
 import anyio
 
 UNKNOWN = sys.maxsize
-"""In place of a version: the handoff has changed, and what to is not known."""
+"""In place of a version: the handoff has changed, but its new version is not known."""
 
 Line: TypeAlias = tuple[int, str, int]
-"""A line of the log, as far as a waiter minds: its number, the handoff it is about, and its version since, or UNKNOWN.
-"""
+"""A line of the log for waiters: its number, its handoff, and the handoff's version after it, or UNKNOWN."""
 
 MAX_HEARD = 1_000
-"""How many handoffs one watch names at once; more than that are all."""
+"""The most handoffs that one watch reports at once; above that, it reports all."""
 
 
 class _News:
-    """What a watch has heard since it was last asked."""
+    """The changes since a watch was last read."""
 
     __slots__ = ("heard", "woken")
 
@@ -29,25 +28,26 @@ class _News:
 
 
 class Watch:
-    """Hears of changes from the moment it was made."""
+    """Reports changes since it was made."""
 
     def __init__(self) -> None:
         self._news = _News()
 
     async def changed(self) -> Mapping[str, int] | None:
-        """Return the handoffs that may have changed since the last time this returned; None says any of them may.
+        """Return the handoffs that may have changed since the last call; None if any of them may have.
 
-        Each with its version, where that is known: who has seen it has missed nothing. May return for nothing.
+        Each comes with its version if that is known: a caller that has seen it has missed nothing. May return without a
+        change.
         """
         news = self._news
         await news.woken.wait()
-        # Before anything else can run, so no wake-up falls between; left as it is by whoever is cancelled.
+        # Before other code can run, so that no wake-up is lost; a cancelled caller leaves it unchanged.
         if self._news is news:
             self._news = _News()
         return news.heard
 
     def wake(self, handoff_id: str | None = None, version: int = UNKNOWN) -> None:
-        """Let `changed` return, with this handoff among what it names; None is all of them."""
+        """Let `changed` return, with this handoff among its result; None stands for all."""
         news = self._news
         if handoff_id is None or (news.heard is not None and len(news.heard) >= MAX_HEARD):
             news.heard = None
@@ -63,12 +63,12 @@ class Watches:
         self._of: dict[str | None, set[Watch]] = {}
 
     def __bool__(self) -> bool:
-        """Return whether anybody watches."""
+        """Return whether there are any watches."""
         return bool(self._of)
 
     @contextmanager
     def watch(self, handoff_id: str | None) -> Generator[Watch]:
-        """Return a watch on one handoff or on all, for as long as the block runs."""
+        """Yield a watch on one handoff or on all, for the length of the block."""
         watch = Watch()
         self._of.setdefault(handoff_id, set()).add(watch)
         try:
@@ -80,13 +80,13 @@ class Watches:
                 del self._of[handoff_id]
 
     def wake(self, handoff_id: str, version: int = UNKNOWN) -> None:
-        """Wake whoever watches this handoff, or all."""
+        """Wake the watches of this handoff, and those of all."""
         for key in (handoff_id, None):
             for watch in self._of.get(key, ()):
                 watch.wake(handoff_id, version)
 
     def wake_all(self) -> None:
-        """Wake everybody."""
+        """Wake all watches."""
         for watches in self._of.values():
             for watch in watches:
                 watch.wake()

@@ -7,7 +7,7 @@ our own header, prompt or receipt, which have none. A style is a name that the s
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from handoffs.core.calling import UNKNOWN_AGENT
+from handoffs.core.call_notes import UNKNOWN_AGENT
 from handoffs.core.display import left_exactly, span
 from handoffs.core.form import Field, Kind
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds

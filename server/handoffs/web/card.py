@@ -13,7 +13,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from handoffs.core.again import Said
+from handoffs.core.earlier_answer import AnswerInput
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.model import Handoff
 from handoffs.web.controls import PREFIX, note_of, said_in
@@ -57,7 +57,7 @@ class CardPage:
         """Return a question that has ended as HTML."""
         return self._pages.text("card_outcome.html", handoff=handoff)
 
-    def said(self, handoff: Handoff, posted: Mapping[str, Sequence[str]], earlier: Handoff | None) -> Said:
+    def said(self, handoff: Handoff, posted: Mapping[str, Sequence[str]], earlier: Handoff | None) -> AnswerInput:
         """Return what the form as it was sent answers. Raises AnswerRefused."""
         return said_in(handoff, posted, earlier)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from handoffs.core.again import Said, said_again
+from handoffs.core.earlier_answer import AnswerInput, earlier_answer
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import HIDDEN, Field, Form, Kind, Value
 from handoffs.core.formats import DATE_TIME
@@ -219,7 +219,7 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
     raise AnswerRefused(problems)
 
 
-def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Said:
+def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> AnswerInput:
     """Return what the person answers: the form, something else than its options, or the same as `earlier` again.
 
     Raises:
@@ -227,14 +227,14 @@ def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Said:
     """
     if AGAIN in posted:
         # What is on the screen is what was clicked on, not another answer that came meanwhile.
-        return said_again(handoff, earlier if earlier and posted[AGAIN] == [earlier.id] else None)
+        return earlier_answer(handoff, earlier if earlier and posted[AGAIN] == [earlier.id] else None)
     other = _lines("".join(posted.get(OTHER, ()))).strip()
     if not other:
-        return Said(values=values_of(handoff.question.form, posted), other="")
+        return AnswerInput(values=values_of(handoff.question.form, posted), other="")
     picked: dict[str, Value] = {
         name.removeprefix(PREFIX): list(sent) for name, sent in posted.items() if name.startswith(PREFIX) and any(sent)
     }
-    return Said(values=picked, other=other)
+    return AnswerInput(values=picked, other=other)
 
 
 def note_of(posted: Posted) -> str:
@@ -248,7 +248,7 @@ def note_of(posted: Posted) -> str:
     if len(note) > MAX_NOTE:
         raise AnswerRefused({" note": f"is too long: {len(note)} of at most {MAX_NOTE} characters"})
     if "\0" in note:
-        raise AnswerRefused({" note": "has characters that are not text"})
+        raise AnswerRefused({" note": "has characters that are not allowed: remove them"})
     return note
 
 

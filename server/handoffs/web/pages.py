@@ -18,9 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from handoffs.core.again import repeatable
-from handoffs.core.calling import notes_of_calls
+from handoffs.core.call_notes import notes_of_calls
 from handoffs.core.display import folder_of, left, program_of, span, stamp
+from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds

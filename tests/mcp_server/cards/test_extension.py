@@ -245,7 +245,7 @@ async def test_a_card_takes_something_else_than_the_options(tmp_path: Path) -> N
     async with table(tmp_path) as here, chat(served(here)) as client:
         card = await asked(client, options=["yes", "no"])
         both = card_of(await _posted(client, card, other=["later"], **{"field.response": ["yes"]}))
-        assert both["problems"] == {"": "pick an option or say something else, not both"}
+        assert both["problems"] == {"": "pick an option or give your own answer, not both"}
         assert "later" in card_of(await _posted(client, {**card, **both}, other=["later"]))["html"]
         handoff = await here.only()
         assert (handoff.state, handoff.values, handoff.other) == (State.ANSWERED, {}, "later")

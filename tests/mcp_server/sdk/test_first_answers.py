@@ -83,11 +83,11 @@ async def desk(folder: Path) -> AsyncGenerator[Desk]:
         yield Desk(store=store, clock=FakeClock())
 
 
-async def served(desk: Desk, sent: bytes, place: snapshot.Place, settings: Mapping[str, Any]) -> dict[Any, Any]:
-    """What the real server answers; it is kept at the place."""
+async def served(desk: Desk, sent: bytes, file: snapshot.SnapshotFile, settings: Mapping[str, Any]) -> dict[Any, Any]:
+    """What the real server answers; it is kept in the file."""
     options = {"card": lambda: CardPage(desk.clock.now), **settings}
     server = build_server(desk, subject="ada", project="/srv", keys=["k" * 32], state_seconds=60, **options)
-    server.first_answers = FirstAnswers(place, [])
+    server.first_answers = FirstAnswers(file, [])
     wire = Wire(sent, sent.count(b'"id"'))
     with anyio.fail_after(30):
         await server.serve(wire)
@@ -103,15 +103,15 @@ def test_there_is_a_name_for_each_row() -> None:
     [("2025-06-18", 0), *((era, number) for era in ("2025-11-25", "2026-07-28") for number in range(len(SETTINGS)))],
 )
 async def test_every_host_is_answered_alike_from_what_was_kept(tmp_path: Path, era: str, number: int) -> None:
-    place = snapshot.place_of(str(tmp_path), {})
-    assert place is not None
+    file = snapshot.file_of(str(tmp_path), {})
+    assert file is not None
     async with desk(tmp_path) as asked:
         for name in NAMES:
             for capabilities in CAPABILITIES:
-                snapshot.remove(place)
+                snapshot.remove(file)
                 sent = lines(name, era, capabilities)
-                real = await served(asked, sent, place, SETTINGS[number])
-                first = Answering(snapshot.load(place) or {})
+                real = await served(asked, sent, file, SETTINGS[number])
+                first = Answering(snapshot.load(file) or {})
                 kept = answers(first.take(sent))
                 assert kept == real, (name, capabilities)
                 passed = [step.text for step in first.steps]
@@ -123,25 +123,25 @@ async def test_every_host_is_answered_alike_from_what_was_kept(tmp_path: Path, e
 async def test_what_differs_is_dropped_said_and_kept_no_longer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    place = snapshot.place_of(str(tmp_path), {})
-    assert place is not None
-    snapshot.save(place, {"x": "{}"}, [])
-    answered = FirstAnswers(place, [], {1: '{"tools":[]}', 2: '{"a":1,"b":2}'})
+    file = snapshot.file_of(str(tmp_path), {})
+    assert file is not None
+    snapshot.save(file, {"x": "{}"}, [])
+    answered = FirstAnswers(file, [], {1: '{"tools":[]}', 2: '{"a":1,"b":2}'})
     assert not answered.replied('{"jsonrpc":"2.0","id":2,"result":{"b":2,"a":1}}')
-    assert snapshot.load(place) is not None
+    assert snapshot.load(file) is not None
     assert answered.replied('{"jsonrpc":"2.0","id":1,"method":"elicitation/create"}')
     assert not answered.replied('{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}')
-    assert snapshot.load(place) is None
+    assert snapshot.load(file) is None
     assert "are not what this server answers now" in caplog.text
     assert answered.replied('{"jsonrpc":"2.0","id":1,"result":{}}')  # the id of a later request
 
 
 async def test_an_error_is_not_kept(tmp_path: Path) -> None:
-    place = snapshot.place_of(str(tmp_path), {})
-    assert place is not None
-    answered = FirstAnswers(place, [])
+    file = snapshot.file_of(str(tmp_path), {})
+    assert file is not None
+    answered = FirstAnswers(file, [])
     answered.asked('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}')
     assert answered.replied('{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}')
     with anyio.move_on_after(0.01):
         await answered.keep()
-    assert snapshot.load(place) is None
+    assert snapshot.load(file) is None

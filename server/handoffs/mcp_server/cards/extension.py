@@ -26,8 +26,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, TextContent
 
-from handoffs.core.again import Said
 from handoffs.core.desk import Desk
+from handoffs.core.earlier_answer import AnswerInput
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError, NotFound, QuestionRefused
 from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert_line
@@ -87,7 +87,7 @@ class Page(Protocol):
         """Return a question that has ended as HTML."""
         ...
 
-    def said(self, handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Said:
+    def said(self, handoff: Handoff, posted: Posted, earlier: Handoff | None) -> AnswerInput:
         """Return what the form as it was sent answers. Raises AnswerRefused."""
         ...
 

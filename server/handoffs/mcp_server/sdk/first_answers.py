@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from handoffs.first_stage import snapshot
 from handoffs.first_stage.requests import Requests
-from handoffs.first_stage.snapshot import Place
+from handoffs.first_stage.snapshot import SnapshotFile
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,11 @@ DIFFERED = (
 class FirstAnswers:
     """The first requests of a pipe, and the server's replies to them."""
 
-    def __init__(self, place: Place, stamped: Sequence[str], answered: Mapping[str | int, str] | None = None) -> None:
+    def __init__(
+        self, file: SnapshotFile, stamped: Sequence[str], answered: Mapping[str | int, str] | None = None
+    ) -> None:
         """Take where answers are kept, the files that they depend on, and the results that were sent already, by id."""
-        self._place, self._stamped = place, stamped
+        self._file, self._stamped = file, stamped
         self._answered = dict(answered or {})
         self._requests = Requests()
         self._left = LOOKED_AT
@@ -61,7 +63,7 @@ class FirstAnswers:
         if sent is not None:
             if message.get("result") != json.loads(sent):
                 logger.warning(DIFFERED)
-                snapshot.remove(self._place)
+                snapshot.remove(self._file)
             return False
         key = self._expected.pop(request_id, None)
         if key is not None and "result" in message:
@@ -86,6 +88,6 @@ class FirstAnswers:
         if not missing:
             return
         try:
-            await anyio.to_thread.run_sync(partial(snapshot.save, self._place, missing, self._stamped))
+            await anyio.to_thread.run_sync(partial(snapshot.save, self._file, missing, self._stamped))
         except OSError as wrong:
             logger.info("The first answers are not kept (%s): the next start is no faster.", wrong.strerror or wrong)

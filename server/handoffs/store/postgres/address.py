@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL store: what of it is for the driver, what is ours, and what of it may be shown."""
+"""The URL of a PostgreSQL store, split into parts for the driver, for us, and for display."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from handoffs.core.errors import StoreError
 
 SCHEMA = "handoffs"
-"""The schema of the database that holds a store's tables where the URL names no other (`?schema=`)."""
+"""The schema that holds a store's tables, unless the URL names another (`?schema=`)."""
 
 _CONNECT_SECONDS = 5.0
 
-# Host names, addresses, several of them, ports; what a password that was not percent-encoded spills in here is none.
+# Host names, addresses, several of them, ports. Parts of a password that is not percent-encoded do not match.
 _HOST = r"(?:[\w.%-]+|\[[0-9a-fA-F:.%]+\])?(?::\d+)?"
 _HOSTS = re.compile(f"{_HOST}(?:,{_HOST})*", re.ASCII)
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
-# Of libpq, which the driver would take for settings of the server.
+# Parameters of libpq that the driver would take for settings of the server.
 _OF_LIBPQ = frozenset({
     "gssencmode", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts",
     "tcp_user_timeout",
@@ -25,34 +25,34 @@ _SECRET = frozenset({"password", "sslpassword"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
-    """Where a store is. As text, what may be shown of it."""
+    """The address of a store. As text, it shows no password."""
 
     url: str = field(repr=False)
-    """As it was written, with the password."""
+    """The URL as it was written, with the password."""
     dsn: str = field(repr=False)
-    """For the driver, with the password."""
+    """The URL for the driver, with the password."""
     schema: str
-    """In which the tables are; safe to stand in SQL between double quotes."""
+    """The schema of the tables; safe in SQL between double quotes."""
     shown: str
-    """For people and logs: without user and password."""
+    """The address for people and logs: without user and password."""
     settings: frozenset[str]
-    """Settings of the server that the URL itself makes."""
+    """The settings of the server that the URL sets."""
     connect_seconds: float
     """How long to wait for a connection."""
     secrets: tuple[str, ...] = field(repr=False)
 
     @property
     def scheme(self) -> str:
-        """Which engine it is of."""
+        """The scheme of its engine."""
         return "postgresql"
 
     def __str__(self) -> str:
-        """Return what may be shown."""
+        """Return the address without user and password."""
         return self.shown
 
     @property
     def identity(self) -> str:
-        """What tells this store from every other, whoever connects to it: servers, database and schema."""
+        """What identifies this store, the same for all users: servers, database and schema."""
         parts = urlsplit(self.dsn)
         user, _, hosts = parts.netloc.rpartition("@")
         given = dict(parse_qsl(parts.query))
@@ -64,7 +64,7 @@ class Address:
         return f"postgresql://{','.join(servers).lower()}/{unquote(name)}?schema={self.schema}"
 
     def hide(self, words: object) -> str:
-        """Return another program's words, in one line, with no password in them."""
+        """Return a message of the driver or server on one line, without passwords."""
         text = " ".join(str(words).split())
         for secret in self.secrets:
             text = text.replace(secret, "…")
@@ -72,7 +72,7 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """Return what a `postgresql://` URL says. Raises StoreError, in words that show nothing of the URL."""
+    """Return the address of a `postgresql://` URL. Raises StoreError, whose message shows nothing of the URL."""
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
@@ -85,7 +85,7 @@ def parse(url: str) -> Address:
     given = dict(query)
     schema = given.pop("schema", SCHEMA)
     if not _SCHEMA.fullmatch(schema):
-        raise StoreError("The schema of a PostgreSQL store is named in small letters, digits and underscores.")
+        raise StoreError("The schema of a PostgreSQL store must consist of small letters, digits and underscores.")
     if given.pop("channel_binding", "") == "require":
         raise StoreError(
             "The driver can't bind a connection to its TLS channel. Take channel_binding=require out of the URL; "
@@ -97,7 +97,7 @@ def parse(url: str) -> Address:
         raise _malformed() from None
     kept = {name: value for name, value in given.items() if name not in _OF_LIBPQ}
     if "," in hosts:
-        kept.setdefault("target_session_attrs", "read-write")  # of several servers one takes writes
+        kept.setdefault("target_session_attrs", "read-write")  # of several servers, only one accepts writes
     secrets = {user.partition(":")[2], *(value for name, value in given.items() if name in _SECRET)}
     return Address(
         url=url,

@@ -1,4 +1,4 @@
-"""How a cell differs in PostgreSQL: its texts can't hold a zero, which is spelled U+0001 `0`, and U+0001 U+0001 `1`."""
+"""Cells in PostgreSQL. Its texts can't hold U+0000: it is stored as U+0001 `0`, and U+0001 as U+0001 `1`."""
 
 from handoffs.core.model import Handoff, Outline
 from handoffs.store.postgres.driver import Row
@@ -7,25 +7,25 @@ from handoffs.store.rows import COLUMNS, Cell, decode, decode_outline
 _WIDTH = len(COLUMNS)
 
 
-def put(cell: Cell) -> Cell:
+def encode_cell(cell: Cell) -> Cell:
     """Return a cell as it is stored."""
     if isinstance(cell, str) and ("\0" in cell or "\1" in cell):
         return cell.replace("\1", "\1" + "1").replace("\0", "\1" + "0")
     return cell
 
 
-def got(cell: object) -> object:
-    """Return a cell as it was before."""
+def decode_cell(cell: object) -> object:
+    """Return a stored cell as it was."""
     if isinstance(cell, str) and "\1" in cell:
         return cell.replace("\1" + "0", "\0").replace("\1" + "1", "\1")
     return cell
 
 
 def handoff_of(row: Row) -> Handoff:
-    """Return the handoff that a row of `COLUMNS`, and whatever follows them, holds. Raises Unreadable."""
-    return decode(tuple(map(got, row[:_WIDTH])))
+    """Return the handoff of a row of `COLUMNS`, which may be followed by other cells. Raises Unreadable."""
+    return decode(tuple(map(decode_cell, row[:_WIDTH])))
 
 
 def outline_of(row: Row) -> Outline:
-    """Return the outline that a row of `OUTLINE` holds. Raises Unreadable."""
-    return decode_outline(tuple(map(got, row)))
+    """Return the outline of a row of `OUTLINE`. Raises Unreadable."""
+    return decode_outline(tuple(map(decode_cell, row)))

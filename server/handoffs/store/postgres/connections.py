@@ -1,8 +1,8 @@
-"""The connections of a PostgreSQL store: made when first needed, and again, with growing pauses, after they broke.
+"""The connections of a PostgreSQL store: made at first use, and made again, with growing pauses, after they broke.
 
-A piece of work is given a connection, and is run again on another one where the connection broke under it, until it is
-done or ten seconds are over. So a restart or a fail-over of the database is a delay to a caller, and no error. What the
-work has written by then, the work must find out by itself.
+`run` gives a piece of work a connection. If the connection breaks, the work runs again on another one, until it is done
+or ten seconds have passed. So a restart or fail-over of the database delays callers, without an error. The work itself
+has to find out what it had written before.
 """
 
 import asyncio
@@ -43,10 +43,10 @@ PATIENCE = Patience()
 """What a store has that is given none."""
 
 LONGEST_PAUSE = 5.0
-"""Between two tries, in seconds, of those who try for as long as it takes."""
+"""The longest pause between tries without a time limit, in seconds."""
 
 FIRST_PAUSE = 0.05
-"""Before the second try, in seconds; each pause after it is about twice as long."""
+"""The pause before the second try, in seconds; each later pause is about twice as long."""
 
 _LONGEST_PAUSE_OF_A_CALL = 0.5
 _SAID_AGAIN_SECONDS = 60.0
@@ -56,25 +56,25 @@ log = logging.getLogger(__name__)
 
 
 class Outage:
-    """That something does not work for a while: said when it begins, once a minute, and when it is over."""
+    """A failure that lasts: logged when it begins, once a minute, and when it is over."""
 
     def __init__(self, what: str, address: Address) -> None:
-        """Take what to say, a sentence without its end."""
+        """Take the message, a sentence without its full stop."""
         self._what = what
         self._address = address
         self._said_at = 0.0
         self.why = ""
-        """What is wrong; empty where nothing is."""
+        """The last error; empty if there is none."""
 
     def goes_on(self, error: BaseException) -> None:
-        """Note what was wrong at the last try."""
+        """Record the error of the last try."""
         begins, self.why = not self.why, self._address.hide(words(error))
         if begins or anyio.current_time() > self._said_at + _SAID_AGAIN_SECONDS:
             self._said_at = anyio.current_time()
             log.warning("%s (%s); trying again.", self._what, self.why)
 
     def over(self) -> None:
-        """Note that it works."""
+        """Record that it works again."""
         if self.why:
             self.why = ""
             log.warning("%s: that is over.", self._what)
@@ -96,13 +96,13 @@ class Connections:
         self.outage = Outage(f"The store {address.shown} can't be reached", address)
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Return what `work` returns, on a store that is up to date. It may be called several times.
+        """Return what `work` returns, on a store that is up to date. `work` may be called several times.
 
-        It runs to its end, whatever becomes of the caller: a connection that is left in the middle of something must be
-        thrown away, and whether it was kept would be a matter of luck.
+        It runs to its end even if the caller is cancelled: otherwise the connection would have to be thrown away, and
+        it would not be known whether the change was committed.
 
         Raises:
-            StoreError: One of its kinds; or the database can't be reached.
+            StoreError: The store can't be used, or the database can't be reached.
         """
         begun = asyncio.create_task(self._run(work))
         self._begun.add(begun)
@@ -110,7 +110,7 @@ class Connections:
         return await asyncio.shield(begun)
 
     async def ready(self) -> None:
-        """Bring the store up to date, where nothing has yet. Raises StoreError."""
+        """Bring the store up to date, if that was not done before. Raises StoreError."""
         if self._pool is None:
             await self._ready(anyio.current_time() + self.patience.call)
 
@@ -120,10 +120,10 @@ class Connections:
         return await connect(self.address)
 
     async def aclose(self) -> None:
-        """Finish what was begun, and disconnect."""
+        """Finish running work, and disconnect."""
         self._closed = True
         if self._begun:
-            await asyncio.wait(self._begun)  # for as long as a call tries
+            await asyncio.wait(self._begun)  # no longer than a call tries
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait({self._opening})
@@ -133,12 +133,12 @@ class Connections:
             self._pool.terminate()
 
     def unreachable(self) -> StoreUnavailable:
-        """Return the error of a call that has tried for long enough."""
+        """Return the error of a call that has run out of time."""
         why = self.outage.why or "no reply in time"
         return StoreUnavailable(
-            f"The store {self.address.shown} can't be reached ({why}). Nothing is lost that was kept before; whether "
-            "the last change was kept shows when it can be reached again. See that the database runs and can be "
-            "reached from here, then try again."
+            f"The store {self.address.shown} can't be reached ({why}). Earlier changes are safe; whether the last one "
+            "was stored shows when the store can be reached again. Check that the database runs and can be reached "
+            "from here, then try again."
         )
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -156,7 +156,7 @@ class Connections:
                     raise StoreCorrupt(
                         f"The store {self.address.shown} is damaged ({error}). Restore a backup, or ask who changed it."
                     ) from error
-                except Exception as error:  # noqa: BLE001 - sorted there, and raised where it is not the connection's
+                except Exception as error:  # noqa: BLE001 - `_after` raises it unless the connection failed
                     await self._after(error, pool)
                     if anyio.current_time() + pause > give_up:
                         raise self.unreachable() from None
@@ -167,9 +167,9 @@ class Connections:
         raise AssertionError("pauses never end")
 
     async def _after(self, error: Exception, pool: Pool) -> None:
-        """Return where the same may be tried again; else raise what the error means."""
+        """Return if the same work can be tried again; else raise the error's meaning."""
         if gone(error):
-            # Somebody dropped the tables. What is asked from now on must be kept all the same.
+            # The tables were dropped. Make them again, so that later calls work.
             if self._pool is pool:
                 self._pool = None
                 pool.terminate()
@@ -177,14 +177,14 @@ class Connections:
             self._raise(error)
         self.outage.goes_on(error)
         if self._pool is pool:
-            # Those that are idle go the way of the one that broke, and each would cost another try.
+            # The idle connections are broken, too, and each would cost another try.
             await pool.expire_connections()
 
     async def _ready(self, give_up: float) -> Pool:
         while self._pool is None:
             if self._closed:
                 break
-            # In a task of its own: many may be first at once, and the one that gives up stops no other.
+            # A task of its own: many calls may wait for it, and a cancelled one must not stop the others.
             if self._opening is None or self._opening.done():
                 self._opening = asyncio.create_task(self._open(), name="handoffs: open the store")
                 self._opening.add_done_callback(self._ended)
@@ -201,7 +201,7 @@ class Connections:
         return self._pool
 
     async def _open(self) -> None:
-        """Bring the store up to date, trying for as long as it takes. Raises StoreError where trying won't help."""
+        """Bring the store up to date, without a time limit. Raises StoreError if trying again won't help."""
         for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
             pool = await make_pool(self.address)
             try:
@@ -211,7 +211,7 @@ class Connections:
             except StoreError:
                 pool.terminate()
                 raise
-            except Exception as error:  # noqa: BLE001 - raised where it is not the connection's
+            except Exception as error:  # noqa: BLE001 - raised below unless the connection failed
                 pool.terminate()
                 if not passing(error):
                     self._raise(error)
@@ -229,12 +229,12 @@ class Connections:
         sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
         ((there,),) = await connection.fetch(sql)
         ahead = timedelta(microseconds=cast("int", there)) - reading.since_boot - reading.offset
-        # What the way to the server took is no difference.
+        # The time of the round trip does not count as a difference.
         self._clock.settle(reading.offset if abs(ahead) <= TOLERATED else reading.offset + ahead)
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._begun.discard(task)
-        # Whoever waited may have given up; asyncio would say on the screen that nobody heard of the error.
+        # All callers may have given up; asyncio would print that the error was never retrieved.
         if not task.cancelled():
             task.exception()
 
@@ -242,7 +242,7 @@ class Connections:
         explained = meaning(error, self.address)
         if explained is None:
             raise error
-        # Without the driver's own error: in its details PostgreSQL quotes whole rows, and tracebacks are logged.
+        # Without the driver's error as cause: PostgreSQL quotes whole rows in its details, and tracebacks are logged.
         raise explained from None
 
 
@@ -252,9 +252,9 @@ async def _lent(pool: Pool) -> AsyncGenerator[Connection]:
     try:
         yield connection
     except (HandoffError, ValueError):
-        raise  # our own, between two statements: the connection is as it was
-    except BaseException:  # and raised again: cancelled or broken, it may be in the middle of something
-        with suppress(Exception):  # the pool may have taken it away already, when it broke
+        raise  # ours, between two statements: the connection is clean
+    except BaseException:  # raised again: a cancelled or broken connection may be mid-statement
+        with suppress(Exception):  # the pool may have removed a broken one already
             connection.terminate()
         raise
     finally:

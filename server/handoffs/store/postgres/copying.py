@@ -1,4 +1,4 @@
-"""A PostgreSQL store as one side of a copy, over one connection. Where it breaks, the copy stops, and can go on."""
+"""A PostgreSQL store as one side of a copy, over one connection. If it breaks, the copy stops, and can be continued."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from handoffs.core.errors import HandoffError, StoreError
 from handoffs.store.copying import CLAIMS, EVENTS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
 from handoffs.store.postgres.address import Address
-from handoffs.store.postgres.cells import got, put
+from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.driver import Connection, Listener, connect, leave
 from handoffs.store.postgres.errors import meaning
 from handoffs.store.postgres.layout import bring_up_to_date
@@ -22,28 +22,28 @@ _NUMBERS = frozenset({
 
 
 class PostgresEndpoint:
-    """A store in a PostgreSQL database, connected while the block lasts. As a target it may be half of a copy."""
+    """A store in a PostgreSQL database, connected for the length of the block. A target may hold half a copy."""
 
     def __init__(self, address: Address, *, now: int, target: bool = False) -> None:
-        """Take where it is, and the time in microseconds: keys that nobody needs to remember by then are left out."""
+        """Take the address, and the time in microseconds: claims that end before it are left out."""
         self._address, self._now, self._is_target = address, now, target
         self.identity = address.identity
-        """What tells it from every other store."""
+        """What identifies this store."""
         self.shown = address.shown
-        """Where it is, for a person."""
+        """Its address for people."""
         self.layouts = 0, 0
-        """How many migrations it had when it was connected to, and how many it has since."""
+        """Its migrations before connecting, and now."""
         self._connection: Listener | None = None
 
     async def __aenter__(self) -> "PostgresEndpoint":
-        """Return it, connected and brought up to date. Raises StoreError."""
+        """Return the endpoint, connected and brought up to date. Raises StoreError."""
         self._connection = await self._explained(lambda: connect(self._address))
         try:
             connected = self._connection
             self.layouts = await self._explained(
                 lambda: bring_up_to_date(connected, self._address, half_copied=self._is_target)
             )
-        except BaseException:  # and raised again: the connection would stay open
+        except BaseException:  # raised again: the connection would stay open
             await leave(self._connection)
             raise
         return self
@@ -51,24 +51,24 @@ class PostgresEndpoint:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Disconnect. What was not committed is undone."""
+        """Disconnect. What was not committed is rolled back."""
         if self._connection is not None:
             await leave(self._connection)
 
     async def count(self, table: Table) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         where = f"WHERE ends > {self._now}" if table is CLAIMS else ""
         ((count,),) = await self._fetch(f"SELECT count(*) FROM {self._of(table)} {where}")  # noqa: S608
         return cast("int", count)
 
     async def last_line(self) -> int:
-        """Return the number of the last line of the log, 0 where there is none."""
+        """Return the number of the last line of the log; 0 for an empty log."""
         ((last,),) = await self._fetch(f"SELECT coalesce(max(number), 0) FROM {self._of(EVENTS)}")  # noqa: S608
         return cast("int", last)
 
     async def page(self, table: Table, after: Row, order: tuple[str, ...]) -> Sequence[Row]:
-        """Return the next rows in an order, each followed by its place in it; `after` is the last one's place or ()."""
-        # As SQLite orders texts, whatever the language of the database.
+        """Return the next rows in `order`, each followed by its position; `after` is the last row's position, or ()."""
+        # Texts are ordered as in SQLite, in any locale of the database.
         by = ", ".join(
             f'{name} COLLATE "C"' if name in table.columns and name not in _NUMBERS else name for name in order
         )
@@ -82,20 +82,20 @@ class PostgresEndpoint:
         )
 
     async def some(self, ids: Sequence[str]) -> Sequence[Row]:
-        """Return handoffs by their ids, those that are there."""
+        """Return the handoffs with these ids that exist."""
         marks = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
         columns = ", ".join(HANDOFFS.columns)
         return await self._fetch(f"SELECT {columns} FROM {self._of(HANDOFFS)} WHERE id IN ({marks})", *ids)  # noqa: S608
 
     async def begin(self, progress: Progress) -> Progress:
-        """Close an empty store to everybody else; or return how far a copy goes that was begun.
+        """Lock an empty store against other programs, or return the progress of a copy that was begun before.
 
         Raises:
-            StoreError: It has rows already.
+            StoreError: The store has rows already.
         """
 
         async def work(connection: Connection) -> Progress:
-            # Taken for the whole transaction: of two who begin at once, the second finds what the first has written.
+            # Locked for the whole transaction: the second of two concurrent copies finds what the first has written.
             await connection.execute(f"LOCK TABLE {self._layout} IN EXCLUSIVE MODE")
             if await self._is_half(connection):
                 return await self._progress(connection)
@@ -106,19 +106,19 @@ class PostgresEndpoint:
                         "stores are never mixed. Name an empty one, or another schema: ?schema=NAME."
                     )
             await connection.execute(f"CREATE TABLE {self._copying} (progress text NOT NULL)")
-            await connection.fetch(f"INSERT INTO {self._copying} VALUES ($1)", put(progress.written()))  # noqa: S608
+            await connection.fetch(f"INSERT INTO {self._copying} VALUES ($1)", encode_cell(progress.written()))  # noqa: S608
             await connection.execute(f"UPDATE {self._layout} SET version = -version")  # noqa: S608
             return progress
 
         return await self._transaction(work)
 
-    async def put(self, table: Table, rows: Sequence[Row], before: Progress, after: Progress) -> None:
-        """Write rows over those of the same key, and how far it goes now.
+    async def write(self, table: Table, rows: Sequence[Row], before: Progress, after: Progress) -> None:
+        """Write rows, over those with the same key, together with the new progress.
 
         Raises:
-            StoreError: It does not go as far as `before`: somebody else copies into it.
+            StoreError: The stored progress is not `before`: another copy into this store is running.
         """
-        columns = list(map(list, zip(*(map(put, row) for row in rows), strict=True)))
+        columns = list(map(list, zip(*(map(encode_cell, row) for row in rows), strict=True)))
 
         async def work(connection: Connection) -> None:
             await self._go_on(connection, before, after)
@@ -128,12 +128,12 @@ class PostgresEndpoint:
         await self._transaction(work)
 
     async def finish(self, before: Progress) -> None:
-        """Open the store to everybody."""
+        """Unlock the store for other programs."""
         schema = self._address.schema
 
         async def work(connection: Connection) -> None:
             await self._go_on(connection, before, before)
-            # The next line of the log comes after the last.
+            # New lines of the log continue after the last copied one.
             await connection.execute(
                 f"SELECT setval('\"{schema}\".events_number', max(number)) FROM {self._of(EVENTS)} HAVING count(*) > 0"  # noqa: S608
             )
@@ -149,12 +149,12 @@ class PostgresEndpoint:
         )
         more, values = "", ""
         if table is HANDOFFS:
-            # How many times a question has been asked, with this one.
+            # The number of times this question has been asked, including this one.
             before = f"SELECT max(nth) FROM {self._of(table)} AS there WHERE there.fingerprint = new.fingerprint"  # noqa: S608
             nth = f"row_number() OVER (PARTITION BY fingerprint ORDER BY line) + coalesce(({before}), 0)"
             more, values = ", nth", f", {nth}"
         elif table in {EVENTS, CLAIMS}:
-            more, values = ", write_id", ", 0"  # those who wrote them know by now
+            more, values = ", write_id", ", 0"  # their writers have their reply by now
         changing = CHANGING if table is HANDOFFS else () if table is EVENTS else table.columns[1:]
         written = ", ".join(f"{name} = excluded.{name}" for name in changing)
         conflict = f"ON CONFLICT ({table.order[0]}) DO UPDATE SET {written}" if changing else ""
@@ -164,8 +164,8 @@ class PostgresEndpoint:
     async def _go_on(self, connection: Connection, before: Progress, after: Progress) -> None:
         await connection.execute(f"LOCK TABLE {self._layout} IN EXCLUSIVE MODE")
         if not await self._is_half(connection) or await self._progress(connection) != before:
-            raise StoreError(f"Somebody else copies into {self.shown} in this moment. See what came of that.")
-        await connection.fetch(f"UPDATE {self._copying} SET progress = $1", put(after.written()))  # noqa: S608
+            raise StoreError(f"Another copy into {self.shown} is running. Wait for its result.")
+        await connection.fetch(f"UPDATE {self._copying} SET progress = $1", encode_cell(after.written()))  # noqa: S608
 
     async def _is_half(self, connection: Connection) -> bool:
         ((version,),) = await connection.fetch(f"SELECT version FROM {self._layout}")  # noqa: S608
@@ -173,7 +173,7 @@ class PostgresEndpoint:
 
     async def _progress(self, connection: Connection) -> Progress:
         ((written,),) = await connection.fetch(f"SELECT progress FROM {self._copying}")  # noqa: S608
-        return Progress.read(cast("str", got(written)))
+        return Progress.read(cast("str", decode_cell(written)))
 
     def _of(self, table: Table) -> str:
         return f'"{self._address.schema}".{table.name}'
@@ -187,8 +187,8 @@ class PostgresEndpoint:
         return f'"{self._address.schema}".handoffs_layout'
 
     async def _fetch(self, sql: str, *parameters: Cell) -> Sequence[Row]:
-        rows = await self._explained(lambda: self._open.fetch(sql, *map(put, parameters)))
-        return [cast("Row", tuple(map(got, row))) for row in rows]
+        rows = await self._explained(lambda: self._open.fetch(sql, *map(encode_cell, parameters)))
+        return [cast("Row", tuple(map(decode_cell, row))) for row in rows]
 
     async def _transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def whole() -> T:

@@ -1,4 +1,4 @@
-"""asyncpg, as far as a store uses it: typed, imported when it is needed, and every connection set up alike."""
+"""asyncpg, as far as a store uses it: typed, imported when it is needed, with every connection set up the same way."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from handoffs.core.errors import StoreError
 from handoffs.store.postgres.address import Address
 
 AT_ONCE = 8
-"""How many connections one store has at most, besides the one that listens."""
+"""The most connections of one store, without the one that listens."""
 
 STATEMENT_SECONDS = 10
 """How long the server works on one statement before it gives up."""
@@ -24,7 +24,7 @@ class Connection(Protocol):
     """One connection. Every statement outside `transaction` is a transaction of its own."""
 
     async def fetch(self, query: str, /, *args: object) -> Sequence[Row]:
-        """Return the rows that a statement gives."""
+        """Return the rows of a statement."""
         ...
 
     async def execute(self, query: str, /) -> str:
@@ -32,7 +32,7 @@ class Connection(Protocol):
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[object]:
-        """Return a block whose statements are kept all or none."""
+        """Return a block whose statements are committed together, or not at all."""
         ...
 
     def terminate(self) -> None:
@@ -41,38 +41,38 @@ class Connection(Protocol):
 
 
 class Listener(Connection, Protocol):
-    """A connection of one's own, which hears."""
+    """A connection outside the pool, which receives notifications."""
 
     async def add_listener(self, channel: str, callback: Callable[[object, int, str, str], None], /) -> None:
         """Call back with every payload of a channel."""
         ...
 
     def add_termination_listener(self, callback: Callable[[object], None], /) -> None:
-        """Call back once the connection is closed, by whomever."""
+        """Call back once the connection is closed, by either side."""
         ...
 
     async def close(self, *, timeout: float) -> None:
-        """Say goodbye."""
+        """Close it in an orderly way."""
         ...
 
 
 class Pool(Protocol):
-    """Connections to be lent and given back."""
+    """A pool of connections."""
 
     async def acquire(self) -> Connection:
-        """Lend one, a new one where need be."""
+        """Return a connection, a new one if needed."""
         ...
 
     async def release(self, connection: Connection, /) -> None:
-        """Take one back."""
+        """Give a connection back."""
         ...
 
     async def expire_connections(self) -> None:
-        """Lend none again of those there are."""
+        """Replace all current connections before they are used again."""
         ...
 
     async def close(self) -> None:
-        """Wait for those that are lent, and close all."""
+        """Wait for the connections in use, and close all."""
         ...
 
     def terminate(self) -> None:
@@ -81,25 +81,25 @@ class Pool(Protocol):
 
 
 async def connect(address: Address) -> Listener:
-    """Return a connection of its own, outside the pool."""
+    """Return a connection outside the pool."""
     asyncpg = _asyncpg()
     made = await asyncpg.connect(address.dsn, timeout=address.connect_seconds, server_settings=_NAMED)
     connection = cast("Listener", made)
     try:
         await _set_up(connection, address)
-    except BaseException:  # and raised again: a connection that nobody knows of would stay open
+    except BaseException:  # raised again: the connection would stay open
         connection.terminate()
         raise
     return connection
 
 
 async def make_pool(address: Address) -> Pool:
-    """Return a pool that connects when it is first asked for a connection."""
+    """Return a pool, which connects when a connection is first acquired."""
     asyncpg = _asyncpg()
 
     async def nothing(_: object) -> None:
-        # The driver would set each one back to its beginnings, a round trip each time. Nothing of ours outlives a
-        # statement: no transaction, cursor, setting or lock.
+        # The driver would reset each connection, with a round trip. There is nothing to reset: no transaction, cursor,
+        # setting or lock of ours outlives its statement.
         return
 
     async def set_up(connection: Connection) -> None:
@@ -118,21 +118,21 @@ async def make_pool(address: Address) -> Pool:
 
 
 async def leave(connection: Listener) -> None:
-    """Close a connection, by force where it does not answer."""
+    """Close a connection, by force if it does not answer."""
     with anyio.CancelScope(shield=True), suppress(Exception):
         await connection.close(timeout=1)
     connection.terminate()
 
 
-# All that is said while connecting: poolers refuse a connection that asks for anything else at its start.
+# The only setting sent while connecting: poolers refuse a connection that asks for more at its start.
 _NAMED = {"application_name": "handoffs"}
 
 _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "statement_timeout": f"{STATEMENT_SECONDS}s",
-    # The statements are short; compiling them takes longer than running them.
+    # The statements are short; JIT compilation takes longer than running them.
     "jit": "off",
-    # The server's end of a connection that is cut ends within a minute, with whatever it holds.
+    # If a connection is cut, the server closes its end within a minute, and releases its locks.
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
@@ -142,7 +142,7 @@ _SETTINGS = {
 async def _set_up(connection: Connection, address: Address) -> None:
     wanted = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
     ours = [setting for name, setting in zip(_SETTINGS, wanted, strict=True) if name not in address.settings]
-    # What was told to be kept is on a disk, also where the database's default is to be faster and lose it.
+    # A commit must be on disk, even if the database's default trades that for speed.
     durable = "set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     await connection.execute("; ".join(f"SELECT {each}" for each in (", ".join(ours), durable) if each))
 
@@ -154,7 +154,7 @@ class _Driver(Protocol):
 
 
 def _asyncpg() -> _Driver:
-    # Imported here: a server on stdio must answer `initialize` before it pays for a store.
+    # Imported here: a server on stdio must answer `initialize` before it loads a store.
     try:
         import asyncpg
     except ImportError:

@@ -1,4 +1,4 @@
-"""PostgreSQL as one of the engines: several machines share a store."""
+"""The PostgreSQL engine: several machines share a store."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class PostgresEngine:
-    """Stores in databases. What connects to them is imported when one is used."""
+    """Stores in databases. The driver is imported when one is used."""
 
     title, extra, needs = "PostgreSQL", "postgres", "asyncpg"
 
     def address(self, written: str) -> Address:
-        """Return what `postgresql://…` means. Raises ValueError, which shows no password."""
+        """Return the address of a `postgresql://…` URL. Raises ValueError, which shows no password."""
         scheme, _, rest = written.strip().partition("://")
         try:
             return parse(f"{scheme.lower()}://{rest}")
@@ -28,29 +28,29 @@ class PostgresEngine:
             raise ValueError(str(refused).removesuffix(".")) from None
 
     def open(self, address: "StoreAddress", clock: "SystemClock | None") -> "PostgresStore":
-        """Return the store in a database, to which nothing has connected yet."""
+        """Return the store in a database, not yet connected."""
         from handoffs.store.postgres.store import PostgresStore
 
         return PostgresStore(cast("Address", address).url, clock=clock)
 
     def endpoint(self, address: "StoreAddress", *, now: int, target: bool) -> "PostgresEndpoint":
-        """Return the store as a copy reads or writes it."""
+        """Return the store as one side of a copy."""
         from handoffs.store.postgres.copying import PostgresEndpoint
 
         return PostgresEndpoint(cast("Address", address), now=now, target=target)
 
     def pruning(self, address: "StoreAddress", age: "Age") -> "PostgresPruning":
-        """Return what removes what is too old."""
+        """Return the pruning of a store."""
         from handoffs.store.postgres.pruning import PostgresPruning
 
         return PostgresPruning(cast("Address", address), age)
 
     async def migrate(self, address: "StoreAddress") -> tuple[int, int]:
-        """Make the tables, or change them; return how many migrations the store had, and has. Raises StoreError."""
+        """Create or migrate the tables. Returns the migrations before and after. Raises StoreError."""
         async with self.endpoint(address, now=0, target=False) as store:
             layouts = store.layouts
         async with self.open(address, None) as opened, opened.watch():
-            return layouts  # and what other servers write is heard of: no pooler in the way
+            return layouts  # also checks that changes by other servers arrive: no pooler in between
 
 
 ENGINE = PostgresEngine()

@@ -1,34 +1,34 @@
-"""What PostgreSQL's and the driver's errors mean: try again, or tell the caller, and in which words."""
+"""What errors of PostgreSQL and the driver mean: whether to try again, and what the caller is told."""
 
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreFull, StoreUnwritable
 from handoffs.store.postgres.address import Address
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html. What goes by itself: a connection that broke, a server
-# that stops or starts or has no room for one more connection; a standby that is not the primary yet; a deadlock.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html. Temporary ones: a broken connection, a server that
+# stops, starts or has no free connections, a standby that is not the primary yet, a deadlock.
 _PASSING = ("08", "40", "57P01", "57P02", "57P03", "57P05", "53300", "25006")
-# The tables, or the schema, are not there (any longer): they are made again.
+# The tables or the schema are missing: they are made again.
 _GONE = ("42P01", "3F000")
 _NO_ENTRY = ("28", "3D000")
-# A prepared statement that is not there, or is there already: made on another connection than the one it is run on.
+# A prepared statement is missing, or exists already: it was prepared on another connection.
 _SHARED = ("26000", "42P05")
 
 POOLER = (
     "a pooler before the database gives its connections away after each transaction. Set it to sessions "
     "(PgBouncer: pool_mode = session), or let HANDOFFS_STORE lead to the database itself"
 )
-"""What is wrong where connections are not one's own, and what to do."""
+"""The cause and the remedy if a pooler shares connections between clients."""
 
 
 def passing(error: BaseException) -> bool:
-    """Return whether the same may work a moment later, on another connection."""
+    """Return whether the same work may succeed a moment later, on another connection."""
     if isinstance(error, OSError):  # and TimeoutError, which is one
-        # No waiting cures a certificate that is wrong, or a file of keys that may not be read.
+        # Except for a wrong certificate, or a key file without permission: trying again does not help.
         return type(error).__name__ not in {"SSLCertVerificationError", "PermissionError"}
     state = _state(error)
     if state:
         return state.startswith(_PASSING)
-    # The driver's own: the connection was closed under it, the only server that answers does not take writes. What it
-    # says besides is about our use of it.
+    # Errors of the driver itself: the connection was closed meanwhile, or the only server that answers refuses writes.
+    # Its other errors are mistakes in our use of it.
     kind = type(error).__name__
     return kind in {"ProtocolError", "TargetServerAttributeNotMatched"} or (
         kind in {"InterfaceError", "InternalClientError"} and "clos" in str(error)
@@ -36,17 +36,17 @@ def passing(error: BaseException) -> bool:
 
 
 def gone(error: BaseException) -> bool:
-    """Return whether the tables are not where they were."""
+    """Return whether the tables are missing."""
     return _state(error).startswith(_GONE)
 
 
 def meaning(error: BaseException, address: Address) -> StoreError | None:
-    """Return what an error is to the caller; None where it is a mistake of ours."""
+    """Return what an error means to the caller; None for a mistake of ours."""
     state, why, shown = _state(error), address.hide(words(error)), address.shown
     if state == "53100":
         return StoreFull(
-            f"The store {shown} can't grow: its server's disk is full. What was kept before is safe; this was not "
-            "kept. Make room there and try again."
+            f"The store {shown} can't grow: its server's disk is full. Earlier changes are safe; this one was not "
+            "stored. Make room there and try again."
         )
     if state == "42501":
         return StoreUnwritable(
@@ -70,7 +70,7 @@ def meaning(error: BaseException, address: Address) -> StoreError | None:
 
 
 def words(error: BaseException) -> str:
-    """Return what an error says, in one line; never the rows that PostgreSQL quotes in its details."""
+    """Return an error's message on one line, without its details: PostgreSQL quotes rows there."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no reply in time"
     if isinstance(error, ConnectionRefusedError):

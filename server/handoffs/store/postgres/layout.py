@@ -1,4 +1,4 @@
-"""The tables of a PostgreSQL store: recognised, made, brought up to date; by any number of servers at once."""
+"""The tables of a PostgreSQL store: recognized, created and migrated, with any number of servers starting at once."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -15,19 +15,19 @@ _OLDEST = 120000  # MATERIALIZED
 
 
 def lock_key(purpose: str, schema: str) -> int:
-    """Return the number of an advisory lock, which are the whole database's: one for each purpose and store."""
+    """Return the number of an advisory lock, for one purpose and store. They are shared by the whole database."""
     return int.from_bytes(sha256(f"handoffs {purpose} {schema}".encode()).digest()[:8], signed=True)
 
 
 async def bring_up_to_date(connection: Connection, address: Address, *, half_copied: bool = False) -> tuple[int, int]:
-    """Make the tables, or change them into what this version knows; return how many migrations they had, and have.
+    """Create the tables, or migrate them to this version. Returns their migrations before and after.
 
-    A store that a copy has begun and not finished is refused, unless `half_copied`: its layout is written below zero.
+    A store with an unfinished copy is refused, unless `half_copied`: its layout has a negative version.
 
     Raises:
         StoreTooNew: A newer version made them.
-        StoreCorrupt: Tables of these names are there which are another program's.
-        StoreError: The server or the database is one that can't keep a store.
+        StoreCorrupt: Another program's tables have these names.
+        StoreError: The server or the database is not suitable.
     """
     await _suitable(connection, address)
     scripts = sorted(MIGRATIONS.glob("[0-9]*.sql"))
@@ -41,7 +41,7 @@ async def bring_up_to_date(connection: Connection, address: Address, *, half_cop
     sign, version = (-1 if found < 0 else 1), abs(found)
     while version < len(scripts):
         async with connection.transaction():
-            # The one who comes second waits for the first, and for a change of large tables as long as it takes.
+            # The second server waits for the first, without a limit: migrating large tables takes time.
             await connection.execute("SET LOCAL statement_timeout = 0")
             await connection.execute(f"SELECT pg_advisory_xact_lock({key})")
             version = abs(await _version(connection, address, known=len(scripts)))
@@ -68,7 +68,7 @@ async def _suitable(connection: Connection, address: Address) -> None:
 
 
 async def _version(connection: Connection, address: Address, *, known: int) -> int:
-    """Return how many migrations the store has had; 0 where there is none, and below it where it is half a copy."""
+    """Return the store's migrations; 0 if there is none, negative for half a copy."""
     if not await _there(connection, address, "handoffs_layout"):
         return 0
     ((version,),) = await connection.fetch(f'SELECT version FROM "{address.schema}".handoffs_layout')  # noqa: S608
@@ -87,7 +87,7 @@ async def _make_room(connection: Connection, address: Address) -> None:
                 f"The schema {address.schema} of {address.shown} has a table {table} that is not a store's; it was "
                 "left as it is. Name another schema in the URL: ?schema=NAME."
             )
-    # IF NOT EXISTS alone asks for the right to make schemas also where there is nothing to make.
+    # IF NOT EXISTS alone needs the right to create schemas even if the schema exists.
     if not await connection.fetch("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", address.schema):
         await connection.execute(f'CREATE SCHEMA "{address.schema}"')
 

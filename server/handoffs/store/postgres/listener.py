@@ -1,8 +1,8 @@
-"""How a waiter hears of a change in a PostgreSQL store: by NOTIFY, over one connection for all watches of a process.
+"""Waking waiters when a PostgreSQL store changes: by NOTIFY, over one connection for all watches of a process.
 
-The lines of the log become visible in the order of their numbers, so after a broken connection it is enough to read
-what came after the last one that was heard of, where it is still the same log. So a waiter is not told of an outage: it
-waits on, and is woken when it is over, to look for itself.
+Lines of the log become visible in the order of their numbers. So after a broken connection it is enough to read the
+lines after the last known one, if it is still the same log. Waiters are not told of an outage: they go on waiting,
+and are woken when it is over, to read again.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from handoffs.store.postgres.errors import POOLER, passing
 from handoffs.store.watches import Line, Watch, Watches
 
 MAX_OWN = 1_000
-"""How many lines of this process's own are remembered until the server tells of them; of the others is heard twice."""
+"""The most lines of this process that are remembered until the server reports them; others wake waiters twice."""
 
 
 class Listening:
-    """The watches of one store, and how they hear."""
+    """The watches of one store, and the connection that wakes them."""
 
     def __init__(
         self,
@@ -33,33 +33,31 @@ class Listening:
         last: Callable[[], Awaitable[int]],
         news: Callable[[int], Awaitable[Sequence[Line]]],
     ) -> None:
-        """Take how to read: `last` gives the number of the newest line, `news` the lines after a number."""
+        """Take two readers: `last` returns the number of the newest line, `news` the lines after a number."""
         self._connections = connections
         self._last = last
         self._news = news
         self._watches = Watches()
         self._heard_to: int | None = None
-        """The number of the last line up to which nothing has gone unheard."""
-        self._in_step = False  # whether whatever comes after it is told of
-        self._own: dict[int, None] = {}  # lines that this process wrote, of which the server has not told yet
+        """The number of the last line up to which no line was missed."""
+        self._in_step = False  # whether later lines arrive by notification
+        self._own: dict[int, None] = {}  # lines of this process that the server has not reported yet
         self._listening: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._failure: Exception | None = None
-        self._proved = False  # whether what is said on one connection was heard on another
+        self._proved = False  # whether a notification of one connection reached another
         self._word, self._word_heard = "", asyncio.Event()
-        self._outage = Outage(
-            "Changes by other servers are heard of late: no connection to listen on", connections.address
-        )
+        self._outage = Outage("Changes by other servers arrive late: no connection to listen on", connections.address)
 
     @asynccontextmanager
     async def watch(self, handoff_id: str | None) -> AsyncGenerator[Watch]:
-        """Return a watch on one handoff or on all, which has been listening since before it is returned."""
+        """Yield a watch on one handoff or on all, which already listens."""
         with self._watches.watch(handoff_id) as watch:
             await self._listen()
             yield watch
 
-    def told(self, lines: Sequence[Line]) -> None:
-        """Wake whoever watches the handoffs of these lines; the server will tell of them, too, but later."""
+    def wake(self, lines: Sequence[Line]) -> None:
+        """Wake the watches of these lines' handoffs. The server reports the lines, too, but later."""
         for number, handoff_id, version in lines:
             self._watches.wake(handoff_id, version)
             if self._in_step:
@@ -74,13 +72,13 @@ class Listening:
             await asyncio.wait({self._listening})
 
     def wake_all(self) -> None:
-        """Wake everybody: whoever then reads hears that the store is closed."""
+        """Wake all watches. When they read, they get the error that the store is closed."""
         self._watches.wake_all()
 
     async def _listen(self) -> None:
         if self._listening is None:
             self._heard_to, self._failure, self._begun = None, None, asyncio.Event()
-            # Not in the caller's task group: it outlives the watch that was first.
+            # Not in the caller's task group: it outlives the first watch.
             self._listening = asyncio.create_task(self._stay(), name="handoffs: listen to the store")
         with anyio.move_on_after(self._connections.patience.call):
             await self._begun.wait()
@@ -90,7 +88,7 @@ class Listening:
             raise self._connections.unreachable()
 
     async def _stay(self) -> None:
-        """Listen until nobody watches, through every break of the connection."""
+        """Listen until there are no watches, reconnecting as needed."""
         waits = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             try:
@@ -101,7 +99,7 @@ class Listening:
                     return
                 finally:
                     await leave(connection)
-            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must not wait for ever for nobody
+            except Exception as error:  # noqa: BLE001 - after any error, waiters must not wait for ever
                 if self._heard_to is None and not passing(error):
                     self._listening, self._failure = None, error
                     self._begun.set()
@@ -112,7 +110,7 @@ class Listening:
             await self._catch_up_otherwise()
 
     async def _hear(self, connection: Listener) -> None:
-        """Wake the waiters until nobody watches. Raises OSError where the connection breaks."""
+        """Wake waiters until there are no watches. Raises OSError if the connection breaks."""
         lost = asyncio.Event()
         self._own.clear()
         connection.add_termination_listener(lambda _: lost.set())
@@ -125,7 +123,7 @@ class Listening:
         await self._catch_up()
         self._in_step = True
         if again:
-            # A standby that had not everything counts on from where it was: one line may stand for another by now.
+            # A standby that lacked the last lines uses their numbers again, for other lines.
             self._watches.wake_all()
         self._outage.over()
         while self._watches:
@@ -136,13 +134,13 @@ class Listening:
                 await connection.fetch("SELECT")
             await self._catch_up()
             self._in_step = True
-        # Before anything else can run: the next watch begins anew.
+        # Before other code can run: the next watch starts anew.
         self._listening = None
 
     async def _prove(self) -> None:
-        """Hear one word that another connection says. Raises StoreError where a pooler stands between.
+        """Receive a notification that another connection sends. Raises StoreError if a pooler stands between.
 
-        LISTEN gives no error on a connection that is somebody else's a moment later; it only hears nothing.
+        LISTEN on a pooled connection raises no error; it only receives nothing.
         """
         schema, word = self._connections.address.schema, f"proof {secrets.token_hex(8)}"
         self._word, self._word_heard = word, asyncio.Event()
@@ -156,15 +154,16 @@ class Listening:
             self._proved = True
             return
         shown = self._connections.address.shown
-        raise StoreError(f"The store {shown} does not tell of changes by other servers: {POOLER}.")
+        raise StoreError(f"The store {shown} does not report changes by other servers: {POOLER}.")
 
     async def _catch_up(self) -> None:
-        """Wake the waiters of whatever happened since the last line that was heard of."""
-        # What is told of meanwhile has a higher number than what went unheard, so only the end of this moves it on.
+        """Wake the waiters of all handoffs with lines after the last known one."""
+        # Lines that are reported meanwhile have higher numbers than the missed ones, so only the end of this moves it
+        # on.
         heard_to, self._in_step = self._heard_to, False
         last = await self._last()
         if heard_to is not None and last < heard_to:
-            # The database is another one than it was: a backup, or a standby that had not everything.
+            # The database was replaced: by a backup, or a standby that lacked lines.
             self._watches.wake_all()
         elif heard_to is not None and last > heard_to:
             for number, handoff_id, _ in await self._news(heard_to):
@@ -174,8 +173,8 @@ class Listening:
         self._begun.set()
 
     async def _catch_up_otherwise(self) -> None:
-        # There may be connections for statements and none to listen on: their number is limited.
-        with suppress(Exception):  # the next try says what is wrong; to end here would leave the waiters deaf
+        # There may be connections for statements but none to listen on: their number is limited.
+        with suppress(Exception):  # the next try reports the error; ending here would leave the waiters asleep
             await self._catch_up()
 
     def _received(self, connection: object, pid: int, channel: str, payload: str) -> None:
@@ -186,6 +185,6 @@ class Listening:
             if self._in_step and self._heard_to is not None:
                 self._heard_to = max(self._heard_to, int(number))
             if int(number) in self._own:
-                del self._own[int(number)]  # those who wait heard of it when it was written
+                del self._own[int(number)]  # its waiters were woken when it was written
             else:
                 self._watches.wake(handoff_id)

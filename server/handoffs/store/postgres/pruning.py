@@ -1,4 +1,4 @@
-"""How what is too old is removed from a PostgreSQL store."""
+"""Removing old handoffs from a PostgreSQL store."""
 
 from typing import cast
 
@@ -11,15 +11,15 @@ from handoffs.store.pruning import BATCH, Age
 
 
 class PostgresPruning:
-    """Removes what is too old from a store in a database. Every method raises StoreError where it can't be used."""
+    """Removes old handoffs from a store in a database. Every method raises StoreError if the store can't be used."""
 
     def __init__(self, address: Address, age: Age) -> None:
-        """Take where it is; nothing is connected yet."""
+        """Take the address; nothing is connected yet."""
         self._address = address
         handoffs, events = (f'"{address.schema}".{table}' for table in ("handoffs", "events"))
         rule = age.rule("old", events)
         self._count = f"SELECT count(*) FROM {handoffs} AS old WHERE {rule}"  # noqa: S608
-        # One that somebody writes to in this moment is left for the next time.
+        # A row that is being written is skipped; the next run removes it.
         self._remove = f"""WITH old AS MATERIALIZED (
                 SELECT id FROM {handoffs} AS old WHERE {rule} ORDER BY created_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
             ), lines AS (
@@ -29,11 +29,11 @@ class PostgresPruning:
             ) SELECT count(*) FROM gone"""  # noqa: S608
 
     async def count(self) -> int:
-        """Return how many are too old."""
+        """Return how many handoffs are too old."""
         return await self._number(self._count)
 
     async def remove(self) -> int:
-        """Remove some of them for good, and return how many; 0 once there are none left."""
+        """Remove a batch of them for good, and return how many; 0 once none are left."""
         return await self._number(self._remove)
 
     async def _number(self, sql: str) -> int:

@@ -1,19 +1,19 @@
 """The statements of a PostgreSQL store. Each write is one statement, and so a transaction, with no round trip inside.
 
-**Asked once.** A new handoff takes the next number of its fingerprint (`nth`) after the highest that its statement saw;
-of two servers that ask the same at once one is refused by the unique constraint, and then finds the other's. So it is
-with all that a caller asks (`asked`) where it has a quota: nothing is opened that was not counted. What stands in the
-way is looked at only where nothing was opened.
+**Asked once.** A new handoff takes the next number of its fingerprint (`nth`) after the highest that its statement saw.
+If two servers ask the same at once, the unique constraint refuses one, which then finds the other's. The number of a
+caller's questions (`asked`) works the same way under a quota: a handoff that was not counted can't be opened. What
+prevented the opening is read only if nothing was opened.
 
-**The first outcome stands.** A change names the version that it was computed from, and changes nothing where another
-was faster; its server then reads again.
+**The first outcome stands.** A change names the version that it was computed from, and changes nothing if another
+change came first; its server then reads again.
 
-**In order.** A line of the log takes its number only once it has the lock of the log, and the lock is held until the
-commit. So whoever has read up to line N has missed none before it: without the lock a transaction that took its number
-first could commit last. It costs no throughput: NOTIFY has every commit take turns in any case. The row comes before
-the lock in every statement, so no two wait for one another.
+**In order.** A line of the log takes its number while it holds the lock of the log, until the commit. So a reader that
+has read up to line N has missed none before it: without the lock, a transaction with a lower number could commit later.
+The lock costs no throughput: NOTIFY serializes commits anyway. Every statement locks the row before the log, so two
+statements never wait for each other.
 
-**Kept or not.** The lines have the number of their write, so that a server whose connection broke can ask.
+**Committed or not.** Lines carry the number of their write. After a broken connection, a server looks for it.
 """
 
 from dataclasses import dataclass
@@ -26,26 +26,26 @@ _COLUMNS = ", ".join(COLUMNS)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statements:
-    """The statements for one schema; the parameters of each are in its line."""
+    """The statements for one schema, each with its parameters → and its result."""
 
     find: str
     """id → the row"""
     find_again: str
-    """id, write → the row, and whether that write was kept"""
+    """id, write → the row, and whether that write was committed"""
     open: str
     """COLUMNS, then collect after, whether there is a quota, its open, bytes and calls less one a minute, this one's
-    bytes, a minute ago, then `_logged` → lines, and the earlier one; none where one alike can be joined, or the quota
-    is used up"""
+    bytes, a minute ago, then `_logged` → lines, and the earlier one; none if an identical one can be joined, or the
+    quota is used up"""
     alike: str
-    """fingerprint, collect after, id, write, session, tool use → rows, and whether: joinable, kept by this write"""
+    """fingerprint, collect after, id, write, session, tool use → rows, each with: joinable, committed by this write"""
     usage: str
     """subject, now, a minute ago, calls less one a minute → open, bytes, first deadline, full since"""
     turn: str
-    """lock → nothing, once nobody else has it"""
+    """lock → nothing, once the lock is free"""
     change: str
     """CHANGING, id, version, then `_logged` → lines"""
     claim: str
-    """key, now, until, write → a row where it was not used up before, or by this very write"""
+    """key, now, until, write → a row if the key was free, or claimed by this very write"""
     forget: str
     """now → nothing"""
     ids: str
@@ -73,7 +73,7 @@ class Statements:
     log_of: str
     """after, limit, id"""
     last: str
-    """→ the number of the newest line, 0 where there is none"""
+    """→ the number of the newest line; 0 for an empty log"""
     news: str
     """after → numbers and handoffs"""
 
@@ -83,12 +83,12 @@ def statements(schema: str) -> Statements:
     handoffs, events, claims = (f'"{schema}".{table}' for table in ("handoffs", "events", "claims"))
     select = f"SELECT {_COLUMNS} FROM {handoffs}"  # noqa: S608
     newest = "ORDER BY created_at DESC, place DESC LIMIT"
-    # Without a handoff of that id its place is null, and what was made before that time is left.
+    # If no handoff has that id, its place is null, and the comparison is by time alone.
     after = f"(created_at, place) < ($1::bigint, (SELECT place FROM {handoffs} WHERE id = $2::text))"  # noqa: S608
     outlines = f"SELECT {', '.join(OUTLINE)} FROM {handoffs} WHERE {after} AND created_at >= $3"  # noqa: S608
     last = f"SELECT coalesce(max(number), 0) FROM {events}"  # noqa: S608
     entries = f"SELECT number, handoff_id, name, at, details FROM {events} WHERE number > $1"  # noqa: S608
-    # As `Handoff.joined_by` has it.
+    # The rule of `Handoff.joined_by`.
     joinable = """((state = 'open' OR ended_at >= {since}) AND (
         ({tool_use} <> '' AND {tool_use} IN (tool_use, handed_to))
         OR (session = {session} AND (state = 'open' OR (session = '' AND collected_at IS NULL)))))"""
@@ -168,9 +168,9 @@ class _Logged:
     events: str
 
     def after(self, taken: int, also: str = "NULL") -> str:
-        """Return the rest of a write, after `changed`: the lines in order (as five parameters), numbered and told.
+        """Return the rest of a write, after `changed`: inserts the lines in order, numbers them and notifies.
 
-        Each line comes with `also`, whatever that is.
+        Each returned line comes with the expression `also`.
 
         The parameters: arrays of handoff, name, time, details, and the number of the write.
         """

@@ -1,7 +1,7 @@
-"""The store in a PostgreSQL database: for any number of machines. The extra `handoffs[postgres]` brings its driver.
+"""The store in a PostgreSQL database, for any number of machines. The extra `handoffs[postgres]` installs its driver.
 
-Every change is one statement, and so a transaction of its own; a method is one round trip, and more where others are at
-the same thing. See `postgres_statements` for why that is enough.
+Every change is one statement, and so a transaction of its own. A method takes one round trip, or more if others change
+the same handoff. `statements` explains why that is enough.
 """
 
 import secrets
@@ -22,7 +22,7 @@ from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.store.postgres.address import parse
 from handoffs.store.postgres.callers import PostgresTokens, check, limits
-from handoffs.store.postgres.cells import got, handoff_of, outline_of, put
+from handoffs.store.postgres.cells import decode_cell, encode_cell, handoff_of, outline_of
 from handoffs.store.postgres.connections import PATIENCE, Connections, Patience
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
@@ -40,7 +40,7 @@ from handoffs.store.rows import (
     micros,
     storable,
 )
-from handoffs.store.transition import Happening, expected, happen
+from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import UNKNOWN, Line, Watch
 
 T = TypeVar("T")
@@ -48,26 +48,26 @@ _WIDTH = len(COLUMNS)
 
 
 class PostgresStore:
-    """Keeps handoffs in a PostgreSQL database. Made without connecting; the first use connects, and makes the tables.
+    """Keeps handoffs in a PostgreSQL database. The first use connects, and creates the tables.
 
-    A call that is cancelled leaves nothing half-done. While the database can't be reached a call tries for ten seconds,
-    then raises StoreError; what waits goes on waiting, and misses nothing.
+    A cancelled call leaves nothing half-done. While the database can't be reached, a call tries for ten seconds and
+    then raises StoreError; watches go on waiting, and miss nothing.
     """
 
     def __init__(self, url: str, *, clock: SystemClock | None = None, patience: Patience = PATIENCE) -> None:
         """Take a `postgresql://` URL; `?schema=` names another schema than `handoffs`. Raises StoreError.
 
-        The `clock` is told what it differs by from the server's.
+        `clock` is given the difference to the server's clock.
         """
         address = parse(url)
         self._sql = statements(address.schema)
         self._connections = Connections(address, clock, patience)
         self.tokens = PostgresTokens(self._connections)
-        """Who may call over HTTP."""
+        """The tokens for calls over HTTP."""
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
 
     async def __aenter__(self) -> "PostgresStore":
-        """Return the store, still unconnected."""
+        """Return the store, not yet connected."""
         return self
 
     async def __aexit__(
@@ -77,7 +77,7 @@ class PostgresStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Finish what was begun, disconnect, wake the watches. Later use raises StoreError."""
+        """Finish running work, disconnect, wake the watches. Later use raises StoreError."""
         with anyio.CancelScope(shield=True):
             try:
                 await self._listening.aclose()
@@ -86,7 +86,7 @@ class PostgresStore:
                 self._listening.wake_all()
 
     async def ready(self) -> None:
-        """Connect, where nothing has yet. Raises StoreError."""
+        """Connect, if that was not done before. Raises StoreError."""
         await self._connections.ready()
 
     async def open(
@@ -97,26 +97,26 @@ class PostgresStore:
         opened: Opened | None = None,
         quota: Quota | None = None,
     ) -> Handoff:
-        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+        """Store a new handoff and its `Opened`, or join an existing one. Returns the stored or the joined handoff.
 
-        It joins the newest that `Handoff.joined_by` allows since `collect_after`. Whether an open one is overdue is
-        seen from when the new one was created. A new one has the `earlier` that was decided last. `opened` is what the
-        log says of a new one where there is more to say than when.
+        It joins the newest one that `Handoff.joined_by` allows since `collect_after`. The creation time of the new one
+        decides whether an open one is overdue. A new one gets as `earlier` the one that was decided last. `opened` is
+        the log's entry of a new one, if it says more than the time.
 
         Raises:
-            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
-            ValueError: There is another handoff with this id.
+            QuotaUsedUp: It would be a new one, and its subject has reached `quota`.
+            ValueError: Another handoff has this id.
         """
-        write, key = _new_write(), put(storable(handoff.id))
+        write, key = _new_write(), encode_cell(storable(handoff.id))
         fresh = [
-            *map(put, encode(handoff)),
+            *map(encode_cell, encode(handoff)),
             micros(collect_after),
             *limits(handoff, quota),
             *_lines(handoff.id, [opened or Opened(at=handoff.created_at)], write),
         ]
         alike = (
-            *(put(storable(handoff.fingerprint)), micros(collect_after), key, write),
-            *(put(storable(each)) for each in (handoff.session, handoff.tool_use)),
+            *(encode_cell(storable(handoff.fingerprint)), micros(collect_after), key, write),
+            *(encode_cell(storable(each)) for each in (handoff.session, handoff.tool_use)),
         )
 
         async def once(connection: Connection) -> Handoff | None:
@@ -126,13 +126,13 @@ class PostgresStore:
             for row in await connection.fetch(self._sql.alike, *alike):
                 there, joinable, ours = handoff_of(row), *row[_WIDTH:]
                 if ours:
-                    return there  # the connection broke after it was kept
+                    return there  # the connection broke after the commit
                 if not joinable:
                     raise ValueError(f"there is another handoff {handoff.id}; take a new id")
                 if not there.overdue(handoff.created_at):
                     return there
-                # Then it is looked at again: it may be one to join.
-                await self._change(connection, happen(there, [expiry(there)]), write)
+                # Look again: it may be one to join.
+                await self._change(connection, transition_of(there, [expiry(there)]), write)
                 return None
             if quota is not None:
                 await check(connection, self._sql.usage, handoff, quota)
@@ -141,8 +141,8 @@ class PostgresStore:
         async def work(connection: Connection) -> Handoff:
             there = await once(connection)
             while there is None:
-                # What was there has expired; or somebody else asked for the same caller in the same moment, and from
-                # here on they take turns.
+                # The existing one has expired; or another call of the same caller came at the same time, and from here
+                # on they take turns.
                 async with connection.transaction():
                     await connection.fetch(self._sql.turn, asked_by)
                     there = await once(connection)
@@ -154,20 +154,20 @@ class PostgresStore:
     async def record(
         self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
     ) -> Handoff:
-        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+        """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        What is `known` of the handoff is not read again, where it is still so. All of it is `durable`.
+        A `known` handoff that is still current is not read again. All changes are `durable`.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
-            AlreadyUsed: The approval is another tool use's.
+            AlreadyUsed: Another tool use has the approval.
         """
-        write, key = _new_write(), put(storable(handoff_id))
-        tried: Happening | None = None
+        write, key = _new_write(), encode_cell(storable(handoff_id))
+        tried: Transition | None = None
 
-        async def work(connection: Connection) -> Happening:
+        async def work(connection: Connection) -> Transition:
             nonlocal tried
             if tried is None and known is not None and (guess := expected(known, events)) is not None:
                 tried = guess
@@ -181,8 +181,8 @@ class PostgresStore:
                 if not rows:
                     raise NotFound(handoff_id)
                 if tried is not None and rows[0][_WIDTH]:
-                    return tried  # the connection broke after it was kept
-                tried = happen(handoff_of(rows[0]), events)
+                    return tried  # the connection broke after the commit
+                tried = transition_of(handoff_of(rows[0]), events)
                 if not tried.events or await self._change(connection, tried, write):
                     return tried
 
@@ -190,87 +190,89 @@ class PostgresStore:
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
-        found = await self._fetch(handoff_of, self._sql.find, put(storable(handoff_id)))
+        found = await self._fetch(handoff_of, self._sql.find, encode_cell(storable(handoff_id)))
         if not found:
             raise NotFound(handoff_id)
         return found[0]
 
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
-        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
-        start = put(storable(prefix))
+        """Return the ids that start with `prefix`, at most `limit`, in order."""
+        start = encode_cell(storable(prefix))
         return await self._fetch(_text, self._sql.ids, start, f"{start}\U0010ffff", limit)
 
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
     ) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        """Return handoffs, newest first, at most `limit`: those after `before`, without the first `skip`."""
         sql = self._sql.newest_open if open_only else self._sql.newest
-        return await self._fetch(handoff_of, sql, *map(put, encode_cursor(before)), skip, limit)
+        return await self._fetch(handoff_of, sql, *map(encode_cell, encode_cursor(before)), skip, limit)
 
     async def outlines(
         self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
-        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        """Return outlines, newest first, at most `limit`: those after `before`, created at `since` or later."""
         sql = self._sql.outlines_ended if ended_only else self._sql.outlines
-        return await self._fetch(outline_of, sql, *map(put, encode_cursor(before)), micros(since), limit)
+        return await self._fetch(outline_of, sql, *map(encode_cell, encode_cursor(before)), micros(since), limit)
 
     async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
-        """Return the handoffs with these ids in this order; one that is not there is left out."""
-        found = await self._fetch(handoff_of, self._sql.get_all, [put(storable(each)) for each in handoff_ids])
+        """Return the handoffs with these ids, in this order, without those that do not exist."""
+        found = await self._fetch(handoff_of, self._sql.get_all, [encode_cell(storable(each)) for each in handoff_ids])
         by_id = {handoff.id: handoff for handoff in found}
         return [by_id[each] for each in map(storable, handoff_ids) if each in by_id]
 
     async def count_open(self) -> OpenCount:
-        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         (count,) = await self._fetch(lambda row: decode_open_count(tuple(row)), self._sql.count_open)
         return count
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
         """Return the handoffs of one subject, newest first, at most `limit`."""
         sql = self._sql.newest_open_of if open_only else self._sql.newest_of
-        return await self._fetch(handoff_of, sql, put(storable(subject)), limit)
+        return await self._fetch(handoff_of, sql, encode_cell(storable(subject)), limit)
 
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
-        """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
+        """Return the ids of open handoffs whose deadline has passed, the longest overdue first."""
         return await self._fetch(_text, self._sql.overdue, micros(now), limit)
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
         if handoff_id is None:
             return await self._fetch(_entry, self._sql.log, after, limit)
-        return await self._fetch(_entry, self._sql.log_of, after, limit, put(storable(handoff_id)))
+        return await self._fetch(_entry, self._sql.log_of, after, limit, encode_cell(storable(handoff_id)))
 
     async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
-        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
+        """Claim a key that may be used once. True for the first of all processes that try before `until`."""
         write = _new_write()
 
         async def work(connection: Connection) -> bool:
-            claimed = await connection.fetch(self._sql.claim, put(storable(key)), micros(now), micros(until), write)
+            claimed = await connection.fetch(
+                self._sql.claim, encode_cell(storable(key)), micros(now), micros(until), write
+            )
             await connection.fetch(self._sql.forget, micros(now))
             return bool(claimed)
 
         return await self._connections.run(work)
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
-        """Return a watch on one handoff, or on all of the store."""
+        """Return a watch on one handoff, or on the whole store."""
         return self._listening.watch(handoff_id)
 
-    async def _change(self, connection: Connection, happening: Happening, write: int) -> bool:
-        """Write what happens to a handoff; False, and nothing is written, where it is not any longer as it was."""
-        before = happening.before
+    async def _change(self, connection: Connection, transition: Transition, write: int) -> bool:
+        """Write a transition. Returns False, and writes nothing, if the handoff has changed meanwhile."""
+        before = transition.before
         told = await connection.fetch(
             self._sql.change,
-            *map(put, encode_changing(happening.after)),
-            put(storable(before.id)),
+            *map(encode_cell, encode_changing(transition.after)),
+            encode_cell(storable(before.id)),
             before.version,
-            *_lines(before.id, happening.events, write),
+            *_lines(before.id, transition.events, write),
         )
-        self._told(told, happening.after.version)
+        self._told(told, transition.after.version)
         return bool(told)
 
     def _told(self, rows: Sequence[Row], version: int) -> None:
-        # Here, not by the caller, who may be cancelled by now.
-        self._listening.told([(*_line(row)[:2], version) for row in rows])
+        # Here, not by the caller, which may be cancelled by now.
+        self._listening.wake([(*_line(row)[:2], version) for row in rows])
 
     async def _last_line(self) -> int:
         (last,) = await self._fetch(lambda row: cast("int", row[0]), self._sql.last)
@@ -287,21 +289,21 @@ class PostgresStore:
 
 
 def _lines(handoff_id: str, events: Sequence[Event], write: int) -> tuple[list[object], ...]:
-    """Return events as the parameters of `_Logged`: four columns, and which write they come with."""
-    rows = [tuple(map(put, encode_event(handoff_id, event))) for event in events]
+    """Return events as the parameters of `_Logged`: four columns, and the number of their write."""
+    rows = [tuple(map(encode_cell, encode_event(handoff_id, event))) for event in events]
     return (*(list(column) for column in zip(*rows, strict=True)), cast("list[object]", write))
 
 
 def _line(row: Row) -> Line:
-    return cast("int", row[0]), cast("str", got(row[1])), UNKNOWN
+    return cast("int", row[0]), cast("str", decode_cell(row[1])), UNKNOWN
 
 
 def _text(row: Row) -> str:
-    return cast("str", got(row[0]))
+    return cast("str", decode_cell(row[0]))
 
 
 def _entry(row: Row) -> Entry:
-    return decode_event(tuple(map(got, row)))
+    return decode_event(tuple(map(decode_cell, row)))
 
 
 def _new_write() -> int:

@@ -1,4 +1,4 @@
-"""What a SQLite store keeps of the machine's clock: its offset since the machine was started; see `handoffs.clock`."""
+"""The offset of the machine's clock in a SQLite store, for each start of the machine; see `handoffs.clock`."""
 
 import sqlite3
 from datetime import timedelta
@@ -7,11 +7,11 @@ from typing import cast
 from handoffs.clock import BELIEVED_AFTER, TOLERATED, Reading
 
 _MICROSECOND = timedelta(microseconds=1)
-_DRIFT = timedelta(seconds=10)  # below this, nothing is written
+_DRIFT = timedelta(seconds=10)  # smaller changes are not written
 
 
 def known_offset(connection: sqlite3.Connection, reading: Reading, boot: str) -> timedelta | None:
-    """Return the offset that counts where it was kept already and has hardly moved; None where there is more to do."""
+    """Return the stored offset if it is of this start and has hardly moved; None if `keep_offset` is needed."""
     there = _kept(connection)
     offset = reading.offset // _MICROSECOND
     same = there is not None and there[0] == boot and there[2] is None and _apart(offset, there[1]) <= _DRIFT
@@ -19,9 +19,10 @@ def known_offset(connection: sqlite3.Connection, reading: Reading, boot: str) ->
 
 
 def keep_offset(connection: sqlite3.Connection, reading: Reading, boot: str) -> timedelta:
-    """Return the offset that counts in this start of the machine, and keep it where there is none, or it has moved.
+    """Return the offset for this start of the machine; store it if there is none, or if it has moved.
 
-    One that differs from what was kept counts once it was seen an hour before and is still so. In a transaction.
+    An offset that differs from the stored one is used once it was seen an hour ago and still holds. Needs a
+    transaction.
     """
     offset, since_boot = reading.offset // _MICROSECOND, reading.since_boot // _MICROSECOND
     there = _kept(connection)

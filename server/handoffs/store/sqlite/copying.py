@@ -1,4 +1,4 @@
-"""A SQLite store as one side of a copy. It blocks in a thread of its own."""
+"""A SQLite store as one side of a copy. It blocks, in a thread of its own."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import anyio
 
 from handoffs.core.errors import StoreError
-from handoffs.store.copying import AS_MADE, CLAIMS, EVENTS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
+from handoffs.store.copying import BY_CREATION, CLAIMS, EVENTS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
 from handoffs.store.rows import CHANGING
 from handoffs.store.sqlite.file import APPLICATION_ID, HALF_COPY_ID, connect, explained, transaction
 
@@ -20,23 +20,23 @@ T = TypeVar("T")
 
 
 class SqliteEndpoint:
-    """A store in a file, open while the block lasts. As the target of a copy it may be half of one."""
+    """A store in a file, open for the length of the block. A target may hold half a copy."""
 
     def __init__(self, path: Path, *, now: int, target: bool = False) -> None:
-        """Take where it is, and the time in microseconds: keys that nobody needs to remember by then are left out."""
+        """Take the path, and the time in microseconds: claims that end before it are left out."""
         self._path, self._now, self._is_target = path.absolute(), now, target
         self.identity = os.path.realpath(path)
-        """What tells it from every other store."""
+        """What identifies this store."""
         self.shown = str(path)
-        """Where it is, for a person."""
+        """Its path for people."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="handoffs: copy")
         self._made: sqlite3.Connection | None = None
 
     async def __aenter__(self) -> "SqliteEndpoint":
-        """Return it, opened. Raises StoreError; a source that is not there is not made."""
+        """Return the endpoint, opened. Raises StoreError; a missing source is not created."""
         try:
             await self._run(lambda _: None)
-        except BaseException:  # and raised again: the thread would stay
+        except BaseException:  # raised again: the thread would stay
             self._thread.shutdown(wait=False)
             raise
         return self
@@ -44,25 +44,25 @@ class SqliteEndpoint:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close it, when what was begun is done."""
+        """Close it after the running work."""
         with anyio.CancelScope(shield=True):
             await self._run(lambda connection: connection.close())
         self._thread.shutdown(wait=False)
 
     async def count(self, table: Table) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         where = f"WHERE ends > {self._now}" if table is CLAIMS else ""
         ((count,),) = await self._fetch(f"SELECT count(*) FROM {table.name} {where}")  # noqa: S608
         return cast("int", count)
 
     async def last_line(self) -> int:
-        """Return the number of the last line of the log, 0 where there is none."""
+        """Return the number of the last line of the log; 0 for an empty log."""
         ((last,),) = await self._fetch("SELECT coalesce(max(number), 0) FROM events")
         return cast("int", last)
 
     async def page(self, table: Table, after: Row, order: tuple[str, ...]) -> Sequence[Row]:
-        """Return the next rows in an order, each followed by its place in it; `after` is the last one's place or ()."""
-        by = ", ".join("rowid" if name == AS_MADE[1] else name for name in order)
+        """Return the next rows in `order`, each followed by its position; `after` is the last row's position, or ()."""
+        by = ", ".join("rowid" if name == BY_CREATION[1] else name for name in order)
         where = [f"({by}) > ({', '.join('?' * len(order))})"] if after else []
         if table is CLAIMS:
             where.append(f"ends > {self._now}")
@@ -73,15 +73,15 @@ class SqliteEndpoint:
         )
 
     async def some(self, ids: Sequence[str]) -> Sequence[Row]:
-        """Return handoffs by their ids, those that are there."""
+        """Return the handoffs with these ids that exist."""
         marks = ", ".join("?" * len(ids))
         return await self._fetch(f"SELECT {', '.join(HANDOFFS.columns)} FROM handoffs WHERE id IN ({marks})", ids)  # noqa: S608
 
     async def begin(self, progress: Progress) -> Progress:
-        """Close an empty store to everybody else; or return how far a copy goes that was begun.
+        """Lock an empty store against other programs, or return the progress of a copy that was begun before.
 
         Raises:
-            StoreError: It has rows already.
+            StoreError: The store has rows already.
         """
 
         def work(connection: sqlite3.Connection) -> Progress:
@@ -101,11 +101,11 @@ class SqliteEndpoint:
 
         return await self._run(work)
 
-    async def put(self, table: Table, rows: Sequence[Row], before: Progress, after: Progress) -> None:
-        """Write rows over those of the same key, and how far it goes now.
+    async def write(self, table: Table, rows: Sequence[Row], before: Progress, after: Progress) -> None:
+        """Write rows, over those with the same key, together with the new progress.
 
         Raises:
-            StoreError: It does not go as far as `before`: somebody else copies into it.
+            StoreError: The stored progress is not `before`: another copy into this store is running.
         """
         columns = table.columns
         changing = CHANGING if table is HANDOFFS else () if table is EVENTS else columns[1:]
@@ -122,7 +122,7 @@ class SqliteEndpoint:
         await self._run(work)
 
     async def finish(self, before: Progress) -> None:
-        """Open the store to everybody."""
+        """Unlock the store for other programs."""
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
@@ -138,7 +138,7 @@ class SqliteEndpoint:
             and _progress(connection) == before
         )
         if not there:
-            raise StoreError(f"Somebody else copies into {self.shown} in this moment. See what came of that.")
+            raise StoreError(f"Another copy into {self.shown} is running. Wait for its result.")
         connection.execute("UPDATE copying SET progress = ?", (after.written(),))
 
     async def _fetch(self, sql: str, parameters: Sequence[object] = ()) -> Sequence[Row]:
@@ -153,7 +153,7 @@ class SqliteEndpoint:
             with explained(self._path):
                 return work(self._made)
 
-        # Shielded: a thread can't be stopped, and what it does is done whole.
+        # Shielded: a thread can't be stopped, so its work is always done whole.
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, job))
 
 

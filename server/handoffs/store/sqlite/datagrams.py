@@ -1,7 +1,7 @@
-"""How the processes of one store call to one another: each that waits has a socket, in a folder of its user's alone.
+"""Datagrams between the processes of one store: each waiting process has a socket, in a private folder of its user.
 
-Best effort: nothing here raises, and a datagram may be lost (a full buffer, no such sockets on this system). Whoever
-waits must have another way to find out; this one is only faster, 1 ms instead of a poll's 125.
+Best effort: nothing here raises, and a datagram may be lost (a full buffer, a system without such sockets). Waiters
+need another way to learn of a change; datagrams only make it faster: 1 ms instead of a poll's 125.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-# A socket's path may have 104 bytes on macOS and the BSDs, 108 on Linux, with the zero at its end.
+# The path of a socket may have 104 bytes on macOS and the BSDs, 108 on Linux, including the final zero.
 _LONGEST_PATH = 100
 _LARGEST = 512
 _AT_ONCE = 100
 
 
 def base_folder() -> Path | None:
-    """Return the folder of this user's sockets; None where the system has none of their kind."""
+    """Return the folder of this user's sockets; None if the system has no such sockets."""
     if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
         return None
-    # Not from the environment: a host starts its servers without TMPDIR and XDG_RUNTIME_DIR, a shell has them, and the
-    # two must meet. Others can write in /tmp, hence `_is_private`.
+    # Not from the environment: hosts start servers without TMPDIR and XDG_RUNTIME_DIR, shells have them, and the
+    # two must meet. Other users can write in /tmp, hence `_is_private`.
     return Path(f"/tmp/handoffs-{os.getuid()}")  # noqa: S108
 
 
 class Datagrams:
-    """The sockets of the processes that wait on one store. `send` may be called from another thread."""
+    """The sockets of the processes that wait on one store. `send` may be called from other threads."""
 
     def __init__(self, store: Path, base: Path) -> None:
-        """Take the store's path, and the folder for the sockets of all stores. Nothing is made or opened yet."""
+        """Take the store's path, and the folder for the sockets of all stores. Nothing is created or opened yet."""
         self._store = store
         self._base = base
         self._own: socket.socket | None = None
@@ -44,13 +44,13 @@ class Datagrams:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the sockets of this store are, while there are any: the same by whatever path the store is reached."""
+        """The folder of this store's sockets; the same for every path that leads to the store. It exists while used."""
         return self._base / hashlib.sha256(os.fsencode(os.path.realpath(self._store))).hexdigest()[:16]
 
     def send(self, message: bytes) -> None:
         """Send `message` to every other process that listens."""
         try:
-            # Until somebody listens there is no folder, and this is all that a send costs.
+            # Without listeners there is no folder, and this check is the only cost of a send.
             names = os.listdir(self.folder)
             if not _is_private(self._base):
                 return
@@ -63,7 +63,7 @@ class Datagrams:
                 _send_to(self._sender, self.folder / name, message)
 
     def listen(self, hear: Callable[[bytes], None]) -> None:
-        """Call `hear` on this event loop with every message that another process sends, until `close`."""
+        """Call `hear` on this event loop for every message of another process, until `close`."""
         if self._own is not None:
             return
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -80,43 +80,43 @@ class Datagrams:
         _sweep(own, self._base)
 
     def close(self) -> None:
-        """Stop listening and leave nothing behind."""
+        """Stop listening, and remove the socket."""
         if self._own is not None:
             asyncio.get_running_loop().remove_reader(self._own.fileno())
             self._own.close()
             with suppress(OSError):
                 (self.folder / self._own_name).unlink()
             with suppress(OSError):
-                self.folder.rmdir()  # the last one out; refused while others have their sockets there
+                self.folder.rmdir()  # fails while other processes have sockets there
             self._own, self._own_name = None, ""
         if self._sender is not None:
             self._sender.close()
             self._sender = None
 
     def _drain(self, own: socket.socket, hear: Callable[[bytes], None]) -> None:
-        # Not all at once, so that a flood leaves the loop time for others; what is left calls again.
+        # Not all at once, so that a flood leaves time for the event loop; the rest triggers another call.
         for _ in range(_AT_ONCE):
             try:
                 message = own.recv(_LARGEST)
             except OSError:
                 return
-            if message:  # an empty one only asks whether anybody is there
+            if message:  # an empty one only checks whether the socket is alive
                 hear(message)
 
 
 def _bind(own: socket.socket, folder: Path, name: str) -> None:
     with suppress(FileExistsError):
         folder.parent.mkdir(mode=0o700)
-    # Somebody else may have made it first. One that is private can't be changed under us.
+    # Another process may have made it first. A private folder can't be changed by other users.
     if not _is_private(folder.parent):
         raise PermissionError(f"{folder.parent} is not this user's alone")
-    # It has its name only once it is bound: who found it a moment earlier would take it for stale.
+    # The socket gets its final name once it is bound: before, another process would take it for stale.
     hidden = folder / f".{name}"
     try:
         folder.mkdir(exist_ok=True)
         own.bind(str(hidden))
     except FileNotFoundError:
-        # The last one out has just removed the folder.
+        # Another process has just removed the folder.
         folder.mkdir(exist_ok=True)
         own.bind(str(hidden))
     hidden.rename(folder / name)
@@ -130,18 +130,18 @@ def _send_to(sender: socket.socket, path: Path, message: bytes) -> None:
         with suppress(OSError):
             path.unlink()
     except OSError:
-        # It is gone, or has more waiting than fits and will find out by itself.
+        # Its process is gone, or its buffer is full; then it finds out by its poll.
         return
 
 
 def _sweep(sender: socket.socket, base: Path) -> None:
-    """Remove what killed processes left, of every store: nobody may ever write to theirs again."""
+    """Remove the sockets that killed processes left, of all stores: unused stores have no other sweep."""
     for folder in base.iterdir():
-        with suppress(OSError):  # others may sweep at the same time
+        with suppress(OSError):  # other processes may sweep at the same time
             for path in folder.iterdir():
                 if not path.name.startswith("."):
                     _send_to(sender, path, b"")
-            folder.rmdir()  # refused while there are sockets in it
+            folder.rmdir()  # fails while there are sockets in it
 
 
 def _is_private(folder: Path) -> bool:

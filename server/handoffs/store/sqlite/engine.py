@@ -1,4 +1,4 @@
-"""SQLite as one of the engines: a store is a file."""
+"""The SQLite engine: a store is a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,11 +20,11 @@ class SqliteEngine:
     title, extra, needs = "SQLite", "", ""
 
     def address(self, written: str) -> Path:
-        """Return the path that `sqlite:///…` or a path alone means. Raises ValueError."""
+        """Return the path of `sqlite:///…`, or of a plain path. Raises ValueError."""
         text = written.strip()
         scheme, mark, rest = text.partition("://")
         if mark and scheme.lower() == "sqlite":
-            # As everywhere: three slashes and a path from here, or a fourth that begins the path from the root.
+            # As usual: three slashes and a relative path, or a fourth slash that begins an absolute one.
             if not rest.startswith("/") or "?" in rest:
                 raise ValueError("written as sqlite:///handoffs.db or sqlite:////folder/handoffs.db, without options")
             text = rest[1:]
@@ -33,28 +33,28 @@ class SqliteEngine:
         try:
             return Path(text).expanduser()
         except RuntimeError:
-            raise ValueError("nobody knows where ~ is here") from None
+            raise ValueError("the home folder ~ is not known here: write the whole path") from None
 
     def open(self, address: "StoreAddress", clock: "SystemClock | None") -> "SqliteStore":
-        """Return the store in a file, which nothing has opened yet."""
+        """Return the store in a file, not yet opened."""
         from handoffs.store.sqlite.store import SqliteStore
 
         return SqliteStore(cast("Path", address), clock=clock)
 
     def endpoint(self, address: "StoreAddress", *, now: int, target: bool) -> "SqliteEndpoint":
-        """Return the store as a copy reads or writes it."""
+        """Return the store as one side of a copy."""
         from handoffs.store.sqlite.copying import SqliteEndpoint
 
         return SqliteEndpoint(cast("Path", address), now=now, target=target)
 
     def pruning(self, address: "StoreAddress", age: "Age") -> "SqlitePruning":
-        """Return what removes what is too old."""
+        """Return the pruning of a store."""
         from handoffs.store.sqlite.pruning import SqlitePruning
 
         return SqlitePruning(cast("Path", address), age)
 
     async def migrate(self, address: "StoreAddress") -> tuple[int, int]:
-        """Bring a file up to date, or make it; return how many migrations it had, and has. Raises StoreError."""
+        """Create or migrate a file. Returns the migrations before and after. Raises StoreError."""
         from handoffs.store.sqlite import file
 
         path = cast("Path", address)

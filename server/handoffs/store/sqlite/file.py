@@ -1,6 +1,6 @@
-"""The file of a SQLite store: made private, refused where it is no store, brought up to date; and what its errors mean.
+"""The file of a SQLite store: created privately, recognized, migrated; and what its errors mean.
 
-Everything here blocks; see `worker` for where it is called.
+Everything here blocks; see `worker` for the thread.
 """
 
 import errno
@@ -17,30 +17,30 @@ from handoffs.core.errors import StoreCorrupt, StoreError, StoreFull, StoreTooNe
 from handoffs.store.rows import Unreadable
 
 APPLICATION_ID = int.from_bytes(b"hndf")
-"""In the header of every store, so that another program's database is never taken for one."""
+"""In the header of every store, so that another program's database is not mistaken for a store."""
 
 HALF_COPY_ID = int.from_bytes(b"hndc")
-"""In its place while a copy into the store is under way, so that nobody asks or answers on half of the handoffs."""
+"""In its place while a copy into the store is running, so that no program uses half of the handoffs."""
 
 BUSY_SECONDS = 30
-"""How long a transaction waits for another process's to end. One takes about a millisecond."""
+"""How long a transaction waits for another process's transaction. One takes about a millisecond."""
 
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
-# Closing a file drops every lock that this process has on it (POSIX), also those of another store on the same path. So
-# a file is closed here before anybody opens the new file as a database.
+# Closing a file drops all locks of this process on it (POSIX), also those of another store on the same path. So a new
+# file is created and closed under this lock, before it is opened as a database.
 _creating = threading.Lock()
 
 
 def connect(path: Path, *, half_copied: bool = False, shared: bool = False) -> sqlite3.Connection:
-    """Return a connection to the store at `path`, which is created or brought up to date first.
+    """Return a connection to the store at `path`, which is created or migrated first.
 
-    One that a copy has begun and not finished is refused, unless `half_copied`. A `shared` one may be used by several
+    A store with an unfinished copy is refused, unless `half_copied`. A `shared` connection may be used by several
     threads, one after the other.
 
     Raises:
-        StoreError: One of its kinds; the file is as it was.
+        StoreError: The store can't be used. The file is unchanged.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(
@@ -59,14 +59,14 @@ def connect(path: Path, *, half_copied: bool = False, shared: bool = False) -> s
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, *, writes: bool = True) -> Generator[None]:
-    """Keep all that the block writes, or, where it raises, nothing; what it reads is of one moment."""
-    # IMMEDIATE: a transaction that starts by reading and is overtaken by a writer can't be continued, only repeated.
+    """Commit what the block writes, or roll it back if it raises. Its reads see one snapshot."""
+    # IMMEDIATE: a transaction that reads first and is overtaken by a writer can't continue, only start again.
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
         yield
         connection.execute("COMMIT")
-    except BaseException:  # and raised again: whatever it is, the transaction must not stay open
-        # A full disk or a damaged page can have rolled back already.
+    except BaseException:  # raised again: the transaction must not stay open
+        # After a full disk or a damaged page, SQLite may have rolled back already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -74,8 +74,8 @@ def transaction(connection: sqlite3.Connection, *, writes: bool = True) -> Gener
 
 @contextmanager
 def unsynced(connection: sqlite3.Connection) -> Generator[None]:
-    """Don't wait for the disk at the end of the transactions in the block; the next one outside makes them durable."""
-    connection.execute("PRAGMA synchronous = NORMAL")  # in WAL: no sync at a commit, and no damage by a power cut
+    """Do not wait for the disk after transactions in the block; the next one outside makes them durable."""
+    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: no sync at a commit, and no damage by a power cut
     try:
         yield
     finally:
@@ -84,7 +84,7 @@ def unsynced(connection: sqlite3.Connection) -> Generator[None]:
 
 @contextmanager
 def explained(path: Path) -> Generator[None]:
-    """Raise what SQLite raises in the block as a StoreError that says what to do."""
+    """Raise errors of SQLite in the block as a StoreError that says what to do."""
     try:
         yield
     except Unreadable as error:
@@ -97,7 +97,7 @@ def explained(path: Path) -> Generator[None]:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells the file at `path` from every other one, or None where there is no file."""
+    """Return what identifies the file at `path`, or None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -123,11 +123,11 @@ def _create(path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, half_copied: bool) -> None:
-    # Switching a new file to WAL needs it alone for a moment, and for that SQLite does not always wait by itself.
+    # Switching a new file to WAL needs exclusive access for a moment, and SQLite does not always wait for it.
     give_up = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            # Before anything is written: what is not ours stays as it is.
+            # Before any write: a file of another program stays unchanged.
             with transaction(connection, writes=False):
                 version = _recognise(connection, path, half_copied)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -136,13 +136,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, half_copied: bool) -> N
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
             time.sleep(0.005)
-    # FULL: a commit is on the disk, not on its way there. On macOS the disk must be told so in words of its own.
+    # FULL: a commit is on the disk, not only in a cache. macOS needs `fullfsync` for that.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
     migrations = _migrations()
     while version < len(migrations):
         with transaction(connection):
-            # Again, now that nobody else can write: another process may have been faster.
+            # Again, now that no other process can write: another one may have been faster.
             version = _recognise(connection, path, half_copied)
             if version < len(migrations):
                 for statement in _statements(migrations[version].read_text(encoding="utf-8")):
@@ -154,7 +154,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, half_copied: bool) -> N
 
 
 def layout(path: Path) -> int:
-    """Return how many migrations the store at `path` has had; 0 where there is none, or a file that is no store yet."""
+    """Return the migrations of the store at `path`; 0 if there is no file, or no store in it yet."""
     if not path.is_file():
         return 0
     with explained(path), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
@@ -162,9 +162,9 @@ def layout(path: Path) -> int:
 
 
 def _recognise(connection: sqlite3.Connection, path: Path, half_copied: bool) -> int:
-    """Return how many migrations the file has had; raise where it is another program's, or of a newer version.
+    """Return the file's migrations. Raises if another program or a newer version wrote it.
 
-    In a transaction: between one look and the next another process may make the store.
+    Needs a transaction: otherwise another process may create the store between two reads.
     """
     version = _pragma(connection, "user_version")
     found = _pragma(connection, "application_id")
@@ -191,7 +191,7 @@ def _migrations() -> list[Path]:
 
 
 def _statements(script: str) -> Iterator[str]:
-    # Not `executescript`, which commits the transaction it is called in.
+    # Not `executescript`: it commits the current transaction.
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -204,14 +204,14 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return cast("tuple[int]", connection.execute(f"PRAGMA {name}").fetchone())[0]
 
 
-# Out of room. A write that a quota or a file-size limit refuses is an I/O error to SQLite; so is a full disk where the
-# shared memory file would grow.
+# No room. A write over a quota or a file-size limit is an I/O error to SQLite; so is a full disk when the shared memory
+# file has to grow.
 _NO_ROOM = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE})
 _NO_ACCESS = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
 
 
 def _meaning(error: sqlite3.Error, path: Path) -> StoreError | None:
-    """Return what an error of SQLite is to the caller; None where it is a mistake of ours."""
+    """Return what an error of SQLite means to the caller; None for a mistake of ours."""
     code = cast("int | None", getattr(error, "sqlite_errorcode", None))
     if code is None:
         return None
@@ -234,15 +234,15 @@ def _meaning(error: sqlite3.Error, path: Path) -> StoreError | None:
 
 def _full(path: Path, why: object) -> StoreFull:
     return StoreFull(
-        f"The store {path} can't grow: its disk is full, or a limit is reached ({why}). What was kept before is safe; "
-        "this was not kept. Make room and try again, or set HANDOFFS_STORE to a path on another disk."
+        f"The store {path} can't grow: its disk is full, or a limit is reached ({why}). Earlier changes are safe; this "
+        "one was not stored. Make room and try again, or set HANDOFFS_STORE to a path on another disk."
     )
 
 
 def _unwritable(path: Path, why: object) -> StoreUnwritable:
     return StoreUnwritable(
         f"The store {path} can't be written ({why}). Let this user write the file and its folder, or set "
-        "HANDOFFS_STORE to a path where it may."
+        "HANDOFFS_STORE to a writable path."
     )
 
 

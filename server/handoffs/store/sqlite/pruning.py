@@ -1,4 +1,4 @@
-"""Removes what is too old from a SQLite store, with its lines and its secrets."""
+"""Removes old handoffs from a SQLite store, with their lines and secrets."""
 
 import sqlite3
 from collections.abc import Callable
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 class SqlitePruning:
-    """Removes what is too old from a store in a file. Every method raises StoreError where it can't be used."""
+    """Removes old handoffs from a store in a file. Every method raises StoreError if the store can't be used."""
 
     def __init__(self, path: Path, age: Age) -> None:
-        """Take where it is; nothing is opened yet."""
+        """Take the path; nothing is opened yet."""
         self._path, self._rule = path.absolute(), age.rule("handoffs", "events")
 
     async def count(self) -> int:
-        """Return how many are too old."""
+        """Return how many handoffs are too old."""
 
         def work(connection: sqlite3.Connection) -> int:
             return _number(connection, f"SELECT count(*) FROM handoffs WHERE {self._rule}")  # noqa: S608
@@ -30,10 +30,10 @@ class SqlitePruning:
         return await self._run(work)
 
     async def remove(self) -> int:
-        """Remove some of them for good, and return how many; 0 once there are none left."""
+        """Remove a batch of them for good, and return how many; 0 once none are left."""
 
         def work(connection: sqlite3.Connection) -> int:
-            # What was in them is overwritten. Else it would stay in the file until something else needs the room.
+            # Overwrites the removed content. Without it, the content stays in the file until the space is reused.
             connection.execute("PRAGMA secure_delete = ON")
             with transaction(connection):
                 connection.execute(
@@ -42,7 +42,7 @@ class SqlitePruning:
                 )
                 connection.execute("DELETE FROM events WHERE handoff_id IN (SELECT id FROM old)")
                 gone = connection.execute("DELETE FROM handoffs WHERE id IN (SELECT id FROM old)").rowcount
-            # It is still in the log of writes, until that was written into the file and begun anew.
+            # The write-ahead log still holds the content, until it is written to the file and truncated.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return gone
 

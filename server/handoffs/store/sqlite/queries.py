@@ -1,4 +1,4 @@
-"""The queries that read a SQLite store. Each blocks; see `worker` for where it runs."""
+"""The queries of a SQLite store. Each blocks; see `worker` for the thread."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from handoffs.store.rows import (
 from handoffs.store.watches import UNKNOWN, Line
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM handoffs"  # noqa: S608
-"""Every column of a handoff, in the order of `rows.decode`."""
+"""All columns of a handoff, in the order of `rows.decode`."""
 
 _OUTLINES = f"SELECT {', '.join(OUTLINE)} FROM handoffs"  # noqa: S608
 _ENTRIES = "SELECT number, handoff_id, name, at, details FROM events"
 _LAST = "SELECT coalesce(max(number), 0) FROM events"
 _COUNT_OPEN = f"SELECT count(*), min(deadline), ({_LAST}) FROM handoffs WHERE state = 'open'"  # noqa: S608
 
-# A cursor's time and id. Without a handoff of that id its rowid is null, and what was made before that time is left.
+# A cursor's time and id. If no handoff has that id, its rowid is null, and the comparison is by time alone.
 _AFTER = "(created_at, rowid) < (?, (SELECT rowid FROM handoffs WHERE id = ?))"
 _NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
 
@@ -43,14 +43,14 @@ def find(connection: sqlite3.Connection, handoff_id: str) -> Handoff:
 
 
 def get_all(connection: sqlite3.Connection, handoff_ids: Sequence[str]) -> list[Handoff]:
-    """Return the handoffs with these ids in this order; one that is not there is left out."""
+    """Return the handoffs with these ids, in this order, without those that do not exist."""
     rows = [connection.execute(f"{SELECT} WHERE id = ?", (storable(each),)).fetchone() for each in handoff_ids]
     return [decode(row) for row in cast("list[tuple[object, ...] | None]", rows) if row is not None]
 
 
 def ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
     """Return the ids that start with `prefix`, in order."""
-    # A range, for LIKE would take `_` for any character and could not use the index.
+    # A range: LIKE would take `_` for any character, and could not use the index.
     start = storable(prefix)
     sql = "SELECT id FROM handoffs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
     return [cast("str", row[0]) for row in connection.execute(sql, (start, start + chr(0x10FFFF), limit))]
@@ -59,7 +59,7 @@ def ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
 def newest(
     connection: sqlite3.Connection, *, open_only: bool, before: Cursor | None, skip: int, limit: int
 ) -> list[Handoff]:
-    """Return handoffs, newest first: those that come after `before`, less the first `skip`."""
+    """Return handoffs, newest first: those after `before`, without the first `skip`."""
     only = "state = 'open' AND" if open_only else ""
     sql = f"{SELECT} WHERE {only} {_AFTER} {_NEWEST_FIRST} OFFSET ?"
     return [decode(row) for row in connection.execute(sql, (*encode_cursor(before), limit, skip))]
@@ -75,36 +75,36 @@ def newest_of(connection: sqlite3.Connection, subject: str, *, open_only: bool, 
 def outlines(
     connection: sqlite3.Connection, *, ended_only: bool, since: datetime, before: Cursor | None, limit: int
 ) -> list[Outline]:
-    """Return outlines, newest first: those that come after `before`, made at `since` or later."""
+    """Return outlines, newest first: those after `before`, created at `since` or later."""
     only = "AND state <> 'open'" if ended_only else ""
     sql = f"{_OUTLINES} WHERE {_AFTER} AND created_at >= ? {only} {_NEWEST_FIRST}"
     return [decode_outline(row) for row in connection.execute(sql, (*encode_cursor(before), micros(since), limit))]
 
 
 def count_open(connection: sqlite3.Connection) -> OpenCount:
-    """Return how many are open, when the next of them expires, and the newest line of the log."""
+    """Return the number of open handoffs, the next deadline, and the newest line of the log."""
     return decode_open_count(connection.execute(_COUNT_OPEN).fetchone())
 
 
 def overdue(connection: sqlite3.Connection, now: datetime, limit: int) -> list[str]:
-    """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
+    """Return the ids of open handoffs whose deadline has passed, the longest overdue first."""
     sql = "SELECT id FROM handoffs WHERE state = 'open' AND deadline <= ? ORDER BY deadline LIMIT ?"
     return [cast("str", row[0]) for row in connection.execute(sql, (micros(now), limit))]
 
 
 def log(connection: sqlite3.Connection, *, handoff_id: str | None, after: int, limit: int) -> list[Entry]:
-    """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+    """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
     of, which = ("", ()) if handoff_id is None else ("handoff_id = ? AND", (storable(handoff_id),))
     sql = f"{_ENTRIES} WHERE {of} number > ? ORDER BY number LIMIT ?"
     return [decode_event(row) for row in connection.execute(sql, (*which, after, limit))]
 
 
 def last_line(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest line of the log, 0 where there is none."""
+    """Return the number of the newest line of the log; 0 for an empty log."""
     return cast("tuple[int]", connection.execute(_LAST).fetchone())[0]
 
 
 def lines_after(connection: sqlite3.Connection, number: int) -> list[Line]:
-    """Return the lines of the log after this one."""
+    """Return the lines of the log after a number."""
     rows = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (number,)).fetchall()
     return [(*line, UNKNOWN) for line in cast("list[tuple[int, str]]", rows)]

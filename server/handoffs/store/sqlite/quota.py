@@ -1,4 +1,4 @@
-"""Counts what a caller has used, in a SQLite store, before another question is opened."""
+"""Counts a caller's usage in a SQLite store, before another question is opened."""
 
 import sqlite3
 from typing import cast
@@ -15,7 +15,7 @@ _USED = """SELECT count(*), coalesce(sum(size), 0), min(deadline), (
 
 
 def check_quota(connection: sqlite3.Connection, handoff: Handoff, quota: Quota) -> None:
-    """Let a new handoff pass, in a SQLite store. Raises QuotaUsedUp: its subject has as much as it may."""
+    """Return if the quota allows a new handoff. Raises QuotaUsedUp."""
     now = handoff.created_at
     used = (storable(handoff.caller.subject), micros(now), micros(now - WINDOW), quota.per_minute - 1)
     row = cast("tuple[object, ...]", connection.execute(_USED, used).fetchone())

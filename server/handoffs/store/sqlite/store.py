@@ -1,6 +1,6 @@
-"""The store in a SQLite file: for one machine, any number of processes, nothing to install.
+"""The store in a SQLite file, for any number of processes on one machine. Nothing has to be installed.
 
-Every method is one job for the connection's `Worker`: a whole transaction. What may read much is not brief.
+Every method is one job for the connection's `Worker`: a whole transaction. A job that may read much is not `brief`.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ from handoffs.store.sqlite.quota import check_quota
 from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import Wakeups
 from handoffs.store.sqlite.worker import Worker
-from handoffs.store.transition import Happening, expected, happen
+from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import Line, Watch
 
 T = TypeVar("T")
 
 _INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
-# The same question, open or ended a short while ago; the open ones among them may be overdue.
+# The same question, open or ended a short while ago. Open ones may be overdue.
 _ALIKE = f"""{queries.SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
     ORDER BY created_at DESC, rowid DESC"""
 _INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
@@ -61,19 +61,19 @@ class _Opened:
 
 
 class _Replaced(Exception):
-    """Another file is where the store was, or none."""
+    """The store's file was replaced or removed."""
 
 
 class SqliteStore:
-    """Keeps handoffs in a SQLite file. Made without touching the disk; the first use opens it.
+    """Keeps handoffs in a SQLite file. The first use opens it; making a store does not touch the disk.
 
-    A call that is cancelled leaves nothing half-done: what it began is finished or undone, whole.
+    A cancelled call leaves nothing half-done: its job is finished or undone, whole.
     """
 
     def __init__(self, path: Path, *, datagrams: bool = True, clock: SystemClock | None = None) -> None:
-        """Take where the file is or shall be; without `datagrams`, changes by other processes are heard by polling.
+        """Take the path of the file; without `datagrams`, changes by other processes are found by polling.
 
-        The `clock` is told the offset that was kept of it.
+        `clock` is given the offset that the store has kept for it.
         """
         self._path = path.absolute()
         self._clock = clock
@@ -82,14 +82,14 @@ class SqliteStore:
         self._closed = False
         self._data_version = -1
         self.tokens = SqliteTokens(self._run, self._write)
-        """Who may call over HTTP."""
+        """The tokens for calls over HTTP."""
         base = base_folder() if datagrams else None
         self._wakeups = Wakeups(
             last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
         )
 
     async def __aenter__(self) -> "SqliteStore":
-        """Return the store, still unopened."""
+        """Return the store, not yet opened."""
         return self
 
     async def __aexit__(
@@ -99,7 +99,7 @@ class SqliteStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Finish what was begun, close thread, file and sockets, wake the watches. Later use raises StoreError."""
+        """Finish running jobs, close thread, file and sockets, wake the watches. Later use raises StoreError."""
         self._closed = True
         with anyio.CancelScope(shield=True):
             if self._opening is not None:
@@ -111,7 +111,7 @@ class SqliteStore:
                 await self._wakeups.aclose()
 
     async def ready(self) -> None:
-        """Open the file, where nothing has yet. Raises StoreError."""
+        """Open the file, if that was not done before. Raises StoreError."""
         if self._opened is None:
             await self._run(lambda _: None)
 
@@ -123,15 +123,15 @@ class SqliteStore:
         opened: Opened | None = None,
         quota: Quota | None = None,
     ) -> Handoff:
-        """Keep a new handoff and its `Opened`, unless it joins one that is there; return the one that counts.
+        """Store a new handoff and its `Opened`, or join an existing one. Returns the stored or the joined handoff.
 
-        It joins the newest that `Handoff.joined_by` allows since `collect_after`. Whether an open one is overdue is
-        seen from when the new one was created. A new one has the `earlier` that was decided last. `opened` is what the
-        log says of a new one where there is more to say than when.
+        It joins the newest one that `Handoff.joined_by` allows since `collect_after`. The creation time of the new one
+        decides whether an open one is overdue. A new one gets as `earlier` the one that was decided last. `opened` is
+        the log's entry of a new one, if it says more than the time.
 
         Raises:
-            QuotaUsedUp: It would be a new one, and its subject has as much as `quota` allows.
-            ValueError: There is another handoff with this id.
+            QuotaUsedUp: It would be a new one, and its subject has reached `quota`.
+            ValueError: Another handoff has this id.
         """
 
         def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
@@ -141,7 +141,7 @@ class SqliteStore:
             for row in alike.fetchall():
                 there = decode(row)
                 if there.overdue(handoff.created_at):
-                    there = _write(connection, happen(there, [expiry(there)]), lines)
+                    there = _write(connection, transition_of(there, [expiry(there)]), lines)
                 if there.joined_by(handoff, since=collect_after):
                     return there, lines
                 if there.decided:
@@ -161,27 +161,27 @@ class SqliteStore:
     async def record(
         self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
     ) -> Handoff:
-        """Let events happen, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
+        """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        What is `known` of the handoff is not read again, where it is still so. What is not `durable` need not outlive
-        a power cut; the next change that is makes it so.
+        A `known` handoff that is still current is not read again. Without `durable`, the events may be lost in a power
+        cut, until the next durable change.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
-            AlreadyUsed: The approval is another tool use's.
+            AlreadyUsed: Another tool use has the approval.
         """
 
         guess = None if known is None else expected(known, events)
 
-        def work(connection: sqlite3.Connection) -> tuple[Happening, list[Line]]:
+        def work(connection: sqlite3.Connection) -> tuple[Transition, list[Line]]:
             lines: list[Line] = []
             if guess is not None and _change(connection, guess, lines):
                 return guess, lines
-            happening = happen(queries.find(connection, handoff_id), events)
-            _write(connection, happening, lines)
-            return happening, lines
+            transition = transition_of(queries.find(connection, handoff_id), events)
+            _write(connection, transition, lines)
+            return transition, lines
 
         return (await self._write(work, durable=durable)).outcome()
 
@@ -190,17 +190,17 @@ class SqliteStore:
         return await self._run(lambda connection: queries.find(connection, handoff_id), brief=True)
 
     async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
-        """Return the handoffs with these ids in this order; one that is not there is left out."""
+        """Return the handoffs with these ids, in this order, without those that do not exist."""
         return await self._run(lambda connection: queries.get_all(connection, handoff_ids))
 
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
-        """Return the ids that start with `prefix`, at most `limit` of them, in order."""
+        """Return the ids that start with `prefix`, at most `limit`, in order."""
         return await self._run(lambda connection: queries.ids(connection, prefix, limit))
 
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
     ) -> Sequence[Handoff]:
-        """Return handoffs, newest first, at most `limit`: those that come after `before`, less the first `skip`."""
+        """Return handoffs, newest first, at most `limit`: those after `before`, without the first `skip`."""
         return await self._run(partial(queries.newest, open_only=open_only, before=before, skip=skip, limit=limit))
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
@@ -210,24 +210,24 @@ class SqliteStore:
     async def outlines(
         self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
-        """Return outlines, newest first, at most `limit`: those that come after `before`, made at `since` or later."""
+        """Return outlines, newest first, at most `limit`: those after `before`, created at `since` or later."""
         wanted = partial(queries.outlines, ended_only=ended_only, since=since, before=before, limit=limit)
         return await self._run(wanted)
 
     async def count_open(self) -> OpenCount:
-        """Return how many are open, when the next expires, and the newest line of the log, all of one moment."""
+        """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         return await self._run(queries.count_open)
 
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
-        """Return the ids of the open handoffs whose deadline has passed, the longest overdue first."""
+        """Return the ids of open handoffs whose deadline has passed, the longest overdue first."""
         return await self._run(lambda connection: queries.overdue(connection, now, limit))
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Return lines of the audit log in order, of one handoff or all, that come after line number `after`."""
+        """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
         return await self._run(partial(queries.log, handoff_id=handoff_id, after=after, limit=limit))
 
     async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
-        """Use up a key that may be used once: True for one of all who ever try before `until`, in whatever process."""
+        """Claim a key that may be used once. True for the first of all processes that try before `until`."""
 
         def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
             connection.execute("DELETE FROM claims WHERE ends <= ?", (micros(now),))
@@ -237,12 +237,12 @@ class SqliteStore:
         return await self._write(work)
 
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
-        """Return a watch on one handoff, or on all of the store."""
+        """Return a watch on one handoff, or on the whole store."""
         return self._wakeups.watch(handoff_id)
 
     async def _last_line(self) -> int:
         def work(connection: sqlite3.Connection) -> int:
-            # In this order: what is committed between the two is in the second, and the next poll looks in vain.
+            # In this order: a commit between the two reads is in the second one, and the next poll finds nothing new.
             self._data_version = _data_version(connection)
             return queries.last_line(connection)
 
@@ -250,7 +250,7 @@ class SqliteStore:
 
     async def _news(self) -> Sequence[Line]:
         def work(connection: sqlite3.Connection) -> list[Line]:
-            # It differs once another connection has committed; asking costs a few microseconds.
+            # `data_version` differs once another connection has committed; reading it costs a few microseconds.
             version = _data_version(connection)
             if version == self._data_version:
                 return []
@@ -261,16 +261,16 @@ class SqliteStore:
         return await self._run(work, brief=True)
 
     async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], *, durable: bool = True) -> T:
-        """Run `work` in a transaction of its own, and when that is committed, tell of the lines that it wrote."""
+        """Run `work` in a transaction of its own. After the commit, report the lines that it wrote."""
 
         def whole(connection: sqlite3.Connection) -> tuple[T, list[Line]]:
             with contextlib.nullcontext() if durable else unsynced(connection), transaction(connection):
                 written = work(connection)
-            self._wakeups.tell(written[1])
+            self._wakeups.send(written[1])
             return written
 
-        # Also where the caller was cancelled meanwhile: the change must be heard of all the same.
-        result, _ = await self._run(whole, brief=True, then=lambda written: self._wakeups.told(written[1]))
+        # Also if the caller was cancelled meanwhile: the change must be reported.
+        result, _ = await self._run(whole, brief=True, then=lambda written: self._wakeups.wake(written[1]))
         return result
 
     async def _run(
@@ -285,11 +285,11 @@ class SqliteStore:
             try:
                 return await self._on(opened, work, brief=brief, then=then)
             except _Replaced:
-                # What is written to a file that was deleted is lost to everybody else.
+                # Writes to a deleted file would be lost to other processes.
                 if opened is self._opened:
                     self._wakeups.restart()
                     await self._leave(opened)
-        raise StoreError(f"The store {self._path} is replaced by another file again and again: find out by whom.")
+        raise StoreError(f"The store {self._path} is replaced again and again: stop the program that does so.")
 
     async def _on(
         self,
@@ -308,7 +308,7 @@ class SqliteStore:
             return await opened.worker.run(job, brief=brief, then=then)
 
     async def _open(self) -> _Opened:
-        # In a task of its own, shielded: many may be first at once, and the one that is cancelled stops no other.
+        # A task of its own, shielded: many calls may wait for it, and a cancelled one must not stop the others.
         if self._opening is None:
             self._opening = asyncio.create_task(self._connect(), name="handoffs: open the store")
         return await asyncio.shield(self._opening)
@@ -325,7 +325,7 @@ class SqliteStore:
         worker = Worker(busy_seconds=BUSY_SECONDS)
         try:
             await worker.open(connector)
-            self._data_version = -1  # of another connection, it would say nothing
+            self._data_version = -1  # another connection has its own count
             self._opened = _Opened(worker=worker, file=files[0])
         finally:
             self._opening = None
@@ -340,7 +340,7 @@ class SqliteStore:
                     with transaction(connection):
                         offset = keep_offset(connection, reading, boot)
                 except sqlite3.Error:
-                    return  # a full disk, a file that may only be read: what was asked must be seen all the same
+                    return  # a full disk, a read-only file: reading must still work
             self._clock.settle(offset)
 
     async def _leave(self, opened: _Opened) -> None:
@@ -351,22 +351,23 @@ class SqliteStore:
         return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
 
 
-def _write(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> Handoff:
-    """Write what happens to a handoff, add its lines of the log, and return what it is then."""
-    if happening.events and not _change(connection, happening, lines):
+def _write(connection: sqlite3.Connection, transition: Transition, lines: list[Line]) -> Handoff:
+    """Write a transition and its lines of the log. Returns the handoff after it."""
+    if transition.events and not _change(connection, transition, lines):
         raise StoreError(
-            f"{happening.before.id} was changed by somebody else inside a transaction: is its file on a network?"
+            f"{transition.before.id} was changed by another process inside a transaction: move its "
+            "file from the network to a local disk."
         )
-    return happening.after
+    return transition.after
 
 
-def _change(connection: sqlite3.Connection, happening: Happening, lines: list[Line]) -> bool:
-    """Write what happens to a handoff; False, and nothing is written, where it is not any longer as it was."""
-    before = happening.before
-    row = (*encode_changing(happening.after), storable(before.id), before.version)
+def _change(connection: sqlite3.Connection, transition: Transition, lines: list[Line]) -> bool:
+    """Write a transition. Returns False, and writes nothing, if the handoff has changed meanwhile."""
+    before = transition.before
+    row = (*encode_changing(transition.after), storable(before.id), before.version)
     if connection.execute(_UPDATE, row).rowcount != 1:
         return False
-    lines.extend(_log(connection, happening.after, event) for event in happening.events)
+    lines.extend(_log(connection, transition.after, event) for event in transition.events)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The tokens of callers, beside the handoffs in a SQLite store: every process on it knows them, and those revoked."""
+"""The tokens of callers, beside the handoffs in a SQLite store: all its processes see new and revoked ones."""
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 COLUMNS = ("name", "digest", "created_at", "expires_at", "revoked_at", "used_at")
 
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM tokens"  # noqa: S608
-# The name of a token that lets nobody in any more can be given again.
+# The name of an expired or revoked token may be used again.
 _ADD = """INSERT INTO tokens (name, digest, created_at, expires_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, created_at = excluded.created_at,
         expires_at = excluded.expires_at, revoked_at = NULL, used_at = NULL
@@ -34,19 +34,19 @@ class _Write(Protocol):
 
 
 class SqliteTokens:
-    """The tokens in one store. Every method raises StoreError where it can't be used."""
+    """The tokens in one store. Every method raises StoreError if the store can't be used."""
 
     def __init__(self, run: _Run, write: _Write) -> None:
-        """Take what runs work on the store's connection, and what does so in a transaction."""
+        """Take two functions: `run` runs work on the store's connection, `write` in a transaction."""
         self._run, self._write = run, write
 
     async def add(self, token: Token) -> bool:
-        """Keep a token; False, and nothing is changed, where there is a good one of this name."""
+        """Add a token. Returns False, and changes nothing, if a valid token has this name."""
         row = (token.name, token.digest, micros(token.created_at), _stored(token.expires_at))
         return await self._changed(_ADD, row)
 
     async def find(self, digest: str) -> Token | None:
-        """Return the token with this digest, good or not."""
+        """Return the token with this digest, valid or not."""
 
         def work(connection: sqlite3.Connection) -> Token | None:
             row = connection.execute(f"{_SELECT} WHERE digest = ?", (digest,)).fetchone()
@@ -55,7 +55,7 @@ class SqliteTokens:
         return await self._run(work)
 
     async def all(self) -> Sequence[Token]:
-        """Return every token there has been, by name."""
+        """Return all tokens, also expired and revoked ones, by name."""
 
         def work(connection: sqlite3.Connection) -> list[Token]:
             return [token_of(row) for row in connection.execute(f"{_SELECT} ORDER BY name")]
@@ -63,11 +63,11 @@ class SqliteTokens:
         return await self._run(work)
 
     async def revoke(self, name: str, *, at: datetime) -> bool:
-        """Let nobody in with the token of this name from now on; False where there is none, or it was before."""
+        """Revoke the token of this name. Returns False if there is none, or it was revoked before."""
         return await self._changed(_REVOKE, (micros(at), name))
 
     async def used(self, digest: str, *, at: datetime) -> None:
-        """Note when a token was last seen."""
+        """Record when a token was last used."""
         await self._changed(_USED, (micros(at), digest))
 
     async def _changed(self, sql: str, row: tuple[str | int | None, ...]) -> bool:
@@ -78,7 +78,7 @@ class SqliteTokens:
 
 
 def token_of(row: Sequence[object]) -> Token:
-    """Return the token that a row of `COLUMNS` holds."""
+    """Return the token of a row of `COLUMNS`."""
     name, digest, created_at, *times = cast("_Row", tuple(row))
     expires_at, revoked_at, used_at = (None if each is None else moment(each) for each in times)
     return Token(

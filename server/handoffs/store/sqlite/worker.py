@@ -1,12 +1,12 @@
-"""Where the work on a SQLite connection runs: on a thread of its own, or on the event loop's while that costs nothing.
+"""Runs the work on a SQLite connection: on a thread of its own, or on the event loop's thread if that costs nothing.
 
-- A job is a function of the connection. It runs to its end, whatever becomes of the caller that waits for it.
-- Jobs run one at a time: the connection is never used by two threads at once.
-- A brief job (one small transaction) runs at once on the loop's thread when nothing else is under way: to hand it over
-  and be woken costs as much as the job itself. The loop is not held up: a lock that another process has sends the job
-  to the thread instead of waiting, and after a job that took longer than `SLOW_SECONDS` the next ones go to the thread
-  for `PAUSE` times as long. So a slow disk has a tenth of the loop's time at the most.
-- Everything else goes to the thread.
+- A job is a function of the connection. It runs to its end even if its caller is cancelled.
+- Jobs run one at a time: two threads never use the connection at once.
+- A brief job (one small transaction) runs at once on the loop's thread if no other job is under way: handing it over
+  and being woken costs as much as the job itself. The loop is not blocked: if another process has the lock, the job
+  goes to the thread instead of waiting, and after a job that took longer than `SLOW_SECONDS`, the next ones go to the
+  thread for `PAUSE` times as long. So a slow disk takes at most a tenth of the loop's time.
+- All other jobs go to the thread.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SLOW_SECONDS = 0.005
-"""A brief job that takes longer is too slow for the loop: the disk is busy, or not a quick one."""
+"""A brief job that takes longer is too slow for the loop: the disk is busy or slow."""
 
 PAUSE = 10
-"""How much longer than a slow job took the next ones go to the thread."""
+"""After a slow job, the next ones go to the thread for this many times its duration."""
 
 Job: TypeAlias = Callable[[sqlite3.Connection], T]
 Then: TypeAlias = Callable[[T], None]
@@ -36,18 +36,18 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class Worker:
-    """Runs jobs on one connection. Made without a thread; `open` starts it."""
+    """Runs jobs on one connection. `open` starts its thread."""
 
     def __init__(self, *, busy_seconds: float, slow_seconds: float = SLOW_SECONDS) -> None:
-        """Take how long a job on the thread waits for another process's lock, and what is too slow for the loop."""
+        """Take how long a job on the thread waits for a lock, and the limit for slow jobs on the loop."""
         self._busy = int(busy_seconds * 1000)
         self._slow = slow_seconds
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
-        self._waits = True  # whether the connection waits for another one's lock; set by whoever uses it next
-        self._under_way = 0  # jobs that the thread has, or is about to get
+        self._waits = True  # whether the connection waits for locks; set before each use
+        self._under_way = 0  # jobs that the thread has, or will get at once
         self._on_thread_until = 0.0
-        # A daemon: a process that fails before it has closed its store would wait for this thread at its end.
+        # A daemon: otherwise a process that fails before it closes its store would wait for this thread when it exits.
         self._thread = threading.Thread(target=self._serve, name="handoffs: store", daemon=True)
 
     async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
@@ -60,7 +60,7 @@ class Worker:
             raise
 
     async def run(self, job: Job[T], *, brief: bool = False, then: Then[T] | None = None) -> T:
-        """Return what a job returns; `then` is called with it on the loop, also where the caller was cancelled."""
+        """Return what a job returns; `then` is called with it on the loop, even if the caller was cancelled."""
         connection = self._connection
         assert connection is not None
         if brief and not self._under_way and time.monotonic() >= self._on_thread_until:
@@ -106,9 +106,9 @@ class Worker:
             failure: BaseException | None = None
             try:
                 result = work()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+            except BaseException as error:  # noqa: BLE001 - any error belongs to the caller
                 failure = error
-            # A loop that was closed has nobody who waits.
+            # A closed loop has no waiters.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._settle, future, cast("T", result), failure, then)
 
@@ -132,7 +132,7 @@ class Worker:
             job()
 
     def _end(self) -> None:
-        # Joined: a thread that ends after the loop was closed would put a traceback on the screen. It has no job left.
+        # Joined: a thread that ends after the loop was closed would print a traceback. It has no job left.
         self._jobs.put(None)
         self._thread.join()
 

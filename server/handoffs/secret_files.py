@@ -1,4 +1,4 @@
-"""Secrets that this machine makes once and keeps for its owner alone: a file of 0600 in the data folder."""
+"""Secrets that this machine makes once and keeps: files of mode 0600 in the data folder."""
 
 import contextlib
 import os
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def read(path: Path) -> str | None:
-    """Return the secret in a file, without blanks around it; None where there is no such file.
+    """Return the secret in a file, without blanks around it; None if there is no such file.
 
-    A file that others may read is made its owner's again.
+    A file that other users may read is made private again.
 
     Raises:
-        OSError: It can't be read, or belongs to another user, who could have written it.
+        OSError: The file can't be read, or belongs to another user, who could have written it.
     """
     try:
         with path.open("rb") as file:
@@ -28,7 +28,7 @@ def read(path: Path) -> str | None:
 
 
 def make(path: Path, new: Callable[[], str]) -> str | None:
-    """Keep what `new` returns, or take what another process kept in the same moment; return what is kept.
+    """Write what `new` returns, unless another process wrote a secret at the same time. Returns the kept secret.
 
     Raises:
         OSError: The file can't be written.
@@ -39,14 +39,14 @@ def make(path: Path, new: Callable[[], str]) -> str | None:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(new())
         with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)  # whole or not at all, and never over another
+            os.link(fresh, path)  # whole or not at all, and never over an existing file
     finally:
         fresh.unlink(missing_ok=True)
     return read(path)
 
 
 def replace(path: Path, secret: str) -> None:
-    """Keep a secret in place of the one before. Raises OSError."""
+    """Write a secret in place of the old one. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
