@@ -109,7 +109,7 @@ async def test_a_key_that_lasts_as_long_as_the_process_seals_no_secret(
 ) -> None:
     (tmp_path / "data").write_text("")
     monkeypatch.setattr(assembly, "data_folder", lambda: tmp_path / "data")
-    local = Caller(subject=assembly.current_user())  # of nobody else a secret is asked
+    local = Caller(subject=assembly.current_user())  # no other subject can ask for a secret
     form = {"properties": {"it": {"type": "string", "format": "password"}}}
     for keys in ((), (NEW,)):
         async with assembly.open_desk(Settings(store=tmp_path / "handoffs.db", keys=keys)) as desk:
