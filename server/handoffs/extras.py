@@ -18,7 +18,7 @@ from urllib.request import url2pathname
 
 NAME = "handoffs"
 
-_NEEDED = {"postgres": "asyncpg", "notify": "apprise", "strands": "strands"}
+_NEEDED = {"postgres": "asyncpg", "notify": "apprise", "strands": "strands", "gate": "cel_expr_python"}
 """What each extra brings, by which it is known to be there already."""
 
 
