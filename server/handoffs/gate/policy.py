@@ -27,8 +27,8 @@ __all__ = [
 
 NO_RULE = "no rule"
 
-_TOGETHER = 4
-"""From so many expressions on, one that is false when all of them are is tried first."""
+_TOGETHER = 5
+"""So many expressions are tried as one first, which is false when all of them are."""
 _TOOLS = 4_096
 """For so many tools the rules that can match are kept."""
 _LONGEST_NAME = 1_000
@@ -55,7 +55,7 @@ class Policy:
             reason = f"The tool's name is longer than {_LONGEST_NAME:,} characters."
             return Verdict(decision=Decision.DENY, rule=NO_RULE, reason=reason)
         candidates = self._candidates(call)
-        if candidates.conditional and (verdict := _by_expression(candidates, call)):
+        if candidates.groups and (verdict := _by_expression(candidates.groups, call)):
             return verdict
         if candidates.final is not None:
             return _verdict(candidates.final, call)
@@ -67,7 +67,7 @@ class Policy:
         key = (call.server, call.tool)
         found = self._known.get(key)
         if found is None:
-            found = _candidates_of(self._globs.matching(*key))
+            found = _candidates_of(self._globs.matching(*key), kept=call.listed)
             if call.listed:  # an agent can make up names without end
                 if len(self._known) >= _TOOLS:
                     self._known.clear()
@@ -119,16 +119,23 @@ def _rule_of_flag(decision: Decision, glob: str) -> Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Rules with expressions, one after the other."""
+
+    rules: "tuple[tuple[Rule, Expression], ...]"
+    some: "Expression | None" = None
+    """False when all of their expressions are false."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Candidates:
     """The rules that can match calls of one tool, up to the first one that needs no expression."""
 
-    conditional: "tuple[tuple[Rule, Expression], ...]"
+    groups: tuple[_Group, ...]
     final: Rule | None
-    some: "Expression | None"
-    """False when all expressions are false."""
 
 
-def _candidates_of(rules: Iterable[Rule]) -> _Candidates:
+def _candidates_of(rules: Iterable[Rule], *, kept: bool) -> _Candidates:
     conditional: list[tuple[Rule, Expression]] = []
     final = None
     for rule in dict.fromkeys(rules):  # a rule matches once, however many of its globs do
@@ -136,32 +143,37 @@ def _candidates_of(rules: Iterable[Rule]) -> _Candidates:
             final = rule
             break
         conditional.append((rule, rule.expression))
-    return _Candidates(conditional=tuple(conditional), final=final, some=_some([rule for rule, _ in conditional]))
+    groups = (tuple(conditional[at : at + _TOGETHER]) for at in range(0, len(conditional), _TOGETHER))
+    # To compile an expression costs as much as twenty evaluations: not for what is asked once.
+    return _Candidates(
+        groups=tuple(_Group(rules=each, some=_some(each) if kept else None) for each in groups), final=final
+    )
 
 
-def _some(rules: Sequence[Rule]) -> "Expression | None":
+def _some(rules: "Sequence[tuple[Rule, Expression]]") -> "Expression | None":
     if len(rules) < _TOGETHER:
         return None
     from handoffs.gate.policy_when import any_of
 
-    return any_of([rule.when for rule in rules])
+    return any_of([rule.when for rule, _ in rules])
 
 
 # What they say
 
 
-def _by_expression(candidates: _Candidates, call: Call) -> Verdict | None:
+def _by_expression(groups: Sequence[_Group], call: Call) -> Verdict | None:
     """Return what the first rule says whose expression is true, or fails; None if all are false."""
     from handoffs.gate.policy_when import NotEvaluated, facts_of
 
-    rule = candidates.conditional[0][0]
+    rule = groups[0].rules[0][0]
     try:
         facts = facts_of(call)
-        if candidates.some is not None and _is_false(candidates.some, facts):
-            return None
-        for rule, expression in candidates.conditional:
-            if expression.holds(facts):
-                return _verdict(rule, call)
+        for group in groups:
+            if group.some is not None and _is_false(group.some, facts):
+                continue
+            for rule, expression in group.rules:
+                if expression.holds(facts):
+                    return _verdict(rule, call)
     except NotEvaluated as error:
         terms = replace(rule.terms, remember=_NOTHING)
         reason = f"The rule's `when` could not be evaluated: {error}."
