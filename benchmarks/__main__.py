@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import (
+    gate_policy,
     handoff,
     idle,
     inbox_answer,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "postgres": postgres.run,
     "throughput": throughput.run,
     "many": many.run,
+    "gate-policy": gate_policy.run,
 }
 
 

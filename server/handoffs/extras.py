@@ -18,7 +18,7 @@ from urllib.request import url2pathname
 
 NAME = "handoffs"
 
-_NEEDED = {"postgres": "asyncpg", "notify": "apprise", "strands": "strands"}
+_NEEDED = {"postgres": "asyncpg", "notify": "apprise", "strands": "strands", "gate": "cel_expr_python"}
 """The package that each extra installs, which shows that the extra is there."""
 
 

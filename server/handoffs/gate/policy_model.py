@@ -1,0 +1,87 @@
+"""What a policy is asked, and what it returns: a call, a decision, and the terms under which a person is asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Reach: TypeAlias = Literal["exact", "tool", "session"]
+"""What a remembered permission covers: these exact arguments, this tool, or this session."""
+
+Place: TypeAlias = Literal["any", "inbox"]
+"""Where a person may answer: in every channel, or in the inbox alone."""
+
+REACHES: tuple[Reach, ...] = ("exact", "tool", "session")
+PLACES: tuple[Place, ...] = ("any", "inbox")
+
+
+class Decision(StrEnum):
+    """What happens to a call."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of a tool, as it reached the gate."""
+
+    server: str
+    tool: str
+    arguments: Mapping[str, object]
+    title: str = ""
+    annotations: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The hints that the server publishes about the tool."""
+    listed: bool = True
+    """False: the server does not list this tool."""
+    caller: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Who calls: `client`, `project`, `subject`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remember:
+    """What a person may have remembered beyond this one call; nothing where `reaches` is empty."""
+
+    reaches: frozenset[Reach] = frozenset(REACHES)
+    longest_seconds: float | None = None
+    """None: until it is revoked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How a person is asked about a call."""
+
+    deadline_seconds: float | None = None
+    """None: the deadline of every other question."""
+    edit: bool = True
+    """The person may change the arguments."""
+    remember: Remember = Remember()
+    answer: Place = "any"
+    mask: tuple[str, ...] = ()
+    """The names of arguments that are secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a policy says about a call, and by which rule.
+
+    An allowed call has terms, too: it is asked about when the tool's definition has changed.
+    """
+
+    decision: Decision
+    rule: str
+    """`gate.toml:12`, `--ask delete_*`, or `no rule`."""
+    reason: str = ""
+    terms: Terms = Terms()
+    pin: bool = True
+    """A changed definition of the tool asks anew, whatever the rule says."""
+
+
+class PolicyError(Exception):
+    """A policy can't be used as it is written."""
+
+    def __init__(self, file: str, line: int | None, wrong: str, allowed: str) -> None:
+        self.file, self.line, self.wrong, self.allowed = file, line, wrong, allowed
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {wrong}. Allowed: {allowed}.")

@@ -1,0 +1,185 @@
+"""The rules of a policy, read from TOML. What is not understood is refused with its line and with what is allowed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from handoffs.gate import policy_globs
+from handoffs.gate.policy_model import PLACES, REACHES, Decision, Place, PolicyError, Reach, Remember, Terms
+from handoffs.gate.policy_toml import (
+    DECISIONS,
+    LENGTHS,
+    NAMES,
+    Table,
+    read_decision,
+    read_length,
+    read_names,
+    read_toml,
+    read_truth,
+    read_words,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from handoffs.gate.policy_when import Expression
+
+_TOP = ("rule", "trust_hints")
+_MATCHING = ("server", "tool", "when", "do")
+_TERMS = ("deadline", "remember", "edit", "answer", "mask", "pin")
+_KEYS: dict[Decision, tuple[str, ...]] = {
+    Decision.ALLOW: (*_MATCHING, *_TERMS),
+    Decision.ASK: (*_MATCHING, *_TERMS, "reason"),
+    Decision.DENY: (*_MATCHING, "reason"),
+}
+
+_REMEMBER = 'true, false, "exact", "tool", "session", a list of these, or { what = …, longest = "8h" }'
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule:
+    """One rule: which calls it is for, and what it says about them."""
+
+    servers: tuple[str, ...]
+    tools: tuple[str, ...]
+    decision: Decision
+    place: str
+    """`gate.toml:12`, or `--ask delete_*`."""
+    when: str = ""
+    expression: "Expression | None" = None
+    """What `when` was compiled to."""
+    terms: Terms = field(default_factory=Terms)
+    remember_said: bool = False
+    """The rule itself says what may be remembered, so a tool's hints take nothing away."""
+    reason: str = ""
+    pin: bool = True
+
+    @property
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """The globs for server and tool, each with each."""
+        return ((server, tool) for server in self.servers for tool in self.tools)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a policy file says."""
+
+    rules: tuple[Rule, ...]
+    trust_hints: str | None
+    """Where it says that `readOnlyHint` allows; None where it does not."""
+
+
+def read_policy(text: str, file: Path) -> Written:
+    """Return what the text of a policy file says.
+
+    Raises:
+        PolicyError: Something in it can't be used.
+    """
+    source, document = read_toml(text, str(file))
+    top = Table(source, (), document)
+    top.refuse_others(_TOP)
+    hints = top.get("trust_hints", read_truth, "true or false")
+    tables = top.tables("rule")
+    rules = tuple(_rule(table, f"{file.name}:{table.line}") for table in tables)
+    refuse_dead(rules, lambda number, wrong, allowed: tables[number].refusal(wrong, allowed))
+    place = f"{file.name}:{source.line(('trust_hints',))}"
+    return Written(rules=rules, trust_hints=place if hints else None)
+
+
+def refuse_dead(rules: Sequence[Rule], refusal: Callable[[int, str, str], PolicyError]) -> None:
+    """Refuse a rule that can never match, because earlier rules without `when` match all that it matches."""
+    final: policy_globs.Globs[Rule] = policy_globs.Globs()
+    for number, rule in enumerate(rules):
+        covering = [final.covering(server, tool) for server, tool in rule.pairs]
+        if None not in covering:
+            earlier = ", ".join(dict.fromkeys(each.place for each in covering if each is not None))
+            raise refusal(
+                number,
+                f"this rule can never match: {earlier} decides every call that it names",
+                "to put it before that rule, to narrow that rule with `when`, or to remove this one",
+            )
+        if rule.expression is None:
+            for server, tool in rule.pairs:
+                final.add(server, tool, rule)
+
+
+def _rule(table: Table, place: str) -> Rule:
+    do = table.get("do", read_decision, DECISIONS)
+    if do is None:
+        table.refuse_others(_KEYS[Decision.ASK])
+        raise table.refusal("a rule has no `do`", '`do = "allow"`, `do = "ask"` or `do = "deny"`')
+    table.refuse_others(_KEYS[do], everywhere=_KEYS[Decision.ASK], kind=f"a rule that says {do.value}")
+    when = table.get("when", read_words, "a text with an expression in CEL") or ""
+    remember = table.get("remember", _remember, _REMEMBER)
+    terms = Terms(
+        deadline_seconds=table.get("deadline", read_length, LENGTHS),
+        edit=table.get("edit", read_truth, "true or false") is not False,
+        remember=remember or Remember(),
+        answer=table.get("answer", _place, '"any" or "inbox"') or "any",
+        mask=table.get("mask", read_names, f"the name of an argument: {NAMES}") or (),
+    )
+    return Rule(
+        servers=_globs(table, "server"),
+        tools=_globs(table, "tool"),
+        decision=do,
+        place=place,
+        when=when,
+        expression=_compiled(table, when) if when else None,
+        terms=terms,
+        remember_said=remember is not None,
+        reason=table.get("reason", read_words, "a text") or "",
+        pin=table.get("pin", read_truth, "true or false") is not False,
+    )
+
+
+def _globs(table: Table, key: str) -> tuple[str, ...]:
+    globs = table.get(key, read_names, f"{policy_globs.ALLOWED}; not an empty one")
+    for glob in globs or ():
+        if problem := policy_globs.problem_of(glob):
+            raise table.refusal(f"in `{key}`, {problem}", policy_globs.ALLOWED, key)
+    return globs or ("*",)
+
+
+def _compiled(table: Table, when: str) -> "Expression":
+    if find_spec("cel_expr_python") is None:
+        from handoffs.extras import command_to_add
+
+        raise table.refusal(
+            "`when` needs the extra gate, which is not installed",
+            f"rules without `when`; or all of it, after {command_to_add('gate')}",
+            "when",
+        )
+    from handoffs.gate.policy_when import ALLOWED, Expression, Unusable
+
+    try:
+        return Expression(when)
+    except Unusable as error:
+        line = f"line {error.line} of it: " if "\n" in when.strip() else ""
+        raise table.refusal(f"in `when`, {line}{error}", ALLOWED, "when") from None
+
+
+# What may be remembered
+
+
+def _remember(value: object) -> Remember | None:
+    if isinstance(value, bool):
+        return Remember() if value else Remember(reaches=frozenset())
+    if not isinstance(value, dict):
+        reaches = _reaches(value)
+        return None if reaches is None else Remember(reaches=reaches)
+    table = cast("dict[str, object]", value)
+    reaches = _reaches(table.get("what", list(REACHES)))
+    longest = read_length(table["longest"]) if "longest" in table else None
+    if not table or set(table) - {"what", "longest"} or reaches is None or (longest is None and "longest" in table):
+        return None
+    return Remember(reaches=reaches, longest_seconds=longest)
+
+
+def _reaches(value: object) -> frozenset[Reach] | None:
+    names = read_names(value) or ()
+    known: set[Reach] = {reach for reach in REACHES if reach in names}
+    return frozenset(known) if known and set(names) == known else None
+
+
+def _place(value: object) -> Place | None:
+    return next((place for place in PLACES if place == value), None)
