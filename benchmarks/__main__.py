@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import (
+    gate_relay,
     handoff,
     idle,
     inbox_answer,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "postgres": postgres.run,
     "throughput": throughput.run,
     "many": many.run,
+    "gate-relay": gate_relay.run,
 }
 
 

@@ -225,17 +225,17 @@ def _mapping(value: Value) -> Mapping[str, Value]:
 
 
 def _envelope(raw: bytes, value: dict[str, Value], parsing: _Parsing) -> Message | Odd:
-    ids = _ids_of(value)
     if (key := _ambiguous(value, _ENVELOPE)) is not None:
-        return Odd(f"it has `{key}` twice, and which of the two counts differs from parser to parser", ids=ids)
+        why = f"it has `{key}` twice, and which of the two counts differs from parser to parser"
+        return Odd(why, ids=_ids_of(value))
     method, given = value.get("method"), value.get("id")
     made = _id(given)
     if method != _CALL:
         return Message(raw, method=method if isinstance(method, str) else None, id=made, body=value)
     if made is None:
-        return Odd("a call must have an id, a string or an integer", ids=ids)
+        return Odd("a call must have an id, a string or an integer", ids=_ids_of(value))
     if (why := _call(raw, value.get("params"), parsing)) is not None:
-        return Odd(why, INVALID_PARAMS, ids=ids)
+        return Odd(why, INVALID_PARAMS, ids=_ids_of(value))
     return Message(raw, method=_CALL, id=made, body=value)
 
 
@@ -275,6 +275,8 @@ def _pairs(value: dict[str, Value]) -> list[tuple[str, Value]]:
 
 def _ambiguous(value: dict[str, Value], known: frozenset[str]) -> str | None:
     """Return a known key that is there twice, or is written so that some parsers take it for another."""
+    if value.keys() <= known and not isinstance(value, _Doubled):
+        return None
     seen: set[str] = set()
     for key, _ in _pairs(value):
         folded = next((each for each in known if each.casefold() == key.casefold()), None)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from anyio import Event
 
-    from handoffs.wire import Wire
+    from handoffs.wire import FileWire, PipeWire
 
 INPUT_SECONDS: Final = 1.5
 """From the end of its input to SIGTERM. Hosts give the gate two seconds (the MCP SDKs)."""
@@ -53,7 +53,7 @@ class Behind:
         self._patience = input_seconds, term_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._why = ""
-        self._wire: Wire | None = None
+        self._wire: FileWire | PipeWire | None = None
         self._event: Event | None = None
         self._pidfd = -1
         try:
@@ -68,7 +68,9 @@ class Behind:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self._why = f"could not be started: {why}: {name}" if found else f"could not be started: no command {name}"
             return
-        self._widen()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                widen(pipe.fileno())
         with contextlib.suppress(AttributeError, OSError):  # before Linux 5.3, and elsewhere
             self._pidfd = os.pidfd_open(self._process.pid)
 
@@ -162,6 +164,8 @@ class Behind:
             self._kill()
             self._finish()
         self.close_input()
+        if self._wire is not None:
+            self._wire.close()
         if self._process.stdout is not None:
             self._process.stdout.close()
         if self._pidfd >= 0:
@@ -175,7 +179,7 @@ class Behind:
             self._event = anyio.Event()
         return self._event
 
-    def _open(self) -> "Wire":
+    def _open(self) -> "FileWire | PipeWire":
         if self._wire is None:
             from handoffs.wire import FileWire, PipeWire
 
@@ -188,17 +192,6 @@ class Behind:
                     os.set_blocking(fd, False)
             self._wire = FileWire(*pipes) if sys.platform == "win32" else PipeWire(*pipes)
         return self._wire
-
-    def _widen(self) -> None:
-        """Let a long message through in fewer turns. A user may have so many; past them, pipes stay as they are."""
-        if sys.platform != "linux" or self._process is None:
-            return
-        import fcntl
-
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def _terminate(self) -> None:
         if sys.platform == "win32":
@@ -227,6 +220,15 @@ class Behind:
                 self._signal(signal.SIGKILL)
             code = self._process.wait()
             self.exit_code = 128 - code if code < 0 else code
+
+
+def widen(pipe: int) -> None:
+    """Let a long message through in fewer turns. A user may have so many pages; past them, pipes stay as they are."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:

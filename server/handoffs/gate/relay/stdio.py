@@ -22,7 +22,7 @@ from handoffs.gate.relay import message
 from handoffs.gate.relay.lines import Lines, Piece, frame
 from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.outline import outline
-from handoffs.gate.relay.process import Behind
+from handoffs.gate.relay.process import Behind, widen
 from handoffs.wire import FileWire, PipeWire, Wire
 
 SERVER_ENDED: Final = -32000
@@ -282,10 +282,12 @@ def client_wire() -> Generator[Wire]:
     os.close(nowhere)
     if writing:
         os.set_blocking(stdout, False)
+        widen(stdout)
     ready, files = PipeWire(stdin, stdout), FileWire(stdin, stdout)
     try:
         yield _TwoWires(ready if reading else files, ready if writing else files)
     finally:
+        ready.close()
         if writing:
             os.set_blocking(stdout, blocking)
         os.close(stdout)

@@ -1,4 +1,4 @@
-"""A gate that holds nothing: `python do_nothing.py COMMAND …`. The server behind is started first."""
+"""A gate that holds nothing: `python open_gate.py COMMAND …`. The server behind is started first."""
 
 import sys
 
