@@ -1,7 +1,7 @@
 """Bytes from and to the other end of a pair of pipes, sockets or files.
 
-Pipes and sockets are read and written as they become ready, without a thread, on asyncio; files, terminals, and all that
-Windows has, in worker threads.
+Pipes and sockets are read and written as they become ready, without a thread, on asyncio; files, terminals, and all
+that Windows has, in worker threads.
 """
 
 import asyncio
