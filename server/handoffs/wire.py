@@ -7,7 +7,8 @@ that Windows has, in worker threads.
 import asyncio
 import contextlib
 import os
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -15,11 +16,23 @@ import anyio.to_thread
 _CHUNK = 262_144
 
 
+Sink: TypeAlias = Callable[[bytes], Coroutine[Any, Any, None] | None]
+"""Takes what has come; what it returns is awaited before more is read."""
+
+
 class Wire(Protocol):
     """Bytes from and to the client."""
 
     async def read(self) -> bytes:
         """Return what has come, a piece of any length; nothing once the other end is closed."""
+        ...
+
+    async def feed(self, sink: Sink) -> None:
+        """Give what comes to the sink, until the other end is closed."""
+        ...
+
+    def write_now(self, data: bytes) -> bytes:
+        """Write what can be written without waiting; return the rest."""
         ...
 
     async def write(self, data: bytes) -> None:
@@ -33,49 +46,63 @@ class PipeWire:
     def __init__(self, stdin: int, stdout: int) -> None:
         """Take the descriptors; the second must not block."""
         self._stdin, self._stdout = stdin, stdout
-        self._loop: asyncio.AbstractEventLoop | None = None  # while it watches the first
-        self._reader: asyncio.Future[bytes] | None = None
-        self._unread: bytes | None = None
+        self._waiter: asyncio.Future[Coroutine[Any, Any, None] | None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether `feed` waits for bytes: nothing is lost when it is cancelled."""
+        return self._waiter is not None and not self._waiter.done()
 
     async def read(self) -> bytes:
         """See `Wire`."""
-        if self._unread is not None:
-            data, self._unread = self._unread, None
-            return data
-        # The loop goes on watching from one read to the next: to begin and to end that costs more than to read.
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self._stdin, self._take)
-        self._reader = reader = self._loop.create_future()
-        try:
-            return await reader
-        except asyncio.CancelledError:
-            if reader.done() and not reader.cancelled():
-                self._unread = reader.result()
-            raise
-        finally:
-            self._reader = None
+        while True:
+            await anyio.wait_readable(self._stdin)
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    return os.read(self._stdin, _CHUNK)
+                except OSError:
+                    return b""  # a socket whose other end was killed, a terminal that is gone
 
-    def close(self) -> None:
-        """Stop reading, before the descriptors are closed."""
-        if self._loop is not None:
-            self._loop.remove_reader(self._stdin)
-            self._loop = None
+    async def feed(self, sink: Sink) -> None:
+        """See `Wire`."""
+        # The sink is called by the loop itself: to wake a task for each chunk takes longer than to relay it.
+        loop = asyncio.get_running_loop()
+        while True:
+            self._waiter = waiter = loop.create_future()
+            loop.add_reader(self._stdin, self._take, sink, waiter)
+            try:
+                rest = await waiter
+            finally:
+                loop.remove_reader(self._stdin)
+            if rest is None:
+                return
+            await rest
 
-    def _take(self) -> None:
+    def _take(self, sink: Sink, waiter: "asyncio.Future[Coroutine[Any, Any, None] | None]") -> None:
+        if waiter.done():
+            return
         try:
             data = os.read(self._stdin, _CHUNK)
         except BlockingIOError:
             return
         except OSError:
-            data = b""  # a socket whose other end was killed, a terminal that is gone
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(data)
-            if data:
-                return
-        else:
-            self._unread = data  # nothing more is read before that is
-        self.close()
+            data = b""
+        try:
+            rest = sink(data) if data else None
+        except Exception as error:  # noqa: BLE001 - it is the task's
+            waiter.set_exception(error)
+            return
+        if rest is not None or not data:
+            waiter.set_result(rest)
+            asyncio.get_running_loop().remove_reader(self._stdin)
+
+    def write_now(self, data: bytes) -> bytes:
+        """See `Wire`."""
+        try:
+            written = os.write(self._stdout, data)
+        except (BlockingIOError, ConnectionError):
+            return data
+        return data[written:]
 
     async def write(self, data: bytes) -> None:
         """See `Wire`."""
@@ -96,12 +123,29 @@ class FileWire:
     def __init__(self, stdin: int, stdout: int) -> None:
         """Take the descriptors."""
         self._stdin, self._stdout = stdin, stdout
+        self.idle = False
+        """See `PipeWire`."""
 
     async def read(self) -> bytes:
         """See `Wire`."""
         with contextlib.suppress(OSError):
             return await anyio.to_thread.run_sync(os.read, self._stdin, _CHUNK, abandon_on_cancel=True)
         return b""
+
+    async def feed(self, sink: Sink) -> None:
+        """See `Wire`."""
+        while True:
+            self.idle = True
+            chunk = await self.read()
+            self.idle = False
+            if not chunk:
+                return
+            if (rest := sink(chunk)) is not None:
+                await rest
+
+    def write_now(self, data: bytes) -> bytes:
+        """See `Wire`."""
+        return data
 
     async def write(self, data: bytes) -> None:
         """See `Wire`."""
@@ -111,6 +155,3 @@ class FileWire:
                 left = left[await anyio.to_thread.run_sync(os.write, self._stdout, left) :]
         except OSError:
             raise anyio.ClosedResourceError from None
-
-    def close(self) -> None:
-        """Do nothing: a thread may still read."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from anyio import Event
 
-    from handoffs.wire import FileWire, PipeWire
+    from handoffs.wire import FileWire, PipeWire, Sink
 
 INPUT_SECONDS: Final = 1.5
 """From the end of its input to SIGTERM. Hosts give the gate two seconds (the MCP SDKs)."""
@@ -48,8 +48,6 @@ class Behind:
         self.command = list(command)
         self.exit_code: int | None = None
         """What the gate ends with; None while the process runs."""
-        self.idle = False
-        """Whether a reader waits for output: nothing that was read is lost when it is cancelled."""
         self._patience = input_seconds, term_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._why = ""
@@ -91,15 +89,21 @@ class Behind:
             return f"was ended by {name}"
         return f"has ended with exit code {code}"
 
-    async def read(self) -> bytes:
-        """Return what it wrote; nothing once it writes no more."""
-        if self._process is None:
-            return b""
-        self.idle = True
-        try:
-            return await self._open().read()
-        finally:
-            self.idle = False
+    @property
+    def idle(self) -> bool:
+        """Whether a reader waits for output: nothing that was read is lost when it is cancelled."""
+        return self._wire is not None and self._wire.idle
+
+    async def feed(self, sink: "Sink") -> None:
+        """Give what it writes to the sink, until it writes no more."""
+        if self._process is not None:
+            await self._open().feed(sink)
+
+    def write_now(self, data: bytes) -> bytes:
+        """Write what can be written without waiting; return the rest."""
+        if self._process is None or self._process.stdin is None or self._process.stdin.closed:
+            return data
+        return self._open().write_now(data)
 
     def rest(self) -> bytes:
         """Return what it wrote last and nobody has read; another process may keep the pipe open."""
@@ -164,8 +168,6 @@ class Behind:
             self._kill()
             self._finish()
         self.close_input()
-        if self._wire is not None:
-            self._wire.close()
         if self._process.stdout is not None:
             self._process.stdout.close()
         if self._pidfd >= 0:

@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator, Iterator, Set
+from collections.abc import Coroutine, Generator, Iterator, Set
 from contextlib import contextmanager
-from typing import Final, Protocol
+from itertools import chain
+from typing import Any, Final, Protocol
 
 import anyio
 
@@ -21,6 +22,7 @@ from handoffs.first_stage.pipe import is_pipe
 from handoffs.gate.relay import message
 from handoffs.gate.relay.lines import Lines, Piece, frame
 from handoffs.gate.relay.message import Message, Odd
+from handoffs.gate.relay.outlet import Outlet
 from handoffs.gate.relay.outline import outline
 from handoffs.gate.relay.process import Behind, widen
 from handoffs.wire import FileWire, PipeWire, Wire
@@ -66,7 +68,7 @@ class StdioRelay:
     def __init__(self, front: Wire, behind: Behind, holder: Holder) -> None:
         """Take the client's wire, the server, and what decides."""
         self._front, self._behind, self._holder = front, behind, holder
-        self._to_client, self._to_server = anyio.Lock(fast_acquire=True), anyio.Lock(fast_acquire=True)
+        self._to_client, self._to_server = Outlet(front), Outlet(behind)
         self._up, self._down = Lines(frames=True), Lines(frames=False)
         self._waiting: dict[str, None] = {}  # requests that the server has not answered
         self._heard = self._stopped = self._unended = False
@@ -80,16 +82,16 @@ class StdioRelay:
 
     async def to_client(self, line: bytes) -> None:
         """Send a line of the gate's own, framed as the client frames its own."""
-        async with self._to_client:
-            line = b"".join(map(frame, line.splitlines())) if self._up.framed else line
-            start = b"\n" if self._unended else b""
-            self._unended = False
-            await self._front.write(start + line)
+        line = b"".join(map(frame, line.splitlines())) if self._up.framed else line
+        start = b"\n" if self._unended else b""
+        self._unended = False
+        await self._to_client.write(start + line)
 
     async def to_server(self, line: bytes) -> None:
         """Send a line to the server; a request that can't be sent any more is answered with an error."""
         self._note(line)
-        await self._send(line)
+        if (rest := self._send_now(line)) is not None:
+            await rest
 
     async def run(self) -> int:
         """Relay until either side ends; return the server's exit code."""
@@ -112,15 +114,16 @@ class StdioRelay:
 
     async def _from_client(self) -> None:
         try:
-            while chunk := await self._front.read():
-                await self._pass_up(self._up.take(chunk))
-            await self._pass_up(self._up.end())
+            await self._front.feed(lambda chunk: self._pass_up(self._up.take(chunk)))
+            if (rest := self._pass_up(self._up.end())) is not None:
+                await rest
         except anyio.ClosedResourceError:
             pass  # nobody reads our replies
         self._said.set()
         await self._behind.stop()
 
-    async def _pass_up(self, pieces: Iterator[Piece]) -> None:
+    def _pass_up(self, pieces: Iterator[Piece]) -> Coroutine[Any, Any, None] | None:
+        """Pass on what can be without waiting; return the rest."""
         passing: list[bytes] = []
         for piece in pieces:
             if self._up.framed:
@@ -129,62 +132,68 @@ class StdioRelay:
                 self._note(piece.body)
                 passing.append(piece.raw)
                 continue
-            if passing:
-                await self._send(b"".join(passing))
+            found = message.read(piece.body, piece.raw) if piece.odd is None else message.refused(piece.body, piece.odd)
+            if isinstance(found, Odd):
+                return self._refuse(found, b"".join(passing), pieces)
+            if passing and _concerns_holder(found):
+                if (left := self._send_now(b"".join(passing))) is not None:
+                    return self._then(left, chain((piece,), pieces))
                 passing.clear()
-            if (line := await self._judge(piece)) is not None:
-                passing.append(line)
-        if passing:
-            await self._send(b"".join(passing))
+            if not (_concerns_holder(found) and self._holder.from_client(found)):
+                self._pass_read(found, piece)
+                passing.append(piece.raw)
+        return self._send_now(b"".join(passing)) if passing else None
 
-    async def _judge(self, piece: Piece) -> bytes | None:
-        """Return what is passed on of a piece that must be read."""
-        found = message.read(piece.body, piece.raw) if piece.odd is None else message.refused(piece.body, piece.odd)
-        if isinstance(found, Odd):
-            if (reply := message.refusal(found)) is not None:
-                await self.to_client(reply)
-            return None
-        if _concerns_holder(found) and self._holder.from_client(found):
-            return None
+    def _pass_read(self, found: Message, piece: Piece) -> None:
         if found.method == "notifications/cancelled" and (cancelled := message.cancelled(found)) is not None:
             self._waiting.pop(cancelled, None)
         self._note(piece.body)
-        return piece.raw
+
+    async def _refuse(self, odd: Odd, before: bytes, after: Iterator[Piece]) -> None:
+        if before and (rest := self._send_now(before)) is not None:
+            await rest
+        if (reply := message.refusal(odd)) is not None:
+            await self.to_client(reply)
+        if (rest := self._pass_up(after)) is not None:
+            await rest
+
+    async def _then(self, first: Coroutine[Any, Any, None], after: Iterator[Piece]) -> None:
+        await first
+        if (rest := self._pass_up(after)) is not None:
+            await rest
+
+    def _send_now(self, data: bytes) -> Coroutine[Any, Any, None] | None:
+        if self._ended is not None:
+            return self._answer_waiting()
+        rest = self._to_server.now(data)
+        return None if rest is None else _to_the_end(rest)
 
     def _note(self, line: bytes) -> None:
         found = outline(line)
         if found is not None and not found.is_response:
             self._waiting[found.id] = None
 
-    async def _send(self, data: bytes) -> None:
-        if self._ended is not None:
-            await self._answer_waiting()
-            return
-        async with self._to_server:
-            with contextlib.suppress(anyio.ClosedResourceError, OSError):  # it has ended, and its output tells so
-                await self._behind.write(data)
-
     # From the server
 
     async def _from_server(self) -> None:
         try:
-            while chunk := await self._behind.read():
-                await self._pass_down(self._down.take(chunk))
+            await self._behind.feed(lambda chunk: self._pass_down(self._down.take(chunk)))
         except anyio.ClosedResourceError:
             await self._behind.stop()
 
-    async def _pass_down(self, pieces: Iterator[Piece]) -> None:
+    def _pass_down(self, pieces: Iterator[Piece]) -> Coroutine[Any, Any, None] | None:
+        """Pass on what can be without waiting; return the rest."""
         passing: list[bytes] = []
         for piece in pieces:
             self._heard = True
             line = self._seen(piece)
             if line is not None:
                 passing.append(line)
-        if passing:
-            async with self._to_client:
-                data = b"".join(passing)
-                await self._front.write(data)
-                self._unended = not self._up.framed and not data.endswith(b"\n")
+        if not passing:
+            return None
+        data = b"".join(passing)
+        self._unended = not self._up.framed and not data.endswith(b"\n")
+        return self._to_client.now(data)
 
     def _seen(self, piece: Piece) -> bytes | None:
         """Return what is passed on of a piece, its id crossed off."""
@@ -215,8 +224,9 @@ class StdioRelay:
 
     async def _finish(self) -> None:
         with contextlib.suppress(anyio.ClosedResourceError):
-            await self._pass_down(self._down.take(self._behind.rest()))
-            await self._pass_down(self._down.end())
+            last = self._behind.rest()
+            if (rest := self._pass_down(chain(self._down.take(last), self._down.end()))) is not None:
+                await rest
         if self._behind.exit_code is None:
             await self._behind.stop()
         reason = f"the server behind {self._behind.reason}"
@@ -243,6 +253,11 @@ class StdioRelay:
                 await self._behind.stop(at_once=True)
 
 
+async def _to_the_end(rest: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(anyio.ClosedResourceError, OSError):  # it has ended, and its output tells so
+        await rest
+
+
 def _concerns_holder(found: Message) -> bool:
     if found.method in _CONCERN:
         return True
@@ -260,7 +275,8 @@ class _TwoWires:
     """Reads from one wire, and writes to another."""
 
     def __init__(self, reading: Wire, writing: Wire) -> None:
-        self.read, self.write = reading.read, writing.write
+        self.read, self.feed = reading.read, reading.feed
+        self.write, self.write_now = writing.write, writing.write_now
 
 
 @contextmanager
@@ -287,7 +303,6 @@ def client_wire() -> Generator[Wire]:
     try:
         yield _TwoWires(ready if reading else files, ready if writing else files)
     finally:
-        ready.close()
         if writing:
             os.set_blocking(stdout, blocking)
         os.close(stdout)

@@ -196,12 +196,10 @@ def _wire() -> Generator[Wire]:
             _divert(2, 1)
         except OSError:  # the host gave us no standard error
             _divert(nowhere, 1)
-        pipes = PipeWire(stdin, stdout)
         if ready:
             os.set_blocking(stdout, False)
-        yield pipes if ready else FileWire(stdin, stdout)
+        yield PipeWire(stdin, stdout) if ready else FileWire(stdin, stdout)
     finally:
-        pipes.close()
         if sys.stdout is not None:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()  # what was printed and held back goes to the log, too
