@@ -14,6 +14,7 @@ import anyio
 
 from benchmarks import (
     gate_policy,
+    gate_relay,
     handoff,
     idle,
     inbox_answer,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "throughput": throughput.run,
     "many": many.run,
     "gate-policy": gate_policy.run,
+    "gate-relay": gate_relay.run,
 }
 
 

@@ -19,6 +19,9 @@ from benchmarks import environment
 YARDSTICKS = Path(__file__).parent / "yardsticks"
 
 
+OPEN_GATE = (sys.executable, str(YARDSTICKS / "open_gate.py"))
+"""Goes before the command of a server over stdio: a gate that holds nothing."""
+
 TOKEN = "ho_local_" + secrets.token_urlsafe(32)
 """Of the local user, whom our server lets in."""
 
@@ -77,6 +80,11 @@ def before(folder: Path, *, store: Path | str | None = None) -> Server:
 def bare() -> Server:
     """Return the official SDK's server that asks and stores nothing."""
     return Server(name="bare", command=(sys.executable, str(YARDSTICKS / "bare.py")), http="{port}")
+
+
+def plain() -> Server:
+    """Return the official SDK's server with tools that ask nobody, over stdio only."""
+    return Server(name="plain", command=(sys.executable, str(YARDSTICKS / "plain.py")), http="")
 
 
 def stored(folder: Path, *, database: str | None = None) -> Server:

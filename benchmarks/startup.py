@@ -37,7 +37,7 @@ CALL = {"name": "handoff_to_user", "arguments": {"message": "Deploy?"}}
 ACCEPT = {"action": "accept", "content": {"response": "yes"}, "_meta": {"handoffs/script": True}}
 
 
-class _Host:
+class Host:
     """The other end of a server's pipe."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -97,36 +97,36 @@ def _run(plan: Plan) -> list[Row]:
         folder = Path(name)
         ours, bare = servers.handoffs(folder), servers.bare()
         rows = [
-            _compared("start until initialize is answered", _Host.initialized, ours, bare, folder, runs, 0.10),
-            _compared("start until server/discover is answered", _Host.discovered, ours, bare, folder, runs, 0.10),
-            _compared("start until tools/list is answered", _Host.listed, ours, bare, folder, runs, 0.15),
-            _compared("start until the first call is answered", _Host.called, ours, bare, folder, runs, 0.95),
-            _compared(
-                "start until initialize is answered, no snapshot", _Host.initialized, ours, bare, folder, runs, 1.0,
+            compare_starts("start until initialize is answered", Host.initialized, ours, bare, folder, runs, 0.10),
+            compare_starts("start until server/discover is answered", Host.discovered, ours, bare, folder, runs, 0.10),
+            compare_starts("start until tools/list is answered", Host.listed, ours, bare, folder, runs, 0.15),
+            compare_starts("start until the first call is answered", Host.called, ours, bare, folder, runs, 0.95),
+            compare_starts(
+                "start until initialize is answered, no snapshot", Host.initialized, ours, bare, folder, runs, 1.0,
                 prepare=lambda host: _forget(folder),
             ),
-            _compared(
-                "start until initialize is answered, the client is new", _Host.initialized, ours, bare, folder, runs,
+            compare_starts(
+                "start until initialize is answered, the client is new", Host.initialized, ours, bare, folder, runs,
                 1.0, prepare=_renew,
             ),
         ]  # fmt: skip
         before = replace(ours, name="before", command=(str(environment.before(environment.BEFORE)), "serve"))
         what = f"start until tools/list is answered, all cores busy, against {environment.BEFORE}"
         with _busy():
-            rows.append(_compared(what, _Host.listed, ours, before, folder, plan.pick(full=9, quick=2), 0.9))
+            rows.append(compare_starts(what, Host.listed, ours, before, folder, plan.pick(full=9, quick=2), 0.9))
         return rows
 
 
-def _compared(
+def compare_starts(
     what: str,
-    until: Callable[[_Host], None],
+    until: Callable[[Host], None],
     ours: servers.Server,
     yardstick: servers.Server,
     folder: Path,
     runs: int,
     bar: float,
     *,
-    prepare: Callable[[_Host], None] | None = None,
+    prepare: Callable[[Host], None] | None = None,
 ) -> Row:
     sides = [ours, yardstick]
     for server in sides:
@@ -144,8 +144,8 @@ def _compared(
 def _start(
     server: servers.Server,
     folder: Path,
-    until: Callable[[_Host], None],
-    prepare: Callable[[_Host], None] | None,
+    until: Callable[[Host], None],
+    prepare: Callable[[Host], None] | None,
     *,
     linger: bool = False,
 ) -> float:
@@ -159,7 +159,7 @@ def _start(
             )
         )  # fmt: skip
         stack.callback(process.kill)
-        host = _Host(process)
+        host = Host(process)
         if prepare is not None:
             prepare(host)
         until(host)
@@ -188,7 +188,7 @@ def _forget(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _renew(host: _Host) -> None:
+def _renew(host: Host) -> None:
     host.client = {**INFO, "version": str(time.time_ns())}
 
 

@@ -13,10 +13,9 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import anyio
-import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 
@@ -25,10 +24,9 @@ from handoffs.first_stage.pipe import FirstStage, is_pipe
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.middleware import Stage
+from handoffs.wire import FileWire, PipeWire, Wire
 
 logger = logging.getLogger(__name__)
-
-_CHUNK = 65_536
 
 PROBE_SECONDS = 1.0
 """How long an older session waits for the answer to the probes before it; it takes a few milliseconds."""
@@ -67,7 +65,7 @@ class StdioServer(MCPServer[Any]):
         with _wire() as wire:
             await self.serve(wire)
 
-    async def serve(self, wire: "Wire") -> None:
+    async def serve(self, wire: Wire) -> None:
         """Serve one client on a wire."""
         sessions = _Sessions(self.front, wire, self.deliveries, self.first_stage, self.first_answers)
         try:
@@ -86,18 +84,6 @@ class StdioServer(MCPServer[Any]):
         finally:
             if self.deliveries is not None:
                 await self.deliveries.finish()
-
-
-class Wire(Protocol):
-    """Bytes from and to the client."""
-
-    async def read(self) -> bytes:
-        """Return what has come, a piece of any length; nothing once the other end is closed."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Write all of it. Raises ClosedResourceError: nobody reads any more."""
-        ...
 
 
 class _Sessions:
@@ -193,53 +179,6 @@ class _Sessions:
             self._steps = self._front.take(chunk) if chunk else self._front.end()
 
 
-class _Ready:
-    """A pair of pipes or sockets; a client that does not read holds up what is written to it, and nothing else."""
-
-    def __init__(self, stdin: int, stdout: int) -> None:
-        self._stdin, self._stdout = stdin, stdout
-
-    async def read(self) -> bytes:
-        while True:
-            await anyio.wait_readable(self._stdin)
-            with contextlib.suppress(BlockingIOError):
-                try:
-                    return os.read(self._stdin, _CHUNK)
-                except ConnectionError:
-                    return b""  # a socket whose other end was killed
-
-    async def write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            try:
-                left = left[os.write(self._stdout, left) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self._stdout)
-            except ConnectionError:
-                # Nobody reads any more. The transport takes this for its end; what was asked is in the store.
-                raise anyio.ClosedResourceError from None
-
-
-class _Files:
-    """Files, terminals, and all that Windows has: read and written in threads."""
-
-    def __init__(self, stdin: int, stdout: int) -> None:
-        self._stdin, self._stdout = stdin, stdout
-
-    async def read(self) -> bytes:
-        with contextlib.suppress(OSError):
-            return await anyio.to_thread.run_sync(os.read, self._stdin, _CHUNK, abandon_on_cancel=True)
-        return b""
-
-    async def write(self, data: bytes) -> None:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[await anyio.to_thread.run_sync(os.write, self._stdout, left) :]
-        except OSError:
-            raise anyio.ClosedResourceError from None
-
-
 @contextmanager
 def _wire() -> Generator[Wire]:
     """Give the wire, while descriptors 0 and 1 lead nowhere and to the log.
@@ -259,7 +198,7 @@ def _wire() -> Generator[Wire]:
             _divert(nowhere, 1)
         if ready:
             os.set_blocking(stdout, False)
-        yield _Ready(stdin, stdout) if ready else _Files(stdin, stdout)
+        yield PipeWire(stdin, stdout) if ready else FileWire(stdin, stdout)
     finally:
         if sys.stdout is not None:
             with contextlib.suppress(OSError, ValueError):

@@ -1,0 +1,38 @@
+"""A gate that holds nothing: `python open_gate.py COMMAND …`. The server behind is started first."""
+
+import sys
+
+from handoffs.gate.relay.process import Behind
+
+behind = Behind(sys.argv[1:])
+
+import anyio  # noqa: E402
+
+from handoffs.gate.relay.message import Message  # noqa: E402
+from handoffs.gate.relay.stdio import StdioRelay, client_wire  # noqa: E402
+
+
+class Nothing:
+    """Takes no message and watches none."""
+
+    watching: frozenset[str] = frozenset()
+
+    def from_client(self, message: Message) -> bool:
+        """Pass it."""
+        return False
+
+    def from_server(self, message: Message) -> bytes | None:
+        """Pass it."""
+        return message.raw
+
+    async def behind_ended(self, reason: str) -> None:
+        """Nothing is held."""
+
+
+async def main() -> int:
+    """Relay until either side ends."""
+    with client_wire() as wire:
+        return await StdioRelay(wire, behind, Nothing()).run()
+
+
+sys.exit(anyio.run(main))

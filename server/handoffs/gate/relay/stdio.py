@@ -1,0 +1,315 @@
+"""A relay between a client and a server behind, both on pipes: each line passes byte for byte, in order.
+
+What the client sends is looked at line by line (`message.concerns`); of what the server sends, only replies that the
+holder watches. Both directions wait for their reader, so a client that does not read makes the server wait, not the
+gate grow. Once the server has ended, each request that it has not answered gets an error in words.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Generator, Iterator, Set
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, Final, Protocol
+
+import anyio
+
+from handoffs.first_stage.pipe import is_pipe
+from handoffs.gate.relay import message
+from handoffs.gate.relay.lines import Lines, Piece, frame
+from handoffs.gate.relay.message import Message, Odd
+from handoffs.gate.relay.outlet import Outlet
+from handoffs.gate.relay.outline import outline
+from handoffs.gate.relay.process import Behind, widen
+from handoffs.wire import FileWire, PipeWire, Wire
+
+SERVER_ENDED: Final = -32000
+"""The code of an error for a request that the server behind did not answer."""
+
+LINGER_SECONDS: Final = 5.0
+"""How long a client's first request is waited for, to be answered in words, where a server ended without a word."""
+
+_LAST_WORDS_SECONDS = 2.0
+_CONCERN = frozenset({"tools/call", "initialize", "notifications/cancelled"})
+
+
+class Holder(Protocol):
+    """What decides about calls."""
+
+    @property
+    def watching(self) -> Set[str]:
+        """The texts of the ids whose replies are shown to the holder."""
+        ...
+
+    def from_client(self, message: Message) -> bool:
+        """Take a message; False passes it on.
+
+        Called for each `tools/call`, `initialize` and `notifications/cancelled`, for answers to requests whose id
+        begins with `message.OURS`, and for requests whose `requestState` does.
+        """
+        ...
+
+    def from_server(self, message: Message) -> bytes | None:
+        """Return the line to pass on for a reply that is watched; None for none."""
+        ...
+
+    async def behind_ended(self, reason: str) -> None:
+        """Answer what is held or watched: the server behind has ended, and why."""
+        ...
+
+
+class StdioRelay:
+    """One client, one server."""
+
+    def __init__(self, front: Wire, behind: Behind, holder: Holder) -> None:
+        """Take the client's wire, the server, and what decides."""
+        self._front, self._behind, self._holder = front, behind, holder
+        self._to_client, self._to_server = Outlet(front), Outlet(behind)
+        self._up, self._down = Lines(frames=True), Lines(frames=False)
+        self._waiting: dict[str, None] = {}  # requests that the server has not answered
+        self._heard = self._stopped = self._unended = False
+        self._said = anyio.Event()  # once an error was said, or nobody is there any more
+        self._ended: str | None = None
+
+    @property
+    def outstanding(self) -> frozenset[str]:
+        """The ids of the requests that were sent to the server and have no answer."""
+        return frozenset(self._waiting)
+
+    async def to_client(self, line: bytes) -> None:
+        """Send a line of the gate's own, framed as the client frames its own."""
+        line = b"".join(map(frame, line.splitlines())) if self._up.framed else line
+        start = b"\n" if self._unended else b""
+        self._unended = False
+        await self._to_client.write(start + line)
+
+    async def to_server(self, line: bytes) -> None:
+        """Send a line to the server; a request that can't be sent any more is answered with an error."""
+        self._note(line)
+        if (rest := self._send_now(line)) is not None:
+            await rest
+
+    async def run(self) -> int:
+        """Relay until either side ends; return the server's exit code."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                if _may_receive_signals():
+                    tasks.start_soon(self._stop_on_signal)
+                output = anyio.CancelScope()
+                tasks.start_soon(self._watch, output)
+                tasks.start_soon(self._from_client)
+                with output:
+                    await self._from_server()
+                await self._finish()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._behind.close()
+        return self._behind.exit_code or 0
+
+    # From the client
+
+    async def _from_client(self) -> None:
+        try:
+            await self._front.feed(lambda chunk: self._pass_up(self._up.take(chunk)))
+            if (rest := self._pass_up(self._up.end())) is not None:
+                await rest
+        except anyio.ClosedResourceError:
+            pass  # nobody reads our replies
+        self._said.set()
+        await self._behind.stop()
+
+    def _pass_up(self, pieces: Iterator[Piece]) -> Coroutine[Any, Any, None] | None:
+        """Pass on what can be without waiting; return the rest."""
+        passing: list[bytes] = []
+        for piece in pieces:
+            if self._up.framed:
+                self._down.frames = True
+            if piece.odd is None and not message.concerns(piece.body):
+                self._note(piece.body)
+                passing.append(piece.raw)
+                continue
+            found = message.read(piece.body, piece.raw) if piece.odd is None else message.refused(piece.body, piece.odd)
+            if isinstance(found, Odd):
+                return self._refuse(found, b"".join(passing), pieces)
+            if passing and _concerns_holder(found):
+                if (left := self._send_now(b"".join(passing))) is not None:
+                    return self._then(left, chain((piece,), pieces))
+                passing.clear()
+            if not (_concerns_holder(found) and self._holder.from_client(found)):
+                self._pass_read(found, piece)
+                passing.append(piece.raw)
+        return self._send_now(b"".join(passing)) if passing else None
+
+    def _pass_read(self, found: Message, piece: Piece) -> None:
+        if found.method == "notifications/cancelled" and (cancelled := message.cancelled(found)) is not None:
+            self._waiting.pop(cancelled, None)
+        self._note(piece.body)
+
+    async def _refuse(self, odd: Odd, before: bytes, after: Iterator[Piece]) -> None:
+        if before and (rest := self._send_now(before)) is not None:
+            await rest
+        if (reply := message.refusal(odd)) is not None:
+            await self.to_client(reply)
+        if (rest := self._pass_up(after)) is not None:
+            await rest
+
+    async def _then(self, first: Coroutine[Any, Any, None], after: Iterator[Piece]) -> None:
+        await first
+        if (rest := self._pass_up(after)) is not None:
+            await rest
+
+    def _send_now(self, data: bytes) -> Coroutine[Any, Any, None] | None:
+        if self._ended is not None:
+            return self._answer_waiting()
+        rest = self._to_server.now(data)
+        return None if rest is None else _to_the_end(rest)
+
+    def _note(self, line: bytes) -> None:
+        found = outline(line)
+        if found is not None and not found.is_response:
+            self._waiting[found.id] = None
+
+    # From the server
+
+    async def _from_server(self) -> None:
+        try:
+            await self._behind.feed(lambda chunk: self._pass_down(self._down.take(chunk)))
+        except anyio.ClosedResourceError:
+            await self._behind.stop()
+
+    def _pass_down(self, pieces: Iterator[Piece]) -> Coroutine[Any, Any, None] | None:
+        """Pass on what can be without waiting; return the rest."""
+        passing: list[bytes] = []
+        for piece in pieces:
+            self._heard = True
+            line = self._seen(piece)
+            if line is not None:
+                passing.append(line)
+        if not passing:
+            return None
+        data = b"".join(passing)
+        self._unended = not self._up.framed and not data.endswith(b"\n")
+        return self._to_client.now(data)
+
+    def _seen(self, piece: Piece) -> bytes | None:
+        """Return what is passed on of a piece, its id crossed off."""
+        if not self._waiting and not self._holder.watching:
+            return piece.raw
+        found = outline(piece.body)
+        if found is None or not found.is_response:
+            return piece.raw
+        self._waiting.pop(found.id, None)
+        if found.id not in self._holder.watching:
+            return piece.raw
+        shown = Message(piece.body, id=message.id_of(found.id))
+        passed = self._holder.from_server(shown)
+        if passed is None or passed is piece.body:
+            return None if passed is None else piece.raw
+        return frame(passed) if self._down.framed else passed
+
+    # The end
+
+    async def _watch(self, output: anyio.CancelScope) -> None:
+        """Stop reading once the process has ended, though a process that it started may keep its output open."""
+        await self._behind.watch()
+        while not self._behind.idle:  # noqa: ASYNC110 - what is read is being written; most often the output ends first
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.05)
+        if self._behind.idle:
+            output.cancel()
+
+    async def _finish(self) -> None:
+        with contextlib.suppress(anyio.ClosedResourceError):
+            last = self._behind.rest()
+            if (rest := self._pass_down(chain(self._down.take(last), self._down.end()))) is not None:
+                await rest
+        if self._behind.exit_code is None:
+            await self._behind.stop()
+        reason = f"the server behind {self._behind.reason}"
+        with contextlib.suppress(anyio.ClosedResourceError), anyio.move_on_after(_LAST_WORDS_SECONDS):
+            self._ended = reason
+            await self._answer_waiting()
+            await self._holder.behind_ended(reason)
+        if not (self._heard or self._stopped):
+            with anyio.move_on_after(LINGER_SECONDS):
+                await self._said.wait()
+
+    async def _answer_waiting(self) -> None:
+        for each in list(self._waiting):
+            if each not in self._holder.watching and each in self._waiting:
+                del self._waiting[each]
+                error = json.dumps({"code": SERVER_ENDED, "message": f"Not answered: {self._ended}."})
+                await self.to_client(b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (each.encode(), error.encode()))
+                self._said.set()
+
+    async def _stop_on_signal(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for _ in signals:
+                self._stopped = True
+                await self._behind.stop(at_once=True)
+
+
+async def _to_the_end(rest: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(anyio.ClosedResourceError, OSError):  # it has ended, and its output tells so
+        await rest
+
+
+def _concerns_holder(found: Message) -> bool:
+    if found.method in _CONCERN:
+        return True
+    if found.method is None:
+        return found.id is not None and isinstance(found.id.value, str) and found.id.value.startswith(message.OURS)
+    state = found.params.get("requestState")
+    return isinstance(state, str) and state.startswith(message.OURS)
+
+
+def _may_receive_signals() -> bool:
+    return sys.platform != "win32" and threading.current_thread() is threading.main_thread()
+
+
+class _TwoWires:
+    """Reads from one wire, and writes to another."""
+
+    def __init__(self, reading: Wire, writing: Wire) -> None:
+        self.read, self.feed = reading.read, reading.feed
+        self.write, self.write_now = writing.write, writing.write_now
+
+
+@contextmanager
+def client_wire() -> Generator[Wire]:
+    """Give the wire on standard input and output, while what else is printed goes to standard error."""
+    stdin, stdout = os.dup(0), os.dup(1)
+    by_turns = sys.platform != "win32"
+    # A thread that reads a terminal would outlive the server.
+    reading = by_turns and (is_pipe(0) or os.isatty(0))
+    # What is written to the log must not find the descriptor not ready; and a terminal is the shell's, too.
+    writing = by_turns and is_pipe(1) and not _are_one(1, 2)
+    blocking = os.get_blocking(stdout) if writing else True
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # the host gave us no standard error
+        os.dup2(nowhere, 1)
+    os.close(nowhere)
+    if writing:
+        os.set_blocking(stdout, False)
+        widen(stdout)
+    ready, files = PipeWire(stdin, stdout), FileWire(stdin, stdout)
+    try:
+        yield _TwoWires(ready if reading else files, ready if writing else files)
+    finally:
+        if writing:
+            os.set_blocking(stdout, blocking)
+        os.close(stdout)
+
+
+def _are_one(fd: int, other: int) -> bool:
+    try:
+        return os.path.sameopenfile(fd, other)
+    except OSError:
+        return False
