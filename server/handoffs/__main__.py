@@ -15,6 +15,8 @@ def main() -> None:
             sys.exit(_serve(None))
         case ["serve", "--http", address]:
             sys.exit(_serve(address))
+        case ["gate", *arguments] if "--" in arguments and arguments[0] not in {"check", "-h", "--help"}:
+            sys.exit(_gate(arguments))
         case arguments:
             from handoffs.cli.app import run  # typer and the commands, which no host waits for
 
@@ -49,6 +51,20 @@ def _serve(address: str | None) -> int:
     gc.freeze()
     gc.enable()
     return ended(serve)
+
+
+def _gate(arguments: list[str]) -> int:
+    from handoffs.console import ended
+    from handoffs.serving.gate import read_options, serve
+    from handoffs.settings import read_settings
+
+    code = 0
+
+    def work() -> None:
+        nonlocal code
+        code = serve(read_options(arguments), read_settings)
+
+    return ended(work) or code
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from handoffs.core.events import (
     Opened,
     Reached,
     Reminded,
+    Result,
+    Sent,
+    Unknown,
     Used,
 )  # fmt: skip
 from handoffs.core.form import Value
@@ -189,6 +192,27 @@ class Desk(Reader):
         now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
         events = [Used(at=now, tool_use=tool_use), *([Edited(at=now, by=by)] if edited else [])]
         return await self._store.record(handoff.id, *events, known=handoff)
+
+    async def send(self, handoff: Handoff, *, call: str, edited: bool = False) -> Handoff:
+        """Use an approval up for this one call, which is sent to its server from now on.
+
+        Raises:
+            AlreadyUsed: Another call has it.
+        """
+        now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
+        changed = [Edited(at=now, by=by)] if edited else []
+        events = [Used(at=now, tool_use=call), *changed, Sent(at=now, call=call)]
+        return await self._store.record(handoff.id, *events, known=handoff)
+
+    async def note_result(self, handoff: Handoff, *, call: str, outcome: str) -> Handoff:
+        """Note that the server has answered the call: `done`, or `error` where it says so."""
+        event = Result(at=self._clock.now(), call=call, outcome=outcome)
+        return await self._store.record(handoff.id, event, known=handoff)
+
+    async def note_unknown(self, handoff: Handoff, *, call: str, reason: str) -> Handoff:
+        """Note that the call may have run or not: its server was cut off in between."""
+        event = Unknown(at=self._clock.now(), call=call, reason=reason)
+        return await self._store.record(handoff.id, event, known=handoff)
 
     # The person's side. Each method makes one whole decision, and the first decision stands.
 

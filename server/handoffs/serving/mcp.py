@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,18 @@ import mcp_types
 import handoffs
 from handoffs.assembly import current_user, seal_keys
 from handoffs.core.desk import Desk
-from handoffs.core.model import Handoff
 from handoffs.first_stage.front import Front
 from handoffs.first_stage.pipe import FirstStage
 from handoffs.first_stage.snapshot import SnapshotFile
 from handoffs.mcp_server.asking.shutdown import Shutdown
-from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.cards.extension import Page
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.desk import serving_desk
-from handoffs.settings import Settings, config_file, data_folder, unused_words
-from handoffs.store import StoreAddress
+from handoffs.serving.invited import InboxWhenNeeded
+from handoffs.settings import Settings, config_file, unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
@@ -89,7 +86,7 @@ def build(
         hold_seconds=settings.hold_seconds,
         host_seconds=settings.host_timeout_seconds,
         permission_tool=settings.permission_tool,
-        inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
+        inbox=InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
         card=partial(_card_page, desk),
         auth=None if admission is None else admission.auth,
         token_verifier=None if admission is None else admission.verifier,
@@ -113,38 +110,3 @@ def _card_page(desk: Desk) -> Page:
     from handoffs.web.card import CardPage
 
     return CardPage(desk.clock.now)
-
-
-class _InboxWhenNeeded:
-    """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do.
-
-    Without `start` it is used where one runs already, and left alone where none does. With a `url`, people reach it
-    there: whoever said so has it run.
-    """
-
-    def __init__(self, store: StoreAddress, *, start: bool, url: str | None = None) -> None:
-        self._store, self._start, self._url = store, start, url
-        self._inbox: Inbox | None = None
-
-    async def invite(self, handoff: Handoff) -> str | None:
-        if self._url is not None:
-            from handoffs.inbox_process.record import page_at
-
-            return page_at(self._url, handoff.id)
-        if not self._start:
-            with suppress(OSError):
-                return await anyio.to_thread.run_sync(_page, self._store, handoff.id)
-            return None
-        if self._inbox is None:
-            from handoffs.inbox_process.start import BackgroundInbox
-
-            self._inbox = BackgroundInbox(store=self._store, data=data_folder())
-        return await self._inbox.invite(handoff)
-
-
-def _page(store: StoreAddress, handoff_id: str) -> str | None:
-    """The page of a handoff, where an inbox runs; it signs nobody in."""
-    from handoffs.inbox_process.record import InboxRecord  # only where somebody is told
-
-    running = InboxRecord(store=store, data=data_folder()).running()
-    return running.address(handoff_id) if running is not None else None

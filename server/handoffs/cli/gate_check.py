@@ -1,0 +1,123 @@
+"""`handoffs gate check`: what a policy does with the tools of a server, without running any."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import anyio
+
+from handoffs.console import Exit, UsageError, print_out
+from handoffs.core import exact_json
+from handoffs.core.untrusted import inert_line
+from handoffs.gate.policy import Call, Policy, PolicyError, Verdict
+from handoffs.gate.policy_cases import check_cases
+from handoffs.serving.gate import Options, policy_of
+from handoffs.settings import SettingsError
+
+LIST_SECONDS = 60
+"""How long a server may take to start and to list its tools."""
+
+
+async def check(options: Options, call: tuple[str, str] | None, cases: Path | None, as_json: bool) -> Exit:
+    """Print what the policy says; return `Exit.ENDED` where a case is not as it should be."""
+    policy = policy_of(options)()
+    if cases is not None:
+        return _check_cases(policy, cases)
+    tools = await _listed(options.command) if options.command else []
+    if call is not None:
+        tool, arguments = call
+        described = next((each for each in tools if each.get("name") == tool), None)
+        found = policy.decide(_call(options, tool, _read(arguments), described, known=bool(options.command)))
+        print_out(json.dumps(_as_json(tool, found)) if as_json else _line(tool, found))
+        return Exit.DONE
+    if not options.command:
+        rules = f"{len(policy.rules)} {'rule' if len(policy.rules) == 1 else 'rules'}"
+        print_out(f"The policy can be used: {rules}. Name a server behind -- to see what becomes of its tools.")
+        return Exit.DONE
+    verdicts = [
+        (str(each["name"]), policy.decide(_call(options, str(each["name"]), {}, each, known=True))) for each in tools
+    ]
+    if as_json:
+        print_out(json.dumps([_as_json(*each) for each in verdicts], indent=2))
+    else:
+        print_out("\n".join(_line(*each) for each in verdicts) or "The server lists no tools.")
+    return Exit.DONE
+
+
+def _check_cases(policy: Policy, path: Path) -> Exit:
+    try:
+        failures = check_cases(policy, path)
+    except PolicyError as wrong:
+        raise SettingsError(str(wrong)) from None
+    for failure in failures:
+        print_out(str(failure))
+    if not failures:
+        print_out("All cases are as they should be.")
+    return Exit.ENDED if failures else Exit.DONE
+
+
+async def _listed(command: Sequence[str]) -> list[Mapping[str, object]]:
+    from mcp import Client, StdioServerParameters  # half a second, where a server is asked
+
+    try:
+        with anyio.fail_after(LIST_SECONDS):
+            async with Client(StdioServerParameters(command=command[0], args=list(command[1:]))) as client:
+                tools: list[Mapping[str, object]] = []
+                cursor: str | None = None
+                while True:
+                    page = await client.list_tools(cursor=cursor)
+                    tools += [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in page.tools]
+                    cursor = page.next_cursor
+                    if cursor is None:
+                        return tools
+    except Exception as broken:
+        raise UsageError(f"The server could not be asked for its tools: {_why(broken)}") from broken
+
+
+def _why(broken: BaseException) -> str:
+    while isinstance(broken, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", broken)
+        broken = group.exceptions[0]
+    if isinstance(broken, TimeoutError):
+        return f"it did not answer within {LIST_SECONDS} seconds."
+    return f"{inert_line(str(broken) or type(broken).__name__, 200)}."
+
+
+def _read(arguments: str) -> Mapping[str, object]:
+    try:
+        values = exact_json.loads(arguments)
+    except ValueError as wrong:
+        raise UsageError(f"--call: {wrong}.") from None
+    if not isinstance(values, dict):
+        raise UsageError("--call: the arguments must be a JSON object: {…}.")
+    return cast("Mapping[str, object]", values)
+
+
+def _call(
+    options: Options,
+    tool: str,
+    arguments: Mapping[str, object],
+    described: Mapping[str, object] | None,
+    *,
+    known: bool,
+) -> Call:
+    told = described or {}
+    hints = told.get("annotations")
+    return Call(
+        server=options.server if options.command or options.name else "",
+        tool=tool,
+        arguments=arguments,
+        title=str(told.get("title") or ""),
+        annotations=cast("Mapping[str, object]", hints) if isinstance(hints, Mapping) else {},
+        listed=described is not None or not known,
+    )
+
+
+def _line(tool: str, verdict: Verdict) -> str:
+    reason = f"  {inert_line(verdict.reason, 100)}" if verdict.reason else ""
+    return f"{verdict.decision.value:<6} {inert_line(tool, 60):<32}  {verdict.rule}{reason}"
+
+
+def _as_json(tool: str, verdict: Verdict) -> dict[str, object]:
+    return {"tool": tool, "decision": verdict.decision.value, "rule": verdict.rule, "reason": verdict.reason}

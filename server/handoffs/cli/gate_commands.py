@@ -1,0 +1,105 @@
+"""`handoffs gate`, as it is typed. What it does is in `serving.gate` and `gate`, which no other command imports."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import typer
+from typer.core import TyperGroup
+
+from handoffs.console import Exit, ended
+from handoffs.settings import read_settings
+
+Globs = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Tools, such as 'delete_*'; may be given again.")]
+PolicyPath = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="The rules; else gate.toml.")]
+Hints = Annotated[bool, typer.Option("--trust-hints", help="Allow what calls itself read-only, where no rule matches.")]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The server's name, for rules and people.")]
+
+
+class _Group(TyperGroup):
+    """Commands, or the command of a server behind `--`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take what is behind `--` apart: no word of it is ours."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta["handoffs.command"] = args[at + 1 :]
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+
+gate_app = typer.Typer(rich_markup_mode=None, cls=_Group)
+
+
+@gate_app.callback(invoke_without_command=True)
+def gate(
+    context: typer.Context,
+    name: Name = "",
+    policy: PolicyPath = None,
+    ask: Globs = None,
+    allow: Globs = None,
+    deny: Globs = None,
+    trust_hints: Hints = False,
+) -> None:
+    """Stand before an MCP server: no tool runs before a person, or a rule, has allowed exactly that call.
+
+    handoffs gate [OPTIONS] -- COMMAND …
+
+    Without rules every call is asked about. Everything but tool calls passes untouched.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from handoffs.serving.gate import Options, serve
+
+    options = Options(
+        command=_command(context), name=name, policy=policy, ask=ask or (), allow=allow or (), deny=deny or (),
+        trust_hints=trust_hints,
+    )  # fmt: skip
+    code = 0
+
+    def work() -> None:
+        nonlocal code
+        code = serve(options, read_settings)
+
+    raise typer.Exit(ended(work) or code)
+
+
+@gate_app.command()
+def check(
+    context: typer.Context,
+    name: Name = "",
+    policy: PolicyPath = None,
+    ask: Globs = None,
+    allow: Globs = None,
+    deny: Globs = None,
+    trust_hints: Hints = False,
+    call: Annotated[
+        tuple[str, str] | None, typer.Option("--call", metavar="TOOL JSON", help="Say what this call would get.")
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", metavar="FILE", help="Test the policy on the calls in a TOML file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Say what the policy does with each tool of a server, or with one call, and by which rule.
+
+    handoffs gate check [OPTIONS] [-- COMMAND …]
+    """
+    from handoffs.cli import gate_check
+    from handoffs.serving.gate import Options
+
+    options = Options(
+        command=_command(context), name=name, policy=policy, ask=ask or (), allow=allow or (), deny=deny or (),
+        trust_hints=trust_hints,
+    )  # fmt: skip
+    found = Exit.DONE
+
+    def work() -> None:
+        nonlocal found
+        found = anyio.run(gate_check.check, options, call, cases, as_json)
+
+    raise typer.Exit(ended(work) or found)
+
+
+def _command(context: typer.Context) -> list[str]:
+    return list(context.meta.get("handoffs.command", ()))

@@ -1,0 +1,74 @@
+"""What the client of a gate says of itself: name, protocol, and whether it shows forms. None of it need be true."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from handoffs.asking.host_dialog import HostDialog
+from handoffs.core.untrusted import inert_line
+from handoffs.gate.relay.message import Value
+from handoffs.gate.written import mapping
+from handoffs.hosts import host_named
+from handoffs.hosts.host import Host
+
+MODERN = "2026-07-28"
+"""The version of MCP from which a call returns to have the client ask, instead of asking while it is open."""
+
+VERSION_META = "io.modelcontextprotocol/protocolVersion"
+CLIENT_META = "io.modelcontextprotocol/clientInfo"
+ABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """One client, as it introduced itself: once in a session up to 2025-11-25, in each request after that."""
+
+    name: str = ""
+    version: str = ""
+    protocol: str = ""
+    abilities: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+    @classmethod
+    def of_session(cls, params: Mapping[str, Value]) -> "Client":
+        """Return the client that sent `initialize` with these parameters."""
+        return _read(params.get("clientInfo"), params.get("protocolVersion"), params.get("capabilities"))
+
+    def of_call(self, meta: Mapping[str, Value]) -> "Client":
+        """Return the client of a call with this `_meta`: this one, where the call says nothing of its own."""
+        if VERSION_META not in meta:
+            return self
+        return _read(meta.get(CLIENT_META), meta.get(VERSION_META), meta.get(ABILITIES_META))
+
+    @property
+    def modern(self) -> bool:
+        """Whether a call returns to have its client ask."""
+        return self.protocol >= MODERN
+
+    @property
+    def host(self) -> Host:
+        """The row of the host table."""
+        return host_named(self.name)
+
+    @property
+    def dialog(self) -> HostDialog:
+        """What it draws."""
+        return HostDialog(self.host, self.protocol)
+
+    @property
+    def shows_forms(self) -> bool:
+        """Whether it declares forms. An empty declaration means forms, in both eras."""
+        asks = mapping(self.abilities.get("elicitation"))
+        return "elicitation" in self.abilities and ("form" in asks or "url" not in asks)
+
+
+def _read(info: Value, protocol: Value, abilities: Value) -> Client:
+    told = mapping(info)
+    return Client(
+        name=_text(told.get("name"), 100),
+        version=_text(told.get("version"), 60),
+        protocol=_text(protocol, 20),
+        abilities=mapping(abilities),
+    )
+
+
+def _text(value: Value, most: int) -> str:
+    return inert_line(value, most) if isinstance(value, str) else ""

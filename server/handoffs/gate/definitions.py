@@ -1,0 +1,87 @@
+"""The tools of the server behind, as it lists them: asked for by the gate itself, since no client need ask."""
+
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
+
+import anyio
+
+from handoffs.gate.calls import request
+from handoffs.gate.client import Client
+from handoffs.gate.relay.message import OURS, Message, Value
+from handoffs.gate.written import mapping, sequence, written
+
+MAX_PAGES = 200
+"""A server that goes on for longer lists the same page again and again."""
+
+LIST_SECONDS = 30.0
+"""How long a server may take for one page."""
+
+
+class Definitions:
+    """The definitions of one session's tools."""
+
+    def __init__(self, send: Callable[[str, bytes], Awaitable[Message | None]]) -> None:
+        """Take what sends a request of ours to the server, and returns the response; None where none came."""
+        self._send = send
+        self._tools: dict[str, str] | None = None
+        self._described: dict[str, Mapping[str, object]] = {}
+        self._twice: set[str] = set()
+        self._numbers = itertools.count(1)
+        self._loading = anyio.Lock()
+
+    @property
+    def known(self) -> bool:
+        """Whether the server has listed its tools."""
+        return self._tools is not None
+
+    def forget(self) -> None:
+        """Ask again when a definition is needed next: the server says that its list has changed."""
+        self._tools = None
+
+    def of(self, tool: str) -> str:
+        """Return the definition of a tool as JSON; empty where the server lists none, or two of this name."""
+        return "" if tool in self._twice else (self._tools or {}).get(tool, "")
+
+    def described(self, tool: str) -> Mapping[str, object]:
+        """Return the definition of a tool as values; empty where the server lists none, or two of this name."""
+        definition = self.of(tool)
+        if definition and tool not in self._described:
+            self._described[tool] = cast("Mapping[str, object]", json.loads(definition))
+        return self._described[tool] if definition else {}
+
+    async def load(self, client: Client, meta: Mapping[str, Value]) -> None:
+        """Ask the server, where it has not listed its tools since the last change."""
+        async with self._loading:
+            if self._tools is None:
+                self._tools = await self._listed(client, meta)
+                self._described = {}
+
+    async def _listed(self, client: Client, meta: Mapping[str, Value]) -> dict[str, str]:
+        tools: dict[str, str] = {}
+        twice: set[str] = set()
+        cursors: set[str] = set()
+        params: dict[str, Value] = {}
+        if client.modern:
+            params["_meta"] = {name: each for name, each in meta.items() if name.startswith("io.modelcontextprotocol/")}
+        for _ in range(MAX_PAGES):
+            response = None
+            with anyio.move_on_after(LIST_SECONDS):
+                name = f"{OURS}list {next(self._numbers)}"
+                response = await self._send(name, request(name, "tools/list", params))
+            if response is None or "result" not in response.body:
+                break  # it has no tools, or can't say: every call of one is then of a tool that is not listed
+            result = mapping(response.body["result"])
+            for each in sequence(result.get("tools")):
+                if isinstance(found := mapping(each).get("name"), str):
+                    if found in tools:
+                        twice.add(found)
+                    tools[found] = written(each)
+            cursor = result.get("nextCursor")
+            if not isinstance(cursor, str) or cursor in cursors:
+                break
+            cursors.add(cursor)
+            params = {**params, "cursor": cursor}
+        self._twice = twice
+        return tools

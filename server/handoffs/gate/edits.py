@@ -1,0 +1,44 @@
+"""What a person made of a call's arguments: read, and checked against the tool's own schema."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from handoffs.core import exact_json
+from handoffs.core.action import Action
+from handoffs.core.untrusted import inert_line
+
+MAX_SAID = 300
+"""Characters of what is wrong with an edit."""
+
+
+def checked(text: str, action: Action) -> str | None:
+    """Return the arguments to run with, as JSON; None where the person left them as they were.
+
+    Raises:
+        ValueError: They are no JSON object that every reader reads alike, or don't fit the tool; says why.
+    """
+    if not text.strip():
+        return None
+    values = exact_json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("it must be all of the arguments, a JSON object: {…}")
+    if next(exact_json.odd_numbers(cast("object", values)), None) is not None:
+        raise ValueError("it holds a number that programs read in different ways: write fewer digits, or a text")
+    schema = action.described.get("inputSchema")
+    if isinstance(schema, Mapping):
+        _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema))
+    return text.strip()
+
+
+def _check(values: Mapping[str, object], schema: Mapping[str, object]) -> None:
+    from jsonschema import Draft202012Validator  # only where somebody edits
+    from jsonschema.validators import validator_for
+
+    kind = validator_for(dict(schema), default=Draft202012Validator)
+    try:
+        wrong = next(iter(kind(dict(schema)).iter_errors(cast("Any", dict(values)))), None)
+    except Exception as broken:  # noqa: BLE001 - whatever a server's schema does to the validator, nothing runs
+        raise ValueError(f"the tool's schema can't be read ({type(broken).__name__}): allow it unchanged") from None
+    if wrong is not None:
+        place = "/".join(str(each) for each in wrong.absolute_path) or "the arguments"
+        raise ValueError(f"{inert_line(place, 60)}: {inert_line(wrong.message, MAX_SAID)}")

@@ -1,0 +1,72 @@
+"""What the agent is told of a call that the gate holds. The person's own words follow where they gave some."""
+
+from handoffs.core.action_form import REASON
+from handoffs.core.model import Handoff, State
+
+AGAIN = "Do not try it again, and do not do it in another way: go on without it, or stop and say what is missing."
+
+WAITING = (
+    "Not run: a person has been asked whether this call may run, and has not decided yet. Do not act as if it had run. "
+    "Do what does not need it, or stop. Exactly the same call, sent again, waits for the same decision."
+)
+
+AWAY = (
+    "Not run: this call needs a person's permission, and the store that keeps permissions can't be used, so nobody can "
+    "be asked. Tell the person. Nothing was sent to the server."
+)
+
+FAILED = "Not run: the gate failed inside, so nothing was decided and nothing was sent. Tell the person."
+
+NOBODY = "Not run: nobody decided before the deadline. Silence is not consent."
+
+WITHDRAWN = "Not run: the question was withdrawn, so nothing was decided."
+
+BY_SCRIPT = "Not run: a script answered the question, and no script decides whether a tool may run."
+
+BY_HOST = (
+    "Not run: the rule for this tool takes no answer from the host's own dialog. Send the call again: a person decides "
+    "in the inbox."
+)
+
+INTERRUPTED = (
+    "It may have run: the call was sent to its server, which ended before it answered. Do not send it again without "
+    "asking the person; say that its outcome is not known."
+)
+
+TOO_LONG = (
+    "Not run: the call is too long to be shown to a person, and nobody approves what can't be seen. Do it in smaller "
+    "steps, or stop and say what is missing."
+)
+
+MANY_EDITS = "Not run: the person changed the call several times, and no change fitted the tool."
+
+MAY_HAVE_RUN = "A call like this was sent before, and whether it ran is not known: it may have run."
+"""What the person is told."""
+
+
+def denied_by_rule(rule: str, reason: str) -> str:
+    """Return what the agent is told of a call that a rule denies."""
+    why = f" {reason}" if reason else ""
+    return f"Not run: the policy denies it (rule {rule}).{why} {AGAIN}"
+
+
+def refusal(handoff: Handoff) -> str:
+    """Return what the agent is told of a question that ended without permission."""
+    end = handoff.end
+    match handoff.state:
+        case State.ANSWERED | State.DECLINED:
+            reason = str((handoff.values or {}).get(REASON) or (end.note if end is not None else ""))
+            said = f' They said: "{reason}"' if reason else ""
+            return f"Not run: the person denied it.{said} {AGAIN}"
+        case State.CANCELLED:
+            return f"{WITHDRAWN} {AGAIN}"
+        case _:
+            return f"{NOBODY} {AGAIN}"
+
+
+def edited(before: str, after: str) -> str:
+    """Return what the agent is told of a call that ran as a person changed it."""
+    return (
+        "A person changed this call before it ran, and what follows is the result of the changed call. You asked for "
+        f"the arguments {before}; it ran with {after}."
+    )

@@ -1,0 +1,32 @@
+"""One session through the gate: the relay between client and server, and what holds calls, over the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from handoffs.assembly import current_user, seal_keys
+from handoffs.gate.holding import Holding
+from handoffs.gate.policy import Policy
+from handoffs.gate.relay.process import Behind
+from handoffs.gate.relay.stdio import StdioRelay, client_wire
+from handoffs.serving.desk import serving_desk
+from handoffs.serving.invited import InboxWhenNeeded
+from handoffs.settings import Settings
+
+
+async def relay(settings: Settings, server: str, policy: Callable[[], Policy], behind: Behind) -> int:
+    """Relay between standard input and output and the server behind; return the server's exit code."""
+    with client_wire() as front:
+        async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
+            holding = Holding(
+                desk,
+                server=server,
+                policy=policy,
+                subject=current_user(),
+                project=str(Path.cwd()),
+                keys=seal_keys(settings),
+                inbox=InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
+                hold_seconds=settings.hold_seconds,
+            )
+            through = StdioRelay(front, behind, holding)
+            async with holding.serving(through):
+                return await through.run()
