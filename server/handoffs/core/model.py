@@ -222,14 +222,14 @@ class OpenCount:
     """The number of the newest line of the log in the moment of counting; 0 where there is none."""
 
 
-def new_id() -> str:
+def new_id(prefix: str = ID_PREFIX) -> str:
     """Return an id that nobody can guess: `h_` and 20 characters without look-alikes, 115 bits."""
     number = secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH)
     letters: list[str] = []
     for _ in range(_ID_LENGTH):
         number, letter = divmod(number, len(_ID_ALPHABET))
         letters.append(_ID_ALPHABET[letter])
-    return ID_PREFIX + "".join(letters)
+    return prefix + "".join(letters)
 
 
 def earlier_of(decided: Iterable[Handoff]) -> str:
