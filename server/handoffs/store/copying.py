@@ -1,4 +1,4 @@
-"""One store copied into another, on whichever engine: handoffs, their log, used-up keys and tokens, row by row.
+"""One store copied into another, on whichever engine, row by row: every table in `TABLES`.
 
 Nothing is decoded on the way. The target is no store to anybody else until every row of both was compared. Each page is
 written in one transaction with how far it goes, so a copy that was stopped, however, goes on behind its last page.
@@ -14,7 +14,8 @@ from hashlib import sha256
 from typing import Literal, Protocol, TypeAlias, cast
 
 from handoffs.core.errors import StoreError
-from handoffs.store.rows import COLUMNS, Cell
+from handoffs.store.permission_rows import GRANT, PIN, STOP
+from handoffs.store.rows import CHANGING, COLUMNS, Cell
 
 Row: TypeAlias = tuple[Cell, ...]
 Phase: TypeAlias = Literal["copying", "comparing"]
@@ -32,7 +33,14 @@ class Table:
     name: str
     columns: tuple[str, ...]
     order: tuple[str, ...]
-    """Columns of whole numbers, or one text; unique together, and indexed. The pages are read in this order."""
+    """Columns that are unique together, and indexed. The pages are read in this order."""
+
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """The columns that may differ in a row that was copied before; a line of the log stays as it is."""
+        if self.name == "handoffs":
+            return CHANGING
+        return () if self.name == "events" else tuple(name for name in self.columns if name not in self.order)
 
 
 HANDOFFS = Table(name="handoffs", columns=COLUMNS, order=("id",))
@@ -41,7 +49,12 @@ CLAIMS = Table(name="claims", columns=("key", "ends"), order=("key",))
 TOKENS = Table(
     name="tokens", columns=("name", "digest", "created_at", "expires_at", "revoked_at", "used_at"), order=("name",)
 )
-TABLES = (HANDOFFS, EVENTS, CLAIMS, TOKENS)
+PINS = Table(name="pins", columns=PIN, order=("server", "tool"))
+GRANTS = Table(name="grants", columns=GRANT, order=("id",))
+STOPS = Table(name="stops", columns=STOP, order=("one",))
+UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS)
+"""The tables whose changes are in no log."""
+TABLES = (HANDOFFS, EVENTS, *UNLOGGED)
 
 AS_MADE = ("created_at", "place")
 """The order in which handoffs are copied; `place`, an engine's own, tells apart two that were made in one moment."""
@@ -198,12 +211,12 @@ class _Copying:
         while rows := await self._source.page(EVENTS, _after(self.progress.events), EVENTS.order):
             await self._put(EVENTS, rows, self.progress.reached(events=cast("int", rows[-1][-1])))
         await self._catch_up()
-        # Their changes are in no log. There are few.
-        for table in (CLAIMS, TOKENS):
+        # Their rows are few, and are all copied again.
+        for table in UNLOGGED:
             after: Row = ()
             while rows := await self._source.page(table, after, table.order):
                 await self._put(table, rows, self.progress)
-                after = rows[-1][-1:]
+                after = rows[-1][-len(table.order) :]
 
     async def compare(self) -> tuple[dict[str, int], dict[str, str], dict[str, str]]:
         """Return the rows of both by table, and a digest of each table of the source and of the target."""
@@ -221,7 +234,7 @@ class _Copying:
             for row in rows:
                 digest.update(json.dumps(row[: len(table.columns)]).encode() + b"\n")
             count += len(rows)
-            after = rows[-1][-1:]
+            after = rows[-1][-len(table.order) :]
             self._step(len(rows))
         return count, digest.hexdigest()
 
