@@ -107,7 +107,7 @@ def test_hints_allow_only_where_they_are_trusted_and_no_rule_matched(
     assert written(tmp_path, "trust_hints = false").decide(asked).decision is ASK
 
 
-def test_what_is_destructive_or_unlisted_is_remembered_only_where_the_rule_says_so(tmp_path: Path) -> None:
+def test_the_destructive_or_unlisted_is_remembered_only_by_a_rule(tmp_path: Path) -> None:
     policy = written(
         tmp_path,
         """

@@ -30,7 +30,7 @@ def test_a_round_comes_back_as_it_went_out() -> None:
     assert replace(found, nonce="") == OURS
 
 
-def test_a_state_of_another_caller_or_key_or_that_was_changed_opens_nothing() -> None:
+def test_a_state_that_was_changed_or_is_of_others_opens_nothing() -> None:
     rounds = Rounds(KEYS)
     state = rounds.make(OURS, "ada")
     assert rounds.open(state, "bob") is None

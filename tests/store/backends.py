@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from handoffs.core.ports import Store
+from handoffs.store import OpenStore
 from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.store import postgres_server as postgres
@@ -17,7 +17,7 @@ class Backend:
 
     address: Callable[[Path], str]
     """Return the address of a store that nobody has used; the folder is the test's own."""
-    connect: Callable[[str], AbstractAsyncContextManager[Store]]
+    connect: Callable[[str], AbstractAsyncContextManager[OpenStore]]
 
 
 BACKENDS: Mapping[str, Backend] = {

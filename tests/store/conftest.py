@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handoffs.core.model import Handoff
-from handoffs.core.ports import Store
+from handoffs.store import OpenStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.store.backends import BACKENDS
 from tests.store.samples import LONG_AGO, sample
@@ -32,13 +32,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-async def store(place: Place) -> AsyncGenerator[Store]:
+async def store(place: Place) -> AsyncGenerator[OpenStore]:
     async with BACKENDS[place.backend].connect(place.address) as store:
         yield store
 
 
 @pytest.fixture
-async def same_store(place: Place) -> AsyncGenerator[Store]:
+async def same_store(place: Place) -> AsyncGenerator[OpenStore]:
     """The same one, as another program has it open."""
     async with BACKENDS[place.backend].connect(place.address) as store:
         yield store

@@ -13,6 +13,7 @@ import anyio
 
 from handoffs.core.errors import AlreadyEnded, StoreError
 from handoffs.core.ports import Store
+from handoffs.store import OpenStore
 from tests.store.backends import BACKENDS
 from tests.store.samples import LATER, LONG_AGO, answered, decision, sample
 
@@ -49,6 +50,15 @@ async def answer(store: Store, *handoff_ids: str) -> None:
     """Answer the handoffs, one after another."""
     for handoff_id in handoff_ids:
         await store.record(handoff_id, answered(by="somebody else"))
+    say("done")
+
+
+async def use_grants(store: OpenStore, times: str, *grant_ids: str) -> None:
+    """Use grants, turn by turn; say which use of which grant each was."""
+    for _ in range(int(times)):
+        for grant_id in grant_ids:
+            if (used := await store.permissions.use(grant_id, at=LATER)) is not None:
+                say([used.id, used.uses])
     say("done")
 
 
@@ -100,7 +110,7 @@ async def become_nobody(store: Store) -> None:
 
 COMMANDS = {
     command.__name__: command
-    for command in (ask_in_each, decide, answer, work_until_killed, wait, run_out_of_room, become_nobody)
+    for command in (ask_in_each, decide, answer, use_grants, work_until_killed, wait, run_out_of_room, become_nobody)
 }
 
 

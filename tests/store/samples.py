@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from handoffs.core.events import Answered, Cancelled, Declined, Event
 from handoffs.core.form import Form
+from handoffs.core.grant import Grant, Reach, new_grant_id
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
 from handoffs.core.schema import response_form
 from tests.core.strategies import ADA, ASKED
@@ -53,3 +54,21 @@ def decision(number: int, *, by: str) -> Event:
         Cancelled(at=LATER, by=by, channel="command line"),
     )
     return ways[number % len(ways)]
+
+
+def permission(*, at: datetime = ASKED, **changes: object) -> Grant:
+    """Return a new grant, given at `at`."""
+    given: dict[str, object] = {
+        "id": new_grant_id(),
+        "subject": "ada",
+        "project": "/home/ada/site",
+        "server": "shop",
+        "tool": "write_query",
+        "definition": "d1",
+        "reach": Reach.TOOL,
+        "created_at": at,
+        "by": "ada",
+        "channel": "inbox",
+        "handoff_id": "h_1",
+    }
+    return Grant(**(given | changes))  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ import pytest
 
 from handoffs.core.errors import StoreError, StoreTooNew
 from handoffs.core.events import Answered, Collected, Declined, Reached, Reminded
+from handoffs.core.grant import Condition, Pin, Stop
+from handoffs.core.ports import Permissions
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 from handoffs.settings import store_address
@@ -25,11 +27,12 @@ from handoffs.store.sqlite.copying import SqliteEndpoint
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, permission, sample
 
 NOW = micros(LATER)
 ENGINES = sorted(BACKENDS)
 MANY = PAGE + 20
+PIN_TOOLS, PINS = 90, PAGE + 50
 
 Store = SqliteStore | PostgresStore
 
@@ -86,6 +89,21 @@ async def fill(address: str, *, many: int = MANY) -> None:
         await store.tokens.add(Token(name="ci-runner", digest="d1", created_at=ASKED, expires_at=LATER))
         await store.tokens.add(Token(name="Ädmin", digest="d2", created_at=ASKED, expires_at=None))
         await store.tokens.revoke("Ädmin", at=LATER)
+        # More than a page, in an order of two columns.
+        tools = [f"tool {number % PIN_TOOLS}" for number in range(PINS)]
+        await store.permissions.pin(
+            [
+                Pin(server=f"Sérver \0 {number // PIN_TOOLS}", tool=tool, digest="d1", definition="{}", pinned_at=ASKED)
+                for number, tool in enumerate(tools)
+            ]
+        )
+        strange = Condition(name="zero \0", kind="equals", value="half a letter \udce9")
+        await store.permissions.grant(permission(tool="zero \0", conditions=(strange,), expires_at=LATER))
+        used = permission(uses_left=3)
+        await store.permissions.grant(used)
+        await store.permissions.use(used.id, at=LATER)
+        await store.permissions.suspend(used.id, at=LATER)
+        await store.permissions.stop(Stop(by="ada", at=LATER))
 
 
 async def dump(address: str) -> list[list[tuple[object, ...]]]:
@@ -113,9 +131,11 @@ async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: st
     at = new(first, tmp_path), new(second, tmp_path / "there"), new(first, tmp_path / "back")
     await fill(at[0])
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 13, 1, 2]
+    assert [len(table) for table in kept][1:] == [MANY + 13, 1, 2, PINS, 2, 1]
     there = await copied(at[0], at[1])
-    assert there == {"handoffs": MANY + 5, "events": MANY + 13, "claims": 1, "tokens": 2}
+    assert there == {
+        "handoffs": MANY + 5, "events": MANY + 13, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
+    }  # fmt: skip
     assert await copied(at[1], at[2]) == there
     assert await dump(at[1]) == await dump(at[2]) == kept == await dump(at[0])
 
@@ -131,6 +151,7 @@ async def test_on_a_copy_everything_goes_on_as_it_would_have(source: str, target
         lines = await was.log(limit=10_000)
         assert await now.log(limit=10_000) == lines
         assert await now.tokens.all() == await was.tokens.all()
+        await it_remembers_the_same(now.permissions, was.permissions)
         assert not await now.claim("used up", now=LATER, until=LATER + DAY)
         for message in ("Question 3", "Again?"):  # it joins the one that is open
             [there_already] = [
@@ -143,6 +164,21 @@ async def test_on_a_copy_everything_goes_on_as_it_would_have(source: str, target
         assert [entry.number for entry in await now.log(after=lines[-1].number)] == [
             lines[-1].number + more for more in range(1, 7)
         ]
+
+
+async def it_remembers_the_same(now: Permissions, was: Permissions) -> None:
+    for server in ("Sérver \0 0", "Sérver \0 1", "Sérver \0 2"):
+        assert len(await now.pins(server)) > 0
+        assert await now.pins(server) == await was.pins(server)
+    there = await was.grants()
+    assert await now.grants() == there
+    assert await now.stopped() == await was.stopped() == Stop(by="ada", at=LATER)
+    assert not await now.stop(Stop(by="bob", at=LATER))
+    [suspended] = [each for each in there if each.suspended_at is not None]
+    assert await now.resume(suspended.id)
+    assert await now.use(suspended.id, at=LATER) is None
+    assert await now.lift()
+    assert await now.use(suspended.id, at=LATER) == replace(suspended, suspended_at=None, uses=2, uses_left=1)
 
 
 class Stopped(Exception):

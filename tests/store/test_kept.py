@@ -11,19 +11,20 @@ import pytest
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import State
-from handoffs.core.ports import Store
 from handoffs.sealing import AesGcmSealer
+from handoffs.store import OpenStore
 from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.store.kept import make
 from tests.store.postgres_server import cluster
+from tests.store.samples import permission
 
 VERSIONS = sorted(path.name.removesuffix(".sqlite.gz") for path in make.HERE.glob("*.sqlite.gz"))
 
 
 @asynccontextmanager
-async def opened(engine: str, version: str, folder: Path) -> AsyncGenerator[Store]:
+async def opened(engine: str, version: str, folder: Path) -> AsyncGenerator[OpenStore]:
     """A copy of a kept store."""
     if engine == "sqlite":
         path = folder / "handoffs.db"
@@ -61,5 +62,10 @@ async def test_it_goes_on_where_it_was(engine: str, version: str, tmp_path: Path
         assert joined.id == waiting.id
         ended = await desk.answer(waiting, {"response": "yes"}, by="ada", channel="inbox")
         assert (ended.state, ended.values) == (State.ANSWERED, {"response": "yes"})
+        # What came later is there, too.
+        given = permission()
+        await store.permissions.grant(given)
+        assert await store.permissions.grants() == [given]
+        assert (await store.permissions.pins("shop"), await store.permissions.stopped()) == ({}, None)
         asked = await desk.ask(message="And now?", caller=make.ADA)
         assert (await desk.log())[-1].handoff_id == asked.id

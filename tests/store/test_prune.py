@@ -10,6 +10,7 @@ import pytest
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Answered, Collected
 from handoffs.core.model import Handoff
+from handoffs.core.ports import Store
 from handoffs.settings import store_address
 from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.pruning import PostgresPruning
@@ -17,7 +18,7 @@ from handoffs.store.pruning import BATCH, Age
 from handoffs.store.sqlite.pruning import SqlitePruning
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
-from tests.store.conftest import Place, Store
+from tests.store.conftest import Place
 from tests.store.samples import LONG_AGO, answered, sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

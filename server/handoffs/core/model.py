@@ -222,14 +222,14 @@ class OpenCount:
     """The number of the newest line of the log at the time of counting; 0 for an empty log."""
 
 
-def new_id() -> str:
-    """Return an id that can't be guessed: `h_` and 20 characters without look-alikes, 115 bits."""
+def new_id(prefix: str = ID_PREFIX) -> str:
+    """Return an id that can't be guessed: the prefix and 20 characters without look-alikes, 115 bits."""
     number = secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH)
     letters: list[str] = []
     for _ in range(_ID_LENGTH):
         number, letter = divmod(number, len(_ID_ALPHABET))
         letters.append(_ID_ALPHABET[letter])
-    return ID_PREFIX + "".join(letters)
+    return prefix + "".join(letters)
 
 
 def earlier_of(decided: Iterable[Handoff]) -> str:

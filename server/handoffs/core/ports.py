@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from handoffs.core.events import Entry, Event, Opened
+from handoffs.core.grant import Grant, Pin, Stop
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
@@ -75,6 +76,77 @@ class Tokens(Protocol):
 
     async def used(self, digest: str, *, at: datetime) -> None:
         """Record when a token was last used."""
+        ...
+
+
+class Permissions(Protocol):
+    """Where pins, grants and the stop of all are kept. Safe for any number of processes at once.
+
+    Every method raises StoreError where the store can't be used. What a method has returned has been made durable, and
+    the next read of every process finds it. No watch is woken.
+    """
+
+    async def pins(self, server: str) -> Mapping[str, Pin]:
+        """Return the pins of a server, by tool."""
+        ...
+
+    async def pin(self, pins: Sequence[Pin]) -> None:
+        """Keep pins, all or none, each in place of the one of the same server and tool."""
+        ...
+
+    async def unpin(self, server: str, tools: Sequence[str]) -> None:
+        """Forget the pins of these tools of a server."""
+        ...
+
+    async def grant(self, grant: Grant) -> None:
+        """Keep a new grant. Raises ValueError: There is another one with this id."""
+        ...
+
+    async def grants(
+        self,
+        *,
+        subject: str | None = None,
+        server: str | None = None,
+        tool: str | None = None,
+        active_at: datetime | None = None,
+        limit: int = 1000,
+    ) -> Sequence[Grant]:
+        """Return grants, newest first, at most `limit`: those of a subject, server and tool; those `Grant.active`."""
+        ...
+
+    async def use(self, grant_id: str, *, at: datetime) -> Grant | None:
+        """Count one use of a grant, and return the grant as it is then; all of it is one commit.
+
+        None, and nothing is written, where it is not `Grant.active`, where there is none, or while a stop stands.
+        """
+        ...
+
+    async def revoke(self, grant_id: str, *, at: datetime) -> bool:
+        """End a grant for good; False where there is none, or it was revoked before."""
+        ...
+
+    async def suspend(self, grant_id: str, *, at: datetime) -> bool:
+        """Let a grant allow nothing until it is resumed; False where there is none, or it is revoked or suspended."""
+        ...
+
+    async def resume(self, grant_id: str) -> bool:
+        """Let a suspended grant count again; False where there is none, or it is revoked or not suspended."""
+        ...
+
+    async def end_grants(self, *, server: str, tool: str, at: datetime) -> int:
+        """Revoke every grant for a tool, whoever's, also those suspended or expired; return how many those were."""
+        ...
+
+    async def stop(self, stop: Stop) -> bool:
+        """Let no grant be used until this is lifted; False, and nothing is changed, where a stop stands already."""
+        ...
+
+    async def lift(self) -> bool:
+        """End the stop; False where there is none."""
+        ...
+
+    async def stopped(self) -> Stop | None:
+        """Return the stop that stands, if any."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Copying a store into another, on any engines: handoffs, their log, claims and tokens, row by row.
+"""Copying a store into another, on any engines, row by row: every table in `TABLES`.
 
 No row is decoded on the way. Other programs refuse the target until every row of both was compared. Each page is
 written in one transaction together with the progress, so that a copy that was stopped continues after its last page.
@@ -14,7 +14,8 @@ from hashlib import sha256
 from typing import Literal, Protocol, TypeAlias, cast
 
 from handoffs.core.errors import StoreError
-from handoffs.store.rows import COLUMNS, Cell
+from handoffs.store.permission_rows import GRANT, PIN, STOP
+from handoffs.store.rows import CHANGING, COLUMNS, Cell
 
 Row: TypeAlias = tuple[Cell, ...]
 Phase: TypeAlias = Literal["copying", "comparing"]
@@ -32,7 +33,14 @@ class Table:
     name: str
     columns: tuple[str, ...]
     order: tuple[str, ...]
-    """The columns that order the pages: whole numbers, or one text; unique together, and indexed."""
+    """The columns that order the pages: unique together, and indexed."""
+
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """The columns that may differ in a row that was copied before. A line of the log never changes."""
+        if self.name == "handoffs":
+            return CHANGING
+        return () if self.name == "events" else tuple(name for name in self.columns if name not in self.order)
 
 
 HANDOFFS = Table(name="handoffs", columns=COLUMNS, order=("id",))
@@ -41,7 +49,12 @@ CLAIMS = Table(name="claims", columns=("key", "ends"), order=("key",))
 TOKENS = Table(
     name="tokens", columns=("name", "digest", "created_at", "expires_at", "revoked_at", "used_at"), order=("name",)
 )
-TABLES = (HANDOFFS, EVENTS, CLAIMS, TOKENS)
+PINS = Table(name="pins", columns=PIN, order=("server", "tool"))
+GRANTS = Table(name="grants", columns=GRANT, order=("id",))
+STOPS = Table(name="stops", columns=STOP, order=("one",))
+UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS)
+"""The tables whose changes are in no log."""
+TABLES = (HANDOFFS, EVENTS, *UNLOGGED)
 
 BY_CREATION = ("created_at", "place")
 """The order in which handoffs are copied. `place`, a column of the engine, orders those of the same time."""
@@ -198,12 +211,12 @@ class _Copying:
         while rows := await self._source.page(EVENTS, _after(self.progress.events), EVENTS.order):
             await self._write(EVENTS, rows, self.progress.reached(events=cast("int", rows[-1][-1])))
         await self._catch_up()
-        # Their changes are in no log. There are few of them.
-        for table in (CLAIMS, TOKENS):
+        # Their changes are in no log. There are few rows, so all are copied again.
+        for table in UNLOGGED:
             after: Row = ()
             while rows := await self._source.page(table, after, table.order):
                 await self._write(table, rows, self.progress)
-                after = rows[-1][-1:]
+                after = rows[-1][-len(table.order) :]
 
     async def compare(self) -> tuple[dict[str, int], dict[str, str], dict[str, str]]:
         """Return the rows of both by table, and a digest of each table of the source and of the target."""
@@ -221,7 +234,7 @@ class _Copying:
             for row in rows:
                 digest.update(json.dumps(row[: len(table.columns)]).encode() + b"\n")
             count += len(rows)
-            after = rows[-1][-1:]
+            after = rows[-1][-len(table.order) :]
             self._step(len(rows))
         return count, digest.hexdigest()
 

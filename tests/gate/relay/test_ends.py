@@ -77,7 +77,7 @@ def test_a_command_that_may_not_be_run_is_said(tmp_path: Path) -> None:
         assert running.process.wait(30) == 126
 
 
-def test_a_client_that_leaves_at_once_ends_a_gate_whose_command_is_not_found() -> None:
+def test_a_client_that_leaves_ends_a_gate_without_a_server() -> None:
     with gate("no-such-command-anywhere") as running:
         assert running.close() == b""
         assert running.process.wait(30) == 127

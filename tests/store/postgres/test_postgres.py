@@ -11,6 +11,7 @@ import pytest
 
 from handoffs.core.errors import AlreadyEnded, QuotaUsedUp, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
 from handoffs.core.events import Cancelled, Collected, Reached
+from handoffs.core.grant import Pin, Stop, new_grant_id
 from handoffs.core.lifecycle import advance
 from handoffs.core.model import Handoff, State
 from handoffs.core.quota import Quota
@@ -27,7 +28,7 @@ from handoffs.store.watches import UNKNOWN, Line
 from tests.core.strategies import ASKED
 from tests.store.postgres_server import PASSWORD, Cluster, cluster
 from tests.store.relay import Relay, relay
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, permission, sample
 from tests.waiting import until
 
 
@@ -241,6 +242,45 @@ async def test_whichever_reply_is_lost_everything_is_kept_once(url: str, through
             assert await everything(address, number) == names
             lost += network.replies > number
     assert lost > 20
+
+
+async def test_whichever_reply_is_lost_a_grant_is_used_once(url: str, through: str, network: Relay) -> None:
+    async def everything(store: PostgresStore) -> None:
+        kept, made = store.permissions, permission(uses_left=2, tool=new_grant_id())
+        pin = Pin(server="shop", tool=made.tool, digest="d1", definition="{}", pinned_at=ASKED)
+        await kept.pin([pin])
+        assert (await kept.pins("shop"))[pin.tool] == pin
+        await kept.unpin("shop", [pin.tool])
+        await kept.grant(made)
+        assert await kept.use(made.id, at=LATER) == replace(made, uses_left=1, uses=1, last_used_at=LATER)
+        assert await kept.suspend(made.id, at=LATER)
+        assert await kept.resume(made.id)
+        used = replace(made, uses_left=0, uses=2, last_used_at=LATER)
+        assert await kept.use(made.id, at=LATER) == used
+        assert await kept.use(made.id, at=LATER) is None
+        assert await kept.stop(Stop(by="ada", at=LATER))
+        assert not await kept.stop(Stop(by="bob", at=LATER))
+        assert await kept.lift()
+        assert not await kept.lift()
+        await kept.grant(other := permission(tool=made.tool))
+        assert await kept.revoke(other.id, at=LATER)
+        assert not await kept.revoke(other.id, at=LATER)
+        assert await kept.end_grants(server="shop", tool=made.tool, at=LATER) == 1
+        assert {each.id: each for each in await kept.grants(tool=made.tool)} == {
+            made.id: replace(used, revoked_at=LATER), other.id: replace(other, revoked_at=LATER),
+        }  # fmt: skip
+
+    with anyio.fail_after(60):
+        async with PostgresStore(through) as store:
+            await everything(store)
+            network.replies = 0
+            await everything(store)
+            replies, lost = network.replies, 0
+            for number in range(1, replies + 1):
+                network.replies, network.cut_at = 0, number
+                await everything(store)
+                lost += network.replies > number
+    assert lost > 15
 
 
 async def test_a_question_whose_asker_missed_its_commit_is_its_own_even_answered(
@@ -478,7 +518,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(server: 
         await store.ids("")
     server.sql(f"UPDATE {parse(url).schema}.handoffs_layout SET version = 999")
     async with PostgresStore(url) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 4\b"):
+        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 5\b"):
             await store.ids("")
 
 
@@ -502,7 +542,9 @@ async def test_a_schema_that_is_there_needs_no_right_to_make_one(server: Cluster
     server.sql(f"CREATE SCHEMA {schema} AUTHORIZATION {user}")
     async with PostgresStore(its_own) as store:
         assert await store.ids("") == []
-    assert tables(server, url).split() == ["claims", "events", "handoffs", "handoffs_layout", "tokens"]
+    assert tables(server, url).split() == [
+        "claims", "events", "grants", "handoffs", "handoffs_layout", "pins", "stops", "tokens",
+    ]  # fmt: skip
 
 
 async def test_a_database_that_can_t_hold_every_text_is_refused(server: Cluster) -> None:

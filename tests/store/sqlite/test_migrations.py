@@ -56,6 +56,7 @@ async def test_a_store_that_was_brought_up_to_date_is_like_a_new_one(path: Path,
             await store.ids("")
         with closing(sqlite3.connect(each)) as made:
             columns = made.execute("PRAGMA table_info(handoffs)").fetchall()
-            layouts.append((columns, made.execute("PRAGMA user_version").fetchone()))
+            others = made.execute("SELECT sql FROM sqlite_master WHERE tbl_name <> 'handoffs' ORDER BY name").fetchall()
+            layouts.append((columns, others, made.execute("PRAGMA user_version").fetchone()))
             assert [column[1] for column in columns] == list(rows.COLUMNS)
     assert layouts[0] == layouts[1]

@@ -5,19 +5,20 @@ from types import TracebackType
 from typing import TypeVar, cast
 
 from handoffs.core.errors import HandoffError, StoreError
-from handoffs.store.copying import CLAIMS, EVENTS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
+from handoffs.store.copying import CLAIMS, EVENTS, GRANTS, HANDOFFS, PAGE, STOPS, TABLES, Progress, Row, Table
 from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.driver import Connection, Listener, connect, leave
 from handoffs.store.postgres.errors import meaning
 from handoffs.store.postgres.layout import bring_up_to_date
-from handoffs.store.rows import CHANGING, Cell
+from handoffs.store.rows import Cell
 
 T = TypeVar("T")
 
 _NUMBERS = frozenset({
     "breakout", "deadline", "created_at", "version", "ended_at", "collected_at", "calls",
     "number", "at", "ends", "expires_at", "revoked_at", "used_at",
+    "pinned_at", "uses_left", "uses", "last_used_at", "suspended_at", "one", "stopped_at",
 })  # fmt: skip
 
 
@@ -153,11 +154,10 @@ class PostgresEndpoint:
             before = f"SELECT max(nth) FROM {self._of(table)} AS there WHERE there.fingerprint = new.fingerprint"  # noqa: S608
             nth = f"row_number() OVER (PARTITION BY fingerprint ORDER BY line) + coalesce(({before}), 0)"
             more, values = ", nth", f", {nth}"
-        elif table in {EVENTS, CLAIMS}:
+        elif table in {EVENTS, CLAIMS, GRANTS, STOPS}:
             more, values = ", write_id", ", 0"  # their writers have their reply by now
-        changing = CHANGING if table is HANDOFFS else () if table is EVENTS else table.columns[1:]
-        written = ", ".join(f"{name} = excluded.{name}" for name in changing)
-        conflict = f"ON CONFLICT ({table.order[0]}) DO UPDATE SET {written}" if changing else ""
+        written = ", ".join(f"{name} = excluded.{name}" for name in table.changing)
+        conflict = f"ON CONFLICT ({', '.join(table.order)}) DO UPDATE SET {written}" if written else ""
         return f"""INSERT INTO {self._of(table)} ({names}{more}) SELECT {names}{values}
             FROM unnest({arrays}) WITH ORDINALITY AS new ({names}, line) ORDER BY line {conflict}"""  # noqa: S608
 

@@ -10,7 +10,7 @@ from handoffs.store.postgres.driver import Connection
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
-_TABLES = ("handoffs", "events", "claims", "tokens")
+_TABLES = ("handoffs", "events", "claims", "tokens", "pins", "grants", "stops")
 _OLDEST = 120000  # MATERIALIZED
 
 

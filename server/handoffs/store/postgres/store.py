@@ -27,6 +27,7 @@ from handoffs.store.postgres.connections import PATIENCE, Connections, Patience
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
 from handoffs.store.postgres.listener import Listening
+from handoffs.store.postgres.permissions import PostgresPermissions
 from handoffs.store.postgres.statements import statements
 from handoffs.store.rows import (
     COLUMNS,
@@ -64,6 +65,8 @@ class PostgresStore:
         self._connections = Connections(address, clock, patience)
         self.tokens = PostgresTokens(self._connections)
         """The tokens for calls over HTTP."""
+        self.permissions = PostgresPermissions(self._connections)
+        """What a gate remembers: pins, grants and the stop."""
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
 
     async def __aenter__(self) -> "PostgresStore":

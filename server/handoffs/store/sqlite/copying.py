@@ -12,8 +12,7 @@ from typing import TypeVar, cast
 import anyio
 
 from handoffs.core.errors import StoreError
-from handoffs.store.copying import BY_CREATION, CLAIMS, EVENTS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
-from handoffs.store.rows import CHANGING
+from handoffs.store.copying import BY_CREATION, CLAIMS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
 from handoffs.store.sqlite.file import APPLICATION_ID, HALF_COPY_ID, connect, explained, transaction
 
 T = TypeVar("T")
@@ -108,11 +107,10 @@ class SqliteEndpoint:
             StoreError: The stored progress is not `before`: another copy into this store is running.
         """
         columns = table.columns
-        changing = CHANGING if table is HANDOFFS else () if table is EVENTS else columns[1:]
         sql = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-        if changing:
-            written = ", ".join(f"{name} = excluded.{name}" for name in changing)
-            sql += f" ON CONFLICT ({table.order[0]}) DO UPDATE SET {written}"
+        if table.changing:
+            written = ", ".join(f"{name} = excluded.{name}" for name in table.changing)
+            sql += f" ON CONFLICT ({', '.join(table.order)}) DO UPDATE SET {written}"
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):

@@ -37,6 +37,7 @@ from handoffs.store.sqlite import queries
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
+from handoffs.store.sqlite.permissions import SqlitePermissions
 from handoffs.store.sqlite.quota import check_quota
 from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import Wakeups
@@ -83,6 +84,8 @@ class SqliteStore:
         self._data_version = -1
         self.tokens = SqliteTokens(self._run, self._write)
         """The tokens for calls over HTTP."""
+        self.permissions = SqlitePermissions(self._run, self._write)
+        """What a gate remembers: pins, grants and the stop."""
         base = base_folder() if datagrams else None
         self._wakeups = Wakeups(
             last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
