@@ -32,7 +32,7 @@ def read_order(number: int) -> str:
     return f"order {number}"
 
 
-@server.tool()
+@server.tool(description=os.environ.get("SHOP_ABOUT", "Deletes an order for good."))
 def delete_order(number: int, force: bool = False) -> str:
     """Deletes an order for good."""
     note(f"delete {number}{' by force' if force else ''}")

@@ -12,7 +12,7 @@ from handoffs import __version__
 from handoffs.cli import deciding, documents, elsewhere, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
-from handoffs.cli.gate_commands import gate_app
+from handoffs.cli.gate_commands import gate_app, grants_command
 from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
@@ -54,6 +54,7 @@ app.add_typer(notify_app, name="notify", help="The addresses at which people are
 token_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
 app.add_typer(gate_app, name="gate", help="Stand before an MCP server: no tool runs before it is allowed.")
+app.command(name="grants")(grants_command)
 app.add_typer(db_app, name="db", help="The store: bring it up to date, move it, rid it of what is old.")
 
 

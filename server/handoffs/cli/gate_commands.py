@@ -103,3 +103,27 @@ def check(
 
 def _command(context: typer.Context) -> list[str]:
     return list(context.meta.get("handoffs.command", ()))
+
+
+@gate_app.command()
+def stop(
+    lift: Annotated[bool, typer.Option("--lift", help="End it: calls are asked about again.")] = False,
+) -> None:
+    """Stop everything: deny each call that waits, and let no remembered permission count, on every machine.
+
+    It lasts until `handoffs gate stop --lift`. What a rule allows goes on.
+    """
+    from handoffs.cli import grants
+
+    raise typer.Exit(ended(lambda: anyio.run(grants.stop, read_settings(), lift)))
+
+
+def grants_command(
+    revoke: Annotated[str | None, typer.Option("--revoke", metavar="ID", help="End this one for good.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", metavar="ID", help="Let a suspended one count.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """List the permissions that people gave for later calls of tools behind a gate."""
+    from handoffs.cli import grants
+
+    raise typer.Exit(ended(lambda: anyio.run(grants.grants, read_settings(), revoke, resume, as_json)))

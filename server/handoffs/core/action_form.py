@@ -3,6 +3,8 @@
 There is one way to say no in it, *Deny* with a reason; a form that holds its own no needs no other beside it.
 """
 
+from collections.abc import Mapping
+
 from handoffs.core.form import DECISION, DENY, Schema
 
 ALLOW = "allow"
@@ -29,14 +31,24 @@ def reason() -> Schema:
     }
 
 
-def action_form(*, editable: bool) -> Schema:
-    """Return the form that allows an action, as it is or edited, or denies it."""
-    properties: Schema = {DECISION: decision()}
+def action_form(*, editable: bool, remember: Mapping[str, str] | None = None) -> Schema:
+    """Return the form that allows an action, as it is or edited, or denies it.
+
+    `remember` is what may be remembered, by value, with what a person reads of each; it is never picked beforehand.
+    """
+    properties: Schema = {DECISION: decision(allow="Allow" if remember else "Allow once")}
     if editable:
         properties[ARGUMENTS] = {
             "type": "string",
             "title": "Edited arguments",
             "description": "The JSON object to run it with instead. Empty: as shown.",
+        }
+    if remember:
+        properties[REMEMBER] = {
+            "type": "string",
+            "title": "Remember",
+            "description": "Nothing picked: this call alone.",
+            "oneOf": [{"const": value, "title": title} for value, title in remember.items()],
         }
     properties[REASON] = reason()
     return {"type": "object", "properties": properties, "required": [DECISION]}

@@ -49,8 +49,10 @@ _FILES = ("file_path", "notebook_path")
 _CONTENTS = {"content", "new_source"}
 
 
-def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
+def message_of(action: Action, *, again: str = "", origin: str = "", before: str | None = None) -> str:
     """Return the question whether an action may run; `again` says why it is asked once more, `origin` who asks.
+
+    `before` is the tool's definition as people know it, where that has changed; empty where they know of none.
 
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
@@ -61,7 +63,9 @@ def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
         parts.append(origin)
     if again:
         parts.append(f"Your {inert_line(again, MAX_REASON)}")
-    if about := _about(action):
+    if before is not None:
+        parts.append(_changed(before, action.definition))
+    elif about := _about(action):
         parts.append(about)
     rest, documents = dict(action.values), list[str]()
     for document in _documents(action):
@@ -74,6 +78,17 @@ def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
             whole = {"server": action.server, "tool": action.tool, "arguments": rest}
         parts.append(block("json", as_json(whole)))
     return "\n\n".join(parts + documents)
+
+
+def _changed(before: str, now: str) -> str:
+    """Return how the definition of a tool differs from the one that people know."""
+    written = [json.dumps(json.loads(each or "{}"), indent=2, ensure_ascii=False) for each in (before, now)]
+    if not before:
+        return f"This tool is new. Its server says of it:\n\n{block('json', visible(written[1]))}"
+    # Without what is as it was: of a long schema one line may have changed.
+    lines = difflib.unified_diff(*(visible(each).split("\n") for each in written), lineterm="", n=1)
+    difference = block("diff", "\n".join([*lines][2:]))
+    return f"The definition of this tool has changed since you last saw it:\n\n{difference}"
 
 
 def _first_line(action: Action, named: bool) -> str:

@@ -22,9 +22,16 @@ LIST_SECONDS = 30.0
 class Definitions:
     """The definitions of one session's tools."""
 
-    def __init__(self, send: Callable[[str, bytes], Awaitable[Message | None]]) -> None:
-        """Take what sends a request of ours to the server, and returns the response; None where none came."""
-        self._send = send
+    def __init__(
+        self,
+        send: Callable[[str, bytes], Awaitable[Message | None]],
+        seen: Callable[[Mapping[str, str]], Awaitable[None]],
+    ) -> None:
+        """Take what sends a request of ours to the server, and returns the response; None where none came.
+
+        `seen` is called with the definitions by tool, as JSON, before anybody is told of them.
+        """
+        self._send, self._seen = send, seen
         self._tools: dict[str, str] | None = None
         self._described: dict[str, Mapping[str, object]] = {}
         self._twice: set[str] = set()
@@ -55,8 +62,9 @@ class Definitions:
         """Ask the server, where it has not listed its tools since the last change."""
         async with self._loading:
             if self._tools is None:
-                self._tools = await self._listed(client, meta)
-                self._described = {}
+                tools = await self._listed(client, meta)
+                await self._seen({tool: each for tool, each in tools.items() if tool not in self._twice})
+                self._tools, self._described = tools, {}
 
     async def _listed(self, client: Client, meta: Mapping[str, Value]) -> dict[str, str]:
         tools: dict[str, str] = {}

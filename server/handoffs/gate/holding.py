@@ -8,6 +8,7 @@
 """
 
 import logging
+import secrets
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from anyio.abc import TaskGroup
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
+from handoffs.core.ports import Permissions
 from handoffs.gate import words
 from handoffs.gate.asking import Allowed, Asking, Inbox
 from handoffs.gate.calls import HeldCall, asks_for_input, is_error, name_of, with_note
@@ -27,6 +29,7 @@ from handoffs.gate.definitions import Definitions
 from handoffs.gate.policy import Policy
 from handoffs.gate.policy_model import Call, Decision, Verdict
 from handoffs.gate.relay.message import OURS, Message, Value
+from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Round, Rounds
 from handoffs.gate.written import line, mapping, written
 
@@ -54,6 +57,7 @@ class Holding:
         *,
         server: str,
         policy: Callable[[], Policy],
+        permissions: Permissions,
         subject: str,
         project: str,
         keys: Sequence[bytes | str],
@@ -66,6 +70,14 @@ class Holding:
         self._server, self._policy = server, policy
         self._rounds = Rounds(keys)
         self._subject = subject
+        self._remembered = Remembered(
+            permissions,
+            desk.clock,
+            server=server,
+            subject=subject,
+            project=project,
+            session=secrets.token_hex(16),
+        )
         self._asking = Asking(
             desk,
             self,
@@ -74,10 +86,11 @@ class Holding:
             project=project,
             rounds=self._rounds,
             inbox=inbox,
+            remembered=self._remembered,
             hold_seconds=hold_seconds,
         )
         self._project = project
-        self._definitions = Definitions(self._ask_server)
+        self._definitions = Definitions(self._ask_server, self._remembered.compare)
         self._client = Client()
         self._ends: Ends | None = None
         self._tasks: TaskGroup | None = None
@@ -187,7 +200,7 @@ class Holding:
         client = self._client.of_call(mapping(message.params.get("_meta")))
         call = HeldCall(message=message, client=client)
         ready = self._definitions.known and not call.state.startswith(OURS)
-        if ready and self._verdict(call).decision is Decision.ALLOW:
+        if ready and self._passes(call, self._verdict(call)):
             return False
         scope = anyio.CancelScope()
         self._held[call.id] = scope
@@ -239,13 +252,25 @@ class Holding:
                 await self._sent(call.without_round(state=round_.theirs), allowed)
                 return None
         clean = call.without_round() if ours else call
-        if verdict.decision is Decision.ALLOW:
-            self._held.pop(call.id, None)
-            assert self._ends is not None
-            await self._ends.to_server(clean.for_server())
-            return None
-        reply = await self._asking.decide(call, action, verdict.terms, partial(self._sent, clean))
+        if self._passes(call, verdict):
+            return await self._pass(clean)
+        if await self._remembered.stopped() is not None:
+            return call.refused(words.STOPPED)
+        if verdict.decision is Decision.ASK and await self._remembered.allows(action, verdict.terms) is not None:
+            return await self._pass(clean)
+        run = partial(self._sent, clean)
+        reply = await self._asking.decide(call, action, verdict.terms, run, pinned=verdict.pin)
         return None if reply is None else reply.line
+
+    def _passes(self, call: HeldCall, verdict: Verdict) -> bool:
+        """Say whether a rule allows a call of a tool as people know it."""
+        changed = verdict.pin and self._remembered.before(call.tool) is not None
+        return verdict.decision is Decision.ALLOW and not changed
+
+    async def _pass(self, call: HeldCall) -> None:
+        self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
+        assert self._ends is not None
+        await self._ends.to_server(call.for_server())
 
     async def _sent(self, call: HeldCall, allowed: Allowed) -> None:
         scope = self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear

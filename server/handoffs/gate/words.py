@@ -10,6 +10,11 @@ WAITING = (
     "Do what does not need it, or stop. Exactly the same call, sent again, waits for the same decision."
 )
 
+STOPPED = (
+    "Not run: a person has stopped everything that needs permission, until they lift it. Do not try it again before "
+    "they tell you to: go on without it, or stop."
+)
+
 AWAY = (
     "Not run: this call needs a person's permission, and the store that keeps permissions can't be used, so nobody can "
     "be asked. Tell the person. Nothing was sent to the server."

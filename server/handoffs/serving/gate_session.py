@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from handoffs.assembly import current_user, seal_keys
+from handoffs.assembly import current_user, seal_keys, store_at
+from handoffs.clock import SystemClock
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.process import Behind
@@ -16,11 +17,16 @@ from handoffs.settings import Settings
 async def relay(settings: Settings, server: str, policy: Callable[[], Policy], behind: Behind) -> int:
     """Relay between standard input and output and the server behind; return the server's exit code."""
     with client_wire() as front:
-        async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
+        clock = SystemClock()
+        async with (
+            store_at(settings.store, clock) as store,
+            serving_desk(settings, terminal=settings.terminal == "on", device=True, store=store, clock=clock) as desk,
+        ):
             holding = Holding(
                 desk,
                 server=server,
                 policy=policy,
+                permissions=store.permissions,
                 subject=current_user(),
                 project=str(Path.cwd()),
                 keys=seal_keys(settings),

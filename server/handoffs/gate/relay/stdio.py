@@ -34,6 +34,7 @@ LINGER_SECONDS: Final = 5.0
 """How long a client's first request is waited for, to be answered in words, where a server ended without a word."""
 
 _LAST_WORDS_SECONDS = 2.0
+_CHANGED: Final = b"notifications/tools/list_changed"
 _CONCERN = frozenset({"tools/call", "initialize", "notifications/cancelled"})
 
 
@@ -55,6 +56,10 @@ class Holder(Protocol):
 
     def from_server(self, message: Message) -> bytes | None:
         """Return the line to pass on for a reply that is watched; None for none."""
+        ...
+
+    def tools_changed(self) -> None:
+        """Hear that the server says that its list of tools has changed."""
         ...
 
     async def behind_ended(self, reason: str) -> None:
@@ -197,6 +202,8 @@ class StdioRelay:
 
     def _seen(self, piece: Piece) -> bytes | None:
         """Return what is passed on of a piece, its id crossed off."""
+        if _CHANGED in piece.body:
+            self._holder.tools_changed()
         if not self._waiting and not self._holder.watching:
             return piece.raw
         found = outline(piece.body)
