@@ -408,7 +408,7 @@ async def test_a_client_that_comes_back_with_its_next_token_has_kept_its_subscri
         async with hers.stream() as stream, anyio.create_task_group() as tasks:
             tasks.start_soon(listened, stream, heard)
             await ada.lapse()
-            await here.until(lambda: any(each.lapsed for each in here.expiry.subscriptions._known.values()))
+            await here.until(lambda: any(each.lapsed for each in here.expiry.subscriptions._subscribers.values()))
             while not heard:  # time stands: it is back before the next look
                 await anyio.sleep(0.01)
         hers.show(await ada.renewed())

@@ -11,7 +11,7 @@ from tests.mcp_server.task_host import task_host
 
 
 def test_what_was_noted_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lru, "MOST", 2)
+    monkeypatch.setattr(lru, "MAX_ENTRIES", 2)
     noted: BoundedCache[str, int] = BoundedCache()
     noted["a"] = 1
     noted["b"] = 2
@@ -23,7 +23,7 @@ def test_what_was_noted_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) 
 async def test_a_task_whose_form_was_forgotten_is_answered_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lru, "MOST", 1)
+    monkeypatch.setattr(lru, "MAX_ENTRIES", 1)
     async with table(tmp_path) as here, task_host(here.server()) as client:
         first = (await client.ask("First?"))["taskId"]
         [key] = (await client.get(first))["inputRequests"]

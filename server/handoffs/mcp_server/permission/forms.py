@@ -1,6 +1,6 @@
-"""What a person fills in to decide on a use of a tool.
+"""The forms for a decision on a tool's use.
 
-There is one way to say no in it, *Deny* with a reason; a form that holds its own no needs no other beside it.
+*Deny*, with a reason, is part of the form, so channels add no decline button to it.
 """
 
 from handoffs.core.form import DECISION, DENY, Schema
@@ -11,7 +11,7 @@ EDIT, REASON = "input", "reason"
 
 
 def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
-    """Return the field that decides; no channel has it picked before the person does."""
+    """Return the field for the decision; no channel preselects a value."""
     return {
         "type": "string",
         "title": "Decision",
@@ -20,7 +20,7 @@ def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
 
 
 def reason() -> Schema:
-    """Return the field for why not."""
+    """Return the field for the reason of a denial."""
     return {
         "type": "string",
         "title": "Reason",
