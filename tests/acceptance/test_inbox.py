@@ -33,12 +33,12 @@ def home(tmp_path: Path) -> Generator[Home]:
     """A home where the inbox may start, without a desktop. The inbox that a test leaves behind is ended."""
     here = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "DISPLAY": "", "WAYLAND_DISPLAY": ""})
     yield here
-    if (left := place_of(here).running()) is not None:
+    if (left := record_of(here).running()) is not None:
         os.kill(left.pid, signal.SIGTERM)
         anyio.run(ended, here)
 
 
-def place_of(home: Home) -> InboxRecord:
+def record_of(home: Home) -> InboxRecord:
     """Where its inbox is to be found, for what a test only waits for: to ask the command would start it each time."""
     return InboxRecord(store=home.store, data=home.folder / "data" / "handoffs")
 
@@ -46,7 +46,7 @@ def place_of(home: Home) -> InboxRecord:
 async def ended(home: Home) -> None:
     """Wait until the process of the inbox that was told to end has let go of the lock."""
     with anyio.fail_after(20):
-        while (lock := place_of(home).claim()) is None:
+        while (lock := record_of(home).claim()) is None:
             await anyio.sleep(0.02)
         lock.release()
 
@@ -68,7 +68,7 @@ def is_running(home: Home) -> bool:
 async def until(home: Home, *, runs: bool) -> None:
     """Wait until the inbox of this home runs, or does not."""
     with anyio.fail_after(20):
-        while (place_of(home).running() is not None) != runs:
+        while (record_of(home).running() is not None) != runs:
             await anyio.sleep(0.02)
 
 

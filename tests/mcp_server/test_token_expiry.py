@@ -33,7 +33,7 @@ from handoffs.mcp_server.resources import registry
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, TokenExpiry
 from handoffs.serving.stack import mcp_app
-from handoffs.serving.startup import Entrance
+from handoffs.serving.startup import StartupGate
 from handoffs.store.sqlite.store import SqliteStore
 from tests.access.issuing import Key, LocalIssuer, local_issuer
 from tests.fakes import FakeClock
@@ -186,8 +186,8 @@ async def here(running: LocalIssuer, tmp_path: Path) -> AsyncGenerator[Here]:
 
 @asynccontextmanager
 async def served(here: Here) -> AsyncGenerator[None]:
-    entrance = Entrance()
-    web = uvicorn.Server(uvicorn.Config(entrance, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
+    gate = StartupGate()
+    web = uvicorn.Server(uvicorn.Config(gate, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(web.serve)
@@ -210,7 +210,7 @@ async def served(here: Here) -> AsyncGenerator[None]:
             app = mcp_app(server, expiry=here.expiry).app
             async with server.session_manager.run():
                 tasks.start_soon(here.expiry.watch)
-                entrance.open(app)
+                gate.open(app)
                 yield
                 web.should_exit = True
             tasks.cancel_scope.cancel()
