@@ -18,7 +18,7 @@ from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
-from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal, open_terminal
+from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Request, Terminal, open_terminal
 from handoffs.terminal.form_state import read_value, unnamed
 
 CHANNEL = "command line"
@@ -183,7 +183,7 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
     """
     earlier, problem = await earlier_of(desk, handoff), ""
     while True:
-        outcome = await _outcome(desk, terminal, handoff, Sheet.of(handoff, problem=problem, earlier=earlier))
+        outcome = await _outcome(desk, terminal, handoff, Request.of(handoff, problem=problem, earlier=earlier))
         if isinstance(outcome, Later):
             raise UsageError(f"No answer was given; {handoff.id} stays open.")
         try:
@@ -192,7 +192,7 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
             problem = str(refused)
 
 
-async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, sheet: Sheet) -> Outcome:
+async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, request: Request) -> Outcome:
     """What the person did at the prompt, which goes away when somebody else was first. Raises AlreadyEnded then."""
     got: list[Outcome] = []
     shown, interrupted = anyio.Event(), anyio.Event()
@@ -209,7 +209,7 @@ async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, sheet: Shee
         tasks.start_soon(note_reached)
         tasks.start_soon(give_way)
         try:
-            got.append(await terminal.ask(sheet, shown=shown.set))
+            got.append(await terminal.ask(request, shown=shown.set))
         except Interrupted:
             interrupted.set()
         tasks.cancel_scope.cancel()
