@@ -1,7 +1,7 @@
-"""Asking on the terminal what a server asks, and giving way when it is decided elsewhere.
+"""Dialogs of a server on the terminal, withdrawn when they are decided elsewhere.
 
-A client of 2026-07-28 is asked between two calls, and no server can take its dialog back. So this one looks by itself,
-for as long as its prompt is open: the handoff's id is the key of the request, and `check_handoff` says how it stands.
+A client of 2026-07-28 is asked between two calls, and its server can't withdraw the dialog. So this client polls while
+its prompt is open: the request's key is the handoff's id, and `check_handoff` returns the state.
 """
 
 import re
@@ -29,15 +29,15 @@ from handoffs.strands.interrupts import Wait, press_ctrl_c
 from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Request, Terminal, open_terminal
 
 READING_SECONDS = 1.1
-"""What comes back faster than this is not believed to be a person's; a person's own is held back so long."""
+"""A faster reply does not count as a person's, so a person's reply is delayed until then."""
 
 LOOK_SECONDS = 1.0
-"""How often an open prompt looks whether its question was decided elsewhere."""
+"""How often an open prompt polls whether its question was decided elsewhere."""
 
 current_wait: ContextVar[Wait | None] = ContextVar("current_wait", default=None)
-"""The wait of the call in whose course something is asked."""
+"""The wait of the current call."""
 
-# A yes is no answer: it says that the link is on its way to a browser, and the question is answered there.
+# A yes is no answer: the person opens the link in a browser, and answers there.
 _OPENED = {
     "type": "object",
     "properties": {"opened": {"type": "boolean", "title": "Open that address in your browser. Done?"}},
@@ -86,7 +86,7 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
 
 
 async def _ask(terminal: Terminal, request: Request, session: ClientSession) -> Outcome | None:
-    """Return what the person did, or None where the question ended elsewhere first."""
+    """Return the person's outcome, or None if the question ended elsewhere first."""
     if not request.handoff_id:
         return await terminal.ask(request)
     ends: list[Outcome | Interrupted] = []
@@ -112,7 +112,7 @@ async def _ask(terminal: Terminal, request: Request, session: ClientSession) -> 
 
 
 async def _ended(session: ClientSession, handoff_id: str) -> str:
-    """Return the handoff's status once it has ended; nothing where the server can't be asked."""
+    """Return the handoff's status once it has ended; empty if the server can't be asked."""
     while True:
         await anyio.sleep(LOOK_SECONDS)
         try:
@@ -135,7 +135,7 @@ def _request(params: ElicitRequestParams, handoff_id: str) -> Request:
 
 
 def _handoff_id(context: ClientRequestContext) -> str | None:
-    """Return the handoff that is asked about, where the request's key says so."""
+    """Return the handoff's id from the request's key, if it has one."""
     key = context.request_id
     if not isinstance(key, str) or not key.startswith(ID_PREFIX):
         return None

@@ -1,4 +1,4 @@
-"""A configuration on disk: read whole, config beside as it was, and replaced in one step or not at all."""
+"""Configuration files: read, backed up, and replaced atomically."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ class ConfigFile:
 
 
 def read(path: Path, *, within: Path | None = None) -> ConfigFile:
-    """Return what a file has in it; a file that is not there is an empty one.
+    """Return the content of a file; a missing file counts as empty.
 
     Raises:
         UsageError: It can't be read, or is not `within` the folder that it is meant to be in, by way of a link.
@@ -68,7 +68,7 @@ def write(
     what reads it finds the old one or the new one.
 
     Raises:
-        UsageError: Something else changed or holds the file meanwhile, or it can't be written. It is then as it was.
+        UsageError: Another program has changed or locked the file, or it can't be written. It is then unchanged.
     """
     file = config.file
     try:
