@@ -20,7 +20,7 @@ YARDSTICKS = Path(__file__).parent / "yardsticks"
 
 
 TOKEN = "ho_local_" + secrets.token_urlsafe(32)
-"""Of the local user, whom our server lets in."""
+"""The local user's token, which our server accepts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Server:
 
 
 def handoffs(folder: Path, *, store: Path | str | None = None) -> Server:
-    """Return our server with everything that it keeps in `folder`; nobody but the host's dialog is asked."""
+    """Return our server with all its files in `folder`; only the host's dialog asks."""
     settings = {
         "HANDOFFS_STORE": str(store or folder / "handoffs.db"),
         "HANDOFFS_TERMINAL": "off",

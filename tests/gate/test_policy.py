@@ -107,7 +107,7 @@ def test_hints_allow_only_where_they_are_trusted_and_no_rule_matched(
     assert written(tmp_path, "trust_hints = false").decide(asked).decision is ASK
 
 
-def test_what_is_destructive_or_unlisted_is_remembered_only_where_the_rule_says_so(tmp_path: Path) -> None:
+def test_the_destructive_or_unlisted_is_remembered_only_by_a_rule(tmp_path: Path) -> None:
     policy = written(
         tmp_path,
         """
@@ -121,10 +121,10 @@ tool = "unsaid"
 do = "ask"
 """,
     )
-    destructive: dict[str, object] = {"annotations": {"destructiveHint": True}}
-    assert policy.decide(call("said", **destructive)).terms.remember == Remember()
-    assert policy.decide(call("unsaid", **destructive)).terms.remember == NOTHING
-    assert policy.decide(call("other", **destructive)).terms.remember == NOTHING
+    destructive = {"destructiveHint": True}
+    assert policy.decide(call("said", annotations=destructive)).terms.remember == Remember()
+    assert policy.decide(call("unsaid", annotations=destructive)).terms.remember == NOTHING
+    assert policy.decide(call("other", annotations=destructive)).terms.remember == NOTHING
     assert policy.decide(call("unsaid", listed=False)).terms.remember == NOTHING
     assert policy.decide(call("unsaid")).terms.remember == Remember()
 

@@ -38,12 +38,12 @@ def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: Fir
     """Serve one client on standard input and output until it closes them.
 
     Args:
-        settings: What describes the server.
-        file: Where its first answers are kept for later starts; None for nowhere.
-        stage: What has read the pipe meanwhile, and answered.
+        settings: The settings of the server.
+        file: Where its first answers are saved for later starts; None to save none.
+        stage: The first stage, which has read the pipe and answered meanwhile.
     """
-    # Ctrl-C ends the process like SIGTERM does: what reads standard input can't be interrupted, so an exception would
-    # wait for a line that nobody sends. Nothing is lost, what matters is in the store.
+    # Ctrl-C ends the process like SIGTERM: the read of standard input can't be interrupted, so an exception would wait
+    # for a line that never comes. Nothing is lost, since all questions are in the store.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin is not None and sys.stdin.isatty():
         print("Handoffs speaks MCP here, for the host that starts it. Ctrl-C stops it.", file=sys.stderr)  # noqa: T201
@@ -51,11 +51,11 @@ def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: Fir
 
 
 async def _serve_stdio(settings: Settings, file: SnapshotFile | None, stage: FirstStage | None) -> None:
-    # On stdio the terminal belongs to the host: only a person who says so lends it to us.
+    # On stdio the terminal belongs to the host: it is used only if the setting says so.
     async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
         server = build(settings, desk, front=None if stage is None else stage.answering.front)
         if stage is not None:
-            # Before anything looks at what it has answered: until then it answers more.
+            # Stopped before its answers are read: until then it answers more.
             await anyio.to_thread.run_sync(stage.stop)
         server.first_stage = stage
         if file is not None:
@@ -79,7 +79,7 @@ def build(
     draining: Shutdown | None = None,
     front: Front | None = None,
 ) -> StdioServer:
-    """Return the server that the settings describe, over a desk."""
+    """Return the server for these settings, over a desk."""
     return build_server(
         desk,
         subject=current_user(),
@@ -89,7 +89,7 @@ def build(
         hold_seconds=settings.hold_seconds,
         host_seconds=settings.host_timeout_seconds,
         permission_tool=settings.permission_tool,
-        inbox=_InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
+        inbox=_LazyInbox(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
         card=partial(_card_page, desk),
         auth=None if admission is None else admission.auth,
         token_verifier=None if admission is None else admission.verifier,
@@ -104,22 +104,21 @@ def build(
 def _unused() -> str:
     try:
         return unused_words(Path.cwd())
-    except OSError:  # the working folder is gone
+    except OSError:  # the working folder was removed
         return ""
 
 
 def _card_page(desk: Desk) -> Page:
-    # The templates and all that a page is made of: only for hosts that show it.
+    # Imports the templates and the web stack: only for hosts that show cards.
     from handoffs.web.card import CardPage
 
     return CardPage(desk.clock.now)
 
 
-class _InboxWhenNeeded:
-    """The inbox of a store. What starts it is imported when somebody must be reached, which most servers never do.
+class _LazyInbox:
+    """The inbox of a store. The code that starts it is imported at the first invitation, which most servers never need.
 
-    Without `start` it is used where one runs already, and left alone where none does. With a `url`, people reach it
-    there: whoever said so has it run.
+    Without `start`, only an inbox that runs already is used. With a `url`, the operator runs it there.
     """
 
     def __init__(self, store: StoreAddress, *, start: bool, url: str | None = None) -> None:
@@ -143,8 +142,8 @@ class _InboxWhenNeeded:
 
 
 def _page(store: StoreAddress, handoff_id: str) -> str | None:
-    """The page of a handoff, where an inbox runs; it signs nobody in."""
-    from handoffs.inbox_process.record import InboxRecord  # only where somebody is told
+    """Return the page of a handoff if an inbox runs, else None; the address signs no person in."""
+    from handoffs.inbox_process.record import InboxRecord  # imported only when needed
 
     running = InboxRecord(store=store, data=data_folder()).running()
     return running.address(handoff_id) if running is not None else None
