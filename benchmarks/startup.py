@@ -1,4 +1,4 @@
-"""From the start of the process until a host gets its first answers: pipes, and no client in between.
+"""Time from the start of the process to a host's first answers, over pipes, without a client in between.
 
 A start has two stages (`handoffs.first_stage`): the rows tell how much the first saves, and that a start which can't
 use it, for want of a snapshot or because the client is a new version, takes no longer for it.

@@ -12,6 +12,7 @@ from mcp.types import (
     ElicitResult,
     InputRequiredResult,
     TextContent,
+    ToolAnnotations,
 )
 
 JOURNAL = Path(sys.argv[1])
@@ -25,7 +26,7 @@ def note(what: str) -> None:
         journal.write(f"{what}\n")
 
 
-@server.tool(annotations={"readOnlyHint": True})
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def read_order(number: int) -> str:
     """Reads an order."""
     note(f"read {number}")

@@ -190,7 +190,7 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
         looks = WaitRegistry(here, Shutdown())
 
         async def call(handoff: Handoff) -> None:
-            with looks.hold(Told(handoff, told), seconds=None):
+            with looks.wait(Told(handoff, told), seconds=None):
                 await anyio.sleep_forever()
 
         async with anyio.create_task_group() as calls:
@@ -223,7 +223,7 @@ async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first
         async def call(name: str) -> None:
             WHOSE.set(name)
             handoff = await here.ask(message=name, caller=Caller(subject=name))
-            with looks.hold(Told(handoff, told), seconds=None):
+            with looks.wait(Told(handoff, told), seconds=None):
                 await anyio.sleep_forever()
 
         with anyio.fail_after(10):

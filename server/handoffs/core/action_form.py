@@ -1,6 +1,6 @@
-"""What a person fills in to decide on an action: the same form in every channel and on the command line.
+"""The form for a decision on an action: the same in every channel and on the command line.
 
-There is one way to say no in it, *Deny* with a reason; a form that holds its own no needs no other beside it.
+*Deny*, with a reason, is part of the form, so channels add no decline button to it.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ ARGUMENTS, REASON, REMEMBER = "arguments", "reason", "remember"
 
 
 def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
-    """Return the field that decides; no channel has it picked before the person does."""
+    """Return the field for the decision; no channel preselects a value."""
     return {
         "type": "string",
         "title": "Decision",
@@ -22,7 +22,7 @@ def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
 
 
 def reason() -> Schema:
-    """Return the field for why not."""
+    """Return the field for the reason of a denial."""
     return {
         "type": "string",
         "title": "Reason",

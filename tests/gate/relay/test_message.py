@@ -8,6 +8,7 @@ import pytest
 
 from handoffs.gate.relay.message import OURS, Id, Message, Number, Odd, cancelled, concerns, read, refusal
 from handoffs.gate.relay.outline import Outline, outline
+from handoffs.gate.written import sequence
 
 
 def call(arguments: str = "{}", *, id: str = "1") -> bytes:  # noqa: A002
@@ -152,7 +153,7 @@ def test_numbers_keep_their_text_and_their_value() -> None:
     huge = "9" * 5_000
     found = message(call(f'{{"a":[1.10,1E400,-0,-0.0,12345678901234567890,{huge}]}}')).params["arguments"]
     assert isinstance(found, dict)
-    numbers: list[Number] = found["a"]
+    numbers = [each for each in sequence(found["a"]) if isinstance(each, Number)]
     assert [each.text for each in numbers[:-1]] == ["1.10", "1E400", "-0", "-0.0", "12345678901234567890"]
     assert [each.exact for each in numbers[:2]] == [Decimal("1.10"), Decimal("1E400")]
     assert numbers[4].exact == 12345678901234567890

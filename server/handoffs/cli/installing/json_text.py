@@ -1,8 +1,8 @@
-"""JSON, and JSON with comments, changed as text: one member goes in, changes or comes out, the rest stays as it is.
+"""Edits of JSON, and of JSON with comments, as text: one member is added, changed or removed, the rest is unchanged.
 
-The standard library reads and judges the whole; of the text only the objects on the way to our entry are looked into,
-and everything else is skipped, so that a configuration of many megabytes costs little more than to read it. Whether the
-one found its way in what the other read is proved afterwards, by reading what came of it.
+The standard library parses the whole text; the scanner here looks only into the objects on the path to our entry and
+skips all others, so that a configuration of many megabytes costs little more than reading it. The result is verified by
+parsing it again.
 """
 
 import json
@@ -34,7 +34,7 @@ _WHY = {
     "Expecting value": "this is not a JSON value",
     "Extra data": "something follows the end",
 }
-"""What the standard library says, in our words."""
+"""The standard library's messages, in our words."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Twice(Exception):
 
 @dataclass(slots=True)
 class _Scanner:
-    """Finds one object after another on the way down; what is not on it is skipped."""
+    """Finds the objects on a path; skips all others."""
 
     text: str
     at: int = 0

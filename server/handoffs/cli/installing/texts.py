@@ -1,4 +1,4 @@
-"""What the three formats have in common: how a configuration is read and changed as text, and why it may be refused."""
+"""The interface of the three formats: reading and editing a configuration as text, and the reasons for refusing."""
 
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
@@ -8,11 +8,11 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Unreadable(Exception):
-    """The text is not what its format demands, or not written so that it can be changed safely; says where and why."""
+    """The text is not valid in its format, or can't be changed safely; says where and why."""
 
 
 class Text(Protocol):
-    """One format. Every method returns a new text, and leaves what it does not change byte for byte."""
+    """One format. Every edit returns a new text, which is otherwise equal byte for byte."""
 
     def read(self, text: str) -> Mapping[str, object]:
         """Return the document as plain values, by another parser than the one that edits. Raises Unreadable."""

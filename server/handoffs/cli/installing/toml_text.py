@@ -1,8 +1,7 @@
-"""TOML changed as text: one table goes in, changes or comes out, the rest stays as it is.
+"""Edits of TOML as text: one table is added, changed or removed, the rest is unchanged.
 
-Where a statement ends is found without its meaning: at a line's end outside of brackets and strings. What a header or
-a key means is left to the standard library's parser, and asked only where it may be ours. What is written in another
-way than as a table of its own (inline, with dots) can be taken out, not changed.
+A statement ends at a line's end outside of brackets and strings. The standard library parses headers and keys, only
+where they may be ours. An entry that is not a table of its own (inline, or with dots) can be removed, not changed.
 """
 
 import json

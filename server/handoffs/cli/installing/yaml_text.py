@@ -1,6 +1,6 @@
-"""YAML changed as text: one entry goes in, changes or comes out, the rest stays as it is.
+"""Edits of YAML as text: one entry is added, changed or removed, the rest is unchanged.
 
-PyYAML's composer says where each node stands; `read` uses libyaml where it is there, which is another parser.
+PyYAML's composer gives the position of each node; `read` uses libyaml, another parser, if it is there.
 """
 
 import json
