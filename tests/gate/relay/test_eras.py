@@ -131,7 +131,7 @@ async def _cancel(client: Client, host: Host) -> None:
     """Give up a call once the server has begun it."""
     begun = anyio.Event()
 
-    async def progress(*_: object) -> None:
+    async def progress(progress: float, total: float | None, message: str | None) -> None:
         begun.set()
 
     async def wait() -> None:
