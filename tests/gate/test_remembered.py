@@ -106,6 +106,16 @@ async def test_a_permission_dies_with_the_definition_it_was_given_for(shop: Shop
     assert grants(shop)[0]["state"] == "revoked"
 
 
+async def test_behind_a_gateways_name_nothing_is_remembered_beyond_the_session(shop: Shop) -> None:
+    person = Person(ALLOW | {"remember": "session"}, DENY)
+    for number in (1, 2):
+        async with shop.client("legacy", person, name="mcp-proxy") as client:
+            await client.call_tool("delete_order", {"number": number})
+    offered = person.shown[0].requested_schema["properties"]["remember"]["oneOf"]
+    assert [each["const"] for each in offered] == ["session"]
+    assert shop.done == ["delete 1"]
+
+
 async def test_a_rule_bounds_what_may_be_remembered(shop: Shop) -> None:
     policy = shop.home.folder / "policy.toml"
     policy.write_text('[[rule]]\ntool = "*"\ndo = "ask"\nremember = false\n')

@@ -187,8 +187,9 @@ class Asking:
                 continue
             if await self._remembered.stopped() is not None:
                 return Reply(call.refused(words.STOPPED))
-            choice = str((handoff.values or {}).get(REMEMBER) or "")
-            await self._remembered.keep(choice, action, handoff, terms, edited=arguments is not None)
+            if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
+                choice = str((handoff.values or {}).get(REMEMBER) or "")
+                await self._remembered.keep(choice, action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
             name = f"c_{secrets.token_hex(8)}"
             with anyio.CancelScope(shield=True):
@@ -237,7 +238,7 @@ class Asking:
                 abilities=("form",) if client.shows_forms else (),
             ),
             # Behind such a name may be anybody: what one of them is allowed is not given to another's agent.
-            session=self._pipe if not client.name or client.host.is_shared else "",
+            session=self._pipe if client.is_shared else "",
             action=action,
             max_message=MAX_SHOWN,
         )

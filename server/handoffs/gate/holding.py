@@ -12,6 +12,7 @@ import secrets
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -27,7 +28,7 @@ from handoffs.gate.calls import HeldCall, asks_for_input, is_error, name_of, wit
 from handoffs.gate.client import Client
 from handoffs.gate.definitions import Definitions
 from handoffs.gate.policy import Policy
-from handoffs.gate.policy_model import Call, Decision, Verdict
+from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message, Value
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Round, Rounds
@@ -240,7 +241,8 @@ class Holding:
         await self._definitions.load(call.client, call.meta)
         verdict = self._verdict(call)
         ours = call.state.startswith(OURS)
-        action = self._asking.action_of(call, self._definitions.of(call.tool), verdict.terms)
+        terms = _for_this_session(verdict.terms) if call.client.is_shared else verdict.terms
+        action = self._asking.action_of(call, self._definitions.of(call.tool), terms)
         if verdict.decision is Decision.DENY:
             return call.refused(words.denied_by_rule(verdict.rule, verdict.reason))
         if ours:
@@ -256,10 +258,10 @@ class Holding:
             return await self._pass(clean)
         if await self._remembered.stopped() is not None:
             return call.refused(words.STOPPED)
-        if verdict.decision is Decision.ASK and await self._remembered.allows(action, verdict.terms) is not None:
+        if verdict.decision is Decision.ASK and await self._remembered.allows(action, terms) is not None:
             return await self._pass(clean)
         run = partial(self._sent, clean)
-        reply = await self._asking.decide(call, action, verdict.terms, run, pinned=verdict.pin)
+        reply = await self._asking.decide(call, action, terms, run, pinned=verdict.pin)
         return None if reply is None else reply.line
 
     def _passes(self, call: HeldCall, verdict: Verdict) -> bool:
@@ -315,6 +317,11 @@ class Holding:
                 caller={"client": call.client.name, "project": self._project, "subject": self._subject},
             )
         )
+
+
+def _for_this_session(terms: Terms) -> Terms:
+    """Return terms by which nothing is remembered beyond this session."""
+    return replace(terms, remember=replace(terms.remember, reaches=terms.remember.reaches & {"session"}))
 
 
 class _Waiting:

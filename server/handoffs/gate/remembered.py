@@ -78,6 +78,9 @@ class Remembered:
         if not terms.remember.reaches or action.tool in self._before:
             return None
         for grant in await self._like(action):
+            # What a rule lets be remembered now, and of whom, counts for what was remembered before.
+            if ("session" if grant.session else grant.reach.value) not in terms.remember.reaches:
+                continue
             if (used := await self._permissions.use(grant.id, at=self._clock.now())) is not None:
                 return used
         return None
