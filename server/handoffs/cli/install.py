@@ -67,7 +67,7 @@ def run(wish: InstallOptions) -> None:
     token = way.token if isinstance(way, planning.Remote) else None
     for line in difference(str(path), plan.before, plan.after, secret=token):
         print_out(line)
-    _agree(path, yes=wish.yes)
+    agree(path, yes=wish.yes)
     backup = writing.write(kept, plan.after, datetime.now(UTC), private=token is not None)
     print_out(f"\nWritten: {path}" + (f"\nAs it was: {backup}" if backup is not None else ""))
     if wish.remove:
@@ -227,7 +227,8 @@ def _patience(host: Host, plan: planning.Plan) -> str:
     return f"{said} A call waits nearly as long for you ({planning.TIMEOUT})." if waits else said
 
 
-def _agree(path: Path, *, yes: bool) -> None:
+def agree(path: Path, *, yes: bool) -> None:
+    """Ask on the terminal whether to write a file. Raises UsageError: it may not, or no one can be asked."""
     if yes:
         return
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()):
