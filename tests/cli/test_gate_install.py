@@ -417,6 +417,22 @@ async def test_what_is_written_stands_before_the_server_which_ran_only_then(tmp_
     assert journal.read_text() == "read 1\n"
 
 
+def test_the_doctor_says_which_servers_are_behind_the_gate(tmp_path: Path) -> None:
+    path = write(tmp_path, CLAUDE, ".claude.json")
+    home = Home(tmp_path)
+    write(tmp_path, '{"mcpServers": {"web": {"url": "https://x"}, "fs": {"command": "x"}, "n": {}}}', ".mcp.json")
+    before = home.run("doctor", "claude-code", "--wait", "0").stdout
+    assert "  Not behind the gate: github. `handoffs gate install claude-code` puts them there.\n" in before
+    assert "  Not behind the gate in .mcp.json here: fs. `handoffs gate install claude-code --project`" in before
+    assert "  Without a gate, over HTTP in .mcp.json here: web.\n" in before
+    assert "  Without a gate, with no command in .mcp.json here: n.\n" in before
+    assert home.run("gate", "install", "claude-code", "--yes").returncode == 0
+    assert path.read_text() != CLAUDE
+    after = home.run("doctor", "claude-code", "--wait", "0").stdout
+    assert "  Behind the gate: github.\n" in after
+    assert "Not behind the gate: github" not in after
+
+
 # Properties
 
 WORDS = st.text(alphabet="abzé01 #:-'\"\\,[]{}$\n", max_size=8)
