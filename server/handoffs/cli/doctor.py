@@ -9,11 +9,14 @@ from typing import TypeAlias
 
 from handoffs.assembly import open_desk
 from handoffs.cli.diagnosis import Behaviour, declaration, happened, observed, verdict
+from handoffs.cli.installing import gating
 from handoffs.cli.installing.finding import installed
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
 from handoffs.cli.installing.hosts import Host as InstallTarget
 from handoffs.cli.installing.hosts import find
 from handoffs.cli.installing.planning import TIMEOUT, Installed
+from handoffs.cli.installing.texts import Unreadable
+from handoffs.cli.installing.writing import read
 from handoffs.cli.looking import LOOK_SECONDS, is_there
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
@@ -154,6 +157,7 @@ async def _one_host(desk: Desk, target: InstallTarget | None, host: Host, handof
     if target is not None:
         print_out(f"{target.title}: {_set_up(target)}")
         works = await _works(target)
+        _tell_of_gate(target)
         print_out(f"  {target.patience}")
         print_out(f"  {_to_set(target)}")
     print_out(_patience(host, dialog=_has_dialog(target, found)))
@@ -167,6 +171,33 @@ async def _one_host(desk: Desk, target: InstallTarget | None, host: Host, handof
     for line in verdict(found):
         print_out(f"  {line}")
     return works
+
+
+def _tell_of_gate(target: InstallTarget) -> None:
+    """Say which of a host's servers are behind the gate, and which are not."""
+    for project in (None, *([Path.cwd()] if target.project is not None else [])):
+        try:
+            path = target.file(os.environ, sys.platform, project=project)
+            servers = gating.servers_of(target, read(path, within=project).text)
+        except (UsageError, Unreadable):
+            continue  # of the person's own file that was said; a project's may be somebody else's
+        others = [each for each in servers if not each.ours]
+        where = "" if project is None else f" in {target.project} here"
+        option = "" if project is None else " --project"
+        kinds = (
+            ("Behind the gate", "", [each for each in others if each.gate is not None]),
+            (
+                "Not behind the gate",
+                f" `handoffs gate install {target.name}{option}` puts them there.",
+                [each for each in others if each.gate is None and each.command is not None],
+            ),
+            ("Without a gate, over HTTP", "", [each for each in others if each.url is not None]),
+            ("Without a gate, with no command", "", [each for each in others if each.url is None and not each.command]),
+        )
+        for title, what_to_do, found in kinds:
+            if found:
+                names = ", ".join(inert_line(each.name, 60) for each in found)
+                print_out(f"  {title}{where}: {names}.{what_to_do}")
 
 
 def _has_dialog(target: InstallTarget | None, found: Behaviour) -> bool:

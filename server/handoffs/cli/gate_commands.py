@@ -101,6 +101,40 @@ def check(
     raise typer.Exit(ended(work) or found)
 
 
+@gate_app.command()
+def install(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="As `handoffs install` lists it.")],
+    servers: Annotated[
+        list[str] | None, typer.Argument(metavar="SERVER", help="By the name that the host has for it; else all.")
+    ] = None,
+    policy: PolicyPath = None,
+    ask: Globs = None,
+    allow: Globs = None,
+    deny: Globs = None,
+    trust_hints: Hints = False,
+    project: Annotated[bool, typer.Option("--project", help="In the file of the project in this folder.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the gate away again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="TEXT", help="How the host is to start handoffs.")
+    ] = None,
+) -> None:
+    """Put the gate before servers that a host starts, in the host's configuration.
+
+    handoffs gate install HOST [SERVER …]
+
+    It shows what would change, and asks before it writes.
+    """
+    from handoffs.cli import gate_install
+
+    options = gate_install.GateOptions(
+        host=host, servers=[*(servers or ()), *_command(context)], policy=policy, ask=ask or (), allow=allow or (),
+        deny=deny or (), trust_hints=trust_hints, project=project, remove=remove, yes=yes, command=command,
+    )  # fmt: skip
+    raise typer.Exit(ended(lambda: gate_install.run(options)))
+
+
 def _command(context: typer.Context) -> list[str]:
     return list(context.meta.get("handoffs.command", ()))
 

@@ -69,7 +69,7 @@ def run(options: InstallOptions) -> None:
     token = way.token if isinstance(way, planning.Remote) else None
     for line in difference(str(path), plan.before, plan.after, secret=token):
         print_out(line)
-    _agree(path, yes=options.yes)
+    agree(path, yes=options.yes)
     backup = writing.write(config, plan.after, datetime.now(UTC), private=token is not None)
     print_out(f"\nWritten: {path}" + (f"\nAs it was: {backup}" if backup is not None else ""))
     if options.remove:
@@ -229,7 +229,8 @@ def _patience(host: Host, plan: planning.Plan) -> str:
     return f"{said} A call waits nearly as long for you ({planning.TIMEOUT})." if waits else said
 
 
-def _agree(path: Path, *, yes: bool) -> None:
+def agree(path: Path, *, yes: bool) -> None:
+    """Ask on the terminal whether to write a file. Raises UsageError: it may not, or no one can be asked."""
     if yes:
         return
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()):

@@ -3,7 +3,8 @@
 Sources: `D` the host's documents, `C` its code, `T` tried in November 2026. Hosts change; a wrong fact is corrected in
 its row only. The forms over HTTP (D): code.claude.com/docs/en/mcp, cursor.com/docs/context/mcp,
 code.visualstudio.com/docs/copilot/reference/mcp-configuration, developers.openai.com/codex/mcp, gemini-cli
-docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp.
+docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp. The keys that
+approve calls: codex#17843 (C), gemini-cli docs/tools/mcp-server.md (D); no other host documents one for an entry (D).
 """
 
 from collections.abc import Mapping
@@ -83,6 +84,8 @@ class Host:
     """None if its file has no servers over HTTP."""
     programs: tuple[str, ...] = ()
     """The names of its program on a PATH."""
+    approves: tuple[str, ...] = ()
+    """Keys of an entry by which the host lets calls of that server run without a question of its own."""
     dialog: bool = True
     """Whether it has a dialog for questions."""
     patience: str
@@ -232,6 +235,7 @@ HOSTS: tuple[Host, ...] = (
         servers="mcp_servers",
         limit=Limit(key="tool_timeout_sec", per_second=1, unset=60, wanted=_HOUR),
         http=Http(headers="http_headers", variable="bearer_token_env_var"),
+        approves=("default_tools_approval_mode", "tools"),
         programs=("codex",),
         patience="It gives a call 1 to 5 minutes where nothing is set; its clock stops while a dialog is open.",
         then="Start Codex again; `/mcp` shows the server. A project's file counts once the project is trusted.",
@@ -251,6 +255,7 @@ HOSTS: tuple[Host, ...] = (
         servers="mcpServers",
         limit=Limit(key="timeout", per_second=1_000, unset=600, wanted=_HOUR),
         http=Http(url="httpUrl", reference="${{{}}}"),
+        approves=("trust",),
         programs=("gemini",),
         dialog=False,
         patience="It gives a call 10 minutes where nothing is set.",

@@ -12,7 +12,7 @@ from typing import NoReturn, cast
 
 import regex as re  # Python's own, in early versions of 3.11, matches a possessive `*+` wrongly
 
-from handoffs.cli.installing.texts import Path, Unreadable, indent, line_start, newline
+from handoffs.cli.installing.texts import Path, Unreadable, Value, indent, line_start, newline
 
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _COMMENT = r"//[^\n\r]*|/\*(?s:.*?)\*/"
@@ -96,6 +96,15 @@ class _Scanner:
                     return _Node(start, self.at)
         raise wrong(self.text, len(self.text), "it ends too early")
 
+    def items(self) -> Iterator[tuple[int, int]]:
+        """Yield where each item of a list is."""
+        self.at += 1
+        while self.char() != "]":
+            item = self.value()
+            yield item.start, item.end
+            if self.char() == ",":
+                self.at += 1
+
     def object(self) -> _Node:
         """Look into an object, and return where it and its members are."""
         node = _Node(self.at, self.at, [])
@@ -174,6 +183,28 @@ class JsonText:
         place.char()
         return _delete(text, place.object(), path[-1])
 
+    def find(self, text: str, path: Path) -> Value | None:
+        """Return where the value at `path` stands."""
+        member = _member(text, path)
+        if member is None:
+            return None
+        start = member.value.start
+        items = tuple(_Scanner(text, start).items()) if text[start] == "[" else None
+        return Value(start=start, end=member.value.end, items=items)
+
+    def beside(self, text: str, path: Path, key: str, words: Sequence[str]) -> str:
+        """Return the text with a list right behind the value at `path`."""
+        member = _member(text, path)
+        assert member is not None
+        alone = not text[line_start(text, member.start) : member.start].strip(" \t")
+        gap = newline(text) + indent(text, member.start) if alone else " "
+        end = member.value.end
+        return f"{text[:end]},{gap}{self.word(key)}: [{', '.join(words)}]{text[end:]}"
+
+    def word(self, value: str) -> str:
+        """Return a string as JSON."""
+        return json.dumps(value, ensure_ascii=False)
+
     def snippet(self, path: Path, value: object) -> str:
         """Return a document of its own."""
         for key in reversed(path):
@@ -190,6 +221,19 @@ class JsonText:
         if why == "a comma is missing" and text[at - 1].isalnum() and text[at].isalnum():
             why = "this is not a JSON value"  # 01
         raise wrong(text, at, why) from None
+
+
+def _member(text: str, path: Path) -> _Member | None:
+    place = _Scanner(text)
+    member: _Member | None = None
+    for key in path:
+        if place.char() != "{":
+            return None
+        member = next((each for each in place.object().members or () if each.key == key), None)
+        if member is None:
+            return None
+        place.at = member.value.start
+    return member
 
 
 def wrong(text: str, at: int, why: str) -> Unreadable:

@@ -214,7 +214,7 @@ def snippet(host: Host, way: Way) -> str:
 
 
 def _entry(host: Host, document: Entry) -> Installed | None:
-    entry = _servers(host, document).get(NAME)
+    entry = servers_in(host, document).get(NAME)
     if entry is None:
         return None
     if not isinstance(entry, dict):
@@ -223,7 +223,7 @@ def _entry(host: Host, document: Entry) -> Installed | None:
 
 
 def _described(host: Host, keys: Entry) -> Installed:
-    url = _url(host, keys)
+    url = url_in(host, keys)
     variables = keys.get(host.environment)
     told = cast("Entry", variables).get(TIMEOUT) if isinstance(variables, dict) else None
     return Installed(
@@ -246,7 +246,8 @@ def is_on_this_machine(url: str) -> bool:
         return False
 
 
-def _url(host: Host, keys: Entry) -> str | None:
+def url_in(host: Host, keys: Entry) -> str | None:
+    """Return the address in an entry, or None where it has none."""
     names = [host.http.url] if host.http is not None else []
     for name in (*names, "url", "httpUrl", "serverUrl", "uri"):  # by a name that another host reads, too
         if isinstance(url := keys.get(name), str):
@@ -263,7 +264,8 @@ def _shows_token(host: Host, keys: Entry) -> bool:
     return HEADER.lower() in names or (http.variable is not None and bool(keys.get(http.variable)))
 
 
-def _servers(host: Host, document: Entry) -> Entry:
+def servers_in(host: Host, document: Entry) -> Entry:
+    """Return the servers in a document. Raises Unreadable: what should hold them is no object."""
     if host.servers not in document:
         return {}
     servers = document[host.servers]
@@ -306,7 +308,7 @@ def _seconds(limit: Limit | None, entry: Entry) -> float | None:
 
 
 def _proven(host: Host, text: str, before: Entry, after: str, entry: Entry | None) -> Plan:
-    servers = dict(_servers(host, before))
+    servers = dict(servers_in(host, before))
     if entry is None:
         del servers[NAME]
     else:
