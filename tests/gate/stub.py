@@ -6,6 +6,7 @@ file with the pages of its list, as JSON. All that it reads goes to JOURNAL.
 
 import json
 import os
+import random
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,7 @@ def call(number: object, name: str, params: dict[str, Any]) -> None:
                 say(id=f"{OURS}dialog {each}", method="elicitation/create", params=asked)
             say(id=number, result={"content": []})
         case _:
+            time.sleep(random.uniform(0, float(os.environ.get("STUB_CALL_SECONDS") or 0)))
             if "progressToken" in meta:
                 for each in (0.5, 1):
                     say(

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,7 @@ class Wire:
     @property
     def got(self) -> list[dict[str, Any]]:
         """What the server has read that is JSON."""
-        found: list[dict[str, Any]] = []
-        for line in self.journal.read_text().splitlines() if self.journal.exists() else []:
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
+        return received(self.journal)
 
     @property
     def ran(self) -> list[str]:
@@ -77,6 +71,17 @@ class Wire:
         return found["result"]
 
 
+def received(journal: Path) -> list[dict[str, Any]]:
+    """What the stubs with this journal have read that is JSON."""
+    found: list[dict[str, Any]] = []
+    for line in journal.read_text().splitlines() if journal.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
 def call(number: int | str, name: str = "pay", arguments: object = None, **params: object) -> dict[str, Any]:
     """A call of a tool, as a message."""
     return {"id": number, "method": "tools/call", "params": {"name": name, "arguments": arguments or {}, **params}}
@@ -94,7 +99,11 @@ def modern(name: str = "wire-host", **abilities: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def wire(
-    home: Home, *rules: str, tools: list[list[dict[str, Any]]] | None = None, server: list[str] | None = None
+    home: Home,
+    *rules: str,
+    tools: list[list[dict[str, Any]]] | None = None,
+    server: list[str] | None = None,
+    seconds: float = 60,
 ) -> AsyncGenerator[Wire]:
     """A gate with these rules before the stub."""
     journal = home.folder / "journal"
@@ -103,9 +112,10 @@ async def wire(
         (home.folder / "tools.json").write_text(json.dumps(tools))
         command.append(str(home.folder / "tools.json"))
     gate = [*HANDOFFS, "gate", "--name", "stub", *rules, "--", *(server or command)]
-    with anyio.fail_after(60):
+    with anyio.fail_after(seconds):
         async with await anyio.open_process(gate, env=home.env, cwd=home.folder, stderr=None) as process:
             try:
                 yield Wire(process, journal)
             finally:
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    process.terminate()
