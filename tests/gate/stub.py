@@ -70,11 +70,11 @@ def main() -> None:
                     "experimental": {"x": {}},
                     "extensions": {"a/b": {"n": 1}},
                 }
-                version = params.get("protocolVersion")
-                say(
-                    id=message["id"],
-                    result={"protocolVersion": version, "capabilities": capabilities, "serverInfo": {"name": "stub"}},
-                )
+                version, name = params.get("protocolVersion"), {"name": "stub", "version": "1"}
+                result = {"protocolVersion": version, "capabilities": capabilities, "serverInfo": name}
+                say(id=message["id"], result=result)
+            case "server/discover":
+                say(id=message["id"], error={"code": -32601, "message": "no such method"})
             case "tools/list":
                 time.sleep(float(os.environ.get("STUB_LIST_SECONDS") or 0))
                 page = int(params.get("cursor") or 0)

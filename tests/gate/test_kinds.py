@@ -252,7 +252,7 @@ async def test_capabilities_and_versions_are_the_servers_own(home: Home) -> None
     assert found == {
         "protocolVersion": "2025-11-25",
         "capabilities": {"tools": {"listChanged": True}, "experimental": {"x": {}}, "extensions": {"a/b": {"n": 1}}},
-        "serverInfo": {"name": "stub"},
+        "serverInfo": {"name": "stub", "version": "1"},
     }
     assert client.got[0]["params"]["capabilities"] == {}
 
