@@ -82,6 +82,8 @@ def test_a_call_cannot_hide_in_escapes(written: str) -> None:
         (call().decode().encode("utf-16-le"), []),
         (call().decode().encode("utf-16-be"), []),
         (b'{"jsonrpc":"2.0","method":"notifications/x"}\r' + call(), ["1"]),  # who takes \r for an end reads two lines
+        (b'{"jsonrpc":"2.0","id":2,"method":"x","params":\r' + call().strip() + b"\r}\n", ["2"]),
+        (call().replace(b'{"name"', b'\r{"name"'), ["1"]),
         (b'{"a":1}' + call(id="7"), ["7"]),
         (call('{"a":1,"a":2}'), ["1"]),
         (call('{"a":[{"b":{"c":1,"c":1}}]}'), ["1"]),

@@ -93,8 +93,14 @@ class StdioRelay:
         await self._to_client.write(start + line)
 
     async def to_server(self, line: bytes) -> None:
-        """Send a line to the server; a request that can't be sent any more is answered with an error."""
-        self._note(line)
+        """Send a line to the server, framed as the client frames its own, which the server understands.
+
+        A request that can't be sent any more is answered with an error.
+        """
+        (piece,) = Lines(frames=True).take(line)
+        self._note(piece.body)
+        if self._up.framed and piece.body is line:
+            line = frame(line)
         if (rest := self._send_now(line)) is not None:
             await rest
 
