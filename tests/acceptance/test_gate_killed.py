@@ -115,7 +115,7 @@ async def decide(desk: Desk, chance: random.Random) -> None:
                 await watch.changed()
 
 
-async def test_killed_at_random_no_call_runs_twice_or_unasked_and_no_approval_is_lost(tmp_path: Path) -> None:
+async def test_killed_at_random_no_call_runs_twice_or_unasked(tmp_path: Path) -> None:
     chance = random.Random(7)
     home = Home(tmp_path, {"HANDOFFS_HOLD_SECONDS": "3", "STUB_CALL_SECONDS": "0.4"})
     machines = [Machine(home), Machine(home)]

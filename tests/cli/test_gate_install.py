@@ -377,7 +377,8 @@ def test_what_can_not_be_done_is_refused_and_nothing_written(typed: dict[str, An
     write(home, "a: [", "config/goose/config.yaml")
     before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
     with pytest.raises(UsageError, match=said):
-        gate_install.run(GateOptions(**({"yes": said[:4] != "Pass"} | typed)))
+        options: dict[str, Any] = {"yes": said[:4] != "Pass"} | typed
+        gate_install.run(GateOptions(**options))
     assert {file: file.read_bytes() for file in home.rglob("*") if file.is_file()} == before
 
 

@@ -70,7 +70,7 @@ def said(message: dict[str, Any]) -> str:
 # 1
 
 
-async def test_a_call_that_is_cancelled_while_a_person_is_asked_never_runs_and_its_dialog_goes(home: Home) -> None:
+async def test_a_call_cancelled_while_a_person_is_asked_never_runs(home: Home) -> None:
     async with wire(home) as client:
         await client.begin(elicitation={})
         await client.send(call(1), call("one"))
@@ -85,9 +85,7 @@ async def test_a_call_that_is_cancelled_while_a_person_is_asked_never_runs_and_i
 
 
 @pytest.mark.parametrize("number", [7, "7", "ä"])
-async def test_once_a_held_call_runs_its_cancellation_reaches_the_server_with_its_own_id(
-    number: int | str, home: Home
-) -> None:
+async def test_the_cancellation_of_a_running_call_reaches_the_server(number: int | str, home: Home) -> None:
     async with wire(home) as client:
         await client.begin(elicitation={})
         await client.send(call(number, "slow"))
@@ -103,7 +101,7 @@ async def test_once_a_held_call_runs_its_cancellation_reaches_the_server_with_it
 # 2, 5 and 11
 
 
-async def test_a_held_call_and_its_result_pass_byte_for_byte_and_a_person_who_thinks_costs_no_time_out(
+async def test_a_held_call_passes_byte_for_byte_however_long_a_person_thinks(
     home: Home,
 ) -> None:
     line = (
@@ -129,7 +127,7 @@ async def test_a_held_call_and_its_result_pass_byte_for_byte_and_a_person_who_th
 
 
 @pytest.mark.xfail(strict=True, reason="the ids of the gate's dialogs can be guessed: they need a part that is random")
-async def test_no_answer_to_a_question_of_the_server_counts_as_an_answer_to_the_gates(home: Home) -> None:
+async def test_an_answer_to_the_servers_question_is_none_to_the_gates(home: Home) -> None:
     async with wire(home, "--allow", "impostor", "--ask", "pay") as client:
         await client.begin(elicitation={})
         await client.send(call(1))
@@ -168,7 +166,7 @@ async def test_while_a_call_is_held_everything_else_goes_on(home: Home) -> None:
 # 4, 10 and 13
 
 
-async def test_a_list_of_many_pages_is_read_to_its_end_and_one_without_end_is_not(home: Home) -> None:
+async def test_a_list_of_many_pages_is_read_to_its_end_if_it_has_one(home: Home) -> None:
     hidden = {"name": "pay", "inputSchema": ANY, "annotations": {"readOnlyHint": True}}
     async with wire(home, "--trust-hints", tools=[[], [], [hidden]]) as client:
         await client.begin()
@@ -187,7 +185,7 @@ async def test_a_list_of_many_pages_is_read_to_its_end_and_one_without_end_is_no
         assert "has not decided yet" in said(await client.reply(1))
 
 
-async def test_two_tools_of_one_name_are_asked_about_whatever_they_say_and_shown_as_neither(home: Home) -> None:
+async def test_two_tools_of_one_name_are_asked_about_and_shown_as_neither(home: Home) -> None:
     twice = [
         {"name": "pay", "inputSchema": ANY, "description": each, "annotations": {"readOnlyHint": True}} for each in "ab"
     ]
@@ -222,7 +220,7 @@ async def test_a_definition_that_is_odd_costs_no_other_tool_its_place(home: Home
 @pytest.mark.xfail(
     strict=True, reason="what is held has no reply when the server ends: `behind_ended` answers what runs"
 )
-async def test_a_server_that_dies_while_a_person_is_asked_is_said_and_nothing_has_run(home: Home) -> None:
+async def test_a_server_that_dies_while_a_person_is_asked_has_run_nothing(home: Home) -> None:
     async with wire(home, "--allow", "die", "--ask", "pay") as client:
         await client.begin(elicitation={})
         await client.send(call(1))

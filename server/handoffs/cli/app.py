@@ -54,7 +54,6 @@ app.add_typer(notify_app, name="notify", help="The addresses where people are to
 token_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
 app.add_typer(gate_app, name="gate", help="Stand before an MCP server: no tool runs before it is allowed.")
-app.command(name="grants")(grants_command)
 app.add_typer(db_app, name="db", help="The store: update, copy or prune it.")
 
 
@@ -314,6 +313,9 @@ def notify_test() -> None:
 
     code = ended(lambda: anyio.run(work, read_settings()))
     raise typer.Exit(code or int(all_sent != [True]))
+
+
+app.command(name="grants")(grants_command)
 
 
 @app.command()

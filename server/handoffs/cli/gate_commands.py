@@ -157,7 +157,7 @@ def grants_command(
     resume: Annotated[str | None, typer.Option("--resume", metavar="ID", help="Let a suspended one count.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """List the permissions that people gave for later calls of tools behind a gate."""
+    """List the permissions that were given for later calls."""
     from handoffs.cli import grants
 
     raise typer.Exit(ended(lambda: anyio.run(grants.grants, read_settings(), revoke, resume, as_json)))

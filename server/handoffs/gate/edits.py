@@ -24,7 +24,7 @@ def checked(text: str, action: Action) -> str | None:
         raise ValueError("it must be all of the arguments, a JSON object: {…}")
     if next(exact_json.odd_numbers(cast("object", values)), None) is not None:
         raise ValueError("it holds a number that programs read in different ways: write fewer digits, or a text")
-    exact_json.canonical(values)
+    exact_json.canonical(cast("object", values))
     schema = action.described.get("inputSchema")
     if isinstance(schema, Mapping):
         _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema))
