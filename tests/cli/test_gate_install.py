@@ -376,8 +376,8 @@ def test_what_can_not_be_done_is_refused_and_nothing_written(typed: dict[str, An
     write(home, "= no TOML", ".codex/config.toml")
     write(home, "a: [", "config/goose/config.yaml")
     before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
+    options: dict[str, Any] = {"yes": said[:4] != "Pass"} | typed
     with pytest.raises(UsageError, match=said):
-        options: dict[str, Any] = {"yes": said[:4] != "Pass"} | typed
         gate_install.run(GateOptions(**options))
     assert {file: file.read_bytes() for file in home.rglob("*") if file.is_file()} == before
 

@@ -65,4 +65,3 @@ def test_strands_sees_the_same_through_the_gate(tmp_path: Path) -> None:
             return [tools, results, [each.uri for each in client.list_resources_sync().resources]]
 
     assert seen([*GATE, *EVERYTHING]) == seen(EVERYTHING)
-    assert not home.store.exists()
