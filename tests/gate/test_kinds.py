@@ -126,7 +126,6 @@ async def test_a_held_call_passes_byte_for_byte_however_long_a_person_thinks(
 # 3
 
 
-@pytest.mark.xfail(strict=True, reason="the ids of the gate's dialogs can be guessed: they need a part that is random")
 async def test_an_answer_to_the_servers_question_is_none_to_the_gates(home: Home) -> None:
     async with wire(home, "--allow", "impostor", "--ask", "pay") as client:
         await client.begin(elicitation={})
@@ -141,7 +140,6 @@ async def test_an_answer_to_the_servers_question_is_none_to_the_gates(home: Home
         assert client.ran == ["impostor"]
 
 
-@pytest.mark.xfail(strict=True, reason="the ids of the gate's own lists can be guessed, and its client may answer them")
 async def test_no_client_can_answer_what_the_gate_asks_the_server(home: Home) -> None:
     home.extra |= {"STUB_LIST_SECONDS": "1", "HANDOFFS_HOLD_SECONDS": "1"}
     harmless = {"name": "pay", "inputSchema": ANY, "annotations": {"readOnlyHint": True}}
@@ -217,9 +215,6 @@ async def test_a_definition_that_is_odd_costs_no_other_tool_its_place(home: Home
             assert said(await client.reply(each["name"])) == each["name"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is held has no reply when the server ends: `behind_ended` answers what runs"
-)
 async def test_a_server_that_dies_while_a_person_is_asked_has_run_nothing(home: Home) -> None:
     async with wire(home, "--allow", "die", "--ask", "pay") as client:
         await client.begin(elicitation={})
@@ -229,7 +224,6 @@ async def test_a_server_that_dies_while_a_person_is_asked_has_run_nothing(home: 
         assert "Not run" in json.dumps(await client.reply(1))
 
 
-@pytest.mark.xfail(strict=True, reason="a list of the gate's whose call is over goes to the client when it comes")
 async def test_what_the_gate_asks_the_server_is_never_answered_to_the_client(home: Home) -> None:
     home.extra["STUB_LIST_SECONDS"] = "1"
     async with wire(home) as client:

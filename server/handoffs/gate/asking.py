@@ -121,6 +121,8 @@ class Asking:
         self._hold_seconds = hold_seconds
         self._remembered = remembered
         self._pipe = f"{GATEWAY}{secrets.token_hex(16)}"
+        # In the ids of its dialogs: a server that guessed one could have its own dialog's answer taken for ours.
+        self._token = secrets.token_hex(16)
         self._numbers = itertools.count(1)
         self._sent: set[str] = set()  # calls of this process that their server has not answered yet
 
@@ -335,7 +337,7 @@ class Asking:
         """Return what the dialog came to; the open handoff for *not now*, None where nobody can have seen it."""
         reason, asked = "", self._desk.clock.now()
         for _ in range(MAX_ROUNDS):
-            name = f"{OURS}dialog {next(self._numbers)}"
+            name = f"{OURS}{self._token} dialog {next(self._numbers)}"
             line = request(name, "elicitation/create", self._dialog(handoff, call, reason))
             try:
                 response = await self._line.ask_client(name, line)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
@@ -35,6 +36,7 @@ class Definitions:
         self._tools: dict[str, str] | None = None
         self._described: dict[str, Mapping[str, object]] = {}
         self._twice: set[str] = set()
+        self._token = secrets.token_hex(16)  # in the ids of its requests, which no client shall guess
         self._numbers = itertools.count(1)
         self._loading = anyio.Lock()
 
@@ -76,7 +78,7 @@ class Definitions:
         for _ in range(MAX_PAGES):
             response = None
             with anyio.move_on_after(LIST_SECONDS):
-                name = f"{OURS}list {next(self._numbers)}"
+                name = f"{OURS}{self._token} list {next(self._numbers)}"
                 response = await self._send(name, request(name, "tools/list", params))
             if response is None or "result" not in response.body:
                 break  # it has no tools, or can't say: every call of one is then of a tool that is not listed

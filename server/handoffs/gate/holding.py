@@ -95,10 +95,12 @@ class Holding:
         self._client = Client()
         self._ends: Ends | None = None
         self._tasks: TaskGroup | None = None
-        self._held: dict[str, anyio.CancelScope] = {}
+        self._held: dict[str, tuple[anyio.CancelScope, HeldCall]] = {}
         self._running: dict[str, tuple[Allowed, HeldCall]] = {}
         self._between: dict[str, Allowed] = {}  # calls whose server has asked for input, by their names
-        self._asked: dict[str, _Waiting] = {}  # requests of ours, to either side
+        # Requests of ours. What is asked of the one side is answered by it, and by no other.
+        self._asked_client: dict[str, _Waiting] = {}
+        self._asked_server: dict[str, _Waiting] = {}
 
     @asynccontextmanager
     async def serving(self, ends: Ends) -> AsyncGenerator[None]:
@@ -123,7 +125,7 @@ class Holding:
             case "notifications/cancelled":
                 return self._cancelled(message)
             case None if message.id is not None:
-                waiting = self._asked.pop(message.id.text, None)
+                waiting = self._asked_client.pop(message.id.text, None)
                 if waiting is not None:
                     waiting.response = message
                     waiting.came.set()
@@ -135,13 +137,13 @@ class Holding:
         """Return what the client gets of a response that is watched; None for nothing."""
         assert message.id is not None
         self.watching.discard(message.id.text)
-        if (waiting := self._asked.pop(message.id.text, None)) is not None:
-            waiting.response = message
-            waiting.came.set()
-            return None
         found = self._running.pop(message.id.text, None)
         if found is None:
-            return message.raw
+            # All others that are watched are ours. One may come after its call is over.
+            if (waiting := self._asked_server.pop(message.id.text, None)) is not None:
+                waiting.response = message
+                waiting.came.set()
+            return None
         allowed, call = found
         body = message.body
         if asks_for_input(body):
@@ -162,7 +164,11 @@ class Holding:
         for _, call in running.values():
             self.watching.discard(call.id)
             await self.to_client(call.refused(words.INTERRUPTED))
-        for waiting in self._asked.values():
+        held, self._held = self._held, {}
+        for scope, call in held.values():
+            scope.cancel()
+            await self.to_client(call.refused(words.SERVER_ENDED))
+        for waiting in (*self._asked_client.values(), *self._asked_server.values()):
             waiting.came.set()
         for allowed, _ in running.values():
             try:
@@ -179,20 +185,22 @@ class Holding:
 
     async def ask_client(self, name: str, line: bytes) -> Message | None:
         """Send a request of ours to the client; return its response."""
-        return await self._answer(name, partial(self.to_client, line))
+        return await self._answer(self._asked_client, name, partial(self.to_client, line))
 
     async def _ask_server(self, name: str, line: bytes) -> Message | None:
         assert self._ends is not None
         self.watching.add(name_of(name))
-        return await self._answer(name, partial(self._ends.to_server, line))
+        return await self._answer(self._asked_server, name, partial(self._ends.to_server, line))
 
-    async def _answer(self, name: str, send: Callable[[], Awaitable[None]]) -> Message | None:
-        waiting = self._asked[name_of(name)] = _Waiting()
+    async def _answer(
+        self, asked: "dict[str, _Waiting]", name: str, send: Callable[[], Awaitable[None]]
+    ) -> Message | None:
+        waiting = asked[name_of(name)] = _Waiting()
         try:
             await send()
             await waiting.came.wait()
         finally:
-            self._asked.pop(name_of(name), None)
+            asked.pop(name_of(name), None)
         return waiting.response
 
     # One call
@@ -204,16 +212,16 @@ class Holding:
         if ready and self._passes(call, self._verdict(call)):
             return False
         scope = anyio.CancelScope()
-        self._held[call.id] = scope
+        self._held[call.id] = scope, call
         self._start(partial(self._handle, call, scope))
         return True
 
     def _cancelled(self, message: Message) -> bool:
         given = message.params.get("requestId")
-        scope = self._held.pop(written(given), None)
-        if scope is None:
+        held = self._held.pop(written(given), None)
+        if held is None:
             return False  # of what the server has: it passes
-        scope.cancel()
+        held[0].cancel()
         return True
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
@@ -233,7 +241,7 @@ class Holding:
                 reply = call.refused(words.FAILED)
             if reply is not None:
                 await self.to_client(reply)
-        if self._held.get(call.id) is scope:
+        if self._held.get(call.id, (None, call))[0] is scope:
             del self._held[call.id]
 
     async def _decided(self, call: HeldCall) -> bytes | None:
@@ -275,13 +283,13 @@ class Holding:
         await self._ends.to_server(call.for_server())
 
     async def _sent(self, call: HeldCall, allowed: Allowed) -> None:
-        scope = self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
+        held = self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
         self._running[call.id] = (allowed, call)
         self.watching.add(call.id)
         run = call if allowed.arguments is None else call.with_arguments(allowed.arguments)
         assert self._ends is not None
         await self._ends.to_server(run.for_server())
-        if scope is not None and scope.cancel_called:
+        if held is not None and held[0].cancel_called:
             params = f'{{"requestId":{call.id}}}'
             cancelled = f'{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}\n'
             await self._ends.to_server(cancelled.encode())

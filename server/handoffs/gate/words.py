@@ -22,6 +22,11 @@ AWAY = (
 
 FAILED = "Not run: the gate failed inside, so nothing was decided and nothing was sent. Tell the person."
 
+SERVER_ENDED = (
+    "Not run: the server ended before a person had decided, so nothing was sent to it. Once it runs again, exactly the "
+    "same call waits for the same decision."
+)
+
 NOBODY = "Not run: nobody decided before the deadline. Silence is not consent."
 
 WITHDRAWN = "Not run: the question was withdrawn, so nothing was decided."
