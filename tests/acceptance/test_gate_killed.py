@@ -168,7 +168,9 @@ async def test_killed_at_random_no_call_runs_twice_or_unasked(tmp_path: Path) ->
     }
     assert [each for each in ran if approved.get(each["order"]) != each] == []
 
-    lost = [each.id for each in allowed if "sent" not in events[each.id]]
+    # One that nobody has collected waits for the same call, which its agent was told to send again.
+    unsent = [each for each in allowed if "sent" not in events[each.id]]
+    lost = [each.id for each in unsent if each.collected_at is not None]
     assert lost == []
     orders = {each["order"] for each in ran}
     missing = [each for each in allowed if number_of(each) not in orders]
