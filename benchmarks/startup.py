@@ -170,9 +170,9 @@ def _start(
 
 
 def _wait_until_kept(folder: Path) -> None:
-    """Return once nothing was added to what is kept of a start for a while."""
+    """Return once something is kept of a start, which takes long in a new checkout, and nothing was added lately."""
     before, since = {}, time.monotonic()
-    while time.monotonic() - since < KEPT_SECONDS / 5:
+    while time.monotonic() - since < (KEPT_SECONDS / 5 if before else PATIENCE_SECONDS):
         time.sleep(0.1)
         now = {path: path.stat().st_mtime_ns for path in _snapshots(folder)}
         if now != before:
