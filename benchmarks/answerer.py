@@ -15,7 +15,7 @@ import anyio
 from benchmarks.clients import ANSWER
 from handoffs.assembly import store_at
 from handoffs.core.events import Answered
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 
 
 async def _answer_all(address: str) -> None:

@@ -17,7 +17,7 @@ from benchmarks.postgres import database
 from benchmarks.table import Row, compared
 from handoffs.assembly import store_at
 from handoffs.core.events import Answered
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 from handoffs.store import OpenStore
 from handoffs.store.copying import copy
 from handoffs.store.postgres.address import parse

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self, cast
-from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, model_validator
@@ -27,17 +26,28 @@ from pydantic_settings import (
 )
 
 from handoffs import env_file
-from handoffs.access.addresses import is_private
 from handoffs.core.untrusted import inert_line
-from handoffs.store import ENGINES, StoreAddress, engine_named
+from handoffs.setting_values import (
+    Addresses,
+    Count,
+    Keys,
+    Scopes,
+    Seconds,
+    at_least,
+    issuer_url,
+    lowered,
+    origin_url,
+    parsed_store,
+    plain_url,
+    seconds_from,
+)
+from handoffs.store import StoreAddress
 
 PREFIX = "HANDOFFS_"
 LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
 """The variable with the local user's token, for hosts that read a project's file. It is no setting."""
 
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
-TEN_YEARS = 315_360_000
-"""In seconds. No waiting is longer, and times that far away can still be written as dates."""
 
 
 class SettingsError(Exception):
@@ -54,102 +64,6 @@ def config_file() -> Path:
     return user_config_path("handoffs", appauthor=False) / "config.toml"
 
 
-# What the fields are made of
-
-
-def store_address(written: str) -> StoreAddress:
-    """Return the address of a store from a value of HANDOFFS_STORE. Raises ValueError, which shows no password."""
-    scheme, mark, _ = written.strip().partition("://")
-    if mark and scheme.lower() not in ENGINES:
-        raise ValueError(f"there is no store for {inert_line(scheme, 20)}://")
-    return engine_named(scheme.lower() if mark else "sqlite").address(written)
-
-
-def _store(written: object) -> StoreAddress:
-    if isinstance(written, str):
-        return store_address(written)
-    if isinstance(written, Path) or hasattr(written, "identity"):
-        return cast("StoreAddress", written)
-    raise ValueError("it is no text")
-
-
-def _word(written: object) -> object:
-    return written.strip().lower() if isinstance(written, str) else written
-
-
-def _number(written: object) -> object:
-    return str(written) if isinstance(written, bool) else written  # `true` is not one second
-
-
-def _split(between: str) -> BeforeValidator:
-    def split(written: object) -> object:
-        return [part for part in re.split(between, written) if part.strip()] if isinstance(written, str) else written
-
-    return BeforeValidator(split)
-
-
-def _from(least: int) -> object:
-    allowed = f"a number of seconds from {least} to {TEN_YEARS} (ten years)"
-    return Field(ge=least, le=TEN_YEARS, allow_inf_nan=False, description=allowed)
-
-
-def _url(written: str) -> str:
-    return _address(written).rstrip("/")
-
-
-def _issuer(written: str) -> str:
-    """Return the address as it is written, to the last slash: an issuer's tokens repeat it exactly."""
-    address = _address(written)
-    if "@" in address:
-        raise ValueError("an issuer has no @ in its address")
-    if not is_private(address):
-        raise ValueError("others on the way to it could issue tokens of their own: it must be https")
-    return address
-
-
-def _inbox_url(written: str) -> str:
-    """Return the address without a path: the inbox's own pages begin at the root."""
-    address = _url(written)
-    if urlsplit(address).path:
-        raise ValueError("a path has no place in it: the inbox has a name or a port of its own")
-    if not is_private(address):
-        raise ValueError("others on the way to it could read what people type: beyond this machine it must be https")
-    return address.lower()
-
-
-def _address(written: str) -> str:
-    parts = urlsplit(written)  # this, and reading the port, may raise a ValueError that says why
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError("it begins with http:// or https:// and a host")
-    if re.search(r"[^!-~]|[?#]", written) or parts.username is not None:
-        raise ValueError("a user, a query, a fragment and spaces have no place in it")
-    return written
-
-
-def _at_least(least: int, of: str) -> object:
-    return Field(ge=least, le=10**12, description=f"a whole number of {of}, {least} or more")
-
-
-_Count = Annotated[int, BeforeValidator(_number)]
-_Seconds = Annotated[float, BeforeValidator(_number)]
-_SCHEME = "[A-Za-z][A-Za-z0-9+.-]*://"
-_Scopes = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...],  # RFC 6749, section 3.3
-    _split(r"[\s,]+"),
-    Field(description="names of scopes, several with commas"),
-]
-_Addresses = Annotated[
-    tuple[Annotated[str, Field(pattern=f"^{_SCHEME}.")], ...],
-    _split(rf"[\s,]+(?={_SCHEME})"),  # an address may hold commas of its own; the next one begins with its scheme
-    Field(repr=False, description="notification addresses with their scheme, several with commas"),
-]
-_Keys = Annotated[
-    tuple[Annotated[str, Field(min_length=32)], ...],
-    _split(","),
-    Field(repr=False, description="keys of 32 characters or more (`openssl rand -hex 32`), several with commas"),
-]
-
-
 class Settings(BaseSettings):
     """All settings, by their names in `config.toml`. The variable is the name in capitals, after `HANDOFFS_`.
 
@@ -159,7 +73,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_ignore_empty=True,
-        enable_decoding=False,  # a list is not JSON; see _split
+        enable_decoding=False,  # a list is not JSON; see setting_values
         str_strip_whitespace=True,
         hide_input_in_errors=True,
         frozen=True,
@@ -167,20 +81,20 @@ class Settings(BaseSettings):
 
     store: Annotated[
         StoreAddress,
-        PlainValidator(_store),
+        PlainValidator(parsed_store),
         Field(description="a path, sqlite:/// and a path, or postgresql://"),
     ] = Field(default_factory=lambda: data_folder() / "handoffs.db")
-    terminal: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")] = (
-        "auto"
-    )
-    join: Annotated[Literal["auto", "off"], BeforeValidator(_word), Field(description="auto or off")] = "auto"
-    join_seconds: Annotated[_Seconds, _from(0)] = 3_600
-    inbox: Annotated[Literal["auto", "off"], BeforeValidator(_word), Field(description="auto or off")] = "auto"
-    hold_seconds: Annotated[_Seconds | None, _from(0)] = None
-    host_timeout_seconds: Annotated[_Seconds | None, _from(1)] = None
-    default_timeout_seconds: Annotated[_Seconds, _from(1)] = 86_400
-    min_timeout_seconds: Annotated[_Seconds, _from(1)] = 30
-    max_timeout_seconds: Annotated[_Seconds, _from(1)] = 2_592_000
+    terminal: Annotated[
+        Literal["auto", "on", "off"], BeforeValidator(lowered), Field(description="auto, on or off")
+    ] = "auto"
+    join: Annotated[Literal["auto", "off"], BeforeValidator(lowered), Field(description="auto or off")] = "auto"
+    join_seconds: Annotated[Seconds, seconds_from(0)] = 3_600
+    inbox: Annotated[Literal["auto", "off"], BeforeValidator(lowered), Field(description="auto or off")] = "auto"
+    hold_seconds: Annotated[Seconds | None, seconds_from(0)] = None
+    host_timeout_seconds: Annotated[Seconds | None, seconds_from(1)] = None
+    default_timeout_seconds: Annotated[Seconds, seconds_from(1)] = 86_400
+    min_timeout_seconds: Annotated[Seconds, seconds_from(1)] = 30
+    max_timeout_seconds: Annotated[Seconds, seconds_from(1)] = 2_592_000
     inbox_password: Annotated[
         str | None, Field(min_length=12, repr=False, description="a password of 12 characters or more")
     ] = None
@@ -190,35 +104,35 @@ class Settings(BaseSettings):
     ] = None
     inbox_url: Annotated[
         str | None,
-        AfterValidator(lambda written: written and _inbox_url(written)),
+        AfterValidator(lambda written: written and origin_url(written)),
         Field(description="the address by which people reach the inbox, such as https://inbox.example.com"),
     ] = None
     permission_tool: Annotated[
-        Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")
+        Literal["auto", "on", "off"], BeforeValidator(lowered), Field(description="auto, on or off")
     ] = "auto"
     url: Annotated[
         str | None,
-        AfterValidator(lambda written: written and _url(written)),
+        AfterValidator(lambda written: written and plain_url(written)),
         Field(description="the address by which clients reach `serve --http`, such as https://handoffs.example.com"),
     ] = None
-    tokens: Annotated[Literal["auto", "on", "off"], BeforeValidator(_word), Field(description="auto, on or off")] = (
+    tokens: Annotated[Literal["auto", "on", "off"], BeforeValidator(lowered), Field(description="auto, on or off")] = (
         "auto"
     )
     oauth_issuer: Annotated[
         str | None,
-        AfterValidator(lambda written: written and _issuer(written)),
+        AfterValidator(lambda written: written and issuer_url(written)),
         Field(description="the https address of an OAuth issuer, exactly as its tokens have it"),
     ] = None
     oauth_audience: Annotated[
         str | None, Field(min_length=1, description="what the issuer's tokens for this server are meant for")
     ] = None
-    oauth_scopes: _Scopes = ()
-    quota_open: Annotated[_Count, _at_least(1, "questions")] = 1_000
-    quota_per_minute: Annotated[_Count, _at_least(1, "questions")] = 600
-    quota_bytes: Annotated[_Count, _at_least(1, "bytes")] = 50_000_000
-    notify: _Addresses = ()
-    escalate: _Addresses = ()
-    keys: _Keys = ()
+    oauth_scopes: Scopes = ()
+    quota_open: Annotated[Count, at_least(1, "questions")] = 1_000
+    quota_per_minute: Annotated[Count, at_least(1, "questions")] = 600
+    quota_bytes: Annotated[Count, at_least(1, "bytes")] = 50_000_000
+    notify: Addresses = ()
+    escalate: Addresses = ()
+    keys: Keys = ()
     model: Annotated[str, Field(min_length=1, description="the name of a LiteLLM model")] = MODEL
 
     @classmethod

@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from handoffs.assembly import store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 from tests.acceptance.processes import SCRIPT, Home, HttpServer, ask, nobody
 from tests.acceptance.proxy import Caller, RoundRobin, round_robin
 from tests.store.postgres_server import Cluster, new_store

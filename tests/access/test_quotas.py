@@ -14,7 +14,7 @@ from handoffs.core.errors import QuotaUsedUp
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 from tests.fakes import FakeClock
 from tests.mcp_server.host import Table, ask, host, table
 from tests.store.postgres_server import new_store

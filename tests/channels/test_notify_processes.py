@@ -16,7 +16,7 @@ import pytest
 from handoffs.assembly import store_at
 from handoffs.channels.notify import Notifier
 from handoffs.core.desk import Desk
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 from tests.channels.notifying import CODEX, ROOT, OtherNotifier, Running, SeenDesk
 from tests.channels.sinks import PASSWORD, TOKEN, HttpSink, http_sink
 from tests.fakes import FakeClock

@@ -16,7 +16,9 @@ from handoffs.cli import db
 from handoffs.core.errors import StoreTooNew
 from handoffs.core.events import Collected
 from handoffs.core.model import Caller
-from handoffs.settings import Settings, StoreAddress, store_address
+from handoffs.setting_values import store_address
+from handoffs.settings import Settings
+from handoffs.store import StoreAddress
 from handoffs.store.postgres import layout
 from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.store import PostgresStore

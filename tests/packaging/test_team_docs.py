@@ -363,7 +363,7 @@ async def _browser(certificate: Path, url: str) -> AsyncGenerator[httpx2.AsyncCl
 async def _answer_next(people: Home) -> None:
     """Answer the next question there is, as the inbox would: at the desk over the same store."""
     from handoffs.assembly import open_desk
-    from handoffs.settings import store_address
+    from handoffs.setting_values import store_address
 
     async with open_desk(Settings(store=store_address(people.extra["HANDOFFS_STORE"]))) as desk, desk.watch() as watch:
         while not (waiting := await desk.newest(open_only=True)):

@@ -16,7 +16,7 @@ from handoffs.core.grant import Condition, Pin, Stop
 from handoffs.core.ports import Permissions
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 from handoffs.store.copying import EVENTS, PAGE, TABLES, Phase, Progress, Target, copy
 from handoffs.store.postgres.address import Address, parse
 from handoffs.store.postgres.cells import decode_cell

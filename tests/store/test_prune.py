@@ -11,7 +11,7 @@ from handoffs.core.errors import NotFound
 from handoffs.core.events import Answered, Collected
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Store
-from handoffs.settings import store_address
+from handoffs.setting_values import store_address
 from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.pruning import PostgresPruning
 from handoffs.store.pruning import BATCH, Age

@@ -15,7 +15,8 @@ from handoffs.cli.installing.texts import Unreadable
 from handoffs.cli.installing.toml_text import TomlText
 from handoffs.console import UsageError, print_out
 from handoffs.core.untrusted import inert_line
-from handoffs.settings import PREFIX, Settings, checked_settings, config_file, store_address
+from handoffs.setting_values import store_address
+from handoffs.settings import PREFIX, Settings, checked_settings, config_file
 
 WIDE = 120
 

@@ -13,6 +13,7 @@ from handoffs.cli import deciding, documents, hints, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.gate_commands import gate_app, grants_command
+from handoffs.cli.token_commands import token_app
 from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
@@ -51,7 +52,6 @@ def run(arguments: Sequence[str]) -> int:
 app.add_typer(config_app, name="config", help="Your settings: each with its value and its source.")
 notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses where people are told of open questions.")
-token_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
 app.add_typer(gate_app, name="gate", help="Stand before an MCP server: no tool runs before it is allowed.")
 app.add_typer(db_app, name="db", help="The store: update, copy or prune it.")
@@ -225,66 +225,6 @@ def log(
     It does not contain what people wrote.
     """
     _finish(partial(looking.logged, prefix=handoff, follow=follow, as_json=json))
-
-
-@token_app.command(name="add")
-def token_add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The caller that gets the token.")],
-    expires: Annotated[
-        str | None, typer.Option("--expires", metavar="TIME", help="When it expires, from now: 30d, 12h, 45m.")
-    ] = None,
-) -> None:
-    """Print a new token. It is shown once: only its hash is stored."""
-
-    async def work(settings: Settings) -> None:
-        from handoffs.cli import token
-
-        await token.added(settings, name, expires=expires)
-        print(token.about(name, settings), file=sys.stderr)  # noqa: T201 - beside the token, not in its pipe
-
-    _finish(work)
-
-
-@token_app.command(name="local")
-def token_local(
-    renew: Annotated[bool, typer.Option("--renew", help="Make a new one, and revoke the old one.")] = False,
-) -> None:
-    """Print your own token for servers on this machine."""
-    from handoffs.cli import token
-
-    def work() -> None:
-        token.local(renew=renew)
-        print(token.ABOUT_LOCAL, file=sys.stderr)  # noqa: T201 - beside the token, not in its pipe
-
-    raise typer.Exit(ended(work))
-
-
-@token_app.command(name="list")
-def token_list(json: Json = False) -> None:
-    """List the tokens, without their values."""
-
-    async def work(settings: Settings) -> None:
-        from handoffs.cli import token
-
-        await token.listed(settings, as_json=json)
-
-    _finish(work)
-
-
-@token_app.command(name="revoke")
-def token_revoke(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name in `handoffs token list`.")],
-) -> None:
-    """Revoke a token, from the next call on."""
-
-    async def work(settings: Settings) -> None:
-        from handoffs.cli import token
-
-        if not await token.revoked(settings, name):
-            said = "No token of this name lets anybody in. `handoffs token list` shows them all."
-            raise typer.Exit(failed(said, Exit.NOT_FOUND))
-
-    _finish(work)
 
 
 @app.command(hidden=True)

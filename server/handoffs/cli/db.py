@@ -11,7 +11,8 @@ from handoffs.assembly import engine_at
 from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
-from handoffs.settings import Settings, store_address
+from handoffs.setting_values import store_address
+from handoffs.settings import Settings
 from handoffs.store import StoreAddress
 from handoffs.store.copying import Phase, copy
 from handoffs.store.pruning import Age

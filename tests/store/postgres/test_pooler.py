@@ -15,7 +15,8 @@ import pytest
 from handoffs.cli import db
 from handoffs.core.errors import StoreError
 from handoffs.core.model import State
-from handoffs.settings import Settings, store_address
+from handoffs.setting_values import store_address
+from handoffs.settings import Settings
 from handoffs.store.postgres.store import PostgresStore
 from tests.store import postgres_server as postgres
 from tests.store.samples import LATER, LONG_AGO, answered, sample
