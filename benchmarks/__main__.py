@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import (
+    gate_calls,
     gate_policy,
     gate_relay,
     handoff,
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "many": many.run,
     "gate-policy": gate_policy.run,
     "gate-relay": gate_relay.run,
+    "gate-calls": gate_calls.run,
 }
 
 

@@ -15,6 +15,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from benchmarks.servers import Server
 
 _LINK = re.compile(r"http://127\.0\.0\.1:(\d+)/sign-in\?\S+")
+_CARD = re.compile(r'action="/h/(h_\w+)/answer"')
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -80,6 +81,11 @@ def token_of(page: str) -> str:
     if found is None:
         raise RuntimeError("there is no question on the page")
     return found[1]
+
+
+def cards_of(page: str) -> list[str]:
+    """Return the ids of the questions that a page has a form for."""
+    return _CARD.findall(page)
 
 
 async def _end(process: anyio.abc.Process) -> None:

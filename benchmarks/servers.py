@@ -82,9 +82,27 @@ def bare() -> Server:
     return Server(name="bare", command=(sys.executable, str(YARDSTICKS / "bare.py")), http="{port}")
 
 
-def plain() -> Server:
-    """Return the official SDK's server with tools that ask nobody, over stdio only."""
-    return Server(name="plain", command=(sys.executable, str(YARDSTICKS / "plain.py")), http="")
+def plain(folder: Path | None = None) -> Server:
+    """Return the official SDK's server with tools that ask nobody, over stdio only; one of them commits to `folder`."""
+    kept = () if folder is None else (str(folder / "plain.db"),)
+    return Server(name="plain", command=(sys.executable, str(YARDSTICKS / "plain.py"), *kept), http="")
+
+
+def gate(folder: Path, behind: Server, *flags: str) -> Server:
+    """Return our gate with these flags before a server over stdio, with all its files in `folder`."""
+    ours = handoffs(folder)
+    command = (ours.command[0], "gate", *flags, "--", *behind.command)
+    return replace(ours, name="gate", command=command)
+
+
+def fastmcp_proxy(behind: Server) -> Server:
+    """Return fastmcp 4's proxy before a server over stdio; makes its environment the first time.
+
+    Raises:
+        environment.Unavailable: The environment can't be made, for instance without a network.
+    """
+    python = environment.fastmcp()
+    return Server(name="proxy", command=(str(python), str(YARDSTICKS / "fast_proxy.py"), *behind.command), http="")
 
 
 def stored(folder: Path, *, database: str | None = None) -> Server:

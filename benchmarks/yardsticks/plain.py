@@ -1,4 +1,11 @@
-"""The official SDK's `MCPServer` with two tools that ask nobody, over stdio, in both eras."""
+"""The official SDK's `MCPServer` with tools that ask nobody, over stdio, in both eras.
+
+python plain.py [FILE]    `kept` commits to that file
+"""
+
+import sqlite3
+import sys
+from functools import cache
 
 from mcp.server.mcpserver import MCPServer
 
@@ -15,6 +22,24 @@ async def add(a: int, b: int) -> int:
 async def text(size: int) -> str:
     """Return so many characters."""
     return "x" * size
+
+
+@server.tool()
+async def kept(a: int, b: int) -> int:
+    """Add, and make one durable commit."""
+    connection = _store()
+    connection.execute("INSERT INTO sums (a, b) VALUES (?, ?)", (a, b))
+    connection.commit()
+    return a + b
+
+
+@cache
+def _store() -> sqlite3.Connection:
+    connection = sqlite3.connect(sys.argv[1])
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE sums (a INTEGER, b INTEGER)")
+    return connection
 
 
 if __name__ == "__main__":
