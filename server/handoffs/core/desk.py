@@ -205,9 +205,12 @@ class Desk(Reader):
         return await self._store.record(handoff.id, *events, known=handoff)
 
     async def note_result(self, handoff: Handoff, *, call: str, outcome: str) -> Handoff:
-        """Note that the server has answered the call: `done`, or `error` where it says so."""
+        """Note that the server has answered the call: `done`, or `error` where it says so.
+
+        After a power cut the note may be missing, and the call counts as one that may have run: that is safe.
+        """
         event = Result(at=self._clock.now(), call=call, outcome=outcome)
-        return await self._store.record(handoff.id, event, known=handoff)
+        return await self._store.record(handoff.id, event, known=handoff, durable=False)
 
     async def note_unknown(self, handoff: Handoff, *, call: str, reason: str) -> Handoff:
         """Note that the call may have run or not: its server was cut off in between."""
