@@ -12,7 +12,8 @@ PARALLEL := -n 3 --dist worksteal -rs  # two cores: many tests wait; what is ski
 # processes at once, which are killed or cut off.
 OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acceptance/test_many_servers.py \
   tests/acceptance/test_network_cut.py tests/acceptance/test_connections.py tests/acceptance/test_gateways.py \
-  tests/acceptance/test_giving_up.py tests/store/test_several_processes.py tests/test_benchmarks.py
+  tests/acceptance/test_giving_up.py tests/acceptance/test_gate_killed.py tests/store/test_several_processes.py \
+  tests/test_benchmarks.py
 
 # The samples take place on a day of the past and on one of the future (tests/days.py): no test may care.
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a benchmark asks how far it may go."""
+    """The size of a run: full or quick."""
 
     quick: bool = False
 

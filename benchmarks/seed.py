@@ -1,4 +1,4 @@
-"""A store with many open handoffs in it, made through the store's own door."""
+"""Makes stores with many open handoffs, through the store's own interface."""
 
 import shutil
 from contextlib import closing
@@ -44,13 +44,13 @@ def fill_at_once(store: Path, count: int) -> None:
 
 
 def _copy(draft: Path, store: Path) -> None:
-    """Copy a store that nobody has open, with the files that SQLite keeps beside it."""
+    """Copy a store that no process has open, with SQLite's other files."""
     for file in draft.parent.glob(f"{draft.name}*"):
         shutil.copy(file, store.with_name(file.name.replace(draft.name, store.name)))
 
 
 def handoff(number: int, asked: datetime) -> Handoff:
-    """Return a question that nobody has asked yet."""
+    """Return a new open handoff."""
     caller, form = Caller(subject="ada", client="benchmark"), response_form()
     message = f"May I deploy build {number}? " + "It changes the tables and can't be undone. " * 16
     return Handoff(

@@ -23,7 +23,7 @@ OPEN_GATE = (sys.executable, str(YARDSTICKS / "open_gate.py"))
 """Goes before the command of a server over stdio: a gate that holds nothing."""
 
 TOKEN = "ho_local_" + secrets.token_urlsafe(32)
-"""Of the local user, whom our server lets in."""
+"""The local user's token, which our server accepts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Server:
 
 
 def handoffs(folder: Path, *, store: Path | str | None = None) -> Server:
-    """Return our server with everything that it keeps in `folder`; nobody but the host's dialog is asked."""
+    """Return our server with all its files in `folder`; only the host's dialog asks."""
     settings = {
         "HANDOFFS_STORE": str(store or folder / "handoffs.db"),
         "HANDOFFS_TERMINAL": "off",

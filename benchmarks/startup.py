@@ -1,4 +1,4 @@
-"""From the start of the process until a host gets its first answers: pipes, and no client in between.
+"""Time from the start of the process to a host's first answers, over pipes, without a client in between.
 
 A start has two stages (`handoffs.first_stage`): the rows tell how much the first saves, and that a start which can't
 use it, for want of a snapshot or because the client is a new version, takes no longer for it.
@@ -170,9 +170,9 @@ def _start(
 
 
 def _wait_until_kept(folder: Path) -> None:
-    """Return once nothing was added to what is kept of a start for a while."""
+    """Return once something is kept of a start, which takes long in a new checkout, and nothing was added lately."""
     before, since = {}, time.monotonic()
-    while time.monotonic() - since < KEPT_SECONDS / 5:
+    while time.monotonic() - since < (KEPT_SECONDS / 5 if before else PATIENCE_SECONDS):
         time.sleep(0.1)
         now = {path: path.stat().st_mtime_ns for path in _snapshots(folder)}
         if now != before:

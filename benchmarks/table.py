@@ -1,4 +1,4 @@
-"""What a benchmark gives: rows, each with its bar, and how they are printed."""
+"""Results of benchmarks: rows, each with its bar, printed as a table."""
 
 import math
 import statistics
@@ -23,7 +23,7 @@ class Row:
 
     @property
     def measured(self) -> float:
-        """What is held against the bar."""
+        """The figure that is compared with the bar."""
         return self.ours if self.ratio is None else self.ratio
 
     @property

@@ -1,4 +1,4 @@
-"""How much two servers get through one PostgreSQL: questions opened and answered, against the bare driver.
+"""Throughput of two servers on one PostgreSQL: questions opened and answered, against the bare driver.
 
 The bare driver is given the very statements and parameters, one after another on a connection of its own.
 

@@ -41,7 +41,7 @@ def main() -> None:
     if handoff is None:
         print(f"The model ended without a handover: {str(result).strip()}")
         return
-    # The question stays open until the person has dealt with it; nobody waits for that.
+    # The question stays open until the person has dealt with it; no call waits for that.
     print(f"The loop ended: {result.stop_reason}.")
     print(format_handoff_summary(handoff, "Release Handoff"))
 

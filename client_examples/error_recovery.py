@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def upload(backup: Path, attempt: int) -> None:
-    """A server that is not well: it takes the third attempt."""
+    """Upload to a failing server, which accepts the third attempt."""
     if attempt < 3:
         raise ConnectionError("the server closed the connection")
 

@@ -1,4 +1,4 @@
-"""A question with a deadline: when it passes, nobody has agreed to anything, and the safe way is taken."""
+"""A question with a deadline: when it passes, nothing is approved, and the program takes the safe way."""
 
 from strands import Agent
 

@@ -29,6 +29,9 @@ class Nothing:
         """Pass it."""
         return message.raw
 
+    def tools_changed(self) -> None:
+        """Nothing is known of tools."""
+
     async def behind_ended(self, reason: str) -> None:
         """Nothing is held."""
 

@@ -15,7 +15,7 @@ def main() -> None:
             sys.exit(_serve(None))
         case ["serve", "--http", address]:
             sys.exit(_serve(address))
-        case ["gate", *arguments] if _names_server(arguments) and arguments[0] not in {"check", "-h", "--help"}:
+        case ["gate", *arguments] if _names_server(arguments) and arguments[0].startswith("-"):  # no command before it
             sys.exit(_gate(arguments))
         case arguments:
             from handoffs.cli.app import run  # typer and the commands, which no host waits for

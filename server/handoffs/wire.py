@@ -20,12 +20,20 @@ Sink: TypeAlias = Callable[[bytes], Coroutine[Any, Any, None] | None]
 """Takes what has come; what it returns is awaited before more is read."""
 
 
-class Wire(Protocol):
+class ByteStream(Protocol):
     """Bytes from and to the client."""
 
     async def read(self) -> bytes:
         """Return what has come, a piece of any length; nothing once the other end is closed."""
         ...
+
+    async def write(self, data: bytes) -> None:
+        """Write all of it. Raises ClosedResourceError: nobody reads any more."""
+        ...
+
+
+class Wire(ByteStream, Protocol):
+    """A stream that is read without a task of its own, and written without waiting where that is possible."""
 
     async def feed(self, sink: Sink) -> None:
         """Give what comes to the sink, until the other end is closed."""
@@ -33,10 +41,6 @@ class Wire(Protocol):
 
     def write_now(self, data: bytes) -> bytes:
         """Write what can be written without waiting; return the rest."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Write all of it. Raises ClosedResourceError: nobody reads any more."""
         ...
 
 

@@ -34,19 +34,19 @@ def home(tmp_path: Path) -> Generator[Home]:
     """A home where the inbox may start, without a desktop. The inbox that a test leaves behind is ended."""
     here = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "DISPLAY": "", "WAYLAND_DISPLAY": ""})
     yield here
-    if (left := place_of(here).running()) is not None:
+    if (left := record_of(here).running()) is not None:
         os.kill(left.pid, signal.SIGTERM)
         anyio.run(ended, here)
 
 
-def place_of(home: Home) -> InboxRecord:
+def record_of(home: Home) -> InboxRecord:
     """Where its inbox is to be found, for what a test only waits for: to ask the command would start it each time."""
     return InboxRecord(store=home.store, data=home.folder / "data" / "handoffs")
 
 
 async def ended(home: Home) -> None:
     """Wait until the process of the inbox that was told to end has let go of the lock."""
-    lock = await until(place_of(home).claim)
+    lock = await until(record_of(home).claim)
     lock.release()
 
 
@@ -65,7 +65,7 @@ def is_running(home: Home) -> bool:
 
 
 async def until_running(home: Home) -> None:
-    await until(lambda: place_of(home).running() is not None)
+    await until(lambda: record_of(home).running() is not None)
 
 
 def with_browser(home: Home) -> Path:
@@ -263,7 +263,7 @@ async def test_killed_it_is_started_again_at_the_same_address_by_the_same_server
     async with home.stdio() as client:
         first = link_in(await hand_over(client, "First."))
         os.kill(running(home)["pid"], signal.SIGKILL)
-        await until(lambda: place_of(home).running() is None)
+        await until(lambda: record_of(home).running() is None)
         killed = running(home)["pid"]
         second = link_in(await hand_over(client, "Second."))
     assert running(home)["pid"] != killed

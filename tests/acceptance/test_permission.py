@@ -51,7 +51,7 @@ async def test_an_unattended_run_asks_in_the_inbox_and_runs_the_persons_version(
             tasks.start_soon(use)
             handoff_id = await until_open(home)
             edit = '{"command": "rm -r build/tmp"}'
-            done = await home.command("answer", handoff_id, "--set", "decision=allow", "--set", f"input={edit}")
+            done = await home.command("answer", handoff_id, "--set", "decision=allow", "--set", f"arguments={edit}")
             assert done.returncode == 0, done.stderr
     assert got == [{"behavior": "allow", "updatedInput": {"command": "rm -r build/tmp"}}]
     assert home.run("log", "--json").stdout.count("dismissed") == 0

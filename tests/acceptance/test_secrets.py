@@ -15,7 +15,7 @@ import pytest
 from mcp.types import ElicitRequestURLParams, ElicitResult
 
 from tests.acceptance.processes import Home, ask
-from tests.acceptance.test_inbox import ended, place_of, with_browser, written
+from tests.acceptance.test_inbox import ended, record_of, with_browser, written
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of files")
@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Generator[Home]:
     """A home in which the inbox may start; the one that a test leaves behind is ended."""
     here = Home(tmp_path, {"HANDOFFS_INBOX": "auto"})
     yield here
-    if (left := place_of(here).running()) is not None:
+    if (left := record_of(here).running()) is not None:
         os.kill(left.pid, signal.SIGTERM)
         anyio.run(ended, here)
 

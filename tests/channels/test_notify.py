@@ -18,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoffs.channels.notify import BACK_OFF, Notice, NotSent, Recipient, notice_of, recipients
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_shown import message_of
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.reminders import Stage
 from handoffs.core.schema import parse
@@ -317,6 +319,15 @@ def test_for_a_secret_that_command_opens_the_inbox() -> None:
     asked = handoff(form=form)
     told = notice_of(asked, Stage.OPENED, now=ASKED, link=None)
     assert told.body.endswith(f"Answer on {socket.gethostname()}: handoffs inbox")
+
+
+def test_a_notice_of_an_action_names_the_tool_and_no_argument() -> None:
+    action = Action(asker=Asker.GATE, server="shop", tool="sign_in", arguments='{"password": "hunter2"}')
+    asked = handoff()
+    asked = replace(asked, question=replace(asked.question, message=message_of(action), action=action))
+    told = notice_of(asked, Stage.OPENED, now=ASKED, link=None)
+    assert "sign_in" in told.body
+    assert "hunter2" not in told.body + told.title
 
 
 def test_what_is_only_told_says_that_the_agent_has_stopped() -> None:

@@ -142,8 +142,8 @@ def test_a_result_tells_of_it_in_its_text_and_in_its_guidance() -> None:
     result = CallToolResult(
         content=[TextContent(type="text", text="Yes.")], structured_content={"guidance": "Yes.", "status": "SUCCESS"}
     )
-    assert Notice().on(result) is result
-    told = Notice("HANDOFFS_STORE is not used.").on(result)
+    assert Notice().add_to(result) is result
+    told = Notice("HANDOFFS_STORE is not used.").add_to(result)
     words = "Yes.\n\nTell the person, once: HANDOFFS_STORE is not used."
     assert told.content == [TextContent(type="text", text=words)]
     assert told.structured_content == {"guidance": words, "status": "SUCCESS"}

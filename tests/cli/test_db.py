@@ -76,7 +76,7 @@ def test_a_copy_that_is_stopped_with_ctrl_c_says_how_it_goes_on_and_does(tmp_pat
     child = pexpect.spawn(HANDOFFS[0], command, env=home.env, timeout=20, encoding="utf-8")
     child.expect(r"Copying.* [1-9]\d?%")
     child.sendintr()
-    child.expect("goes on where it was")
+    child.expect("same command again to continue")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130

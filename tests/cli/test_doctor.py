@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from handoffs.cli.diagnosis import conduct, declaration, happened, verdict
+from handoffs.cli.diagnosis import declaration, happened, observed, verdict
 from handoffs.cli.installing.hosts import HOSTS as INSTALLABLE
 from handoffs.core.doctor_question import TRIAL_MESSAGE, TRIAL_OPTIONS, is_trial
 from handoffs.core.events import Entry
@@ -28,7 +28,7 @@ def entries(*lines: tuple[float, str, dict[str, str]]) -> list[Entry]:
 
 
 def told(*lines: tuple[float, str, dict[str, str]]) -> list[str]:
-    return verdict(conduct([(handoff(), entries((0, "opened", DECLARED), *lines))]))
+    return verdict(observed([(handoff(), entries((0, "opened", DECLARED), *lines))]))
 
 
 def test_a_dialog_that_a_person_used_is_told_with_how_long_it_waited() -> None:

@@ -68,6 +68,7 @@ def test_list_as_json_is_one_array_of_the_documented_shape(tmp_path: Path) -> No
         "answer": None,
         "earlier": None,
         "end": None,
+        "action": None,
     }
     assert listed["createdAt"].endswith("Z")
     assert json.loads(home.run("show", handoff_id, "--json").stdout) == listed

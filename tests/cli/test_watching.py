@@ -116,8 +116,8 @@ def test_what_is_decided_elsewhere_is_no_longer_asked(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["--watch"], "handoffs: --watch asks a person at a terminal, and standard input is none"),
-        (["--watch", "h_x"], "handoffs: --watch goes alone"),
-        (["--watch", "--json"], "handoffs: --watch goes alone"),
+        (["--watch", "h_x"], "handoffs: --watch takes no other argument"),
+        (["--watch", "--json"], "handoffs: --watch takes no other argument"),
     ],
 )
 def test_what_it_can_not_do_is_one_line_and_code_2(tmp_path: Path, arguments: list[str], told: str) -> None:

@@ -115,3 +115,15 @@ def test_sql_commands_and_differences_are_shown_as_what_they_are() -> None:
     assert "```sql\nSELECT 1;" in shown
     assert "```bash\nls" in shown
     assert "```diff\n-a" in shown
+
+
+def test_every_definition_that_a_server_lists_has_a_digest() -> None:
+    listed = [
+        '{"n": 9223372036854775807}',
+        '{"n": 1e400}',
+        f'{{"n": {"9" * 5000}}}',
+        '{"d": "\\ud800"}',
+        f'{{"a": {"[" * 400}{"]" * 400}}}',
+    ]
+    digests = {replace(DROP, definition=each).digest for each in listed}
+    assert len(digests) == len(listed)

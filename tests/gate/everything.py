@@ -88,8 +88,8 @@ async def ask(ctx: Context) -> CallToolResult | InputRequiredResult:
         assert ctx.request_state == "everything: ä", ctx.request_state
         return text(repr({key: each.model_dump(mode="json") for key, each in sorted(given.items())}))
     why = await ctx.session.elicit_form("Why?", FORM, related_request_id=ctx.request_id)
-    word = await ctx.session.create_message(MESSAGES, max_tokens=5, related_request_id=ctx.request_id)  # type: ignore[deprecated]
-    roots = await ctx.session.list_roots()  # type: ignore[deprecated]
+    word = await ctx.session.create_message(MESSAGES, max_tokens=5, related_request_id=ctx.request_id)
+    roots = await ctx.session.list_roots()
     assert isinstance(why, ElicitResult)
     return text(repr([each.model_dump(mode="json") for each in (why, word, roots)]))
 
@@ -97,7 +97,7 @@ async def ask(ctx: Context) -> CallToolResult | InputRequiredResult:
 @server.tool()
 async def grow(ctx: Context) -> str:
     """Add a tool, and say that the lists have changed."""
-    server.add_tool(echo.fn if hasattr(echo, "fn") else echo, name="grown")
+    server.add_tool(echo, name="grown")
     if ctx.protocol_version == NEWER:
         await ctx.notify_tools_changed()
         await ctx.notify_resources_changed()

@@ -15,6 +15,7 @@ from mcp.types import (
     ElicitResult,
     InputRequiredResult,
     TextContent,
+    ToolAnnotations,
 )
 
 JOURNAL = Path(sys.argv[1])
@@ -28,14 +29,14 @@ def note(what: str) -> None:
         journal.write(f"{what}\n")
 
 
-@server.tool(annotations={"readOnlyHint": True})
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def read_order(number: int) -> str:
     """Reads an order."""
     note(f"read {number}")
     return f"order {number}"
 
 
-@server.tool()
+@server.tool(description=os.environ.get("SHOP_ABOUT", "Deletes an order for good."))
 def delete_order(number: int, force: bool = False) -> str:
     """Deletes an order for good."""
     note(f"delete {number}{' by force' if force else ''}")

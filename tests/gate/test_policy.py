@@ -121,10 +121,10 @@ tool = "unsaid"
 do = "ask"
 """,
     )
-    destructive: dict[str, object] = {"annotations": {"destructiveHint": True}}
-    assert policy.decide(call("said", **destructive)).terms.remember == Remember()
-    assert policy.decide(call("unsaid", **destructive)).terms.remember == NOTHING
-    assert policy.decide(call("other", **destructive)).terms.remember == NOTHING
+    destructive = {"destructiveHint": True}
+    assert policy.decide(call("said", annotations=destructive)).terms.remember == Remember()
+    assert policy.decide(call("unsaid", annotations=destructive)).terms.remember == NOTHING
+    assert policy.decide(call("other", annotations=destructive)).terms.remember == NOTHING
     assert policy.decide(call("unsaid", listed=False)).terms.remember == NOTHING
     assert policy.decide(call("unsaid")).terms.remember == Remember()
 

@@ -46,10 +46,10 @@ def shop(tmp_path: Path) -> Generator[RemoteShop]:
 
 @eras
 async def test_what_a_rule_allows_passes(shop: RemoteShop, era: str) -> None:
-    async with shop.client(era) as client:
+    async with shop.client(era) as client, shop.desk() as desk:
         assert text_of(await client.call_tool("read_order", {"number": 7})) == "order 7"
+        assert await desk.log() == []
     assert shop.done == ["read 7"]
-    assert not shop.home.store.exists()
 
 
 @eras
@@ -148,7 +148,7 @@ def test_a_header_is_in_no_repr() -> None:
     assert SECRET not in repr(options) + repr(options.remote)
 
 
-def test_headers_come_from_the_environment_and_a_server_is_named_by_its_host() -> None:
+def test_headers_come_from_variables_and_a_server_is_named_by_host() -> None:
     found = remote_server("https://mcp.example.com/mcp", ["X-A= b "], ["X-B=C"], {"C": "d\n"})
     assert found.headers == {"X-A": "b", "X-B": "d"}
     assert server_name("https://ada:pw@MCP.example.com/x?key=1") == "mcp.example.com"

@@ -76,8 +76,8 @@ async def ask(desk: Desk, context: Context, key: str, message: str, fields: Fiel
         raise MCPError(-32600, "This client shows no forms.")
     handoff = await _opened(desk, context, message, fields)
     if context.protocol_version != MODERN:
-        hold = WaitRegistry(desk, Shutdown()).hold(Progress(handoff, context), seconds=None)
-        verdict = await ask_while_open(desk, handoff, context, hold, is_shared=lambda: False)
+        wait = WaitRegistry(desk, Shutdown()).wait(Progress(handoff, context), seconds=None)
+        verdict = await ask_while_open(desk, handoff, context, wait, is_shared=lambda: False)
         if not isinstance(verdict, Handoff):
             raise MCPError(-32603, "Nobody answered.")
         return verdict

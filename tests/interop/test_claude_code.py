@@ -94,7 +94,7 @@ async def test_a_file_and_an_edit_are_shown_as_such_and_the_edited_input_runs(cl
         "done",
         answers=[
             ["--set", "decision=allow"],
-            ["--set", "decision=allow", "--set", f"input={json.dumps(edit)}"],
+            ["--set", "decision=allow", "--set", f"arguments={json.dumps(edit)}"],
         ],
     )
     assert len(stub.tool_results()) == 2

@@ -10,7 +10,7 @@ from tests.interop.openai_stub import Call, serve_openai
 
 ASK: Call = ("handoff_to_user", {"message": "Where to?", "options": ["staging", "production"]})
 
-TURNS = 16
+PROMPT_QUEUE = 16
 """More than are needed: on a loaded machine a call can be too late for five seconds, and is made again."""
 
 
@@ -31,7 +31,7 @@ async def test_openai_agents_give_their_model_a_pending_result_in_five_seconds(m
             return "Deployed."
         return [("check_handoff", {"handoff_id": pending[0]})]
 
-    with serve_openai(*[model] * TURNS) as stub:
+    with serve_openai(*[model] * PROMPT_QUEUE) as stub:
         server = {"command": HANDOFFS[0], "args": [*HANDOFFS[1:], "serve"], "cwd": str(tmp_path)}
         job = json.dumps({"model": stub.base, "server": server})
         env = home.env | {"OPENAI_AGENTS_DISABLE_TRACING": "1"}

@@ -1,10 +1,9 @@
 """One of several servers on a store is updated: the others go on; a new start of the earlier one refuses in words."""
 
 import subprocess
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
@@ -33,7 +32,7 @@ def a_home(engine: str, folder: Path) -> Generator[Home]:
 
 
 @asynccontextmanager
-async def served(command: str, home: Home) -> Any:
+async def served(command: str, home: Home) -> AsyncGenerator[Client]:
     """A client of a server on stdio that has no dialog, so that people answer elsewhere."""
     async with AsyncExitStack() as stack:
         log = stack.enter_context((home.folder / "stderr.txt").open("a"))

@@ -21,15 +21,15 @@ from tests.waiting import until
 def test_what_lasts_is_bounded_by_its_size_for_each_caller_and_for_all() -> None:
     streams = Slots()
     with ExitStack() as stack:
-        stack.enter_context(streams.another("a", most=40, size=9))
-        with pytest.raises(MCPError, match="of your streams"), streams.another("a", most=40, size=2):
+        stack.enter_context(streams.slot("a", most=40, size=9))
+        with pytest.raises(MCPError, match="of your streams"), streams.slot("a", most=40, size=2):
             pass
         for name in ("b", "c", "d"):
-            stack.enter_context(streams.another(name, most=40, size=10))
-        with pytest.raises(MCPError, match="open here"), streams.another("e", most=40, size=2):
+            stack.enter_context(streams.slot(name, most=40, size=10))
+        with pytest.raises(MCPError, match="open here"), streams.slot("e", most=40, size=2):
             pass
-    assert streams.take("a", most=40, size=10)
-    assert not streams.take("a", most=40)
+    assert streams.acquire("a", most=40, size=10)
+    assert not streams.acquire("a", most=40)
 
 
 async def test_a_caller_whose_calls_wait_in_many_sessions_leaves_room_for_others(

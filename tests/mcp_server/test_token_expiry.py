@@ -33,7 +33,7 @@ from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, TokenExpiry
 from handoffs.serving.stack import mcp_app
-from handoffs.serving.startup import Entrance
+from handoffs.serving.startup import StartupGate
 from handoffs.store.sqlite.store import SqliteStore
 from tests.access.issuing import Key, LocalIssuer, local_issuer
 from tests.fakes import FakeClock
@@ -189,8 +189,8 @@ async def here(running: LocalIssuer, tmp_path: Path, max_sessions: int) -> Async
 
 @asynccontextmanager
 async def served(here: Here, max_sessions: int) -> AsyncGenerator[None]:
-    entrance = Entrance()
-    web = uvicorn.Server(uvicorn.Config(entrance, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
+    gate = StartupGate()
+    web = uvicorn.Server(uvicorn.Config(gate, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(web.serve)
@@ -212,7 +212,7 @@ async def served(here: Here, max_sessions: int) -> AsyncGenerator[None]:
             app = mcp_app(server, expiry=here.expiry).app
             async with server.session_manager.run():
                 tasks.start_soon(here.expiry.watch)
-                entrance.open(app)
+                gate.open(app)
                 yield
                 web.should_exit = True
             tasks.cancel_scope.cancel()
@@ -409,7 +409,7 @@ async def test_a_client_that_returns_with_its_next_token_keeps_its_subscriptions
         async with hers.stream() as stream, anyio.create_task_group() as tasks:
             tasks.start_soon(listened, stream, heard)
             await ada.lapse()
-            await here.until(lambda: any(each.lapsed for each in here.expiry.subscriptions._known.values()))
+            await here.until(lambda: any(each.lapsed for each in here.expiry.subscriptions._subscribers.values()))
             await until(lambda: heard)  # time stands: it is back before the next look
         hers.show(await ada.renewed())
         async with hers.stream() as stream:

@@ -33,7 +33,7 @@ async def ask_each(forms):  # hardly a moment to settle: the test types after it
     from handoffs.terminal.screen import Screen
     for number, one in enumerate(forms, 1):
         terminal = Screen(sys.stdin, sys.stdout, settle=0.05)
-        show((number, await terminal.ask(Sheet(message=f"Question {number}", form=one))))
+        show((number, await terminal.ask(Request(message=f"Question {number}", form=one))))
 
 def show(outcome):
     print("->", outcome, flush=True)

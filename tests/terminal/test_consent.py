@@ -8,8 +8,8 @@ import pytest
 
 from handoffs.core.form import Form
 from handoffs.core.schema import options_form, parse
-from handoffs.terminal import Filled, Later, Outcome, Piped, Refused, Sheet
-from handoffs.terminal.form_state import Filling, NotTaken
+from handoffs.terminal import Filled, Later, Outcome, Piped, Refused, Request
+from handoffs.terminal.form_state import FormState, InputRefused
 from tests.terminal.person import READY, Starts, people
 
 REFUND = """form(["why", "ticket", "approve"], why={"type": "string"}, ticket={"type": "string"},
@@ -18,7 +18,7 @@ PASTED = "the customer was charged twice{0}see the chat of Monday{0}yes{0}"
 ASK = """
 async def main():
     async with open_terminal() as terminal:
-        show(await terminal.ask(Sheet(message="Refund?", form=FORM, **MORE)))
+        show(await terminal.ask(Request(message="Refund?", form=FORM, **MORE)))
 FORM = {form}
 MORE = dict({more})
 anyio.run(main)
@@ -81,9 +81,9 @@ def test_a_line_that_follows_a_refused_one_is_not_taken_for_the_field(starts: St
     ],
 )
 def test_an_empty_line_is_no_choice_whatever_the_agent_wishes_for(tmp_path: Path, field: object):
-    filling = Filling(Sheet(message="Proceed?", form=form(["it"], it=field)))
-    with pytest.raises(NotTaken, match="is needed"):
-        filling.enter("")
+    state = FormState(Request(message="Proceed?", form=form(["it"], it=field)))
+    with pytest.raises(InputRefused, match="is needed"):
+        state.enter("")
     assert ask(tmp_path, b"\n\n", form(["it"], it=field)) == Later()
     # Where it may stay empty, it does.
     both = form(["other"], it=field, other={"type": "string"})
@@ -128,24 +128,24 @@ OTHER: list[tuple[str, Outcome | str]] = [
 
 @pytest.mark.parametrize(("typed", "outcome"), OTHER)
 def test_something_else_is_said_on_purpose(typed: str, outcome: Outcome | str):
-    filling = Filling(Sheet(message="Proceed?", form=options_form(["yes", "no"]), takes_other=True))
+    state = FormState(Request(message="Proceed?", form=options_form(["yes", "no"]), takes_other=True))
     if isinstance(outcome, str):
-        with pytest.raises(NotTaken, match=outcome):
-            filling.enter(typed)
+        with pytest.raises(InputRefused, match=outcome):
+            state.enter(typed)
     else:
-        assert filling.enter(typed) == outcome
+        assert state.enter(typed) == outcome
 
 
 def test_an_option_that_is_a_number_is_that_option_and_not_another_answer():
-    filling = Filling(Sheet(message="How many?", form=options_form(["3", "5"]), takes_other=True))
-    assert filling.enter("3") == Filled({"response": "3"})
+    state = FormState(Request(message="How many?", form=options_form(["3", "5"]), takes_other=True))
+    assert state.enter("3") == Filled({"response": "3"})
 
 
 def test_where_it_is_not_offered_nothing_else_can_be_said():
-    filling = Filling(Sheet(message="Proceed?", form=options_form(["yes", "no"])))
+    state = FormState(Request(message="Proceed?", form=options_form(["yes", "no"])))
     for typed in ("3", "/other why not", "/again"):
-        with pytest.raises(NotTaken, match="is not one of the choices"):
-            filling.enter(typed)
+        with pytest.raises(InputRefused, match="is not one of the choices"):
+            state.enter(typed)
 
 
 EARLIER = """earlier=Earlier(outcome=Filled({"ok": True}), text="yes", by="",
@@ -180,7 +180,7 @@ def ask(folder: Path, given: bytes, form: Form) -> Outcome:
 
     async def main() -> Outcome:
         with (folder / "given").open() as source, (folder / "shown").open("w") as shown, anyio.fail_after(10):
-            return await Piped(source, shown).ask(Sheet(message="Proceed?", form=form))
+            return await Piped(source, shown).ask(Request(message="Proceed?", form=form))
 
     return anyio.run(main)
 

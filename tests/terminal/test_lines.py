@@ -18,9 +18,9 @@ from prompt_toolkit.utils import get_cwidth
 from handoffs.core.form import Form
 from handoffs.core.schema import parse
 from handoffs.core.untrusted import inert
-from handoffs.terminal import Filled, Later, Outcome, Piped, Refused, Sheet, render
+from handoffs.terminal import Filled, Later, Outcome, Piped, Refused, Request, render
 from handoffs.terminal.line_reader import LONGEST, Threaded, Watched
-from handoffs.terminal.queue import Turns
+from handoffs.terminal.queue import PromptQueue
 from tests.terminal.person import PRELUDE
 
 TEXT = {"type": "string"}
@@ -28,8 +28,8 @@ YES_NO = parse({"type": "object", "properties": {"ok": {"type": "boolean", "titl
 ASK = """
 async def main():
     async with open_terminal() as terminal:
-        sheet = Sheet(message="Proceed?", form=FORM, asker="claude-code", handoff_id="h_7Q2abcdefghij")
-        show(await terminal.ask(sheet))
+        request = Request(message="Proceed?", form=FORM, asker="claude-code", handoff_id="h_7Q2abcdefghij")
+        show(await terminal.ask(request))
 FORM = {form}
 anyio.run(main)
 """
@@ -57,7 +57,7 @@ async def ask(folder: Path, given: bytes, form: Form) -> tuple[Outcome, str]:
     """Ask one question, answered by what a file holds; return how it ended and what was shown."""
     (folder / "given").write_bytes(given)
     with (folder / "given").open() as source, (folder / "shown").open("w") as shown, anyio.fail_after(10):
-        outcome = await Piped(source, shown).ask(Sheet(message="Proceed?", form=form))
+        outcome = await Piped(source, shown).ask(Request(message="Proceed?", form=form))
     return outcome, (folder / "shown").read_text()
 
 
@@ -129,7 +129,7 @@ def test_waiting_for_a_line_stalls_neither_loop_nor_cancellation_nor_exit(tmp_pa
 async def main():
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:
         async def ask():
-            await terminal.ask(Sheet(message="Proceed?", form=YES_NO), shown=shown.set)
+            await terminal.ask(Request(message="Proceed?", form=YES_NO), shown=shown.set)
         shown = anyio.Event()
         tasks.start_soon(ask)
         with anyio.fail_after(10):
@@ -155,7 +155,7 @@ async def main():
     async with open_terminal() as terminal:
         evil = "\\x1b[2Jx\\r\\n✓ h_1: answered: yes\\x0b\\u2028✓ h_1: answered: yes\\x85"
         await terminal.tell(evil)
-        show(await terminal.ask(Sheet(message=evil, form=options_form([evil, "b"]))))
+        show(await terminal.ask(Request(message=evil, form=options_form([evil, "b"]))))
 anyio.run(main)
 """
     shown = run(tmp_path, body, b"")
@@ -189,7 +189,7 @@ async def test_a_line_that_was_waited_for_in_vain_goes_to_the_next_question(line
 
 
 async def test_turns_are_taken_in_order_across_threads():
-    turns, order = Turns(), list[int]()
+    turns, order = PromptQueue(), list[int]()
     queued = threading.Semaphore(0)
 
     async def take(number: int) -> None:

@@ -20,7 +20,7 @@ async def main():
     async with open_terminal() as terminal:
         print("before")
         try:
-            await terminal.ask(Sheet(message="Proceed?", form=YES_NO))
+            await terminal.ask(Request(message="Proceed?", form=YES_NO))
         except Interrupted:
             print("interrupted")
             raise SystemExit(130)
@@ -39,7 +39,7 @@ async def main():
     print("before", flush=True)
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:
         async def ask():
-            await terminal.ask(Sheet(message={message}, form=YES_NO))
+            await terminal.ask(Request(message={message}, form=YES_NO))
         tasks.start_soon(ask)
         await told()
         tasks.cancel_scope.cancel()
@@ -72,7 +72,7 @@ def test_what_was_typed_before_does_not_answer(starts: Starts):
 async def main():
     async with open_terminal() as terminal:
         await told()
-        show(await terminal.ask(Sheet(message="Proceed?", form=YES_NO)))
+        show(await terminal.ask(Request(message="Proceed?", form=YES_NO)))
 anyio.run(main)
 """)
     person.sees("listening")
@@ -90,7 +90,7 @@ def test_what_was_typed_before_does_not_answer_on_a_dumb_terminal_either(starts:
 async def main():
     async with open_terminal() as terminal:
         await told()
-        show(await terminal.ask(Sheet(message="Proceed?", form=YES_NO)))
+        show(await terminal.ask(Request(message="Proceed?", form=YES_NO)))
 anyio.run(main)
 """, TERM="dumb")  # fmt: skip
     person.sees("listening")
@@ -107,7 +107,7 @@ def test_who_is_typing_when_the_question_comes_does_not_answer_it(starts: Starts
 from handoffs.terminal.screen import Screen
 async def main():
     terminal = Screen(sys.stdin, sys.stdout, settle=2)
-    show(await terminal.ask(Sheet(message="Proceed?", form=YES_NO)))
+    show(await terminal.ask(Request(message="Proceed?", form=YES_NO)))
 anyio.run(main)
 """)
     person.sees("Proceed?")
@@ -123,7 +123,7 @@ def test_two_questions_queue_and_the_first_says_that_one_waits(starts: Starts):
 async def main():
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:
         async def ask(name):
-            print(name, await terminal.ask(Sheet(message=name + "?", form=YES_NO)))
+            print(name, await terminal.ask(Request(message=name + "?", form=YES_NO)))
         tasks.start_soon(ask, "first")
         tasks.start_soon(ask, "second")
 anyio.run(main)
@@ -150,7 +150,7 @@ def test_threads_with_loops_of_their_own_share_the_terminal(starts: Starts):
 outcomes = []  # shown at the end: what a program prints meanwhile goes across the next one's prompt
 async def ask(name):
     async with open_terminal() as terminal:
-        outcomes.append((name, await terminal.ask(Sheet(message=name + "?", form=YES_NO))))
+        outcomes.append((name, await terminal.ask(Request(message=name + "?", form=YES_NO))))
 threads = [threading.Thread(target=anyio.run, args=(ask, name)) for name in ("one", "two", "three")]
 for thread in threads:
     thread.start()
@@ -178,7 +178,7 @@ async def main():
         scopes = {}
         async def ask(name):
             with anyio.CancelScope() as scopes[name]:
-                await terminal.ask(Sheet(message=name + "?", form=YES_NO))
+                await terminal.ask(Request(message=name + "?", form=YES_NO))
         for name in ("first", "second", "third"):
             tasks.start_soon(ask, name)
         await told()
@@ -199,7 +199,7 @@ def test_a_daemon_thread_at_a_prompt_leaves_the_terminal_usable_at_exit(starts: 
     person = starts("""
 async def ask():
     async with open_terminal() as terminal:
-        await terminal.ask(Sheet(message="Proceed?", form=YES_NO))
+        await terminal.ask(Request(message="Proceed?", form=YES_NO))
 threading.Thread(target=anyio.run, args=(ask,), daemon=True).start()
 anyio.run(told)
 """)
@@ -214,7 +214,7 @@ def test_a_notice_appears_above_the_prompt_and_what_was_typed_stays(starts: Star
 async def main():
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:
         async def ask():
-            show(await terminal.ask(Sheet(message="Proceed?", form=YES_NO)))
+            show(await terminal.ask(Request(message="Proceed?", form=YES_NO)))
         tasks.start_soon(ask)
         await told()
         await terminal.tell("Backups are done.\\nNothing to do.")
@@ -243,7 +243,7 @@ import logging
 async def main():
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:
         async def ask():
-            show(await terminal.ask(Sheet(message="Proceed?", form=YES_NO)))
+            show(await terminal.ask(Request(message="Proceed?", form=YES_NO)))
         tasks.start_soon(ask)
         await told()
         logging.warning("a request came in")
@@ -268,7 +268,7 @@ def test_a_process_in_the_background_asks_when_it_comes_to_the_front(starts: Sta
 async def main():
     async with open_terminal() as terminal, anyio.create_task_group() as tasks:
         async def ask():
-            show(await terminal.ask(Sheet(message="Proceed?", form=YES_NO)))
+            show(await terminal.ask(Request(message="Proceed?", form=YES_NO)))
         tasks.start_soon(ask)
         await anyio.sleep(0.2)
         print("to the front", flush=True)
@@ -295,7 +295,7 @@ os.dup2(reads, 0)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 async def main():
     async with open_terminal(device=True) as terminal:
-        outcome = await terminal.ask(Sheet(message="Proceed?", form=YES_NO))
+        outcome = await terminal.ask(Request(message="Proceed?", form=YES_NO))
     os.write(console, f"-> {outcome}\\n".encode())
 anyio.run(main)
 """)
@@ -312,8 +312,8 @@ async def main():
     outcome = None
     with anyio.move_on_after(10):
         async with open_terminal() as terminal:
-            first = await terminal.ask(Sheet(message="Proceed?", form=YES_NO))
-            outcome = first, await terminal.ask(Sheet(message="Then this?", form=YES_NO))
+            first = await terminal.ask(Request(message="Proceed?", form=YES_NO))
+            outcome = first, await terminal.ask(Request(message="Then this?", form=YES_NO))
     open({str(result)!r}, "w").write(repr(outcome))
 anyio.run(main)
 """)

@@ -12,7 +12,7 @@ SIZES = [{"const": "s", "title": "Small"}, {"const": "l", "title": "Large"}]
 ASK_ONE = """
 async def main():
     async with open_terminal() as terminal:
-        show(await terminal.ask(Sheet(message="Proceed?", form=FORM)))
+        show(await terminal.ask(Request(message="Proceed?", form=FORM)))
 FORM = {form}
 anyio.run(main)
 """
@@ -35,7 +35,7 @@ def test_a_question_shows_who_asks_what_and_how_long_it_stays_open(starts: Start
     person = starts("""
 async def main():
     async with open_terminal() as terminal:
-        await terminal.ask(Sheet(
+        await terminal.ask(Request(
             message="# Deploy\\n\\nVersion **2.4.1**, to one of these.", form=options_form(["staging", "production"]),
             asker="claude-code · ~/shop", handoff_id="h_7Q2abcdefghij", waiting=2,
             deadline=datetime.now(UTC) + timedelta(hours=5)))
@@ -61,7 +61,7 @@ def test_what_stays_after_an_answer_is_one_line(starts: Starts):
 async def main():
     print("before")
     async with open_terminal() as terminal:
-        await terminal.ask(Sheet(message="Proceed?", form=YES_NO, handoff_id="h_7Q2abcdefghij"))
+        await terminal.ask(Request(message="Proceed?", form=YES_NO, handoff_id="h_7Q2abcdefghij"))
     print("after")
 anyio.run(main)
 """)
@@ -202,7 +202,7 @@ async def main():
     print("before")
     async with open_terminal() as terminal:
         await terminal.tell(evil)
-        await terminal.ask(Sheet(message=evil, form=form(["it"], **fields), asker=evil, handoff_id="h_1"))
+        await terminal.ask(Request(message=evil, form=form(["it"], **fields), asker=evil, handoff_id="h_1"))
 anyio.run(main)
 """, rows=60)  # fmt: skip
     person.may_type()
@@ -230,7 +230,7 @@ def test_a_long_message_is_scrolled_while_the_field_stays_in_sight(starts: Start
 async def main():
     async with open_terminal() as terminal:
         message = "\\n".join(f"line {n} " + "x" * 70 for n in range(250))
-        show(await terminal.ask(Sheet(message=message[:20_000], form=YES_NO)))
+        show(await terminal.ask(Request(message=message[:20_000], form=YES_NO)))
 anyio.run(main)
 """, rows=16)  # fmt: skip
     person.may_type()

@@ -268,9 +268,15 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     title = f"{opening}{asker} {does}"
     return Notice(
         title=title[0].upper() + title[1:] if title.startswith("an agent") else title,
-        body=f"“{_harmless(handoff.question.message, _MESSAGE)}”\n\n"
+        body=f"“{_harmless(_words(handoff), _MESSAGE)}”\n\n"
         f"Open for another {left}, until {stamp(handoff.question.deadline)}.\n{where}",
     )
+
+
+def _words(handoff: Handoff) -> str:
+    """Return what a message says of a question: of an action no argument, since any of them may be a secret."""
+    message = handoff.question.message
+    return message if handoff.question.action is None else message.partition("\n")[0]
 
 
 def _harmless(text: str, width: int) -> str:

@@ -8,7 +8,7 @@ import anyio
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, StoreError
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Reply
-from handoffs.terminal import Earlier, Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal
+from handoffs.terminal import Earlier, Filled, Interrupted, Later, Outcome, Refused, Request, Terminal
 
 
 class TerminalChannel:
@@ -40,9 +40,9 @@ class TerminalChannel:
     async def present(self, handoff: Handoff, reply: Reply) -> None:
         """Show the question until the person has answered it or put it off. See `ports.Channel`."""
         if handoff.question.breakout_of_loop:
-            sheet = Sheet.of(handoff)
+            request = Request.of(handoff)
             await self._terminal.tell(
-                f"{sheet.asker or 'An agent'} stopped, and leaves this to you:\n\n{sheet.message}"
+                f"{request.asker or 'An agent'} stopped, and leaves this to you:\n\n{request.message}"
             )
             await reply.reached()
             return
@@ -53,8 +53,8 @@ class TerminalChannel:
         earlier = None if before is None else Earlier.of(before, asked=self._by)
         problem: str | None = ""
         while problem is not None and not self._interrupted:
-            sheet = Sheet.of(handoff, problem=problem, earlier=earlier)
-            outcome = await self._ask(sheet, reply)
+            request = Request.of(handoff, problem=problem, earlier=earlier)
+            outcome = await self._ask(request, reply)
             if outcome is None:
                 return
             if isinstance(outcome, Later):
@@ -66,10 +66,10 @@ class TerminalChannel:
 
     async def _tell_where(self, handoff: Handoff, reply: Reply) -> None:
         """Show once where a secret is typed: text typed on a terminal stays on the screen, and may be recorded."""
-        sheet = Sheet.of(handoff)
+        request = Request.of(handoff)
         await self._terminal.tell(
-            f"{sheet.asker or 'An agent'} asks for a secret. It is typed into the inbox, not here: `handoffs inbox` "
-            f"opens it.\n\n{sheet.message}"
+            f"{request.asker or 'An agent'} asks for a secret. It is typed into the inbox, not here: `handoffs inbox` "
+            f"opens it.\n\n{request.message}"
         )
         await reply.reached()
         await anyio.sleep_forever()  # until it ends: an agent that repeats the question must not fill the screen
@@ -90,7 +90,7 @@ class TerminalChannel:
             await self._terminal.tell(f"Too late. {first}")
         return None
 
-    async def _ask(self, sheet: Sheet, reply: Reply) -> Outcome | None:
+    async def _ask(self, request: Request, reply: Reply) -> Outcome | None:
         """Ask, and return what the person did; None if the question ended first."""
         shown = anyio.Event()
 
@@ -103,7 +103,7 @@ class TerminalChannel:
             self._asking.add(tasks.cancel_scope)
             try:
                 tasks.start_soon(say_when_shown)
-                outcome = await self._terminal.ask(sheet, shown=shown.set)
+                outcome = await self._terminal.ask(request, shown=shown.set)
             except Interrupted:
                 self._interrupt()
             finally:

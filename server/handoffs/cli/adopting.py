@@ -1,6 +1,6 @@
-"""`handoffs config adopt`: a person is shown what a folder's `.env` would set, and moves it to their own configuration.
+"""`handoffs config adopt`: moves the settings in a folder's `.env` to the person's configuration, once they agree.
 
-The file is whoever's wrote the repository, so nothing of it counts until a person has read it and said yes.
+The author of the repository may have written the file, so its settings have no effect before a person has agreed.
 """
 
 import io
@@ -21,10 +21,10 @@ WIDE = 120
 
 
 def adopt(folder: Path, *, yes: bool) -> None:
-    """Move the settings of a folder's `.env` to `config.toml`, once a person has agreed to what it says.
+    """Move the settings of a folder's `.env` to `config.toml`, after showing them and asking.
 
     Raises:
-        UsageError: There is nothing to move, one of the files can't be changed, or nobody agreed.
+        UsageError: There is nothing to move, one of the files can't be changed, or the person did not agree.
         SettingsError: A setting does not parse; says which.
     """
     path = folder / env_file.NAME
@@ -53,21 +53,21 @@ def adopt(folder: Path, *, yes: bool) -> None:
     _agree(yes=yes)
     now = datetime.now(UTC)
     backup = writing.write(config, after, now)
-    # Without a backup: what is taken out stands in the other file now, and a copy could be committed by mistake.
-    writing.write(source, left, now, keeps=False)
+    # Without a backup: the settings are in the other file now, and a copy could be committed by mistake.
+    writing.write(source, left, now, keep_backup=False)
     print_out(f"\nWritten: {config.file}" + (f"\nAs it was: {backup}" if backup is not None else ""))
     print_out(f"Taken out of {source.file}. Start the hosts again, so that their servers read it.")
 
 
 def _as_written_elsewhere(known: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return the settings as `config.toml` must have them: there a relative store would begin in another folder."""
+    """Return the settings for `config.toml`, with an absolute store: there a relative path has another base."""
     moved = dict(known)
     store = moved.get("store")
     if store is not None:
         try:
             address = store_address(store)
         except ValueError:
-            return moved  # which is refused where all of them are checked
+            return moved  # the check of all settings refuses it
         if isinstance(address, Path) and not address.is_absolute():
             moved["store"] = str((folder / address).absolute())
     return moved
@@ -86,11 +86,11 @@ def _show(known: Mapping[str, str], before: Mapping[str, object], path: Path, co
 
 
 def _shown(setting: str, value: object) -> str:
-    """Return a value as a person is shown it; of a secret, how long it is."""
+    """Return a value for the person; of a secret, only its length."""
     if not Settings.model_fields[setting].repr or not isinstance(value, str):
         return f"a text of {len(value)} characters" if isinstance(value, str) else inert_line(repr(value), WIDE)
     if setting == "store":
-        return inert_line(str(store_address(value)), WIDE)  # which shows no password
+        return inert_line(str(store_address(value)), WIDE)  # without a password
     return inert_line(repr(value), WIDE)
 
 
@@ -115,6 +115,6 @@ def _without(text: str, names: set[str]) -> str:
     for binding in bindings:
         written = binding.original.string
         ours = binding.key is not None and binding.key.upper() in names
-        # A blank line before it belongs to what stands above.
+        # A blank line before it belongs to the line above.
         kept.append(written[: len(written) - len(written.lstrip())] if ours else written)
     return "".join(kept)

@@ -1,4 +1,4 @@
-"""The command line: what people and scripts type. Each command is a few lines over the desk."""
+"""The command line, for people and scripts. Each command is a few lines over the desk."""
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,10 +9,10 @@ import anyio
 import typer
 
 from handoffs import __version__
-from handoffs.cli import deciding, documents, elsewhere, looking, numbers
+from handoffs.cli import deciding, documents, hints, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
-from handoffs.cli.gate_commands import gate_app
+from handoffs.cli.gate_commands import gate_app, grants_command
 from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
@@ -25,21 +25,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The handoff's id, or as much of its start as is its own.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The handoff's id, or a unique start of it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="A word to the agent that goes with it.")]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="A note to the agent, sent with the decision.")]
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # What a terminal's encoding does not have is spelled out; a question must not fail on a letter.
+        # Characters that the terminal's encoding lacks are spelled out, so that no command fails on them.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     command = typer.main.get_command(app)
     commands: Mapping[str, object] = getattr(command, "commands", {})
-    if arguments and (meant := elsewhere.hint(arguments[0], commands)):
+    if arguments and (meant := hints.hint(arguments[0], commands)):
         return failed(meant, Exit.USAGE)
     try:
         code: object = command.main(list(arguments), prog_name="handoffs", standalone_mode=False)
@@ -48,13 +48,13 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-app.add_typer(config_app, name="config", help="Your settings: each with its value, and where that comes from.")
+app.add_typer(config_app, name="config", help="Your settings: each with its value and its source.")
 notify_app = typer.Typer(rich_markup_mode=None)
-app.add_typer(notify_app, name="notify", help="The addresses at which people are told of what waits.")
+app.add_typer(notify_app, name="notify", help="The addresses where people are told of open questions.")
 token_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
 app.add_typer(gate_app, name="gate", help="Stand before an MCP server: no tool runs before it is allowed.")
-app.add_typer(db_app, name="db", help="The store: bring it up to date, move it, rid it of what is old.")
+app.add_typer(db_app, name="db", help="The store: update, copy or prune it.")
 
 
 @app.callback(invoke_without_command=True)
@@ -62,9 +62,9 @@ def start(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Questions that agents ask people, kept until a person has answered them.
+    """Questions that agents ask people, stored until a person has answered them.
 
-    Without a command it serves MCP on stdio where its input is a pipe, and shows what is open where it is a terminal.
+    Without a command it serves MCP on stdio if its input is a pipe, and lists the open questions on a terminal.
     """
     if version:
         raise typer.Exit(ended(lambda: print_out(__version__)))
@@ -81,7 +81,7 @@ def serve(
     """Serve MCP on standard input and output, or over HTTP."""
 
     def work() -> None:
-        # Half a second that no other command needs.
+        # Imports that take half a second, which no other command needs.
         if http is None:
             from handoffs.serving.mcp import serve_stdio
 
@@ -96,12 +96,14 @@ def serve(
 
 @app.command()
 def inbox(
-    status: Annotated[bool, typer.Option("--status", help="Say where it runs, and how much is open.")] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="End it; what is open stays open.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Print where it runs, and how many questions are open.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End it. Open questions stay open.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link instead of opening it.")] = False,
     host: Annotated[str, typer.Option("--host", help="An address of this machine.")] = "127.0.0.1",
     names: Annotated[
-        list[str] | None, typer.Option("--name", metavar="NAME", help="A name that others reach it by.")
+        list[str] | None, typer.Option("--name", metavar="NAME", help="A host name that others reach it by.")
     ] = None,
     port: Annotated[
         int | None, typer.Option("--port", parser=numbers.port, metavar="PORT", help="Any free one by default.")
@@ -110,12 +112,12 @@ def inbox(
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
     idle_seconds: Annotated[float | None, typer.Option("--idle-seconds", parser=numbers.seconds, hidden=True)] = None,
 ) -> None:
-    """Open every question in the browser."""
+    """Open the inbox, with every question, in the browser."""
 
     def work() -> Exit | None:
         from handoffs.cli.inbox import stop as stop_inbox
         from handoffs.cli.inbox import tell_status
-        from handoffs.serving import inbox  # the web, which no other command needs
+        from handoffs.serving import inbox  # imports the web stack, which no other command needs
 
         settings = read_settings()
         if status and stop:
@@ -138,49 +140,47 @@ def inbox(
 
 @app.command(name="list")
 def list_(
-    every: Annotated[bool, typer.Option("--all", help="Those that have ended, too.")] = False, json: Json = False
+    every: Annotated[bool, typer.Option("--all", help="List ended handoffs, too.")] = False, json: Json = False
 ) -> None:
-    """List what is open, the newest first."""
+    """List the open handoffs, newest first."""
     _finish(partial(looking.listed, every=every, as_json=json))
 
 
 @app.command()
 def show(handoff: Id, json: Json = False) -> None:
-    """Show one handoff with all there is about it."""
+    """Show one handoff: its question, its answer and its log."""
     _finish(partial(looking.shown, prefix=handoff, as_json=json))
 
 
 @app.command()
 def answer(
     handoff: Annotated[
-        str | None, typer.Argument(metavar="ID", help="The handoff's id, or as much of its start as is its own.")
+        str | None, typer.Argument(metavar="ID", help="The handoff's id, or a unique start of it.")
     ] = None,
-    value: Annotated[
-        str | None, typer.Argument(metavar="VALUE", help="The answer, where the form has one field.")
-    ] = None,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="The answer to a form with one field.")] = None,
     named: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Fill one field; once for each, a list as often as it takes."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Fill in one field. Repeat it for each field or list item."),
     ] = None,
     other: Annotated[
-        str | None, typer.Option("--other", metavar="TEXT", help="Something else than the options, in your own words.")
+        str | None, typer.Option("--other", metavar="TEXT", help="Answer in other words than the options.")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="The same answer as to the same question before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Repeat the earlier answer to the same question.")] = False,
     note: Note = "",
     json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and be asked each open question as it comes.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and ask you each open question as it comes.")] = False,
 ) -> None:
-    """Answer what is open.
+    """Answer an open question.
 
-    Without a VALUE, --set, --other or --again you are asked, field by field.
+    Without a VALUE, --set, --other or --again it asks you, field by field.
 
-    A VALUE that begins with a dash comes after two: handoffs answer ID -- -5
+    Put two dashes before a VALUE that begins with a dash: handoffs answer ID -- -5
     """
 
     if watch:
         if handoff is not None or named or other is not None or again or note or json:
-            raise typer.Exit(failed("--watch goes alone: it asks for everything that is open.", Exit.USAGE))
-        from handoffs.cli.watching import watched  # the terminal's channel, which no other command needs
+            raise typer.Exit(failed("--watch takes no other argument: it asks every open question.", Exit.USAGE))
+        from handoffs.cli.watching import watched  # imports the terminal, which no other command needs
 
         _finish(watched)
     if handoff is None:
@@ -196,7 +196,7 @@ def answer(
 
 @app.command()
 def decline(handoff: Id, note: Note = "", json: Json = False) -> None:
-    """Refuse to answer: it must not be done."""
+    """Refuse: the agent must not do it."""
 
     async def work(settings: Settings) -> None:
         _confirm(await deciding.decline(settings, handoff, note=note), json=json)
@@ -206,7 +206,7 @@ def decline(handoff: Id, note: Note = "", json: Json = False) -> None:
 
 @app.command()
 def cancel(handoff: Id, note: Note = "", json: Json = False) -> None:
-    """Withdraw a question for good: nothing is decided."""
+    """Withdraw a question. Nothing is decided."""
 
     async def work(settings: Settings) -> None:
         _confirm(await deciding.cancel(settings, handoff, note=note), json=json)
@@ -216,25 +216,25 @@ def cancel(handoff: Id, note: Note = "", json: Json = False) -> None:
 
 @app.command()
 def log(
-    handoff: Annotated[str | None, typer.Argument(metavar="ID", help="Only of this one.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until Ctrl-C.")] = False,
+    handoff: Annotated[str | None, typer.Argument(metavar="ID", help="Only this handoff's lines.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines as they come, until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, an object on each line.")] = False,
 ) -> None:
-    """Print what happened to one handoff, or to all.
+    """Print the log of one handoff, or of all.
 
-    What people wrote is not in it.
+    It does not contain what people wrote.
     """
     _finish(partial(looking.logged, prefix=handoff, follow=follow, as_json=json))
 
 
 @token_app.command(name="add")
 def token_add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose calls it makes.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The caller that gets the token.")],
     expires: Annotated[
-        str | None, typer.Option("--expires", metavar="TIME", help="When it ends, from now: 30d, 12h, 45m.")
+        str | None, typer.Option("--expires", metavar="TIME", help="When it expires, from now: 30d, 12h, 45m.")
     ] = None,
 ) -> None:
-    """Print a new token, once: what is kept can't tell it."""
+    """Print a new token. It is shown once: only its hash is stored."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import token
@@ -247,9 +247,7 @@ def token_add(
 
 @token_app.command(name="local")
 def token_local(
-    renew: Annotated[
-        bool, typer.Option("--renew", help="Make a new one; the one before lets nobody in any more.")
-    ] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="Make a new one, and revoke the old one.")] = False,
 ) -> None:
     """Print your own token for servers on this machine."""
     from handoffs.cli import token
@@ -263,7 +261,7 @@ def token_local(
 
 @token_app.command(name="list")
 def token_list(json: Json = False) -> None:
-    """List the tokens, without what they were."""
+    """List the tokens, without their values."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import token
@@ -275,9 +273,9 @@ def token_list(json: Json = False) -> None:
 
 @token_app.command(name="revoke")
 def token_revoke(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `handoffs token list` has it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name in `handoffs token list`.")],
 ) -> None:
-    """Let nobody in with a token any more, from the next call on."""
+    """Revoke a token, from the next call on."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import token
@@ -297,16 +295,16 @@ def version() -> None:
 
 @notify_app.callback()
 def notify() -> None:
-    """The addresses at which people are told of what waits: HANDOFFS_NOTIFY and HANDOFFS_ESCALATE."""
+    """The addresses where people are told of open questions: HANDOFFS_NOTIFY and HANDOFFS_ESCALATE."""
 
 
 @notify_app.command(name="test")
 def notify_test() -> None:
     """Send a test message to each address.
 
-    It says which ones it was sent to.
+    It prints which ones it was sent to.
     """
-    from handoffs.cli.notify import test  # and what sends
+    from handoffs.cli.notify import test  # imports the notifier, which no other command needs
 
     all_sent: list[bool] = []
 
@@ -317,27 +315,34 @@ def notify_test() -> None:
     raise typer.Exit(code or int(all_sent != [True]))
 
 
+app.command(name="grants")(grants_command)
+
+
 @app.command()
 def install(
-    host: Annotated[str | None, typer.Argument(metavar="HOST", help="Without it, every host is listed.")] = None,
-    project: Annotated[bool, typer.Option("--project", help="In the file of the project in this folder.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
-    print_only: Annotated[bool, typer.Option("--print", help="Print the entry, and touch nothing.")] = False,
+    host: Annotated[
+        str | None, typer.Argument(metavar="HOST", help="A host's name. Without it, all hosts are listed.")
+    ] = None,
+    project: Annotated[
+        bool, typer.Option("--project", help="Write to the file of the project in this folder.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
+    print_only: Annotated[bool, typer.Option("--print", help="Print the entry, and change no file.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
     command: Annotated[
-        str | None, typer.Option("--command", metavar="TEXT", help="What the host is to start, instead of this one.")
+        str | None, typer.Option("--command", metavar="TEXT", help="The command to start, instead of this one.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace another server of the same name.")] = False,
     http: Annotated[
         str | None,
-        typer.Option("--http", metavar="HOST:PORT", help="It calls a server that runs there, and starts none."),
+        typer.Option("--http", metavar="HOST:PORT", help="The host calls a server that runs there, and starts none."),
     ] = None,
 ) -> None:
-    """Put handoffs into a host's configuration.
+    """Add handoffs to a host's configuration.
 
-    It shows what would change, and asks before it writes.
+    It shows the changes, and asks before it writes.
     """
-    from handoffs.cli import install as installing  # the formats of all hosts, which no other command needs
+    from handoffs.cli import install as installing  # imports the formats of all hosts, which no other command needs
 
     def work() -> None:
         if host is None:
@@ -356,7 +361,7 @@ def install(
 @app.command()
 def doctor(
     host: Annotated[
-        str | None, typer.Argument(metavar="HOST", help="As `handoffs install` has it, or as the host calls itself.")
+        str | None, typer.Argument(metavar="HOST", help="A name in `handoffs install`, or the host's own client name.")
     ] = None,
     wait: Annotated[
         float | None,
@@ -365,9 +370,9 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Tell what a host declared, did, and can be set to.
+    """Check a host: what it declared, what it did, and its settings.
 
-    On a terminal it then watches the host ask you a real question.
+    On a terminal it then watches a real question in the host.
     """
 
     async def work(settings: Settings) -> None:
@@ -375,29 +380,29 @@ def doctor(
 
         usual = WAIT_SECONDS if sys.stdin is not None and sys.stdin.isatty() else 0
         if not await examined(settings, host, wait_seconds=(usual if wait is None else wait) or None):
-            raise typer.Exit(failed("Something that is set up does not work; FAILS says what.", Exit.ENDED))
+            raise typer.Exit(failed("A host that is set up does not work: see the lines with FAILS.", Exit.ENDED))
 
     _finish(work)
 
 
 @app.command()
 def demo() -> None:
-    """Play an agent that has to ask you first."""
-    from handoffs.cli.demo import run as play  # the agent's framework, which only this needs
+    """Run a demonstration: an agent that must ask you first."""
+    from handoffs.cli.demo import run as play  # imports the agent's framework, which only this command needs
 
     raise typer.Exit(play())
 
 
 def _mistyped(wrong: typer.TyperException, typed: str) -> str:
-    """What is wrong with what was typed, and which help shows it right: that of the command it was typed to."""
+    """Return the error in a command line, and the command whose help shows the usage."""
     message = inert_line(wrong.format_message())
-    # What typer raises has its command beside it, and says so in no type of its own; of options it may not.
+    # Typer's exceptions have their command in an untyped attribute; those about options may lack it.
     command: object = getattr(getattr(wrong, "ctx", None), "command_path", typed)
     return f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} `{command} --help` shows how."
 
 
 def _path(command: object, arguments: Sequence[str]) -> str:
-    """The command that was typed, with the one that it is part of: `handoffs db copy`."""
+    """Return the typed command with its groups: `handoffs db copy`."""
     words = ["handoffs"]
     for word in arguments:
         commands: Mapping[str, object] = getattr(command, "commands", {})
@@ -411,7 +416,7 @@ def _path(command: object, arguments: Sequence[str]) -> str:
 async def _welcome(settings: Settings) -> None:
     print_out("Handoffs: questions that agents ask people, kept until a person has answered them.\n")
     if not await looking.was_asked(settings):
-        print_out(elsewhere.FIRST)
+        print_out(hints.FIRST)
         return
     await looking.listed(settings, every=False, as_json=False)
     print_out("\nhandoffs answer ID · handoffs decline ID · handoffs show ID · handoffs --help")

@@ -1,4 +1,4 @@
-"""`handoffs config`: each setting, its value, and where that comes from. Of a secret only whether it is set."""
+"""`handoffs config`: each setting, its value and its source. Of a secret only whether it is set."""
 
 import json
 
@@ -10,7 +10,7 @@ _WIDEST = 60
 
 
 def tell(settings: Settings, *, as_json: bool) -> None:
-    """Print each setting, those that somebody set first."""
+    """Print each setting, those with a source first."""
     found = sorted(shown_settings(settings), key=lambda each: (not each.where, each.name))
     if as_json:
         rows = [{"name": each.name, "value": each.value, "from": each.where or "default"} for each in found]

@@ -1,4 +1,4 @@
-"""`handoffs config` and what belongs to it, as they are typed."""
+"""The commands of `handoffs config`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +15,9 @@ config_app = typer.Typer(rich_markup_mode=None)
 def config(
     context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False
 ) -> None:
-    """Show each setting, its value, and where that comes from. Of a secret only whether it is set."""
+    """Show each setting, its value and its source. Of a secret only whether it is set."""
     if context.invoked_subcommand is None:
-        from handoffs.cli.config import tell  # what no other command needs
+        from handoffs.cli.config import tell  # which no other command needs
 
         raise typer.Exit(ended(lambda: tell(read_settings(), as_json=json)))
 
@@ -26,7 +26,7 @@ def config(
 def path() -> None:
     """Print the path of the file with your settings.
 
-    It may not be there yet.
+    The file may not exist yet.
     """
     raise typer.Exit(ended(lambda: print_out(str(config_file()))))
 
@@ -37,8 +37,8 @@ def adopt(
 ) -> None:
     """Move the settings of this folder's .env to your own configuration.
 
-    It shows what they are, and asks first: whoever wrote the repository wrote the file.
+    It shows them, and asks first: the author of the repository may have written the file.
     """
-    from handoffs.cli.adopting import adopt  # what changes files, which no other command needs
+    from handoffs.cli.adopting import adopt  # imports the editors of files, which no other command needs
 
     raise typer.Exit(ended(lambda: adopt(Path.cwd(), yes=yes)))

@@ -1,4 +1,4 @@
-"""`handoffs db`: a store brought up to date, moved from one engine to the other, and rid of what is old."""
+"""`handoffs db`: updates, copies and prunes a store."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from handoffs.store.rows import micros
 
 
 async def migrated(settings: Settings) -> None:
-    """Bring the store of the settings up to date, and print what its layout was and is."""
+    """Bring the store of the settings up to date, and print its old and new layout."""
     before, after = await engine_at(settings.store).migrate(settings.store)
     if before == after:
         print_out(f"The store {settings.store} is up to date: layout {after}.")
@@ -30,11 +30,11 @@ async def migrated(settings: Settings) -> None:
 
 
 async def copied(written_source: str, written_target: str) -> None:
-    """Copy one store into another, which is empty or half a copy of it, and print what was copied and compared.
+    """Copy one store into another, which is empty or a partial copy, and print what was copied and compared.
 
     Raises:
-        UsageError: What was typed names no store.
-        StoreError: They can't be copied, or are not the same after it.
+        UsageError: An address is no store.
+        StoreError: The copy failed, or differs from its source.
     """
     source_at, target_at = _address(written_source), _address(written_target)
     now = micros(SystemClock().now())
@@ -54,10 +54,10 @@ async def copied(written_source: str, written_target: str) -> None:
 
 
 async def pruned(settings: Settings, older_than: str, *, dry_run: bool, yes: bool) -> None:
-    """Remove what ended longer ago than `older_than`, having asked; print how many.
+    """Remove the handoffs that ended longer ago than `older_than`, after asking; print how many.
 
     Raises:
-        UsageError: It is no span of time; or nobody can be asked.
+        UsageError: It is no span of time, or there is no terminal to ask on.
     """
     length = span(older_than)
     if length is None:
@@ -83,7 +83,7 @@ def _address(written: str) -> StoreAddress:
     try:
         return store_address(written)
     except ValueError as wrong:
-        # Not what was typed: it may hold a password.
+        # Without the address: it may contain a password.
         raise UsageError(
             f"That is no store ({wrong}). It is a path, sqlite:/// and a path, or postgresql://."
         ) from None
@@ -91,13 +91,13 @@ def _address(written: str) -> StoreAddress:
 
 def _ask(question: str) -> None:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("Nobody can be asked here whether to remove them: give --yes, or --dry-run to see how many.")
+        raise UsageError("There is no terminal to ask on: give --yes, or --dry-run to see how many.")
     if not typer.confirm(question, err=True):
         raise UsageError("Nothing was removed.")
 
 
 class _Bars:
-    """How far a copy goes, on standard error; on a pipe, only what is being done."""
+    """Progress bars of a copy, on standard error; on a pipe, only the phases."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -106,7 +106,7 @@ class _Bars:
         self._done = 0
 
     def told(self, phase: Phase, done: int, of: int) -> None:
-        """Show it."""
+        """Show the progress."""
         if phase != self._phase:
             self.close()
             label = "Copying  " if phase == "copying" else "Comparing"

@@ -1,4 +1,4 @@
-"""`handoffs db`, as it is typed. What it does, and all that needs, is in `db`, which no other command imports."""
+"""The commands of `handoffs db`. Their work is in `db`, which no other command imports."""
 
 from typing import Annotated
 
@@ -15,8 +15,8 @@ db_app = typer.Typer(rich_markup_mode=None)
 def db_migrate() -> None:
     """Bring the store up to date, before servers of this version start.
 
-    It is the one that HANDOFFS_STORE names. Servers do so themselves, too. A store that a newer version has
-    changed is refused.
+    The store is the one in HANDOFFS_STORE. Servers also do this themselves. A store with the layout of a newer version
+    is refused.
     """
 
     async def work(settings: Settings) -> None:
@@ -30,36 +30,38 @@ def db_migrate() -> None:
 @db_app.command(name="copy")
 def db_copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="A path, sqlite:///… or postgresql://…")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The same; empty, or half a copy of FROM.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The same; empty, or a partial copy of FROM.")],
 ) -> None:
     """Copy a store into another, and compare every row.
 
     Each is a file, or on PostgreSQL.
 
-    Stop what uses FROM before. Nobody can use TO until all of it is there; a copy that was stopped goes on when the
-    same is typed again. FROM stays as it is.
+    Stop all servers that use FROM before. TO can't be used until it is complete; to continue a stopped copy, run the
+    same command again. FROM is not changed.
 
-    A password is better kept in PGPASSWORD or ~/.pgpass than typed: others on this machine can see what you type.
+    Put a password into PGPASSWORD or ~/.pgpass: others on this machine can see the command line.
     """
     from handoffs.cli import db
 
     code = ended(lambda: anyio.run(db.copied, source, target))
     if code == Exit.INTERRUPTED:
-        failed("The copy was stopped. The same command goes on where it was.", code)
+        failed("The copy was stopped. Run the same command again to continue.", code)
     raise typer.Exit(code)
 
 
 @db_app.command(name="prune")
 def db_prune(
-    older_than: Annotated[str, typer.Option("--older-than", metavar="TIME", help="Since they ended: 90d, 12h, 45m.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Time since they ended: 90d, 12h, 45m.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove what ended long ago, for good.
+    """Remove handoffs that ended long ago, permanently.
 
-    Each handoff goes with its answer and its lines of the log.
+    Their answers and log lines are removed, too.
 
-    Open ones stay, however old; so do those that an agent could still ask for.
+    Open handoffs stay, also old ones; so do those that an agent can still ask for.
     """
 
     async def work(settings: Settings) -> None:

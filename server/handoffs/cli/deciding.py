@@ -1,4 +1,4 @@
-"""`handoffs answer`, `decline` and `cancel`: a person decides, from what was typed with the command or at a prompt."""
+"""`handoffs answer`, `decline` and `cancel`: a person's decision, from arguments or at a prompt."""
 
 import sys
 import unicodedata
@@ -18,7 +18,7 @@ from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
-from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Sheet, Terminal, open_terminal
+from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Request, Terminal, open_terminal
 from handoffs.terminal.form_state import read_value, unnamed
 
 CHANNEL = "command line"
@@ -26,25 +26,25 @@ CHANNEL = "command line"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """What was typed with `handoffs answer`; nothing of it means that the person is asked."""
+    """The arguments of `handoffs answer`; without any, the person is asked."""
 
     value: str | None = None
     named: Sequence[str] = ()
-    """The `NAME=VALUE`s; a list may have several."""
+    """The `NAME=VALUE` arguments; a list may have several."""
     other: str | None = None
-    """Something else than the options."""
+    """An answer in other words than the options."""
     again: bool = False
-    """The same as was answered before."""
+    """Whether to repeat the earlier answer."""
     note: str = ""
 
 
 async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff, bool]:
-    """Answer with what was given, or else ask for it.
+    """Answer with the given arguments, or ask the person.
 
-    Returns the handoff as it ended, and whether the person was asked, and so has seen how it went.
+    Returns the ended handoff, and whether the person was asked and so has seen the outcome.
 
     Raises:
-        UsageError: What was typed does not fit, or it is a secret that is asked for; nothing was recorded.
+        UsageError: The answer does not fit, or the question asks for a secret; nothing was recorded.
         AlreadyEnded: Somebody was first.
         KeyboardInterrupt: Ctrl-C at the prompt.
     """
@@ -55,10 +55,10 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
     async with open_desk(settings) as desk:
         handoff = await _open(desk, prefix)
         if handoff.question.form.secret:
-            # A shell keeps what is typed in its history, and a terminal on its screen.
+            # A shell's history and a terminal's screen would keep the secret.
             raise UsageError(f"{handoff.id} asks for a secret, which is typed into the inbox: run `handoffs inbox`.")
         if not any(ways):
-            # What a script reads from standard output is the result.
+            # Standard output is for the result, which a script may read.
             async with open_terminal(output=sys.stderr) as terminal:
                 return await ask_here(desk, terminal, handoff, note=given.note), True
         try:
@@ -92,7 +92,7 @@ def _refusal(handoff: Handoff, refused: AnswerRefused, given: Given) -> str:
         hint = f' To say something else than the options: handoffs answer {handoff.id} --other "your words"'
     elif given.other is not None and not handoff.question.takes_other:
         hint = f" `handoffs show {handoff.id}` shows what it asks for."
-    # The one field of a plain question has a name that the person has never seen.
+    # The person has never seen the field name of a plain question.
     plain = {field.name for field in handoff.question.form.fields if unnamed(field)}
     why = "; ".join(
         f"the answer {what}" if name in plain else f"{name}: {what}" if name else what
@@ -116,7 +116,7 @@ async def cancel(settings: Settings, prefix: str, *, note: str) -> Handoff:
 
 
 def _check_there(settings: Settings, prefix: str) -> None:
-    # To look makes a store, which a mistyped path must not.
+    # Opening creates a store, which a mistyped path must not do.
     if not is_there(settings):
         raise NotFound(prefix)
 
@@ -124,12 +124,12 @@ def _check_there(settings: Settings, prefix: str) -> None:
 async def _open(desk: Desk, prefix: str) -> Handoff:
     handoff = await desk.find(prefix)
     if handoff.end is not None:
-        raise already_ended(handoff)  # before anything is said about the answer, which no longer matters
+        raise already_ended(handoff)  # before any error in the answer, which no longer matters
     return handoff
 
 
 def _typed(form: Form, value: str | None, named: Sequence[str]) -> dict[str, str]:
-    """What was typed for each field; of a list as many as there were, in one text."""
+    """Return the text for each field; the items of a list are joined."""
     names = [field.name for field in form.fields]
     lists = {field.name for field in form.fields if field.kind is Kind.CHOICES}
     if value is not None:
@@ -138,7 +138,7 @@ def _typed(form: Form, value: str | None, named: Sequence[str]) -> dict[str, str
         return {names[0]: value}
     typed: dict[str, list[str]] = {}
     for each in named:
-        # A name may have an equals sign of its own: the longest one that fits is meant.
+        # A field name may contain an equals sign: the longest matching name counts.
         cuts = [(at, each[at + 1 :]) for at, char in enumerate(each) if char == "="]
         fitting = [(name, value) for at, value in cuts for name in names if _composed(name) == _composed(each[:at])]
         if not fitting:
@@ -153,17 +153,17 @@ def _typed(form: Form, value: str | None, named: Sequence[str]) -> dict[str, str
 
 
 def _composed(name: str) -> str:
-    # A shell, or a file it reads, may write the letters of a name in another way than the agent.
+    # A shell, or a file it reads, may compose letters differently than the agent.
     return unicodedata.normalize("NFC", name)
 
 
 def _values(form: Form, typed: Mapping[str, str]) -> dict[str, Value]:
-    """Return the answer that was typed. Raises AnswerRefused, with all that is wrong."""
+    """Return the typed answer. Raises AnswerRefused, with all problems."""
     try:
         return form.coerce(typed)
     except AnswerRefused as refused:
         problems = dict(refused.problems)
-    # Where a time has no zone, which it would be here.
+    # For a time without a zone, the problem has the time in this machine's zone.
     for field in form.fields:
         if field.name in problems and field.name in typed:
             try:
@@ -174,7 +174,7 @@ def _values(form: Form, typed: Mapping[str, str]) -> dict[str, Value]:
 
 
 async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: str = "") -> Handoff:
-    """Ask a person on a terminal, and return the handoff as they ended it.
+    """Ask a person on a terminal, and return the ended handoff.
 
     Raises:
         UsageError: They put it off.
@@ -183,7 +183,7 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
     """
     earlier, problem = await earlier_of(desk, handoff), ""
     while True:
-        outcome = await _outcome(desk, terminal, handoff, Sheet.of(handoff, problem=problem, earlier=earlier))
+        outcome = await _outcome(desk, terminal, handoff, Request.of(handoff, problem=problem, earlier=earlier))
         if isinstance(outcome, Later):
             raise UsageError(f"No answer was given; {handoff.id} stays open.")
         try:
@@ -192,8 +192,8 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
             problem = str(refused)
 
 
-async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, sheet: Sheet) -> Outcome:
-    """What the person did at the prompt, which goes away when somebody else was first. Raises AlreadyEnded then."""
+async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, request: Request) -> Outcome:
+    """Return the outcome of the prompt. Withdraws it and raises AlreadyEnded when another person was first."""
     got: list[Outcome] = []
     shown, interrupted = anyio.Event(), anyio.Event()
 
@@ -209,7 +209,7 @@ async def _outcome(desk: Desk, terminal: Terminal, handoff: Handoff, sheet: Shee
         tasks.start_soon(note_reached)
         tasks.start_soon(give_way)
         try:
-            got.append(await terminal.ask(sheet, shown=shown.set))
+            got.append(await terminal.ask(request, shown=shown.set))
         except Interrupted:
             interrupted.set()
         tasks.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""What the log tells of a host: what it declared, what it really did, how long it waited. Pure; `doctor` prints it."""
+"""A host's behaviour, from the log: what it declared, what it did, how long it waited. Pure; `doctor` prints it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,31 +18,31 @@ ABILITIES: Mapping[str, str] = {
     "tasks": "MCP tasks",
     "ui": "cards in the chat",
 }
-"""What a host can declare, in words."""
+"""The capabilities that a host can declare, in words."""
 
 
 @dataclass(kw_only=True)
-class Conduct:
-    """What a host did with the questions that came through it."""
+class Behaviour:
+    """How a host handled the questions that came through it."""
 
     asked: int = 0
     declared: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Of the newest question: `version`, `protocol`, `transport` and `declares`."""
+    """The declaration with the newest question: `version`, `protocol`, `transport` and `declares`."""
     shown: int = 0
-    """In how many its dialog was on a screen, or was answered."""
+    """For how many questions its dialog was on a screen, or was answered."""
     unseen: Counter[str] = field(default_factory=Counter[str])
-    """How often its dialog came back without a person, by what it said."""
+    """How often its dialog came back without a person, by reason."""
     answered: Counter[str] = field(default_factory=Counter[str])
     """How often a person decided, by channel."""
     longest: float = 0.0
-    """Seconds that it once waited for its own dialog, and was given the answer."""
+    """The longest wait for its own dialog that ended with an answer, in seconds."""
     left: float | None = None
-    """Seconds after which it once ended a call, at the soonest; None where it never did."""
+    """The shortest time after which it ended a call, in seconds; None if it never did."""
 
 
-def conduct(stories: Iterable[tuple[Handoff, Sequence[Entry]]]) -> Conduct:
-    """Return what a host did, from its handoffs with their lines of the log, the newest first."""
-    found = Conduct()
+def observed(stories: Iterable[tuple[Handoff, Sequence[Entry]]]) -> Behaviour:
+    """Return a host's behaviour, from its handoffs and their log lines, newest first."""
+    found = Behaviour()
     for handoff, entries in stories:
         found.asked += 1
         shown = False
@@ -71,7 +71,7 @@ def conduct(stories: Iterable[tuple[Handoff, Sequence[Entry]]]) -> Conduct:
 
 
 def happened(entry: Entry, since: datetime) -> str:
-    """Return a line of the log as it is told while the doctor watches: `+12.4 s  answered by ada through inbox`."""
+    """Return a log line as the doctor prints it while it watches: `+12.4 s  answered by ada through inbox`."""
     return f"{(entry.at - since).total_seconds():+8.1f} s  {_words(entry)}"
 
 
@@ -102,7 +102,7 @@ def _words(entry: Entry) -> str:
 
 
 def declaration(details: Mapping[str, str]) -> str:
-    """Return what the host said of itself, from the line of the log that opened a question."""
+    """Return the host's declaration, from the log line that opened a question."""
     if not details.get("protocol"):
         return "Nothing is known of what it declared."
     abilities = [ABILITIES.get(each, inert_line(each, 20)) for each in details.get("declares", "").split()]
@@ -111,8 +111,8 @@ def declaration(details: Mapping[str, str]) -> str:
     return f"{able} ({version}MCP {inert_line(details['protocol'], 20)}, {details.get('transport', '')})"
 
 
-def verdict(found: Conduct) -> list[str]:
-    """Return what a person can expect of this host from what it did, a sentence each."""
+def verdict(found: Behaviour) -> list[str]:
+    """Return what a person can expect of this host, by its behaviour, in sentences."""
     if not found.asked:
         return ["No question has come through it yet."]
     said: list[str] = []

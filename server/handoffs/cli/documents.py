@@ -1,4 +1,4 @@
-"""Handoffs and the log as JSON, for scripts. ASCII only, so that what an agent wrote can't act on a terminal."""
+"""Handoffs and the log as JSON, for scripts. ASCII only, so that an agent's text can't control a terminal."""
 
 import json
 from collections.abc import Sequence

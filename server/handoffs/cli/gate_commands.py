@@ -117,5 +117,63 @@ def check(
     raise typer.Exit(ended(work) or found)
 
 
+@gate_app.command()
+def install(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="As `handoffs install` lists it.")],
+    servers: Annotated[
+        list[str] | None, typer.Argument(metavar="SERVER", help="By the name that the host has for it; else all.")
+    ] = None,
+    policy: PolicyPath = None,
+    ask: Globs = None,
+    allow: Globs = None,
+    deny: Globs = None,
+    trust_hints: Hints = False,
+    project: Annotated[bool, typer.Option("--project", help="In the file of the project in this folder.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the gate away again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="TEXT", help="How the host is to start handoffs.")
+    ] = None,
+) -> None:
+    """Put the gate before servers that a host starts, in the host's configuration.
+
+    handoffs gate install HOST [SERVER …]
+
+    It shows what would change, and asks before it writes.
+    """
+    from handoffs.cli import gate_install
+
+    options = gate_install.GateOptions(
+        host=host, servers=[*(servers or ()), *_command(context)], policy=policy, ask=ask or (), allow=allow or (),
+        deny=deny or (), trust_hints=trust_hints, project=project, remove=remove, yes=yes, command=command,
+    )  # fmt: skip
+    raise typer.Exit(ended(lambda: gate_install.run(options)))
+
+
 def _command(context: typer.Context) -> list[str]:
     return list(context.meta.get("handoffs.command", ()))
+
+
+@gate_app.command()
+def stop(
+    lift: Annotated[bool, typer.Option("--lift", help="End it: calls are asked about again.")] = False,
+) -> None:
+    """Stop everything: deny each call that waits, and let no remembered permission count, on every machine.
+
+    It lasts until `handoffs gate stop --lift`. What a rule allows goes on.
+    """
+    from handoffs.cli import grants
+
+    raise typer.Exit(ended(lambda: anyio.run(grants.stop, read_settings(), lift)))
+
+
+def grants_command(
+    revoke: Annotated[str | None, typer.Option("--revoke", metavar="ID", help="End this one for good.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", metavar="ID", help="Let a suspended one count.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """List the permissions that were given for later calls."""
+    from handoffs.cli import grants
+
+    raise typer.Exit(ended(lambda: anyio.run(grants.grants, read_settings(), revoke, resume, as_json)))

@@ -1,4 +1,4 @@
-"""`handoffs install`: a person is shown what would change in a host's configuration, and says whether it may."""
+"""`handoffs install`: shows a person the changes to a host's configuration, and writes them after a yes."""
 
 import difflib
 import os
@@ -27,7 +27,7 @@ _OURS = {key for host in HOSTS for key in (host.command, "args", *host.fixed, ho
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstallOptions:
-    """What was asked for on the command line."""
+    """The options on the command line."""
 
     host: str
     project: bool = False
@@ -40,37 +40,39 @@ class InstallOptions:
     """Where a server on this machine runs, as a URL or as HOST:PORT."""
 
 
-def run(wish: InstallOptions) -> None:
-    """Install in one host, or remove. Raises UsageError for everything that was not done."""
-    if wish.remove and (wish.print_only or wish.command is not None or wish.http is not None):
+def run(options: InstallOptions) -> None:
+    """Install in one host, or remove. Raises UsageError when nothing was changed."""
+    if options.remove and (options.print_only or options.command is not None or options.http is not None):
         raise UsageError("--remove goes without --print, --command and --http.")
-    if wish.command is not None and wish.http is not None:
+    if options.command is not None and options.http is not None:
         raise UsageError("Give --command for a server that the host starts, or --http for one that runs, not both.")
-    host = find(wish.host)
-    path = _file(host, project=wish.project)
-    if wish.print_only:
-        print_out(planning.snippet(host, _way(wish, None, path)), end="")
+    host = find(options.host)
+    path = _file(host, project=options.project)
+    if options.print_only:
+        print_out(planning.snippet(host, _way(options, None, path)), end="")
         return
-    kept = writing.read(path, within=Path.cwd() if wish.project else None)
+    config = writing.read(path, within=Path.cwd() if options.project else None)
     way: planning.Way | None = None
     try:
-        if wish.remove:
-            plan = planning.to_remove(host, kept.text, force=wish.force)
+        if options.remove:
+            plan = planning.to_remove(host, config.text, force=options.force)
         else:
-            way = _way(wish, planning.found(host, kept.text), kept.file)
-            plan = planning.to_install(host, kept.text, way, force=wish.force)
+            way = _way(options, planning.found(host, config.text), config.file)
+            plan = planning.to_install(host, config.text, way, force=options.force)
     except Unreadable as wrong:
         raise UsageError(f"{path}: {inert_line(str(wrong))}. It was left as it is.") from None
     if not plan.changes:
-        print_out(f"{host.title} has no handoffs in {path}." if wish.remove else f"{host.title} has it already: {path}")
+        print_out(
+            f"{host.title} has no handoffs in {path}." if options.remove else f"{host.title} has it already: {path}"
+        )
         return
     token = way.token if isinstance(way, planning.Remote) else None
     for line in difference(str(path), plan.before, plan.after, secret=token):
         print_out(line)
-    _agree(path, yes=wish.yes)
-    backup = writing.write(kept, plan.after, datetime.now(UTC), private=token is not None)
+    agree(path, yes=options.yes)
+    backup = writing.write(config, plan.after, datetime.now(UTC), private=token is not None)
     print_out(f"\nWritten: {path}" + (f"\nAs it was: {backup}" if backup is not None else ""))
-    if wish.remove:
+    if options.remove:
         print_out(f"Start {host.title} again, so that it forgets the server.")
         return
     if token is not None:
@@ -79,21 +81,21 @@ def run(wish: InstallOptions) -> None:
         print_out(f"It has your token by a variable. Before you start {host.title}, in its shell:")
         print_out(f'  export {way.variable}="$(handoffs token local)"')
     print_out(_patience(host, plan))
-    if wish.project and wish.command is None and isinstance(way, launching.Launch):
+    if options.project and options.command is None and isinstance(way, launching.Launch):
         print_out("The command in it is one of this machine. For a file that others use, give --command handoffs.")
     if plan.entry is not None and not plan.entry.enabled:
         print_out(f"It is switched off in {host.title}, and stays so.")
     print_out(host.then)
 
 
-def _way(wish: InstallOptions, now: planning.Installed | None, file: Path) -> planning.Way:
-    """Return how the host is to come to a server: as was asked, or else as it does already."""
+def _way(options: InstallOptions, now: planning.Installed | None, file: Path) -> planning.Way:
+    """Return how the host reaches a server: as the options say, or as it does already."""
     calls_one = now is not None and now.ours and now.url is not None
-    if wish.http is None and (wish.command is not None or not calls_one):
-        return _launch(wish)
-    url = None if wish.http is None else _url(wish.http)
-    # No token may stand in a file that others get.
-    if wish.project or in_repository(file):
+    if options.http is None and (options.command is not None or not calls_one):
+        return _launch(options)
+    url = None if options.http is None else _url(options.http)
+    # A file that others get must not contain a token.
+    if options.project or in_repository(file):
         return planning.Remote(url=url, variable=LOCAL_TOKEN)
     try:
         return planning.Remote(url=url, token=LocalToken(data_folder()).ensure()[0])
@@ -112,12 +114,12 @@ def _url(written: str) -> str:
 
 
 def in_repository(file: Path) -> bool:
-    """Say whether a file stands in a repository, from which others may get it."""
+    """Say whether a file is in a repository, so that others may get it."""
     return any((folder / name).exists() for folder in file.resolve().parents for name in (".git", ".hg", ".jj"))
 
 
 def tell() -> None:
-    """List the hosts, those on this machine first, with the file of each and whether handoffs is in it."""
+    """List the hosts, those on this machine first, with each one's file and whether handoffs is in it."""
     print_out("handoffs install HOST puts handoffs into one of these, and shows you the difference first.")
     wide = max(len(host.name) for host in HOSTS)
     here = [host for host in HOSTS if is_here(host)]
@@ -134,24 +136,24 @@ def tell() -> None:
 
 
 def is_here(host: Host) -> bool:
-    """Say whether a host is on this machine: its program on the PATH, or what it keeps in the person's home."""
+    """Say whether a host is on this machine: its program on the PATH, or its files in the home folder."""
     if any(shutil.which(program) for program in host.programs):
         return True
     try:
         file = _file(host, project=False)
     except UsageError:
         return False
-    # Its own folder, not one that many programs share.
+    # A folder of its own, not one that programs share.
     own = file.parent if file.parent not in {Path.home(), Path.home() / ".config"} else file
     return file.exists() or own.exists()
 
 
 def difference(name: str, before: str, after: str, *, secret: str | None = None) -> Iterator[str]:
-    """Yield a unified difference, safe to print: what we did not write ourselves is shown without its values.
+    """Yield a unified difference, safe to print: lines that are not ours are shown without their values.
 
-    Of a `secret` that we write it shows the beginning.
+    A `secret` that we write is shown shortened.
 
-    A host's configuration has keys and tokens in it, which do not belong on a screen, or in an agent's eyes.
+    A host's configuration contains keys and tokens, which must not be shown on a screen or to an agent.
     """
     names = inert_line(name), "with the change"
     lines = list(difflib.unified_diff(_lines(before), _lines(after), *names, lineterm="", n=_CONTEXT))
@@ -169,7 +171,7 @@ def difference(name: str, before: str, after: str, *, secret: str | None = None)
 
 
 def _shortened(old: str, new: str) -> tuple[str, str]:
-    """Leave out what a line that was changed has in common with the one before, where that is much."""
+    """Shorten a changed line and the line before: long common parts become `…`."""
     old, new = old[1:], new[1:]
     ahead = _alike(old, new)
     ahead = ahead if ahead > _ALIKE else 0
@@ -183,7 +185,7 @@ def _shortened(old: str, new: str) -> tuple[str, str]:
 
 
 def _alike(one: str, other: str) -> int:
-    """Return how many characters the two have in common from the beginning on: by halving, since they may be long."""
+    """Return the length of the common prefix, by bisection, since the texts may be long."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
@@ -214,8 +216,8 @@ def _file(host: Host, *, project: bool) -> Path:
     return host.file(os.environ, sys.platform, project=Path.cwd() if project else None)
 
 
-def _launch(wish: InstallOptions) -> launching.Launch:
-    return launching.running(os.environ) if wish.command is None else launching.given(wish.command)
+def _launch(options: InstallOptions) -> launching.Launch:
+    return launching.running(os.environ) if options.command is None else launching.given(options.command)
 
 
 def _patience(host: Host, plan: planning.Plan) -> str:
@@ -227,7 +229,8 @@ def _patience(host: Host, plan: planning.Plan) -> str:
     return f"{said} A call waits nearly as long for you ({planning.TIMEOUT})." if waits else said
 
 
-def _agree(path: Path, *, yes: bool) -> None:
+def agree(path: Path, *, yes: bool) -> None:
+    """Ask on the terminal whether to write a file. Raises UsageError: it may not, or no one can be asked."""
     if yes:
         return
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()):

@@ -1,4 +1,4 @@
-"""`handoffs list`, `show` and `log`: what there is, and what happened to it."""
+"""`handoffs list`, `show` and `log`: prints handoffs and their log."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ EVERY = 2**31
 """More handoffs than a store can hold."""
 
 NARROWEST = 20
-"""Columns for which a page is made at least."""
+"""The least columns that a page is made for."""
 
 LOOK_SECONDS = 60
-"""How often a log that is followed looks for deadlines that passed, which is no change that a store could tell of."""
+"""How often a followed log checks for passed deadlines, which a store does not notify about."""
 
 
 async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
-    """Print the open handoffs, or every one, the newest first."""
+    """Print the open handoffs, or all, newest first."""
     handoffs: Sequence[Handoff] = ()
     now = datetime.now(UTC)
     if is_there(settings):
@@ -49,7 +49,7 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
 
 
 def is_there(settings: Settings) -> bool:
-    """Say whether there is a store to look into; where somebody named one that is not there, tell them."""
+    """Say whether the store exists; print a warning when a named one does not."""
     path = missing_store(settings)
     if path is not None and "store" in settings.model_fields_set:
         failed(f"There is no store at {inert_line(str(path))} yet: see that HANDOFFS_STORE is right.", Exit.DONE)
@@ -57,7 +57,7 @@ def is_there(settings: Settings) -> bool:
 
 
 async def was_asked(settings: Settings) -> bool:
-    """Say whether an agent has ever asked anything here."""
+    """Say whether an agent has ever asked a question in this store."""
     if not is_there(settings):
         return False
     async with open_desk(settings) as desk:
@@ -65,13 +65,13 @@ async def was_asked(settings: Settings) -> bool:
 
 
 async def wait_for_store(settings: Settings) -> None:
-    """Return once there is a store to look into."""
-    while missing_store(settings) is not None:  # noqa: ASYNC110 - nothing tells
+    """Return once the store exists."""
+    while missing_store(settings) is not None:  # noqa: ASYNC110 - no event tells
         await anyio.sleep(1)
 
 
 def _tell_of_unused(handoffs: Sequence[Handoff]) -> None:
-    """Say beside the list which settings of a `.env` are not used, here and where agents ask from."""
+    """Print which settings of a `.env` are not used, in this folder and in those of the asking agents."""
     projects = {handoff.caller.project for handoff in handoffs if handoff.state is State.OPEN}
     for folder in (".", *sorted(projects - {"", _here()})):
         if words := unused_words(Path(folder)):
@@ -81,12 +81,12 @@ def _tell_of_unused(handoffs: Sequence[Handoff]) -> None:
 def _here() -> str:
     try:
         return str(Path.cwd())
-    except OSError:  # it is gone
+    except OSError:  # the folder was removed
         return ""
 
 
 async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
-    """Print one handoff, with its log where a person reads it."""
+    """Print one handoff; for a person, with its log."""
     if not is_there(settings):
         raise NotFound(prefix)
     async with open_desk(settings) as desk:
@@ -106,7 +106,7 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
 
 
 async def earlier_of(desk: Desk, handoff: Handoff) -> Earlier | None:
-    """Return how the same question was decided a short while ago; None where it was not."""
+    """Return the recent decision of the same question; None if there is none."""
     try:
         before = await desk.get(handoff.earlier) if handoff.earlier else None
     except NotFound:  # pruned since
@@ -115,7 +115,7 @@ async def earlier_of(desk: Desk, handoff: Handoff) -> Earlier | None:
 
 
 async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_json: bool) -> None:
-    """Print the log of one handoff or of all; with `follow` go on as it grows, until nobody reads it any more."""
+    """Print the log of one handoff or of all; with `follow`, new lines too, until the reader closes the pipe."""
     if not is_there(settings):
         if prefix is not None:
             raise NotFound(prefix)
@@ -142,7 +142,7 @@ async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_jso
 
 
 def _log_line(entry: Entry) -> str:
-    """A line of the log; in a terminal as many as it takes, elsewhere one, for `grep`."""
+    """Return a log line; wrapped for a terminal, elsewhere one line, for `grep`."""
     width, line = _width(), pages.line(entry)
     return line if width is None else pages.painted(pages.broken(line, max(width, NARROWEST)), looks=False)
 
@@ -155,11 +155,11 @@ async def _entries(desk: Desk, handoff_id: str | None, *, after: int) -> Sequenc
 
 
 async def _end_with_the_reader(scope: anyio.CancelScope) -> None:
-    """End what follows the log when `| head` has seen enough, and not only at the next line that it can't write."""
+    """Cancel `scope` as soon as the reader (`| head`) closes the pipe, not only at the next failed write."""
     fd = None if sys.stdout is None else sys.stdout.fileno()
     if fd is None or sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(fd).st_mode):
         return
-    # The writing end of a pipe becomes readable in one case: nobody is at the other end.
+    # The writing end of a pipe becomes readable only when the reading end is closed.
     await anyio.wait_readable(fd)
     scope.cancel()
 

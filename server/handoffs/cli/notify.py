@@ -1,4 +1,4 @@
-"""`handoffs notify test`: a message to every address that is set, so that a person knows before an agent needs it."""
+"""`handoffs notify test`: sends a test message to every address that is set."""
 
 import anyio
 
@@ -15,11 +15,11 @@ _NOTICE = Notice(
 
 
 async def test(settings: Settings) -> bool:
-    """Send a test to each address, say on standard output how it went, and return whether all were sent.
+    """Send a test to each address, print the results, and return whether all were sent.
 
     Raises:
-        UsageError: None is set.
-        SettingsError: What sends is not installed.
+        UsageError: No address is set.
+        SettingsError: The notifier is not installed.
     """
     addressed = recipients("HANDOFFS_NOTIFY", settings.notify) + recipients("HANDOFFS_ESCALATE", settings.escalate)
     if not addressed:

@@ -1,4 +1,4 @@
-"""Numbers as they are typed after an option; what is none is refused with what would be one."""
+"""Parsers of numbers after options; their errors say which values are valid."""
 
 import math
 
@@ -16,7 +16,7 @@ def port(written: str) -> int:
 
 
 def seconds(written: str) -> float:
-    """Return a length of time, 0 or longer. Raises BadParameter."""
+    """Return a number of seconds, 0 or more. Raises BadParameter."""
     try:
         number = float(written)
     except ValueError:

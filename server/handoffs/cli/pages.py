@@ -1,8 +1,8 @@
-"""Handoffs and the log as a person reads them in a terminal.
+"""Handoffs and the log as text for a person at a terminal.
 
-What an agent wrote is made inert and stands behind a gutter or at the end of a line; what does not fit goes on behind
-the gutter. Lines are broken here and not by the terminal, so that none of it can pass for a line of ours. So is what
-people wrote: they paste from anywhere.
+An agent's text is made inert and is behind a gutter or at the end of a line, continued behind the gutter. Lines are
+wrapped here, not by the terminal, so that no agent's text can look like a line of ours. The same holds for people's
+text, which may be pasted.
 """
 
 import unicodedata
@@ -27,7 +27,7 @@ _HEAD = ("ID", "AGE", "LEFT", "FROM", "MESSAGE")
 
 
 def table(handoffs: Sequence[Handoff], *, now: datetime, width: int | None) -> str:
-    """Return a table of handoffs, a line each, of at most `width` cells; None does not cut."""
+    """Return a table of handoffs, one line each, cut to `width` cells; None does not cut."""
     short = {handoff.id[:_SHORT] for handoff in handoffs}
     size = _SHORT if len(short) == len(handoffs) else None
     rows = [_HEAD] + [
@@ -50,14 +50,14 @@ def table(handoffs: Sequence[Handoff], *, now: datetime, width: int | None) -> s
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """All there is about a handoff, and how it is shown."""
+    """A handoff with its log, and the options of its page."""
 
     handoff: Handoff
     entries: Sequence[Entry]
     now: datetime
     width: int
     drawn: bool = False
-    """Whether Markdown is drawn, for a terminal; elsewhere it stays as it was written."""
+    """Whether Markdown is rendered, for a terminal; elsewhere it is printed as written."""
     earlier: Earlier | None = None
 
     @property
@@ -147,7 +147,7 @@ def line(entry: Entry) -> str:
 
 
 def broken(text: str, width: int) -> list[Line]:
-    """Return one line of ours in as many as it takes: what an agent wrote at its end goes on behind the gutter."""
+    """Return one line of ours, wrapped: the agent's text at its end is continued behind the gutter."""
     if cells(text) <= width:
         return [[("", text)]]
     first = wrap(text, width)[0]
@@ -156,7 +156,7 @@ def broken(text: str, width: int) -> list[Line]:
 
 
 def painted(lines: Sequence[Line], *, looks: bool) -> str:
-    """Return lines as text: with `looks` bold and the like, for a terminal."""
+    """Return lines as text; with `looks`, with terminal styles."""
     if not looks:
         return render.plain(lines).removesuffix("\n")
     return "\n".join("".join(_painted(style, text) for style, text in each).rstrip() for each in lines)
@@ -189,7 +189,7 @@ def _cut(line: str, width: int | None) -> str:
 
 
 def _cells(text: str) -> int:
-    # Near enough for a table. What measures exactly takes longer to import than the command to run.
+    # Approximate, which is enough for a table. The exact library takes longer to import than the command runs.
     return sum(
         0 if unicodedata.category(char) in {"Mn", "Me"} else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text

@@ -1,8 +1,8 @@
-"""The demonstration where Strands is not installed: a scripted agent, and everything else real.
+"""The demonstration without Strands: a scripted agent, with the real server, store and terminal.
 
-The agent is an MCP client that starts the server as any host does, on a store of its own. It works in a folder made for
-it, and deletes a file there once a person has said yes to a question that names it. The question is found in the store
-and asked in this terminal, as `handoffs answer` does.
+The agent is an MCP client that starts the server as a host does, on a store of its own. It deletes a file in a
+temporary folder once a person has said yes to a question that names the file. The question is read from the store and
+asked in this terminal, as `handoffs answer` does.
 """
 
 import os
@@ -35,14 +35,14 @@ QUESTION: Mapping[str, object] = {
     "options": ["yes", "no"],
 }
 HOLD_SECONDS = "3600"
-"""How long the server holds the call: nothing here gives up."""
+"""How long the server holds the call: the demonstration has no time-out."""
 
 TELLING_SECONDS = 2.0
-"""How long the end of the story waits for what the terminal has to say."""
+"""How long the end waits for the terminal's last notice."""
 
 
 def play() -> int:
-    """Play it in this terminal, or with answers from standard input, and return the exit code."""
+    """Run it in this terminal, or with answers from standard input, and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="handoffs-demo-") as made:
         folder = Path(made, "files")
         folder.mkdir()
@@ -60,7 +60,7 @@ def play() -> int:
 
 
 async def _act(folder: Path, store: Path) -> str:
-    """Ask, do what the person said, and return what the agent says of it."""
+    """Ask, act on the answer, and return the agent's last message."""
     said = await _asked(store)
     values = cast("Mapping[str, object]", said.get("values") or {})
     if said.get("status") == "SUCCESS" and values.get("response") == "yes":
@@ -70,7 +70,7 @@ async def _act(folder: Path, store: Path) -> str:
 
 
 async def _asked(store: Path) -> Mapping[str, object]:
-    """Return what the server told the agent; nothing where the person put the question off.
+    """Return the result that the agent got; empty when the person put the question off.
 
     Raises:
         KeyboardInterrupt: The person pressed Ctrl-C at the question.
@@ -97,7 +97,7 @@ async def _asked(store: Path) -> Mapping[str, object]:
             while (id_ := got[-1].get("handoffId")) and got[-1].get("status") == "PENDING":
                 got.append(_content(await agent.call_tool("check_handoff", {"handoff_id": id_})))
             with anyio.move_on_after(TELLING_SECONDS):
-                await told.wait()  # the person is told first why their prompt goes away
+                await told.wait()  # the person first reads why the prompt is withdrawn
             tasks.cancel_scope.cancel()
 
         async def ask() -> None:
@@ -105,7 +105,7 @@ async def _asked(store: Path) -> Mapping[str, object]:
             try:
                 decided = await _answered(desk, terminal)
             except KeyboardInterrupt:
-                # Out of a task it would end the loop at once, and what the others made of that would be printed.
+                # Raised in a task it would end the loop at once, and the errors of the other tasks would be printed.
                 decided, stopped = False, True
             told.set()
             if not decided:
@@ -119,7 +119,7 @@ async def _asked(store: Path) -> Mapping[str, object]:
 
 
 async def _answered(desk: Desk, terminal: Terminal) -> bool:
-    """Ask the person what the agent has asked; say whether it is decided, by them or elsewhere."""
+    """Ask the person the agent's question; return whether it is decided, here or elsewhere."""
     handoff = await _first(desk)
     try:
         await ask_here(desk, terminal, handoff)

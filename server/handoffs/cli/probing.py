@@ -1,7 +1,7 @@
-"""What a host would start, started: whether the command in its configuration is there, serves, and has its store.
+"""Probes of a host's entry: whether its command or server works, and reads its store.
 
-Only what the person's own file starts is started, and only where it is ours: a project's file is whoever's wrote the
-repository, and hosts ask before they start anything of it.
+Only our own entry in the person's own file is started. Others may have written a project's file, and hosts ask before
+they start a server of it.
 """
 
 import os
@@ -27,7 +27,7 @@ from handoffs.cli.installing.planning import HEADER, Installed
 from handoffs.core.untrusted import inert_line
 
 SECONDS = 30.0
-"""How long a server gets to start and to answer."""
+"""How long a server may take to start and to answer."""
 
 TOOLS = {"handoff_to_user", "check_handoff"}
 _NONE: Mapping[str, object] = {}
@@ -35,14 +35,14 @@ _NONE: Mapping[str, object] = {}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of it, in words."""
+    """The result of a probe."""
 
     works: bool
     said: str
 
 
 async def probed(host: Host, entry: Installed, environ: Mapping[str, str]) -> Found:
-    """Return whether what a host is set to works: a command that serves, or a server that lets it in."""
+    """Return whether a host's entry works: its command serves, or its server accepts the token."""
     if entry.url is not None:
         return await _called(host, entry, entry.url, environ)
     return await _started(host, entry, environ)
@@ -57,7 +57,7 @@ async def _started(host: Host, entry: Installed, environ: Mapping[str, str]) -> 
         name: str(value)
         for name, value in (cast("Mapping[str, object]", own) if isinstance(own, dict) else _NONE).items()
     }
-    # The settings of this shell are not those of the host.
+    # The host does not have the settings of this shell.
     inherited = {name: value for name, value in environ.items() if not name.startswith("HANDOFFS_")}
     environment = inherited | variables
     if shutil.which(command, path=environment.get("PATH")) is None:
@@ -89,7 +89,7 @@ async def _called(host: Host, entry: Installed, url: str, environ: Mapping[str, 
 
 
 def _headers(host: Host, entry: Installed, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that a host would send: of variables that they name it has the values."""
+    """Return the headers that a host would send, with the values of the variables in them."""
     http = host.http
     if http is None:
         return {}
@@ -104,7 +104,7 @@ def _headers(host: Host, entry: Installed, environ: Mapping[str, str]) -> dict[s
 
 
 async def _served(transport: object, said: IO[str] | None, how: str) -> Found:
-    """Connect as a host does, list the tools, and have the server look into its store."""
+    """Connect as a host does, list the tools, and read a resource from the store."""
     info = Implementation(name="handoffs-doctor", version=__version__)
     begun = time.monotonic()
     why = f"it did not answer within {SECONDS:g} seconds"
@@ -115,14 +115,14 @@ async def _served(transport: object, said: IO[str] | None, how: str) -> Found:
             if why is None:
                 took = time.monotonic() - begun
                 return Found(True, f"{how}, and lists {', '.join(sorted(TOOLS))}; its store answers ({took:.1f} s).")
-        except* (MCPError, OSError, RuntimeError) as group:  # of a pipe that closes, or a program that can't be run
+        except* (MCPError, OSError, RuntimeError) as group:  # a closed pipe, or a program that can't be run
             first = group.exceptions[0]
             why = inert_line(str(first), 300) if isinstance(first, MCPError) else "it ended before it answered"
     return Found(False, f"it does not work: {why}{_last_words(said)}")
 
 
 async def _looked_into(client: Client) -> str | None:
-    """Return what is wrong with a server that answers, or None."""
+    """Return the problem of a server that answers, or None."""
     try:
         if not {tool.name for tool in (await client.list_tools()).tools} >= TOOLS:
             return "it has no handoff_to_user: it is another server"

@@ -1,4 +1,4 @@
-"""`handoffs token`: who may call over HTTP, where no OAuth issuer says so."""
+"""`handoffs token`: adds, lists and revokes the tokens of callers over HTTP."""
 
 import json
 import re
@@ -20,10 +20,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 async def added(settings: Settings, name: str, *, expires: str | None) -> None:
-    """Print a new token for the caller `name`, which nobody can show again.
+    """Print a new token for the caller `name`; it can't be shown again.
 
     Raises:
-        UsageError: There is a good one of this name, or what was typed is no name or no time.
+        UsageError: The name has a valid token, or the name or the time is invalid.
     """
     if not _NAME.fullmatch(name):
         raise UsageError("A name has up to 64 letters, digits, dots, dashes and underscores, such as ci-runner.")
@@ -45,10 +45,10 @@ def about(name: str, settings: Settings) -> str:
 
 
 def local(*, renew: bool) -> None:
-    """Print the token of the local user, who needs one to call a server on this machine.
+    """Print the local user's token, which servers on this machine require.
 
     Raises:
-        UsageError: It can't be kept.
+        UsageError: The token can't be stored.
     """
     token = LocalToken(data_folder())
     try:
@@ -65,7 +65,7 @@ ABOUT_LOCAL = (
 
 
 async def listed(settings: Settings, *, as_json: bool) -> None:
-    """Print every token there has been, without what it was."""
+    """Print every token, also expired and revoked ones, without their values."""
     async with open_tokens(settings) as tokens:
         found = await tokens.all()
     now = SystemClock().now()
@@ -78,7 +78,7 @@ async def listed(settings: Settings, *, as_json: bool) -> None:
 
 
 async def revoked(settings: Settings, name: str) -> bool:
-    """Let nobody in with the token of this name from now on; False, having said so, where nobody was."""
+    """Revoke the token of this name; return False when there is no valid one."""
     async with open_tokens(settings) as tokens:
         found = await tokens.revoke(name, at=SystemClock().now())
     if found:

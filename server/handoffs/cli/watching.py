@@ -1,4 +1,4 @@
-"""`handoffs answer --watch`: stays, and asks each open question as it comes."""
+"""`handoffs answer --watch`: asks each open question as it comes."""
 
 import sys
 
@@ -12,12 +12,13 @@ from handoffs.terminal import Terminal, is_console, open_terminal
 
 
 async def watched(settings: Settings) -> None:
-    """Ask on this terminal what is open, the oldest first, and then what comes, until Ctrl-C.
+    """Ask the open questions on this terminal, oldest first, and then new ones, until Ctrl-C.
 
-    What the person puts off stays open, and is not asked again here. What somebody else decides is no longer asked.
+    A question that the person puts off stays open, and is not asked again here. One that is decided elsewhere is
+    withdrawn.
 
     Raises:
-        UsageError: There is no terminal: lines of a pipe would answer questions that nobody has seen.
+        UsageError: There is no terminal. A pipe's lines would answer questions that no person has seen.
         KeyboardInterrupt: Ctrl-C. Nothing is decided by it.
     """
     if not is_console():

@@ -50,13 +50,20 @@ class Action:
     @cached_property
     def described(self) -> Mapping[str, object]:
         """The tool's definition as values; empty where there is none."""
-        found = cast("object", json.loads(self.definition or "{}"))
+        # Servers write 2**63 - 1 as a bound of integers, and more: such numbers have no canonical form of their own.
+        read = exact_json.read_number
+        found = cast("object", json.loads(self.definition or "{}", parse_int=read, parse_float=read))
         return cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON (RFC 8785) of all of it, as 64 hexadecimal digits. Raises ValueError."""
-        whole = [self.asker.value, self.server, self.tool, self.values, self.described]
+        described: object = self.described
+        try:
+            exact_json.canonical(described)
+        except ValueError:
+            described = self.definition  # half a character, or deeper than anybody reads: as it was listed
+        whole = [self.asker.value, self.server, self.tool, self.values, described]
         return hashlib.sha256(exact_json.canonical(whole)).hexdigest()
 
     def dumps(self) -> str:

@@ -1,7 +1,9 @@
-"""What a person fills in to decide on an action: the same form in every channel and on the command line.
+"""The form for a decision on an action: the same in every channel and on the command line.
 
-There is one way to say no in it, *Deny* with a reason; a form that holds its own no needs no other beside it.
+*Deny*, with a reason, is part of the form, so channels add no decline button to it.
 """
+
+from collections.abc import Mapping
 
 from handoffs.core.form import DECISION, DENY, Schema
 
@@ -11,7 +13,7 @@ ARGUMENTS, REASON, REMEMBER = "arguments", "reason", "remember"
 
 
 def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
-    """Return the field that decides; no channel has it picked before the person does."""
+    """Return the field for the decision; no channel preselects a value."""
     return {
         "type": "string",
         "title": "Decision",
@@ -20,7 +22,7 @@ def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
 
 
 def reason() -> Schema:
-    """Return the field for why not."""
+    """Return the field for the reason of a denial."""
     return {
         "type": "string",
         "title": "Reason",
@@ -29,14 +31,24 @@ def reason() -> Schema:
     }
 
 
-def action_form(*, editable: bool) -> Schema:
-    """Return the form that allows an action, as it is or edited, or denies it."""
-    properties: Schema = {DECISION: decision()}
+def action_form(*, editable: bool, remember: Mapping[str, str] | None = None) -> Schema:
+    """Return the form that allows an action, as it is or edited, or denies it.
+
+    `remember` is what may be remembered, by value, with what a person reads of each; it is never picked beforehand.
+    """
+    properties: Schema = {DECISION: decision(allow="Allow" if remember else "Allow once")}
     if editable:
         properties[ARGUMENTS] = {
             "type": "string",
             "title": "Edited arguments",
             "description": "The JSON object to run it with instead. Empty: as shown.",
+        }
+    if remember:
+        properties[REMEMBER] = {
+            "type": "string",
+            "title": "Remember",
+            "description": "Nothing picked: this call alone.",
+            "oneOf": [{"const": value, "title": title} for value, title in remember.items()],
         }
     properties[REASON] = reason()
     return {"type": "object", "properties": properties, "required": [DECISION]}

@@ -1,8 +1,8 @@
-"""How an action is shown to the person who decides on it: as what it is, and all of it.
+"""The message that shows an action to the person who decides on it, completely and readably.
 
-A file's content is code, an edit is a difference, a plan is Markdown; so is every text with several lines. The rest is
-JSON. Nothing is cut, nothing has to be read through escapes, and nothing is unseen: what a screen would hide or act on
-is spelled out. What is shown can't leave its block and pass for our own words, and after a plan comes nothing of ours.
+A file's content is shown as code, as is every text with several lines; an edit is a difference, a plan is Markdown, the
+rest is JSON. Nothing is cut, and text is not escaped. Characters that a screen would hide or act on are spelled out.
+Shown text can't leave its block and pass for our own words, and after a plan no text of ours follows.
 """
 
 import difflib
@@ -20,22 +20,22 @@ from handoffs.core.exact_json import OddNumber
 from handoffs.core.untrusted import MAX_BLANKS, inert, inert_line, spell_gaps
 
 MAX_SHOWN = 200_000
-"""Characters of a question about a use: a long file, which a page can still show."""
+"""The most characters of a question about a tool use: a long file that a page can still show."""
 
 MAX_REASON = 300
-"""Characters that are kept for saying why an edit was not used."""
+"""Characters reserved for the reason why an edit was not used."""
 
 MAX_ABOUT = 4_000
 """Characters of what a server says of its tool that are shown."""
 
 _COMPARED = 4_000_000
-"""Lines of the one text times lines of the other up to which two texts are compared line by line."""
+"""The most lines of one text times lines of the other for a comparison line by line."""
 
 _MARKS_PER_LETTER = 4
 
 _PLAIN_NAME = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
 
-# The names of Claude Code's tools and of what they are given: the types of its package, `sdk-tools.d.ts`.
+# The names of Claude Code's tools and of their arguments: the types of its package, `sdk-tools.d.ts`.
 _EDITS = {"Edit", "MultiEdit"}
 _PLANS = {"ExitPlanMode"}
 _COMMANDS = {"Bash": "bash", "PowerShell": "powershell"}
@@ -49,8 +49,10 @@ _FILES = ("file_path", "notebook_path")
 _CONTENTS = {"content", "new_source"}
 
 
-def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
-    """Return the question whether an action may run; `again` says why it is asked once more, `origin` who asks.
+def message_of(action: Action, *, again: str = "", origin: str = "", before: str | None = None) -> str:
+    """Return the question whether an action may run; `again` says why it is asked again, `origin` which session asks.
+
+    `before` is the tool's definition as people know it, where that has changed; empty where they know of none.
 
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
@@ -61,7 +63,9 @@ def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
         parts.append(origin)
     if again:
         parts.append(f"Your {inert_line(again, MAX_REASON)}")
-    if about := _about(action):
+    if before is not None:
+        parts.append(_changed(before, action.definition))
+    elif about := _about(action):
         parts.append(about)
     rest, documents = dict(action.values), list[str]()
     for document in _documents(action):
@@ -74,6 +78,18 @@ def message_of(action: Action, *, again: str = "", origin: str = "") -> str:
             whole = {"server": action.server, "tool": action.tool, "arguments": rest}
         parts.append(block("json", as_json(whole)))
     return "\n\n".join(parts + documents)
+
+
+def _changed(before: str, now: str) -> str:
+    """Return how the definition of a tool differs from the one that people know."""
+    written = [json.dumps(json.loads(each or "{}"), indent=2, ensure_ascii=False) for each in (before, now)]
+    if not before:
+        return f"This tool is new. Its server says of it:\n\n{block('json', visible(written[1]))}"
+    # Without what is as it was: of a long schema one line may have changed.
+    old, new = (visible(each).split("\n") for each in written)
+    lines = difflib.unified_diff(old, new, lineterm="", n=1)
+    difference = block("diff", "\n".join([*lines][2:]))
+    return f"The definition of this tool has changed since you last saw it:\n\n{difference}"
 
 
 def _first_line(action: Action, named: bool) -> str:
@@ -99,7 +115,7 @@ def _about(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """Something that is shown as what it is, and the names of the input that it is made of."""
+    """A readable part of the input, and the names of the arguments that it shows."""
 
     text: str
     of: tuple[str, ...]
@@ -120,7 +136,7 @@ def _documents(action: Action) -> Iterator[_Document]:
             shown_as = block(_language(given) if name in _CONTENTS else _code(action, name), visible(value))
             yield _Document(f"`{name}`, {_size(value)}:\n\n{shown_as}", (name,))
     if isinstance(plan, str):
-        # Last, whatever else there is: nothing that it does to the text after it is done to ours.
+        # Last: its Markdown could change the look of text after it.
         yield _Document(f"`plan`, {_size(plan)}:\n\n---\n\n{plan}", ("plan",))
 
 
@@ -142,7 +158,7 @@ def _differences(given: Mapping[str, object]) -> Iterator[_Document]:
 
 
 def _edits(given: object) -> list[tuple[str, str, bool]]:
-    """Return the edits of a list, where they are such and have nothing besides that would not be shown; else none."""
+    """Return a list's edits; none if an entry is no edit, or has keys that would not be shown."""
     if not isinstance(given, list):
         return []
     edits: list[tuple[str, str, bool]] = []
@@ -171,7 +187,7 @@ def _difference(old: str, new: str) -> str:
 
 
 def _language(given: Mapping[str, object]) -> str:
-    """Return what a block says of the language of a file: the end of its name, which the page knows or does not."""
+    """Return the language of a file for its code block: the ending of its name, also when no page knows it."""
     path = next((given[name] for name in _FILES if isinstance(given.get(name), str)), "")
     name = PurePosixPath(str(path).replace("\\", "/")).name
     ending = name.rpartition(".")[2].lower()
@@ -192,10 +208,10 @@ def block(language: str, text: str) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return JSON in which everything can be seen: what a screen would hide or act on is written as its code.
+    """Return JSON in which every character can be seen; one that a screen would hide or act on is escaped.
 
     Raises:
-        ValueError: It holds what JSON can't, such as NaN.
+        ValueError: It has a value that JSON has not, such as NaN.
     """
     odd: list[str] = []
     mark = secrets.token_hex(8)  # in no text that somebody else wrote
@@ -203,7 +219,7 @@ def as_json(value: object) -> str:
     if odd:
         text = re.sub(rf'"{mark} ([0-9]+)"', lambda found: odd[int(found[1])], text)
     text = "".join(char if char == "\n" or inert(char) == char else _escaped(char) for char in text)
-    # Also in a name, or deep inside, where no block of its own can count them out.
+    # Also in a name or a nested value, which have no block of their own.
     return re.sub(rf"(?<=\S) {{{MAX_BLANKS + 1},}}", lambda gap: "\\u0020" * len(gap[0]), text)
 
 
@@ -226,7 +242,7 @@ def _escaped(char: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Return text as lines in which everything can be seen: what has no ink is spelled out, long gaps are counted."""
+    """Return text in which every character can be seen: invisible ones are spelled out, long gaps are counted."""
     out: list[str] = []
     marks = 0
     for char in text:

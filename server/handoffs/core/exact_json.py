@@ -118,7 +118,7 @@ def _refuse(constant: str) -> object:
 
 
 def _is(number: float, literal: str) -> bool:
-    if number == 0:  # also of what is too small, for which an exponent may be too large to be compared
+    if number == 0:  # also for an underflow, whose exponent may be too large to compare
         return not any(digit in "123456789" for digit in literal.lower().partition("e")[0])
     try:
         return Decimal(repr(number)) == Decimal(literal)

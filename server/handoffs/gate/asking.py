@@ -20,12 +20,13 @@ import anyio
 from handoffs.asking import judge as judging
 from handoffs.channels import may_permit
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AlreadyUsed, AnswerRefused, HandoffError
 from handoffs.core.form import DECISION
 from handoffs.core.model import GATEWAY, SCRIPT, Caller, Declared, Handoff, State
+from handoffs.core.remembering import offered
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert
 from handoffs.gate import words
@@ -33,6 +34,7 @@ from handoffs.gate.calls import ROUND, HeldCall, notification, request
 from handoffs.gate.edits import checked
 from handoffs.gate.policy_model import Terms
 from handoffs.gate.relay.message import OURS, Message, Number, Value
+from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Round, Rounds
 from handoffs.gate.written import mapping, plain
 
@@ -110,13 +112,17 @@ class Asking:
         project: str,
         rounds: Rounds,
         inbox: Inbox | None,
+        remembered: Remembered,
         hold_seconds: float | None = None,
     ) -> None:
         """Take the parts; `hold_seconds` of None goes by the host."""
         self._desk, self._line, self._rounds, self._inbox = desk, line, rounds, inbox
         self._server, self._subject, self._project = server, subject, project
         self._hold_seconds = hold_seconds
+        self._remembered = remembered
         self._pipe = f"{GATEWAY}{secrets.token_hex(16)}"
+        # In the ids of its dialogs: a server that guessed one could have its own dialog's answer taken for ours.
+        self._token = secrets.token_hex(16)
         self._numbers = itertools.count(1)
         self._sent: set[str] = set()  # calls of this process that their server has not answered yet
 
@@ -136,7 +142,7 @@ class Asking:
         return Caller(subject=self._subject, client=call.client.name, project=self._project)
 
     async def decide(
-        self, call: HeldCall, action: Action, terms: Terms, run: Callable[[Allowed], Awaitable[None]]
+        self, call: HeldCall, action: Action, terms: Terms, run: Callable[[Allowed], Awaitable[None]], *, pinned: bool
     ) -> Reply | None:
         """Have a person decide on a call, and `run` it where it is allowed; else return what its client is told.
 
@@ -154,7 +160,7 @@ class Asking:
             if reply is not None and round_ is not None:
                 handoff = await self._desk.get(round_.handoff_id)
             else:
-                asked = await self._open(call, action, terms, again)
+                asked = await self._open(call, action, terms, again, pinned=pinned)
                 if isinstance(asked, Reply):
                     return asked
                 handoff = asked
@@ -169,6 +175,8 @@ class Asking:
                 return Reply(call.refused(words.WAITING))
             if why := _refusal(handoff, terms):
                 await self._desk.collect(handoff)
+                if handoff.decided:
+                    await self._remembered.suspend(action)
                 return Reply(call.refused(why))
             try:
                 arguments = checked(str((handoff.values or {}).get(ARGUMENTS) or ""), action)
@@ -179,6 +187,12 @@ class Asking:
                 # Not used: the same call, sent again, comes here again. The number keeps two alike apart.
                 again = f"change {edits} was not used, and nothing has run: {wrong}"
                 continue
+            if await self._remembered.stopped() is not None:
+                return Reply(call.refused(words.STOPPED))
+            if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
+                choice = str((handoff.values or {}).get(REMEMBER) or "")
+                await self._remembered.keep(choice, action, handoff, terms, edited=arguments is not None)
+            await self._remembered.accept(action.tool, action.definition)
             name = f"c_{secrets.token_hex(8)}"
             with anyio.CancelScope(shield=True):
                 try:
@@ -202,16 +216,22 @@ class Asking:
         note = partial(self._desk.note_unknown, allowed.handoff, call=allowed.call, reason=reason)
         await retry_while_unavailable(self._desk.clock, note)
 
-    async def _open(self, call: HeldCall, action: Action, terms: Terms, again: str) -> "Handoff | Reply":
+    async def _open(
+        self, call: HeldCall, action: Action, terms: Terms, again: str, *, pinned: bool
+    ) -> "Handoff | Reply":
         origin = words.MAY_HAVE_RUN if await self._may_have_run(action) else ""
-        message = message_of(action, again=again, origin=origin)
+        before = self._remembered.before(action.tool) if pinned else None
+        message = message_of(action, again=again, origin=origin, before=before)
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
         client = call.client
         return await self._desk.ask(
             message=message,
             caller=self.caller_of(call),
-            form=action_form(editable=terms.edit and len(action.arguments) <= MAX_EDITED),
+            form=action_form(
+                editable=terms.edit and len(action.arguments) <= MAX_EDITED,
+                remember=offered(terms.remember.reaches, terms.remember.longest_seconds),
+            ),
             timeout_seconds=terms.deadline_seconds,
             declared=Declared(
                 version=client.version,
@@ -220,7 +240,7 @@ class Asking:
                 abilities=("form",) if client.shows_forms else (),
             ),
             # Behind such a name may be anybody: what one of them is allowed is not given to another's agent.
-            session=self._pipe if not client.name or client.host.is_shared else "",
+            session=self._pipe if client.is_shared else "",
             action=action,
             max_message=MAX_SHOWN,
         )
@@ -317,7 +337,7 @@ class Asking:
         """Return what the dialog came to; the open handoff for *not now*, None where nobody can have seen it."""
         reason, asked = "", self._desk.clock.now()
         for _ in range(MAX_ROUNDS):
-            name = f"{OURS}dialog {next(self._numbers)}"
+            name = f"{OURS}{self._token} dialog {next(self._numbers)}"
             line = request(name, "elicitation/create", self._dialog(handoff, call, reason))
             try:
                 response = await self._line.ask_client(name, line)

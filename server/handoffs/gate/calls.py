@@ -100,7 +100,10 @@ def has_round(params: Mapping[str, Value]) -> bool:
 
 
 def with_note(raw: bytes, body: Mapping[str, Value], note: str) -> bytes:
-    """Return a server's result that the model reads after a note of ours; as it came where it is no result."""
+    """Return a server's result, or error, that the model reads after a note of ours; else what came."""
+    if "error" in body:
+        error = mapping(body["error"])
+        return line({**body, "error": {**error, "message": f"{note}\n\n{error.get('message') or ''}"}})
     result = mapping(body.get("result"))
     if not result or result.get("resultType", "complete") != "complete":
         return raw

@@ -46,6 +46,11 @@ class Client:
         return host_named(self.name)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether agents of several people may stand behind its name: then what one is allowed is no other's."""
+        return not self.name or self.host.is_shared
+
+    @property
     def dialog(self) -> HostDialog:
         """What it draws."""
         return HostDialog(self.host, self.protocol)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
@@ -22,12 +23,20 @@ LIST_SECONDS = 30.0
 class Definitions:
     """The definitions of one session's tools."""
 
-    def __init__(self, send: Callable[[str, bytes], Awaitable[Message | None]]) -> None:
-        """Take what sends a request of ours to the server, and returns the response; None where none came."""
-        self._send = send
+    def __init__(
+        self,
+        send: Callable[[str, bytes], Awaitable[Message | None]],
+        seen: Callable[[Mapping[str, str]], Awaitable[None]],
+    ) -> None:
+        """Take what sends a request of ours to the server, and returns the response; None where none came.
+
+        `seen` is called with the definitions by tool, as JSON, before anybody is told of them.
+        """
+        self._send, self._seen = send, seen
         self._tools: dict[str, str] | None = None
         self._described: dict[str, Mapping[str, object]] = {}
         self._twice: set[str] = set()
+        self._token = secrets.token_hex(16)  # in the ids of its requests, which no client shall guess
         self._numbers = itertools.count(1)
         self._loading = anyio.Lock()
 
@@ -55,8 +64,9 @@ class Definitions:
         """Ask the server, where it has not listed its tools since the last change."""
         async with self._loading:
             if self._tools is None:
-                self._tools = await self._listed(client, meta)
-                self._described = {}
+                tools = await self._listed(client, meta)
+                await self._seen({tool: each for tool, each in tools.items() if tool not in self._twice})
+                self._tools, self._described = tools, {}
 
     async def _listed(self, client: Client, meta: Mapping[str, Value]) -> dict[str, str]:
         tools: dict[str, str] = {}
@@ -68,7 +78,7 @@ class Definitions:
         for _ in range(MAX_PAGES):
             response = None
             with anyio.move_on_after(LIST_SECONDS):
-                name = f"{OURS}list {next(self._numbers)}"
+                name = f"{OURS}{self._token} list {next(self._numbers)}"
                 response = await self._send(name, request(name, "tools/list", params))
             if response is None or "result" not in response.body:
                 break  # it has no tools, or can't say: every call of one is then of a tool that is not listed

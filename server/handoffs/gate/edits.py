@@ -24,6 +24,7 @@ def checked(text: str, action: Action) -> str | None:
         raise ValueError("it must be all of the arguments, a JSON object: {…}")
     if next(exact_json.odd_numbers(cast("object", values)), None) is not None:
         raise ValueError("it holds a number that programs read in different ways: write fewer digits, or a text")
+    exact_json.canonical(cast("object", values))
     schema = action.described.get("inputSchema")
     if isinstance(schema, Mapping):
         _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema))
@@ -33,10 +34,13 @@ def checked(text: str, action: Action) -> str | None:
 def _check(values: Mapping[str, object], schema: Mapping[str, object]) -> None:
     from jsonschema import Draft202012Validator  # only where somebody edits
     from jsonschema.validators import validator_for
+    from jsonschema_specifications import REGISTRY
 
     kind = validator_for(dict(schema), default=Draft202012Validator)
     try:
-        wrong = next(iter(kind(dict(schema)).iter_errors(cast("Any", dict(values)))), None)
+        # With a registry of its own it fetches nothing: a `$ref` to an address is the server's choice, not ours.
+        validator = kind(dict(schema), registry=REGISTRY)
+        wrong = next(iter(validator.iter_errors(cast("Any", dict(values)))), None)
     except Exception as broken:  # noqa: BLE001 - whatever a server's schema does to the validator, nothing runs
         raise ValueError(f"the tool's schema can't be read ({type(broken).__name__}): allow it unchanged") from None
     if wrong is not None:

@@ -8,9 +8,11 @@
 """
 
 import logging
+import secrets
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -19,14 +21,16 @@ from anyio.abc import TaskGroup
 
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
+from handoffs.core.ports import Permissions
 from handoffs.gate import words
 from handoffs.gate.asking import Allowed, Asking, Inbox
 from handoffs.gate.calls import HeldCall, asks_for_input, is_error, name_of, with_note
 from handoffs.gate.client import Client
 from handoffs.gate.definitions import Definitions
 from handoffs.gate.policy import Policy
-from handoffs.gate.policy_model import Call, Decision, Verdict
+from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message, Value
+from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Round, Rounds
 from handoffs.gate.written import line, mapping, written
 
@@ -54,6 +58,7 @@ class Holding:
         *,
         server: str,
         policy: Callable[[], Policy],
+        permissions: Permissions,
         subject: str,
         project: str,
         keys: Sequence[bytes | str],
@@ -66,6 +71,14 @@ class Holding:
         self._server, self._policy = server, policy
         self._rounds = Rounds(keys)
         self._subject = subject
+        self._remembered = Remembered(
+            permissions,
+            desk.clock,
+            server=server,
+            subject=subject,
+            project=project,
+            session=secrets.token_hex(16),
+        )
         self._asking = Asking(
             desk,
             self,
@@ -74,17 +87,20 @@ class Holding:
             project=project,
             rounds=self._rounds,
             inbox=inbox,
+            remembered=self._remembered,
             hold_seconds=hold_seconds,
         )
         self._project = project
-        self._definitions = Definitions(self._ask_server)
+        self._definitions = Definitions(self._ask_server, self._remembered.compare)
         self._client = Client()
         self._ends: Ends | None = None
         self._tasks: TaskGroup | None = None
-        self._held: dict[str, anyio.CancelScope] = {}
+        self._held: dict[str, tuple[anyio.CancelScope, HeldCall]] = {}
         self._running: dict[str, tuple[Allowed, HeldCall]] = {}
         self._between: dict[str, Allowed] = {}  # calls whose server has asked for input, by their names
-        self._asked: dict[str, _Waiting] = {}  # requests of ours, to either side
+        # Requests of ours. What is asked of the one side is answered by it, and by no other.
+        self._asked_client: dict[str, _Waiting] = {}
+        self._asked_server: dict[str, _Waiting] = {}
 
     @asynccontextmanager
     async def serving(self, ends: Ends) -> AsyncGenerator[None]:
@@ -109,7 +125,7 @@ class Holding:
             case "notifications/cancelled":
                 return self._cancelled(message)
             case None if message.id is not None:
-                waiting = self._asked.pop(message.id.text, None)
+                waiting = self._asked_client.pop(message.id.text, None)
                 if waiting is not None:
                     waiting.response = message
                     waiting.came.set()
@@ -121,13 +137,13 @@ class Holding:
         """Return what the client gets of a response that is watched; None for nothing."""
         assert message.id is not None
         self.watching.discard(message.id.text)
-        if (waiting := self._asked.pop(message.id.text, None)) is not None:
-            waiting.response = message
-            waiting.came.set()
-            return None
         found = self._running.pop(message.id.text, None)
         if found is None:
-            return message.raw
+            # All others that are watched are ours. One may come after its call is over.
+            if (waiting := self._asked_server.pop(message.id.text, None)) is not None:
+                waiting.response = message
+                waiting.came.set()
+            return None
         allowed, call = found
         body = message.body
         if asks_for_input(body):
@@ -148,7 +164,11 @@ class Holding:
         for _, call in running.values():
             self.watching.discard(call.id)
             await self.to_client(call.refused(words.INTERRUPTED))
-        for waiting in self._asked.values():
+        held, self._held = self._held, {}
+        for scope, call in held.values():
+            scope.cancel()
+            await self.to_client(call.refused(words.SERVER_ENDED))
+        for waiting in (*self._asked_client.values(), *self._asked_server.values()):
             waiting.came.set()
         for allowed, _ in running.values():
             try:
@@ -165,20 +185,22 @@ class Holding:
 
     async def ask_client(self, name: str, line: bytes) -> Message | None:
         """Send a request of ours to the client; return its response."""
-        return await self._answer(name, partial(self.to_client, line))
+        return await self._answer(self._asked_client, name, partial(self.to_client, line))
 
     async def _ask_server(self, name: str, line: bytes) -> Message | None:
         assert self._ends is not None
         self.watching.add(name_of(name))
-        return await self._answer(name, partial(self._ends.to_server, line))
+        return await self._answer(self._asked_server, name, partial(self._ends.to_server, line))
 
-    async def _answer(self, name: str, send: Callable[[], Awaitable[None]]) -> Message | None:
-        waiting = self._asked[name_of(name)] = _Waiting()
+    async def _answer(
+        self, asked: "dict[str, _Waiting]", name: str, send: Callable[[], Awaitable[None]]
+    ) -> Message | None:
+        waiting = asked[name_of(name)] = _Waiting()
         try:
             await send()
             await waiting.came.wait()
         finally:
-            self._asked.pop(name_of(name), None)
+            asked.pop(name_of(name), None)
         return waiting.response
 
     # One call
@@ -187,19 +209,19 @@ class Holding:
         client = self._client.of_call(mapping(message.params.get("_meta")))
         call = HeldCall(message=message, client=client)
         ready = self._definitions.known and not call.state.startswith(OURS)
-        if ready and self._verdict(call).decision is Decision.ALLOW:
+        if ready and self._passes(call, self._verdict(call)):
             return False
         scope = anyio.CancelScope()
-        self._held[call.id] = scope
+        self._held[call.id] = scope, call
         self._start(partial(self._handle, call, scope))
         return True
 
     def _cancelled(self, message: Message) -> bool:
         given = message.params.get("requestId")
-        scope = self._held.pop(written(given), None)
-        if scope is None:
+        held = self._held.pop(written(given), None)
+        if held is None:
             return False  # of what the server has: it passes
-        scope.cancel()
+        held[0].cancel()
         return True
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
@@ -219,7 +241,7 @@ class Holding:
                 reply = call.refused(words.FAILED)
             if reply is not None:
                 await self.to_client(reply)
-        if self._held.get(call.id) is scope:
+        if self._held.get(call.id, (None, call))[0] is scope:
             del self._held[call.id]
 
     async def _decided(self, call: HeldCall) -> bytes | None:
@@ -227,7 +249,8 @@ class Holding:
         await self._definitions.load(call.client, call.meta)
         verdict = self._verdict(call)
         ours = call.state.startswith(OURS)
-        action = self._asking.action_of(call, self._definitions.of(call.tool), verdict.terms)
+        terms = _for_this_session(verdict.terms) if call.client.is_shared else verdict.terms
+        action = self._asking.action_of(call, self._definitions.of(call.tool), terms)
         if verdict.decision is Decision.DENY:
             return call.refused(words.denied_by_rule(verdict.rule, verdict.reason))
         if ours:
@@ -239,22 +262,34 @@ class Holding:
                 await self._sent(call.without_round(state=round_.theirs), allowed)
                 return None
         clean = call.without_round() if ours else call
-        if verdict.decision is Decision.ALLOW:
-            self._held.pop(call.id, None)
-            assert self._ends is not None
-            await self._ends.to_server(clean.for_server())
-            return None
-        reply = await self._asking.decide(call, action, verdict.terms, partial(self._sent, clean))
+        if self._passes(call, verdict):
+            return await self._pass(clean)
+        if await self._remembered.stopped() is not None:
+            return call.refused(words.STOPPED)
+        if verdict.decision is Decision.ASK and await self._remembered.allows(action, terms) is not None:
+            return await self._pass(clean)
+        run = partial(self._sent, clean)
+        reply = await self._asking.decide(call, action, terms, run, pinned=verdict.pin)
         return None if reply is None else reply.line
 
+    def _passes(self, call: HeldCall, verdict: Verdict) -> bool:
+        """Say whether a rule allows a call of a tool as people know it."""
+        changed = verdict.pin and self._remembered.before(call.tool) is not None
+        return verdict.decision is Decision.ALLOW and not changed
+
+    async def _pass(self, call: HeldCall) -> None:
+        self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
+        assert self._ends is not None
+        await self._ends.to_server(call.for_server())
+
     async def _sent(self, call: HeldCall, allowed: Allowed) -> None:
-        scope = self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
+        held = self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
         self._running[call.id] = (allowed, call)
         self.watching.add(call.id)
         run = call if allowed.arguments is None else call.with_arguments(allowed.arguments)
         assert self._ends is not None
         await self._ends.to_server(run.for_server())
-        if scope is not None and scope.cancel_called:
+        if held is not None and held[0].cancel_called:
             params = f'{{"requestId":{call.id}}}'
             cancelled = f'{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}\n'
             await self._ends.to_server(cancelled.encode())
@@ -290,6 +325,11 @@ class Holding:
                 caller={"client": call.client.name, "project": self._project, "subject": self._subject},
             )
         )
+
+
+def _for_this_session(terms: Terms) -> Terms:
+    """Return terms by which nothing is remembered beyond this session."""
+    return replace(terms, remember=replace(terms.remember, reaches=terms.remember.reaches & {"session"}))
 
 
 class _Waiting:

@@ -10,12 +10,22 @@ WAITING = (
     "Do what does not need it, or stop. Exactly the same call, sent again, waits for the same decision."
 )
 
+STOPPED = (
+    "Not run: a person has stopped everything that needs permission, until they lift it. Do not try it again before "
+    "they tell you to: go on without it, or stop."
+)
+
 AWAY = (
     "Not run: this call needs a person's permission, and the store that keeps permissions can't be used, so nobody can "
     "be asked. Tell the person. Nothing was sent to the server."
 )
 
 FAILED = "Not run: the gate failed inside, so nothing was decided and nothing was sent. Tell the person."
+
+SERVER_ENDED = (
+    "Not run: the server ended before a person had decided, so nothing was sent to it. Once it runs again, exactly the "
+    "same call waits for the same decision."
+)
 
 NOBODY = "Not run: nobody decided before the deadline. Silence is not consent."
 

@@ -2,21 +2,44 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from handoffs.gate.relay.message import Number, Value
 
 
+class _Text(NamedTuple):
+    """What is written as it is."""
+
+    text: str
+
+
+_END_OBJECT, _END_LIST = _Text("}"), _Text("]")
+
+
 def written(value: Value) -> str:
-    """Return a value as JSON; its numbers as they were sent."""
-    match value:
-        case Number():
-            return value.text
-        case dict():
-            return f"{{{','.join(f'{json.dumps(name)}:{written(each)}' for name, each in mapping(value).items())}}}"
-        case list():
-            return f"[{','.join(map(written, sequence(value)))}]"
-        case _:
-            return json.dumps(value)
+    """Return a value as JSON; its numbers as they were sent. Any depth that was read is written."""
+    parts: list[str] = []
+    left: list[Value | _Text] = [value]
+    while left:
+        each = left.pop()
+        match each:
+            case _Text():
+                parts.append(each.text)
+            case Number():
+                parts.append(each.text)
+            case dict():
+                parts.append("{")
+                left.append(_END_OBJECT)
+                for at, (name, inner) in reversed([*enumerate(mapping(each).items())]):
+                    left += (inner, _Text(f"{',' if at else ''}{json.dumps(name)}:"))
+            case list():
+                parts.append("[")
+                left.append(_END_LIST)
+                for at, inner in reversed([*enumerate(sequence(each))]):
+                    left += (inner, _Text("," if at else ""))
+            case _:
+                parts.append(json.dumps(each))
+    return "".join(parts)
 
 
 def mapping(value: Value) -> Mapping[str, Value]:

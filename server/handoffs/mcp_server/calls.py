@@ -1,4 +1,4 @@
-"""What the tools do: a call, from its arguments to its result."""
+"""The calls of the two tools, from arguments to result."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,8 +26,8 @@ from handoffs.mcp_server.asking.dialog import (
 from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
 from handoffs.mcp_server.asking.link import judge_link_round, say_complete, send_between
 from handoffs.mcp_server.asking.progress import Progress
-from handoffs.mcp_server.asking.promised import OUT_SECONDS, Promised
 from handoffs.mcp_server.asking.shutdown import Shutdown
+from handoffs.mcp_server.asking.unconfirmed import CONFIRM_SECONDS, Unconfirmed
 from handoffs.mcp_server.asking.waiting import Inbox, Waiting
 from handoffs.mcp_server.callers.capabilities import (
     CARD,
@@ -49,7 +49,7 @@ from handoffs.mcp_server.words import Pending, Status
 
 
 class Calls:
-    """What the two tools do."""
+    """Carries out the two tools."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class Calls:
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
-        `own` is the caller's view. `deliveries` records what was handed over, `joining` says whose questions a call may
-        join, and `draining` ends what waits.
+        `own` is the caller's view. `deliveries` records which outcomes were handed over, `joining` says whose questions
+        a call may join, and `draining` ends waiting calls.
         """
         self._desk = desk
         self._cards = cards
@@ -84,15 +84,15 @@ class Calls:
             draining=draining or Shutdown(),
             joining=joining,
         )
-        self._promised = Promised(desk, inbox)
+        self._unconfirmed = Unconfirmed(desk, inbox)
 
     @property
-    def giving_up(self) -> HostTimeouts:
-        """What learns how long a session's calls live, from those that its client cancels."""
-        return self._waiting.giving_up
+    def timeouts(self) -> HostTimeouts:
+        """The time-outs that the clients of each session have shown by cancelling calls."""
+        return self._waiting.timeouts
 
     async def handoff_to_user(self, given: Mapping[str, object], context: Context) -> Outcome:
-        """Ask, or join the same question asked before, and give its outcome as far as the host's patience goes."""
+        """Ask, or join the same question asked before; return its outcome, or PENDING when the host's patience ends."""
         declared = self._own.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared, card=self._shows_cards(declared, context))
@@ -111,26 +111,26 @@ class Calls:
             tool_use=tools.tool_use_of(context) or "",
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
-            # The agent is to stop: nobody waits long for the address, and a dialog would not have shown it.
+            # The agent is to stop: the call returns soon with the link, and no dialog is shown.
             link = await self._inbox.invite(handoff) if self._inbox is not None else None
             guidance = words.describe_breakout(shown=self._desk.has_channels, link=link)
             return _result(handoff, Status.SUCCESS, guidance, context)
         return await self._outcome(handoff, context, declared, card=self._shows_cards(declared, context))
 
     async def check_handoff(self, given: Mapping[str, object], context: Context) -> Outcome:
-        """Give the outcome of a handoff of this caller, waiting as far as the host's patience goes."""
+        """Return the outcome of a handoff of this caller, or PENDING when the host's patience ends."""
         declared = self._own.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared)
         handoff_id = tools.read_handoff_id(given)
         handoff = await self._own.get(handoff_id)
         self._desk.present(handoff, again=False)
-        # Who said "not now" is not asked the same again because the agent is impatient.
+        # A person who said "not now" is not asked again because the agent checks.
         put_off = handoff.state is State.OPEN and await self._desk.was_dismissed(handoff, channel=CHANNEL)
         return await self._outcome(handoff, context, declared, put_off=put_off, polling=True)
 
     def hand_over(self, *handoffs: Handoff, context: RequestContext, tool_use: str | None) -> None:
-        """Note that the answer to this request gives these outcomes to the agent, once it is written."""
+        """Expect that the reply to this request hands these outcomes to the agent, once it is written."""
         self._deliveries.expect(*handoffs, context=context, tool_use=tool_use)
 
     async def ask_elsewhere(
@@ -144,9 +144,9 @@ class Calls:
         max_message: int = MAX_MESSAGE,
         action: Action | None = None,
     ) -> Handoff:
-        """Ask, or join, with no dialog of the host's; return the handoff as it is after `hold_seconds` at the most.
+        """Ask, or join, without the host's dialog; return the handoff as it is after `hold_seconds` at most.
 
-        It does not count as handed over by that. For `tool_use` see `Desk.ask`. Raises QuestionRefused.
+        The outcome does not count as handed over yet. For `tool_use` see `Desk.ask`. Raises QuestionRefused.
         """
         caller = self._own.caller(context)
         await self._deliveries.settled(caller)
@@ -169,26 +169,26 @@ class Calls:
         return await self._desk.get(handoff.id)
 
     async def _next_round(self, context: Context, declared: Declared, *, card: bool = False) -> Outcome:
-        played = Round.loads(context.request_state or "")
-        # What the person has entered is in this request, and nowhere else.
-        handoff = await retry_while_unavailable(self._desk.clock, partial(self._own.get, played.handoff_id))
+        round_ = Round.loads(context.request_state or "")
+        # The person's answer is in this request and nowhere else, so an unavailable store is retried.
+        handoff = await retry_while_unavailable(self._desk.clock, partial(self._own.get, round_.handoff_id))
         was_open = handoff.state is State.OPEN
-        self._promised.came(handoff.id)
-        if played.link and was_open:
-            verdict = await judge_link_round(self._desk, handoff, played, context)
+        self._unconfirmed.confirm(handoff.id)
+        if round_.link and was_open:
+            verdict = await judge_link_round(self._desk, handoff, round_, context)
         else:
-            verdict = await judge_round(self._desk, handoff, played, context)
+            verdict = await judge_round(self._desk, handoff, round_, context)
         if isinstance(verdict, InputRequiredResult):
             return self._sent(handoff, context, verdict)
         if isinstance(verdict, Handoff):
             decided_here = was_open and verdict.end is not None and verdict.end.channel in OF_THE_DIALOG
-            late = not (decided_here or played.link) and came_too_late(verdict, context)
+            late = not (decided_here or round_.link) and came_too_late(verdict, context)
             # The client may have kept the dialog, or this state, for days.
             earlier = words.is_earlier(verdict, now=self._desk.clock.now())
             return await self._ended(verdict, context, earlier=earlier, late=late)
         if verdict is Unanswered.DISMISSED:
-            return self._pending(handoff, context, Pending.DISMISSED, played.link or None)
-        sent, link = verdict is Unanswered.SENT, played.link or None
+            return self._pending(handoff, context, Pending.DISMISSED, round_.link or None)
+        sent, link = verdict is Unanswered.SENT, round_.link or None
         if sent:
             self._waiting.sent[handoff.id] = None
         chosen = plan_after(replace(self._situation(handoff, context, declared), sent=sent, cards=card))
@@ -198,7 +198,7 @@ class Calls:
             case How.CARD:
                 return self._in_card(handoff, context, link)
             case _:
-                return await self._hold(handoff, context, chosen, link=link, sent=sent)
+                return await self._wait(handoff, context, chosen, link=link, sent=sent)
 
     async def _outcome(
         self,
@@ -210,13 +210,13 @@ class Calls:
         polling: bool = False,
         card: bool = False,
     ) -> Outcome:
-        """Give the outcome, or have the person asked as `asking.plan` says."""
+        """Return the outcome, or ask the person as `asking.plan` says."""
         if handoff.state is not State.OPEN:
             return await self._ended(handoff, context, earlier=True)
-        if not polling and self._promised.is_out(handoff.id):
-            # Who asks anew is not in the dialog that it was to show: that is with nobody, or the agent left it.
+        if not polling and self._unconfirmed.is_unconfirmed(handoff.id):
+            # An agent that asks anew does not wait for its dialog: the dialog was never shown, or the agent left it.
             await self._desk.not_shown(handoff, channel=CHANNEL, reason="asked anew, and the dialog never came back")
-            self._promised.lose(handoff.id)
+            self._unconfirmed.give_up(handoff.id)
         it = replace(self._situation(handoff, context, declared), put_off=put_off, polling=polling, cards=card)
         chosen, link = plan(it), None
         while chosen.how is How.INVITE:
@@ -236,10 +236,10 @@ class Calls:
             case How.UNSEEN:
                 return self._pending(handoff, context, Pending.UNSEEN)
             case _:
-                return await self._hold(handoff, context, chosen, link=link, sent=it.sent)
+                return await self._wait(handoff, context, chosen, link=link, sent=it.sent)
 
     def _situation(self, handoff: Handoff, context: Context, declared: Declared) -> Situation:
-        """Return what is known of a call, its host and its question."""
+        """Return what the plan depends on: the call, its host and its question."""
         dialog, form = host_dialog_of(context), handoff.question.form
         return Situation(
             breakout=handoff.question.breakout_of_loop,
@@ -249,7 +249,7 @@ class Calls:
             links=URL in declared.abilities and dialog.host.shows_links,
             tasks=_gets_task(declared, context),
             rounds=context.protocol_version == MODERN,
-            lost=self._promised.is_lost(handoff.id),
+            lost=self._unconfirmed.was_given_up(handoff.id),
             sent=handoff.id in self._waiting.sent,
             inbox=self._inbox is not None,
             channels=self._desk.has_channels,
@@ -259,26 +259,26 @@ class Calls:
         log = await self._desk.history(handoff.id)
         return Begun(task=TaskId.of_call(handoff, log, again=again, tool_use=tools.tool_use_of(context)))
 
-    async def _hold(
+    async def _wait(
         self, handoff: Handoff, context: Context, chosen: Plan, *, link: str | None = None, sent: bool = False
     ) -> CallToolResult:
-        """Wait with the call open: for the dialog, where there is one, and for whatever else answers."""
+        """Wait with the call open, for the dialog (if there is one) and for every other channel."""
         report = Progress(handoff, context, link=link, sent=sent)
-        known = self._hold_seconds is None  # who sets it knows that host
+        known = self._hold_seconds is None  # a person who sets it knows the host
         if (
             chosen.way is Way.FORM
             and chosen.invite
             and known
-            and self._waiting.patience(context, dialog=True) < OUT_SECONDS
+            and self._waiting.patience(context, dialog=True) < CONFIRM_SECONDS
         ):
-            self._promised.beside(handoff)
+            self._unconfirmed.open_inbox(handoff)
         async with self._waiting.slot(handoff, self._session(context)) as free:
             if not free:
                 return self._pending(handoff, context, Pending.CROWDED)
             verdict = await self._waiting.anywhere(handoff, report, chosen)
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, report.link)
-        # What happened in the last moment of the host's patience still counts.
+        # A decision in the last moment of the host's patience still counts.
         handoff = verdict if isinstance(verdict, Handoff) else await self._waiting.last_look(handoff)
         if handoff.state is not State.OPEN:
             if chosen.way is Way.LINK:
@@ -296,7 +296,7 @@ class Calls:
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)
-        self._promised.came(handoff.id)
+        self._unconfirmed.confirm(handoff.id)
         self.hand_over(handoff, context=context.request_context, tool_use=tools.tool_use_of(context))
         return _result(handoff, status, guidance, context)
 
@@ -304,15 +304,15 @@ class Calls:
         return self._cards and CARD in declared.abilities and host_dialog_of(context).host.draws_cards
 
     def _in_card(self, handoff: Handoff, context: Context, link: str | None = None) -> CallToolResult:
-        """Have the host show its card; where nobody opens it, the inbox opens beside it."""
-        self._promised.went(handoff, opens=True, channel=CARD_CHANNEL)
+        """Have the host show its card. The inbox opens as well if the card is not opened."""
+        self._unconfirmed.add(handoff, opens=True, channel=CARD_CHANNEL)
         return self._pending(handoff, context, Pending.CARD, link)
 
     def _sent(self, handoff: Handoff, context: Context, asked: InputRequiredResult) -> InputRequiredResult:
         """Have the client show its dialog and call again."""
-        if not self._promised.is_out(handoff.id):
+        if not self._unconfirmed.is_unconfirmed(handoff.id):
             opens = host_dialog_of(context).host.opens_inbox
-            self._promised.went(handoff, opens=opens)
+            self._unconfirmed.add(handoff, opens=opens)
         return asked
 
     def _pending(self, handoff: Handoff, context: Context, why: Pending, link: str | None = None) -> CallToolResult:
@@ -321,14 +321,14 @@ class Calls:
         return _result(handoff, Status.PENDING, guidance, context)
 
     def _session(self, context: Context) -> str | None:
-        """What shares one client's pool of connections; None on stdio, which has none."""
+        """The session or client that shares a pool of connections; None on stdio, which has no pool."""
         if context.headers is None:
             return None
         return context.headers.get("mcp-session-id") or f"client {self._own.subject} {client_of(context)}"
 
 
 def _gets_task(declared: Declared, context: Context) -> bool:
-    """Say whether a call is given a task: where its client has tasks, and its agent then waits for them."""
+    """Say whether a call returns a task: its client supports tasks, and its agent waits for them."""
     return LONG in declared.abilities and host_dialog_of(context).host.task
 
 

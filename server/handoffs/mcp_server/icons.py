@@ -1,7 +1,7 @@
-"""The mark of the server, for hosts that show one beside its name.
+"""The icons of the server, for hosts that show one beside its name.
 
-As data, so that no host has to ask another machine for it. Drawn from the mark of the pages, the small one by
-`packaging/draw_icons.py`; a test holds them together.
+They are data URIs, so that a host needs no request to another machine. Both are drawn from the icon of the pages, the
+small one by `packaging/draw_icons.py`; a test compares them.
 """
 
 from base64 import b64encode
@@ -12,7 +12,7 @@ _MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#2563c9"/>'
     '<path d="M8 10.5h16v9H15l-4.5 4v-4H8z" fill="#fff"/></svg>'
 )
-# 48 pixels, for the hosts that show no SVG.
+# 48 pixels, for hosts that show no SVG.
 _SMALL = (
     "iVBORw0KGgoAAAANSUhEUgAAADAAAAAwCAYAAABXAvmHAAACy0lEQVR4nOyaS0hUURjH/9/pDgm9dgVGQT4qadPCVy0CtwUlrqQycBQJDFy1SR"
     "e1ahHVqkWRg5m0iigrsIioaKFTi8KFo6YzFMpUVExmjTpzv74zoQxOGrd53Dkwv8Vw7rlnZv7/c8/7uxZWoaTt9SaKxY8QcQMx7Qa4GEQbkE2Y"
@@ -32,4 +32,4 @@ ICONS: list[Icon] = [
         src=f"data:image/svg+xml;base64,{b64encode(_MARK.encode()).decode()}", mime_type="image/svg+xml", sizes=["any"]
     ),
 ]
-"""What `initialize` and `server/discover` carry: a small picture that every host can show, and one for any size."""
+"""Sent by `initialize` and `server/discover`: a small PNG that every host can show, and an SVG for any size."""

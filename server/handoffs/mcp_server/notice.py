@@ -1,4 +1,4 @@
-"""What every result tells beside the outcome, as long as it is the case: for the person, by way of the agent."""
+"""A notice for the person that every result carries beside the outcome; the agent passes it on."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -10,25 +10,25 @@ from handoffs.mcp_server.tool import Call, Given
 
 
 class Notice:
-    """Words that are added to results, after the guidance; without words it adds nothing and costs nothing."""
+    """Text that is added to results after the guidance. An empty notice adds nothing and costs nothing."""
 
     def __init__(self, words: str = "") -> None:
-        """Take what the person should know: words of ours, without what an agent or a file of a repository says."""
+        """Take the text for the person: our own words, never text from an agent or a repository."""
         self._words = f"Tell the person, once: {words}" if words else ""
 
-    def under(self, call: Call) -> Call:
-        """Return what a tool does, with the words added to what comes of it."""
+    def added_by(self, call: Call) -> Call:
+        """Return a call that adds the notice to the result of `call`."""
         if not self._words:
-            return call  # a call may wait for days: no frame of ours for nothing
+            return call  # a call may wait for days: it carries no frame without need
 
         async def told(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
-            return self.on(outcome) if isinstance(outcome, CallToolResult) else outcome
+            return self.add_to(outcome) if isinstance(outcome, CallToolResult) else outcome
 
         return told
 
-    def on(self, result: CallToolResult) -> CallToolResult:
-        """Return a result with the words added to its text and its guidance: hosts show the model one of the two."""
+    def add_to(self, result: CallToolResult) -> CallToolResult:
+        """Return a result with the notice added to its text and its guidance: hosts show the model one of the two."""
         if not self._words:
             return result
         content = list(result.content)
@@ -43,4 +43,4 @@ class Notice:
         return f"{text}\n\n{self._words}" if text else self._words
 
 
-NOTHING_TO_TELL = Notice()
+NO_NOTICE = Notice()

@@ -1,4 +1,4 @@
-"""What a person can have a host say to the model: a house rule, and the doctor's question."""
+"""The prompts that a person can choose in a host: a house rule, and the doctor's question."""
 
 import json
 
@@ -24,7 +24,7 @@ SUGGESTIONS = (
     "new dependencies",
     "pushing to a branch that others use",
 )
-"""What a host may offer for a rule of the person's own."""
+"""Completions that a host may offer for a rule of the person's own."""
 
 _RULES = """\
 From now on, in this conversation, ask me with handoff_to_user before you

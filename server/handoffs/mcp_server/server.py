@@ -1,4 +1,4 @@
-"""The MCP server: what it publishes, over a desk."""
+"""The MCP server over a desk: its tools, resources, prompts, extensions and middlewares."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,21 +29,21 @@ from handoffs.mcp_server.resources.registry import SubscriptionRegistry
 from handoffs.mcp_server.resources.resources import add_resources, naming_open_ones
 from handoffs.mcp_server.resources.subscriptions import Changes
 from handoffs.mcp_server.sdk.delivery import Deliveries
-from handoffs.mcp_server.sdk.duplicate_ids import BRINGING, MixedUp
+from handoffs.mcp_server.sdk.duplicate_ids import ANSWERING, DuplicateIds
 from handoffs.mcp_server.sdk.key_mismatch import naming_the_keys
 from handoffs.mcp_server.sdk.middleware import OF_THE_SDK, Stage, chain, only_with
 from handoffs.mcp_server.sdk.plain_log import plain_log
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.sdk.tool_list import made_once
 from handoffs.mcp_server.tasks.extension import Tasks
-from handoffs.mcp_server.tasks.notifications import Listening
+from handoffs.mcp_server.tasks.notifications import TaskStreams
 from handoffs.mcp_server.tasks.outcomes import Outcomes
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.mcp_server.tool import tool
 
 NAME = "handoffs"
 
-# What the middlewares are for.
+# The methods that the middlewares handle.
 STREAMS = ("subscriptions/listen",)
 LISTS = ("tools/list",)
 RESOURCES = ("resources/list",)
@@ -75,25 +75,26 @@ def build_server(
     """Return the server, ready to run on stdio or HTTP.
 
     Args:
-        desk: Where the handoffs are.
-        subject: Who the caller is where nobody authenticates: the user of the operating system.
-        project: The folder that callers on stdio work in.
-        keys: What seals the state that clients carry between two rounds, 32 bytes or more each; the first seals.
-        state_seconds: How long that state can be used: as long as the longest question stays open.
-        hold_seconds: How long a call waits before it says PENDING; None goes by the host.
-        host_seconds: What the host's own limit on a call was set to, where that is known: a call waits nearly as long.
-        inbox: Where the person is led to when the host has no dialog or did not show it.
-        card: Makes what hosts show in the chat that can; called when the first one does. None for no cards.
-        auth: What tokens over HTTP must have; given together with `token_verifier`.
-        token_verifier: Knows whose a token is, by the `subject` that it returns: from then on nobody calls without one,
-            not as `subject` above either.
-        expiry: Ends what lasts longer than its token; whoever holds it runs its `watch` and serves HTTP behind it.
-        permission_tool: Whether `approve_tool_use` is there for the hosts that can use it, for all, or for none.
-        draining: Has the calls that wait return, when whoever holds it wants to stop.
-        front: What has come through the pipe so far, where something reads it already.
-        join: Whether a client that is no gateway joins what its caller asked in other sessions.
-        notice: What each result tells the person beside the outcome, by way of the agent; empty for nothing.
-        bounds: How much it holds for all of its callers; what `expiry` holds has the bounds that it was given.
+        desk: Opens, finds and ends the handoffs.
+        subject: The caller when requests are not authenticated: the user of the operating system.
+        project: The folder that a caller on stdio works in.
+        keys: Seal the state that clients carry between two rounds, 32 bytes or more each. The first seals, all open.
+        state_seconds: How long that state is valid: as long as the longest question stays open.
+        hold_seconds: How long a call waits before it returns PENDING; None takes the host's patience.
+        host_seconds: The host's own limit on a call, where it is known: a call waits nearly as long.
+        inbox: Shows the question when the host has no dialog or did not show it.
+        card: Makes the cards that some hosts show in the chat; called when the first is needed. None for no cards.
+        auth: The requirements on tokens over HTTP; given together with `token_verifier`.
+        token_verifier: Returns the `subject` of a token. With it, every request needs a token; the `subject` above is
+            not used.
+        expiry: Ends requests and subscriptions that outlive their token; the caller runs its `watch` and serves HTTP
+            behind it.
+        permission_tool: Lists `approve_tool_use` for the hosts that can use it, for all, or for none.
+        draining: Ends the waiting calls when the process is to stop.
+        front: The messages that have come through the pipe so far, if a first stage reads it already.
+        join: Whether a client that is no gateway joins questions that its caller asked in other sessions.
+        notice: A notice for the person in each result, passed on by the agent; empty for none.
+        bounds: How much the server holds for all of its callers; the parts of `expiry` have bounds of their own.
     """
     front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
@@ -109,9 +110,9 @@ def build_server(
         cards=card is not None,
         draining=draining,
     )
-    told = Notice(notice)
-    tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=told, bounds=bounds)
-    ask, check = (told.under(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
+    result_notice = Notice(notice)
+    tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=result_notice, bounds=bounds)
+    ask, check = (result_notice.added_by(tasks.begun_by(call)) for call in (calls.handoff_to_user, calls.check_handoff))
     published = [
         tool(tools.HANDOFF, "Ask the person", tools.HANDOFF_DESCRIPTION, tools.HANDOFF_SCHEMA, ask),
         tool(tools.CHECK, "Get the person's answer", tools.CHECK_DESCRIPTION, tools.CHECK_SCHEMA, check),
@@ -129,29 +130,30 @@ def build_server(
         published.append(approval_tool(desk, calls))
     sealing = RequestStateSecurity(keys=list(keys), ttl=state_seconds)
     stages = (
-        # Ends a request when its token has lapsed: outermost, so that nothing of the request goes on.
+        # Ends a request when its token has lapsed: outermost, so that all of the request ends.
         Stage("token expiry", expiry),
-        # Names the setting that is wrong where the SDK can't open a state: outside of what refuses it.
+        # Names the wrong setting when the SDK can't open a state: outside of the middleware that refuses it.
         Stage("keys", only_with("requestState", naming_the_keys(sealing.codec))),
         OF_THE_SDK,
-        # Ends streams when the server stops: outside of all that serves one.
+        # Ends streams when the server stops: outside of all middlewares that serve one.
         Stage("shutdown", draining, STREAMS),
-        # Serves the streams that name tasks, which the SDK would drop: before what serves the others.
-        Stage("tasks", Listening(desk, own, tasks, bounds), STREAMS),
+        # Serves the streams that name tasks, which the SDK would drop: before the middleware for the other streams.
+        Stage("tasks", TaskStreams(desk, own, tasks, bounds), STREAMS),
         # Answers the subscriptions of the older era, and watches for the streams of the newer.
         Stage("subscriptions", changes, CHANGING),
-        # Refuses what mixes up the ids of two requests: before anything is done with them.
-        Stage("duplicate ids", MixedUp(front), BRINGING),
-        # Notes who may be told which handoffs there are: before whatever lists them.
+        # Refuses a request whose id is in use on a shared pipe: before the request is served.
+        Stage("duplicate ids", DuplicateIds(front), ANSWERING),
+        # Notes whether this client may list its caller's handoffs: before the methods that list them.
         Stage("joining", joining.note, LISTING),
-        # Learns from the calls that a client cancels; it changes nothing.
-        Stage("timeouts", calls.giving_up, ENDINGS),
-        # These leave out of the list of tools what its client has no use for; the first sees what the next has left.
+        # Learns the host's time-out from calls that a client cancels; it changes nothing.
+        Stage("timeouts", calls.timeouts, ENDINGS),
+        # These remove from the list the tools that a client has no use for; the first sees what the second left.
         Stage("cards", only_where_shown, LISTS),
         Stage("permission", listed_for_its_hosts() if permission_tool == "auto" else None, LISTS),
-        # Makes the list of tools once: innermost, since what is left out depends on who asks.
+        # Makes the list of tools once: innermost, since the tools left out depend on the client.
         Stage("tools", made_once(), LISTS),
-        # Adds the open handoffs to the resources that the SDK lists: inside of what says whether they may be named.
+        # Adds the open handoffs to the resources that the SDK lists: inside of `joining`, which says whether they may
+        # be named.
         Stage("open handoffs", naming_open_ones(own), RESOURCES),
     )
     with plain_log():

@@ -1,4 +1,4 @@
-"""The id of a task: the handoff, and what is particular to one call of it. The client holds it, and we keep nothing."""
+"""The id of a task: the handoff's id, and the state of one call. The client holds it; the server stores nothing."""
 
 import re
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ _TOOL_USE = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskId:
-    """What a client holds of one call. As text it is the handoff's id, and what is particular to the call."""
+    """The id of one call's task. As text: the handoff's id, then the state of the call."""
 
     handoff_id: str
     after: int = 0
-    """Lines of the log up to this one are of earlier calls: what a dialog came to there is not asked of this one."""
+    """Log entries up to this number belong to earlier calls; their dialogs do not count for this one."""
     dialog: bool = True
-    """Whether it may show a dialog; not where the person has put the question off and the agent only checks."""
+    """Whether it may show a dialog. False when the person has put the question off and the agent only checks."""
     tool_use: str = ""
-    """The caller's own id of the call, to be in its result; a task is asked about without it."""
+    """The caller's own id of the call, which its result repeats; requests about a task don't carry it."""
 
     @classmethod
     def of_call(cls, handoff: Handoff, log: Sequence[Entry], *, again: bool, tool_use: str | None) -> "TaskId":
-        """Return the id for a call that just came; not `again` for one that must not show what was put off."""
+        """Return the id for a new call. Without `again`, the call must not show a question that was put off."""
         put_off = [entry.number for entry in log if left_undecided(entry)]
         return cls(
             handoff_id=handoff.id,
@@ -64,7 +64,7 @@ class TaskId:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Begun:
-    """What a call gives that has no result yet: the question is stored, and the client is to have a task for it."""
+    """The outcome of a call that returns a task: the question is stored, and has no result yet."""
 
     task: TaskId
 

@@ -1,10 +1,10 @@
 """Ends requests and subscriptions when their access token expires or is revoked.
 
-Whose a request is, is asked when it arrives; it may then wait for a person for hours. So of what lasts it is asked
-again every few seconds: of a call that waits, and of a stream on which a client hears of changes. A subscription of the
-older era outlives its request: the registry of subscriptions keeps it, and ends it when its token has lapsed.
+A token is verified when its request arrives; the request may then wait for a person for hours. So the tokens of waiting
+calls and open streams are checked again every few seconds. A subscription of the older era outlives its request: the
+registry of subscriptions keeps it, and ends it when its token has lapsed.
 
-What knows the tokens is elsewhere (`handoffs.access`). A question stays open, whatever becomes of who asked it.
+`handoffs.access` knows the tokens. A question stays open when the token of its caller lapses.
 """
 
 import logging
@@ -31,10 +31,10 @@ from handoffs.mcp_server.resources.registry import SubscriptionRegistry
 logger = logging.getLogger(__name__)
 
 MAX_STREAMS = 4_000
-"""How many sessions of the older era hear of news on a stream of their own; one caller may have a share of them."""
+"""How many sessions of the older era may have a stream (GET) open; one caller may have a share of them."""
 
 CHECK_SECONDS = 5.0
-"""How often it is asked whether the tokens of what lasts are still good."""
+"""How often the tokens of open requests and subscriptions are checked."""
 
 LAPSED = (
     "The token of this request is no longer good: it has expired, or was revoked. So the request has ended, and "
@@ -43,7 +43,7 @@ LAPSED = (
 
 
 class Verifier(Protocol):
-    """Whom one asks about tokens that were good when they came."""
+    """Checks tokens that were valid when their requests arrived."""
 
     async def lapsed(self, tokens: Sequence[AccessToken]) -> Sequence[AccessToken]:
         """Return the tokens that are no longer valid. A token that can't be checked right now counts as valid."""
@@ -51,29 +51,29 @@ class Verifier(Protocol):
 
 
 class TokenExpiry:
-    """A middleware of the server and of what serves it over HTTP: ends what lasts longer than its token.
+    """Ends requests and subscriptions that outlive their token; a middleware of the server and of its HTTP app.
 
-    To a request that is over soon it costs a line in a set; nothing runs while nothing lasts.
+    A short request costs one entry in a set; no check runs while nothing is open.
     """
 
     def __init__(
         self, verifier: Verifier, clock: Clock, *, bounds: Bounds = BOUNDS, max_streams: int = MAX_STREAMS
     ) -> None:
-        """Take whom to ask, and the clock that tokens expire by. The `bounds` are those of the subscriptions."""
+        """Take the verifier, the clock that tokens expire by, and the `bounds` of the subscriptions."""
         self._verifier, self._clock, self._max_streams = verifier, clock, max_streams
         self.subscriptions = SubscriptionRegistry(clock, bounds)
-        """Where the server that this stands before keeps the subscriptions of its sessions."""
+        """The subscriptions of the server's sessions."""
         self._requests: set[_Request] = set()
         self._streams = Slots()
-        self._something = anyio.Event()
+        self._not_empty = anyio.Event()
 
     # Of the server
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Serve a request as long as its token is good.
+        """Serve a request as long as its token is valid.
 
         Raises:
-            MCPError: It no longer is.
+            MCPError: The token is no longer valid.
         """
         scope = cast("Scope", getattr(ctx.request, "scope", {}))  # of the HTTP request; on stdio there is none
         token = token_of(scope)
@@ -92,12 +92,12 @@ class TokenExpiry:
             raise MCPError(INTERNAL_ERROR, LAPSED)
         return result
 
-    # Of what serves it over HTTP
+    # Of its HTTP app
 
     def before(self, app: ASGIApp) -> ASGIApp:
-        """Return what serves HTTP requests with `app`, and a session's own stream only as long as its token is good.
+        """Return an ASGI app that serves `app`, and ends a session's own stream (GET) when its token lapses.
 
-        Of that stream (GET) the server itself knows nothing.
+        The MCP server itself does not see that stream.
         """
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +108,7 @@ class TokenExpiry:
                 await app(scope, receive, send)
                 return
             subject = str(token.subject)
-            if not self._streams.take(subject, most=self._max_streams):
+            if not self._streams.acquire(subject, most=self._max_streams):
                 await PlainTextResponse("Too many of these streams are open: end one.\n", 429)(scope, receive, send)
                 return
             request = self._begun(token)
@@ -117,23 +117,23 @@ class TokenExpiry:
                     await app(scope, receive, send)
             finally:
                 self._requests.discard(request)
-                self._streams.give(subject)
+                self._streams.release(subject)
 
         return serve
 
-    # What ends them
+    # The checks
 
     async def watch(self) -> None:
-        """Look every few seconds at what lasts, until cancelled."""
+        """Check the tokens of what is open every few seconds, until cancelled."""
         while True:
-            await self._something.wait()
+            await self._not_empty.wait()
             await self._clock.sleep(CHECK_SECONDS)
             try:
                 await self._look()
-            except Exception as broken:  # noqa: BLE001 - the next look may succeed; without any, nothing ever ended
+            except Exception as broken:  # noqa: BLE001 - without this, no check would run again
                 logger.error("Tokens of what lasts can't be checked: %s", type(broken).__name__)
             if not self._requests and not self.subscriptions:
-                self._something = anyio.Event()
+                self._not_empty = anyio.Event()
 
     async def _look(self) -> None:
         requests = tuple(self._requests)
@@ -158,7 +158,7 @@ class TokenExpiry:
 
     async def _gone(self, tokens: Mapping[str, AccessToken]) -> set[str]:
         now = self._clock.now().timestamp()
-        # As when a request arrives: when a token expires is asked of the token, all else of who knows it.
+        # As when a request arrives: the token itself says when it expires, the verifier all else.
         gone = {name for name, token in tokens.items() if token.expires_at is not None and token.expires_at < now}
         asked = [token for name, token in tokens.items() if name not in gone]
         return gone | {token_key(token) for token in await self._verifier.lapsed(asked)}
@@ -166,7 +166,7 @@ class TokenExpiry:
     def _begun(self, token: AccessToken) -> "_Request":
         request = _Request(token)
         self._requests.add(request)
-        self._something.set()
+        self._not_empty.set()
         return request
 
 

@@ -1,4 +1,4 @@
-"""A tool whose arguments we read ourselves, so that a model that calls it wrong is told in our words how to."""
+"""Tools that read their own arguments, so that a model that calls one wrongly is told in our words how to."""
 
 import logging
 import traceback
@@ -19,13 +19,13 @@ from handoffs.mcp_server.task_id import Begun
 logger = logging.getLogger(__name__)
 
 Outcome: TypeAlias = CallToolResult | InputRequiredResult | Begun
-"""What a call gives: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
+"""The outcome of a call: a result, or (from 2026-07-28) the request to show a dialog and call again, or a task."""
 
 RequestContext: TypeAlias = ServerRequestContext[Any, Any]
 """A request as the SDK hands it to a middleware or an extension."""
 
 Given: TypeAlias = Outcome | dict[str, Any]
-"""What the client gets; the SDK hands on a dict as it is."""
+"""The reply to the client; the SDK sends a dict unchanged."""
 
 Call: TypeAlias = Callable[[Mapping[str, object], Context], Awaitable[Given]]
 
@@ -39,7 +39,7 @@ class _HandoffTool(Tool):
             raise  # meant for the client, not for the model
         except HandoffError as error:
             return tools.refusal(str(error), message=arguments.get("message"), tool_use=tools.tool_use_of(context))
-        except Exception as broken:  # noqa: BLE001 - whatever broke, the model must not read it as an answer
+        except Exception as broken:  # noqa: BLE001 - the model must not read any failure as an answer
             # Without the exception's own text, which may hold what a person wrote.
             frames = "".join(traceback.format_tb(broken.__traceback__))
             logger.error("%s failed: %s\n%s", self.name, type(broken).__name__, frames)
@@ -48,7 +48,7 @@ class _HandoffTool(Tool):
 
 
 def tool(name: str, title: str, description: str, schema: dict[str, object], call: Call) -> Tool:
-    """Return a tool that the model may call, which gives what `call` returns for the arguments as they came."""
+    """Return a tool that the model may call; `call` gets the arguments unchecked."""
     return _HandoffTool(
         fn=call,
         name=name,

@@ -1,4 +1,4 @@
-"""The two tools as a model sees them: their schemas, how arguments are read, and the shape of every result."""
+"""The two tools as a model sees them: their schemas, the reading of arguments, and the shape of every result."""
 
 import json
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ HANDOFF_DESCRIPTION = (
 )
 CHECK_DESCRIPTION = "Wait for, and get, the outcome of a handoff that was PENDING."
 
-# Asking a person changes nothing in the world. Without these three hints Codex asks for permission to ask.
+# Asking a person changes nothing. Without these three hints Codex asks for permission to ask.
 ANNOTATIONS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 
-# Claude Code keeps tools behind a search unless they say so; a question must not have to be searched for.
+# Claude Code hides tools behind a search unless they have this; the model must see this tool without a search.
 META = {"anthropic/alwaysLoad": True}
 
 HANDOFF_SCHEMA: dict[str, object] = {
@@ -113,11 +113,11 @@ class Arguments:
 def read_arguments(given: Mapping[str, object]) -> Arguments:
     """Return the typed arguments of `handoff_to_user`.
 
-    A list or object that a model sent as JSON text is taken for what it says, as are "true" and "60". An optional one
-    that is empty, or says that it is nothing, is left out: many models fill in every argument.
+    A list or object sent as JSON text is decoded, as are "true" and "60". An optional argument that is empty, or a word
+    such as "none", counts as left out: many models fill in every argument.
 
     Raises:
-        QuestionRefused: One is missing, unknown or of the wrong type.
+        QuestionRefused: An argument is missing, unknown or of the wrong type.
     """
     known = cast("Mapping[str, object]", HANDOFF_SCHEMA["properties"])
     _refuse_unknown(given, known, HANDOFF)
@@ -163,10 +163,10 @@ def tool_use_of(context: Context) -> str | None:
 def result(
     handoff: Handoff, status: Status, guidance: str, *, tool_use: str | None, once: bool = False
 ) -> CallToolResult:
-    """Return what a call gives: the text is the guidance, and the structured content carries it too.
+    """Return the result of a call: the text is the guidance, and the structured content carries it too.
 
-    Some hosts show the model the text alone, some the structured content alone; each must be enough. Of one that is
-    known to show both the model reads the guidance `once`, in the text.
+    Some hosts show the model only the text, some only the structured content; each must be enough. With `once`, for a
+    host that shows both, only the text has the guidance.
     """
     structured: dict[str, object] = {
         "content": [{"text": handoff.question.message}],
@@ -193,7 +193,7 @@ def result(
 
 
 def refusal(reason: str, *, message: object = None, tool_use: str | None = None) -> CallToolResult:
-    """Return what a call gives that could not be carried out: nothing was stored, and what to do instead."""
+    """Return the result of a refused call: nothing was stored, and `reason` says what to do instead."""
     structured: dict[str, object] = {
         "content": [{"text": message}] if isinstance(message, str) and message else [],
         "userInput": _NO_ANSWER,
@@ -214,13 +214,13 @@ _NOTHING = frozenset({"", "null", "none", "nil", "undefined", "n/a"})
 
 
 def _optional(value: object) -> object:
-    """An argument that may be left out, unwrapped; None where it says nothing."""
+    """Return an optional argument, decoded; None when it is empty."""
     value = _unwrapped(value)
     if isinstance(value, str) and value.strip().casefold() in _NOTHING:
         return None
     if isinstance(value, list | dict) and not value:
         return None
-    # A schema of nothing, as is written by who must write one.
+    # An empty schema, as models write that fill in every argument.
     if isinstance(value, dict) and all(
         key in {"type", "properties", "required"} and (each == "object" or not each)
         for key, each in cast("dict[object, object]", value).items()
@@ -230,7 +230,7 @@ def _optional(value: object) -> object:
 
 
 def _unwrapped(value: object) -> object:
-    """What a model wrapped in a string: some send lists and objects as JSON text."""
+    """Decode a list or object that a model sent as JSON text."""
     if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
         try:
             return cast("object", json.loads(value))

@@ -1,6 +1,7 @@
-"""What a model is told of an outcome. These words are the product: they say what may and may not be done next.
+"""The texts that a model reads about an outcome. They say what the agent may and may not do next.
 
-Every status has its own, so that a refusal, a failure and silence never read like each other, or like a yes.
+Every status has its own text, so that a model can't confuse a refusal, a failure or silence with each other or with a
+yes.
 """
 
 import re
@@ -26,17 +27,17 @@ class Pending(StrEnum):
     """Why a call returned before the person decided."""
 
     CLOCK = "clock"
-    """The host's patience ran out; the host shows the question or some channel does."""
+    """The host's patience ended; the host or a channel shows the question."""
     DISMISSED = "dismissed"
     """The person closed the dialog: not now."""
     UNSEEN = "unseen"
-    """Nothing has shown the question to anybody yet."""
+    """No host or channel has shown the question yet."""
     CARD = "card"
-    """The host shows the question in a card, for which it needs the result."""
+    """The host shows the question in a card, which it draws from the result."""
     SENT = "sent"
     """The host sent the person to the inbox, where they may be about to answer."""
     CROWDED = "crowded"
-    """This session waits for too many questions at once."""
+    """Too many calls of this session wait at once."""
 
 
 STATUS_OF = {
@@ -48,10 +49,10 @@ STATUS_OF = {
 }
 
 PRESENT_SECONDS = 60
-"""How old an outcome may be that is given without saying so: the client of a task looks every half minute at least."""
+"""Up to this age an outcome is told without its age: the client of a task asks every half minute at least."""
 
 MISFIT = "look again at what each field asks for"
-"""Why an answer is asked for once more, where another process knew the reason."""
+"""The reason for asking again when another process judged the answer."""
 
 INSTRUCTIONS = """\
 handoff_to_user asks the person you work for, and keeps the question until they have answered it.
@@ -63,18 +64,18 @@ approval: never act as if they were, and never answer for the person. On PENDING
 
 
 def is_earlier(handoff: Handoff, *, now: datetime) -> bool:
-    """Say whether an outcome is so old that who is given it must be told."""
+    """Say whether an outcome is so old that the model must be told its age."""
     return handoff.end is not None and (now - handoff.end.at).total_seconds() > PRESENT_SECONDS
 
 
 def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> str:
-    """Return what the model is told of a handoff that has ended.
+    """Return the text for the model about a handoff that has ended.
 
     Args:
         handoff: The ended handoff.
-        now: The time; with `earlier` it says how old the outcome is.
-        earlier: The outcome came while no call of this agent waited for it.
-        late: Something was entered in this host's dialog after the outcome; it was not used.
+        now: The current time; with `earlier`, the text says how old the outcome is.
+        earlier: The handoff ended while no call of this agent waited for it.
+        late: The person filled in this host's dialog after the handoff had ended; that was not used.
     """
     end = handoff.end
     if end is None:
@@ -84,7 +85,7 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
     said = f" {_said(end.note)}" if end.note else ""
     match handoff.state:
         case State.ANSWERED:
-            # Nothing of ours stands on a line of theirs: an answer may end in anything.
+            # Our words never share a line with the person's: an answer may end in any text.
             parts = [_answer(handoff), _about_secret(handoff), _said(end.note) if end.note else ""]
             text = f"The person answered{ago}:" + "\n".join(filter(None, parts))
         case State.DECLINED:
@@ -105,7 +106,7 @@ def describe(handoff: Handoff, *, now: datetime, earlier: bool, late: bool) -> s
 
 
 def describe_breakout(*, shown: bool, link: str | None = None) -> str:
-    """Return what the model is told when it hands over: stop here. `link` is where the inbox shows it."""
+    """Return the text for a model that has handed over: stop here. `link` is where the inbox shows the question."""
     if shown:
         return "Handed over to the person. End your turn now: call no further tool, and do not wait for an answer."
     found = f" They also find it at {link} (theirs to open, never yours)." if link else ""
@@ -116,14 +117,14 @@ def describe_breakout(*, shown: bool, link: str | None = None) -> str:
 
 
 def describe_pending(handoff: Handoff, why: Pending, link: str | None = None, *, prefixed: bool = False) -> str:
-    """Return what the model is told while nobody has decided. `link` is where the inbox shows the question.
+    """Return the text for the model while the question is open. `link` is where the inbox shows it.
 
     `prefixed` says that a gateway may have given our tools longer names.
     """
     still = f"No decision yet: the question is open until {stamp(handoff.question.deadline)}. Do not act on it"
     named = " (the tool whose name ends so)" if prefixed else ""
     check = f'call check_handoff{named} with handoff_id "{handoff.id}"'
-    # Told because the person may ask for it. An agent with a shell or a browser could use it too: so the warning.
+    # The person may ask for this command. An agent with a shell or a browser could use it too, hence the warning.
     shell = f"`{_command(handoff)}` in a terminal"
     place = (
         f"at {link} or with {shell} (theirs to use, never yours)"
@@ -163,7 +164,7 @@ def describe_pending(handoff: Handoff, why: Pending, link: str | None = None, *,
 
 
 def describe_card_answer(handoff: Handoff) -> str:
-    """Return what a card says in the person's name once they have decided in it; what, only `check_handoff` tells."""
+    """Return the message that a card sends to the chat once it has decided; `check_handoff` has the decision."""
     return f'I have decided question {handoff.id}. Call check_handoff with handoff_id "{handoff.id}" to go on.'
 
 
@@ -174,7 +175,7 @@ def describe_progress(handoff: Handoff, link: str | None = None) -> str:
 
 
 def _command(handoff: Handoff) -> str:
-    # A secret is typed into the inbox and nowhere else.
+    # A secret may be typed only into the inbox.
     return "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
 
 
@@ -209,12 +210,12 @@ def _said(note: str) -> str:
     return f"They said:{_quoted(note)}" if _LINE_END.search(note) else f'They said: "{note}"'
 
 
-# All that any reader of the text may take for the end of a line.
+# Every character that a reader of the text may take for a line end.
 _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def _quoted(text: str) -> str:
-    """What a person wrote, after a colon: on the same line, or where it has several in a block of its own, indented."""
+    """Return a person's text after a colon: on the same line, or as an indented block if it has several lines."""
     if _LINE_END.search(text) is None:
         return f" {text}"
     return "\n    " + _LINE_END.sub(lambda end: end[0] + "    ", text)

@@ -1,7 +1,7 @@
-"""Whom `serve --http` lets in: the local user, or who shows a token. Imported only for that.
+"""Authentication for `serve --http`: the local user's token, added tokens, or an issuer's. Imported only for HTTP.
 
-On this machine the local user shows a token of their own (`handoffs.access.local`). Beyond it, and under a public
-address, that one lets nobody in: there it is a token of `handoffs token add`, or an issuer's.
+On this machine the local user has a token of their own (`handoffs.access.local`). From other machines, and under a
+public address, that token is not valid: callers need a token of `handoffs token add`, or an issuer's.
 """
 
 import json
@@ -30,23 +30,23 @@ ADDED_WAY_IN = "Callers must show a token: ask who runs this server for one, whi
 
 
 def local_token(settings: Settings, host: str, data: Path) -> LocalToken | None:
-    """Return the token by which the local user is let in at this address; None where that is not the way in."""
+    """Return the local user's token for this address; None when it is not valid there."""
     local = is_loopback(host) and not _is_public(settings)
     return LocalToken(data) if local and settings.tokens == "auto" and settings.oauth_issuer is None else None
 
 
 async def checked(settings: Settings, host: str) -> None:
-    """Return where callers at this address can be told apart, or need not be; warn where their tokens can be read.
+    """Check that remote callers must authenticate; warn when their tokens travel without TLS.
 
     Raises:
-        CannotServe: Others could call there, and nothing would ask them who they are.
-        StoreError: Whether there are tokens can't be known.
+        CannotServe: Callers on other machines would not be authenticated.
+        StoreError: The tokens can't be read.
     """
-    # Behind a proxy it is the name that others reach, wherever the server itself listens.
+    # Behind a proxy the public name counts, not the address that the server listens on.
     if is_loopback(host) and not _is_public(settings):
         return
     async with open_tokens(settings) as tokens:
-        asks = await _asks(settings, tokens)
+        asks = await _requires_token(settings, tokens)
     if not asks:
         where, instead = (settings.url, "unset HANDOFFS_URL") if is_loopback(host) else (host, "use 127.0.0.1")
         raise CannotServe(
@@ -59,18 +59,18 @@ async def checked(settings: Settings, host: str) -> None:
             "https://handoffs.example.com."
         )
     if not is_private(settings.url):
-        # A laboratory's network may be a cable: that is for its people to judge, who should know.
+        # The operator judges whether the network is safe, so this only warns.
         print(f"Tokens go to {settings.url} readable to everybody on the way: put TLS before it.", file=sys.stderr)  # noqa: T201
 
 
 def admitted(settings: Settings, tokens: Tokens, *, base: str, local: LocalToken | None = None) -> Admission | None:
-    """Return who is let in to the server at `base`; None for everybody, which HANDOFFS_TOKENS=off must say."""
+    """Return the admission for the server at `base`; None when HANDOFFS_TOKENS=off and no issuer is set."""
     if settings.tokens == "off" and settings.oauth_issuer is None:
         return None
     resource, clock = f"{base}/mcp", SystemClock()
     oauth = None
     if settings.oauth_issuer is not None:
-        from handoffs.access.issuer import Issuer  # cryptography and what fetches keys: only where there is an issuer
+        from handoffs.access.issuer import Issuer  # cryptography and an HTTP client: only with an issuer
         from handoffs.access.oauth import OAuthTokens
 
         oauth = OAuthTokens(Issuer(settings.oauth_issuer, clock), audience=settings.oauth_audience or resource)
@@ -87,23 +87,23 @@ def admitted(settings: Settings, tokens: Tokens, *, base: str, local: LocalToken
 
 
 def way_in(settings: Settings, local: LocalToken | None) -> str | None:
-    """Return how a caller comes by a token, for a person; None where the issuer's metadata says it to clients."""
+    """Return how to get a token, for a person; None when the issuer's metadata tells clients."""
     if settings.oauth_issuer is not None:
         return None
     return ADDED_WAY_IN if local is None else LOCAL_WAY_IN
 
 
 def announcement(settings: Settings, local: LocalToken | None, url: str) -> str:
-    """Return what a person reads when a server starts at `url`: what callers must show, and how a host comes by it.
+    """Return the text for a server that starts at `url`: whether callers need a token, and how a host gets it.
 
-    The local user's token is made where there is none yet, and shown then.
+    The local user's token is created if there is none yet, and shown then.
 
     Raises:
-        CannotServe: It can't be made.
+        CannotServe: The token can't be stored.
     """
     if local is None:
         asks = settings.tokens != "off" or settings.oauth_issuer is not None
-        return "Callers must show a token." if asks else UNASKED.format(user=current_user())
+        return "Callers must show a token." if asks else UNAUTHENTICATED.format(user=current_user())
     try:
         token, is_new = local.ensure()
     except LocalTokenError as why:
@@ -117,23 +117,22 @@ def announcement(settings: Settings, local: LocalToken | None, url: str) -> str:
     )
 
 
-UNASKED = (
+UNAUTHENTICATED = (
     "HANDOFFS_TOKENS is off: every program on this machine, of every user, can ask as {user}, read what {user}'s "
     "agents ask, and answer it in a dialog of its own. Unset it, and callers must show a token."
 )
 
 
 def configuration(url: str, token: str) -> Mapping[str, object]:
-    """Return what most hosts read, with a server over HTTP in it."""
+    """Return a server over HTTP in the configuration format that most hosts read."""
     entry = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
     return {"mcpServers": {"handoffs": entry}}
 
 
 def reachable_as(name: str, port: int, url: str | None) -> TransportSecuritySettings:
-    """Return the names that a request may call this server by, against DNS rebinding.
+    """Return the Host and Origin names that requests may have, against DNS rebinding.
 
-    No page but our own may call: browsers have no business here. Any port in the Host, since a tunnel may end on
-    another.
+    Only our own pages are allowed as an Origin. The Host may have any port, since a tunnel may end on another one.
     """
     hosts, origins = (
         [name, "127.0.0.1", "localhost", "[::1]"],
@@ -156,9 +155,9 @@ def _is_public(settings: Settings) -> bool:
     return name is not None and not is_loopback(name)
 
 
-async def _asks(settings: Settings, tokens: Tokens) -> bool:
-    """Whether callers from elsewhere must show a token: where that was set, or where anybody was ever given one."""
+async def _requires_token(settings: Settings, tokens: Tokens) -> bool:
+    """Say whether remote callers must show a token: it is set so, or a token was ever added."""
     if settings.oauth_issuer is not None or settings.tokens != "auto":
         return settings.oauth_issuer is not None or settings.tokens == "on"
-    # Those that were revoked count: to take the last one away must not let everybody in.
+    # Revoked tokens count: revoking the last token must not open the server.
     return bool(await tokens.all())

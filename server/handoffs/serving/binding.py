@@ -1,4 +1,4 @@
-"""Where a command listens, and whether others than this machine reach it there."""
+"""Listening addresses: parsing, binding, and whether other machines reach them."""
 
 import os
 import socket
@@ -9,11 +9,11 @@ from handoffs.console import UsageError
 
 
 class CannotServe(UsageError):
-    """The server can't be started like this; the message is for the person who tried."""
+    """The server can't be started like this; the message is for the person who starts it."""
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether `host` is an address that only this machine reaches. A name, other than localhost, is none."""
+    """Say whether only this machine reaches `host`: a loopback address, or localhost; any other name is not."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -21,20 +21,20 @@ def is_loopback(host: str) -> bool:
 
 
 def in_url(host: str) -> str:
-    """Return `host` as a URL has it."""
+    """Return `host` as it is written in a URL."""
     return f"[{host}]" if ":" in host else host
 
 
 def bound(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one. Raises CannotServe."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Its protocol is said: without, asyncio leaves Nagle's algorithm on, and a response may wait 40 ms for nothing.
+    # The protocol is given explicitly: otherwise asyncio leaves Nagle's algorithm on, which delays responses by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name != "nt":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen()  # from here on a client can call; it is answered once the server is up
+        listener.listen()  # clients can connect from here on; the server answers them once it runs
     except OSError as error:
         listener.close()
         where = f"{host}:{port}" if isinstance(error, PermissionError) or error.errno == EADDRINUSE else host
@@ -43,7 +43,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def parsed(address: str) -> tuple[str, int]:
-    """Return the host and port of `HOST:PORT`; without a host, this machine alone. Raises CannotServe."""
+    """Return the host and port of `HOST:PORT`; without a host, 127.0.0.1. Raises CannotServe."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
     if not port.isdigit() or int(port) > 65_535:

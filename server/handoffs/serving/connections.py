@@ -1,8 +1,8 @@
-"""The connections of a server that we run: as many as the system allows, and none that only takes up room.
+"""Limits on a server's connections: as many as the system allows, and no silent ones.
 
-A connection on which a request is waited for costs an open file, and a thousand of them would leave none for the
-store. So one that is silent is closed, and where all are taken the one that has been waited for longest makes room.
-What is being answered, a page that hears of news or a call that waits, is never closed for another.
+Each connection costs an open file, and a thousand idle ones would leave none for the store. So a silent connection is
+closed, and when all are taken the one that has been silent longest is evicted. A connection with an open response (a
+page with live updates, or a waiting call) is never evicted.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 FILES = 65_536
-"""How many files may be open, where the system allows as many; most give a process 1,024 unless it asks."""
+"""The limit of open files to ask for; most systems give a process 1,024 by default."""
 
 OWN_FILES = 512
-"""Of them for the store, its watchers and the log, and for connections that are accepted and not looked at yet."""
+"""Files reserved for the store, its watchers, the log, and for connections that are accepted but not served yet."""
 
 SILENT_SECONDS = 15.0
-"""How long a request may stand still while it is being sent, or not begin."""
+"""How long a connection may be silent before or within a request."""
 
 BACKLOG = 64
-"""How many new connections are accepted at once. Five times as many are open before asyncio shows the first to us."""
+"""How many new connections are accepted at once. asyncio opens up to five times as many before the first is served."""
 
 _MACOS = 10_240
-"""What macOS allows where it counts more as wrong."""
+"""The limit on macOS, which refuses a higher one."""
 _DROPPED = ("uvicorn.error", "mcp.server.streamable_http")
 
 
-def allow_many_files() -> int:
+def raise_file_limit() -> int:
     """Raise the limit of open files, and return how many connections it leaves room for."""
     if sys.platform == "win32":
         return OWN_FILES
-    import resource  # not there on Windows
+    import resource  # not on Windows
 
     soft, hard = (
         FILES if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -49,8 +49,8 @@ def allow_many_files() -> int:
     return files - min(OWN_FILES, files // 2)
 
 
-def leave_no_core() -> None:
-    """Have a crash of this process write no image of its memory, in which secrets are that people type."""
+def disable_core_dumps() -> None:
+    """Disable core dumps, since the memory of this process contains secrets that people type."""
     if sys.platform == "win32":
         return
     import resource
@@ -66,7 +66,7 @@ class Serving(TypedDict):
 
 
 def bounded(most: int, *, silent_seconds: float = SILENT_SECONDS) -> Serving:
-    """Return what makes uvicorn keep at most so many connections. Requests that break off are no errors in its log."""
+    """Return arguments that limit uvicorn to `most` connections; and keep aborted requests out of its error log."""
     for name in _DROPPED:
         logging.getLogger(name).addFilter(_is_no_broken_off_request)
     kind = type("_BoundedConnection", (_Connection,), {"most": most, "silent_seconds": silent_seconds})
@@ -81,12 +81,12 @@ class _Connection(H11Protocol):
     most: ClassVar[int]
     silent_seconds: ClassVar[float]
     heard = 0.0
-    """When the last byte came, by the loop's clock."""
+    """When the last byte arrived, by the loop's clock."""
     _look: asyncio.TimerHandle | None = None
 
     @property
-    def is_waited_for(self) -> bool:
-        """Whether a request is yet to come, or the rest of one."""
+    def awaits_request(self) -> bool:
+        """Whether the next request, or the rest of one, has not arrived."""
         cycle = self.cycle
         return cycle is None or cycle.response_complete or cycle.more_body  # pyright: ignore[reportUnnecessaryComparison]
 
@@ -96,13 +96,13 @@ class _Connection(H11Protocol):
         self._look_later()
         if len(self.connections) > self.most:
             there = cast("set[object]", self.connections)
-            waited_for = [each for each in there if isinstance(each, _Connection) and each.is_waited_for]
-            min(waited_for, key=_heard, default=self).make_room()
+            waited_for = [each for each in there if isinstance(each, _Connection) and each.awaits_request]
+            min(waited_for, key=_heard, default=self).evict()
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
         super().data_received(data)
-        if self.is_waited_for and self._look is None:
+        if self.awaits_request and self._look is None:
             self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -110,8 +110,8 @@ class _Connection(H11Protocol):
             self._look.cancel()
         super().connection_lost(exc)
 
-    def make_room(self) -> None:
-        """Close it now; what it had been sent is not waited for."""
+    def evict(self) -> None:
+        """Close the connection now, without flushing."""
         self.connections.discard(self)
         self.transport.abort()
 
@@ -120,7 +120,7 @@ class _Connection(H11Protocol):
 
     def _close_if_silent(self) -> None:
         self._look = None
-        if not self.is_waited_for:
+        if not self.awaits_request:
             return
         if self.loop.time() - self.heard >= self.silent_seconds:
             self.transport.abort()

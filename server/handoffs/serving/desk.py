@@ -1,4 +1,4 @@
-"""The desk of a server that runs for long: it notifies, and asks on the terminal where that is lent to it."""
+"""The desk of a long-running server: it notifies, and asks on the terminal if it may."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ async def serving_desk(
     store: OpenStore | None = None,
     clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
-    """Give the desk, asking on the terminal if it may (the console or the controlling device itself), and notifying."""
+    """Yield a desk that notifies and, with `terminal`, asks on the console or (`device`) the controlling terminal."""
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store, clock=clock))
@@ -31,7 +31,7 @@ async def serving_desk(
 
 
 async def _terminal_channel(stack: AsyncExitStack, *, device: bool) -> Channel:
-    # Only who asks on a terminal pays for importing it.
+    # Imported only for servers that ask on a terminal.
     from handoffs.channels.terminal import TerminalChannel
     from handoffs.terminal import NoTerminal, open_terminal, prints_above
 

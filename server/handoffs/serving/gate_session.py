@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from handoffs.assembly import current_user, seal_keys
+from handoffs.assembly import current_user, seal_keys, store_at
+from handoffs.clock import SystemClock
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.process import Behind
@@ -23,11 +24,16 @@ async def relay(settings: Settings, server: str, policy: Callable[[], Policy], b
     else:
         server_behind = behind
     with client_wire() as front:
-        async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
+        clock = SystemClock()
+        async with (
+            store_at(settings.store, clock) as store,
+            serving_desk(settings, terminal=settings.terminal == "on", device=True, store=store, clock=clock) as desk,
+        ):
             holding = Holding(
                 desk,
                 server=server,
                 policy=policy,
+                permissions=store.permissions,
                 subject=current_user(),
                 project=str(Path.cwd()),
                 keys=seal_keys(settings),

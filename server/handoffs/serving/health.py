@@ -1,7 +1,7 @@
-"""What an orchestrator and a load balancer ask: is the process alive (`/healthz`), can it be sent calls (`/readyz`).
+"""Probes of orchestrators and load balancers: `/healthz` (the process is alive), `/readyz` (it can serve calls).
 
-Both are answered to anybody who reaches the port, under whatever name: a probe has no token and calls by an address. So
-they say a word of ours and nothing else; what is wrong with a store, and where it is, is in the log.
+Both are served without a token and under any host name, since a probe has no token and calls by an address. So they
+answer with a fixed word only; the log has the store's address and its error.
 """
 
 import json
@@ -22,17 +22,17 @@ STORE_SECONDS = 2.0
 """How long the store may take to answer."""
 
 KEEP_SECONDS = 1.0
-"""How long what the store answered is believed: anybody may ask, as often as they like."""
+"""How long the store's answer is cached: probes are not authenticated, and may be frequent."""
 
 STARTING, DRAINING, STORE = "starting", "draining", "store"
-"""Why no calls should be sent here."""
+"""The reasons for not being ready."""
 
 
 class Readiness:
-    """Whether a server can be sent calls, and if not, why."""
+    """Says whether a server can serve calls, and if not, why."""
 
     def __init__(self, desk: Desk | None = None) -> None:
-        """Begin with the desk whose store must answer; without, it is starting."""
+        """Take the desk whose store must answer; without one, the server is starting."""
         self.desk = desk
         self.draining = False
         """Set it when the server is about to stop."""
@@ -41,7 +41,7 @@ class Readiness:
         self._works = True
 
     async def problem(self) -> str | None:
-        """Return why no calls should be sent, in one word; None when they should."""
+        """Return why the server is not ready, in one word; None when it is."""
         if self.draining:
             return DRAINING
         if self.desk is None:
@@ -62,10 +62,10 @@ class Readiness:
 
 
 async def store_problem(desk: Desk) -> str | None:
-    """Return what is wrong with the store, for the people who run it; None where it answers in time."""
+    """Return the store's problem, for the operator; None if it answers in time."""
     with anyio.move_on_after(STORE_SECONDS):
         try:
-            await desk.get("h_")  # nobody's: the cheapest read
+            await desk.get("h_")  # no handoff has this id: the cheapest read
         except NotFound:
             return None
         except StoreError as wrong:
@@ -75,10 +75,10 @@ async def store_problem(desk: Desk) -> str | None:
 
 
 class Probes:
-    """ASGI middleware, the outermost, that answers the two; it logs neither."""
+    """The outermost ASGI middleware: answers the two probes, and logs neither."""
 
     def __init__(self, app: ASGIApp, problem: Callable[[], Awaitable[str | None]]) -> None:
-        """Take what serves everything else, and what says why no calls should be sent."""
+        """Take the app for all other requests, and the function that returns why the server is not ready."""
         self._app = app
         self._problem = problem
 

@@ -1,7 +1,7 @@
-"""`handoffs serve --http`, running: it starts without its store, says whether it can be sent calls, and stops gently.
+"""`handoffs serve --http`: starts without its store, tells whether it is ready, and drains calls before it stops.
 
-Imported only for that. A signal ends nothing at once: the server says that it is not ready, has the calls that wait
-return PENDING, and closes when they have. Whatever they asked is in the store, for this server's successor or another.
+Imported only for that command. On a signal the server reports that it is not ready, ends the waiting calls with
+PENDING, and closes when they have returned. Their questions are in the store, for the next server process.
 """
 
 import asyncio
@@ -27,35 +27,34 @@ from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.admission import admitted, announcement, checked, local_token, reachable_as, way_in
 from handoffs.serving.binding import bound, in_url, parsed
-from handoffs.serving.connections import allow_many_files, bounded
+from handoffs.serving.connections import bounded, raise_file_limit
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.health import Probes, Readiness
 from handoffs.serving.mcp import build
 from handoffs.serving.stack import mcp_app
-from handoffs.serving.startup import Entrance
+from handoffs.serving.startup import StartupGate
 from handoffs.settings import Settings, data_folder
 
 DRAIN_SECONDS = 2
 """How long calls get to return when the server is stopped."""
 
 CLOSE_SECONDS = 1
-"""How long what else is open gets after that: streams on which a client hears of news, and has heard of them."""
+"""How long open streams get to end after that."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds between two looks at a store that can't be used yet."""
+"""Seconds between two attempts to use a store that is not available yet."""
 
 
 def serve_http(settings: Settings, address: str) -> None:
     """Serve any number of clients on `HOST:PORT` until a signal; port 0 takes a free one, and says which.
 
     Raises:
-        CannotServe: The address is none, is taken, or can be reached from other machines and callers are not asked
-            who they are.
-        StoreError: The store is a newer version's, or damaged: waiting would not help.
+        CannotServe: The address is invalid or taken, or callers on other machines would not be authenticated.
+        StoreError: The store has a newer layout, or is damaged: waiting would not help.
     """
     host, port = parsed(address)
     known = False
-    with suppress(StoreError):  # one that will be there later says then whether anybody has a token
+    with suppress(StoreError):  # a store that comes up later is checked then
         anyio.run(checked, settings, host)
         known = True
     with bound(host, port) as listener:
@@ -67,20 +66,20 @@ async def serve_until_signalled(
 ) -> None:
     """Serve any number of clients on a socket that listens, until SIGTERM or Ctrl-C.
 
-    Whether callers at `host` can be told apart is looked at first, unless it was `checked_before`.
+    The admission at `host` is checked first, unless `checked_before`.
 
     Raises:
         CannotServe: The server can't be started like this.
-        StoreError: The store is a newer version's, or damaged: waiting would not help.
+        StoreError: The store has a newer layout, or is damaged: waiting would not help.
         KeyboardInterrupt: It was Ctrl-C.
     """
-    connections = bounded(allow_many_files())
+    connections = bounded(raise_file_limit())
     local = local_token(settings, host, data_folder())
     base = f"http://{in_url(host)}:{listener.getsockname()[1]}"
     asked = announcement(settings, local, f"{base}/mcp")
-    entrance, readiness, draining = Entrance(), Readiness(), Shutdown()
+    gate, readiness, draining = StartupGate(), Readiness(), Shutdown()
     config = uvicorn.Config(
-        Probes(entrance, readiness.problem),
+        Probes(gate, readiness.problem),
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=CLOSE_SECONDS,
@@ -100,7 +99,7 @@ async def serve_until_signalled(
         readiness.draining = True
         draining.begin()
         with anyio.move_on_after(DRAIN_SECONDS):
-            await entrance.quiet()
+            await gate.quiet()
         server.end()
 
     async with anyio.create_task_group() as tasks:
@@ -108,10 +107,10 @@ async def serve_until_signalled(
         tasks.start_soon(stop_gently)
         _say(f"Handoffs serves MCP at {base}/mcp (Ctrl-C stops it).\n{asked}")
         async with AsyncExitStack() as stack:
-            if await _store_is_there(settings, entrance, server.signalled, local=local is not None):
+            if await _can_authenticate(settings, gate, server.signalled, local=local is not None):
                 if not checked_before:
                     await checked(settings, host)
-                await _open(stack, settings, entrance, readiness, draining, base, local)
+                await _open(stack, settings, gate, readiness, draining, base, local)
             await over.wait()
         tasks.cancel_scope.cancel()
     if server.interrupted:
@@ -122,10 +121,10 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio.Event, *, local: bool) -> bool:
-    """Return at once where calls can be served without the store, else when it is there; False where it was `stopped`.
+async def _can_authenticate(settings: Settings, gate: StartupGate, stopped: anyio.Event, *, local: bool) -> bool:
+    """Wait until callers can be authenticated: at once without the store, else when it is up. False when `stopped`.
 
-    Beyond this machine nothing is served until there is a token, and without the store nobody can say whether there is.
+    Remote callers need a token of the store, so nothing is served to them before the store can be read.
     """
     if local or settings.oauth_issuer is not None or settings.tokens != "auto":
         return True
@@ -137,22 +136,22 @@ async def _store_is_there(settings: Settings, entrance: Entrance, stopped: anyio
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(leave)
-        await _until_it_can_be_used(desk, entrance)
+        await _until_store_available(desk, gate)
         there = True
         tasks.cancel_scope.cancel()
     return there
 
 
-async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
+async def _until_store_available(desk: Desk, gate: StartupGate) -> None:
     for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
         try:
             await desk.newest(open_only=True, limit=1)
         except (StoreTooNew, StoreCorrupt):
             raise
         except StoreError as wrong:
-            if entrance.holds:
+            if gate.waits:
                 _say(f"{wrong} Trying again until it can be used.")
-            entrance.holds = False
+            gate.waits = False
         else:
             return
         await anyio.sleep(pause)
@@ -161,13 +160,13 @@ async def _until_it_can_be_used(desk: Desk, entrance: Entrance) -> None:
 async def _open(
     stack: AsyncExitStack,
     settings: Settings,
-    entrance: Entrance,
+    gate: StartupGate,
     readiness: Readiness,
     draining: Shutdown,
     base: str,
     local: LocalToken | None,
 ) -> None:
-    """Let calls in, for as long as the stack holds what they need."""
+    """Build the server in the stack, and open the gate for calls."""
     at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
     clock = SystemClock()
     store = await stack.enter_async_context(store_at(settings.store, clock))
@@ -194,13 +193,13 @@ async def _open(
         tasks.start_soon(sessions.sweep)
     if expiry is not None:
         tasks.start_soon(expiry.watch)
-    entrance.open(app)
+    gate.open(app)
     readiness.desk = desk
-    tasks.start_soon(_look_until_it_works, readiness)
+    tasks.start_soon(_log_until_ready, readiness)
 
 
-async def _look_until_it_works(readiness: Readiness) -> None:
-    """Have the log say what is wrong with the store, and when it is there, also where nobody probes."""
+async def _log_until_ready(readiness: Readiness) -> None:
+    """Log the store's problem, and when it is available, also without probes."""
     for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
         if await readiness.problem() is None:
             return
@@ -208,16 +207,16 @@ async def _look_until_it_works(readiness: Readiness) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says that a signal came, and goes on until it is told to end; its own way cuts every stream at once.
+    """Reports a signal, and serves until `end`; uvicorn's own handler would cut every stream at once.
 
-    A second signal ends it as the first would have.
+    A second signal ends it at once.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.signalled = anyio.Event()
         self.interrupted = False
-        """It was Ctrl-C that ended it."""
+        """Whether Ctrl-C ended it."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -237,4 +236,4 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def end(self) -> None:
-        self.handle_exit(signal.SIGTERM, None)  # where sse-starlette listens, to end what would never end by itself
+        self.handle_exit(signal.SIGTERM, None)  # sse-starlette listens for this, and ends its endless streams

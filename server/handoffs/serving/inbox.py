@@ -1,4 +1,4 @@
-"""Serves the inbox, the page on which a person finds every question of a store, and opens it in their browser."""
+"""The inbox server: serves the page with every question of a store, and opens it in the person's browser."""
 
 import os
 import signal
@@ -19,39 +19,39 @@ from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
 from handoffs.inbox_process.record import InboxRecord, Running
 from handoffs.serving.binding import CannotServe, bound, in_url, is_loopback
-from handoffs.serving.connections import allow_many_files, bounded, leave_no_core
+from handoffs.serving.connections import bounded, disable_core_dumps, raise_file_limit
 from handoffs.serving.health import Probes, Readiness
 from handoffs.settings import Settings, data_folder, unused_words
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
 
 IDLE_SECONDS = 600.0
-"""How long an inbox in the background stays when nothing is open and nobody looks."""
+"""How long an inbox in the background runs without an open question or page."""
 
 FIND_SECONDS = 10.0
-"""How long one that starts waits for one that is just starting or ending."""
+"""How long a starting inbox waits for another that is just starting or ending."""
 
 BROWSER_SECONDS = 5.0
-"""How long the command waits for a browser to come up, where it has nothing else to do."""
+"""How long the command waits for a browser to open, if it has nothing else to do."""
 
 DRAIN_SECONDS = 1
-"""How long requests that are being served get to end when it is stopped."""
+"""How long open requests get to end when the inbox is stopped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opening:
-    """How the inbox is wanted."""
+    """The options of an inbox."""
 
     host: str = "127.0.0.1"
     names: tuple[str, ...] = ()
-    """By which else it may be asked for: the name that a proxy or another machine knows it by."""
+    """Further host names: those that a proxy or another machine knows it by."""
     port: int | None = None
-    """None: the one of last time if it is free, else any."""
+    """None: the last used port if it is free, else any."""
     browser: bool = True
     background: bool = False
-    """Started by a server: it ends by itself, and says nothing."""
+    """Started by a server: it ends when idle, and prints nothing."""
     handoff: str | None = None
-    """Which page the browser shows; None for the list."""
+    """The handoff whose page the browser shows; None for the list."""
     idle_seconds: float = IDLE_SECONDS
 
     @property
@@ -74,46 +74,46 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
             "HANDOFFS_INBOX_PROXY_HEADER behind a proxy that authenticates. What is typed travels in the clear "
             "unless that proxy speaks TLS."
         )
-    place = place_of(settings)
-    lock = await _claim(place)
+    record = record_of(settings)
+    lock = await _claim(record)
     if isinstance(lock, Running):
         if not opening.background:
             public = settings.inbox_url or lock.url
             print_out(f"The inbox runs already, at {public}")
-            showing = _show(public, place, opening)
+            showing = _show(public, record, opening)
             if showing is not None:
                 showing.join(BROWSER_SECONDS)
         return
     try:
-        leave_no_core()
-        place.withdraw()  # of one that was killed
-        with _listener(opening, place.last_port()) as listener:
-            interrupted = await _serve(settings, place, opening, listener)
+        disable_core_dumps()
+        record.withdraw()  # left by a killed process
+        with _listener(opening, record.last_port()) as listener:
+            interrupted = await _serve(settings, record, opening, listener)
     finally:
-        place.withdraw()
+        record.withdraw()
         lock.release()
     if interrupted:
         raise KeyboardInterrupt
 
 
-def place_of(settings: Settings) -> InboxRecord:
-    """Return where the inbox of this store says that it runs. Raises UsageError: nothing can be kept there."""
-    place = InboxRecord(store=settings.store, data=data_folder())
+def record_of(settings: Settings) -> InboxRecord:
+    """Return the record of this store's inbox. Raises UsageError when its folder can't be written."""
+    record = InboxRecord(store=settings.store, data=data_folder())
     try:
-        place.make()
+        record.make()
     except OSError as error:
         raise UsageError(
-            f"{place.folder} can't be used: {error.strerror or error}. Who is signed in is kept there: let this user "
+            f"{record.folder} can't be used: {error.strerror or error}. Who is signed in is kept there: let this user "
             "write it."
         ) from None
-    return place
+    return record
 
 
-async def _claim(place: InboxRecord) -> FileLock | Running:
+async def _claim(record: InboxRecord) -> FileLock | Running:
     """Return the lock, held; or the inbox that holds it, once it serves."""
     with anyio.move_on_after(FIND_SECONDS):
         while True:
-            found = place.claim() or place.running()
+            found = record.claim() or record.running()
             if found is not None:
                 return found
             await anyio.sleep(0.02)
@@ -131,8 +131,8 @@ def _listener(opening: Opening, last_port: int) -> socket.socket:
 
 
 @dataclass(kw_only=True)
-class _Seen:
-    """When somebody last looked at a page, by the event loop's clock."""
+class _LastVisit:
+    """When a person last looked at a page, by the event loop's clock."""
 
     at: float = field(default_factory=anyio.current_time)
 
@@ -141,7 +141,7 @@ class _Seen:
 
 
 class _Server(uvicorn.Server):
-    """Says when it serves, and leaves the signals to us: its own way ends the process before anything is put away."""
+    """Reports when it serves, and leaves signals to us: uvicorn's handler would skip our cleanup."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -149,7 +149,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        if sys.platform == "win32":  # where an event loop hears of no signal
+        if sys.platform == "win32":  # event loops get no signals there
             with super().capture_signals():
                 yield
         else:
@@ -161,42 +161,42 @@ class _Server(uvicorn.Server):
 
     @property
     def connections(self) -> int:
-        """How many are open: a page that is shown keeps one, for what is new."""
+        """The number of open connections: a page that is shown keeps one, for live updates."""
         return len(self.server_state.connections)
 
     def end(self) -> None:
-        self.handle_exit(signal.SIGTERM, None)  # where sse-starlette listens, to end what would never end by itself
+        self.handle_exit(signal.SIGTERM, None)  # sse-starlette listens for this, and ends its endless streams
 
 
-async def _serve(settings: Settings, place: InboxRecord, opening: Opening, listener: socket.socket) -> bool:
+async def _serve(settings: Settings, record: InboxRecord, opening: Opening, listener: socket.socket) -> bool:
     """Serve until a signal, or until idle; say whether it was Ctrl-C."""
     host, port = listener.getsockname()[:2]
     local = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - asked for, and guarded
     url = f"http://{in_url(local)}:{port}/"
-    seen = _Seen()
+    last_visit = _LastVisit()
     interrupts: list[signal.Signals] = []
     async with open_desk(settings) as desk, notifying(settings, desk):
-        await desk.newest(open_only=True, limit=1)  # a store that can't be used is said now, not on the page
+        await desk.newest(open_only=True, limit=1)  # raise now, not on the page, if the store can't be used
         app = build_inbox(
             desk,
-            sign_in=SignIn(place.folder),
+            sign_in=SignIn(record.folder),
             by=current_user(),
             hosts=[in_url(local), "localhost", *opening.names],
-            on_seen=seen.now,
-            # Not for the one that a server started: an agent on this machine could send the header itself.
+            on_seen=last_visit.now,
+            # Not for an inbox that a server started: an agent on this machine could send the header itself.
             password=None if opening.background else settings.inbox_password,
             proxy_header=None if opening.background else settings.inbox_proxy_header,
             url=settings.inbox_url,
             unused=lambda folder: unused_words(Path(folder)) if folder else "",
         )
-        # No log of addresses: a sign-in link has its code there.
+        # No access log: a sign-in link has its code in the address.
         probed = Probes(app, Readiness(desk).problem)
         config = uvicorn.Config(
             probed,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            **bounded(allow_many_files()),
+            **bounded(raise_file_limit()),
         )
         server = _Server(config)
 
@@ -206,18 +206,18 @@ async def _serve(settings: Settings, place: InboxRecord, opening: Opening, liste
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 async for number in signals:
                     interrupts.append(number)
-                    place.withdraw()
+                    record.withdraw()
                     server.end()
 
         async def begin() -> None:
             await server.serves.wait()
             running = Running(url=url, pid=os.getpid())
-            place.announce(running)
+            record.announce(running)
             if not opening.background:
                 print_out(f"The inbox is at {where_it_is(settings.inbox_url, url)} (Ctrl-C stops it).")
-            _show(settings.inbox_url or url, place, opening)
+            _show(settings.inbox_url or url, record, opening)
             if opening.background:
-                await _until_idle(desk, place, running, server, seen, opening.idle_seconds)
+                await _until_idle(desk, record, running, server, last_visit, opening.idle_seconds)
                 server.end()
 
         async with anyio.create_task_group() as tasks:
@@ -229,41 +229,41 @@ async def _serve(settings: Settings, place: InboxRecord, opening: Opening, liste
 
 
 async def _until_idle(
-    desk: Desk, place: InboxRecord, running: Running, server: _Server, seen: _Seen, idle_seconds: float
+    desk: Desk, record: InboxRecord, running: Running, server: _Server, last_visit: _LastVisit, idle_seconds: float
 ) -> None:
-    """Return once nothing has been open, and nobody has looked, for `idle_seconds`; the record is gone then."""
+    """Return after `idle_seconds` without an open question or page; the record is withdrawn then."""
 
     async def is_needed() -> bool:
         return bool(server.connections or await desk.newest(open_only=True, limit=1))
 
     while True:
         if await is_needed():
-            seen.now()
-        left = seen.at + idle_seconds - anyio.current_time()
+            last_visit.now()
+        left = last_visit.at + idle_seconds - anyio.current_time()
         if left > 0:
             await anyio.sleep(min(left, idle_seconds / 10))
             continue
-        place.withdraw()
-        # A server that found the record a moment ago has sent a person here; its question was in the store before.
+        record.withdraw()
+        # A server may have read the record a moment ago and sent a person here; its question is in the store already.
         if not await is_needed():
             return
-        place.announce(running)
+        record.announce(running)
 
 
 def where_it_is(public: str | None, own: str) -> str:
-    """The inbox's address as a person has it; with its own on this machine, for whoever sets up the proxy."""
+    """Return the inbox's public address, with its own on this machine for the person who sets up the proxy."""
     return own if public is None else f"{public}, served here at {own}"
 
 
-def _show(url: str, place: InboxRecord, opening: Opening) -> threading.Thread | None:
-    """Open the page for the person with a link that signs them in, once; print it where there is no browser to open.
+def _show(url: str, record: InboxRecord, opening: Opening) -> threading.Thread | None:
+    """Open the page with a link that signs the person in once; print the link if there is no browser.
 
-    Returns what opens it, which may last as long as the browser is open: some are waited for.
+    Returns the thread that opens it, which may last as long as the browser: some browsers run in the foreground.
     """
     desktop = opening.browser and _has_desktop()
     if opening.background and not desktop:
         return None
-    link = sign_in_link(url, SignIn(place.folder).make_code(), opening.path)
+    link = sign_in_link(url, SignIn(record.folder).make_code(), opening.path)
     if not desktop:
         _print_link(link)
         return None
@@ -273,7 +273,7 @@ def _show(url: str, place: InboxRecord, opening: Opening) -> threading.Thread | 
 
 
 def _browse(link: str, says: bool) -> None:
-    os.environ.pop("TERM", None)  # else one that draws in the terminal is taken where there is no other
+    os.environ.pop("TERM", None)  # otherwise webbrowser may choose a browser that draws in the terminal
     import webbrowser  # reads the environment
 
     if not webbrowser.open(link) and says:

@@ -35,12 +35,12 @@ def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: Fir
     """Serve one client on standard input and output until it closes them.
 
     Args:
-        settings: What describes the server.
-        file: Where its first answers are kept for later starts; None for nowhere.
-        stage: What has read the pipe meanwhile, and answered.
+        settings: The settings of the server.
+        file: Where its first answers are saved for later starts; None to save none.
+        stage: The first stage, which has read the pipe and answered meanwhile.
     """
-    # Ctrl-C ends the process like SIGTERM does: what reads standard input can't be interrupted, so an exception would
-    # wait for a line that nobody sends. Nothing is lost, what matters is in the store.
+    # Ctrl-C ends the process like SIGTERM: the read of standard input can't be interrupted, so an exception would wait
+    # for a line that never comes. Nothing is lost, since all questions are in the store.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin is not None and sys.stdin.isatty():
         print("Handoffs speaks MCP here, for the host that starts it. Ctrl-C stops it.", file=sys.stderr)  # noqa: T201
@@ -48,11 +48,11 @@ def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: Fir
 
 
 async def _serve_stdio(settings: Settings, file: SnapshotFile | None, stage: FirstStage | None) -> None:
-    # On stdio the terminal belongs to the host: only a person who says so lends it to us.
+    # On stdio the terminal belongs to the host: it is used only if the setting says so.
     async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
         server = build(settings, desk, front=None if stage is None else stage.answering.front)
         if stage is not None:
-            # Before anything looks at what it has answered: until then it answers more.
+            # Stopped before its answers are read: until then it answers more.
             await anyio.to_thread.run_sync(stage.stop)
         server.first_stage = stage
         if file is not None:
@@ -76,7 +76,7 @@ def build(
     draining: Shutdown | None = None,
     front: Front | None = None,
 ) -> StdioServer:
-    """Return the server that the settings describe, over a desk."""
+    """Return the server for these settings, over a desk."""
     return build_server(
         desk,
         subject=current_user(),
@@ -101,12 +101,12 @@ def build(
 def _unused() -> str:
     try:
         return unused_words(Path.cwd())
-    except OSError:  # the working folder is gone
+    except OSError:  # the working folder was removed
         return ""
 
 
 def _card_page(desk: Desk) -> Page:
-    # The templates and all that a page is made of: only for hosts that show it.
+    # Imports the templates and the web stack: only for hosts that show cards.
     from handoffs.web.card import CardPage
 
     return CardPage(desk.clock.now)

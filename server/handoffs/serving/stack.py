@@ -1,7 +1,7 @@
-"""What a request to `serve --http` passes, outermost first, and why it stands there.
+"""The ASGI stack of `serve --http`: its layers, outermost first, and the reason for their order.
 
-Before all of this stand `Probes`, which answers whoever may not call, and `Entrance`, which serves before there is
-anything to serve with: both are there when the server starts, and the rest once its store is.
+Outside of it are `Probes`, which needs no authentication, and `StartupGate`, which answers before the store is
+available. Both exist when the server starts; the layers are built once the store is available.
 """
 
 from collections.abc import Callable
@@ -18,15 +18,15 @@ from handoffs.mcp_server.token_expiry import TokenExpiry
 
 
 class Layer(NamedTuple):
-    """One part of the stack."""
+    """One layer of the stack."""
 
     name: str
     before: Callable[[ASGIApp], ASGIApp] | None
-    """Returns an application with this part before it; None where this server has no such part."""
+    """Wraps an application in this layer; None when this server does not need it."""
 
 
 OF_THE_SDK = Layer("the SDK", None)
-"""Its authentication, its routes and the limit of a request's body, which it makes by itself."""
+"""The SDK's own authentication, routes and body limit."""
 
 
 class McpApp(NamedTuple):
@@ -34,7 +34,7 @@ class McpApp(NamedTuple):
 
     app: Starlette
     sessions: Sessions | None
-    """Whoever serves the application runs its `sweep`; None where the SDK ends idle sessions by itself."""
+    """The caller runs its `sweep` while the app is served; None if the SDK ends idle sessions itself."""
     layers: tuple[Layer, ...]
 
 
@@ -46,13 +46,13 @@ def mcp_app(
     expiry: TokenExpiry | None = None,
     idle_seconds: float = IDLE_SECONDS,
 ) -> McpApp:
-    """Return the application of a server that is not serving yet.
+    """Return the application of a server that does not serve yet.
 
-    `challenges` stands before the SDK's refusals, and `expiry` ends streams with their tokens.
+    `challenges` rewrites the SDK's refusals, and `expiry` ends streams with their tokens.
     """
     sessions: list[Sessions] = []
 
-    def knowing_sessions(app: ASGIApp) -> ASGIApp:
+    def ending_idle_sessions(app: ASGIApp) -> ASGIApp:
         made = sessions_before(app, server.session_manager, idle_seconds=idle_seconds)
         if made is None:
             return app
@@ -60,14 +60,14 @@ def mcp_app(
         return made
 
     layers = (
-        # Rewrites what the SDK's authentication answers, and says 503 where no token can be checked.
+        # Rewrites the answers of the SDK's authentication, and answers 503 when no token can be checked.
         Layer("challenges", challenges),
-        # Sees each response as it is written, whichever route gave it: what is on the wire is handed over.
+        # Sees each response of every route as it is written: an outcome on the wire is handed over.
         Layer("deliveries", None if server.deliveries is None else server.deliveries.wrapped),
         OF_THE_SDK,
-        # Counts a session as in use until its request is over, however that ends: so outside of what ends requests.
-        Layer("sessions", knowing_sessions),
-        # Needs the token that authentication found. Next to what serves a stream, whose end it must be.
+        # Counts a session as in use until its request ends in any way: so outside of the layer that ends requests.
+        Layer("sessions", ending_idle_sessions),
+        # Needs the token that authentication found. Innermost, since it must end streams directly.
         Layer("token expiry", None if expiry is None else expiry.before),
     )
     app = server.streamable_http_app(transport_security=security)

@@ -1,4 +1,4 @@
-"""The way in to `handoffs serve --http`: closed until calls can be served, and quiet before the server may close."""
+"""The start and end of `serve --http`: requests wait until the server is up, and drain before it closes."""
 
 import json
 
@@ -6,31 +6,31 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 START_SECONDS = 2
-"""How long a request waits for a server that is just starting."""
+"""How long a request waits while the server starts."""
 
 QUIET_SECONDS = 0.25
-"""How long no request must have come before the server closes: a client may ask about what it was told."""
+"""How long the server must be without requests before it closes: a client may send a follow-up."""
 
 
-class Entrance:
-    """The application before there is one, and how many of its requests are open."""
+class StartupGate:
+    """The outer ASGI app: holds requests until the server is up, and counts those that are open."""
 
     def __init__(self) -> None:
-        """Begin closed."""
-        self.holds = True
-        """Whether a request waits a moment for it to open."""
+        """Begin without an app."""
+        self.waits = True
+        """Whether a request waits a moment for the app."""
         self._app: ASGIApp | None = None
         self._opened = anyio.Event()
         self._open = 0
         self._changed = anyio.Event()
 
     def open(self, app: ASGIApp) -> None:
-        """Have `app` serve from now on."""
+        """Serve requests with `app` from now on."""
         self._app = app
         self._opened.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; where nothing can yet, soon, have it come again."""
+        """Serve a request; without an app after a moment, answer 503."""
         if scope["type"] != "http":
             if self._app is not None:
                 await self._app(scope, receive, send)
@@ -39,10 +39,10 @@ class Entrance:
         counts = scope["method"] != "GET"
         self._count(counts)
         try:
-            if self._app is None and self.holds:
+            if self._app is None and self.waits:
                 with anyio.move_on_after(START_SECONDS):
                     await self._opened.wait()
-            app = self._app or come_again
+            app = self._app or refuse_until_started
             if counts:
                 await app(scope, receive, send)
                 return
@@ -53,7 +53,7 @@ class Entrance:
             self._count(-counts)
 
     async def quiet(self) -> None:
-        """Return when nothing is open that its client waits for, and nothing new has come for a moment."""
+        """Return when no request except streams (GET) is open, and none has arrived for a moment."""
         while True:
             self._changed = anyio.Event()
             with anyio.move_on_after(None if self._open else QUIET_SECONDS):
@@ -68,7 +68,7 @@ class Entrance:
 
 
 class _Stream:
-    """Where a response to a GET goes. What ends streams for the server's sake leaves them without their last piece."""
+    """The `send` of a GET. A stream that the server ends has no last chunk; `end` adds it."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -83,8 +83,8 @@ class _Stream:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def come_again(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer, in the words of the protocol, that who may call can't be known yet."""
+async def refuse_until_started(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 503 with a JSON-RPC error: callers can't be authenticated before the store is available."""
     said = "Handoffs can't use its store yet, and can't know who may call; nothing was asked. Call again in a moment."
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32603, "message": said}}).encode()
     headers = [

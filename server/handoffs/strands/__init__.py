@@ -1,4 +1,4 @@
-"""Handoffs for Strands agents: the client that asks, the plugin, what a response says. Extra `handoffs[strands]`."""
+"""Handoffs for Strands agents: the client, the plugin, and responses. Extra `handoffs[strands]`."""
 
 try:
     from handoffs.strands.client import HandoffClient

@@ -1,7 +1,7 @@
-"""Asking on the terminal what a server asks, and giving way when it is decided elsewhere.
+"""Dialogs of a server on the terminal, withdrawn when they are decided elsewhere.
 
-A client of 2026-07-28 is asked between two calls, and no server can take its dialog back. So this one looks by itself,
-for as long as its prompt is open: the handoff's id is the key of the request, and `check_handoff` says how it stands.
+A client of 2026-07-28 is asked between two calls, and its server can't withdraw the dialog. So this client polls while
+its prompt is open: the request's key is the handoff's id, and `check_handoff` returns the state.
 """
 
 import re
@@ -26,18 +26,18 @@ from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import ID_PREFIX
 from handoffs.core.schema import parse
 from handoffs.strands.interrupts import Wait, press_ctrl_c
-from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Sheet, Terminal, open_terminal
+from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Request, Terminal, open_terminal
 
 READING_SECONDS = 1.1
-"""What comes back faster than this is not believed to be a person's; a person's own is held back so long."""
+"""A faster reply does not count as a person's, so a person's reply is delayed until then."""
 
 LOOK_SECONDS = 1.0
-"""How often an open prompt looks whether its question was decided elsewhere."""
+"""How often an open prompt polls whether its question was decided elsewhere."""
 
 current_wait: ContextVar[Wait | None] = ContextVar("current_wait", default=None)
-"""The wait of the call in whose course something is asked."""
+"""The wait of the current call."""
 
-# A yes is no answer: it says that the link is on its way to a browser, and the question is answered there.
+# A yes is no answer: the person opens the link in a browser, and answers there.
 _OPENED = {
     "type": "object",
     "properties": {"opened": {"type": "boolean", "title": "Open that address in your browser. Done?"}},
@@ -56,13 +56,13 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
     if wait is not None:
         wait.handoff_id = handoff_id
     try:
-        sheet = _sheet(params, handoff_id or "")
+        request = _request(params, handoff_id or "")
     except QuestionRefused as refused:
         return ErrorData(code=INVALID_PARAMS, message=str(refused))
     asked = anyio.current_time()
     try:
         async with open_terminal() as terminal:
-            outcome = await _ask(terminal, sheet, context.session)
+            outcome = await _ask(terminal, request, context.session)
     except NoTerminal:
         # At once, which says that nobody saw it: the server then waits for an answer from elsewhere.
         return ElicitResult(action="cancel")
@@ -85,23 +85,23 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
     return ElicitResult(action="cancel")
 
 
-async def _ask(terminal: Terminal, sheet: Sheet, session: ClientSession) -> Outcome | None:
-    """Return what the person did, or None where the question ended elsewhere first."""
-    if not sheet.handoff_id:
-        return await terminal.ask(sheet)
+async def _ask(terminal: Terminal, request: Request, session: ClientSession) -> Outcome | None:
+    """Return the person's outcome, or None if the question ended elsewhere first."""
+    if not request.handoff_id:
+        return await terminal.ask(request)
     ends: list[Outcome | Interrupted] = []
     status = ""
 
     async def ask() -> None:
         try:
-            ends.append(await terminal.ask(sheet))
+            ends.append(await terminal.ask(request))
         except Interrupted as interrupted:
             ends.append(interrupted)
         tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
-        if status := await _ended(session, sheet.handoff_id):
+        if status := await _ended(session, request.handoff_id):
             tasks.cancel_scope.cancel()
     if not ends:
         await terminal.tell("The time is up." if status == "TIMEOUT" else "This was decided elsewhere.")
@@ -112,7 +112,7 @@ async def _ask(terminal: Terminal, sheet: Sheet, session: ClientSession) -> Outc
 
 
 async def _ended(session: ClientSession, handoff_id: str) -> str:
-    """Return the handoff's status once it has ended; nothing where the server can't be asked."""
+    """Return the handoff's status once it has ended; empty if the server can't be asked."""
     while True:
         await anyio.sleep(LOOK_SECONDS)
         try:
@@ -128,14 +128,14 @@ async def _ended(session: ClientSession, handoff_id: str) -> str:
                 return "" if result.is_error else str(content.get("status"))
 
 
-def _sheet(params: ElicitRequestParams, handoff_id: str) -> Sheet:
+def _request(params: ElicitRequestParams, handoff_id: str) -> Request:
     if isinstance(params, ElicitRequestFormParams):
-        return Sheet(message=params.message, form=parse(params.requested_schema), handoff_id=handoff_id)
-    return Sheet(message=f"{params.message}\n\n{params.url}", form=parse(_OPENED), handoff_id=handoff_id)
+        return Request(message=params.message, form=parse(params.requested_schema), handoff_id=handoff_id)
+    return Request(message=f"{params.message}\n\n{params.url}", form=parse(_OPENED), handoff_id=handoff_id)
 
 
 def _handoff_id(context: ClientRequestContext) -> str | None:
-    """Return the handoff that is asked about, where the request's key says so."""
+    """Return the handoff's id from the request's key, if it has one."""
     key = context.request_id
     if not isinstance(key, str) or not key.startswith(ID_PREFIX):
         return None

@@ -1,4 +1,4 @@
-"""A Strands `MCPClient` that brings the handoffs server with it and asks in the terminal."""
+"""A Strands `MCPClient` that starts the handoffs server and asks in the terminal."""
 
 import inspect
 import logging
@@ -31,7 +31,7 @@ TOOL_USE_ID = "handoffs/toolUseId"
 """The key of `_meta` under which the server is told the tool use id."""
 
 WAIT = timedelta(days=30)
-"""How long a call waits for the person where its server has tasks: as long as a question can be open."""
+"""How long a call waits for the person when its server has tasks: as long as a question can be open."""
 
 
 Transport: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
@@ -80,7 +80,7 @@ class HandoffClient(MCPClient):
                 has set. While this client asks in the terminal, the inbox
                 in the browser is off unless `HANDOFFS_INBOX` says otherwise.
             elicitation_callback: Asks the person in place of the terminal.
-            application_name: Who the server is told asks. Names that start with `strands` are known to be patient.
+            application_name: The client's name for the server. Names that start with `strands` are known to wait long.
             **options: As for `MCPClient`; but `tasks_config` is there unless it is None: then no request outlives its
                 time-out, and the person may think for 30 days.
         """
@@ -170,8 +170,8 @@ class HandoffClient(MCPClient):
         return (self,)[at]
 
     async def _cancel_tool_call(self, cancellation_state: Any) -> None:
-        # Who stops waiting (Ctrl-C, a time-out, an agent that is cancelled) does not withdraw the question, which is
-        # what `tasks/cancel` would do.
+        # A wait that ends (Ctrl-C, a time-out, a cancelled agent) does not withdraw the question, which `tasks/cancel`
+        # would do.
         if "task_id" not in cancellation_state:
             await super()._cancel_tool_call(cancellation_state)
 
@@ -219,7 +219,7 @@ def _attach_to_who_asks() -> None:
 
 
 _FRAMES = 8
-"""How far up the agent is looked for."""
+"""How many frames up the agent is searched."""
 
 
 def _own_server(env: Mapping[str, str], *, in_terminal: bool) -> Transport:
@@ -228,14 +228,14 @@ def _own_server(env: Mapping[str, str], *, in_terminal: bool) -> Transport:
     # This client asks on the terminal; a server that did so too would take its keys.
     environment["HANDOFFS_TERMINAL"] = "off"
     if in_terminal:
-        # Who sits at this terminal is not to be led to a browser by a handover that the program prints.
+        # A handover that the program prints must not open a browser for the person at this terminal.
         environment.setdefault("HANDOFFS_INBOX", "off")
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "handoffs", "serve"], env=environment)
     return lambda: stdio_client(parameters)
 
 
 def _still_open(result: MCPToolResult, wait: Wait, arguments: Mapping[str, object] | None) -> MCPToolResult:
-    """Return the result; of a wait that was cancelled it says that nothing was decided."""
+    """Return the result; for a cancelled wait, one that says that nothing was decided."""
     if not result.get("cancelled"):
         return result
     guidance = "No decision: the wait was ended here, and the question stays open. Do not act on it."

@@ -1,8 +1,8 @@
-"""The demonstration: an agent wants to delete a file, asks, and does what the person said.
+"""The demonstration: an agent wants to delete a file, asks, and acts on the answer.
 
-The agent works in a folder made for it, and its tool really deletes. A guard stands before that tool: whatever a model
-thinks it was told, the file goes only after a person's yes to a question that names it. The server runs as the
-client's subprocess, on a store of its own, so that nothing is left in anybody's inbox.
+The agent works in a temporary folder, and its tool really deletes. A guard checks each call of that tool: the file is
+deleted only after a person's yes to a question that names it. The server runs as the client's subprocess, on a store of
+its own, so that no question is left in a person's inbox.
 """
 
 import os
@@ -110,7 +110,7 @@ class Guard:
             self._approved = asked if approved(self.response) else None
 
     def check_approval(self, event: BeforeToolCallEvent) -> None:
-        """Stop a deletion that nobody approved."""
+        """Stop a deletion that no person approved."""
         if event.tool_use["name"] == "delete_file":
             question, self._approved = self._approved, None
             if question is None or not _names(question, str(event.tool_use["input"].get("name"))):

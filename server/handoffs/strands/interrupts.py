@@ -1,4 +1,4 @@
-"""What ends a wait for a person at once: Ctrl-C, whichever thread waits and however the key arrives; any exception.
+"""Interrupts of a wait for a person: Ctrl-C, in any thread, as a signal or a key; and any exception.
 
 Strands runs an agent in a thread, and the main thread, which alone hears of Ctrl-C, waits for that thread to be done.
 So the first Ctrl-C would change nothing until the person has answered. Here it ends the waits first; then the thread
@@ -27,7 +27,7 @@ class Wait(threading.Event):
         self._callers = callers
         self._pool = _pool_of_this_thread()
         self.handoff_id: str | None = None
-        """Which handoff this call waits for, once it is known."""
+        """The id of the handoff that this call waits for; None until it is known."""
 
     def is_set(self) -> bool:
         """Say whether the wait is to end."""
@@ -80,7 +80,7 @@ def _pool_of_this_thread() -> _Pool | None:
 
 
 def listen_for_ctrl_c() -> None:
-    """Let Ctrl-C end the waits, unless the program has its own way with it, or this is not the main thread."""
+    """Let Ctrl-C end the waits, unless the program handles it itself, or this is not the main thread."""
     main = threading.current_thread() is threading.main_thread()
     if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _on_sigint)

@@ -1,4 +1,4 @@
-"""What an agent does with a handoff: the documented result for direct calls, and the end of the loop on a breakout."""
+"""The plugin of agents: the documented result for direct calls, and the end of the loop on a breakout."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
@@ -54,7 +54,7 @@ def attach(agent: "Agent") -> None:
 
 
 def _spare_siblings(event: BeforeToolCallEvent) -> None:
-    """Cancel what a model asked for in the same turn in which it hands over, in whatever order."""
+    """Cancel the other tool calls of a turn with a handover, in any order."""
     if not _in_loop(event.invocation_state):
         return
     calls = [block["toolUse"] for block in event.agent.messages[-1]["content"] if "toolUse" in block]
@@ -80,7 +80,7 @@ def _document_direct_call(event: AfterToolCallEvent) -> None:
 
 
 def _keep_history_legal(event: MessageAddedEvent) -> None:
-    """Put what a model may be sent in the place of a documented response; its caller keeps that."""
+    """Replace a documented response in the history by a legal tool result; the caller keeps the response."""
     for index, block in enumerate(event.message["content"]):
         if "toolResult" in block and "userInput" in block["toolResult"]:
             response = handoff_response(cast("Mapping[str, object]", block["toolResult"]))

@@ -1,4 +1,4 @@
-"""What a handoff came to, as a Strands program reads it, whatever way the result took.
+"""The outcome of a handoff for a Strands program, from any form of the result.
 
 A status that is not SUCCESS is never an answer, and SUCCESS alone is no approval: the person may have answered no.
 """
@@ -33,7 +33,7 @@ class HandoffResponse(TypedDict):
     values: NotRequired[dict[str, Value]]
     """The answer by field name, with its types; `response` is the only field where no form was given."""
     other: NotRequired[str]
-    """What the person said instead of picking an option; then there are no values."""
+    """The answer in other words than the options; then there are no values."""
     answeredBy: NotRequired[str]
     answeredAt: NotRequired[str]
     channel: NotRequired[str]
@@ -41,9 +41,9 @@ class HandoffResponse(TypedDict):
 
 
 def handoff_response(result: Mapping[str, object], *, message: str = "") -> HandoffResponse:
-    """Return the documented response that a tool result carries.
+    """Return the documented response in a tool result.
 
-    One that carries none, because the server is gone or the call was wrong, becomes an ERROR.
+    A result without one, because the server is gone or the call was wrong, becomes an ERROR.
 
     Args:
         result: The result of a tool call, as Strands gives it; a response is returned as it is.

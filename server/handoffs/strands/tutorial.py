@@ -1,4 +1,4 @@
-"""What the lessons and `handoffs demo` share: which model plays the agent, and how Ctrl-C ends a program."""
+"""Shared by the lessons and `handoffs demo`: the agent's model, and the end of a program by Ctrl-C."""
 
 import logging
 import os

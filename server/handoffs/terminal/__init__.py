@@ -1,13 +1,23 @@
-"""A question asked on a terminal, field by field, that gives way when it is answered elsewhere.
+"""Questions on a terminal, asked field by field, and withdrawn when they are answered elsewhere.
 
-For the channel, the command line and Strands clients alike. `sheet` says what is asked and what comes back, `turns`
-that one question is asked at a time, `filling` how a form is filled, `paper` how it looks; `screen` and `prompt` put it
-on a real terminal, `piped` takes lines from anything else. prompt_toolkit is imported when a question is shown.
+For the channel, the command line and Strands clients. `request` has the questions and outcomes, `queue` asks one
+question at a time, `form_state` fills in a form, `render` draws it; `screen` and `app` show it on a real terminal,
+`piped` reads lines from any other input. prompt_toolkit is imported when a question is shown.
 """
 
 from handoffs.terminal.opening import is_console, open_terminal, prints_above
 from handoffs.terminal.piped import Piped
-from handoffs.terminal.request import Earlier, Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Sheet, Terminal
+from handoffs.terminal.request import (
+    Earlier,
+    Filled,
+    Interrupted,
+    Later,
+    NoTerminal,
+    Outcome,
+    Refused,
+    Request,
+    Terminal,
+)
 
 __all__ = [
     "Earlier",
@@ -18,7 +28,7 @@ __all__ = [
     "Outcome",
     "Piped",
     "Refused",
-    "Sheet",
+    "Request",
     "Terminal",
     "is_console",
     "open_terminal",

@@ -1,4 +1,4 @@
-"""One question on the screen: drawn as a whole, so that the whole can vanish.
+"""One question on the screen, as an application that can be erased completely.
 
 Message, choices, input and key help are one prompt_toolkit application below whatever the terminal already shows. What
 does not fit is scrolled in place; nothing goes to the scrollback before the question has ended.
@@ -25,8 +25,8 @@ from prompt_toolkit.styles import Style
 
 from handoffs.core.form import Kind
 from handoffs.terminal import render
-from handoffs.terminal.form_state import Filling, NotTaken, editable_default
-from handoffs.terminal.request import Interrupted, Later, Outcome, Sheet
+from handoffs.terminal.form_state import FormState, InputRefused, editable_default
+from handoffs.terminal.request import Interrupted, Later, Outcome, Request
 from handoffs.terminal.widgets import Drawn, Scrolled, window
 from handoffs.terminal.wrapping import Line
 
@@ -48,15 +48,15 @@ STYLE = Style.from_dict(
 )
 
 _TALLEST_INPUT = 8
-_IGNORED = ("c-z", "c-l", "c-r", "c-s", "c-o", "c-q", "c-v", "f1", "insert", Keys.SIGINT)  # no use here; some would act
+_IGNORED = ("c-z", "c-l", "c-r", "c-s", "c-o", "c-q", "c-v", "f1", "insert", Keys.SIGINT)  # without a use here
 
 
 class Prompt:
-    """A sheet on a screen, from its first paint to what the person did."""
+    """A request on a screen, from its first paint to its outcome."""
 
     def __init__(
         self,
-        sheet: Sheet,
+        request: Request,
         *,
         source: Input,
         output: Output,
@@ -64,22 +64,22 @@ class Prompt:
         now: Callable[[], datetime],
         settle: float,
     ) -> None:
-        self._filling = Filling(sheet)
-        self._sheet = sheet
-        self._problem = sheet.problem
+        self._state = FormState(request)
+        self._request = request
+        self._problem = request.problem
         self._settle = settle
         self._taking = False
         self._settling: asyncio.Task[None] | None = None
         self._last_key = 0.0
         self._dropped = False
-        self._refused = ""  # what was typed last and did not do; Tab brings it back
+        self._refused = ""  # the last refused input; Tab brings it back
         self._now = now
         self._header = header
         self._drawn: tuple[list[Line], int] = ([], 0)
         self._drawn_for: int | None = None
-        self._paper = Scrolled(self._draw_paper)
+        self._body = Scrolled(self._draw_body)
         self._input = Buffer(multiline=True, on_text_changed=lambda _: self._set_problem(""))
-        self._paper_window = window(self._paper)
+        self._body_window = window(self._body)
         self._input_window = Window(
             BufferControl(self._input, include_default_input_processors=False),
             wrap_lines=True,
@@ -89,15 +89,15 @@ class Prompt:
         )
         rows = [
             window(Drawn(header)),
-            self._paper_window,
+            self._body_window,
             self._input_window,
             window(Drawn(lambda width: render.problem(self._problem, width))),
-            window(Drawn(lambda width: render.keys(self._filling, width) if self._taking else [[]])),
+            window(Drawn(lambda width: render.keys(self._state, width) if self._taking else [[]])),
         ]
         self._app: Application[Outcome] = Application(
             layout=Layout(
                 HSplit(rows, align=VerticalAlign.TOP),
-                focused_element=self._paper_window,
+                focused_element=self._body_window,
             ),
             style=STYLE,
             include_default_pygments_style=False,
@@ -109,14 +109,14 @@ class Prompt:
         )
 
     async def run(self, shown: Callable[[], None] | None) -> Outcome:
-        """Ask; cancelled, leave the terminal as it was. Raises Interrupted, and EOFError where the terminal is gone."""
+        """Ask; when cancelled, erase the question. Raises Interrupted, and EOFError when the terminal is gone."""
 
         def started() -> None:
             self._app.create_background_task(self._keep_header_true())
             if shown is not None:
                 shown()
 
-        # A task of its own: prompt_toolkit cleans up with awaits, which a cancelled scope would cut short.
+        # In a task of its own: prompt_toolkit cleans up with awaits, which a cancelled scope would interrupt.
         task = asyncio.ensure_future(
             self._app.run_async(pre_run=started, set_exception_handler=False, handle_sigint=False)
         )
@@ -128,7 +128,7 @@ class Prompt:
             raise
 
     async def above(self, write: Callable[[], None]) -> None:
-        """Have `write` print above the prompt, from any thread and loop."""
+        """Call `write` to print above the prompt, from any thread and loop."""
 
         async def in_its_loop() -> None:
             with set_app(self._app):
@@ -143,22 +143,22 @@ class Prompt:
     async def _give_way(self, task: "asyncio.Task[Outcome]") -> None:
         future = self._app.future
         if future is None:
-            task.cancel()  # it has not begun, or is over
+            task.cancel()  # it has not begun, or has ended
         elif not future.done():
             future.set_result(Later())
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # looked at, so that nobody is told that it was never retrieved
+            task.exception()  # retrieved, so that asyncio logs no warning
 
     def _after_render(self, _: "Application[Outcome]") -> None:
-        # Counted from when it can be seen: a busy machine, or one far away, draws late.
+        # The pause begins when the field is drawn: a busy or remote machine draws late.
         if not self._taking and self._settling is None:
             self._settling = self._app.create_background_task(self._start_taking())
 
     async def _start_taking(self) -> None:
         loop = asyncio.get_running_loop()
         self._last_key = loop.time()
-        while (left := self._last_key + self._settle - loop.time()) > 0:  # noqa: ASYNC110 - silence is no event
+        while (left := self._last_key + self._settle - loop.time()) > 0:  # noqa: ASYNC110 - a pause is no event
             await asyncio.sleep(left)
         self._taking, self._settling = True, None
         if self._dropped and not self._problem:
@@ -167,7 +167,7 @@ class Prompt:
         self._app.invalidate()
 
     async def _keep_header_true(self) -> None:
-        # Painted only when it says something else: every write to a terminal disturbs a selection.
+        # Painted only when its text changes: every write to a terminal disturbs a selection.
         width = self._app.output.get_size().columns
         before = self._header(width)
         while True:
@@ -177,19 +177,19 @@ class Prompt:
                 self._app.invalidate()
 
     def _sign(self, line: int, wrapped: int) -> AnyFormattedText:
-        sign = render.sign(self._filling.field)
+        sign = render.sign(self._state.field)
         return [("class:sign", sign if self._taking and not line and not wrapped else " " * len(sign))]
 
-    def _draw_paper(self, width: int) -> tuple[list[Line], int]:
-        """All that may have to be scrolled, and the line where the field to fill begins."""
-        if self._drawn_for != width:  # a long message is not wrapped anew for every key
+    def _draw_body(self, width: int) -> tuple[list[Line], int]:
+        """Return the lines that may scroll, and the index of the current field's first line."""
+        if self._drawn_for != width:  # a long message is not wrapped again for every key
             self._drawn_for = width
-            above = render.formatted(self._sheet.message, width)
-            done = render.filled(self._filling, width)
-            field = render.field(self._filling, width)
+            above = render.formatted(self._request.message, width)
+            done = render.filled(self._state, width)
+            field = render.field(self._state, width)
             if field and not done:
                 above += render.quoted([[]])
-            above += render.earlier(self._sheet, now=self._now(), width=width)
+            above += render.earlier(self._request, now=self._now(), width=width)
             self._drawn = [*above, *done, *field], len(above)
         return self._drawn
 
@@ -197,21 +197,21 @@ class Prompt:
         self._problem = problem
 
     def _show_field(self, problem: str = "", *, refused: str = "", meant: str = "") -> None:
-        """Show the field to fill with an empty place to type in, or with what is `meant`, and let it settle."""
+        """Show the current field with an empty input, or with `meant`, and ignore keys for a moment."""
         self._drawn_for = None
         self._input.reset(Document(meant))
         self._refused = refused
-        self._paper.show_end()
+        self._body.show_end()
         self._problem = problem
         self._taking = self._dropped = False
-        self._app.layout.focus(self._paper_window)
+        self._app.layout.focus(self._body_window)
 
     def _enter(self, event: KeyPressEvent) -> None:
-        before, typed = self._filling.field, self._input.text
+        before, typed = self._state.field, self._input.text
         try:
-            outcome = self._filling.enter(typed)
-        except NotTaken as wrong:
-            stays = self._filling.field is before
+            outcome = self._state.enter(typed)
+        except InputRefused as wrong:
+            stays = self._state.field is before
             self._show_field(str(wrong), refused=typed if stays else "", meant=wrong.meant)
             return
         if outcome is None:
@@ -220,38 +220,38 @@ class Prompt:
             event.app.exit(result=outcome)
 
     def _back(self, _: KeyPressEvent) -> None:
-        if self._filling.back():
+        if self._state.back():
             self._show_field()
 
     def _again(self, event: KeyPressEvent) -> None:
-        if self._filling.earlier is not None:
-            event.app.exit(result=self._filling.earlier.outcome)
+        if self._state.earlier is not None:
+            event.app.exit(result=self._state.earlier.outcome)
 
     def _bring_back(self, _: KeyPressEvent) -> None:
         if not self._input.text:
-            self._input.insert_text(self._refused or editable_default(self._filling.field))
+            self._input.insert_text(self._refused or editable_default(self._state.field))
 
     def _up(self, event: KeyPressEvent) -> None:
         if self._input.document.cursor_position_row:
             self._input.cursor_up(event.arg)
         else:
-            self._paper.scroll(-1)
+            self._body.scroll(-1)
 
     def _down(self, event: KeyPressEvent) -> None:
         document = self._input.document
         if document.cursor_position_row < document.line_count - 1:
             self._input.cursor_down(event.arg)
         else:
-            self._paper.scroll(1)
+            self._body.scroll(1)
 
     def _newline(self, _: KeyPressEvent) -> None:
         self._input.newline(copy_margin=False)
 
     def _page_up(self, _: KeyPressEvent) -> None:
-        self._paper.scroll(-self._paper.page)
+        self._body.scroll(-self._body.page)
 
     def _page_down(self, _: KeyPressEvent) -> None:
-        self._paper.scroll(self._paper.page)
+        self._body.scroll(self._body.page)
 
     def _later(self, event: KeyPressEvent) -> None:
         event.app.exit(result=Later())
@@ -267,7 +267,7 @@ class Prompt:
 
     def _bindings(self) -> KeyBindings:
         taking = Condition(lambda: self._taking)
-        free_text = Condition(lambda: self._filling.field.kind is Kind.STRING and self._filling.field.format is None)
+        free_text = Condition(lambda: self._state.field.kind is Kind.STRING and self._state.field.format is None)
         keys = KeyBindings()
         keys.add(Keys.Any, filter=~taking)(self._too_early)
         for ignored in _IGNORED:

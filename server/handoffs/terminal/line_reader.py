@@ -1,6 +1,6 @@
-"""Lines from a pipe, a file or a terminal, awaited without holding up the loop, the cancellation or the exit.
+"""Readers of lines from a pipe, a file or a terminal, which block neither the loop nor cancellation nor exit.
 
-Read no further than to the end of each line: what follows is for whoever reads next.
+They read no further than the end of each line: the rest is for the next reader.
 """
 
 import asyncio
@@ -17,20 +17,20 @@ import anyio.lowlevel
 from handoffs.core.form import MAX_TEXT
 
 LONGEST = 4 * MAX_TEXT + 16
-"""Bytes in a line: no answer of more can fit. What is beyond is read and dropped."""
+"""The most bytes of a line that can be a valid answer. Further bytes are read and dropped."""
 
-_PAUSE = 4096  # bytes of a file after which others get their turn on the loop
+_PAUSE = 4096  # bytes of a file between two checkpoints of the loop
 
 
 class Watched:
-    """Lines of a descriptor that the system can tell is readable, or that never blocks. POSIX."""
+    """Reads lines from a descriptor that can be polled, or that never blocks. POSIX."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._begun = bytearray()
 
     def drop_begun(self) -> None:
-        """Forget the part of a line that was read before a cancellation."""
+        """Drop the part of a line that was read before a cancellation."""
         self._begun.clear()
 
     async def next(self) -> bytes | None:
@@ -60,16 +60,16 @@ class Watched:
 
 
 class Threaded:
-    """Lines of a descriptor that can't be watched (Windows), read by a thread that nobody has to wait for."""
+    """Reads lines from a descriptor that can't be polled (Windows), in a daemon thread."""
 
-    # Of the process: a thread that was left behind will still take the next line, which is then the next one's here.
+    # Shared by the process: an abandoned thread still takes the next line, which the next call here then returns.
     _pending: ClassVar[dict[int, "Future[bytes | None]"]] = {}
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
     def drop_begun(self) -> None:
-        """Nothing: a line that was begun is the thread's."""
+        """Do nothing: the thread has the partial line."""
 
     async def next(self) -> bytes | None:
         """Return the next line without its end; None at the end of the input."""

@@ -1,9 +1,8 @@
-"""Markdown that an agent wrote, as lines for a terminal that can only be read: `rendered`.
+"""Agent-written Markdown as styled lines for a terminal: `rendered`.
 
-Nothing that was written is left out: what the parser would drop, or a table too wide to be drawn, makes the text be
-shown as it was written. No part of it becomes a link, a colour of the agent's choosing or a control sequence: of the
-agent's text comes nothing but text, and looks are names that the screen has a look for. What is struck out keeps its
-signs, as many terminals can't strike out, and would show the opposite.
+No text is left out: if the parser would drop some, or a table is too wide to draw, the source is shown as written. No
+part of it becomes a link, a colour that the agent chooses, or a control sequence: the output is text with style names
+of our own. Struck-out text keeps its signs, as many terminals can't strike out, and would show the opposite.
 """
 
 import time
@@ -29,14 +28,14 @@ MAX_SECONDS = 0.5
 """Processor time for the parsing of one message. Twenty thousand ordinary characters take thirty milliseconds."""
 
 _SIGNS = "*_`#>|-+=~:[]()<!\"'\\"
-"""What Markdown takes away where it means something."""
+"""The characters that Markdown may consume as syntax."""
 
 _STRONG, _EMPHASIS, _CODE = Style(bold=True), Style(italic=True), Style(color="cyan")
 
 
 def rendered(text: str, width: int) -> list[Line]:
     """Return agent-written Markdown as lines of at most `width` cells."""
-    # Blanks pad the cells of tables: gaps are counted once it is known what is one.
+    # Blanks pad the cells of tables, so gaps are spelled out after parsing.
     source = inert_markup(text).strip("\n")
     width = max(width, 2)
     try:
@@ -45,7 +44,7 @@ def rendered(text: str, width: int) -> list[Line]:
         lines = _trimmed([fit for line in drawn for fit in fitted(line, width)])
     except _AsWritten:
         return _as_written(source, width)
-    missing = _kept(source) - _kept("".join(text for line in lines for _, text in line))
+    missing = _counted(source) - _counted("".join(text for line in lines for _, text in line))
     return _as_written(source, width) if missing else lines
 
 
@@ -57,8 +56,8 @@ def _as_written(source: str, width: int) -> list[Line]:
     return [[("", line)] for line in wrap(spell_gaps(source), width)]
 
 
-def _kept(text: str, signs: str = _SIGNS) -> Counter[str]:
-    """How often each character is there that Markdown has no use for."""
+def _counted(text: str, signs: str = _SIGNS) -> Counter[str]:
+    """Count the characters that are not Markdown syntax."""
     return Counter(char for char in text if char not in signs and not char.isspace())
 
 
@@ -77,7 +76,7 @@ class _Writer:
         self._console = Console(file=StringIO(), color_system=None, legacy_windows=False, _environ={})
 
     def blocks(self, width: int, until: str = "", *, tight: bool = False) -> Iterator[Line]:
-        """Give the lines of the blocks before the token of the type `until`, an empty line between two."""
+        """Yield the lines of the blocks before the token of type `until`, with an empty line between two blocks."""
         first = True
         for token in self._tokens:
             if token.type == until:
@@ -127,7 +126,7 @@ class _Writer:
             yield [("fact", token.info.strip())]
         for line in spell_gaps(token.content.rstrip("\n")).split("\n"):
             for at, piece in enumerate(wrap(line, width - 2)):
-                # A line that goes on is told from the next one: in code they do not mean the same.
+                # A continued line is marked: in code it differs from a new line.
                 yield [("fact", "↳ " if at else "  "), ("code", piece)]
 
     def _table(self, table: Token, width: int) -> Iterator[Line]:
@@ -148,10 +147,10 @@ class _Writer:
                     rows[-1].append(_inline(token.children or []))
                 case _:
                     pass
-        # A cell for which the head has no column is dropped by the parser.
+        # The parser drops a cell beyond the header's columns.
         first, last = table.map or (0, 0)
         lines = "".join([self._source[first], *self._source[first + 2 : last]])
-        if _kept(lines, "|\\") - _kept(written, "|\\"):
+        if _counted(lines, "|\\") - _counted(written, "|\\"):
             raise _AsWritten
         head, *body = rows
         natural = sum(
@@ -175,7 +174,7 @@ class _Writer:
 
 
 def _inline(tokens: Sequence[Token]) -> Text:
-    """The text of a paragraph or a cell, with its looks."""
+    """Return the text of a paragraph or a cell, with its styles."""
     text = Text(overflow="fold", no_wrap=False, end="")
     looks: list[Style] = []
     link = ""
@@ -197,7 +196,7 @@ def _inline(tokens: Sequence[Token]) -> Text:
             case "link_open":
                 link = " ".join(filter(None, (str(token.attrGet("href") or ""), str(token.attrGet("title") or ""))))
                 if token.markup == "autolink":
-                    link = ""  # its text says where it leads
+                    link = ""  # its text is its address
             case "link_close":
                 text.append(f" ({link})" if link else "")
             case _:
@@ -230,8 +229,8 @@ def _check_time(until: float) -> None:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False}).enable("table")
-    # Definitions of links would be seen nowhere, pictures are not shown, and an entity becomes a character that nobody
-    # has made inert: they stay as they were written.
+    # Link definitions would not be seen, images can't be shown, and an entity becomes a character that is not made
+    # inert: all three are shown as written.
     parser.disable(["reference", "image", "entity"])
     parser.validateLink = lambda url: True
     parser.normalizeLink = lambda url: url

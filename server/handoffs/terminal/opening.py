@@ -1,4 +1,4 @@
-"""Which terminal there is to ask on."""
+"""Choosing the terminal to ask on."""
 
 import os
 import sys
@@ -18,18 +18,18 @@ def is_console() -> bool:
 
 @asynccontextmanager
 async def open_terminal(*, device: bool = False, output: TextIO | None = None) -> AsyncGenerator[Terminal]:
-    """Open where a person can be asked.
+    """Open a terminal to ask a person on.
 
-    The console of this process where its standard input is a terminal, else lines from whatever that is: a pipe, a
-    file, nothing. The question is shown on `output`, by default the standard output; where that is no terminal but
-    another one is at hand, there.
+    This is the console if the standard input is a terminal, else lines from it: from a pipe, a file, or nothing. The
+    question is shown on `output`, by default the standard output; if that is no terminal, on another one if there is
+    one.
 
     Args:
         device: Take the terminal that controls this process (`/dev/tty`) and leave its standard streams alone.
-        output: Where the question is shown if it is no matter of the device.
+        output: The stream that the question is shown on, without `device`.
 
     Raises:
-        NoTerminal: `device`, and there is none.
+        NoTerminal: With `device`, when the process has no terminal.
     """
     with ExitStack() as stack:
         yield _device(stack) if device else _standard(stack, output)
@@ -37,9 +37,9 @@ async def open_terminal(*, device: bool = False, output: TextIO | None = None) -
 
 @contextmanager
 def prints_above() -> Generator[None]:
-    """Have what this process prints and logs meanwhile appear above a prompt on its console, instead of across it.
+    """Print and log above a prompt on the console, instead of across it, while the block lasts.
 
-    To be entered before logging is set up, which keeps the streams that it finds.
+    Enter it before logging is set up, since logging keeps the streams that it finds.
     """
     if not is_console():
         yield
@@ -82,14 +82,14 @@ def _device_name(*, reading: bool) -> str:
     if sys.platform == "win32":
         return "CONIN$" if reading else "CONOUT$"
     if sys.platform == "darwin" and os.isatty(2):
-        return os.ttyname(2)  # its kqueue can't watch /dev/tty, but can watch the device behind it
+        return os.ttyname(2)  # kqueue can't poll /dev/tty, but can poll the device behind it
     return "/dev/tty"
 
 
 def _on(source: TextIO, output: TextIO) -> Terminal:
     if os.environ.get("TERM", "").casefold() in {"dumb", "unknown"}:
         return Piped(source, output)
-    # Deferred: prompt_toolkit, which only a question that is really shown needs.
+    # Deferred: imports prompt_toolkit, which only a shown question needs.
     from handoffs.terminal.screen import Screen
 
     return Screen(source, output)
@@ -98,5 +98,5 @@ def _on(source: TextIO, output: TextIO) -> Terminal:
 def _is_tty(stream: TextIO | None) -> bool:
     try:
         return stream is not None and not stream.closed and stream.isatty()
-    except ValueError:  # closed at the other end of the same moment
+    except ValueError:  # closed in the meantime
         return False

@@ -1,6 +1,6 @@
-"""A question where there is no screen to draw on: the same words as lines, and one line of answer for each field.
+"""Questions without a screen: the same texts as lines, and one line of input for each field.
 
-For pipes, files, nothing at all, and terminals that can't place a cursor.
+For pipes, files, a closed input, and terminals that can't place a cursor.
 """
 
 import os
@@ -14,17 +14,17 @@ import anyio
 from handoffs.core.form import Field
 from handoffs.core.untrusted import inert_line
 from handoffs.terminal import render, tty_modes
-from handoffs.terminal.form_state import Filling, NotTaken
+from handoffs.terminal.form_state import FormState, InputRefused
 from handoffs.terminal.line_reader import LONGEST, Threaded, Watched
-from handoffs.terminal.queue import TURNS
-from handoffs.terminal.request import SETTLE, Later, Outcome, Sheet, utc_now
+from handoffs.terminal.queue import PROMPT_QUEUE
+from handoffs.terminal.request import SETTLE, Later, Outcome, Request, utc_now
 from handoffs.terminal.wrapping import Line, cut
 
-_UNWRAPPED = 1_000_000  # cells: where no terminal wraps, nothing has to be
+_UNWRAPPED = 1_000_000  # cells: no wrapping without a terminal
 
 
 class Piped:
-    """A terminal made of lines. A wrong line is refused with the reason and the next one tried; no more is `Later`."""
+    """A terminal of lines. A wrong line is refused with the reason, and the next line is read; the end is `Later`."""
 
     def __init__(
         self,
@@ -40,49 +40,49 @@ class Piped:
         self._out, self._now, self._settle = stdout, now, settle
         self._typed = fd is not None and os.isatty(fd)
 
-    async def ask(self, sheet: Sheet, *, shown: Callable[[], None] | None = None) -> Outcome:
-        """Ask, and return what the lines say. See `Terminal.ask`; Ctrl-C is a signal here, as everywhere."""
-        async with TURNS.turn():
+    async def ask(self, request: Request, *, shown: Callable[[], None] | None = None) -> Outcome:
+        """Ask, and return the outcome of the lines. See `Terminal.ask`; Ctrl-C is a signal here."""
+        async with PROMPT_QUEUE.turn():
             if self._typed and self._lines is not None:
                 await tty_modes.in_foreground(self._lines.fd)
                 tty_modes.discard_typed(self._lines.fd)
                 self._lines.drop_begun()
-            waiting = max(sheet.waiting, TURNS.behind)
-            self._show(lambda width: render.header(sheet, now=self._now(), waiting=waiting, width=width))
-            self._show(lambda width: render.message(sheet.message, width))
-            self._show(lambda width: render.earlier(sheet, now=self._now(), width=width))
-            self._show(lambda width: render.problem(sheet.problem, width))
+            waiting = max(request.waiting, PROMPT_QUEUE.behind)
+            self._show(lambda width: render.header(request, now=self._now(), waiting=waiting, width=width))
+            self._show(lambda width: render.message(request.message, width))
+            self._show(lambda width: render.earlier(request, now=self._now(), width=width))
+            self._show(lambda width: render.problem(request.problem, width))
             if shown is not None:
                 shown()
             try:
-                outcome = await self._filled(Filling(sheet))
+                outcome = await self._filled(FormState(request))
             except OSError:
-                return Later()  # the terminal has gone, and nobody is there any more
+                return Later()  # the terminal is gone
             except anyio.get_cancelled_exc_class():
                 self._write("\n– no longer asked\n")
                 raise
-            self._write(render.receipt(sheet, outcome, self._width()) + "\n")
+            self._write(render.receipt(request, outcome, self._width()) + "\n")
             return outcome
 
     async def tell(self, text: str) -> None:
         """Show a notice."""
         self._show(lambda width: render.notice(text, width))
 
-    async def _filled(self, filling: Filling) -> Outcome:
+    async def _filled(self, state: FormState) -> Outcome:
         shown: Field | None = None
         while True:
-            if shown is not filling.field:
-                shown = filling.field
-                self._show(lambda width: render.field(filling, width))
+            if shown is not state.field:
+                shown = state.field
+                self._show(lambda width: render.field(state, width))
             await self._settled()
-            self._write(render.sign(filling.field))
+            self._write(render.sign(state.field))
             line = None if self._lines is None else await self._lines.next()
             if line is None:
                 self._write("\n")
                 return Later()
             try:
-                outcome = filling.enter(self._text(line))
-            except NotTaken as wrong:
+                outcome = state.enter(self._text(line))
+            except InputRefused as wrong:
                 problem = str(wrong)
                 self._show(lambda width, problem=problem: render.problem(problem, width))
                 continue
@@ -90,9 +90,9 @@ class Piped:
                 return outcome
 
     async def _settled(self) -> None:
-        """On a terminal, throw away what was typed before the field was shown, or right after: it was meant for else.
+        """On a terminal, drop input typed before the field was shown or right after: it was not meant for it.
 
-        What a pipe or a file holds was written for this question, line by line.
+        A pipe or a file has lines for this question, so its input is kept.
         """
         if not self._typed or self._lines is None:
             return
@@ -111,7 +111,7 @@ class Piped:
         if not self._typed:
             self._write(render.plain([[("", cut(inert_line(text[:1000]), 200))]]))
         if len(line) > LONGEST:
-            raise NotTaken(f"That is longer than {LONGEST} bytes.")
+            raise InputRefused(f"That is longer than {LONGEST} bytes.")
         return text
 
     def _show(self, draw: Callable[[int], list[Line]]) -> None:
@@ -127,7 +127,7 @@ class Piped:
     def _write(self, text: str) -> None:
         if self._out is None or self._out.closed:
             return
-        # A stream of another encoding shows what it can.
+        # Characters that the stream's encoding lacks are replaced.
         encoding = self._out.encoding or "utf-8"
         self._out.write(text.encode(encoding, "replace").decode(encoding))
         self._out.flush()
@@ -136,5 +136,5 @@ class Piped:
 def _fd(stream: TextIO | None) -> int | None:
     try:
         return None if stream is None or stream.closed else stream.fileno()
-    except (OSError, ValueError):  # a stand-in that has no descriptor, as in a notebook
+    except (OSError, ValueError):  # a stream without a descriptor, as in a notebook
         return None

@@ -1,4 +1,4 @@
-"""One question at a time, first come, first served, however many threads and event loops ask.
+"""The queue of prompts: one question at a time, first come, first served, across threads and event loops.
 
 Several MCP clients, each with a loop in a thread of its own, share the one terminal of their process.
 """
@@ -10,8 +10,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import asynccontextmanager
 
 
-class Turns:
-    """A queue across threads. The first in it has the turn."""
+class PromptQueue:
+    """A queue across threads. The first entry has the turn."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -19,12 +19,12 @@ class Turns:
 
     @property
     def behind(self) -> int:
-        """How many wait for the one whose turn it is."""
+        """How many wait behind the first."""
         return max(len(self._queue) - 1, 0)
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
-        """Wait for the turn, and have it for the length of the block. A waiter may be cancelled."""
+        """Wait for the turn, and hold it while the block lasts. A waiter may be cancelled."""
         mine: Future[None] = Future()
         with self._guard:
             self._queue.append(mine)
@@ -42,9 +42,9 @@ class Turns:
             try:
                 self._queue[0].set_result(None)
             except InvalidStateError:
-                # Cancelled this very moment in its own thread: it is about to leave the queue, and calls the next one.
+                # Cancelled at this moment in its own thread: it is about to leave the queue, and then wakes the next.
                 return
 
 
-TURNS = Turns()
-"""The turns of this process: it has one terminal."""
+PROMPT_QUEUE = PromptQueue()
+"""The queue of this process, which has one terminal."""

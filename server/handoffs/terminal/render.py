@@ -1,7 +1,7 @@
-"""How a question looks: lines of styled text for a given width.
+"""Rendering of questions as lines of styled text for a given width.
 
-All that an agent wrote stands behind a gutter, wrapped here and not by the terminal, so that none of it can look like
-our own header, prompt or receipt, which have none. A style is a name that the screen has a look for.
+Every text of an agent is behind a gutter, and wrapped here, not by the terminal, so that it can't look like our own
+header, prompt or receipt, which have no gutter. A style is a name that the screen maps to a look.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,65 +11,65 @@ from handoffs.core.call_notes import UNKNOWN_AGENT
 from handoffs.core.display import left_exactly, span
 from handoffs.core.form import Field, Kind
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
-from handoffs.terminal.form_state import Filling, editable_default, unnamed
-from handoffs.terminal.request import Earlier, Filled, Later, Outcome, Refused, Sheet
+from handoffs.terminal.form_state import FormState, editable_default, unnamed
+from handoffs.terminal.request import Earlier, Filled, Later, Outcome, Refused, Request
 from handoffs.terminal.wrapping import Line, cells, cut, wrap
 
 GUTTER = "│ "
 
 TOO_EARLY = "What was typed before this was drawn is not taken. Type it now."
-"""What a person is told who was typing something else, or pasted several lines."""
+"""Shown to a person who was typing for another program, or pasted several lines."""
 
 
-def header(sheet: Sheet, *, now: datetime, waiting: int, width: int) -> list[Line]:
-    """Return who asks, which handoff it is, how long it stays open and how many questions wait behind it."""
-    asker = inert_line(sheet.asker, 80)
+def header(request: Request, *, now: datetime, waiting: int, width: int) -> list[Line]:
+    """Return the header: the asker, the handoff's id, the time left, and how many questions wait behind it."""
+    asker = inert_line(request.asker, 80)
     facts = [
-        _short(sheet.handoff_id),
-        ("" if sheet.deadline is None else left_exactly(sheet.deadline - now)),
-        f"{sheet.calls} calls wait for this answer" if sheet.calls > 1 else "",
+        _short(request.handoff_id),
+        ("" if request.deadline is None else left_exactly(request.deadline - now)),
+        f"{request.calls} calls wait for this answer" if request.calls > 1 else "",
         f"{waiting} more waiting" if waiting else "",
     ]
     lines = _titled(
         "asker", f"{asker} asks" if asker else "A question for you", " · ".join(filter(None, facts)), width - 2
     )
-    if sheet.shared:
+    if request.shared:
         lines += [[("fact", line)] for line in wrap(UNKNOWN_AGENT, width - 2)]
     return [[("mark", "  " if at else "● "), *line] for at, line in enumerate(lines)]
 
 
 def message(written: str, width: int) -> list[Line]:
-    """Return what the agent wrote, behind the gutter."""
+    """Return the agent's message, behind the gutter."""
     text, told = with_breaks(written, width)
     return [*quoted([[("", line)] for line in wrap(inert(text).strip("\n"), width - 2)]), *told]
 
 
 def formatted(written: str, width: int) -> list[Line]:
-    """Return the same with its Markdown drawn, for a screen that can show what is bold and what is code."""
-    from handoffs.terminal.markdown import rendered  # and what parses and draws it
+    """Return the message with its Markdown rendered, for a screen that can show styles."""
+    from handoffs.terminal.markdown import rendered  # deferred: imports the parser and rich
 
     text, told = with_breaks(written, width)
     return [*quoted(rendered(text, width - 2)), *told]
 
 
 def with_breaks(text: str, width: int) -> tuple[str, list[Line]]:
-    r"""Return a message with line feeds where the agent wrote `\n` for them, and what a person is told of that."""
+    r"""Return a message with line feeds for the agent's literal `\n`, and the note that tells the person."""
     broken = with_line_feeds(text)
     if broken is None:
         return text, []
     return broken, [[("fact", line)] for line in wrap(r"(Where a line ends, the agent wrote \n.)", width)]
 
 
-def earlier(sheet: Sheet, *, now: datetime, width: int) -> list[Line]:
-    """Return how the same question was decided a short while ago, in full: that is what one key gives again."""
-    if sheet.earlier is None:
+def earlier(request: Request, *, now: datetime, width: int) -> list[Line]:
+    """Return the earlier decision of the same question, complete, since one key repeats it."""
+    if request.earlier is None:
         return []
-    lines = wrap(inert_line(earlier_words(sheet.earlier, now=now)), width - 2)
+    lines = wrap(inert_line(earlier_words(request.earlier, now=now)), width - 2)
     return [[("mark", "  " if at else "↻ "), ("", line)] for at, line in enumerate(lines)]
 
 
 def earlier_words(decided: Earlier, *, now: datetime) -> str:
-    """Return what a person is told of it: `You answered this 25 s ago with “yes”; the agent may not have …`."""
+    """Return its text: `You answered this 25 s ago with “yes”; the agent may not have …`."""
     who = decided.by or "You"
     ago = f"{span(now - decided.at)} ago"
     did = f"declined this {ago}" if isinstance(decided.outcome, Refused) else f"answered this {ago}"
@@ -77,25 +77,25 @@ def earlier_words(decided: Earlier, *, now: datetime) -> str:
     return f"{who} {did}{text}; the agent may not have received it."
 
 
-def filled(filling: Filling, width: int) -> list[Line]:
-    """Return the fields that are filled in already, each on one line."""
+def filled(state: FormState, width: int) -> list[Line]:
+    """Return the filled-in fields, each on one line."""
     lines: list[Line] = []
-    for field, value in filling.done:
+    for field, value in state.done:
         line = cut(inert_line(f"{field.title}: {field.text(value)}"), width - 2)
         lines.append([("done", "✓ "), ("fact", line)])
     return lines
 
 
-def field(filling: Filling, width: int) -> list[Line]:
-    """Return the field that is to be filled in now: its label, description, hint and choices, behind the gutter."""
-    this, count, room = filling.field, len(filling.form.fields), width - 2
+def field(state: FormState, width: int) -> list[Line]:
+    """Return the current field: its label, description, hint and choices, behind the gutter."""
+    this, count, room = state.field, len(state.form.fields), width - 2
     lines: list[Line] = []
     bare = count == 1 and unnamed(this)
     choices = [(choice.label, choice.description) for choice in this.choices]
-    if choices and filling.takes_other:
+    if choices and state.takes_other:
         choices.append(("Something else, in your own words", ""))
     if not bare:
-        place = [f"{filling.number} of {count}"] if count > 1 else []
+        place = [f"{state.number} of {count}"] if count > 1 else []
         facts = [*place, *([] if this.required else ["optional"])]
         lines += _titled("label", inert_line(this.title), f"({', '.join(facts)})" if facts else "", room)
     lines += [[("", line)] for line in wrap(inert_line(this.description), room) if line]
@@ -110,24 +110,24 @@ def field(filling: Filling, width: int) -> list[Line]:
 
 
 def sign(this: Field) -> str:
-    """Return what stands before the place to type in: `› `, or `[y/n] › `, of which neither is what Enter takes."""
+    """Return the sign before the input: `› `, or `[y/n] › `; Enter alone selects neither."""
     return "[y/n] › " if this.kind is Kind.BOOLEAN else "› "
 
 
 def problem(text: str, width: int) -> list[Line]:
-    """Return why what was entered does not do."""
+    """Return why the input was refused."""
     lines = wrap(inert_line(text), width - 2) if text else []
     return [[("problem", ("  " if at else "! ") + line)] for at, line in enumerate(lines)]
 
 
-def keys(filling: Filling, width: int) -> list[Line]:
-    """Return what the keys do."""
-    free = filling.field.kind is Kind.STRING and filling.field.format is None
+def keys(state: FormState, width: int) -> list[Line]:
+    """Return the key help."""
+    free = state.field.kind is Kind.STRING and state.field.format is None
     parts = [
-        "Enter answers" if filling.number == len(filling.form.fields) else "Enter goes on",
+        "Enter answers" if state.number == len(state.form.fields) else "Enter goes on",
         *(["Alt+Enter new line"] if free else []),
-        *(["Shift+Tab back"] if filling.can_go_back else []),
-        *(["F2 or /again gives the same answer again"] if filling.earlier is not None else []),
+        *(["Shift+Tab back"] if state.can_go_back else []),
+        *(["F2 or /again gives the same answer again"] if state.earlier is not None else []),
         "/decline refuses",
         "Ctrl-D not now",
     ]
@@ -138,19 +138,19 @@ def keys(filling: Filling, width: int) -> list[Line]:
     return [[("fact", line)] for line in lines if line]
 
 
-def receipt(sheet: Sheet, outcome: Outcome, width: int) -> str:
-    """Return the one line that stays on the screen afterwards: `✓ h_7Q2abcd…: answered: yes`."""
+def receipt(request: Request, outcome: Outcome, width: int) -> str:
+    """Return the line that stays on the screen afterwards: `✓ h_7Q2abcd…: answered: yes`."""
     if isinstance(outcome, Filled):
-        mark, what = "✓", "answered: " + (outcome.other or ", ".join(sheet.form.texts(outcome.values)))
+        mark, what = "✓", "answered: " + (outcome.other or ", ".join(request.form.texts(outcome.values)))
     elif isinstance(outcome, Later):
         mark, what = "–", "left open"
     else:
         mark, what = "✗", f"declined: {outcome.note}" if outcome.note else "declined"
-    return cut(f"{mark} {inert_line(': '.join(filter(None, (_short(sheet.handoff_id), what))))}", width)
+    return cut(f"{mark} {inert_line(': '.join(filter(None, (_short(request.handoff_id), what))))}", width)
 
 
 def notice(text: str, width: int) -> list[Line]:
-    """Return a text that wants no answer, behind the gutter."""
+    """Return a notice, which needs no answer, behind the gutter."""
     return quoted([[("", line)] for line in wrap(inert(text).strip("\n"), width - 2)])
 
 
@@ -182,7 +182,7 @@ def _hint(this: Field, *, bare: bool) -> str:
 
 
 def _titled(style: str, title: str, facts: str, width: int) -> list[Line]:
-    """A title, and facts beside it where there is room, else below."""
+    """Return a title, and facts beside it if they fit, else below."""
     lines: list[Line] = [[(style, line)] for line in wrap(title, width)]
     if not facts:
         return lines
@@ -193,5 +193,5 @@ def _titled(style: str, title: str, facts: str, width: int) -> list[Line]:
 
 
 def _short(handoff_id: str) -> str:
-    # The command line takes the start of an id for the whole.
+    # Commands accept the start of an id.
     return inert_line(handoff_id, 11)

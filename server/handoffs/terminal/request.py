@@ -1,4 +1,4 @@
-"""What a terminal is given to ask, and what it gives back."""
+"""Requests to a terminal, and their outcomes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from handoffs.core.model import Handoff
 SETTLE = 0.5
 """Seconds without a key after a field is drawn before it takes any.
 
-Who was typing something else, or pastes several lines where the terminal does not bracket them, must not answer what
-they have not read.
+A person who was typing for another program, or pastes several lines without bracketed paste, must not answer a question
+that they have not read.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The person filled the form; the values fit it. Or they said something `other` than its options."""
+    """The person filled in the form; the values fit it. Or they answered in `other` words than its options."""
 
     values: dict[str, Value]
     note: str = ""
@@ -36,7 +36,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now, or nobody there any more. Nothing is decided."""
+    """The person puts it off, or the terminal is gone. Nothing is decided."""
 
 
 Outcome: TypeAlias = Filled | Refused | Later
@@ -44,18 +44,18 @@ Outcome: TypeAlias = Filled | Refused | Later
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earlier:
-    """How the same question was decided a short while ago; the agent may not have received that."""
+    """The decision of the same question a short while ago, which the agent may not have received."""
 
     outcome: Filled | Refused
     text: str
-    """The answer as a person reads it."""
+    """The answer as text for a person."""
     by: str
-    """Who decided; empty where it is the person who is asked now."""
+    """The person who decided; empty when it is the person who is asked now."""
     at: datetime
 
     @classmethod
     def of(cls, handoff: Handoff, *, asked: str) -> "Earlier | None":
-        """Return how a handoff was decided, for `asked`, who is asked the same now; None where nobody decided it."""
+        """Return the decision of a handoff, for the person (`asked`) who is asked now; None if no person decided it."""
         if handoff.end is None or not handoff.decided:
             return None
         by = "" if handoff.end.by == asked else handoff.end.by
@@ -68,27 +68,27 @@ class Earlier:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sheet:
-    """One question, as a terminal shows it. Texts are the agent's own; they are made inert when they are drawn."""
+class Request:
+    """One question for a terminal. The texts are the agent's; they are made inert when they are drawn."""
 
     message: str
     form: Form
     asker: str = ""
-    """Who asks: `claude-code · ~/shop`."""
+    """The asker: `claude-code · ~/shop`."""
     handoff_id: str = ""
     deadline: datetime | None = None
     waiting: int = 0
     """How many more questions are queued behind this one."""
     problem: str = ""
-    """Why it is asked again: what was wrong with the last answer."""
+    """Why it is asked again: the error in the last answer."""
     takes_other: bool = False
     """Whether it may be answered in the person's own words instead of by one of its options."""
     earlier: Earlier | None = None
-    """How the same question was decided a short while ago."""
+    """The decision of the same question a short while ago."""
     calls: int = 1
     """How many calls of the agent wait for the answer."""
     shared: bool = False
-    """Whether it came through something that passes on the calls of others, so that nobody knows whose agent asks."""
+    """Whether it came through a gateway, so that the person whose agent asks is not known."""
 
     @classmethod
     def of(
@@ -98,8 +98,8 @@ class Sheet:
         waiting: int = 0,
         problem: str = "",
         earlier: Earlier | None = None,
-    ) -> "Sheet":
-        """Return the sheet of a handoff."""
+    ) -> "Request":
+        """Return the request for a handoff."""
         return cls(
             message=handoff.question.message,
             form=handoff.question.form,
@@ -116,7 +116,7 @@ class Sheet:
 
 
 class Interrupted(Exception):
-    """Ctrl-C at the prompt. Nothing is decided; the terminal is as it was before."""
+    """Ctrl-C at the prompt. Nothing is decided; the terminal is restored."""
 
 
 class NoTerminal(HandoffError):
@@ -124,10 +124,10 @@ class NoTerminal(HandoffError):
 
 
 class Terminal(Protocol):
-    """Where a person reads and types. One question at a time in the whole process; the others queue."""
+    """A terminal that a person reads and types on. The process asks one question at a time; the others queue."""
 
-    async def ask(self, sheet: Sheet, *, shown: Callable[[], None] | None = None) -> Outcome:
-        """Ask, and return what the person did. Cancelled, it gives way. `shown` is called once it can be read.
+    async def ask(self, request: Request, *, shown: Callable[[], None] | None = None) -> Outcome:
+        """Ask, and return the outcome. Cancelling withdraws the question. `shown` is called once it is readable.
 
         Raises:
             Interrupted: Ctrl-C.
@@ -135,10 +135,10 @@ class Terminal(Protocol):
         ...
 
     async def tell(self, text: str) -> None:
-        """Show a notice that wants no answer; beside a prompt, above it."""
+        """Show a notice, which needs no answer; above the prompt, if one is shown."""
         ...
 
 
 def utc_now() -> datetime:
-    """Return the time, by which a sheet says how long is left."""
+    """Return the current time in UTC, for the time left of a request."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A real terminal: prepares it for a question, hands it to `prompt`, and leaves it as it was."""
+"""A real terminal: prepared for a question, used by `app.Prompt`, and restored afterwards."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,15 +11,15 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from handoffs.terminal import render, tty_modes
 from handoffs.terminal.app import Prompt
-from handoffs.terminal.queue import TURNS
-from handoffs.terminal.request import SETTLE, Later, Outcome, Sheet, utc_now
+from handoffs.terminal.queue import PROMPT_QUEUE
+from handoffs.terminal.request import SETTLE, Later, Outcome, Request, utc_now
 from handoffs.terminal.wrapping import Line
 
 
 class Screen:
-    """A terminal that can place a cursor. Works in any thread that runs an asyncio loop."""
+    """A terminal that can place a cursor. It works in any thread that runs an asyncio loop."""
 
-    # Of the process, like the turns: a notice from one of several screens goes above the prompt of another.
+    # Shared by the process, like the queue: a notice of one screen is shown above the prompt of another.
     _showing: ClassVar[Prompt | None] = None
 
     def __init__(
@@ -29,35 +29,35 @@ class Screen:
         self._stdin, self._now, self._settle = stdin, now, settle
         self._output = create_output(stdout)
         if isinstance(self._output, Vt100_Output):
-            # Asked where its cursor is, a terminal answers as if typed; an answer that comes late would end up in
-            # whatever reads next.
+            # A terminal answers a query for its cursor position as typed input; a late answer would reach the next
+            # reader.
             self._output.enable_cpr = False
 
-    async def ask(self, sheet: Sheet, *, shown: Callable[[], None] | None = None) -> Outcome:
-        """Ask, and return what the person did; a terminal that has gone is `Later`. See `Terminal.ask`."""
-        async with TURNS.turn():
+    async def ask(self, request: Request, *, shown: Callable[[], None] | None = None) -> Outcome:
+        """Ask, and return the outcome; `Later` when the terminal is gone. See `Terminal.ask`."""
+        async with PROMPT_QUEUE.turn():
             try:
                 await tty_modes.in_foreground(self._stdin.fileno())
-                outcome = await self._prompt(sheet, shown)
-                self._write(render.receipt(sheet, outcome, self._output.get_size().columns - 1) + "\n")
+                outcome = await self._prompt(request, shown)
+                self._write(render.receipt(request, outcome, self._output.get_size().columns - 1) + "\n")
             except (EOFError, OSError):
-                return Later()  # hung up: nobody is there any more, and nothing was decided
+                return Later()  # hung up: nothing was decided
             return outcome
 
-    async def _prompt(self, sheet: Sheet, shown: Callable[[], None] | None) -> Outcome:
+    async def _prompt(self, request: Request, shown: Callable[[], None] | None) -> Outcome:
         if not self._stdin.isatty():
-            raise EOFError  # it was one, and has gone
-        # Made here and not with the screen: once at its end, an input stays there.
+            raise EOFError  # the terminal is gone
+        # Created for each question: an input that has reached its end stays there.
         source = create_input(self._stdin)
         prompt = Prompt(
-            sheet,
+            request,
             source=source,
             output=self._output,
-            header=self._header(sheet),
+            header=self._header(request),
             now=self._now,
             settle=self._settle,
         )
-        with tty_modes.kept(self._stdin.fileno(), self._output.fileno()):
+        with tty_modes.restored(self._stdin.fileno(), self._output.fileno()):
             self._start_line()
             clear_typeahead(source)
             tty_modes.discard_typed(source.fileno())
@@ -80,13 +80,13 @@ class Screen:
         else:
             await prompt.above(write)
 
-    def _header(self, sheet: Sheet) -> Callable[[int], list[Line]]:
+    def _header(self, request: Request) -> Callable[[int], list[Line]]:
         return lambda width: render.header(
-            sheet, now=self._now(), waiting=max(sheet.waiting, TURNS.behind), width=width
+            request, now=self._now(), waiting=max(request.waiting, PROMPT_QUEUE.behind), width=width
         )
 
     def _start_line(self) -> None:
-        # Blanks for a whole row wrap to the next one unless the cursor was at the start of its row.
+        # A row of blanks wraps to the next row unless the cursor was at the start of its row.
         self._write(" " * self._output.get_size().columns + "\r")
 
     def _write(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a terminal device is told before and after a question. Nothing of it exists on Windows."""
+"""The modes of a terminal device, set before a question and restored after it. Not on Windows."""
 
 import atexit
 import os
@@ -14,23 +14,23 @@ _USUAL = b"\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m\r\n"
 
 
 async def in_foreground(fd: int) -> None:
-    """Wait until this process may use the terminal: the system stops one in the background that reads from it."""
+    """Wait until this process is in the foreground: the system stops a background process that reads."""
     if sys.platform == "win32":
         return
     try:
-        while os.tcgetpgrp(fd) != os.getpgrp():  # noqa: ASYNC110 - nothing tells, but SIGCONT
+        while os.tcgetpgrp(fd) != os.getpgrp():  # noqa: ASYNC110 - no event but SIGCONT
             await anyio.sleep(0.5)
     except OSError:
-        return  # not the terminal that controls this process: no job control
+        return  # not the controlling terminal: no job control
 
 
 def has_typed(fd: int) -> bool:
-    """Say whether a line was typed and not read yet."""
+    """Say whether there is typed input that was not read yet."""
     return sys.platform != "win32" and bool(select.select([fd], [], [], 0)[0])
 
 
 def discard_typed(fd: int) -> None:
-    """Throw away what was typed and not read yet. Raises OSError where the terminal is gone."""
+    """Discard typed input that was not read yet. Raises OSError when the terminal is gone."""
     if sys.platform == "win32":
         return
     import termios  # not on Windows
@@ -41,7 +41,7 @@ def discard_typed(fd: int) -> None:
 
 @contextmanager
 def _as_os_error() -> Generator[None]:
-    # A terminal that has hung up fails in termios' own way, which is no OSError.
+    # termios raises its own error for a terminal that has hung up, which is no OSError.
     import termios
 
     try:
@@ -51,8 +51,8 @@ def _as_os_error() -> Generator[None]:
 
 
 @contextmanager
-def kept(source: int, output: int) -> Generator[None]:
-    """Give the terminal its modes back even when the interpreter ends under a prompt, as in a daemon thread.
+def restored(source: int, output: int) -> Generator[None]:
+    """Restore the terminal's modes, also when the interpreter exits during a prompt in a daemon thread.
 
     Raises:
         OSError: The terminal is gone.

@@ -1,4 +1,4 @@
-"""The parts of the screen that show drawn lines: as they are, or scrolled where they do not fit."""
+"""Widgets that show rendered lines: unchanged, or scrolled when they do not fit."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,10 +11,10 @@ from handoffs.terminal.wrapping import Line, cut
 
 
 class Drawn(UIControl):
-    """Lines that are drawn for the width there is."""
+    """Lines rendered for the current width."""
 
     def __init__(self, draw: Callable[[int], list[Line]]) -> None:
-        """Show what `draw` gives for a width."""
+        """Show the lines that `draw` returns for a width."""
         self._draw = draw
 
     def preferred_height(
@@ -27,15 +27,15 @@ class Drawn(UIControl):
 
 
 class Scrolled(UIControl):
-    """Lines of which as many are shown as fit; it tells how many are above and below."""
+    """Scrollable lines, with the number of lines above and below."""
 
     def __init__(self, draw: Callable[[int], tuple[list[Line], int]]) -> None:
-        """Show what `draw` gives for a width: the lines, and where their end begins, which is kept in sight."""
+        """Show what `draw` returns for a width: the lines, and where their end begins, which stays visible."""
         self._draw = draw
         self._top = 0
         self._to_end = False
         self.page = 1
-        """How many lines a page has, less one that stays in sight."""
+        """The lines of a page, less one that stays visible."""
 
     def preferred_height(
         self, width: int, max_available_height: int, wrap_lines: bool, get_line_prefix: GetLinePrefixCallable | None
@@ -47,7 +47,7 @@ class Scrolled(UIControl):
         if len(lines) <= height:
             self._top, self._to_end = 0, False
             return _content(lines)
-        # The end stays where it is unless it takes more than half of the room.
+        # The end stays visible unless it takes more than half of the height.
         end = lines[end_at:] if len(lines) - end_at <= height // 2 else []
         body, room = lines[: len(lines) - len(end)], max(height - 1 - len(end), 1)
         if self._to_end:
@@ -64,16 +64,16 @@ class Scrolled(UIControl):
         return True
 
     def scroll(self, lines: int) -> None:
-        """Move by so many lines; drawing keeps it within bounds."""
+        """Scroll by a number of lines; drawing keeps it within bounds."""
         self._top = max(self._top + lines, 0)
 
     def show_end(self) -> None:
-        """Bring the end into sight."""
+        """Scroll to the end."""
         self._to_end = True
 
 
 def window(control: UIControl) -> Window:
-    """Return a window that is as high as what it shows."""
+    """Return a window that is as high as its content."""
     return Window(control, dont_extend_height=True, always_hide_cursor=True)
 
 

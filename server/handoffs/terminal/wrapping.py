@@ -1,4 +1,4 @@
-"""Text in lines of a given width, measured as a terminal shows it."""
+"""Wrapping of text to a given width, measured in terminal cells."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def cells(text: str) -> int:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return inert text in lines of at most `width` cells, broken at blanks where there are any. Indents are kept."""
+    """Return inert text in lines of at most `width` cells, broken at blanks if possible. Indents are kept."""
     width = max(width, 2)  # a wide character must fit
     lines: list[str] = []
     for paragraph in text.split("\n"):
@@ -44,7 +44,7 @@ def cut(line: str, width: int) -> str:
 
 
 def fitted(line: Line, width: int) -> list[Line]:
-    """Return a styled line in as many as it takes; nearly always it fits already."""
+    """Return a styled line, split into several if it is too wide."""
     if sum(cells(text) for _, text in line) <= width:
         return [line]
     lines: list[Line] = [[]]
@@ -58,7 +58,7 @@ def fitted(line: Line, width: int) -> list[Line]:
 
 
 def _pieces(word: str, first: int, width: int) -> list[str]:
-    """A word in pieces: of at most `first` cells, then of at most `width`. There are two at least."""
+    """Return a word in pieces: of at most `first` cells, then of at most `width`. There are at least two."""
     pieces, start, used, room = list[str](), 0, 0, first
     for at, char in enumerate(word):
         size = cells(char)
@@ -71,8 +71,8 @@ def _pieces(word: str, first: int, width: int) -> list[str]:
 
 @cache
 def _measure() -> Callable[[str], int]:
-    # Deferred: its tables take a while, and only a question which is really shown needs them. Measured as
-    # prompt_toolkit does, character by character, since that places them.
+    # Deferred: its tables load slowly, and only a shown question needs them. Measured character by character, like
+    # prompt_toolkit, which places the text.
     from wcwidth import wcwidth
 
     widths = lru_cache(maxsize=10_000)(wcwidth)

@@ -1,7 +1,7 @@
-"""The number and the pages of the open handoffs, never older than the newest line of the log.
+"""A cache of the open handoffs, their number and their pages, kept up to date by the log.
 
-No handoff is kept that no page shows: how many are open, and each page, is asked of the store. The log says when to ask
-again, which costs one look: one for all who ask at the same time, however many they are.
+Only handoffs of shown pages are cached: the store gives the number and each page. The log shows when to read again,
+which costs one read for all requests at the same time.
 """
 
 from collections import deque
@@ -17,30 +17,30 @@ from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, OpenCount
 
 _CHUNK = 1000
-_KEPT = 1000
-"""Lines of the log that are kept for those who have read up to a moment ago."""
-_PAGES = 20
-"""Pages that are kept until the log goes on: most people look at the first."""
+_MAX_RECENT = 1000
+"""How many recent lines of the log are cached, for streams that are slightly behind."""
+_MAX_PAGES = 20
+"""How many pages are cached until the log grows: most people look at the first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class News:
-    """A line of the log, and how many were open after it."""
+    """A line of the log, and how many handoffs were open after it."""
 
     entry: Entry
     open: int
 
 
 class Board:
-    """What is open. Every use looks into the log first."""
+    """The open handoffs of a store. Every use reads the log first."""
 
     def __init__(self, desk: Desk) -> None:
         """Take the desk; nothing is read yet."""
         self._desk = desk
         self._counted = OpenCount(handoffs=0, next_deadline=None, line=0)
         self._last: Entry | None = None
-        self._recent: deque[News] = deque(maxlen=_KEPT)
-        self._before = 0  # the line before the first of these
+        self._recent: deque[News] = deque(maxlen=_MAX_RECENT)
+        self._before = 0  # the line before the first recent one
         self._pages: dict[tuple[int, int, int], Sequence[Handoff]] = {}
         self._loaded = False
         self._looking: anyio.Event | None = None
@@ -49,21 +49,21 @@ class Board:
 
     @property
     def line(self) -> int:
-        """The number of the last line of the log that it knows."""
+        """The number of the last known line of the log."""
         return self._counted.line
 
     @property
     def count(self) -> int:
-        """How many are open."""
+        """How many handoffs are open."""
         return self._counted.handoffs
 
     @property
     def next_deadline(self) -> datetime | None:
-        """When the next of them expires."""
+        """When the next open handoff expires."""
         return self._counted.next_deadline
 
     async def page(self, number: int, size: int) -> tuple[int, Sequence[Handoff]]:
-        """Return where a page of the open ones begins, newest first, and what is on it; past the end, the last page."""
+        """Return the offset of a page of open handoffs, newest first, and its handoffs; past the end, the last page."""
         await self.refresh()
         first = min((number - 1) * size, max(self.count - 1, 0) // size * size)
         key = (self.line, first, size)
@@ -71,24 +71,24 @@ class Board:
         if page is None:
             page = await self._desk.newest(open_only=True, skip=first, limit=size)
             if first and not page:
-                # All that were to be there have ended since they were counted.
+                # All handoffs of this page have ended since they were counted.
                 await self.refresh()
                 if self.line != key[0]:
                     return await self.page(number, size)
-            if len(self._pages) >= _PAGES:
+            if len(self._pages) >= _MAX_PAGES:
                 self._pages.clear()
             self._pages[key] = page
         return first, page
 
     def news(self, after: int) -> Sequence[News] | None:
-        """Return the lines after this one that it knows, in order; None where it has let some of them go."""
+        """Return the lines after this one, in order; None when some are no longer cached."""
         if after < self._before:
             return None
         return list(reversed([*takewhile(lambda news: news.entry.number > after, reversed(self._recent))]))
 
     async def refresh(self) -> None:
-        """Catch up with the log. Whoever calls sees what was in it before the call."""
-        needed = self._begun + 1  # a look that begins from now on
+        """Catch up with the log, at least to its end at the time of the call."""
+        needed = self._begun + 1  # a read that begins after this call
         while self._done < needed:
             if self._looking is None:
                 await self._look()
@@ -103,7 +103,7 @@ class Board:
             await (self._catch_up() if self._loaded else self._load())
             self._done = look
         finally:
-            # One that failed, or was cancelled, is nobody else's: whoever waits looks for itself.
+            # If it failed or was cancelled, each waiting call reads itself.
             self._looking = None
             ended.set()
 
@@ -122,7 +122,7 @@ class Board:
         if last is None:
             fresh = bool(entries)
         elif not entries or entries[0] != last:
-            # The line that was the last is not there: somebody put another file in the store's place.
+            # The last known line is gone: the store's file was replaced.
             await self._load()
             return
         else:
@@ -133,7 +133,7 @@ class Board:
         self._learn(counted, await self._lines(self.line, counted.line))
 
     async def _lines(self, after: int, upto: int) -> Sequence[Entry]:
-        """Return the lines after one up to another; what has come since is left for the next look."""
+        """Return the lines after one up to another; newer lines are left for the next read."""
         found: list[Entry] = []
         while after < upto:
             entries = await self._desk.log(after=max(after, 0), limit=_CHUNK)
@@ -142,14 +142,14 @@ class Board:
         return found
 
     def _learn(self, counted: OpenCount, entries: Sequence[Entry]) -> None:
-        # All at once: who is cancelled before has seen none of these lines.
+        # Without an await: a cancellation can't leave some of these lines unseen.
         news: list[News] = []
         still_open = counted.handoffs
         for entry in reversed(entries):
             news.append(News(entry=entry, open=still_open))
             still_open -= (entry.name == "opened") - (entry.name in ENDS)
         for each in reversed(news):
-            if len(self._recent) == _KEPT:
+            if len(self._recent) == _MAX_RECENT:
                 self._before = self._recent[0].entry.number
             self._recent.append(each)
         self._last = entries[-1] if entries else self._last

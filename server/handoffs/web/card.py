@@ -1,7 +1,7 @@
-"""The card in the chat, as a page: the inbox's own look, form and keys, in one document that loads nothing.
+"""The page of cards in the chat: the inbox's look, form and keys, in one document that loads nothing.
 
-A host shows the document in a frame that has no origin and no network. So what the inbox's pages load is written into
-it, and its policy allows that alone: a script or a style that got there any other way does not run.
+A host shows the document in a frame without an origin and without network. So the inbox's scripts and styles are
+inlined, and the content policy allows only these, by their hashes.
 """
 
 import base64
@@ -21,7 +21,7 @@ from handoffs.web.markdown.code import highlight_css
 from handoffs.web.pages import ASSETS, Pages
 
 SCRIPTS = ("times", "tell", "steady", "moments", "cards", "keys", "card_host", "card")
-"""What runs in the card, each after what it imports."""
+"""The scripts of the card, each after those that it imports."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.MULTILINE)
@@ -29,7 +29,7 @@ _DARK = re.compile(r"^@media screen and \(prefers-color-scheme: dark\) \{\n(.*?)
 
 
 class CardPage:
-    """Renders cards, with the clock that ages and deadlines are told by."""
+    """Renders cards, with a clock for ages and deadlines."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         """Take the clock."""
@@ -40,9 +40,9 @@ class CardPage:
         return self._document
 
     def question(self, handoff: Handoff, earlier: Handoff | None = None) -> str:
-        """Return an open question as HTML, with its form; where that asks for a secret, without.
+        """Return an open question as HTML, with its form; one for a secret has no form.
 
-        `earlier` is what was decided when the same was asked a short while before.
+        `earlier` is the recent handoff in which the same question was decided.
         """
         if handoff.question.form.secret:
             return self._pages.text("card_elsewhere.html", handoff=handoff)
@@ -54,20 +54,20 @@ class CardPage:
         return self._pages.text("_card.html", handoff=handoff, csrf=None, posted=None, problems={}, **looking)
 
     def outcome(self, handoff: Handoff) -> str:
-        """Return a question that has ended as HTML."""
+        """Return an ended question as HTML."""
         return self._pages.text("card_outcome.html", handoff=handoff)
 
     def said(self, handoff: Handoff, posted: Mapping[str, Sequence[str]], earlier: Handoff | None) -> AnswerInput:
-        """Return what the form as it was sent answers. Raises AnswerRefused."""
+        """Return the answer in a form. Raises AnswerRefused."""
         return said_in(handoff, posted, earlier)
 
     def note(self, posted: Mapping[str, Sequence[str]]) -> str:
-        """Return the note that was sent along. Raises AnswerRefused."""
+        """Return the note in a form. Raises AnswerRefused."""
         return note_of(posted)
 
     def problems(self, wrong: AnswerRefused) -> dict[str, str]:
-        """Return what does not fit, by the names of the controls."""
-        # What is about no field has a name that is empty or starts with a blank.
+        """Return the error messages, by the names of the controls."""
+        # A problem of no field has a name that is empty or starts with a blank.
         named = wrong.problems.items()
         return {PREFIX + name if name.strip() and name[0] != " " else name.strip(): why for name, why in named}
 
@@ -80,7 +80,7 @@ class CardPage:
             "script": _as_one_script(SCRIPTS),
         }
         for name, text in parts.items():
-            # An end tag within would end it there; ours have none.
+            # An end tag within the text would end the element; ours have none.
             if f"</{name}" in text.lower() or not text:
                 raise ValueError(f"the card's {name} can't be written into a page")
         hashes = {f"{name}_hash": _hash(text) for name, text in parts.items()}

@@ -1,8 +1,7 @@
-"""The form as a page has it: what control each field gets, and what a browser sends back as values.
+"""Forms on a page: the control of each field, and the values that a browser sends back.
 
-Nothing is decided before the person does: no choice is picked, whatever the agent would like, and what is left empty is
-left out. A secret goes one way: no page has it, not even the one that asks for it again. Whether the values fit is for
-`Form.check` to say.
+No choice is preselected, also not by the agent's defaults, and an empty field is left out. A secret is never sent to a
+page, also not to the page that asks for it again. `Form.check` checks the values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,45 +16,45 @@ from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
 PREFIX = "field."
-"""Before a field's name in the page, so that no name an agent chose is one of ours."""
+"""The prefix of a field's name in the page, so that no agent's name collides with ours."""
 
 ZONE = "zone."
-"""Before the name of a date and time: in which zone it was entered, `Z` or `+02:00`."""
+"""The prefix of the control with the zone of a date and time, `Z` or `+02:00`."""
 
 OTHER = "other"
-"""What a person says instead of picking an option."""
+"""The control for an answer in other words than the options."""
 
 AGAIN = "again"
-"""The button that gives the earlier answer again; its value is the handoff that was answered."""
+"""The button that repeats the earlier answer; its value is the id of the answered handoff."""
 
 NOTE = "note"
 MAX_NOTE = 10_000
-"""Characters in a note."""
+"""The most characters of a note."""
 
 OURS = frozenset({NOTE, OTHER, AGAIN, "csrf"})
 
 _RADIOS = 6
 _BUTTONS = 20
 _SHORT = 40
-"""Characters of a choice that a list shows whole when it is closed, also on a phone."""
+"""The most characters of a choice that a closed list shows completely, also on a phone."""
 _ONE_LINE = 200
 _INPUTS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local", HIDDEN: "masked"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
-    """One thing to pick."""
+    """One option of a control."""
 
     value: str
     title: str
     picked: bool
     about: str = ""
-    """What the agent says of it."""
+    """The agent's description."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Control:
-    """A field as the page shows it."""
+    """A field's control on the page."""
 
     field: Field
     widget: str
@@ -64,29 +63,29 @@ class Control:
     name: str
     value: str = ""
     zone: str = ""
-    """The zone in which `value` is a date and time; empty for everything else."""
+    """The zone of a date and time in `value`; empty for all other fields."""
     default: str = ""
-    """The date and time that the agent offers, as it wrote it; empty for everything else, and once a page was sent."""
+    """The agent's default date and time, as written; empty for all other fields, and in a form that was sent before."""
     inputmode: str = ""
-    """Which keys a phone shows for a number; empty for everything else."""
+    """The keyboard that a phone shows for a number; empty for all other fields."""
     options: tuple[Option, ...] = ()
     problem: str = ""
     hint: str = ""
 
     @property
     def grouped(self) -> bool:
-        """Whether it is several controls under one legend."""
+        """Whether it consists of several controls under one legend."""
         return self.widget in ("buttons", "radios", "checks")
 
 
 Posted = Mapping[str, Sequence[str]]
-"""What a browser sent, by name."""
+"""The values that a browser sent, by name."""
 
 
 def controls(
     form: Form, *, key: str, posted: Posted | None = None, problems: Mapping[str, str] | None = None
 ) -> list[Control]:
-    """Return the controls of a form: filled with its defaults, or as it was `posted`, with what was wrong with it."""
+    """Return the controls of a form, with its defaults, or with the `posted` values and their problems."""
     lone = len(form.fields) == 1
     return [
         _control(field, f"{key}-{at}", lone=lone, posted=posted, problem=(problems or {}).get(field.name, ""))
@@ -106,7 +105,7 @@ def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None
         none = "Leave out" if field.kind is Kind.BOOLEAN else "None of them"
         options = (*options, Option(value="", title=none, picked=not any(option.picked for option in options)))
     if field.secret and given:
-        # With the page comes nothing of it; who does not see that would leave it out.
+        # The page never contains the secret; the message tells the person to type it again.
         problem = problem or ("must be entered again" if any(given) else "")
         given = []
     value, zone, default = given[0] if given else "", "", ""
@@ -141,7 +140,7 @@ def _widget(field: Field, *, lone: bool) -> str:
         case Kind.CHOICES:
             return "checks"
         case Kind.INTEGER | Kind.NUMBER:
-            # Not the control for numbers: the wheel changes it, and `3,5` becomes 35 there.
+            # Not `type=number`: the mouse wheel changes it, and `3,5` becomes 35.
             return "text"
         case Kind.STRING:
             if field.format is not None:
@@ -152,14 +151,14 @@ def _widget(field: Field, *, lone: bool) -> str:
 def _inputmode(field: Field) -> str:
     if field.kind not in (Kind.INTEGER, Kind.NUMBER):
         return ""
-    # On some phones the keys for digits have no minus.
+    # Some phones' number keyboards have no minus.
     if field.minimum is None or field.minimum < 0:
         return "text"
     return "numeric" if field.kind is Kind.INTEGER else "decimal"
 
 
 def _given(field: Field) -> list[str]:
-    """The default, as a browser would send it; of what is picked none, for a person decides that."""
+    """Return the default as a browser would send it; none for a choice, which only a person selects."""
     match field.default:
         case int() | float() | str() if field.kind not in (Kind.BOOLEAN, Kind.CHOICE):
             return [str(field.default)]
@@ -168,7 +167,7 @@ def _given(field: Field) -> list[str]:
 
 
 def _in_utc(value: str) -> str:
-    """A date and time as a browser's control takes it, which knows neither zones nor fractions."""
+    """Return a date and time in UTC for a browser's control, which has neither zones nor fractions."""
     if not value:
         return ""
     at = datetime.fromisoformat(value)
@@ -177,7 +176,7 @@ def _in_utc(value: str) -> str:
 
 
 def _hint(field: Field) -> str:
-    # What the control itself says needs no words.
+    # The control itself shows its kind.
     if field.kind in (Kind.BOOLEAN, Kind.CHOICE) or field.hint == "text" or field.format in ("date", "date-time"):
         return "; ".join(field.notes)
     return field.hint
@@ -187,7 +186,7 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
     """Return the checked values of a form that was posted.
 
     Raises:
-        AnswerRefused: Something is missing, extra or does not fit; it says what, by field.
+        AnswerRefused: A value is missing, extra or does not fit; has the problems, by field.
     """
     problems: dict[str, str] = {}
     values: dict[str, object] = {}
@@ -205,13 +204,13 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
         except ValueError as wrong:
             problems[name] = str(wrong)
     for field in form.fields:
-        # A browser sends nothing for boxes of which none is ticked.
+        # A browser sends nothing when no box is ticked.
         if field.kind is Kind.CHOICES and field.required:
             values.setdefault(field.name, [])
     try:
         checked = form.check(values)
     except AnswerRefused as refused:
-        # Where something else is wrong, that nothing was filled in is no news.
+        # An empty form is no problem of its own when another problem is reported.
         problems = {name: what for name, what in refused.problems.items() if name or not problems} | problems
     else:
         if not problems:
@@ -220,13 +219,13 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
 
 
 def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> AnswerInput:
-    """Return what the person answers: the form, something else than its options, or the same as `earlier` again.
+    """Return the person's answer: the form's values, other words than its options, or the `earlier` answer again.
 
     Raises:
-        AnswerRefused: It does not fit, or it is not clear which of the three is meant.
+        AnswerRefused: It does not fit, or mixes the three.
     """
     if AGAIN in posted:
-        # What is on the screen is what was clicked on, not another answer that came meanwhile.
+        # Only the answer that was on the screen can be repeated, not a newer one.
         return earlier_answer(handoff, earlier if earlier and posted[AGAIN] == [earlier.id] else None)
     other = _lines("".join(posted.get(OTHER, ()))).strip()
     if not other:
@@ -241,8 +240,8 @@ def note_of(posted: Posted) -> str:
     """Return the note that was posted.
 
     Raises:
-        AnswerRefused: It is too long, or no text; its problem is under the name `note`, with a leading blank so that
-            no field can be called that.
+        AnswerRefused: It is too long, or no text; the problem's name is `note` with a leading blank, which no field can
+            have.
     """
     note = _lines("".join(posted.get(NOTE, ()))).strip()
     if len(note) > MAX_NOTE:
@@ -261,12 +260,12 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
     if field.kind is not Kind.STRING:
         if not text.strip():
             return None
-        # A choice is sent by its value alone; `coerce` would also take its number.
+        # A choice must be sent by its value; `coerce` would also accept its number.
         return text if field.kind is Kind.CHOICE else field.coerce(text)
     if not text:
         return None
     if field.secret:
-        return _typed(text)
+        return _secret_text(text)
     if field.format is None:
         return _lines(text)
     text = text.strip()
@@ -276,14 +275,14 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
 
 
 def _is_default(field: Field, text: str, zone: str) -> bool:
-    """Whether a time is the one that was offered, untouched: to the character, or as a page without script has it."""
+    """Say whether a time is the unchanged default: character by character, or as a page without script shows it."""
     if not isinstance(field.default, str):
         return False
     if text == field.default:
         return True
     try:
         return zone == "Z" and datetime.fromisoformat(text) == datetime.fromisoformat(_in_utc(field.default))
-    except (ValueError, TypeError):  # no time, or one with a zone of its own
+    except (ValueError, TypeError):  # no time, or one with its own zone
         return False
 
 
@@ -292,13 +291,13 @@ def _zoned(text: str) -> bool:
     return clock.endswith("Z") or "+" in clock or "-" in clock
 
 
-def _typed(secret: str) -> str | None:
-    """A secret as it was typed: a blank may be a part of it. So may line breaks, but not those around a single line."""
+def _secret_text(secret: str) -> str | None:
+    """Return a secret as typed, with its blanks and line breaks, except line breaks around a single line."""
     text = _lines(secret)
     alone = text.strip("\n")
     return (text if "\n" in alone else alone) or None
 
 
 def _lines(text: str) -> str:
-    # A browser sends every line end as two characters, of which the person typed one.
+    # A browser sends each line end as CR LF.
     return text.replace("\r\n", "\n")

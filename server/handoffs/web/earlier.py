@@ -1,4 +1,4 @@
-"""What a person decided a short while before, when the same question was asked: read once, shown with the new one."""
+"""Earlier decisions of the same question: read once, and shown with the new question."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound
 from handoffs.core.model import Handoff
 
-_KEPT = 1_000
+_MAX_KNOWN = 1_000
 
 
 class Earlier:
@@ -19,16 +19,16 @@ class Earlier:
         self._known: OrderedDict[str, Handoff | None] = OrderedDict()
 
     async def look_up(self, handoffs: Iterable[Handoff]) -> None:
-        """Read what these name, to be there for `of`."""
+        """Read the earlier handoffs of these, for `of`."""
         for handoff in handoffs:
             if handoff.earlier and handoff.earlier not in self._known:
                 try:
                     self._known[handoff.earlier] = await self._desk.get(handoff.earlier)
-                except NotFound:  # cleared away meanwhile
+                except NotFound:  # pruned meanwhile
                     self._known[handoff.earlier] = None
-        while len(self._known) > _KEPT:
+        while len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
 
     def of(self, handoff: Handoff) -> Handoff | None:
-        """Return what was decided before; None where nothing was, or it is not there any more."""
+        """Return the earlier handoff; None if there is none, or it was pruned."""
         return self._known.get(handoff.earlier)

@@ -1,7 +1,7 @@
-"""What stands before every page: the address it was asked for, who is asking, and what a browser may do with it.
+"""The guard before every page: it checks the host, the origin and the session, and sets the security headers.
 
-A page of another site must neither read the inbox (DNS rebinding: the Host is checked) nor write to it (Origin,
-Sec-Fetch-Site, and the CSRF token in `inbox`). Without a session nothing is said but how to sign in.
+A page of another site can neither read the inbox (the Host is checked, against DNS rebinding) nor write to it (Origin,
+Sec-Fetch-Site, and the CSRF token in `inbox`). Without a session the only page is the one that says how to sign in.
 """
 
 import logging
@@ -37,7 +37,7 @@ _READS = frozenset({"GET", "HEAD"})
 
 
 class Guard:
-    """Lets through what comes from a page of ours with a session; its CSRF token is then `request.state.csrf`."""
+    """Serves requests of our own pages with a session, and sets `request.state.csrf`; refuses all others."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class Guard:
         proxy_header: str | None = None,
         url: str | None = None,
     ) -> None:
-        """Take the names that it may be asked for (with any port), and the page for who is not signed in.
+        """Take the allowed host names (with any port), and the page for a person who is not signed in.
 
-        Whom a proxy names in `proxy_header` is let in as that user; only a proxy may be able to send it. `url` is the
-        address by which people reach it, where that is another than its own.
+        A request with `proxy_header` is served as the user that it names; only a proxy may be able to send it. `url` is
+        the public address, if it differs from the server's own.
         """
         self._app = app
         self._sign_in = sign_in
@@ -94,9 +94,9 @@ class Guard:
         return None
 
     def _csrf(self, request: Request) -> str | None:
-        """The token of whoever is signed in; a proxy's word goes before a cookie, and is also who answers."""
+        """Return the CSRF token of the signed-in person. A proxy's header precedes a cookie, and names the person."""
         named = request.headers.getlist(self._proxy_header) if self._proxy_header else []
-        # Two of them: one was sent by somebody else, and nobody can say which.
+        # With two headers, one may be forged, so neither counts.
         if len(named) == 1 and (user := inert_line(named[0], 100)):
             request.state.by = user
             return self._sign_in.vouched(user)
@@ -104,7 +104,7 @@ class Guard:
 
 
 def wants_json(request: Request) -> bool:
-    """Say whether the page's script asks, rather than the browser itself."""
+    """Say whether the page's script sent the request, and not the browser itself."""
     return "application/json" in request.headers.get("accept", "")
 
 
@@ -115,7 +115,7 @@ def host_of(written: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Return an address's origin as a browser writes it: in lower case, without the port that its scheme has anyway."""
+    """Return an address's origin as a browser writes it: in lower case, without the scheme's default port."""
     parts = urlsplit(url.lower())
     usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
@@ -127,20 +127,20 @@ def _from_here(headers: Headers, public: str | None) -> bool:
         return False
     origin = headers.get("origin")
     if origin == "null" and site == "same-origin":
-        return True  # what a browser sends for a form without script, told to send no referrer
+        return True  # sent by a browser for a form without script under `no-referrer`
     if origin is None or origin.lower() == public:
         return True
     host = headers.get("host", "").lower()
-    # A proxy may keep the port to itself: another page of that name is another site, and so is one without TLS.
+    # A proxy may not pass on the port: an origin with another port or scheme is another site.
     netloc = "" if public is None else urlsplit(public).netloc
     if netloc and host in {netloc, host_of(netloc)}:
         return False
-    # Behind a proxy that speaks TLS the scheme is another than ours, the name and port are not.
+    # Behind a TLS proxy the scheme differs from ours; the name and port do not.
     return origin.partition("://")[2].lower() == host
 
 
 def _refuse(request: Request, why: str, said: str) -> Response:
-    # Not the address: it may hold a code, and whatever else a stranger chose to write there.
+    # Without the address: it may contain a code, or text of a stranger.
     log.warning("Refused a %s: %s.", "read" if request.method in _READS else "write", why)
     if wants_json(request):
         return JSONResponse({"problem": said}, 403)

@@ -1,4 +1,4 @@
-"""What has been asked, newest first: searched, filtered, a page at a time."""
+"""The history of handoffs, newest first: search, filters and pages."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -11,7 +11,7 @@ from handoffs.core.untrusted import folded
 
 PAGE = 50
 LOOK = 20_000
-"""Handoffs that one search looks through; then it says how far it came, and offers to go on from there."""
+"""How many handoffs one search reads; then it reports how far it came, and offers to continue."""
 
 _CHUNK = 500
 _STATES: Mapping[str, frozenset[State]] = {
@@ -21,23 +21,23 @@ _STATES: Mapping[str, frozenset[State]] = {
 }
 
 STATES = tuple(_STATES)
-"""What may be asked for as `state`."""
+"""The values of `state`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """What to look for; empty texts match everything."""
+    """The terms of a search; empty texts match everything."""
 
     text: str = ""
     state: str = "ended"
     client: str = ""
     channel: str = ""
     before: datetime | None = None
-    """Only what was asked before this."""
+    """Only handoffs that were asked before this."""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Search":
-        """Return the search that an address means; what makes no sense in it is left out."""
+        """Return the search in an address's query; invalid parts are ignored."""
         state = query.get("state", "")
         return cls(
             text=query.get("q", "").strip(),
@@ -49,19 +49,19 @@ class Search:
 
     @property
     def narrow(self) -> bool:
-        """Whether it leaves anything out besides what is open."""
+        """Whether it excludes other handoffs than open ones."""
         return bool(self.text or self.client or self.channel or self.state not in ("ended", "any"))
 
     def query(self, before: datetime | None = None) -> dict[str, str]:
-        """Return the address of the same search, going on from `before`."""
+        """Return the query of the same search, continued from `before`."""
         parts = {"q": self.text, "state": self.state, "client": self.client, "channel": self.channel}
         kept = {name: value for name, value in parts.items() if value and (name, value) != ("state", "ended")}
         return kept if before is None else kept | {"before": str(_micros(before))}
 
     def finds(self, outline: Outline) -> bool:
-        """Say whether it is among what is looked for.
+        """Say whether a handoff matches.
 
-        Here and not in SQL: no engine folds case and composes letters (NFC) as `folded` does, and each has its own way.
+        Not in SQL: no engine folds case and composes letters (NFC) as `folded` does, and engines differ.
         """
         through = outline.reached if outline.state is State.OPEN else (outline.ended_through,)
         return (
@@ -78,9 +78,9 @@ class Found:
 
     handoffs: Sequence[Handoff]
     older: datetime | None
-    """Where the next page goes on; None where there is none."""
+    """Where the next page begins; None on the last page."""
     looked_to: datetime | None
-    """Set where the search ended before the page was full: nothing younger than this was overlooked."""
+    """Set when the search stopped before the page was full: all handoffs newer than this were read."""
     clients: list[str]
     channels: list[str]
 
@@ -91,7 +91,7 @@ def _has_words(message: str, words: str) -> bool:
 
 
 async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK) -> Found:
-    """Return the newest handoffs that a search finds: a page of them, or as many as are among the first `look`."""
+    """Return the newest matching handoffs: a page of them, or those among the first `look` handoffs."""
     found: list[str] = []
     clients: set[str] = set()
     channels: set[str] = set()
@@ -99,7 +99,7 @@ async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK
     looked, last = 0, None
     async with aclosing(_outlines(desk, before=search.before)) as outlines:
         async for outline in outlines:
-            # A page ends where the time of asking changes, so that none is on two pages or on neither.
+            # A page ends between two different times, so that no handoff is on two pages or on none.
             if last is not None and outline.created_at != last:
                 if len(found) >= size:
                     older = last

@@ -1,7 +1,7 @@
-"""The inbox: the pages in which a person finds every question of this store, and answers it.
+"""The inbox: the pages where a person finds and answers every question of a store.
 
-The parts: `sign_in` and `guard` say who may, `board` what is open, `live` tells what happens, `controls` turns a form
-into a page and back, `pages` renders. What is decided here is decided by the desk.
+The parts: `sign_in` and `guard` authenticate, `board` has the open handoffs, `live` streams changes, `controls` turns a
+form into a page and back, `pages` renders. The desk records every decision.
 """
 
 import json
@@ -33,16 +33,16 @@ from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
 
 CHANNEL = "inbox"
-"""What an answer given on a page says it came through."""
+"""The channel of answers given on a page."""
 
 PAGE = 50
-"""Open questions on one page."""
+"""How many open questions one page shows."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def _nobody() -> None:
-    """Nobody wants to know that the inbox was used."""
+def _ignore() -> None:
+    """Do nothing: the default for `on_seen`."""
 
 
 def build_inbox(
@@ -51,7 +51,7 @@ def build_inbox(
     sign_in: SignIn,
     by: str,
     hosts: Sequence[str],
-    on_seen: Callable[[], None] = _nobody,
+    on_seen: Callable[[], None] = _ignore,
     password: str | None = None,
     proxy_header: str | None = None,
     url: str | None = None,
@@ -59,11 +59,10 @@ def build_inbox(
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
-    `by` is recorded as who answered. `hosts` are the names it may be asked for, with any port; `on_seen` is called at
-    every request of somebody who is signed in. With a `password`, who knows it can sign in; with a `proxy_header`, whom
-    a proxy names there is. `url` is its public address, where a proxy gives it one. `unused` says what is to be told of
-    the settings in an agent's folder that are not used. Whoever serves it must not log
-    addresses: a sign-in link has its code there.
+    `by` is recorded as the person who answered. `hosts` are the allowed host names, with any port; `on_seen` is called
+    at every authenticated request. With a `password`, a person who knows it can sign in; with a `proxy_header`, the
+    user that a proxy names there is signed in. `url` is its public address behind a proxy. `unused` returns the notice
+    about unused settings in an agent's folder. The server must not log addresses: a sign-in link has its code there.
     """
     inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None, unused=unused)
     guard = Middleware(
@@ -90,7 +89,7 @@ def build_inbox(
     ]
     return Starlette(
         routes=routes,
-        # One part, which lets nobody past who is not signed in; whoever serves this may answer probes before it.
+        # Only the guard, which refuses requests without a session; a server may answer probes outside of it.
         middleware=[guard],
         exception_handlers={
             HTTPException: inbox.refused,
@@ -121,7 +120,7 @@ class _Inbox:
         self.feed = Feed(desk, self._board)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
-        # Behind a proxy many people look, and a page does not know at whom it is rendered.
+        # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
         self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
 
     # Looking
@@ -181,7 +180,7 @@ class _Inbox:
             note = note_of(posted)
             said = said_in(handoff, posted, await self._before(handoff))
             by = self._who(request)
-            # What is typed here passes no host and no model: a secret may come this way.
+            # Input on this page passes no host and no model, so secrets are allowed.
             ended = await self._desk.answer(
                 handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, private=True
             )
@@ -227,7 +226,7 @@ class _Inbox:
 
     async def _wrong(self, request: Request, handoff: Handoff, posted: Posted, wrong: AnswerRefused) -> Response:
         if wants_json(request):
-            # By the control's name in the page; what is about no field has a name that is empty or starts with a blank.
+            # By the control's name; a problem of no field has a name that is empty or starts with a blank.
             named = {PREFIX + n if n.strip() and n[0] != " " else n.strip(): why for n, why in wrong.problems.items()}
             return JSONResponse({"problems": named}, 422)
         return await self._shown(request, handoff, status=422, posted=posted, problems=wrong.problems)
@@ -235,9 +234,9 @@ class _Inbox:
     # Coming and going
 
     async def enter(self, request: Request) -> Response:
-        """Show the button that signs in, and change nothing: chats, scanners and browsers that prefetch look at links.
+        """Show the button that signs in, without signing in: chats, scanners and prefetching browsers fetch links.
 
-        On this machine a script presses it once somebody sees it.
+        On this machine a script presses it when a person sees the page.
         """
         after = local_path(request.query_params.get("next", "/"))
         code = request.query_params.get("code", "")
@@ -245,7 +244,7 @@ class _Inbox:
             return RedirectResponse(after, 303)
         if not code:
             return self._locked_page(401, after=after)
-        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_at_home(request))
+        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_local(request))
 
     async def enter_by_form(self, request: Request) -> Response:
         posted = await any_form(request)
@@ -255,7 +254,7 @@ class _Inbox:
             token = await self._admitted(code, "".join(posted.get("password", [])))
         except CodeRefused as refused:
             if code and self._signed_in(request):
-                return RedirectResponse(after, 303)  # the button was pressed twice
+                return RedirectResponse(after, 303)  # the button was pressed twice: the code is used
             status = 429 if isinstance(refused, TooManyTries) else 403
             return self._locked_page(status, why=str(refused), after=after)
         return self._entered(request, token, after)
@@ -267,8 +266,8 @@ class _Inbox:
             raise HTTPException(405)
         return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
 
-    def _is_at_home(self, request: Request) -> bool:
-        """Whether it is asked for on this machine, by a page that is loaded to be seen."""
+    def _is_local(self, request: Request) -> bool:
+        """Say whether the request comes from this machine, and is no prefetch."""
         away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
         return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
 
@@ -289,7 +288,7 @@ class _Inbox:
         return response
 
     def _came_over_tls(self, request: Request) -> bool:
-        """Whether the browser speaks TLS, as far as is known: by the proxy's word, or by the name it asked for."""
+        """Say whether the browser uses TLS, by the proxy's header or by the host name."""
         forwarded = request.headers.get("x-forwarded-proto") == "https"
         return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
 
@@ -306,12 +305,12 @@ class _Inbox:
         return response
 
     def locked(self, request: Request) -> Response:
-        """The page for who is not signed in: the same for every address, whatever is there."""
-        # A browser keeps a strict cookie back from a link on another site. Loading the page once more brings it.
+        """Return the page for a person who is not signed in; it is the same for every address."""
+        # A browser does not send a strict cookie after a link on another site. Reloading the page sends it.
         again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
         return self._locked_page(401, after=local_path(request.url.path), again=again)
 
-    # What can go wrong
+    # Errors
 
     async def refused(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -381,7 +380,7 @@ async def _asset(request: Request) -> Response:
     if name not in ASSETS:
         raise HTTPException(404)
     data, kind = ASSETS[name]
-    # Of another version than is asked for: what is there now, which nobody may keep under that name.
+    # For another version the current file is served, which a browser must not cache under that address.
     kept = "public, max-age=31536000, immutable" if request.path_params["version"] == VERSION else "no-store"
     return Response(data, media_type=kind, headers={"Cache-Control": kept})
 

@@ -1,8 +1,7 @@
-"""What happens to handoffs, told to a page as it happens: one server-sent event for each line of the log.
+"""Live updates of pages: one server-sent event for each line of the log.
 
-The event's id is the number of its line, so a browser that lost the connection says what it heard last, and misses
-nothing. It is told that something happened, and looks for itself at what. Each line is looked up and written once,
-for however many pages.
+An event's id is the number of its line, so a browser that reconnects sends the last one and misses nothing. The event
+says that a handoff changed; the page then fetches it. Each line is read and encoded once for all pages.
 """
 
 import json
@@ -17,30 +16,30 @@ from handoffs.web.board import Board, News
 from handoffs.web.pages import milliseconds
 
 PING_SECONDS = 15
-"""How often a silent connection is heard from, so that both sides know of its end."""
+"""How often a silent connection gets a ping, so that both sides notice its end."""
 
-_MANY = 500
-"""Lines after which a page is told to look at everything anew, instead of line by line."""
+_MAX_LINES = 500
+"""How many lines a page may be behind; further behind, it is told to reload everything."""
 
 _LOOK_SECONDS = 60
 
-_TELL_SECONDS = 0.0002
-"""About what it takes to tell one page. After a line is told, as much time is left to everything else."""
+_SEND_SECONDS = 0.0002
+"""About the time to send to one page. After each line, as much time is left for other work."""
 
 
 class Feed:
-    """Tells pages what happens."""
+    """Streams events to pages."""
 
     def __init__(self, desk: Desk, board: Board) -> None:
-        """Take where it is looked up."""
+        """Take the desk, and the board that caches its log."""
         self._desk, self._board = desk, board
         self._written: dict[tuple[int, int], bytes] = {}
         self._listening = 0
 
     async def events(self, request: Request) -> EventSourceResponse:
-        """Return the stream of what happens after the line that the browser knows."""
+        """Return the stream of events after the last line that the browser knows."""
         known = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        # Before it is answered: who has an answer misses nothing from then on.
+        # Before the response: a browser that has it misses nothing from then on.
         await self._board.refresh()
         after = int(known) if known.isascii() and known.isdigit() and len(known) < 16 else self._board.line
         return EventSourceResponse(self._counted(after), ping=PING_SECONDS)
@@ -60,20 +59,20 @@ class Feed:
             await board.refresh()
             yield ServerSentEvent(event="clock", data=milliseconds(clock.now())).encode()
             if line > board.line:
-                # It knows a line that is not there: another file has taken the store's place.
+                # The browser's last line does not exist: the store's file was replaced.
                 line = board.line
                 yield _resync(line)
             while True:
                 news = await self._after(line)
-                if news is None or len(news) >= _MANY:
+                if news is None or len(news) >= _MAX_LINES:
                     line = board.line
                     yield _resync(line)
                 elif news:
-                    yield self._told(line, news)
+                    yield self._chunk(line, news)
                     line = news[-1].entry.number
                 if news != []:
-                    await clock.sleep(self._listening * _TELL_SECONDS)
-                # A deadline that passes is no change that a store could tell of.
+                    await clock.sleep(self._listening * _SEND_SECONDS)
+                # A store does not notify about a passed deadline.
                 due = board.next_deadline
                 left = _LOOK_SECONDS if due is None else max((due - clock.now()).total_seconds(), 0.01)
                 with clock.limit(min(left, _LOOK_SECONDS)):
@@ -81,20 +80,20 @@ class Feed:
                 await board.refresh()
 
     async def _after(self, line: int) -> Sequence[News] | None:
-        """Return what a page has not heard; None where that is too much."""
+        """Return the lines that a page has not got; None when they are too many."""
         news = self._board.news(line)
         if news is not None:
             return news
         upto = self._board.line
-        entries = await self._desk.log(after=line, limit=_MANY)
-        if len(entries) == _MANY:
+        entries = await self._desk.log(after=line, limit=_MAX_LINES)
+        if len(entries) == _MAX_LINES:
             return None
         return [News(entry=entry, open=self._board.count) for entry in entries if entry.number <= upto]
 
-    def _told(self, line: int, news: Sequence[News]) -> bytes:
+    def _chunk(self, line: int, news: Sequence[News]) -> bytes:
         key = (line, news[-1].entry.number)
         if key not in self._written:
-            if len(self._written) >= _MANY:
+            if len(self._written) >= _MAX_LINES:
                 self._written.clear()
             self._written[key] = b"".join(map(_written, news))
         return self._written[key]

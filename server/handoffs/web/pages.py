@@ -1,7 +1,7 @@
-"""The pages as text: templates, and the words in which they speak of handoffs.
+"""The pages: templates, and the texts about handoffs in them.
 
-Everything that an agent or a person wrote goes through `inert`, and through the templates' own escaping; a message
-goes through `markdown.render`, which is the only HTML that is taken as it is.
+Every text of an agent or a person goes through `inert`, and through the templates' escaping; a message goes through
+`markdown.render`, whose output is the only HTML that is not escaped.
 """
 
 import hashlib
@@ -51,11 +51,11 @@ _HAPPENED = {
 
 
 _CARDS = 256
-"""Open questions that are kept as HTML: those of a few pages."""
+"""How many open questions are cached as HTML: those of a few pages."""
 
 
 class Pages:
-    """Renders the templates, with the clock that ages and deadlines are told by."""
+    """Renders the templates, with a clock for ages and deadlines."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class Pages:
         you: str = "",
         unused: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Take the clock, what was decided before where the same was asked, and who is looking, where that is known.
+        """Take the clock, the earlier decision of the same question, and the person (`you`), if known.
 
-        `unused` is what is to be told of the settings in an agent's folder that are not used.
+        `unused` returns the notice about unused settings in an agent's folder.
         """
         self._now = now
         self._cards: OrderedDict[str, tuple[tuple[int, int], str]] = OrderedDict()
-        # Stands for the token of a session in what is kept; no agent can write what it does not know.
+        # A placeholder for the session's CSRF token in cached HTML; it is random, so no agent can write it.
         self._token = secrets.token_hex(16)
         self._environment = Environment(
             loader=PackageLoader("handoffs.web"),
@@ -124,12 +124,12 @@ class Pages:
         return HTMLResponse(self.text(template, **(everywhere | context)), status)
 
     def cards(self, handoffs: Iterable[Handoff], csrf: str) -> Markup:
-        """Return open questions as HTML, each with its form: rendered once a second at the most, for all sessions."""
+        """Return open questions as HTML, each with its form; rendered at most once a second for all sessions."""
         text = "".join(map(self._card, handoffs))
         return Markup(text.replace(self._token, str(escape(csrf))))  # noqa: S704 - our own templates
 
     def _card(self, handoff: Handoff) -> str:
-        # Ages and what is left of a deadline are told to the second.
+        # Ages and times left are shown in seconds.
         key = (handoff.version, int(self._now().timestamp()))
         kept = self._cards.get(handoff.id)
         if kept is None or kept[0] != key:
@@ -142,12 +142,12 @@ class Pages:
 
 
 def asker(caller: Caller) -> str:
-    """Return who asks: the program, or where it has no name the user."""
+    """Return the asker: the program, or the user if the program has no name."""
     return inert_line(program_of(caller) if caller.client else caller.subject, 80) or "An agent"
 
 
 def folder(caller: Caller) -> str:
-    """Return the folder that the agent works in, short."""
+    """Return the agent's folder, shortened."""
     return inert_line(folder_of(caller))
 
 
@@ -157,14 +157,14 @@ def first_line(handoff: Handoff, width: int = 160) -> str:
 
 
 def ended_line(handoff: Handoff) -> str:
-    """Return how a handoff ended, who was first, and through what."""
+    """Return how a handoff ended, by whom, and through which channel."""
     if handoff.end is None:
         return ""
     return ended_words(handoff.state, handoff.end)
 
 
 def ended_words(state: State, end: End) -> str:
-    """Return how something ended: `Answered by ada through terminal`."""
+    """Return an end in words: `Answered by ada through terminal`."""
     if state is State.EXPIRED:
         return "Expired: nobody answered in time"
     by = f" by {inert_line(end.by, 60)}" if end.by else ""
@@ -183,7 +183,7 @@ def happened(entry: Entry) -> str:
 
 
 def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
-    """Return what was answered: each filled field's title, and its value as text."""
+    """Return the answer: each filled field's title, and its value as text."""
     if handoff.other:
         return [("In their own words, none of the options", inert(handoff.other))]
     values = handoff.values or {}
@@ -195,23 +195,23 @@ def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
 
 
 def milliseconds(at: datetime) -> str:
-    """Return a time as scripts count it: a page tells the time by the server's, however wrong its own clock is."""
+    """Return a time in milliseconds for scripts: a page uses the server's time, since its own clock may be wrong."""
     return str(round(at.timestamp() * 1000))
 
 
 def moment(at: datetime) -> str:
-    """Return a time as it is read where no script puts it into the reader's own zone."""
+    """Return a time in UTC, for pages without script; a script shows it in the reader's zone."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @lru_cache(maxsize=1024)
 def message_html(text: str) -> Markup:
-    """Return a message as safe HTML; the same one is on many pages."""
+    """Return a message as safe HTML; cached, since the same message is on many pages."""
     return Markup(render(text))  # noqa: S704 - cleaned by nh3
 
 
 def _assets() -> dict[str, tuple[bytes, str]]:
-    """Every file that a page loads, by name, with its type."""
+    """Return every file that a page loads, by name, with its media type."""
     kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     found = {
         file.name: (file.read_bytes(), kinds[Path(file.name).suffix])
@@ -224,4 +224,4 @@ def _assets() -> dict[str, tuple[bytes, str]]:
 
 ASSETS = _assets()
 VERSION = hashlib.sha256(b"".join(name.encode() + data for name, (data, _) in sorted(ASSETS.items()))).hexdigest()[:12]
-"""In the address of every asset, so that a browser may keep it for ever."""
+"""Part of every asset's address, so that a browser may cache it for ever."""

@@ -1,4 +1,4 @@
-"""What a page sends: a form, read within bounds."""
+"""Reading the forms that pages send, with limits on their size."""
 
 import hmac
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 MAX_BODY = 1_048_576
-"""Bytes of a form that is sent."""
+"""The most bytes of a form."""
 
 _MAX_NAMES = 1_000
 
 
 class Unreadable(Exception):
-    """What was sent is no form that can be read; `status` is what to answer."""
+    """The request has no valid form; `status` is the HTTP status of the response."""
 
     def __init__(self, status: int, said: str) -> None:
         self.status = status
@@ -21,10 +21,10 @@ class Unreadable(Exception):
 
 
 async def posted_form(request: Request) -> Mapping[str, list[str]]:
-    """Return a form that was sent with the CSRF token of its session, without that token.
+    """Return a form that has the CSRF token of its session, without that token.
 
     Raises:
-        Unreadable: It is too large, of another type, broken, or its token is missing or another session's.
+        Unreadable: It is too large, of another type, malformed, or has no token or another session's.
     """
     form = await any_form(request)
     token = "".join(form.pop("csrf", [])).encode(errors="replace")
@@ -34,7 +34,7 @@ async def posted_form(request: Request) -> Mapping[str, list[str]]:
 
 
 async def any_form(request: Request) -> dict[str, list[str]]:
-    """Return a form, whoever sent it. Raises Unreadable: it is too large, of another type, or broken."""
+    """Return a form without a check of the sender. Raises Unreadable: too large, of another type, or malformed."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Unreadable(415, "Send a form: application/x-www-form-urlencoded.")
     body = bytearray()
@@ -46,7 +46,7 @@ async def any_form(request: Request) -> dict[str, list[str]]:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_NAMES, errors="strict", encoding="utf-8"
         )
-    except ValueError:  # which a UnicodeDecodeError is, too
+    except ValueError:  # or UnicodeDecodeError, a subclass
         raise Unreadable(400, "This is no form that can be read. Nothing was recorded.") from None
     form: dict[str, list[str]] = {}
     for name, value in pairs:

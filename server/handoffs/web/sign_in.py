@@ -1,8 +1,8 @@
-"""Who may use the inbox: one-time codes, and the sessions that they open.
+"""Signing in to the inbox: one-time codes, and the sessions that they open.
 
-A code is made by whoever can read the key in the folder (`handoffs inbox` in a terminal) and redeemed by the inbox, in
-another process: it carries its own expiry and a seal by that key. What must outlive a restart, which codes were used
-and which sessions are open, is in one file, of which only hashes are kept: who reads it can't sign in with it.
+A process that can read the key in the folder (`handoffs inbox` in a terminal) makes a code, and the inbox, another
+process, redeems it: the code carries its expiry and is signed with that key. The used codes and open sessions, which
+must survive a restart, are in one file. It has only their hashes, so that a reader of the file can't sign in with them.
 """
 
 import base64
@@ -30,7 +30,7 @@ SESSION_DAYS = 30
 """How long a browser stays signed in."""
 
 WRONG_CODES = 5
-"""How many wrong codes are answered in a minute; after that none is looked at until the minute is over."""
+"""How many wrong codes are accepted in a minute; then no invalid one is checked until the minute is over."""
 
 _KEY_BYTES = 32
 _MAX_CODE = 200
@@ -42,11 +42,11 @@ class CodeRefused(Exception):
 
 
 class TooManyTries(CodeRefused):
-    """So many wrong codes came that none is looked at for a minute."""
+    """Too many wrong codes or passwords within a minute."""
 
 
-class _Kept(TypedDict):
-    """What the file holds: when each one ends, in seconds since 1970, by its hash."""
+class _SessionFile(TypedDict):
+    """The content of the file: expiry times in seconds since 1970, by hash."""
 
     sessions: dict[str, int]
     used: dict[str, int]
@@ -58,87 +58,87 @@ def sign_in_link(base_url: str, code: str, next: str = "/") -> str:  # noqa: A00
 
 
 def local_path(path: str) -> str:
-    """Return `path` if it is one of the inbox's own, else `/`: after signing in, nobody is sent elsewhere."""
+    """Return `path` if it is one of the inbox's own, else `/`: signing in never redirects to another site."""
     printable = path.isascii() and path.isprintable() and " " not in path
     inside = path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path if printable and inside and not path.startswith("/sign-in") else "/"
 
 
 class SignIn:
-    """Codes and sessions, kept in a folder that only its owner can read."""
+    """Codes and sessions, stored in a folder that only its owner can read."""
 
     def __init__(self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Take where the key and the sessions are or shall be; made on first use, 0600 in a 0700 folder."""
+        """Take the folder of the key and the sessions; created on first use, 0600 files in a 0700 folder."""
         self._folder = folder
         self._clock = clock
         self._wrong: deque[datetime] = deque()
         self._seen: tuple[int, int, int] | None = None
-        self._kept: _Kept = {"sessions": {}, "used": {}}
+        self._content: _SessionFile = {"sessions": {}, "used": {}}
 
     @property
     def cookie(self) -> str:
-        """The name of the session's cookie. One for each key: browsers do not keep cookies apart by port."""
+        """The name of the session's cookie. It differs for each key, since browsers share cookies between ports."""
         return f"handoffs_{self._mac('cookie', '')[:12]}"
 
     def make_code(self) -> str:
-        """Return a code that signs one browser in, once, within ten minutes; any process on this folder may."""
+        """Return a code that signs one browser in, once, within ten minutes; any process with the key can make one."""
         ends = int((self._clock() + timedelta(seconds=CODE_SECONDS)).timestamp())
         body = f"{secrets.token_urlsafe(16)}.{ends}"
         return f"{body}.{self._mac('code', body)}"
 
     def redeem(self, code: str) -> str:
-        """Return the token of a new session for a code, which is used up by that.
+        """Return the token of a new session for a code, which can't be used again.
 
         Raises:
             TooManyTries: Five wrong codes came within a minute.
-            CodeRefused: It is wrong, too old or used.
+            CodeRefused: The code is wrong, too old or used.
         """
         now = self._clock()
         ends = self._checked(code)
         if ends is None:
-            # Only what is none of ours is limited: strangers must not be able to keep out who has a good one.
+            # Only invalid codes are limited, so that strangers can't keep out a person with a valid one.
             self._limit_tries(now)
             self._wrong.append(now)
             raise CodeRefused("This link is wrong, too old, or was used before.")
-        with self._changing() as kept:
-            if ends <= now.timestamp() or _hash(code) in kept["used"]:
+        with self._locked() as content:
+            if ends <= now.timestamp() or _hash(code) in content["used"]:
                 raise CodeRefused("This link is wrong, too old, or was used before.")
-            kept["used"][_hash(code)] = ends
-            return _begun(kept, now)
+            content["used"][_hash(code)] = ends
+            return _new_session(content, now)
 
     def admit(self, given: str, password: str) -> str:
-        """Return the token of a new session for who knows the password.
+        """Return the token of a new session for a person who gave the password.
 
         Raises:
-            TooManyTries: Five wrong ones came within a minute.
-            CodeRefused: It is wrong.
+            TooManyTries: Five wrong passwords came within a minute.
+            CodeRefused: The password is wrong.
         """
         now = self._clock()
         self._limit_tries(now)
         if not hmac.compare_digest(given.encode(errors="replace"), password.encode(errors="replace")):
             self._wrong.append(now)
             raise CodeRefused("That is not the password.")
-        with self._changing() as kept:
-            return _begun(kept, now)
+        with self._locked() as content:
+            return _new_session(content, now)
 
     def vouched(self, user: str) -> str:
-        """Return the CSRF token of somebody for whom a proxy vouches at every request."""
+        """Return the CSRF token of a user whom a proxy authenticates at every request."""
         return self._mac("proxy", user)
 
     def session(self, token: str) -> str | None:
-        """Return the CSRF token of a session that is open, or None."""
+        """Return the CSRF token of an open session, or None."""
         if not token or len(token) > _MAX_TOKEN:
             return None
         self._refresh()
-        ends = self._kept["sessions"].get(_hash(token))
+        ends = self._content["sessions"].get(_hash(token))
         if ends is None or ends <= self._clock().timestamp():
             return None
         return self._mac("csrf", token)
 
     def end(self, token: str) -> None:
-        """Close a session; one that is not there is no error."""
-        with self._changing() as kept:
-            kept["sessions"].pop(_hash(token), None)
+        """Close a session; an unknown one is no error."""
+        with self._locked() as content:
+            content["sessions"].pop(_hash(token), None)
 
     def _limit_tries(self, now: datetime) -> None:
         while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
@@ -147,7 +147,7 @@ class SignIn:
             raise TooManyTries("Too many wrong tries: wait a minute.")
 
     def _checked(self, code: str) -> int | None:
-        """When a code of ours ends; None where it is none of ours."""
+        """Return when a valid code expires; None when its signature is not valid."""
         code = code if len(code) <= _MAX_CODE and code.isascii() else ""
         body = opened(code, [self._key()], "code", written=_written)
         return None if body is None else expiry_of(body)
@@ -163,7 +163,7 @@ class SignIn:
             new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
             _write(new, secrets.token_bytes(_KEY_BYTES))
             try:
-                os.link(new, path)  # whole or not at all, and never over the one of another process
+                os.link(new, path)  # atomic, and never overwrites the key of another process
             except FileExistsError:
                 pass
             finally:
@@ -179,44 +179,44 @@ class SignIn:
         return _private(self._folder)
 
     @contextmanager
-    def _changing(self) -> Generator[_Kept]:
-        """Give what is kept, to be changed, with every other process kept out; written unless it raises."""
+    def _locked(self) -> Generator[_SessionFile]:
+        """Yield the file's content to change, under a lock between processes; it is written unless the block raises."""
         with FileLock(self._made() / "sign-in.lock", timeout=10, mode=0o600):
             self._seen = None
             self._refresh()
-            kept = self._kept
-            yield kept
+            content = self._content
+            yield content
             now = self._clock().timestamp()
             for name in ("sessions", "used"):
-                kept[name] = {key: ends for key, ends in kept[name].items() if ends > now}
+                content[name] = {key: ends for key, ends in content[name].items() if ends > now}
             new = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
-            _write(new, json.dumps(kept).encode())
+            _write(new, json.dumps(content).encode())
             new.replace(self._file)
 
     def _refresh(self) -> None:
-        """Read the file again if it is another than was read."""
+        """Read the file again if it has changed."""
         try:
             stat = _private(self._file).stat()
             seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
             if seen != self._seen:
-                self._kept = _parsed(self._file.read_bytes())
+                self._content = _parsed(self._file.read_bytes())
                 self._seen = seen
         except FileNotFoundError:
-            self._kept, self._seen = {"sessions": {}, "used": {}}, None
+            self._content, self._seen = {"sessions": {}, "used": {}}, None
 
     @property
     def _file(self) -> Path:
         return self._folder / "sessions.json"
 
 
-def _begun(kept: _Kept, now: datetime) -> str:
+def _new_session(content: _SessionFile, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
-    kept["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+    content["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
     return token
 
 
-def _parsed(data: bytes) -> _Kept:
-    """What a file holds. One that can't be read signs nobody in, and is written anew."""
+def _parsed(data: bytes) -> _SessionFile:
+    """Return the content of the file. An invalid file has no sessions, and is written anew."""
     try:
         read = json.loads(data)
     except ValueError:
@@ -247,7 +247,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _private(path: Path) -> Path:
-    """Return a path that nobody but its owner can read, made so if it was not."""
+    """Return a path after making it readable for its owner only."""
     if os.name != "nt" and (mode := path.stat().st_mode) & 0o077:
         path.chmod(mode & 0o700)
     return path

@@ -226,7 +226,7 @@ def test_names_are_found_as_people_type_them_and_no_two_hosts_share_one() -> Non
 
 
 def test_without_a_home_nobody_guesses_one() -> None:
-    with pytest.raises(UsageError, match="HOME is not set"):
+    with pytest.raises(UsageError, match="set HOME"):
         find("cursor").file({}, "linux")
 
 

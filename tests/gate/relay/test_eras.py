@@ -18,7 +18,7 @@ from mcp.types import (
     Root,
     TextContent,
 )
-from pydantic import BaseModel
+from pydantic import BaseModel, FileUrl
 
 from tests.gate.relay.gates import GATE
 
@@ -38,24 +38,24 @@ class Host:
         line = f"{what}: {json.dumps(value, ensure_ascii=False, default=str)}"
         self.lines.append(re.sub(r"listen-\d+", "listen", line))  # the SDK numbers them across all clients of a process
 
-    async def elicit(self, _context: Any, params: Any) -> ElicitResult:
+    async def elicit(self, context: Any, params: Any) -> ElicitResult:
         """Answer the server's form."""
         self.saw("elicitation", params)
         return ElicitResult(action="accept", content={"why": "weil ä"})
 
-    async def sample(self, _context: Any, params: Any) -> CreateMessageResult:
+    async def sample(self, context: Any, params: Any) -> CreateMessageResult:
         """Answer as a model."""
         self.saw("sampling", params)
         return CreateMessageResult(role="assistant", content=TextContent(type="text", text="word"), model="m")
 
-    async def roots(self, _context: Any) -> ListRootsResult:
+    async def roots(self, context: Any) -> ListRootsResult:
         """Name a folder."""
         self.lines.append("roots")
-        return ListRootsResult(roots=[Root(uri="file:///tmp", name="ä")])  # type: ignore[arg-type]
+        return ListRootsResult(roots=[Root(uri=FileUrl("file:///tmp"), name="ä")])
 
-    async def progress(self, done: float, total: float | None, words: str | None) -> None:
+    async def progress(self, progress: float, total: float | None, message: str | None) -> None:
         """Keep what was reported."""
-        self.saw("progress", [done, total, words])
+        self.saw("progress", [progress, total, message])
 
     async def message(self, message: object) -> None:
         """Keep notifications; progress comes twice."""
@@ -68,7 +68,7 @@ async def seen(server: list[str] | str, mode: str, *, times: int = 1000) -> list
     host = Host()
     client = Client(
         server if isinstance(server, str) else StdioServerParameters(command=server[0], args=server[1:]),
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         elicitation_callback=host.elicit,
         sampling_callback=host.sample,
         list_roots_callback=host.roots,
@@ -94,7 +94,7 @@ async def _ask(client: Client, host: Host, mode: str, times: int) -> None:
     host.saw("prompt", await client.get_prompt("greet", {"name": "Ada ä"}))
     completed = await client.complete(PromptReference(type="ref/prompt", name="greet"), {"name": "name", "value": "o"})
     host.saw("completion", completed)
-    host.saw("add", await client.call_tool("add", {"a": 1, "b": 2}, meta={"example.com/x": [1, "ä"]}))  # type: ignore[arg-type]
+    host.saw("add", await client.call_tool("add", {"a": 1, "b": 2}, meta={"example.com/x": [1, "ä"]}))
     host.saw("echo", await client.call_tool("echo", {"words": "\\/ \u2028 😀\n", "times": 3}))
     big = await client.call_tool("echo", {"words": "ä" * 1000, "times": times})
     host.saw("big", len(big.content[0].text))  # type: ignore[union-attr]
@@ -133,7 +133,7 @@ async def _cancel(client: Client, host: Host) -> None:
     """Give up a call once the server has begun it."""
     begun = anyio.Event()
 
-    async def progress(*_: object) -> None:
+    async def progress(progress: float, total: float | None, message: str | None) -> None:
         begun.set()
 
     async def wait() -> None:

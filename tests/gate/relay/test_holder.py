@@ -45,6 +45,9 @@ class Keeper:
         self.seen.append(f"result {message.id.text} {sorted(message.body)}")
         return None if message.id.text == "3" else b'{"changed":true}\n'
 
+    def tools_changed(self) -> None:
+        pass
+
     async def behind_ended(self, reason: str) -> None:
         """Answer what is watched."""
         assert self.relay is not None

@@ -296,7 +296,7 @@ def test_a_stream_that_goes_on_nowhere_is_given_up() -> None:
     assert len(server.of("tools/call")) == 1
 
 
-def test_a_cancellation_is_sent_in_the_older_era_and_closes_the_stream_in_the_newer() -> None:
+def test_a_cancellation_is_sent_or_closes_the_stream_by_its_era() -> None:
     closed = threading.Event()
 
     def answer(got: Got) -> Response:

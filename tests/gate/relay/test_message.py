@@ -8,6 +8,7 @@ import pytest
 
 from handoffs.gate.relay.message import OURS, Id, Message, Number, Odd, cancelled, concerns, read, refusal
 from handoffs.gate.relay.outline import Outline, outline
+from handoffs.gate.written import sequence
 
 
 def call(arguments: str = "{}", *, id: str = "1") -> bytes:  # noqa: A002
@@ -81,6 +82,8 @@ def test_a_call_cannot_hide_in_escapes(written: str) -> None:
         (call().decode().encode("utf-16-le"), []),
         (call().decode().encode("utf-16-be"), []),
         (b'{"jsonrpc":"2.0","method":"notifications/x"}\r' + call(), ["1"]),  # who takes \r for an end reads two lines
+        (b'{"jsonrpc":"2.0","id":2,"method":"x","params":\r' + call().strip() + b"\r}\n", ["2"]),
+        (call().replace(b'{"name"', b'\r{"name"'), ["1"]),
         (b'{"a":1}' + call(id="7"), ["7"]),
         (call('{"a":1,"a":2}'), ["1"]),
         (call('{"a":[{"b":{"c":1,"c":1}}]}'), ["1"]),
@@ -152,7 +155,7 @@ def test_numbers_keep_their_text_and_their_value() -> None:
     huge = "9" * 5_000
     found = message(call(f'{{"a":[1.10,1E400,-0,-0.0,12345678901234567890,{huge}]}}')).params["arguments"]
     assert isinstance(found, dict)
-    numbers: list[Number] = found["a"]
+    numbers = [each for each in sequence(found["a"]) if isinstance(each, Number)]
     assert [each.text for each in numbers[:-1]] == ["1.10", "1E400", "-0", "-0.0", "12345678901234567890"]
     assert [each.exact for each in numbers[:2]] == [Decimal("1.10"), Decimal("1E400")]
     assert numbers[4].exact == 12345678901234567890

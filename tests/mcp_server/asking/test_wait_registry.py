@@ -38,10 +38,10 @@ class Host:
     async def call(self, handoff: Handoff, seconds: float | None = None, channel: str | None = None) -> None:
         """Wait as a call does."""
         WHOSE.set("ada")
-        hold = self.lookout.hold(Told(handoff, self), seconds=seconds, channel=channel)
-        with hold:
+        wait = self.lookout.wait(Told(handoff, self), seconds=seconds, channel=channel)
+        with wait:
             await anyio.sleep_forever()
-        self.over[handoff.question.message] = hold
+        self.over[handoff.question.message] = wait
 
 
 class Told(Progress):
@@ -80,7 +80,7 @@ async def test_calls_that_wait_have_no_task_beside_them(tmp_path: Path) -> None:
             if handoff is handoffs[25]:
                 assert len(asyncio.all_tasks()) <= before + 49 + 8
         await until(lambda: len(host.over) == len(handoffs))
-    assert all(hold.ended is not None and hold.ended.state is State.DECLINED for hold in host.over.values())
+    assert all(wait.ended is not None and wait.ended.state is State.DECLINED for wait in host.over.values())
 
 
 async def test_an_outcome_ends_every_call_that_waits_for_it_and_no_other(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_what_ended_before_anybody_looked_after_it_is_noticed(tmp_path: Pa
         await host.here.desk.decline(late, by="bob", channel="inbox")
         await host.call(late)  # somebody had, for another
         calls.cancel_scope.cancel()
-    assert [cast("Handoff", hold.ended).state for hold in host.over.values()] == [State.DECLINED] * 2
+    assert [cast("Handoff", wait.ended).state for wait in host.over.values()] == [State.DECLINED] * 2
 
 
 async def test_a_deadline_ends_a_call_at_once(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ async def test_draining_ends_every_call_and_lets_none_begin(tmp_path: Path) -> N
             await until(lambda: host.here.clock.waiting == 2)
             draining.begin()
         await host.call(await host.ask("late"))
-    assert [(hold.was_ended, hold.ended) for hold in host.over.values()] == [(True, None)] * 3
+    assert [(wait.was_ended, wait.ended) for wait in host.over.values()] == [(True, None)] * 3
 
 
 async def test_a_store_that_can_no_longer_be_read_ends_a_call_with_what_is_wrong(tmp_path: Path) -> None:

@@ -562,6 +562,26 @@ async def test_writes_are_on_the_disk_even_where_the_database_is_set_to_be_fast(
         await driver.leave(connection)
 
 
+async def test_a_change_that_may_be_lost_waits_for_no_disk_and_the_next_one_does(server: Cluster, url: str) -> None:
+    server.sql("ALTER SYSTEM SET wal_writer_delay = '10s'")  # nobody else writes the log of the database meanwhile
+    server.sql("SELECT pg_reload_conf()")
+    unwritten = "SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()"
+    left: list[int] = []
+    try:
+        async with PostgresStore(url) as store:
+            while not any(left) and len(left) < 5:  # another test's commit, or a checkpoint, may come in between
+                opened = await store.open(sample(f"Question {len(left)}"), collect_after=LONG_AGO)
+                ended = await store.record(opened.id, answered())
+                await store.record(ended.id, Collected(at=LATER), known=ended, durable=False)
+                left.append(int(float(server.sql(unwritten))))
+            assert any(left)
+            await store.record(opened.id, Collected(at=LATER, tool_use="again"))
+            assert int(float(server.sql(unwritten))) == 0
+    finally:
+        server.sql("ALTER SYSTEM RESET wal_writer_delay")
+        server.sql("SELECT pg_reload_conf()")
+
+
 async def test_a_row_that_somebody_changed_is_said_to_be_damaged(server: Cluster, url: str) -> None:
     async with PostgresStore(url) as store:
         handoff = await store.open(sample(), collect_after=LONG_AGO)

@@ -1,7 +1,7 @@
-"""`handoffs install`: our entry in a host's own configuration, put there, kept right, taken out again.
+"""`handoffs install`: adds, updates and removes our entry in a host's configuration.
 
-`hosts` is the table of what is known of each host; `json_text`, `yaml_text` and `toml_text` change a text and leave
-everything else in it as it is; `planning` says what has to change and proves it; `writing` is the only part that
-touches a file; `launching` is the command that a host is given. Nothing here guesses: what can't be read, or proved,
-is left alone.
+`hosts` is the table of the hosts; `json_text`, `yaml_text` and `toml_text` edit a text and leave the rest unchanged;
+`planning` makes the new text and verifies it; `writing` is the only part that touches a file; `launching` is the
+command in the entry. A configuration that can't be read, or whose change can't be verified, is not changed.
+`gating` says which servers a host has, and plans the gate before one; `wrapping` is the change of its text.
 """

@@ -1,4 +1,4 @@
-"""Whether handoffs is in a host's configuration, and how: for whoever lists the hosts, or looks for what is wrong."""
+"""Finding our entry in a host's configuration, for the list of hosts and the doctor."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from handoffs.core.untrusted import inert_line
 def installed(
     host: Host, environ: Mapping[str, str], platform: str, *, project: Path | None = None
 ) -> Installed | None:
-    """Return our entry in a host's file, or None where the file or the entry is not there.
+    """Return our entry in a host's file, or None without the file or the entry.
 
     Args:
         host: A row of `HOSTS`.

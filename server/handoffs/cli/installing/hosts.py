@@ -1,9 +1,10 @@
-"""Where each known host keeps its MCP servers, how an entry looks there, and how long it lets a call take: a table.
+"""The table of hosts: the file of its MCP servers, the format of an entry, and its time-out for a call.
 
-Sources: `D` the host's documents, `C` its code, `T` tried in November 2026. Hosts change; what is wrong here is put
-right in its row and nowhere else. The forms over HTTP (D): code.claude.com/docs/en/mcp, cursor.com/docs/context/mcp,
+Sources: `D` the host's documents, `C` its code, `T` tried in November 2026. Hosts change; a wrong fact is corrected in
+its row only. The forms over HTTP (D): code.claude.com/docs/en/mcp, cursor.com/docs/context/mcp,
 code.visualstudio.com/docs/copilot/reference/mcp-configuration, developers.openai.com/codex/mcp, gemini-cli
-docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp.
+docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp. The keys that
+approve calls: codex#17843 (C), gemini-cli docs/tools/mcp-server.md (D); no other host documents one for an entry (D).
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ Format = Literal["json", "jsonc", "toml", "yaml"]
 """`json` is plain JSON; `jsonc` may have comments and commas after the last item."""
 
 NAME = "handoffs"
-"""What our entry is called, in every host."""
+"""The name of our entry, in every host."""
 
 _DAY = 86_400
 _HOUR = 3_600
@@ -31,14 +32,14 @@ class Limit:
     per_second: int
     """Its unit: 1 for seconds, 1000 for milliseconds."""
     unset: float
-    """Seconds that count where the key is missing."""
+    """The host's limit in seconds without the key."""
     wanted: int
-    """Seconds that a call should get. More than that is left as it is."""
+    """The limit in seconds that we set. A higher one is not changed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Http:
-    """How an entry of a server over HTTP looks."""
+    """The format of an entry for a server over HTTP."""
 
     url: str = "url"
     """The key of the address."""
@@ -47,19 +48,19 @@ class Http:
     fixed: Mapping[str, object] = field(default_factory=dict[str, object])
     """What else an entry has."""
     reference: str | None = None
-    """What stands for a variable in a header, with `{}` for its name; None where the host knows no way."""
+    """The reference to a variable in a header, with `{}` for its name; None if the host has none."""
     variable: str | None = None
-    """A key of the entry that names the variable of a bearer token, where the host has one for that."""
+    """The key of the entry that names the variable of a bearer token; None if the host has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Host:
-    """What is known of one host."""
+    """One host."""
 
     name: str
-    """As it is typed."""
+    """The name on the command line."""
     title: str
-    """As people call it."""
+    """The name for people."""
     aliases: tuple[str, ...] = ()
     linux: str
     """The person's own file: below `~`, below `$CONFIG` (XDG's) or `$APPDATA` (Windows)."""
@@ -80,15 +81,17 @@ class Host:
     environment: str = "env"
     """The key of the variables that a started server has."""
     http: Http | None = None
-    """None where its file takes no server over HTTP."""
+    """None if its file has no servers over HTTP."""
     programs: tuple[str, ...] = ()
-    """What it is started by, where it is on a PATH."""
+    """The names of its program on a PATH."""
+    approves: tuple[str, ...] = ()
+    """Keys of an entry by which the host lets calls of that server run without a question of its own."""
     dialog: bool = True
     """Whether it has a dialog for questions."""
     patience: str
-    """How long it waits, for a person."""
+    """How long it waits, as text for a person."""
     then: str
-    """What is left to do."""
+    """The next step, as text for a person."""
     source: str
 
     def file(self, environ: Mapping[str, str], platform: str, *, project: Path | None = None) -> Path:
@@ -100,7 +103,7 @@ class Host:
             project: A project's folder; None for the person's own file.
 
         Raises:
-            UsageError: It has no file for projects, or nobody knows where the home is.
+            UsageError: It has no file for projects, or the home folder is not known.
         """
         if project is not None:
             if self.project is None:
@@ -111,7 +114,7 @@ class Host:
         windows = platform == "win32"
         home = environ.get("USERPROFILE" if windows else "HOME", "")
         if not _is_folder(home):
-            raise UsageError("Nobody knows where your home folder is: HOME is not set.")
+            raise UsageError("Your home folder is not known: set HOME.")
         where = self.windows if windows else self.macos if platform == "darwin" else self.linux
         base, _, rest = where.partition("/")
         match base:
@@ -232,6 +235,7 @@ HOSTS: tuple[Host, ...] = (
         servers="mcp_servers",
         limit=Limit(key="tool_timeout_sec", per_second=1, unset=60, wanted=_HOUR),
         http=Http(headers="http_headers", variable="bearer_token_env_var"),
+        approves=("default_tools_approval_mode", "tools"),
         programs=("codex",),
         patience="It gives a call 1 to 5 minutes where nothing is set; its clock stops while a dialog is open.",
         then="Start Codex again; `/mcp` shows the server. A project's file counts once the project is trusted.",
@@ -251,6 +255,7 @@ HOSTS: tuple[Host, ...] = (
         servers="mcpServers",
         limit=Limit(key="timeout", per_second=1_000, unset=600, wanted=_HOUR),
         http=Http(url="httpUrl", reference="${{{}}}"),
+        approves=("trust",),
         programs=("gemini",),
         dialog=False,
         patience="It gives a call 10 minutes where nothing is set.",

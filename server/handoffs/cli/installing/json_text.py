@@ -1,8 +1,8 @@
-"""JSON, and JSON with comments, changed as text: one member goes in, changes or comes out, the rest stays as it is.
+"""Edits of JSON, and of JSON with comments, as text: one member is added, changed or removed, the rest is unchanged.
 
-The standard library reads and judges the whole; of the text only the objects on the way to our entry are looked into,
-and everything else is skipped, so that a configuration of many megabytes costs little more than to read it. Whether the
-one found its way in what the other read is proved afterwards, by reading what came of it.
+The standard library parses the whole text; the scanner here looks only into the objects on the path to our entry and
+skips all others, so that a configuration of many megabytes costs little more than reading it. The result is verified by
+parsing it again.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import NoReturn, cast
 
 import regex as re  # Python's own, in early versions of 3.11, matches a possessive `*+` wrongly
 
-from handoffs.cli.installing.texts import Path, Unreadable, indent, line_start, newline
+from handoffs.cli.installing.texts import Path, Unreadable, Value, indent, line_start, newline
 
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _COMMENT = r"//[^\n\r]*|/\*(?s:.*?)\*/"
@@ -34,7 +34,7 @@ _WHY = {
     "Expecting value": "this is not a JSON value",
     "Extra data": "something follows the end",
 }
-"""What the standard library says, in our words."""
+"""The standard library's messages, in our words."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Twice(Exception):
 
 @dataclass(slots=True)
 class _Scanner:
-    """Finds one object after another on the way down; what is not on it is skipped."""
+    """Finds the objects on a path; skips all others."""
 
     text: str
     at: int = 0
@@ -95,6 +95,15 @@ class _Scanner:
                     self.at = found.end()
                     return _Node(start, self.at)
         raise wrong(self.text, len(self.text), "it ends too early")
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """Yield where each item of a list is."""
+        self.at += 1
+        while self.char() != "]":
+            item = self.value()
+            yield item.start, item.end
+            if self.char() == ",":
+                self.at += 1
 
     def object(self) -> _Node:
         """Look into an object, and return where it and its members are."""
@@ -174,6 +183,28 @@ class JsonText:
         place.char()
         return _delete(text, place.object(), path[-1])
 
+    def find(self, text: str, path: Path) -> Value | None:
+        """Return where the value at `path` stands."""
+        member = _member(text, path)
+        if member is None:
+            return None
+        start = member.value.start
+        items = tuple(_Scanner(text, start).items()) if text[start] == "[" else None
+        return Value(start=start, end=member.value.end, items=items)
+
+    def beside(self, text: str, path: Path, key: str, words: Sequence[str]) -> str:
+        """Return the text with a list right behind the value at `path`."""
+        member = _member(text, path)
+        assert member is not None
+        alone = not text[line_start(text, member.start) : member.start].strip(" \t")
+        gap = newline(text) + indent(text, member.start) if alone else " "
+        end = member.value.end
+        return f"{text[:end]},{gap}{self.word(key)}: [{', '.join(words)}]{text[end:]}"
+
+    def word(self, value: str) -> str:
+        """Return a string as JSON."""
+        return json.dumps(value, ensure_ascii=False)
+
     def snippet(self, path: Path, value: object) -> str:
         """Return a document of its own."""
         for key in reversed(path):
@@ -190,6 +221,19 @@ class JsonText:
         if why == "a comma is missing" and text[at - 1].isalnum() and text[at].isalnum():
             why = "this is not a JSON value"  # 01
         raise wrong(text, at, why) from None
+
+
+def _member(text: str, path: Path) -> _Member | None:
+    place = _Scanner(text)
+    member: _Member | None = None
+    for key in path:
+        if place.char() != "{":
+            return None
+        member = next((each for each in place.object().members or () if each.key == key), None)
+        if member is None:
+            return None
+        place.at = member.value.start
+    return member
 
 
 def wrong(text: str, at: int, why: str) -> Unreadable:

@@ -1,4 +1,4 @@
-"""The command that a host is given: one that still works tomorrow, started from a desktop without anybody's PATH."""
+"""The command in a host's entry: it must keep working after updates, and without a shell's PATH."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ class Launch:
 
 
 def given(written: str, platform: str = sys.platform) -> Launch:
-    """Return the command that a person wrote, as it is. Raises UsageError where it is none."""
+    """Return the command of `--command`, unchanged. Raises UsageError when it is none."""
     try:
         words = shlex.split(written, posix=platform != "win32")
     except ValueError as wrong:
@@ -40,7 +40,7 @@ def running(environ: Mapping[str, str]) -> Launch:
     """Return the command of the installation that runs now.
 
     Raises:
-        UsageError: It runs from a cache that is emptied some day, and there is no way to say how to start it again.
+        UsageError: It runs from a cache that may be emptied, and no lasting command is known.
     """
     if in_cache(Path(sys.prefix)):
         return _uvx(environ)
@@ -57,7 +57,7 @@ def running(environ: Mapping[str, str]) -> Launch:
 
 
 def is_ours(command: object, args: object) -> bool:
-    """Say whether a command that stands in a host's configuration starts handoffs."""
+    """Say whether a command in a host's configuration starts handoffs."""
     if isinstance(command, Mapping):  # Zed's older form
         command, args = command.get("path"), command.get("args")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     words: list[object] = [command, *args] if isinstance(args, Sequence) and not isinstance(args, str) else [command]  # pyright: ignore[reportUnknownArgumentType]
@@ -65,7 +65,7 @@ def is_ours(command: object, args: object) -> bool:
 
 
 def _uvx(environ: Mapping[str, str]) -> Launch:
-    uv = environ.get("UV", "")  # uv tells those it starts where it is
+    uv = environ.get("UV", "")  # uv sets its own path for child processes
     beside = Path(uv).with_name("uvx.exe" if sys.platform == "win32" else "uvx") if uv else None
     uvx = str(beside) if beside is not None and beside.is_file() else shutil.which("uvx")
     try:

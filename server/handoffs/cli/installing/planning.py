@@ -1,7 +1,7 @@
-"""What has to change in a host's configuration, as a text before and a text after. No file is touched here.
+"""Plans of changes to a host's configuration, as the old and the new text. No file is touched here.
 
-Each new text is read again by another parser than the one that made it, and has to be the old document in everything
-but our entry. Where it is not, there is no plan.
+Each new text is parsed again by another parser than the one that made it, and must equal the old document except for
+our entry. Otherwise there is no plan.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from handoffs.console import UsageError
 from handoffs.serving.binding import is_loopback
 
 TIMEOUT = "HANDOFFS_HOST_TIMEOUT_SECONDS"
-"""The variable by which a server that a host starts knows how long that lets a call take."""
+"""The variable that tells a started server its host's limit on a call."""
 
 HEADER = "Authorization"
 
@@ -25,46 +25,46 @@ Entry: TypeAlias = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remote:
-    """A server on this machine that runs already, and by what a host is let in."""
+    """A server that already runs on this machine, and the host's token for it."""
 
     url: str | None
-    """Where it is; None where the entry says it."""
+    """Its address; None to keep the entry's."""
     token: str | None = None
-    """Of the local user; None where the host has it by the `variable`."""
+    """The local user's token; None if the host reads it from the `variable`."""
     variable: str = ""
 
 
 Way: TypeAlias = Launch | Remote
-"""How a host comes to a server: it starts one, or it calls one that runs."""
+"""How a host reaches a server: it starts one, or calls one that runs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installed:
-    """Our entry as a host has it."""
+    """Our entry in a host's configuration."""
 
     entry: Entry
     ours: bool
-    """Whether it starts handoffs, or calls a server on this machine; if not, something else has the name."""
+    """Whether it starts handoffs, or calls a server on this machine; if not, another server has the name."""
     enabled: bool
     """Whether the host's own switch is on."""
     timeout_seconds: float | None
-    """What the host's time-out comes to; None where none is written there, or the host has none."""
+    """The host's time-out; None if the entry has none, or the host has none."""
     url: str | None = None
-    """Where the server is that it calls; None where it starts one."""
+    """The address of the server that it calls; None if it starts one."""
     shows_token: bool = False
     """Whether it sends a token to that server, or names a variable that holds one."""
     told_seconds: float | None = None
-    """What it tells the server of the host's time-out."""
+    """The host's time-out as the entry tells it to the server."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What a text is and what it is to be."""
+    """The old and the new text of a configuration."""
 
     before: str
     after: str
     entry: Installed | None
-    """Our entry afterwards; None where it is taken out."""
+    """Our new entry; None if it is removed."""
 
     @property
     def changes(self) -> bool:
@@ -73,7 +73,7 @@ class Plan:
 
 
 def text_of(format_: Format) -> Text:
-    """Return what reads and changes this format."""
+    """Return the editor of this format."""
     match format_:
         case "toml":
             from handoffs.cli.installing.toml_text import TomlText
@@ -132,7 +132,7 @@ def found(host: Host, text: str) -> Installed | None:
 
 
 def to_install(host: Host, text: str, way: Way, *, force: bool = False) -> Plan:
-    """Return how our entry gets into a text, or becomes what it should be; what a person added to it stays.
+    """Return the plan that adds or updates our entry; a person's additions to it stay.
 
     Raises:
         Unreadable: The text can't be read, or not be changed safely.
@@ -179,7 +179,7 @@ def _merged(host: Host, now: Entry, wanted: Entry, *, starts: bool) -> dict[str,
 
 
 def _put(edit: Text, text: str, path: Path, now: Entry, merged: Entry) -> str:
-    """Return a text with all that is new or other in an entry; of what has members, only those."""
+    """Return a text with the new and changed keys of an entry; of a mapping, only the changed members."""
     for key, value in merged.items():
         before = now.get(key)
         if key in now and before == value:
@@ -192,7 +192,7 @@ def _put(edit: Text, text: str, path: Path, now: Entry, merged: Entry) -> str:
 
 
 def to_remove(host: Host, text: str, *, force: bool = False) -> Plan:
-    """Return how our entry gets out of a text.
+    """Return the plan that removes our entry.
 
     Raises:
         Unreadable: The text can't be read, or not be changed safely.
@@ -214,7 +214,7 @@ def snippet(host: Host, way: Way) -> str:
 
 
 def _entry(host: Host, document: Entry) -> Installed | None:
-    entry = _servers(host, document).get(NAME)
+    entry = servers_in(host, document).get(NAME)
     if entry is None:
         return None
     if not isinstance(entry, dict):
@@ -223,7 +223,7 @@ def _entry(host: Host, document: Entry) -> Installed | None:
 
 
 def _described(host: Host, keys: Entry) -> Installed:
-    url = _url(host, keys)
+    url = url_in(host, keys)
     variables = keys.get(host.environment)
     told = cast("Entry", variables).get(TIMEOUT) if isinstance(variables, dict) else None
     return Installed(
@@ -238,7 +238,7 @@ def _described(host: Host, keys: Entry) -> Installed:
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Say whether an address is that of a server which only this machine reaches."""
+    """Say whether an address is on this machine."""
     try:
         parts = urlsplit(url)
         return parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.path.rstrip("/") == "/mcp"
@@ -246,7 +246,8 @@ def is_on_this_machine(url: str) -> bool:
         return False
 
 
-def _url(host: Host, keys: Entry) -> str | None:
+def url_in(host: Host, keys: Entry) -> str | None:
+    """Return the address in an entry, or None where it has none."""
     names = [host.http.url] if host.http is not None else []
     for name in (*names, "url", "httpUrl", "serverUrl", "uri"):  # by a name that another host reads, too
         if isinstance(url := keys.get(name), str):
@@ -263,7 +264,8 @@ def _shows_token(host: Host, keys: Entry) -> bool:
     return HEADER.lower() in names or (http.variable is not None and bool(keys.get(http.variable)))
 
 
-def _servers(host: Host, document: Entry) -> Entry:
+def servers_in(host: Host, document: Entry) -> Entry:
+    """Return the servers in a document. Raises Unreadable: what should hold them is no object."""
     if host.servers not in document:
         return {}
     servers = document[host.servers]
@@ -306,7 +308,7 @@ def _seconds(limit: Limit | None, entry: Entry) -> float | None:
 
 
 def _proven(host: Host, text: str, before: Entry, after: str, entry: Entry | None) -> Plan:
-    servers = dict(_servers(host, before))
+    servers = dict(servers_in(host, before))
     if entry is None:
         del servers[NAME]
     else:

@@ -1,6 +1,7 @@
-"""What the three formats have in common: how a configuration is read and changed as text, and why it may be refused."""
+"""The interface of the three formats: reading and editing a configuration as text, and the reasons for refusing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
@@ -8,11 +9,23 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Unreadable(Exception):
-    """The text is not what its format demands, or not written so that it can be changed safely; says where and why."""
+    """The text is not valid in its format, or can't be changed safely; says where and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Value:
+    """Where a value stands in a text."""
+
+    start: int
+    end: int
+    items: tuple[tuple[int, int], ...] | None = None
+    """Where each item of a list stands; None for everything else."""
+    block: bool = False
+    """Whether it is a list of YAML with a dash before each item."""
 
 
 class Text(Protocol):
-    """One format. Every method returns a new text, and leaves what it does not change byte for byte."""
+    """One format. Every edit returns a new text, which is otherwise equal byte for byte."""
 
     def read(self, text: str) -> Mapping[str, object]:
         """Return the document as plain values, by another parser than the one that edits. Raises Unreadable."""
@@ -24,6 +37,21 @@ class Text(Protocol):
 
     def cut(self, text: str, path: Path) -> str:
         """Return the text without what is at `path`; what held it stays, empty. Raises Unreadable."""
+        ...
+
+    def find(self, text: str, path: Path) -> Value | None:
+        """Return where the value at `path` stands, or None. Raises Unreadable."""
+        ...
+
+    def beside(self, text: str, path: Path, key: str, words: Sequence[str]) -> str:
+        """Return the text with a list at `key`, right behind the value at `path`. Raises Unreadable.
+
+        Its `words` are written in this format already.
+        """
+        ...
+
+    def word(self, value: str) -> str:
+        """Return a string as it is written in this format, on one line."""
         ...
 
     def snippet(self, path: Path, value: object) -> str:

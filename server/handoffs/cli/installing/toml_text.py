@@ -1,23 +1,26 @@
-"""TOML changed as text: one table goes in, changes or comes out, the rest stays as it is.
+"""Edits of TOML as text: one table is added, changed or removed, the rest is unchanged.
 
-Where a statement ends is found without its meaning: at a line's end outside of brackets and strings. What a header or
-a key means is left to the standard library's parser, and asked only where it may be ours. What is written in another
-way than as a table of its own (inline, with dots) can be taken out, not changed.
+A statement ends at a line's end outside of brackets and strings. The standard library parses headers and keys, only
+where they may be ours. An entry that is not a table of its own (inline, or with dots) can be removed, not changed.
 """
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import regex as re  # Python's own, in early versions of 3.11, matches a possessive `*+` wrongly
 
-from handoffs.cli.installing.texts import Path, Unreadable, newline
+from handoffs.cli.installing.texts import Path, Unreadable, Value, newline
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NAME = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 _DOTTED = re.compile(rf"\s*{_NAME}[ \t]*\.")
+_KEYS = re.compile(rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*")
+_NAMES = re.compile(_NAME)
+_BLANKS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
+_BARE_VALUE = re.compile(r"[^,\]}#\r\n]+")
 _PIECES = re.compile(
     r'"""(?:[^\\"]|\\.|"(?!""))*+"{3,5}|' + r"'''(?:[^']|'(?!''))*+'{3,5}|" + r'"(?:[^\\"\n]|\\.)*+"|' + r"'[^'\n]*'|"
     r"(?P<comment>#[^\n]*)|(?P<opens>[\[{])|(?P<closes>[\]}])|(?P<end>\n)",
@@ -41,6 +44,16 @@ class _Statement:
     def within(self, path: Path) -> bool:
         whole = self.table + self.keys
         return not self.blank and whole[: len(path)] == path
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A key and its value."""
+
+    key: tuple[int, int]
+    value: tuple[int, int]
+    line_end: int
+    """Where the next statement begins; -1 in an inline table."""
 
 
 class TomlText:
@@ -127,6 +140,32 @@ class TomlText:
         left = "".join(pieces)
         return left if text.endswith("\n") or not left.endswith("\n") else left.removesuffix("\n").removesuffix("\r")
 
+    def find(self, text: str, path: Path) -> Value | None:
+        """Return where the value at `path` stands; a table of its own stands nowhere."""
+        found = _find(text, path)
+        if found is None:
+            return None
+        start, end = found.value
+        return Value(start=start, end=end, items=tuple(_items(text, start)) if text[start] == "[" else None)
+
+    def beside(self, text: str, path: Path, key: str, words: Sequence[str]) -> str:
+        """Return the text with a list right behind the value at `path`."""
+        found = _find(text, path)
+        assert found is not None
+        start, stop = found.key
+        *_, last = _NAMES.finditer(text, start, stop)
+        member = f"{text[start : last.start()]}{_key(key)} = [{', '.join(words)}]"
+        end = found.line_end
+        if end < 0:
+            return f"{text[: found.value[1]]}, {member}{text[found.value[1] :]}"
+        line = text[text.rfind("\n", 0, start) + 1 : start] + member
+        gap = newline(text)
+        return f"{text[:end]}{line}{gap}{text[end:]}" if text[end - 1] == "\n" else f"{text}{gap}{line}"
+
+    def word(self, value: str) -> str:
+        """Return a string in TOML."""
+        return _value(value)
+
     def snippet(self, path: Path, value: object) -> str:
         """Return a document of its own."""
         return "".join(self._table(path, cast("dict[str, object]", value)))
@@ -207,3 +246,79 @@ def _value(value: object) -> str:
         members = (f"{_key(key)} = {_value(item)}" for key, item in cast("dict[str, object]", value).items())
         return f"{{ {', '.join(members)} }}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _find(text: str, path: Path) -> _Found | None:
+    for statement in _statements(text, path):
+        table = statement.table
+        if statement.blank or statement.header or path[: len(table)] != table:
+            continue
+        found, _ = _walk(text, statement.start, path[len(table) :], statement.end)
+        if found is not None:
+            return found
+    return None
+
+
+def _walk(text: str, at: int, path: Path, line_end: int) -> tuple[_Found | None, int]:
+    """Look at one key and its value, and return what is at `path` in it, and where the value ends."""
+    start = _after_blanks(text, at)
+    keys = _KEYS.match(text, start)
+    if keys is None:
+        raise Unreadable("it is written in a way that can't be changed safely")
+    value = _after_blanks(text, text.index("=", keys.end()) + 1)
+    end = _value_end(text, value)
+    names = tuple(_name(each[0]) for each in _NAMES.finditer(keys[0]))
+    if path[: len(names)] != names:
+        return None, end
+    deeper = path[len(names) :]
+    if not deeper:
+        return _Found((start, keys.end()), (value, end), line_end), end
+    if text[value] == "{":
+        at = _after_blanks(text, value + 1)
+        while text[at] != "}":
+            found, at = _walk(text, at, deeper, -1)
+            if found is not None:
+                return found, end
+            at = _after_comma(text, at)
+    return None, end
+
+
+def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
+    at = _after_blanks(text, start + 1)
+    while text[at] != "]":
+        end = _value_end(text, at)
+        yield at, end
+        at = _after_comma(text, end)
+
+
+def _after_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
+
+
+def _after_comma(text: str, at: int) -> int:
+    at = _after_blanks(text, at)
+    return _after_blanks(text, at + 1) if text[at] == "," else at
+
+
+def _value_end(text: str, start: int) -> int:
+    if text[start] in "[{":
+        depth = 0
+        for found in _PIECES.finditer(text, start):
+            depth += 1 if found["opens"] else -1 if found["closes"] else 0
+            if depth == 0:
+                return found.end()
+    found = (_PIECES if text[start] in "\"'" else _BARE_VALUE).match(text, start)
+    if found is None:
+        raise Unreadable("it is written in a way that can't be changed safely")
+    return start + len(found[0].rstrip())
+
+
+def _name(written: str) -> str:
+    match written[0]:
+        case "'":
+            return written[1:-1]
+        case '"':
+            return str(_parsed(f"name = {written}")["name"])
+        case _:
+            return written

@@ -1,4 +1,4 @@
-"""A configuration on disk: read whole, kept beside as it was, and replaced in one step or not at all."""
+"""Configuration files: read, backed up, and replaced atomically."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ class ConfigFile:
 
 
 def read(path: Path, *, within: Path | None = None) -> ConfigFile:
-    """Return what a file has in it; a file that is not there is an empty one.
+    """Return the content of a file; a missing file counts as empty.
 
     Raises:
         UsageError: It can't be read, or is not `within` the folder that it is meant to be in, by way of a link.
@@ -59,23 +59,24 @@ def read(path: Path, *, within: Path | None = None) -> ConfigFile:
     return ConfigFile(file=file, content=content, text=text.removeprefix(_BOM), mark=mark)
 
 
-def write(kept: ConfigFile, text: str, now: datetime, *, keeps: bool = True, private: bool = False) -> Path | None:
-    """Put `text` in the place of what was read, and return where that is kept now; None where there was no file,
-    or it is not to be kept.
+def write(
+    config: ConfigFile, text: str, now: datetime, *, keep_backup: bool = True, private: bool = False
+) -> Path | None:
+    """Replace the file's text, and return the path of the backup; None without one, or without an old file.
 
     Mode and owner stay; what is `private` is from then on its owner's alone to read. The file is never half written:
     what reads it finds the old one or the new one.
 
     Raises:
-        UsageError: Something else changed or holds the file meanwhile, or it can't be written. It is then as it was.
+        UsageError: Another program has changed or locked the file, or it can't be written. It is then unchanged.
     """
-    file = kept.file
+    file = config.file
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _held(file, kept):
-            backup = _back_up(kept, now) if keeps else None
+        with _locked(file, config):
+            backup = _back_up(config, now) if keep_backup else None
             try:
-                _replace(kept, (kept.mark + text).encode(), private=private)
+                _replace(config, (config.mark + text).encode(), private=private)
             except BaseException:
                 if backup is not None:  # of what was not replaced
                     backup.unlink(missing_ok=True)
@@ -86,9 +87,9 @@ def write(kept: ConfigFile, text: str, now: datetime, *, keeps: bool = True, pri
 
 
 @contextlib.contextmanager
-def _held(file: Path, kept: ConfigFile) -> Generator[None]:
+def _locked(file: Path, config: ConfigFile) -> Generator[None]:
     """Hold the lock that others may ask for, while the file is replaced."""
-    if kept.content is None:
+    if config.content is None:
         yield
         return
     if not os.access(file, os.W_OK):
@@ -106,13 +107,13 @@ def _held(file: Path, kept: ConfigFile) -> Generator[None]:
         yield
 
 
-def _back_up(kept: ConfigFile, now: datetime) -> Path | None:
-    if kept.content is None:
+def _back_up(config: ConfigFile, now: datetime) -> Path | None:
+    if config.content is None:
         return None
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     for number in range(1, 1_000):
-        name = f"{kept.file.name}.handoffs-backup-{stamp}" + ("" if number == 1 else f"-{number}")
-        backup = kept.file.with_name(name)
+        name = f"{config.file.name}.handoffs-backup-{stamp}" + ("" if number == 1 else f"-{number}")
+        backup = config.file.with_name(name)
         try:
             # Never another's: the name has to be free. Nobody else may read it before it has the file's own mode.
             descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
@@ -120,37 +121,37 @@ def _back_up(kept: ConfigFile, now: datetime) -> Path | None:
             continue
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(kept.content)
+                file.write(config.content)
                 file.flush()
                 os.fsync(file.fileno())
-            _like(kept.file, backup)
+            _like(config.file, backup)
         except OSError:
             backup.unlink(missing_ok=True)
             raise
         return backup
-    raise UsageError(f"There are too many backups beside {kept.file}.")
+    raise UsageError(f"There are too many backups beside {config.file}.")
 
 
-def _replace(kept: ConfigFile, content: bytes, *, private: bool) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{kept.file.name}.", dir=kept.file.parent)
+def _replace(config: ConfigFile, content: bytes, *, private: bool) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{config.file.name}.", dir=config.file.parent)
     fresh = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if kept.content is not None:
-            _like(kept.file, fresh)
+        if config.content is not None:
+            _like(config.file, fresh)
         if private:
             fresh.chmod(stat.S_IMODE(fresh.stat().st_mode) & ~0o077)
-        current = kept.file.read_bytes() if kept.file.exists() else None
-        if current != kept.content:
-            raise UsageError(f"{kept.file} was changed by something else just now. It was left as it is; try again.")
-        fresh.replace(kept.file)
+        current = config.file.read_bytes() if config.file.exists() else None
+        if current != config.content:
+            raise UsageError(f"{config.file} was changed by something else just now. It was left as it is; try again.")
+        fresh.replace(config.file)
     finally:
         fresh.unlink(missing_ok=True)
     if sys.platform != "win32":  # where a folder can be opened: the new name is to outlive a power cut, too
-        folder = os.open(kept.file.parent, os.O_RDONLY)
+        folder = os.open(config.file.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

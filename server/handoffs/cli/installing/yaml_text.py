@@ -1,15 +1,15 @@
-"""YAML changed as text: one entry goes in, changes or comes out, the rest stays as it is.
+"""Edits of YAML as text: one entry is added, changed or removed, the rest is unchanged.
 
-PyYAML's composer says where each node stands; `read` uses libyaml where it is there, which is another parser.
+PyYAML's composer gives the position of each node; `read` uses libyaml, another parser, if it is there.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import yaml
 
-from handoffs.cli.installing.texts import Path, Unreadable, line_start, newline
+from handoffs.cli.installing.texts import Path, Unreadable, Value, line_start, newline
 
 _STEP = 2
 _BLANK = " \t\r\n"
@@ -81,6 +81,35 @@ class YamlText:
             start -= len(newline(text))
         return text[:start] + text[end:]
 
+    def find(self, text: str, path: Path) -> Value | None:
+        """Return where the value at `path` stands."""
+        pair = _pair(text, path)
+        if pair is None:
+            return None
+        node = pair[1]
+        items = cast("list[yaml.Node]", node.value) if isinstance(node, yaml.SequenceNode) else None
+        return Value(
+            start=node.start_mark.index, end=node.end_mark.index, block=_block(node),
+            items=None if items is None else tuple((each.start_mark.index, each.end_mark.index) for each in items),
+        )  # fmt: skip
+
+    def beside(self, text: str, path: Path, key: str, words: Sequence[str]) -> str:
+        """Return the text with a list right behind the value at `path`."""
+        pair, above = _pair(text, path), _pair(text, path[:-1])
+        assert pair is not None
+        assert above is not None
+        if _flow(above[1]):
+            end = pair[1].end_mark.index
+            return f"{text[:end]}, {key}: [{', '.join(words)}]{text[end:]}"
+        end = _line_end(text, pair[1], end_of_line=False)
+        gap = newline(text) + " " * pair[0].start_mark.column
+        lines = "".join(f"{gap}{' ' * _STEP}- {word}" for word in words)
+        return f"{text[:end]}{gap}{key}:{lines}{text[end:]}"
+
+    def word(self, value: str) -> str:
+        """Return a string in YAML: without quotes where it is a plain word."""
+        return _scalar(value)
+
     def snippet(self, path: Path, value: object) -> str:
         """Return a document of its own."""
         for key in reversed(path):
@@ -132,6 +161,18 @@ def _pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
 
 def _child(node: yaml.MappingNode, key: str) -> tuple[yaml.Node, yaml.Node] | None:
     return next((pair for pair in _pairs(node) if isinstance(pair[0], yaml.ScalarNode) and pair[0].value == key), None)
+
+
+def _pair(text: str, path: Path) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return the key and the value at a path."""
+    node: yaml.Node | None = _root(text)
+    pair: tuple[yaml.Node, yaml.Node] | None = None
+    for key in path:
+        pair = _child(node, key) if isinstance(node, yaml.MappingNode) else None
+        if pair is None:
+            return None
+        node = pair[1]
+    return pair
 
 
 def _flow(node: yaml.Node) -> bool:

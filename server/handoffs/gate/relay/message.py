@@ -6,7 +6,7 @@ A call must not pass unseen because the server behind reads a line otherwise tha
   is, unread: requests, answers, noise.
 - A line that may hold a call, and that not all parsers read alike, is refused (`Odd`): no strict JSON, no UTF-8, two
   keys of one name (Go's parser ignores case, so `Method` is another `method`), half of a surrogate pair, a batch,
-  nested too deep.
+  nested too deep, a carriage return in its middle (to Python's text files, and so to the SDK's server, a line's end).
 - Numbers keep their text (`Number`), so that arguments are shown and digested as they were sent.
 """
 
@@ -131,6 +131,8 @@ def read(line: bytes, raw: bytes | None = None) -> Message | Odd:
         text = line.decode()
     except UnicodeDecodeError:
         return _unreadable(line, "it is no UTF-8", PARSE_ERROR)
+    if may_call and "\r" in text.rstrip("\r\n"):
+        return _unreadable(line, "it has a carriage return, which some servers take for the end of a line", PARSE_ERROR)
     parsing = _Parsing()
     try:
         value = parsing.parse(text)

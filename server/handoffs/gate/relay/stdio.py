@@ -31,6 +31,7 @@ LINGER_SECONDS: Final = 5.0
 """How long a client's first request is waited for, to be answered in words, where a server ended without a word."""
 
 _LAST_WORDS_SECONDS = 2.0
+_CHANGED: Final = b"notifications/tools/list_changed"
 _CONCERN = frozenset({"tools/call", "initialize", "notifications/cancelled"})
 
 
@@ -52,6 +53,10 @@ class Holder(Protocol):
 
     def from_server(self, message: Message) -> bytes | None:
         """Return the line to pass on for a reply that is watched; None for none."""
+        ...
+
+    def tools_changed(self) -> None:
+        """Hear that the server says that its list of tools has changed."""
         ...
 
     async def behind_ended(self, reason: str) -> None:
@@ -141,8 +146,14 @@ class StdioRelay:
         await self._to_client.write(start + line)
 
     async def to_server(self, line: bytes) -> None:
-        """Send a line to the server; a request that can't be sent any more is answered with an error."""
-        self._note(line)
+        """Send a line to the server, framed as the client frames its own, which the server understands.
+
+        A request that can't be sent any more is answered with an error.
+        """
+        (piece,) = Lines(frames=True).take(line)
+        self._note(piece.body)
+        if self._up.framed and piece.body is line:
+            line = frame(line)
         if (rest := self._send_now(line)) is not None:
             await rest
 
@@ -250,6 +261,8 @@ class StdioRelay:
 
     def _seen(self, piece: Piece) -> bytes | None:
         """Return what is passed on of a piece, its id crossed off."""
+        if _CHANGED in piece.body:
+            self._holder.tools_changed()
         if not self._waiting and not self._holder.watching:
             return piece.raw
         found = outline(piece.body)

@@ -1,11 +1,11 @@
-"""Asking inside the host: its own dialog, in both eras of the protocol, raced against every other channel.
+"""The host's own dialog, in both eras of the protocol, raced against every other channel.
 
 `asking.judge` says what one reply of a dialog means, and is the same in both eras. Then the eras differ. Up to
 2025-11-25 the server asks while the call is open (`elicitation/create`), so the dialog is a task that is cancelled when
 the question ends elsewhere. From 2026-07-28 the call returns `input_required` and the client calls again with the
-reply; nothing is held between, and the dialog can't be withdrawn.
+reply; the server keeps nothing in between, and the dialog can't be withdrawn.
 
-Here the dialog is a form. A secret is never asked in one: see `link`.
+The dialog here is a form. Secrets are never asked for in a form: see `link`.
 """
 
 import json
@@ -37,7 +37,7 @@ from handoffs.mcp_server.callers.capabilities import MODERN, host_dialog_of, sho
 CHANNEL = "elicitation"
 
 OF_THE_DIALOG = frozenset({CHANNEL, SCRIPT})
-"""What an answer that came by the host's dialog says it came through. Neither can permit the agent anything."""
+"""The channels of answers that came by the host's dialog. Neither can approve a tool's use."""
 
 NOTE_META = "handoffs/note"
 """Where in the `_meta` of a decline a client may say why."""
@@ -50,29 +50,29 @@ MAX_ROUNDS = 8
 
 
 class Unanswered(Enum):
-    """What else a dialog can come to."""
+    """How a dialog can end without an answer."""
 
     NOT_SHOWN = auto()
-    """Nobody saw it; the other channels go on."""
+    """The person did not see it; the other channels go on."""
     DISMISSED = auto()
     """The person closed it: not now."""
     SENT = auto()
-    """The person was sent to the inbox, and may be there."""
+    """The host's link sent the person to the inbox, where they may be answering."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Misfit:
-    """The person answered, but so that it does not fit: ask again, with the reason."""
+    """An answer that does not fit the form: ask again, with the reason."""
 
     reason: str
 
 
 Verdict: TypeAlias = Handoff | Unanswered | Misfit
-"""An ended handoff is the outcome, whoever decided it."""
+"""An ended handoff is the outcome, also when it was decided elsewhere."""
 
 
 async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostDialog, *, seconds: float) -> Verdict:
-    """Return what one reply of a dialog comes to, recording what a person decided: see `asking.judge`."""
+    """Record what the person decided in a dialog, and return the verdict: see `asking.judge`."""
     read, question = read_reply(reply), handoff.question
     meaning = judging.judge(question.form, read, dialog, seconds=seconds, takes_other=question.takes_other)
     try:
@@ -88,7 +88,7 @@ async def judge(desk: Desk, handoff: Handoff, reply: ElicitResult, dialog: HostD
 
 
 async def judge_refusal(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
-    """Return what a reply that is no accept comes to, as for `judge`; also where a link was shown, and no form."""
+    """Record a decline or cancel, of a form or a link, and return the verdict, as `judge` does."""
     read = read_reply(reply)
     try:
         return await carry_out(desk, handoff, judging.judge_refusal(read, seconds=seconds), channel=_channel(read))
@@ -117,7 +117,7 @@ async def carry_out(
 
 
 def read_reply(reply: ElicitResult) -> judging.Reply:
-    """Return a client's reply as it is judged. The protocol has no place for a note; our own client sends it along."""
+    """Return a client's reply in the form that `asking.judge` takes. Only our own client sends a note, in `_meta`."""
     meta = reply.meta or {}
     note = meta.get(NOTE_META)
     return judging.Reply(
@@ -129,7 +129,7 @@ def read_reply(reply: ElicitResult) -> judging.Reply:
 
 
 def _channel(reply: judging.Reply) -> str:
-    """Return through what an answer came."""
+    """Return the channel of a reply."""
     return SCRIPT if reply.script else CHANNEL
 
 
@@ -137,27 +137,28 @@ def _channel(reply: judging.Reply) -> str:
 
 
 async def ask_while_open(
-    desk: Desk, handoff: Handoff, context: Context, hold: Wait, *, is_shared: Callable[[], bool]
+    desk: Desk, handoff: Handoff, context: Context, wait: Wait, *, is_shared: Callable[[], bool]
 ) -> Handoff | Unanswered | None:
     """Show the host's dialog while the call is open, and again for an answer that does not fit.
 
-    It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
-    or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
+    The dialog is withdrawn when this is cancelled, and when `wait` ends: then the result is the handoff, if it ended
+    elsewhere, or None, if the host's patience ended. A reply does not count once several clients share the pipe
+    (`is_shared`).
     """
     reason, dialog = "", host_dialog_of(context)
     asked = desk.clock.now()
     for _ in range(MAX_ROUNDS):
         reply: ElicitResult | None = None
-        # A client that refuses, or whose reply is none, has shown nothing.
-        with hold, suppress(MCPError, ValidationError):
+        # A client that refuses, or sends an invalid reply, has shown nothing.
+        with wait, suppress(MCPError, ValidationError):
             # Without the id the form goes to the session's own stream, which need not be alive.
             reply = await context.session.elicit_form(
                 _message(handoff, reason), dialog.schema(handoff.question.form), related_request_id=context.request_id
             )
         if reply is None:
-            if hold.was_ended:
-                return hold.ended
-            await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
+            if wait.was_ended:
+                return wait.ended
+            await anyio.lowlevel.checkpoint()  # if the client has disconnected, this raises: the call is cancelled
             await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
             return Unanswered.NOT_SHOWN
         if is_shared():
@@ -173,10 +174,10 @@ async def ask_while_open(
 
 
 async def has_left(context: Context) -> bool:
-    """Say whether nobody is there to be given the outcome.
+    """Say whether the client has hung up, so that the outcome reaches no agent.
 
-    Up to 2025-11-25 a client that drops its HTTP connection does not end the call. It will ask again, and must get the
-    answer that came meanwhile.
+    Up to 2025-11-25 a client that drops its HTTP connection does not end the call. Its agent asks again, and must then
+    get the answer that came meanwhile.
     """
     if context.protocol_version == MODERN:
         return False
@@ -189,11 +190,11 @@ async def has_left(context: Context) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
-    """What goes to the client and comes back between two rounds. The SDK seals it: it is ours, and untouched."""
+    """The state that the client carries between two rounds. The SDK seals it, so that a client can't change it."""
 
     handoff_id: str
     asked: datetime
-    """When the first of a call's rounds went out."""
+    """When the first round of the call was sent."""
     number: int
     link: str = ""
     """Where the client sent the person, in place of a form."""
@@ -205,7 +206,7 @@ class Round:
     @classmethod
     def loads(cls, text: str) -> "Round":
         """Return what `dumps` wrote."""
-        # An earlier version, which asked before an update, knew of no links.
+        # A state of an earlier version, from before an update, has no link.
         handoff_id, asked, number, *link = cast("tuple[str, float, int, str]", tuple(json.loads(text)))
         return cls(handoff_id=handoff_id, asked=datetime.fromtimestamp(asked, UTC), number=number, link="".join(link))
 
@@ -215,7 +216,7 @@ def ask_between(
 ) -> InputRequiredResult:
     """Return the result that has the client show its dialog and call again. The request's key is the handoff's id.
 
-    `asked` is when the first round went out.
+    `asked` is when the first round was sent.
     """
     schema = dialog.schema(handoff.question.form)
     params = ElicitRequestFormParams(message=_message(handoff, reason), requested_schema=schema)
@@ -226,34 +227,34 @@ def ask_between(
 
 
 async def judge_round(
-    desk: Desk, handoff: Handoff, played: Round, context: Context
+    desk: Desk, handoff: Handoff, round_: Round, context: Context
 ) -> Handoff | Unanswered | InputRequiredResult:
-    """Return what the client's next call of the same question means: the outcome, or another round."""
+    """Judge the client's next call about the same question: return the outcome, or another round."""
     if handoff.state is not State.OPEN:
         return handoff
     reply = (context.input_responses or {}).get(handoff.id)
     reason, dialog = "", host_dialog_of(context)
     if isinstance(reply, ElicitResult):
-        seconds = (desk.clock.now() - played.asked).total_seconds()
+        seconds = (desk.clock.now() - round_.asked).total_seconds()
         verdict = await judge(desk, handoff, reply, dialog, seconds=seconds)
         if not isinstance(verdict, Misfit):
             return verdict
         reason = verdict.reason
-    if played.number >= MAX_ROUNDS:
+    if round_.number >= MAX_ROUNDS:
         await desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} rounds without an answer that fits")
         return Unanswered.NOT_SHOWN
     if not shows_forms(context.client_capabilities) or not dialog.draws(
         handoff.question.form
-    ):  # each request says for itself what its client can do
+    ):  # the capabilities may differ with each request
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client shows no forms any more")
         return Unanswered.NOT_SHOWN
-    return ask_between(handoff, dialog, asked=played.asked, number=played.number + 1, reason=reason)
+    return ask_between(handoff, dialog, asked=round_.asked, number=round_.number + 1, reason=reason)
 
 
 def came_too_late(ended: Handoff, context: Context) -> bool:
-    """Say whether the client's dialog was filled in, and something else stands.
+    """Say whether the client's dialog was filled in after the handoff was decided otherwise.
 
-    A client whose server was killed sends the same answer again: then it is its own that stands.
+    A client whose server was killed sends the same answer again; then its own answer is the outcome.
     """
     reply = (context.input_responses or {}).get(ended.id)
     if not isinstance(reply, ElicitResult) or reply.action != "accept":

@@ -1,7 +1,7 @@
-"""How long the calls of one session live, as far as its client has shown: by cancelling one because its time was up.
+"""Hosts' time-outs, learned for each session from the calls that its client cancels because of one.
 
-Clients say so in `notifications/cancelled`. The call is gone by then, and its agent was told of a time-out and of no
-id. From then on this session's calls return PENDING sooner than that. A person who interrupts an agent teaches nothing.
+Clients give the reason in `notifications/cancelled`. That call has ended, and its agent has no handoff id. Later calls
+of the session return PENDING before that time-out. A call that a person interrupts teaches nothing.
 """
 
 import re
@@ -18,7 +18,7 @@ from handoffs.mcp_server.callers.lru import BoundedCache
 METHOD = "notifications/cancelled"
 
 _TIME_OUT = re.compile(r"tim(?:ed|e)[ -]?out|timeout|deadline exceeded", re.IGNORECASE)
-"""What the SDKs write as the reason: *timed out after 30.0s*, *Request timed out*."""
+"""Matches the reasons that the SDKs write: *timed out after 30.0s*, *Request timed out*."""
 
 _PIPE = "pipe"
 
@@ -31,44 +31,44 @@ class _Call:
 
 
 class HostTimeouts:
-    """What the sessions of one server have shown."""
+    """The time-outs of the sessions of one server."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin with nothing learned."""
         self._clock = clock
         self._calls: BoundedCache[tuple[str, str], _Call] = BoundedCache()
-        self._lived: BoundedCache[tuple[str, bool], float] = BoundedCache()
+        self._lifetimes: BoundedCache[tuple[str, bool], float] = BoundedCache()
 
     @contextmanager
     def call(self, context: Context, *, dialog: bool) -> Generator[None]:
-        """Give a block in which a call waits, with or without a dialog of its host."""
+        """Time a call while the block lasts, with or without a dialog of its host."""
         key = (_session_of(context.headers), str(context.request_id))
         self._calls[key] = _Call(self._clock.monotonic(), dialog=dialog)
         yield
-        # One that is cancelled stays: the word that it was comes afterwards.
+        # A cancelled call stays in the table: its notification comes afterwards.
         self._calls.pop(key, None)
 
     def most(self, context: Context, *, dialog: bool) -> float | None:
-        """Return how long a call of this session may wait; None where it has shown nothing."""
-        lived = self._lived.get((_session_of(context.headers), dialog))
-        # As much before the end as the way takes, and the store; of a very short life half.
-        return None if lived is None else max(lived - max(1.0, lived / 10), lived / 2)
+        """Return how long a call of this session may wait, in seconds; None when no time-out is known."""
+        lifetime = self._lifetimes.get((_session_of(context.headers), dialog))
+        # The margin covers the transport and the store; it is at most half of a very short time-out.
+        return None if lifetime is None else max(lifetime - max(1.0, lifetime / 10), lifetime / 2)
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Learn from a call that was cancelled."""
+        """Learn from a cancelled call."""
         params: Mapping[str, Any] = ctx.params or {}
         headers: object = getattr(ctx.request, "headers", None)
         session = _session_of(cast("Mapping[str, str]", headers) if isinstance(headers, Mapping) else None)
         call = self._calls.pop((session, str(params.get("requestId"))), None)
         reason = params.get("reason")
         if call is not None and session and isinstance(reason, str) and _TIME_OUT.search(reason):
-            lived = self._clock.monotonic() - call.since
-            # A clock that runs while a dialog is open runs without one, too.
+            lifetime = self._clock.monotonic() - call.since
+            # A time-out that counts while a dialog is open counts without a dialog, too.
             for dialog in {call.dialog, False}:
-                self._lived[session, dialog] = min(lived, self._lived.get((session, dialog), lived))
+                self._lifetimes[session, dialog] = min(lifetime, self._lifetimes.get((session, dialog), lifetime))
         return await call_next(ctx)
 
 
 def _session_of(headers: Mapping[str, str] | None) -> str:
-    """Return what tells a session apart; empty where there is none, and nothing can be learned for it."""
+    """Return the key of a session; empty for a request without a session, for which nothing is learned."""
     return _PIPE if headers is None else headers.get("mcp-session-id", "")

@@ -1,9 +1,9 @@
-"""Leading a person from the host to the inbox: URL mode, in both eras, and which way a host can ask at all.
+"""Links from the host to the inbox: elicitation in URL mode, in both eras.
 
-The host shows a link and asks whether to open it. It leads to the page of one handoff in the inbox; it signs nobody in
-and holds nothing secret, and what is entered there passes neither the host nor the model. So that is how a secret is
-asked for, always, and anything else where the host has links and no forms. An accept says that the person agreed to
-open the link, and with some hosts not even that: it is no answer, and no proof that anybody looks. Then the call waits.
+The host shows a link and asks whether to open it. The link leads to the page of one handoff in the inbox. It signs no
+person in and holds no secret. An answer given there passes neither the host nor the model, so every secret is asked for
+this way, and every other question of a host with links and no forms. An accept means that the person agreed to open the
+link (with some hosts not even that): it is no answer, and no proof that a person reads the page. Then the call waits.
 """
 
 from collections.abc import Callable
@@ -25,24 +25,25 @@ from handoffs.mcp_server.callers.capabilities import MODERN
 
 
 async def send_while_open(
-    desk: Desk, handoff: Handoff, link: str, context: Context, hold: Wait, *, is_shared: Callable[[], bool]
+    desk: Desk, handoff: Handoff, link: str, context: Context, wait: Wait, *, is_shared: Callable[[], bool]
 ) -> Handoff | Unanswered | None:
     """Have the host show the link while the call is open, up to 2025-11-25; SENT when the person agreed to open it.
 
-    It is withdrawn when it is cancelled, and when the `hold` ends: then this is the handoff, where it ended elsewhere,
-    or None, where the host's patience did. What comes once other clients may have sent it (`is_shared`) is no answer.
+    The link is withdrawn when this is cancelled, and when `wait` ends: then the result is the handoff, if it ended
+    elsewhere, or None, if the host's patience ended. A reply does not count once several clients share the pipe
+    (`is_shared`).
     """
     asked = desk.clock.now()
     reply: ElicitResult | None = None
-    # A client that refuses, or whose reply is none, has shown nothing.
-    with hold, suppress(MCPError, ValidationError):
+    # A client that refuses, or sends an invalid reply, has shown nothing.
+    with wait, suppress(MCPError, ValidationError):
         reply = await context.session.elicit_url(
             link_message(handoff), link, handoff.id, related_request_id=context.request_id
         )
     if reply is None:
-        if hold.was_ended:
-            return hold.ended
-        await anyio.lowlevel.checkpoint()  # a client that has left shows nothing either, but ends the call, too
+        if wait.was_ended:
+            return wait.ended
+        await anyio.lowlevel.checkpoint()  # if the client has disconnected, this raises: the call is cancelled
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show the link")
         return Unanswered.NOT_SHOWN
     if is_shared():
@@ -53,7 +54,7 @@ async def send_while_open(
 
 
 async def say_complete(handoff: Handoff, context: Context) -> None:
-    """Tell a client of the older era that what it sent the person to is done. One that is gone hears nothing."""
+    """Tell a client of the older era that the handoff behind its link has ended; a disconnected client is ignored."""
     if context.protocol_version != MODERN:
         with suppress(MCPError):
             await context.session.send_elicit_complete(handoff.id, related_request_id=context.request_id)
@@ -68,24 +69,24 @@ def send_between(handoff: Handoff, link: str, *, now: datetime, number: int = 1)
     )
 
 
-async def judge_link_round(desk: Desk, handoff: Handoff, played: Round, context: Context) -> Handoff | Unanswered:
-    """Return what the client's next call means. One that brings no reply is not asked again: the link can be told."""
+async def judge_link_round(desk: Desk, handoff: Handoff, round_: Round, context: Context) -> Handoff | Unanswered:
+    """Judge the client's next call. A call without a reply is not asked again: its result tells the link."""
     reply = (context.input_responses or {}).get(handoff.id)
     if not isinstance(reply, ElicitResult):
         await desk.not_shown(handoff, channel=CHANNEL, reason="the client did not say what became of the link")
         return Unanswered.NOT_SHOWN
-    seconds = (desk.clock.now() - played.asked).total_seconds()
+    seconds = (desk.clock.now() - round_.asked).total_seconds()
     return await _judge(desk, handoff, reply, seconds=seconds)
 
 
 async def _judge(desk: Desk, handoff: Handoff, reply: ElicitResult, *, seconds: float) -> Handoff | Unanswered:
     if reply.action == "accept":
-        return Unanswered.SENT  # whatever else it brings
+        return Unanswered.SENT  # its content does not count
     return await judge_refusal(desk, handoff, reply, seconds=seconds)
 
 
 def link_message(handoff: Handoff) -> str:
-    """Return what the host shows beside the link: where it leads, in our words, and then the agent's, inert."""
+    """Return the text beside the link: where it leads, in our words, then the agent's message, made inert."""
     what = (
         "asks you for a secret. The link opens its inbox: type it there, and "
         "neither this program nor the model sees it."

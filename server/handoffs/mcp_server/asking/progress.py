@@ -1,4 +1,4 @@
-"""What a host may show of one call while it waits."""
+"""Progress notifications of one waiting call."""
 
 from itertools import count
 
@@ -9,21 +9,21 @@ from handoffs.mcp_server import words
 
 
 class Progress:
-    """The progress of one waiting call, and what is known of how the person is reached."""
+    """The progress of one waiting call, and how the person is reached."""
 
     def __init__(self, handoff: Handoff, context: Context, *, link: str | None = None, sent: bool = False) -> None:
-        """Take the call; nothing is said yet."""
+        """Take the call; nothing is sent yet."""
         self.handoff = handoff
         self.context = context
         self.link = link
-        """Where the inbox shows the question, once that is known."""
+        """Where the inbox shows the question; None until it is known."""
         self.sent = sent
-        """Whether the person has agreed to go there."""
+        """Whether the person has agreed to open the link."""
         self.not_shown = False
-        """Whether the host's dialog was open, and nobody can have seen it."""
+        """Whether the host was given a dialog that no person can have seen."""
         self._numbers = count(1)
 
     async def send(self) -> None:
-        """Say that the call is alive, and where the person can answer; a host that did not ask for it hears nothing."""
+        """Send that the call is alive, and where the person can answer, to a host that asked for progress."""
         text = words.describe_progress(self.handoff, self.link)
         await self.context.report_progress(next(self._numbers), None, text)

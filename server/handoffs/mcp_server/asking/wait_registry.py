@@ -1,12 +1,12 @@
-"""Looking after the open calls of a server: one task and one watch for however many there are.
+"""The registry of waiting calls: one task and one watch of the store for all calls of a server.
 
-A call that waits is a dialog of its host, or nothing at all, inside of a `Wait`; it has no task, no watch and no other
-block beside it, so that a thousand of them are cheap. The registry ends the wait when the handoff ended elsewhere, the
-host's patience did, or the server is about to stop; and meanwhile it notes that the dialog was on a screen, and has the
-host told that the call is alive.
+A waiting call runs its host's dialog, or only sleeps, inside of a `Wait`. It has no task and no watch of its own, so
+that a thousand waiting calls are cheap. The registry ends the wait when the handoff has ended elsewhere, when the
+host's patience ends, or when the server is about to stop. Meanwhile it records that the dialog was on a screen, and
+sends the host progress.
 
-It goes on watching for a moment after the last call: the next one often follows at once, and then finds it listening.
-What was read from the store since it listens has not changed unheard, and is not read again.
+It goes on watching for a moment after the last call, since the next call often follows at once. While it watches it
+hears of every change, so a handoff that was read since then is not read again.
 """
 
 import asyncio
@@ -28,23 +28,23 @@ from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 
 PROGRESS_SECONDS = 10.0
-"""How often a waiting call says that it is alive: some hosts give up on one that is silent for a minute."""
+"""How often a waiting call sends progress: some hosts give up on a call that is silent for a minute."""
 
 MAX_AT_ONCE = 8
-"""How many reads and writes of the store are under way at once for all calls together; the others are a line each."""
+"""How many reads and writes of the store run at once for all calls; the others are queued, an entry each."""
 
 LINGER_SECONDS = 1.0
-"""How long the registry goes on watching after the last call that waited."""
+"""How long the registry goes on watching after the last waiting call."""
 
 MAX_HEARD = 1_000
-"""Of how many handoffs for which nothing waits yet it is remembered that they changed."""
+"""How many changed handoffs without a wait are remembered."""
 
 _SLACK_SECONDS = 0.001
 """An alarm may ring this much too early."""
 
 
 class Wait:
-    """A block in which one call waits; left, without an error, when the registry ends it. May be entered again."""
+    """A block in which one call waits; it is left, without an error, when the registry ends it. Reusable."""
 
     __slots__ = (
         "_alarm",
@@ -64,18 +64,18 @@ class Wait:
     def __init__(
         self, registry: "WaitRegistry", report: Progress, *, seconds: float | None, channel: str | None
     ) -> None:
-        """Take how long the host's patience is from now; and the channel of its dialog, where that is to be noted."""
+        """Take the host's patience from now, in seconds; and its dialog's `channel`, if that is to be recorded."""
         self.report = report
         self.channel = channel
-        """What is still to be noted as having reached somebody."""
+        """The channel that is still to be recorded as having reached a person."""
         self.ended: Handoff | None = None
         """The handoff, once it has ended elsewhere."""
         self.was_ended = False
-        """Whether the registry ended it, for whatever reason."""
+        """Whether the registry ended it, for any reason."""
         self._registry = registry
         self._until = None if seconds is None else registry.clock.monotonic() + seconds
         self._next = 0.0
-        self._new = False  # whether its dialog may not have been read yet
+        self._new = False  # whether the person may not have read its dialog yet
         self._scope: anyio.CancelScope | None = None
         self._alarm: Alarm | None = None
         self._sending: anyio.CancelScope | None = None
@@ -83,16 +83,16 @@ class Wait:
 
     @property
     def handoff_id(self) -> str:
-        """What is waited for."""
+        """The id of the handoff that the call waits for."""
         return self.report.handoff.id
 
     @property
-    def waits(self) -> bool:
-        """Whether anything is waiting inside."""
+    def is_waiting(self) -> bool:
+        """Whether a call waits inside."""
         return self._scope is not None and not self.was_ended
 
     def __enter__(self) -> None:
-        """Begin to wait; where no patience is left, what would wait inside does not even begin."""
+        """Begin to wait; when no patience is left, the block's first await is cancelled."""
         now = self._registry.clock.monotonic()
         self._scope = anyio.CancelScope()
         if self._is_over(now):
@@ -106,7 +106,7 @@ class Wait:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Wait no longer. Raises what kept the registry from looking, where that has ended it."""
+        """Wait no longer. Raises the error, if one in the registry has ended the wait."""
         assert self._scope is not None
         self._registry.finish(self)
         if self._alarm is not None:
@@ -120,14 +120,14 @@ class Wait:
         return left
 
     def end(self, ended: Handoff | None = None, *, failure: Exception | None = None) -> None:
-        """Have the block left: the handoff has ended, or it can't be looked at, or else there is no time any more."""
+        """Leave the block: the handoff has ended, or it can't be read (`failure`), or no time is left."""
         if self._scope is not None and not self.was_ended:
             self.was_ended, self.ended, self._failure = True, ended, failure
             self._scope.cancel()
 
     async def say(self) -> None:
-        """Say that the call is alive; a host that has not taken the last such word is not sent another."""
-        if self._sending is None and self.waits:
+        """Send progress, unless the host has not accepted the last one yet."""
+        if self._sending is None and self.is_waiting:
             try:
                 with anyio.CancelScope() as self._sending:
                     await self.report.send()
@@ -144,7 +144,7 @@ class Wait:
             self._registry.tick(self, alive=not self._new)
             self._new = False
         else:
-            self._registry.look_at(self.handoff_id)  # its deadline has passed
+            self._registry.look_at(self.handoff_id)  # the handoff's deadline has passed
         self._set_alarm(now)
 
     def _is_over(self, now: float) -> bool:
@@ -162,158 +162,160 @@ class Wait:
 
 
 class WaitRegistry:
-    """Ends the holds of one server."""
+    """Watches the store for the waiting calls of one server, and ends their waits."""
 
     def __init__(self, desk: Desk, draining: Shutdown) -> None:
-        """Take where the handoffs are, and what ends every hold; nothing runs until there is one."""
+        """Take the desk, and the shutdown that ends every wait; nothing runs until a call waits."""
         self.clock = desk.clock
         self._desk = desk
         self._draining = draining
-        self._of: dict[str, list[Wait]] = {}
-        self._looks: dict[str, None] = {}  # what is to be looked at, in order
-        self._ticks: dict[Wait, None] = {}  # and which are due, each once, however long the store is away
+        self._waits: dict[str, list[Wait]] = {}
+        self._looks: dict[str, None] = {}  # ids of handoffs to read, in order
+        self._ticks: dict[Wait, None] = {}  # waits whose tick is due, each once, also while the store is unavailable
         self._at_work = 0
-        self._keeping: asyncio.Task[None] | None = None
+        self._runner: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
-        self._unsaid: dict[Wait, None] = {}  # whose hosts are to be told that the call is alive
-        self._something = anyio.Event()
+        self._progress_due: dict[Wait, None] = {}  # waits whose hosts are to be sent progress
+        self._work_due = anyio.Event()
         self._pause = anyio.CancelScope()
         self._listens_since: datetime | None = None
-        self._heard: dict[str, int] = {}  # versions of what changed since then, and nothing waited for
+        self._heard: dict[str, int] = {}  # versions of handoffs that changed since then and that no call waited for
         self._resting: Alarm | None = None
-        self._rest = False  # whether it has lingered for long enough
+        self._rest = False  # whether the registry has lingered for long enough
 
-    def hold(self, report: Progress, *, seconds: float | None, channel: str | None = None) -> Wait:
-        """Return a block in which a call waits for as many `seconds`, of None for ever.
+    def wait(self, report: Progress, *, seconds: float | None, channel: str | None = None) -> Wait:
+        """Return a block in which a call waits for `seconds`; None waits for ever.
 
-        With a `channel` it is a dialog that waits inside, and whoever has it before them is noted as reached by it.
+        With a `channel`, the block runs a dialog, which is recorded as having reached the person.
         """
         return Wait(self, report, seconds=seconds, channel=channel)
 
-    def begin(self, hold: Wait) -> None:
-        """Look after a hold."""
-        self._of.setdefault(hold.handoff_id, []).append(hold)
+    def begin(self, wait: Wait) -> None:
+        """Add a wait that was entered."""
+        self._waits.setdefault(wait.handoff_id, []).append(wait)
         self._rest = False
-        if self._may_have_changed(hold.report.handoff):
-            self.look_at(hold.handoff_id)
-        if self._keeping is None:
-            # In nobody's task group, as it outlives the call that was first; nor in its context, which says whose.
+        if self._may_have_changed(wait.report.handoff):
+            self.look_at(wait.handoff_id)
+        if self._runner is None:
+            # Outside of every task group, as it outlives the first call; and with an empty context, as the call's names
+            # its caller.
             loop, context = asyncio.get_running_loop(), contextvars.Context()
-            self._keeping = loop.create_task(self._keep(), name="handoffs: look after calls", context=context)
+            self._runner = loop.create_task(self._run(), name="handoffs: look after calls", context=context)
 
-    def finish(self, hold: Wait) -> None:
-        """Look after it no longer."""
-        holds = self._of[hold.handoff_id]
-        holds.remove(hold)
-        self._ticks.pop(hold, None)
-        self._unsaid.pop(hold, None)
-        if not holds:
-            del self._of[hold.handoff_id]
-            self._looks.pop(hold.handoff_id, None)
-        if not self._of and self._resting is None:
+    def finish(self, wait: Wait) -> None:
+        """Remove a wait that was left."""
+        waits = self._waits[wait.handoff_id]
+        waits.remove(wait)
+        self._ticks.pop(wait, None)
+        self._progress_due.pop(wait, None)
+        if not waits:
+            del self._waits[wait.handoff_id]
+            self._looks.pop(wait.handoff_id, None)
+        if not self._waits and self._resting is None:
             self._resting = self.clock.alarm(LINGER_SECONDS, self._go_to_rest)
 
     def look_at(self, handoff_id: str) -> None:
-        """Look at what may have ended, soon, and end its holds if so."""
+        """Read a handoff soon, and end its waits if it has ended."""
         self._looks[handoff_id] = None
         self._work()
 
-    def tick(self, hold: Wait, *, alive: bool) -> None:
-        """Look at it, or note that its dialog is on a screen; and have the host told that the call is `alive`.
+    def tick(self, wait: Wait, *, alive: bool) -> None:
+        """Read the handoff, or record that its dialog is on a screen; and send progress if `alive`.
 
-        The host hears that at once: the store may be away, and the calls ahead of this one wait for it.
+        Progress is sent at once: the store may be unavailable, and the calls ahead of this one wait for it.
         """
-        self._ticks[hold] = None
+        self._ticks[wait] = None
         self._work()
         if alive:
-            self._unsaid[hold] = None
-            self._something.set()
+            self._progress_due[wait] = None
+            self._work_due.set()
 
     def _work(self) -> None:
-        self._something.set()
+        self._work_due.set()
 
     def _may_have_changed(self, handoff: Handoff) -> bool:
-        """Say whether a handoff may have changed since it was read, before anything waited for it."""
-        # One from before this listened may have, too. A wrong clock costs one look, or leaves it to the next tick.
+        """Say whether a handoff may have changed between its last read and the wait."""
+        # A handoff older than the watch may have changed, too. A wrong clock costs one read, or a delay until the next
+        # tick.
         fresh = self._listens_since is not None and handoff.created_at > self._listens_since
         return not fresh or self._heard.pop(handoff.id, 0) > handoff.version
 
     def _hear(self, changed: Mapping[str, int] | None) -> None:
-        """Look at what has changed so that a call that waits for it has not seen it."""
+        """Read the handoffs that have a newer version than their waits have seen."""
         if changed is None:
-            for handoff_id in self._of:
+            for handoff_id in self._waits:
                 self.look_at(handoff_id)
             return
         for handoff_id, version in changed.items():
-            holds = self._of.get(handoff_id)
-            if holds is None:
+            waits = self._waits.get(handoff_id)
+            if waits is None:
                 self._heard.pop(handoff_id, None)
                 self._heard[handoff_id] = version
                 if len(self._heard) > MAX_HEARD:
-                    # Whichever is forgotten: what was read before this moment is looked at again.
+                    # All are forgotten, so a handoff that was read before this moment is read again.
                     self._heard.clear()
                     self._listens_since = self.clock.now()
-            elif any(hold.report.handoff.version < version for hold in holds):
+            elif any(wait.report.handoff.version < version for wait in waits):
                 self.look_at(handoff_id)
 
     def _go_to_rest(self) -> None:
         self._resting = None
-        if not self._of:
+        if not self._waits:
             self._rest = True
             self._pause.cancel()
 
     async def _begin_all(self, tasks: TaskGroup) -> None:
-        """Begin what is due; here, as whoever finds that it is has a context that says whose call it looks after."""
+        """Start the tasks that are due. They start here because the context of a call names its caller."""
         while True:
-            await self._something.wait()
-            self._something = anyio.Event()
-            for hold in self._unsaid:
-                tasks.start_soon(_say, hold)  # which takes as long as its host
-            self._unsaid.clear()
+            await self._work_due.wait()
+            self._work_due = anyio.Event()
+            for wait in self._progress_due:
+                tasks.start_soon(_say, wait)  # takes as long as the host needs
+            self._progress_due.clear()
             while self._tasks is not None and self._at_work < min(MAX_AT_ONCE, len(self._looks) + len(self._ticks)):
                 self._at_work += 1
                 self._tasks.start_soon(self._work_off)
 
-    async def _keep(self) -> None:
-        """Look whenever something has changed, until nobody waits."""
+    async def _run(self) -> None:
+        """Watch the store until no call waits."""
         failure: Exception | None = None
         with self._draining.wait():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._begin_all, tasks)
                 try:
-                    while self._of:
-                        with suppress(StoreUnavailable):  # said after ten seconds of trying
+                    while self._waits:
+                        with suppress(StoreUnavailable):  # raised after ten seconds of retries
                             await self._watch()
                             return
-                    self._keeping = None
+                    self._runner = None
                     return
-                except Exception as broken:  # noqa: BLE001 - whatever it is, no call may wait for ever for nobody
+                except Exception as broken:  # noqa: BLE001 - no call may wait for ever without a watch
                     failure = broken
                 finally:
                     tasks.cancel_scope.cancel()
-        self._tasks = self._keeping = None
+        self._tasks = self._runner = None
         self._looks.clear()
         self._ticks.clear()
-        self._unsaid.clear()
-        for holds in self._of.values():
-            for hold in holds:
-                hold.end(failure=failure)
+        self._progress_due.clear()
+        for waits in self._waits.values():
+            for wait in waits:
+                wait.end(failure=failure)
 
     async def _watch(self) -> None:
         async with self._desk.watch() as watch, anyio.create_task_group() as self._tasks:
             self._listens_since = self.clock.now()
             self._heard.clear()
-            self._work()  # what came before anybody listened
+            self._work()  # what was queued before the watch began
             try:
-                while self._of or not self._rest:
+                while self._waits or not self._rest:
                     with anyio.CancelScope() as self._pause:
                         changed = await watch.changed()
-                        self._rest = changed is None  # the store may have been closed: nobody lingers for that
+                        self._rest = changed is None  # the store may have been closed: then it does not linger
                         self._hear(changed)
             finally:
                 self._listens_since = None
-            # Before anything else can run: the next hold begins anew.
-            self._tasks = self._keeping = None
+            # Before another task can run: the next wait starts a new watch.
+            self._tasks = self._runner = None
 
     async def _work_off(self) -> None:
         try:
@@ -323,9 +325,9 @@ class WaitRegistry:
                     del self._looks[handoff_id]
                     await self._look(handoff_id)
                 else:
-                    hold = next(iter(self._ticks))
-                    del self._ticks[hold]
-                    await self._tick(hold)
+                    wait = next(iter(self._ticks))
+                    del self._ticks[wait]
+                    await self._tick(wait)
         finally:
             self._at_work -= 1
 
@@ -333,33 +335,33 @@ class WaitRegistry:
         try:
             handoff = await self._desk.get(handoff_id)
         except StoreUnavailable:
-            return  # who waits, waits for the store, too: the next tick looks again
-        except Exception as broken:  # noqa: BLE001 - its calls are told; it is not the others' trouble
-            for hold in self._of.get(handoff_id, ()):
-                hold.end(failure=broken)
+            return  # the next tick reads again
+        except Exception as broken:  # noqa: BLE001 - only the calls of this handoff fail
+            for wait in self._waits.get(handoff_id, ()):
+                wait.end(failure=broken)
             return
         if handoff.state is not State.OPEN:
-            for hold in self._of.get(handoff_id, ()):
-                hold.end(handoff)
+            for wait in self._waits.get(handoff_id, ()):
+                wait.end(handoff)
 
-    async def _tick(self, hold: Wait) -> None:
-        if not hold.waits:
+    async def _tick(self, wait: Wait) -> None:
+        if not wait.is_waiting:
             return
-        channel, hold.channel = hold.channel, None
+        channel, wait.channel = wait.channel, None
         if channel is None:
-            await self._look(hold.handoff_id)
+            await self._look(wait.handoff_id)
             return
         try:
-            # A dialog that is still there after this long is on a screen.
-            await self._desk.reached(hold.report.handoff, channel=channel)
+            # A dialog that is still open after this long is on a screen.
+            await self._desk.reached(wait.report.handoff, channel=channel)
         except StoreUnavailable:
-            hold.channel = channel  # for the next tick
+            wait.channel = channel  # for the next tick
         except Exception as broken:  # noqa: BLE001 - as above
-            hold.end(failure=broken)
+            wait.end(failure=broken)
 
 
-async def _say(hold: Wait) -> None:
+async def _say(wait: Wait) -> None:
     try:
-        await hold.say()
-    except Exception as broken:  # noqa: BLE001 - a host that can't be told ends its own call
-        hold.end(failure=broken)
+        await wait.say()
+    except Exception as broken:  # noqa: BLE001 - if progress can't be sent, this call ends
+        wait.end(failure=broken)

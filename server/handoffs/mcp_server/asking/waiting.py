@@ -1,4 +1,4 @@
-"""Waiting with a call open: for the host's own dialog and whatever else answers, as far as its patience goes."""
+"""Waiting with a call open, for the host's dialog and every other channel, until the host's patience ends."""
 
 from collections import Counter
 from contextlib import suppress
@@ -27,13 +27,13 @@ from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.callers.subject import has_lapsed
 
 LAST_LOOK_SECONDS = 2.0
-"""How long a call whose patience has ended looks for an outcome of the last moment: the store may be away."""
+"""How long a call tries to read the outcome when its time is up: the store may be unavailable."""
 
 LEAVING_SECONDS = 1.0
-"""How long a call that its host has ended takes to note that."""
+"""How long a call that its host has ended may take to record that."""
 
-MAX_HELD = 90
-"""How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every answer needs one."""
+MAX_PER_SESSION = 90
+"""How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every reply needs one."""
 
 MAX_WAITING = 8_000
 """How many calls over HTTP wait in one process; one caller may have a share of them.
@@ -43,10 +43,10 @@ Sessions cost nothing, and up to 2025-11-25 a call goes on waiting when its clie
 
 
 class Inbox(Protocol):
-    """Where a person finds what no dialog shows them."""
+    """The inbox that shows a question when no dialog does."""
 
     async def invite(self, handoff: Handoff) -> str | None:
-        """Have it show the handoff, and return the address there, which signs nobody in; None where there is none.
+        """Open the inbox at a handoff and return its address, which signs no person in; None without an inbox.
 
         May take seconds; never raises.
         """
@@ -54,7 +54,7 @@ class Inbox(Protocol):
 
 
 class Waiting:
-    """The calls of one server that wait."""
+    """The waiting calls of one server."""
 
     def __init__(
         self,
@@ -66,35 +66,35 @@ class Waiting:
         draining: Shutdown,
         joining: Joining,
     ) -> None:
-        """Take the parts; `hold_seconds` of None goes by the host, and `draining` ends every wait.
+        """Take the parts. A `hold_seconds` of None takes the host's patience; `draining` ends every wait.
 
-        `host_seconds` is what the host's own limit on a call was set to, where that is known.
+        `host_seconds` is the host's own limit on a call, where it is known.
         """
         self._joining = joining
         self._desk = desk
         self._hold_seconds, self._host_seconds = hold_seconds, host_seconds
         self._inbox = inbox
         self._registry = WaitRegistry(desk, draining)
-        self.giving_up = HostTimeouts(desk.clock)
-        """How long the calls of each session live, as far as its client has shown."""
-        self._held: Counter[str | None] = Counter()
-        self._held_by = Slots()
-        self._calls: Counter[str] = Counter()  # how many wait for each, where several people's may
+        self.timeouts = HostTimeouts(desk.clock)
+        """The time-outs that the clients of each session have shown."""
+        self._per_session: Counter[str | None] = Counter()
+        self._per_caller = Slots()
+        self._calls: Counter[str] = Counter()  # waiting calls by handoff, where calls of several people may wait
         self.sent: BoundedCache[str, None] = BoundedCache()
-        """Those whose person has agreed to open the inbox: a call that only checks does not send them there again."""
+        """The handoffs whose person has agreed to open the inbox: a call that only checks does not send them again."""
 
     def slot(self, handoff: Handoff, session: str | None) -> "WaitingSlot":
-        """Give a call a place among those of its session, and of its caller, that wait, and say whether one was free.
+        """Acquire a waiting slot, limited per session and per caller. The block gets False when none is free.
 
-        A `session` of None has no end of places: stdio has no pool of connections that could run dry. What the host
-        ends inside is noted in the log, with how long it had waited; the question stays open.
+        A `session` of None has no limit: stdio has no pool of connections. A call that the host ends inside is recorded
+        in the log, with how long it had waited; the question stays open.
         """
-        return WaitingSlot(self._desk, self._held, self._held_by, handoff, session)
+        return WaitingSlot(self._desk, self._per_session, self._per_caller, handoff, session)
 
     async def anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
-        """Return what the plan came to, or who was faster elsewhere; None when the patience ended.
+        """Carry out the plan; return its verdict, or the ended handoff, or None when the patience ended.
 
-        Where several people's calls may wait for the one question, people are told how many do.
+        Behind a gateway, calls of several people may wait for one question; people are told how many do.
         """
         if not handoff.through_gateway:
             return await self._anywhere(handoff, report, chosen)
@@ -114,7 +114,7 @@ class Waiting:
                     await self._tell_calls(handoff)
 
     async def _tell_calls(self, handoff: Handoff) -> None:
-        with suppress(HandoffError):  # the question goes on without it
+        with suppress(HandoffError):  # the question stays open without it
             await self._desk.joined(handoff, calls=self._calls[handoff.id])
 
     async def _anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
@@ -122,51 +122,51 @@ class Waiting:
         context = report.context
         is_shared = partial(self._joining.is_shared, context)
         if chosen.way is Way.FORM:
-            hold = self._beside_dialog(report)
-            with self.giving_up.call(context, dialog=True):
-                verdict = await ask_while_open(self._desk, handoff, context, hold, is_shared=is_shared)
+            wait = self._beside_dialog(report)
+            with self.timeouts.call(context, dialog=True):
+                verdict = await ask_while_open(self._desk, handoff, context, wait, is_shared=is_shared)
             report.not_shown = verdict is Unanswered.NOT_SHOWN
         elif chosen.way is Way.LINK and report.link is not None:
-            hold = self._beside_dialog(report)
-            with self.giving_up.call(context, dialog=True):
-                verdict = await send_while_open(self._desk, handoff, report.link, context, hold, is_shared=is_shared)
+            wait = self._beside_dialog(report)
+            with self.timeouts.call(context, dialog=True):
+                verdict = await send_while_open(self._desk, handoff, report.link, context, wait, is_shared=is_shared)
             if verdict is Unanswered.SENT:
                 report.sent = True
                 self.sent[handoff.id] = None
         if verdict is Unanswered.SENT or (verdict is Unanswered.NOT_SHOWN and not chosen.card):
             seconds = self.patience(context, dialog=False)
-            with self.giving_up.call(context, dialog=False):
+            with self.timeouts.call(context, dialog=False):
                 return await self.elsewhere(handoff, report, invite=chosen.invite, seconds=seconds)
         return verdict
 
     def _beside_dialog(self, report: Progress) -> Wait:
         channel = None if CHANNEL in report.handoff.reached else CHANNEL
-        return self._registry.hold(report, seconds=self.patience(report.context, dialog=True), channel=channel)
+        return self._registry.wait(report, seconds=self.patience(report.context, dialog=True), channel=channel)
 
     async def elsewhere(
         self, handoff: Handoff, report: Progress, *, invite: bool, seconds: float | None = None
     ) -> Handoff | None:
         """Return the handoff once it has ended, or None after `seconds`.
 
-        With `invite`, the inbox is to show it meanwhile.
+        With `invite`, the inbox shows it meanwhile.
         """
-        hold = self._registry.hold(report, seconds=seconds)
+        wait = self._registry.wait(report, seconds=seconds)
         if not invite or self._inbox is None or report.link is not None:
-            with hold:
+            with wait:
                 await anyio.sleep_forever()
-            return hold.ended
+            return wait.ended
         broken: HandoffError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._invite, self._inbox, handoff, report)
             try:
-                with hold:
+                with wait:
                     await anyio.sleep_forever()
             except HandoffError as error:
-                broken = error  # raised below, as it is: out of here it would be a group
+                broken = error  # raised below: the task group would wrap it in an exception group
             tasks.cancel_scope.cancel()
         if broken is not None:
             raise broken
-        return hold.ended
+        return wait.ended
 
     async def _invite(self, inbox: Inbox, handoff: Handoff, report: Progress) -> None:
         report.link = await inbox.invite(handoff)
@@ -174,64 +174,67 @@ class Waiting:
             await report.send()  # at once, for a person who watches the host's screen
 
     async def last_look(self, handoff: Handoff) -> Handoff:
-        """Return the handoff as it is once nobody waits any longer; as it was, where its store is away."""
+        """Return the handoff as it is when the wait has ended; as it was, if the store is unavailable."""
         with suppress(StoreUnavailable), anyio.move_on_after(LAST_LOOK_SECONDS):
             return await self._desk.get(handoff.id)
         return handoff
 
     def patience(self, context: Context, *, dialog: bool) -> float:
-        """Return how long a call may wait: as set, or as is known of its host, or as its client has shown."""
+        """Return how long a call may wait, in seconds: by the setting, or by its host, or by its client's time-outs."""
         seconds = self._hold_seconds
         if seconds is None:
             patience = host_named(client_of(context)).patience("stdio" if context.headers is None else "http")
             seconds = patience.dialog if dialog else patience.quiet
-            if self._host_seconds is not None and not dialog:  # its clock is another one while a dialog is open
+            if self._host_seconds is not None and not dialog:  # its limit is another one while a dialog is open
                 seconds = max(seconds, self._host_seconds - margin(self._host_seconds))
-        shown = self.giving_up.most(context, dialog=dialog)
+        shown = self.timeouts.most(context, dialog=dialog)
         return seconds if shown is None else min(seconds, shown)
 
 
 def margin(seconds: float) -> float:
-    """Return how much sooner than a host's time-out a call returns, in seconds."""
+    """Return how long before a host's time-out a call returns, in seconds."""
     return max(10.0, seconds / 60)
 
 
 class WaitingSlot:
-    """A block in which a call waits, one of those of its session; gives whether there was room for it."""
+    """A block in which a call waits with a slot; the block gets whether a slot was free."""
 
-    __slots__ = ("_desk", "_handoff", "_held", "_held_by", "_session", "_since")
+    __slots__ = ("_desk", "_handoff", "_per_caller", "_per_session", "_session", "_since")
 
     def __init__(
-        self, desk: Desk, held: Counter[str | None], held_by: Slots, handoff: Handoff, session: str | None
+        self, desk: Desk, per_session: Counter[str | None], per_caller: Slots, handoff: Handoff, session: str | None
     ) -> None:
-        """Take how many calls each session holds, and each caller."""
-        self._desk, self._held, self._held_by, self._handoff, self._session = desk, held, held_by, handoff, session
+        """Take the counts of waiting calls by session and by caller."""
+        self._desk, self._handoff, self._session = desk, handoff, session
+        self._per_session, self._per_caller = per_session, per_caller
         self._since = desk.clock.now()
 
     async def __aenter__(self) -> bool:
-        """Take the place, and say whether one was free."""
+        """Acquire the slot, and say whether one was free."""
         if self._session is None:
             return True
         subject = self._handoff.caller.subject
-        if self._held[self._session] >= MAX_HELD or not self._held_by.take(subject, most=MAX_WAITING):
+        if self._per_session[self._session] >= MAX_PER_SESSION or not self._per_caller.acquire(
+            subject, most=MAX_WAITING
+        ):
             self._session = None
             return False
-        self._held[self._session] += 1
+        self._per_session[self._session] += 1
         return True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give it back, and note a call that its host has ended."""
+        """Release the slot, and record a call that its host has ended."""
         try:
             if isinstance(error, anyio.get_cancelled_exc_class()) and not has_lapsed():
-                # On a pipe that was closed the whole process is ending, and the store may be closed before this.
+                # When a pipe was closed the process is ending, and the store may be closed before this.
                 with anyio.move_on_after(LEAVING_SECONDS, shield=True), suppress(HandoffError):
                     seconds = (self._desk.clock.now() - self._since).total_seconds()
                     await self._desk.left(self._handoff, seconds=seconds)
         finally:
             if self._session is not None:
-                self._held_by.give(self._handoff.caller.subject)
-                self._held[self._session] -= 1
-                if not self._held[self._session]:
-                    del self._held[self._session]
+                self._per_caller.release(self._handoff.caller.subject)
+                self._per_session[self._session] -= 1
+                if not self._per_session[self._session]:
+                    del self._per_session[self._session]

@@ -1,4 +1,4 @@
-"""What a client said of itself: who it is, and what of asking it can do. None of it need be true."""
+"""The capabilities that a client declares: its name, and how it can ask a person. None of it need be true."""
 
 from mcp.server.apps import client_supports_apps
 from mcp.server.context import ServerRequestContext
@@ -19,7 +19,7 @@ TASKS = "io.modelcontextprotocol/tasks"
 FORM, URL, LONG, CARD = "form", "url", "tasks", "ui"
 
 CARD_CHANNEL = "card"
-"""What an answer given in a card says it came through."""
+"""The channel of answers given in a card."""
 
 
 def client_of(context: Context) -> str:
@@ -29,7 +29,7 @@ def client_of(context: Context) -> str:
 
 
 def declared_by(context: Context) -> Declared:
-    """Return what the client of a call said that it can do."""
+    """Return the capabilities that the client of a call declared."""
     request = context.request_context
     params, capabilities = request.session.client_params, request.session.client_capabilities
     abilities: list[str] = []
@@ -39,7 +39,7 @@ def declared_by(context: Context) -> Declared:
             abilities.append(FORM)
         if asks is not None and asks.url is not None:
             abilities.append(URL)
-        # On an older connection some declare it all the same; there is no such thing there.
+        # Some clients declare it on an older connection, too, where tasks do not exist.
         if request.protocol_version == MODERN and TASKS in (capabilities.extensions or {}):
             abilities.append(LONG)
         if client_supports_apps(request):

@@ -13,7 +13,7 @@ from handoffs.mcp_server.callers.subject import subject_of_request
 
 
 class OwnHandoffs:
-    """The handoffs of the caller whose request is being served, and of no other."""
+    """The handoffs of the caller whose request is being served, and no others."""
 
     def __init__(self, desk: Desk, *, subject: str | None, project: str, joining: Joining) -> None:
         """Take the parts. Without a `subject` every request must be authenticated.
@@ -24,22 +24,22 @@ class OwnHandoffs:
 
     @property
     def subject(self) -> str:
-        """The subject of the request that is being served. Raises NotAuthenticated: the caller is not known."""
+        """The subject of the request that is being served. Raises NotAuthenticated when the caller is not known."""
         return subject_of_request(otherwise=self._subject)
 
     def caller(self, context: Context) -> Caller:
-        """Return who asks what a call asks. Raises NotAuthenticated."""
+        """Return the caller of a call. Raises NotAuthenticated."""
         # Over HTTP the server's own folder says nothing about where the agent works.
         project = "" if context.headers is not None else self._project
         return Caller(subject=self.subject, client=client_of(context), project=project)
 
     def declared_by(self, context: Context) -> Declared:
-        """Return what the host of a call can do: nothing of asking where it would ask everybody on a shared pipe."""
+        """Return the capabilities of a call's host; without any way to ask on a pipe that several clients share."""
         declared = declared_by(context)
         return replace(declared, abilities=()) if self._joining.is_shared(context) else declared
 
     async def get(self, handoff_id: str) -> Handoff:
-        """Return a handoff of this caller by its whole id. Raises NotFound, also where it is somebody else's."""
+        """Return a handoff of this caller by its whole id. Raises NotFound, also for another caller's handoff."""
         subject = self.subject
         handoff = await self._desk.get(handoff_id)
         if handoff.caller.subject != subject:
@@ -47,7 +47,7 @@ class OwnHandoffs:
         return handoff
 
     async def newest(self, *, open_only: bool) -> list[Handoff]:
-        """Return this caller's newest thousand handoffs, newest first; none where other people's may be among them."""
+        """Return this caller's newest thousand handoffs, newest first; none if other people's may be among them."""
         if not self._joining.lists:
             return []
         return list(await self._desk.newest_of(self.subject, open_only=open_only))

@@ -1,4 +1,4 @@
-"""Whose a request is. Everything that looks for the owner of a handoff asks here, anew for each request."""
+"""The subject of a request. All code that checks the owner of a handoff asks here, for each request anew."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -12,16 +12,16 @@ from handoffs.core.errors import HandoffError
 
 
 class NotAuthenticated(HandoffError):
-    """A request that nobody knows the caller of has come where only known ones are served."""
+    """A request without a known caller has come to a server that requires one."""
 
     def __init__(self) -> None:
-        super().__init__("Nobody knows who calls, so nothing was done. Connect again, with a token.")
+        super().__init__("The caller is not known, so nothing was done. Connect again, with a token.")
 
 
 def subject_of_request(*, otherwise: str | None) -> str:
-    """Return the subject that the request was authenticated for, or `otherwise` where nobody authenticates.
+    """Return the subject that the request was authenticated for, or `otherwise` if requests are not authenticated.
 
-    A session of the older era runs with what its first request showed; the SDK lets no other caller into it.
+    A session of the older era keeps the subject of its first request; the SDK lets no other caller into it.
 
     Raises:
         NotAuthenticated: There is neither.
@@ -34,35 +34,35 @@ def subject_of_request(*, otherwise: str | None) -> str:
 
 
 class Shown:
-    """The token that a request came with, and whether that was good for as long as the request lasted."""
+    """The token of a request, and whether it lapsed while the request was served."""
 
     __slots__ = ("lapsed", "token")
 
     def __init__(self, token: AccessToken) -> None:
-        """Take what was good when it came."""
+        """Take the token that was valid when the request arrived."""
         self.token = token
         self.lapsed = False
 
 
 shown: ContextVar[Shown | None] = ContextVar("shown", default=None)
-"""Of the request that is being served."""
+"""The token of the request that is being served."""
 
 
 def has_lapsed() -> bool:
-    """Say whether the request is being ended for its token, and not by its host."""
+    """Say whether the request ends because its token lapsed, and not because its host ended it."""
     request = shown.get()
     return request is not None and request.lapsed
 
 
 def token_key(token: AccessToken) -> str:
-    """Return the same for all requests that showed the same token: each has been made an object of its own for it."""
+    """Return a key that is equal for equal tokens: each request has a token object of its own."""
     return token.model_dump_json()
 
 
 def token_of(scope: Mapping[str, Any]) -> AccessToken | None:
-    """Return what an HTTP request, by its ASGI scope, was let in by; None where nothing was asked of it.
+    """Return the token that authenticated an HTTP request, by its ASGI scope; None if none was required.
 
-    In a session of the older era it may be another than the one that its first request showed.
+    In a session of the older era it may differ from the token of the first request.
     """
     user: object = scope.get("user")
     return user.access_token if isinstance(user, AuthenticatedUser) else None

@@ -1,11 +1,11 @@
-"""The card in the chat (MCP Apps): the question and its form within the conversation, where the host can show them.
+"""Cards in the chat (MCP Apps): the question and its form within the conversation, on hosts that can show them.
 
-A host renders the document at `URI` beside a call of either tool and passes the call's result on to it. What the card
-shows, and what it answers with, is in the result's `_meta` under `META`, which hosts keep from their model: the
-question as HTML and, while it is open, a secret. The card answers through the tool `answer_from_card`. That a host
-hides this tool from the model is no authorisation: without a secret nothing is recorded, and each is good once.
+A host renders the document at `URI` beside a call of either tool and passes the call's result on to it. The result's
+`_meta` has under `META`, which hosts hide from their model, the question as HTML and, while it is open, a secret. The
+card answers through the tool `answer_from_card`. A host that hides this tool from the model does not authorise its
+calls: without a secret nothing is recorded, and each secret can be used once.
 
-Clients that did not declare the extension see nothing of all this. Looks, and how a form is read, are the page's part.
+Clients that did not declare the extension see no cards. The page makes the HTML and reads the form.
 
 Sources: MCP Apps 2026-01-26 (SEP-1865); python-sdk `mcp.server.apps`.
 """
@@ -46,10 +46,10 @@ TOOL = "answer_from_card"
 META = "handoffs/card"
 
 MAX_POSTED = 1_048_576
-"""Characters of what a card sends, as of a form that is sent to the inbox."""
+"""The most characters of a form that a card sends; the inbox has the same limit."""
 
 MIN_CLAIM_SECONDS = 60
-"""How long it is remembered that a secret was used, at the least: its question may end in this moment."""
+"""How long a used secret is remembered, at least: its question may end at this moment."""
 
 SCHEMA: dict[str, object] = {
     "type": "object",
@@ -64,44 +64,44 @@ SCHEMA: dict[str, object] = {
 }
 
 Posted: TypeAlias = Mapping[str, Sequence[str]]
-"""What the card's form holds, by the names of its controls."""
+"""The values of the card's form, by the names of its controls."""
 
 _SEALED = re.compile(r"[\w-]+\.[0-9]+\.[0-9a-f]{64}", re.ASCII)
-"""How the secret of a card is written, whoever sealed it."""
+"""The format of a card's secret, with any key."""
 
 _Action: TypeAlias = Literal["look", "inbox", "answer", "decline"]
 
 
 class Page(Protocol):
-    """What a card shows, and how its form is read."""
+    """Makes the HTML of cards, and reads their forms."""
 
     def document(self) -> str:
         """Return the card without a question, as one HTML document that loads nothing."""
         ...
 
     def question(self, handoff: Handoff, earlier: Handoff | None = None) -> str:
-        """Return an open question as HTML, with its form and what was decided before; with a secret, without a form."""
+        """Return an open question as HTML, with its form and the earlier decision; one for a secret has no form."""
         ...
 
     def outcome(self, handoff: Handoff) -> str:
-        """Return a question that has ended as HTML."""
+        """Return an ended question as HTML."""
         ...
 
     def said(self, handoff: Handoff, posted: Posted, earlier: Handoff | None) -> AnswerInput:
-        """Return what the form as it was sent answers. Raises AnswerRefused."""
+        """Return the answer in a form. Raises AnswerRefused."""
         ...
 
     def note(self, posted: Posted) -> str:
-        """Return the note that was sent along. Raises AnswerRefused."""
+        """Return the note in a form. Raises AnswerRefused."""
         ...
 
     def problems(self, wrong: AnswerRefused) -> dict[str, str]:
-        """Return what does not fit, by the names of the controls."""
+        """Return the error messages, by the names of the controls."""
         ...
 
 
 class CardRefused(HandoffError):
-    """Something else than the card of this question wants to decide it."""
+    """A caller without the secret of this question's card wants to decide it."""
 
     def __init__(self, handoff_id: str, *, why: str = "") -> None:
         super().__init__(
@@ -114,12 +114,12 @@ class CardRefused(HandoffError):
 OTHER_KEYS = (
     f" If this is its card, a server with other keys has made it: servers that share callers need the same {SETTING}."
 )
-"""What another server sealed looks like what somebody made up: people are told of both."""
+"""A secret of another server can't be told from a forged one, so the text names both causes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Sent:
-    """What came from a card, or from whatever says that it is one."""
+    """The arguments of a call of `answer_from_card`; the caller may not be a card."""
 
     action: _Action
     handoff_id: str
@@ -128,7 +128,7 @@ class _Sent:
 
 
 class Cards:
-    """Gives the results of the tools their cards, and takes what the cards send."""
+    """Adds cards to the results of the tools, and carries out what the cards send."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Cards:
         keys: Sequence[bytes | str],
         inbox: Inbox | None,
     ) -> None:
-        """Take the parts; the page is made when the first card is needed, which for most servers is never."""
+        """Take the parts; the page is made when the first card is needed, since most servers show none."""
         self._desk = desk
         self._make_page = make_page
         self._page: Page | None = None
@@ -147,7 +147,7 @@ class Cards:
         self._secrets = CardSecrets(keys)
         self._inbox = inbox
 
-    # What the server publishes
+    # Published by the server
 
     def extension(self) -> Apps:
         """Return the extension of the protocol, with the document that hosts render."""
@@ -156,7 +156,7 @@ class Cards:
         ui: dict[str, object] = {
             "csp": {"connectDomains": none, "resourceDomains": none, "frameDomains": none, "baseUriDomains": none},
             "permissions": {"clipboardWrite": dict[str, object]()},
-            # The host's: it shows where its own screen ends and ours begins.
+            # The host draws the border, so that a person sees where the card begins.
             "prefersBorder": True,
         }
         apps.add_resource(
@@ -172,13 +172,13 @@ class Cards:
         return apps
 
     def shown_by(self, asking: Tool) -> Tool:
-        """Return one of the model's tools, so that hosts show a card beside its calls."""
+        """Return a tool whose calls hosts show with a card."""
         return asking.model_copy(
             update={"fn": self._carrying(asking.fn), "meta": {**(asking.meta or {}), "ui": {"resourceUri": URI}}}
         )
 
     def tool(self) -> Tool:
-        """Return the tool through which cards answer."""
+        """Return the tool that cards answer through."""
         description = "For the card in the chat alone, which holds what this needs. Never call it yourself."
         answering = tool(TOOL, "Answer from the card", description, SCHEMA, self._answer_from_card)
         return answering.model_copy(
@@ -189,7 +189,7 @@ class Cards:
         )
 
     async def only_where_shown(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Keep what is for cards out of the tools' list where the client can't show any: its model would read it."""
+        """Remove what is for cards from the list of tools of a client that shows none: its model would read it."""
         result = await call_next(ctx)
         if ctx.method != "tools/list" or not isinstance(result, dict) or client_supports_apps(ctx):
             return result
@@ -199,7 +199,7 @@ class Cards:
     async def _document(self) -> str:
         return await to_thread.run_sync(lambda: self._pages().document())
 
-    # What the card is given
+    # The card in a result
 
     def _carrying(self, call: Call) -> Call:
         async def carried(given: Mapping[str, object], context: Context) -> Given:
@@ -211,7 +211,7 @@ class Cards:
                 return outcome
             try:
                 card = await self._card(await self._desk.get(handoff_id))
-            except Exception as broken:  # noqa: BLE001 - whatever broke the card, the outcome must reach the agent
+            except Exception as broken:  # noqa: BLE001 - the outcome must reach the agent without its card, too
                 logger.error("The card of %s could not be made: %s.", handoff_id, type(broken).__name__)
                 return outcome
             return outcome.model_copy(update={"meta": {**(outcome.meta or {}), META: card}})
@@ -239,7 +239,7 @@ class Cards:
             self._page = self._make_page()
         return self._page
 
-    # What the card sends
+    # The calls of a card
 
     async def _answer_from_card(self, given: Mapping[str, object], context: Context) -> Outcome:
         sent = _read(given)
@@ -250,26 +250,26 @@ class Cards:
             case "inbox":
                 return await self._lead_to_inbox(handoff)
             case "answer" | "decline":
-                # What a person has decided is carried out whole, whatever becomes of the call that brought it.
+                # A person's decision is recorded completely, also when the call is cancelled.
                 with anyio.CancelScope(shield=True):
                     return await self._decide(handoff, sent)
                 raise AssertionError("nothing leaves a scope that is shielded")
 
     async def _look(self, handoff: Handoff, sent: _Sent) -> CallToolResult:
-        """Say how it stands. Whoever asks gets neither a secret nor, while it is open, the question."""
+        """Return the state. The result has no secret and, while the question is open, no question."""
         if handoff.state is not State.OPEN:
-            return _told(handoff, await self._card(handoff))
-        # A card that looks is on somebody's screen; without its secret it may be anything.
+            return _card_result(handoff, await self._card(handoff))
+        # A card that looks is on a person's screen; a caller without its secret may be another program.
         if CARD_CHANNEL not in handoff.reached and self._mark(handoff, sent) is not None:
             await self._desk.reached(handoff, channel=CARD_CHANNEL)
-        now = round(self._desk.clock.now().timestamp() * 1000)  # what its deadline is told by, not a browser's clock
-        return _told(handoff, {"id": handoff.id, "state": handoff.state.value, "collected": False, "now": now})
+        now = round(self._desk.clock.now().timestamp() * 1000)  # the clock for the card's deadline
+        return _card_result(handoff, {"id": handoff.id, "state": handoff.state.value, "collected": False, "now": now})
 
     async def _lead_to_inbox(self, handoff: Handoff) -> CallToolResult:
         link = await self._inbox.invite(handoff) if self._inbox is not None else None
         if link is None:
             raise QuestionRefused(f"There is no inbox to open here. In a terminal: handoffs answer {handoff.id}")
-        return _told(handoff, {"id": handoff.id, "state": handoff.state.value, "link": link})
+        return _card_result(handoff, {"id": handoff.id, "state": handoff.state.value, "link": link})
 
     async def _decide(self, handoff: Handoff, sent: _Sent) -> CallToolResult:
         mark = self._mark(handoff, sent)
@@ -285,52 +285,52 @@ class Cards:
         left = (handoff.question.deadline - self._desk.clock.now()).total_seconds()
         first = await self._desk.claim(mark, seconds=max(left, MIN_CLAIM_SECONDS))
         if handoff.state is State.OPEN and not first:
-            handoff = await self._desk.get(handoff.id)  # decided by the call that was first, a moment ago
+            handoff = await self._desk.get(handoff.id)  # decided a moment ago by the first call with this secret
         if handoff.state is not State.OPEN:
             return await self._late(handoff, again=not first)
         if not first:
             logger.warning("Refused to decide %s for a card: its secret has been used.", handoff.id)
             raise CardRefused(handoff.id)
         try:
-            return _told(handoff, await self._card(await self._record(handoff, sent)))
+            return _card_result(handoff, await self._card(await self._record(handoff, sent)))
         except AnswerRefused as wrong:
-            # That secret is used up; the person may correct what they entered with another.
+            # The secret is used; the person corrects the answer with a new one.
             card = await self._card(handoff)
             del card["html"]
-            return _told(handoff, {**card, "problems": self._pages().problems(wrong)})
+            return _card_result(handoff, {**card, "problems": self._pages().problems(wrong)})
         except AlreadyEnded:
             return await self._late(await self._desk.get(handoff.id), again=False)
 
     async def _record(self, handoff: Handoff, sent: _Sent) -> Handoff:
-        # In a thread: the first time, all that makes the page is imported.
+        # In a thread: the first call imports the web stack.
         page = await to_thread.run_sync(self._pages)
         note = page.note(sent.posted)
-        by = handoff.caller.subject  # who calls is the same: it is their own question
+        by = handoff.caller.subject  # the caller is the same: it is the caller's own question
         if sent.action == "decline":
             return await self._desk.decline(handoff, by=by, channel=CARD_CHANNEL, note=note)
         said = page.said(handoff, sent.posted, await self._earlier(handoff))
         return await self._desk.answer(handoff, said.values, by=by, channel=CARD_CHANNEL, note=note, other=said.other)
 
     async def _earlier(self, handoff: Handoff) -> Handoff | None:
-        """What was decided when the same was asked before; not what another session was told that is kept apart."""
+        """Return the earlier decision about the same question; None if it belongs to another, separate session."""
         if not handoff.earlier:
             return None
         try:
             earlier = await self._desk.get(handoff.earlier)
-        except NotFound:  # cleared away meanwhile
+        except NotFound:  # pruned meanwhile
             return None
         return earlier if earlier.session == handoff.session else None
 
     async def _late(self, handoff: Handoff, *, again: bool) -> CallToolResult:
-        """Tell a card that the question has ended; not that it was too late, where `again` its own answer was it."""
+        """Return the ended question for a card. With `again`, its own earlier answer does not count as late."""
         mine = again and handoff.end is not None and handoff.end.channel == CARD_CHANNEL
-        return _told(handoff, {**await self._card(handoff), "late": not mine})
+        return _card_result(handoff, {**await self._card(handoff), "late": not mine})
 
     def _mark(self, handoff: Handoff, sent: _Sent) -> str | None:
         return self._secrets.mark_of(sent.secret, handoff, now=self._desk.clock.now())
 
 
-def _told(handoff: Handoff, card: Mapping[str, object]) -> CallToolResult:
+def _card_result(handoff: Handoff, card: Mapping[str, object]) -> CallToolResult:
     text = f"{handoff.id}: {card['state']}."
     return CallToolResult(content=[TextContent(type="text", text=text)], _meta={META: dict(card)})
 
@@ -341,7 +341,7 @@ def _plain(listed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(given: Mapping[str, object]) -> _Sent:
-    """Return what a card sent. Raises QuestionRefused: it is nothing that a card of ours sends."""
+    """Return what a card sent. Raises QuestionRefused when no card of ours sends such arguments."""
     action, handoff_id, secret = given.get("action"), given.get("handoff_id"), given.get("secret", "")
     posted = _posted(given.get("posted", {}))
     known = action in get_args(_Action) and not set(given) - set(cast("Mapping[str, object]", SCHEMA["properties"]))
@@ -351,7 +351,7 @@ def _read(given: Mapping[str, object]) -> _Sent:
 
 
 def _posted(given: object) -> Posted | None:
-    """The form as it was sent: lists of texts by name; None where it is anything else."""
+    """Return a form as it was sent, lists of texts by name; None when it has another shape."""
     if not isinstance(given, dict):
         return None
     size = 0
@@ -368,6 +368,6 @@ def _posted(given: object) -> Posted | None:
 def _is_text(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a pair, which JSON can hold and no store can keep
+    except UnicodeEncodeError:  # a lone surrogate, which JSON allows and no store keeps
         return False
     return True

@@ -1,7 +1,7 @@
-"""The secret of a card: what shows that an answer comes from the card of a question, and not from whoever can call.
+"""The secret of a card: it proves that an answer comes from the card of a question, and not from another caller.
 
-It is sealed, not kept: it says for which question it is good and until when, so it outlives a restart and works with
-every process that has the key. That it is used once is for the store to see to; here is its mark by which it does.
+It is signed, not stored: it names its question and its expiry, so it survives a restart and works with every process
+that has the key. The store ensures that it is used once, by the mark that is made here.
 """
 
 import hashlib
@@ -14,25 +14,25 @@ from datetime import datetime
 from handoffs.core.model import Handoff
 from handoffs.signing import expiry_of, opened, seal
 
-# The same keys seal other things: none of those may pass for this one.
+# The same keys sign other tokens: none of those may be valid as a card's secret.
 _PURPOSE = b"handoffs card 1"
 
 
 class CardSecrets:
-    """Makes and knows the secrets of cards."""
+    """Makes and verifies the secrets of cards."""
 
     def __init__(self, keys: Sequence[bytes | str]) -> None:
-        """Take the keys: the first seals, all open."""
+        """Take the keys: the first signs, all verify."""
         given = [key.encode() if isinstance(key, str) else key for key in keys]
         self._keys = [hmac.digest(key, _PURPOSE, hashlib.sha256) for key in given]
 
     def make(self, handoff: Handoff) -> str:
-        """Return a secret that no other card has, good for this question until its deadline."""
+        """Return a new secret, valid for this question until its deadline."""
         body = f"{secrets.token_urlsafe(16)}.{math.ceil(handoff.question.deadline.timestamp())}"
         return f"{body}.{seal(self._keys[0], handoff.id, body).hex()}"
 
     def mark_of(self, secret: str, handoff: Handoff, *, now: datetime) -> str | None:
-        """Return the mark by which the use of a secret is noted; None where it is not one of this question's."""
+        """Return the mark that records the use of a secret; None when it is not valid for this question."""
         body = opened(secret, self._keys, handoff.id, written=bytes.hex)
         if body is None or now.timestamp() > expiry_of(body):
             return None

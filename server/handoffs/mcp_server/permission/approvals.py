@@ -1,12 +1,12 @@
-"""How a use of a tool is decided: from what Claude Code sends to what it is told.
+"""Approvals of tool uses: from the arguments that Claude Code sends to the reply.
 
-On stdio the same question from the same project is one, and a decision that came late is collected by who asks again.
-Over HTTP nothing that Claude Code sends names its project: what `input` holds is the agent's, and there are no roots in
-the newer era. So a question is joined only within one session, which is one Claude Code in one project; without
-sessions (from 2026-07-28) only by the same `tool_use_id`, sent again; without that by nobody.
+On stdio the same question from the same project is one handoff, and a late decision is collected when the agent asks
+again. Over HTTP Claude Code does not send its project: the agent makes `input`, and the newer era has no roots. So a
+question is joined only within one session, which is one Claude Code in one project; without sessions (from 2026-07-28)
+only by the same `tool_use_id`, sent again; without an id it is never joined.
 
-An approval is for one use, by its `tool_use_id`. It is used up before the reply is on its way: a use whose reply was
-cut off gets it again when it is sent again; another one is asked for its own.
+An approval is for one use, by its `tool_use_id`. It is used before the reply is sent. A use whose reply was cut off
+gets the approval again when it is sent again; another use needs an approval of its own.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ from handoffs.mcp_server.permission.claude_code import ToolUse, allow, deny, rea
 from handoffs.mcp_server.permission.questions import QUESTIONS, Questions, read_questions
 
 MAX_EDITED = 4_000
-"""Characters of an input that a person can edit; a longer one is allowed or denied as it is."""
+"""The most characters of an input that a person can edit; a longer one can only be allowed or denied."""
 
 MAX_EDITS = 5
-"""How often an edit that can't be used is asked for again."""
+"""How often the person is asked again after an edit that can't be used."""
 
 _HOUR = 3600.0
 # Claude Code's wall clock is about 28 h (MCP_TOOL_TIMEOUT; D). Its idle limit is 5 min over HTTP and 30 min on stdio,
@@ -48,14 +48,14 @@ Asked: TypeAlias = tuple[str, Schema]
 
 
 class Approvals:
-    """What becomes of the uses of tools that Claude Code asks about."""
+    """Decides on the tool uses that Claude Code asks about."""
 
     def __init__(self, desk: Desk, calls: Calls) -> None:
-        """Take the desk, and the calls that know whose a question is."""
+        """Take the desk, and the calls that ask in the caller's name."""
         self._desk, self._calls = desk, calls
 
     async def decide(self, given: Mapping[str, object], context: Context) -> str:
-        """Return what Claude Code is to do, as it wants to be told."""
+        """Return the reply in Claude Code's format."""
         use = read_tool_use(given)
         if use is None:
             return deny(words.MALFORMED)
@@ -79,11 +79,11 @@ class Approvals:
 
 
 class _Asking:
-    """One use that is asked about, as often as it takes."""
+    """Asks about one tool use, again after each edit that can't be used."""
 
     def __init__(self, desk: Desk, calls: Calls, context: Context, use: ToolUse) -> None:
         self._desk, self._calls, self._context, self._use = desk, calls, context, use
-        # Where the host gave the use no name, this call alone is the use.
+        # A use without an id is this call alone.
         self._name = use.id or f"call {secrets.token_hex(8)}"
         self._asked: list[Handoff] = []
 
@@ -102,9 +102,9 @@ class _Asking:
 
     @property
     def _origin(self) -> str:
-        """Whose question it is, as a line of it, so that no other project's question is the same; empty on stdio.
+        """A line of the message that keeps questions of two projects apart; empty on stdio.
 
-        Of what tells them apart only a digest is shown: a session's id must not be read off a screen.
+        It shows only a digest: a session's id must not be readable on a screen.
         """
         session = _session_of(self._context)
         if session is None:
@@ -127,20 +127,21 @@ class _Asking:
                 form=form,
                 action=self._action,
                 hold_seconds=_patience(self._context),
-                # A use that lost an approval to another one must not be given the same question again.
+                # A use that lost an approval to another use must not join the same question again.
                 tool_use=self._use.id and f"{self._use.id}{'~' * round_}",
                 max_message=MAX_SHOWN,
             )
             self._asked.append(handoff)
             if handoff.state is State.OPEN or await has_left(self._context):
-                return deny(waiting)  # or nobody reads this; who calls again gets the decision
+                return deny(waiting)  # if the client has left, its next call gets the decision
             if why := words.no_approval(handoff):
                 return self._denied(why)
             try:
                 allowed, edited = self._result(handoff, wanted)
             except ValueError as wrong:
-                # Not collected yet: who calls again after a cut comes here again, and joins the question that is open.
-                # The number keeps two edits that are wrong alike from being one question.
+                # Not collected yet: a repeated call after a lost connection gets here again, and joins the open
+                # question.
+                # The number makes two equal wrong edits different questions.
                 again = f"edit {len(self._asked)} was not used, and nothing has run: {wrong}"
                 continue
             if not allowed:
@@ -148,7 +149,7 @@ class _Asking:
             try:
                 await self._desk.use(handoff, tool_use=self._name, edited=edited)
             except AlreadyUsed:
-                # The same was asked twice at once, and the other use has this approval: this one is asked for its own.
+                # Two uses asked the same at once, and the other has this approval: this one needs its own.
                 self._asked, again, round_ = [], "", round_ + 1
                 continue
             self._hand_over(self._asked[:-1])
@@ -164,7 +165,7 @@ class _Asking:
 
 
 class _AskingQuestions(_Asking):
-    """Claude Code's own questions: what is approved is not that they are asked, but the person's answers."""
+    """Asks Claude Code's own questions: the person approves answers, not the asking."""
 
     def __init__(self, desk: Desk, calls: Calls, context: Context, use: ToolUse, questions: Questions) -> None:
         super().__init__(desk, calls, context, use)
@@ -187,7 +188,7 @@ def _action(use: ToolUse, arguments: str) -> Action:
 
 
 def _session_of(context: Context) -> str | None:
-    """The session that a request came in over HTTP; empty where it came in none, None on stdio."""
+    """Return the session of an HTTP request; empty for a request without one, None on stdio."""
     if context.headers is None:
         return None
     return context.headers.get("mcp-session-id", "") if context.protocol_version != MODERN else ""

@@ -1,9 +1,9 @@
-"""What Claude Code sends for a permission, and what it takes back.
+"""The format of Claude Code's permission requests, and of the replies.
 
-The format is Claude Code's (its documentation; #1175 of its repository): in come `tool_name`, `input` and
-`tool_use_id`, out goes one text, which is JSON. It runs a tool with its *original* input when the text has an empty
-`updatedInput`, so an edit must not be empty. It reads the text as JavaScript does: a number that a double can't hold
-would become another one, so an edit that has one is refused, and every other edit goes out byte by byte.
+The format is Claude Code's (its documentation; #1175 of its repository): it sends `tool_name`, `input` and
+`tool_use_id`, and gets one text, which is JSON. It runs a tool with its *original* input when the text has an empty
+`updatedInput`, so an edit must not be empty. It parses the text as JavaScript does: a number that a double can't hold
+would change, so an edit with such a number is refused, and every other edit is sent byte by byte.
 """
 
 import json
@@ -27,7 +27,7 @@ class ToolUse:
 
 
 def read_tool_use(given: Mapping[str, object]) -> ToolUse | None:
-    """Return the use that the arguments of a call describe; None where they describe none."""
+    """Return the tool use that the arguments of a call describe; None when they are not valid."""
     tool, tool_input, use = given.get("tool_name"), given.get("input"), given.get("tool_use_id")
     if not isinstance(tool, str) or not tool or not isinstance(tool_input, Mapping):
         return None
@@ -47,15 +47,15 @@ def allow(tool_input: str) -> str:
 
 
 def written(value: object) -> str:
-    """Return an input as JSON, in ASCII: half a character in it must not break the line."""
+    """Return an input as JSON, in ASCII: a lone surrogate in it must not break the connection."""
     return json.dumps(value, allow_nan=False)
 
 
 def read_edit(text: str) -> str:
-    """Return what a person wrote as the input to run with: the JSON object itself, byte by byte.
+    """Return a person's edit as the input to run with: the JSON object itself, byte by byte.
 
     Raises:
-        ValueError: It is no JSON object, or one that would be read otherwise than it is written; says why.
+        ValueError: It is no JSON object, or Claude Code would read other values than were written; says why.
     """
     try:
         value = exact_json.loads(text)

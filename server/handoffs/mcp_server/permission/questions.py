@@ -1,9 +1,9 @@
 """Claude Code's own questions, `AskUserQuestion`: asked as a form, answered as Claude Code reads answers.
 
-What is approved is not that the questions are asked, but the person's answers. The format is Claude Code's (the types
-of its package, `sdk-tools.d.ts`, and what 2.1.332 does with it): `updatedInput` is the input with `answers`, a text for
-the text of each question. Several labels are joined by a comma and a blank, one that has that itself, or a quotation
-mark, is written as JSON. Words that are no label are answers as well; beside a label they are its `annotations`.
+The person approves the answers, not the asking. The format is Claude Code's (the types of its package,
+`sdk-tools.d.ts`, and the behaviour of 2.1.332): `updatedInput` is the input with `answers`, a text for the text of each
+question. Several labels are joined by a comma and a blank; a label that contains that, or a quotation mark, is written
+as JSON. Words that are no label are answers as well; beside a label they are its `annotations`.
 A model can put `answers` into its own question: they are dropped.
 """
 
@@ -21,16 +21,16 @@ from handoffs.core.untrusted import inert_line
 QUESTIONS = "AskUserQuestion"
 
 MAX_QUESTIONS = 10
-"""Claude Code asks four at the most; one that asks more than this is none."""
+"""Claude Code asks four at most; a call with more than this is refused."""
 
 MAX_NAMED = 150
-"""Characters of a first question that stands in the first line of the message."""
+"""The most characters of a first question that the message's first line repeats."""
 
 LEFT_OPEN = "No answer: the person left this question open."
-"""What stands in the answers for a question that was not answered, beside others that were."""
+"""The answer to a question that the person left open while answering others."""
 
 _OURS = frozenset({"answers", "annotations", "response", "followUp", "afkTimeoutMs"})
-"""What only the person's answer may put there."""
+"""The keys that only a person's answer may set."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,17 +54,17 @@ class _Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Questions:
-    """Questions of one call, in order."""
+    """The questions of one call, in order."""
 
     given: Mapping[str, object]
-    """The input as it came."""
+    """The input as it was sent."""
     asked: tuple[_Question, ...]
 
     def message(self, origin: str = "") -> str:
-        """Return what the person is told before the form: the questions with what explains their options."""
+        """Return the message before the form: the questions, and the descriptions of their options."""
         count, first = len(self.asked), inert_line(self.asked[0].text)
         asks = "a question" if count == 1 else f"{count} questions"
-        # As code, which holds nothing but itself; what does not go in there is in the block below.
+        # As inline code, which can't contain markup; a question that does not fit is in the block below.
         named = f": `{first}`" if len(first) <= MAX_NAMED and "`" not in first else "."
         title = _text(self.given, "title")
         parts = [
@@ -78,7 +78,7 @@ class Questions:
 
     @property
     def form(self) -> Schema:
-        """What the person fills in: for each question a choice and a place for other words, then whether to send it."""
+        """The form: for each question a choice and a field for other words, then whether to send the answers."""
         properties: Schema = {}
         for number, each in enumerate(self.asked, 1):
             properties |= _fields(number, each)
@@ -87,7 +87,7 @@ class Questions:
         return {"type": "object", "properties": properties, "required": [DECISION]}
 
     def answered(self, values: Mapping[str, Value]) -> dict[str, object] | None:
-        """Return the input with what the person answered; None where they answered nothing or did not send it."""
+        """Return the input with the person's answers; None when there are none or they were not sent."""
         if values.get(DECISION) != ALLOW:
             return None
         answers: dict[str, str] = {}
@@ -108,10 +108,10 @@ class Questions:
 
 
 def read_questions(given: Mapping[str, object]) -> Questions:
-    """Return the questions that an input holds.
+    """Return the questions in an input.
 
     Raises:
-        ValueError: It holds none, or such as can't be asked; says why.
+        ValueError: It has no questions, or some that can't be asked; says why.
     """
     listed = given.get("questions")
     if not isinstance(listed, list) or not 1 <= len(cast("list[object]", listed)) <= MAX_QUESTIONS:
@@ -147,7 +147,7 @@ def _question(number: int, given: object) -> _Question:
 
 
 def _described(number: int, question: _Question) -> list[str]:
-    """Return a question with what explains it and its options, as it was written."""
+    """Return a question with its description, options and previews, as written."""
     lines = [f"{number}. {question.text}", *([question.help] if question.help else [])]
     lines += [f"- {o.label}: {o.description}" if o.description else f"- {o.label}" for o in question.options]
     parts = [block("", visible("\n".join(lines)))]
@@ -185,7 +185,7 @@ def _words_name(number: int) -> str:
 
 
 def _answer(question: _Question, picked: Value | None, words: Value | None) -> tuple[str, str]:
-    """Return the answer to one question, and what the person noted to it."""
+    """Return the answer to one question, and the person's note to it."""
     said = words.strip() if isinstance(words, str) else ""
     if isinstance(picked, list):
         return ", ".join(map(_listed, [*picked, *([said] if said else [])])), ""

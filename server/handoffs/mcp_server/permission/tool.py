@@ -1,4 +1,4 @@
-"""The tool `approve_tool_use`, and for whom it is listed."""
+"""The tool `approve_tool_use`, and the hosts that it is listed for."""
 
 import logging
 import re
@@ -28,7 +28,7 @@ DESCRIPTION = (
 )
 
 Listed: TypeAlias = Literal["auto", "on", "off"]
-"""Whom the tool is listed for: the hosts that can use it, every host, or none."""
+"""The hosts that the tool is listed for: those that can use it, all, or none."""
 
 _HOSTS = re.compile(r"claude-code", re.IGNORECASE)
 
@@ -59,7 +59,7 @@ def approval_tool(desk: Desk, calls: Calls) -> Tool:
 
 
 def listed_for_its_hosts() -> ServerMiddleware[Any]:
-    """Return what leaves the tool out of the list of tools for hosts that can't use it."""
+    """Return a middleware that removes the tool from the list of tools for hosts that can't use it."""
 
     async def leave_out(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
@@ -82,7 +82,7 @@ class _ApprovalTool(Tool):
             reply = cast("str", await self.fn(arguments, context))
         except HandoffError as error:
             reply = deny(f"The person could not be asked, so it is not approved. {error}")
-        except Exception as broken:  # noqa: BLE001 - whatever broke, it must not be read as an approval
+        except Exception as broken:  # noqa: BLE001 - no failure may be read as an approval
             # Without the exception's own text, which may hold what a person wrote.
             frames = "".join(traceback.format_tb(broken.__traceback__))
             logger.error("%s failed: %s\n%s", NAME, type(broken).__name__, frames)

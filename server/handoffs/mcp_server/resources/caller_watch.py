@@ -1,7 +1,7 @@
-"""One watch over the store for each caller, shared by all that listens for them, while anything does.
+"""One watch of the store for each caller, shared by all its listeners, while it has any.
 
-A hundred listeners of one caller are told of a change by one look at what the caller has open. What is seen is the
-subject's, whichever request came first: callers share none.
+A change costs one read of the caller's open handoffs, also for a hundred listeners. A watch sees only its subject's
+handoffs, whichever request began it: callers share no watch.
 """
 
 import logging
@@ -22,32 +22,32 @@ from handoffs.mcp_server.resources.resources import OPEN_URI, uri_of
 
 logger = logging.getLogger(__name__)
 
-Tell: TypeAlias = Callable[[list[ServerEvent]], Awaitable[None]]
+Notify: TypeAlias = Callable[[list[ServerEvent]], Awaitable[None]]
 
 BUSY = 0.1
-"""The most of the time that is spent looking for one caller: who has much open is told a little later."""
+"""The largest share of the time that is spent reading for one caller: a caller with many handoffs is told later."""
 
 RETRY_SECONDS = 5
-"""How long a store that can't be read is left alone."""
+"""How long to wait before an unreadable store is read again."""
 
 
 class SharedWatch:
-    """Tells who listens for a caller what changes of that caller's."""
+    """Tells the listeners of each caller which of its handoffs have changed."""
 
     def __init__(self, desk: Desk, tasks: TaskGroup) -> None:
-        """Take what is watched, and where the watches run."""
+        """Take the desk, and the task group that the watches run in."""
         self._desk, self._tasks = desk, tasks
-        self._of: dict[str, _Watched] = {}
+        self._watches: dict[str, _Watched] = {}
 
-    async def begin(self, subject: str, tell: Tell) -> Callable[[], None]:
-        """Have `tell` told of what changes from now on; return what ends that.
+    async def begin(self, subject: str, tell: Notify) -> Callable[[], None]:
+        """Call `tell` with each change from now on; return the function that ends this.
 
         Raises:
-            StoreError: Nothing can be watched; whoever else came in the same moment is told that, too.
+            StoreError: The store can't be watched; it is raised for every listener that began at the same moment.
         """
-        watched = self._of.get(subject)
+        watched = self._watches.get(subject)
         if watched is None:
-            watched = self._of[subject] = _Watched()
+            watched = self._watches[subject] = _Watched()
             self._tasks.start_soon(self._run, subject, watched)
         listener = object()
         watched.listeners[listener] = tell
@@ -68,8 +68,8 @@ class SharedWatch:
         return end
 
     @asynccontextmanager
-    async def telling(self, subject: str, tell: Tell) -> AsyncGenerator[None]:
-        """The same, for as long as the block lasts."""
+    async def telling(self, subject: str, tell: Notify) -> AsyncGenerator[None]:
+        """Call `tell` with each change while the block lasts."""
         end = await self.begin(subject, tell)
         try:
             yield
@@ -83,7 +83,7 @@ class SharedWatch:
                     seen = await self._open_ones(subject)
                     watched.begun.set()
                     await self._follow(subject, watched, watch, seen)
-            except Exception as broken:  # noqa: BLE001 - it could not begin: who listens is told; the server goes on
+            except Exception as broken:  # noqa: BLE001 - it could not begin: its listeners get the error
                 watched.failed = broken
             finally:
                 self._drop(subject, watched)
@@ -98,13 +98,13 @@ class SharedWatch:
                 begun = clock.monotonic()
                 now = await self._open_ones(subject)
                 took = clock.monotonic() - begun
-            except Exception as broken:  # noqa: BLE001 - to tell of changes is a courtesy; it must not end the server
+            except Exception as broken:  # noqa: BLE001 - a failed notification must not end the server
                 if not isinstance(broken, HandoffError):
                     logger.error("watching for subscribers failed: %s", type(broken).__name__)
                 await clock.sleep(RETRY_SECONDS)
                 continue
             if events := _differences(seen, now):
-                # At once: one that takes its time keeps no other waiting.
+                # Concurrently: a slow listener does not delay the others.
                 async with anyio.create_task_group() as telling:
                     for tell in list(watched.listeners.values()):
                         telling.start_soon(_tell, tell, events)
@@ -115,27 +115,27 @@ class SharedWatch:
         return {handoff.id: handoff for handoff in await self._desk.newest_of(subject, open_only=True)}
 
     def _drop(self, subject: str, watched: "_Watched") -> None:
-        if self._of.get(subject) is watched:
-            del self._of[subject]
+        if self._watches.get(subject) is watched:
+            del self._watches[subject]
 
 
 class _Watched:
     def __init__(self) -> None:
-        self.listeners: dict[object, Tell] = {}
+        self.listeners: dict[object, Notify] = {}
         self.scope = anyio.CancelScope()
         self.begun = anyio.Event()
         self.failed: Exception | None = None
 
 
-async def _tell(tell: Tell, events: list[ServerEvent]) -> None:
+async def _tell(tell: Notify, events: list[ServerEvent]) -> None:
     try:
         await tell(events)
-    except Exception as broken:  # noqa: BLE001 - one that can't be told must not take the others down
+    except Exception as broken:  # noqa: BLE001 - one failed listener must not stop the others
         logger.error("telling a subscriber failed: %s", type(broken).__name__)
 
 
 def _differences(before: Mapping[str, Handoff], now: Mapping[str, Handoff]) -> list[ServerEvent]:
-    """What to announce: what is open, and each handoff that came, went or was changed."""
+    """Return the events: the open list, and each handoff that was opened, ended or changed."""
     came_or_went = before.keys() ^ now.keys()
     changed = {each for each in before.keys() & now.keys() if before[each].version != now[each].version}
     events: list[ServerEvent] = [ResourceUpdated(uri=uri_of(each)) for each in sorted(came_or_went | changed)]
@@ -145,6 +145,6 @@ def _differences(before: Mapping[str, Handoff], now: Mapping[str, Handoff]) -> l
 
 
 def _seconds_to_next_deadline(handoffs: Mapping[str, Handoff], now: datetime) -> float | None:
-    """Silence ends a question without anybody writing it down: somebody has to look."""
+    """Return the time to the next deadline. An expiry writes nothing to the store, so a watch does not see it."""
     left = [(handoff.question.deadline - now).total_seconds() for handoff in handoffs.values()]
     return max(min(left), 0) if left else None

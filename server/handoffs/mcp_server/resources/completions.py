@@ -1,4 +1,4 @@
-"""What a host can offer while a person types the argument of a resource or of a prompt."""
+"""Completions of the arguments of resources and prompts."""
 
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
@@ -18,11 +18,11 @@ from handoffs.mcp_server.prompts import ALSO, RULES, SUGGESTIONS
 from handoffs.mcp_server.resources.resources import HANDOFF_URI
 
 MOST = 100
-"""How many values the protocol lets one answer hold."""
+"""How many values the protocol allows in one reply."""
 
 
 def add_completions(server: MCPServer, own: OwnHandoffs) -> None:
-    """Complete the ids of the caller's handoffs, newest first, and what a rule can be about."""
+    """Complete the ids of the caller's handoffs, newest first, and the argument of the rules prompt."""
 
     async def complete(
         ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, _: CompletionContext | None

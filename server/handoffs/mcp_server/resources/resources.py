@@ -1,6 +1,6 @@
-"""What a host can read of its caller's handoffs, without asking anybody: `handoff://open` and `handoff://{id}`.
+"""The resources `handoff://open` and `handoff://{id}`: a host reads its caller's handoffs.
 
-Reading is looking: hosts fetch resources ahead of any wish for them, so nothing read here counts as given to the agent.
+Hosts fetch resources in advance, so an outcome read here does not count as handed over to the agent.
 """
 
 import json
@@ -22,23 +22,23 @@ from handoffs.mcp_server.callers.own import OwnHandoffs
 SCHEME = "handoff://"
 OPEN_URI = f"{SCHEME}open"
 HANDOFF_URI = f"{SCHEME}{{id}}"
-"""A template; an id never is `open`, since every one begins with `h_`."""
+"""A template. No id is `open`, since every id begins with `h_`."""
 
 LISTED = 100
-"""How many open handoffs `resources/list` names; `handoff://open` has the others too."""
+"""How many open handoffs `resources/list` names; `handoff://open` has all."""
 
 JSON = "application/json"
 
 
 def uri_of(handoff_id: str) -> str:
-    """Return where a handoff is read."""
+    """Return the URI of a handoff."""
     return SCHEME + handoff_id
 
 
 def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
     """Publish the handoffs of the caller."""
 
-    async def read(id: str) -> str:  # noqa: A002 - the template's own name for it
+    async def read(id: str) -> str:  # noqa: A002 - the template's name for it
         try:
             return json.dumps(document(await own.get(id)))
         except NotFound:
@@ -92,11 +92,11 @@ class _Open(Resource):
 
 
 async def _named(own: OwnHandoffs) -> list[dict[str, object]]:
-    """The open handoffs as entries of a list of resources; none while the store can't be used."""
+    """Return the open handoffs as entries of the list of resources; none while the store is unavailable."""
     try:
         handoffs = await own.newest(open_only=True)
     except HandoffError:
-        return []  # reading one says why
+        return []  # reading a resource says why
     return [
         {
             "uri": uri_of(handoff.id),

@@ -1,9 +1,9 @@
-"""Telling a host that a handoff of its caller has changed, in this process or any other.
+"""Subscriptions to resources: a host is notified when a handoff of its caller changes, in any process.
 
-Nothing watches the store until somebody has subscribed. From 2026-07-28 a subscription is an open request
+The store is watched only while there are subscriptions. From 2026-07-28 a subscription is an open request
 (`subscriptions/listen`), which the SDK serves and this watches for. Up to 2025-11-25 it is a list that a session adds
-to (`resources/subscribe`); the SDK's server has no place for that, so it is answered here, and kept in the `registry`.
-What another caller asks is never announced: an address holds an id.
+to (`resources/subscribe`); the SDK's server does not serve that, so it is answered here, and kept in the `registry`.
+Other callers' handoffs are never announced: an address contains an id.
 """
 
 import logging
@@ -35,16 +35,16 @@ logger = logging.getLogger(__name__)
 Listener: TypeAlias = Callable[[ServerEvent], None]
 
 MAX_URI = 200
-"""Characters of an address; ours have fewer, and a caller can subscribe to many thousands."""
+"""The most characters of an address; ours are shorter, and a caller can subscribe to many thousands."""
 
 _listeners: ContextVar[list[Listener] | None] = ContextVar("listeners", default=None)
 
 
 class Changes:
-    """What `MCPServer` takes as its bus of subscriptions, its lifespan and one of its middlewares."""
+    """The subscriptions of one server: the bus, the lifespan and a middleware for `MCPServer`."""
 
     def __init__(self, desk: Desk, own: OwnHandoffs, registry: SubscriptionRegistry, bounds: Bounds = BOUNDS) -> None:
-        """Take what is watched, who knows whose handoffs to tell of, and where subscriptions are kept."""
+        """Take the desk that is watched, the caller's view, and the registry of the older era's subscriptions."""
         self._desk, self._own, self._registry, self._bounds = desk, own, registry, bounds
         self._bus = InMemorySubscriptionBus()
         self._streams = Slots()
@@ -52,11 +52,11 @@ class Changes:
     # The bus
 
     async def publish(self, event: ServerEvent) -> None:
-        """Deliver what other parts of the server announce, to every stream."""
+        """Send an event of another part of the server to every stream."""
         await self._bus.publish(event)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Register a stream; the one of the request that is being served also gets what its watch finds."""
+        """Register a stream; that of the request being served also gets the events of its caller's watch."""
         mine = _listeners.get()
         if mine is not None:
             mine.append(listener)
@@ -66,7 +66,7 @@ class Changes:
 
     @asynccontextmanager
     async def lifespan(self, _: MCPServer[Any]) -> AsyncGenerator[SharedWatch]:
-        """Keep what is told of changes, in both eras."""
+        """Run the watches while the server serves, for both eras."""
         async with anyio.create_task_group() as tasks:
             watch = SharedWatch(self._desk, tasks)
             try:
@@ -78,7 +78,7 @@ class Changes:
     # The middleware
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Serve the subscriptions of the older era, and watch while one of the newer lasts."""
+        """Serve the subscriptions of the older era, and watch the store while a stream of the newer is open."""
         method, legacy = ctx.method, ctx.protocol_version != MODERN
         if method == "initialize":
             return _declaring(await call_next(ctx))
@@ -104,8 +104,8 @@ class Changes:
     async def _listen(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         try:
             subject = self._own.subject
-            # Those that are told nothing of ours, too: the SDK has places for a thousand or so, whoever takes them.
-            with self._streams.another(subject, most=self._bounds.streams):
+            # Also for streams without our resources: the SDK has about a thousand slots for all callers.
+            with self._streams.slot(subject, most=self._bounds.streams):
                 if not _concerns_handoffs(ctx.params):
                     return await call_next(ctx)
                 return await self._watched(subject, ctx, call_next)
@@ -129,7 +129,7 @@ class Changes:
 
 
 def _declaring(result: HandlerResult) -> HandlerResult:
-    """The answer to `initialize`, saying that resources can be subscribed to."""
+    """Return the answer to `initialize` with the capability to subscribe to resources."""
     if isinstance(result, dict):
         capabilities = cast("dict[str, dict[str, object]]", result["capabilities"])
         capabilities.setdefault("resources", {})["subscribe"] = True
@@ -154,7 +154,7 @@ def _uri_in(params: Mapping[str, Any] | None) -> str:
 
 
 def _session_of(context: ServerRequestContext[Any, Any]) -> str:
-    """Return the name of the session of a request. A pipe has one at a time, and a watch of its own."""
+    """Return the name of a request's session. A pipe has one session at a time, each with a watch of its own."""
     headers: object = getattr(context.request, "headers", None)
     if headers is None:
         return f"pipe {id(context.lifespan_context)}"

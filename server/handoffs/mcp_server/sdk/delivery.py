@@ -1,12 +1,12 @@
-"""Recording that an outcome was handed to the agent: right after it was written to the wire, and not before.
+"""Records of deliveries: an outcome was handed to the agent once it was written to the wire.
 
-A process that is killed between an answer and its writing has recorded nothing, so the next identical call is given the
-answer. What was written is recorded off the way of the answer; at the end of the input, before the process ends. Until
-it is recorded, the same caller's next question waits, so that what it was handed a moment ago is not given to it again.
+A process that is killed between an answer and its writing has recorded nothing, so the next identical call gets the
+answer. The record is made in the background, after the reply; at the end of the input, before the process ends. Until
+then the same caller's next question waits, so that it does not get the same outcome again.
 
 - On a pipe `Deliveries.sent` is told of each message that was written.
-- Over HTTP the middleware `Written` looks at what goes out with the answer to each request.
-- Any other transport (in memory) can't be looked at; there, what a call returns counts as handed.
+- Over HTTP the middleware `Written` reads the body of the response to each request.
+- Other transports (in memory) can't be observed; there an outcome counts as delivered when a call returns it.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from handoffs.first_stage.front import answered
 logger = logging.getLogger(__name__)
 
 FINISH_SECONDS = 5.0
-"""How long the end of a process waits for the store to record what was written."""
+"""How long a process waits at its end for the store to record deliveries."""
 
 MAX_EXPECTED = 10_000
-"""How many outcomes of one pipe may be on their way. A cancelled call leaves one; the oldest are dropped."""
+"""How many outcomes of one pipe may be expected. A cancelled call leaves one; the oldest are dropped."""
 
 _SCOPE = "handoffs.expected"
 _ANSWER = re.compile(rb'(?:\A|\ndata: )\s*\{"jsonrpc":\s?"2\.0",\s?"id":\s?(?:"(?:[^"\\]|\\.)*"|-?\d+),\s?"result":')
@@ -44,12 +44,12 @@ _ANSWER = re.compile(rb'(?:\A|\ndata: )\s*\{"jsonrpc":\s?"2\.0",\s?"id":\s?(?:"(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Expected:
-    """An outcome that is on its way to an agent."""
+    """An outcome that is not written yet."""
 
     handoff: Handoff
     tool_use: str
     marks: tuple[str, ...]
-    """What a notification that brings it has in it; empty where the answer to the request brings it."""
+    """Texts that identify the notification with the outcome; empty when the reply to the request has it."""
 
     def is_in(self, text: str) -> bool:
         return bool(self.marks) and all(mark in text for mark in self.marks)
@@ -57,16 +57,16 @@ class _Expected:
 
 @dataclass(slots=True)
 class _Response:
-    """What the answer to one HTTP request brings."""
+    """The outcomes that one HTTP response is to contain."""
 
     expected: list[_Expected] = field(default_factory=list[_Expected])
 
 
 class Deliveries:
-    """The outcomes that one server hands over."""
+    """Records the deliveries of one server."""
 
     def __init__(self, desk: Desk) -> None:
-        """Take where it is recorded; nothing runs until something was written."""
+        """Take the desk; nothing runs until an outcome was written."""
         self._desk = desk
         self._piped = False
         self._on_pipe: dict[str | int, list[_Expected]] = {}
@@ -81,9 +81,9 @@ class Deliveries:
         tool_use: str | None,
         marks: tuple[str, ...] = (),
     ) -> None:
-        """Note that the answer to this request hands these outcomes over, once it is written.
+        """Expect that the reply to this request hands these outcomes over, once it is written.
 
-        With `marks` it is a notification that does, the first one that has all of them in it.
+        With `marks`, the first notification that contains all of them does.
         """
         expected = [
             _Expected(handoff=handoff, tool_use=tool_use or "", marks=marks)
@@ -100,18 +100,18 @@ class Deliveries:
         elif marks:
             self._notified.extend(expected)
         else:
-            # In the place of what an earlier request with this id, which was cancelled, was to bring.
+            # This replaces the outcomes of an earlier, cancelled request with the same id.
             self._on_pipe.pop(context.request_id, None)
             self._on_pipe[context.request_id] = expected
             if len(self._on_pipe) > MAX_EXPECTED:
                 del self._on_pipe[next(iter(self._on_pipe))]
 
     def use_pipe(self) -> None:
-        """Wait for `sent` with what goes through this server's pipe."""
+        """Expect calls of `sent` for what goes through this server's pipe."""
         self._piped = True
 
     def sent(self, text: str) -> None:
-        """Take what was written to the pipe just now."""
+        """Take a message that was written to the pipe just now."""
         if self._on_pipe and (request_id := answered(text)) is not None:
             for expected in self._on_pipe.pop(request_id, ()):
                 self._wrote(expected)
@@ -119,13 +119,13 @@ class Deliveries:
             self._notified = [each for each in self._notified if not self._wrote_if(each, text)]
 
     async def settled(self, caller: Caller) -> None:
-        """Return once what was written to this caller so far has been recorded."""
+        """Return when all deliveries to this caller so far are recorded."""
         for expected, recorded in list(self._unrecorded.items()):
             if expected.handoff.caller == caller:
                 await recorded.wait()
 
     async def finish(self) -> None:
-        """Record what was written before the process ends, as far as the store is there."""
+        """Record the remaining deliveries before the process ends, if the store is available."""
         with anyio.move_on_after(FINISH_SECONDS, shield=True):
             for recorded in list(self._unrecorded.values()):
                 await recorded.wait()
@@ -143,7 +143,8 @@ class Deliveries:
     def _wrote(self, expected: _Expected) -> None:
         self._unrecorded[expected] = anyio.Event()
         if self._recording is None:
-            # In nobody's task group, as it outlives the call; nor in its context, which says whose.
+            # Outside of every task group, as it outlives the call; and with an empty context, as the call's names its
+            # caller.
             loop, context = asyncio.get_running_loop(), contextvars.Context()
             self._recording = loop.create_task(self._record(), name="handoffs: record deliveries", context=context)
 
@@ -164,12 +165,12 @@ class Deliveries:
 
 
 class Written:
-    """ASGI middleware that notices what of the outcomes was written, in the answers to requests of both eras."""
+    """ASGI middleware that sees which outcomes were written, in responses of both eras."""
 
     def __init__(
         self, app: ASGIApp, wrote: Callable[[_Expected], None], wrote_if: Callable[[_Expected, str], bool]
     ) -> None:
-        """Take what serves, and what is told."""
+        """Take the app, and the functions to call for a written outcome."""
         self._app, self._wrote, self._wrote_if = app, wrote, wrote_if
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,7 +190,7 @@ class Written:
 
         async def sending(message: Message) -> None:
             await send(message)
-            # To a client that has gone, a server drops what is sent, without an error.
+            # The server drops what is sent to a disconnected client, without an error.
             if response.expected and not gone and message["type"] == "http.response.body":
                 self._look(response, message)
 
@@ -197,8 +198,8 @@ class Written:
 
     def _look(self, response: _Response, message: Message) -> None:
         body = cast("bytes", message.get("body", b""))
-        # Not the end of the body: a client may close its stream as soon as it has read the answer, and the stream of a
-        # call that was cancelled ends without one.
+        # This does not wait for the end of the body: a client may close its stream as soon as it has read the answer,
+        # and the stream of a cancelled call ends without an answer.
         whole = _ANSWER.search(body) is not None
         left: list[_Expected] = []
         for expected in response.expected:

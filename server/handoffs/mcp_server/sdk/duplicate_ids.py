@@ -1,9 +1,9 @@
-"""Requests that would be given each other's replies: on one pipe, of several clients, with the same number.
+"""Duplicate request ids: several clients on one pipe that would get each other's replies.
 
-Clients count their requests from the same number. A gateway that connects several to one server, and passes each reply
-on to all of them (supergateway's default), would hand one agent what a person allowed another. A reply reaches a client
-that waits for its number, so while one of two such requests is served the other is refused: both clients hear that, and
-neither takes the reply that comes later for its own.
+Clients count their requests from the same number. A gateway that connects several clients to one server, and passes
+each reply on to all of them (supergateway's default), would give one agent the approval for another. So while one of
+two requests with the same id is served, the other is refused: both clients get the refusal, and neither takes the later
+reply for its own.
 """
 
 from collections import Counter
@@ -15,8 +15,8 @@ from mcp.types import INVALID_REQUEST
 
 from handoffs.first_stage.front import Front
 
-BRINGING = ("tools/call", "resources/read")
-"""The methods whose reply may hold what a person has answered."""
+ANSWERING = ("tools/call", "resources/read")
+"""The methods whose reply may contain a person's answer."""
 
 MIXED_UP = (
     "This is no answer: nothing is approved. Two clients of one gateway have sent requests with the same number, and "
@@ -25,17 +25,17 @@ MIXED_UP = (
 )
 
 
-class MixedUp:
-    """Refuses them, as a middleware of one server."""
+class DuplicateIds:
+    """Refuses requests with a duplicate id; a middleware of one server."""
 
     def __init__(self, front: Front) -> None:
-        """Take what has come through the pipe."""
+        """Take the front of the pipe."""
         self._front = front
         self._served: Counter[str] = Counter()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Serve one of `BRINGING`. Raises MCPError."""
-        number = str(ctx.request_id)  # clients take "1" for the reply to 1
+        """Serve a request of `ANSWERING`. Raises MCPError when its id is in use."""
+        number = str(ctx.request_id)  # clients accept "1" as the reply to 1
         if getattr(ctx.request, "headers", None) is not None:
             return await call_next(ctx)
         if self._served[number] and self._front.shared:

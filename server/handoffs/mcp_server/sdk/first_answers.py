@@ -1,4 +1,4 @@
-"""What the second stage of a start makes of the first one's answers: it compares them, and keeps what was missing."""
+"""The first answers of a start: compared with those of the snapshot, and saved when missing there."""
 
 import json
 import logging
@@ -16,10 +16,10 @@ from handoffs.first_stage.snapshot import SnapshotFile
 logger = logging.getLogger(__name__)
 
 KEEP_SECONDS = 1.0
-"""How long after a first reply it is kept: a host's first requests come together."""
+"""How long after a reply the snapshot is saved: a host's first requests come together."""
 
 LOOKED_AT = 64
-"""Messages of a pipe among which its first requests are."""
+"""How many messages of a pipe may be its first requests."""
 
 DIFFERED = (
     "The first answers of this start were kept from an earlier one, and are not what this server answers now. They are "
@@ -33,7 +33,7 @@ class FirstAnswers:
     def __init__(
         self, file: SnapshotFile, stamped: Sequence[str], answered: Mapping[str | int, str] | None = None
     ) -> None:
-        """Take where answers are kept, the files that they depend on, and the results that were sent already, by id."""
+        """Take the snapshot's file, the files that it depends on, and the results that were sent already, by id."""
         self._file, self._stamped = file, stamped
         self._answered = dict(answered or {})
         self._requests = Requests()
@@ -43,7 +43,7 @@ class FirstAnswers:
         self._changed = anyio.Event()
 
     def asked(self, text: str) -> None:
-        """Take what the server is given next."""
+        """Take the next message to the server."""
         if self._left == 0:
             return
         self._left -= 1
@@ -52,7 +52,7 @@ class FirstAnswers:
             self._expected[request.id] = request.key
 
     def replied(self, text: str) -> bool:
-        """Take what the server sends next, and say whether it is to be written: not what was answered already."""
+        """Take the server's next message, and say whether to write it: not when the first stage has answered."""
         if not self._answered and not self._expected:
             return True
         message = cast("Mapping[str, object]", json.loads(text))
@@ -72,7 +72,7 @@ class FirstAnswers:
         return True
 
     async def keep(self) -> None:
-        """Keep what was missing, soon after it came; runs until it is cancelled."""
+        """Save missing answers soon after they came, until cancelled."""
         try:
             while True:
                 await self._changed.wait()

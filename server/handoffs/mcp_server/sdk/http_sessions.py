@@ -1,8 +1,8 @@
-"""Sessions of the older era over HTTP, and how the memory of those that are over comes back.
+"""HTTP sessions of the older era: idle and ended sessions are removed, so that their memory is freed.
 
-Up to 2025-11-25 a session lasts until its client ends it, and most clients are just gone one day. From mcp 2.3 on the
-SDK ends the idle ones itself. Before, it can be told to, and then cuts a call that waits longer than that; and of those
-that were ended by DELETE it keeps what is left for ever. This stands in its place there.
+Up to 2025-11-25 a session lasts until its client ends it, and most clients vanish without notice. From mcp 2.3 on the
+SDK ends idle sessions itself. Earlier releases can do so, too, but cut calls that wait longer; and they never free the
+rest of a session that was ended by DELETE. This module does both for those releases.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -14,22 +14,22 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from handoffs.mcp_server.callers.fair_share import Held
+from handoffs.mcp_server.callers.fair_share import EvictionOrder
 
 IDLE_SECONDS = 1800.0
-"""How long a session is kept that has no request open: no call, and no stream on which it could hear of anything."""
+"""How long a session without an open request (a call or a stream) is kept."""
 
 MAX_IDLE = 10_000
-"""How many of those are kept, of which one caller may have a share.
+"""How many idle sessions are kept; one caller may have a share of them.
 
-One that comes back later is told to begin a new session, as clients know how to do.
+A client that comes back later is told to begin a new session, which clients can do.
 """
 
 
 class Sessions:
-    """ASGI middleware that knows which sessions are in use, and ends the others after a while.
+    """ASGI middleware that ends sessions which have been idle for a while.
 
-    A session with a request open is never ended, however long that takes: a person may take hours.
+    A session with an open request is never ended: a person may take hours.
     """
 
     def __init__(
@@ -40,16 +40,16 @@ class Sessions:
         *,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """Take what serves the sessions, and its own two lists of them, from which those that are over are dropped."""
+        """Take the app that serves the sessions, and the SDK's two tables, which ended sessions are removed from."""
         self._app = app
         self._transports, self._owners = transports, owners
         self._idle_seconds = idle_seconds
         self._busy: dict[str, int] = {}
-        self._idle: dict[str, float] = {}  # since when; the longest idle first
-        self._idle_of: Held[str] = Held()
+        self._idle: dict[str, float] = {}  # the time since when; the longest idle first
+        self._idle_order: EvictionOrder[str] = EvictionOrder()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, and note whose it was."""
+        """Serve a request, and note its session as busy meanwhile."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -72,17 +72,17 @@ class Sessions:
                 await self._end(session)
 
     async def sweep(self) -> None:
-        """End what has been idle for too long, until cancelled."""
+        """End the sessions that have been idle for too long, until cancelled."""
         while True:
             await anyio.sleep(self._idle_seconds / 10)
             await self._sweep_once()
 
     def _begin(self, session: str) -> None:
-        # Anybody can name any session: what is not one is not remembered.
+        # A request can name any session: unknown ones are not remembered.
         if session in self._transports:
             self._busy[session] = self._busy.get(session, 0) + 1
             self._idle.pop(session, None)
-            self._idle_of.discard(session)
+            self._idle_order.discard(session)
 
     async def _end(self, session: str) -> None:
         left = self._busy.pop(session, 1) - 1
@@ -96,8 +96,8 @@ class Sessions:
         else:
             self._idle[session] = anyio.current_time()
             holder = self._holder_of(session)
-            self._idle_of.add(session, holder)
-            if (oldest := self._idle_of.one_too_many(holder, most=MAX_IDLE)) is not None:
+            self._idle_order.add(session, holder)
+            if (oldest := self._idle_order.to_evict(holder, most=MAX_IDLE)) is not None:
                 await self._terminate(oldest)
 
     async def _sweep_once(self) -> None:
@@ -109,17 +109,17 @@ class Sessions:
         transport = self._transports.get(session)
         self._drop(session)
         if transport is not None:
-            with anyio.CancelScope(shield=True):  # it is on no list any more: who else would
+            with anyio.CancelScope(shield=True):  # it is in no table any more, so it must be terminated here
                 await transport.terminate()
 
     def _holder_of(self, session: str) -> str:
-        """Return whose it is; empty where nobody is asked who they are."""
+        """Return the subject of a session's caller; empty when requests are not authenticated."""
         owner = self._owners.get(session)
         return str(cast("Mapping[str, object]", owner).get("subject")) if isinstance(owner, Mapping) else ""
 
     def _drop(self, session: str) -> None:
         self._idle.pop(session, None)
-        self._idle_of.discard(session)
+        self._idle_order.discard(session)
         self._busy.pop(session, None)
         self._transports.pop(session, None)
         self._owners.pop(session, None)
@@ -128,11 +128,11 @@ class Sessions:
 def sessions_before(
     app: ASGIApp, manager: StreamableHTTPSessionManager, *, idle_seconds: float = IDLE_SECONDS
 ) -> Sessions | None:
-    """Return what stands before `app`, the sessions of a manager; None where it ends the idle ones by itself.
+    """Return the middleware for `app`, which serves a manager's sessions; None if the manager ends idle ones itself.
 
-    Whoever calls runs `Sessions.sweep` while it serves.
+    The caller runs `Sessions.sweep` while it serves.
     """
-    # By these 2.1 and 2.2 know their sessions; there is no public way to one of them that spares its calls.
+    # mcp 2.1 and 2.2 keep their sessions here; no public method ends a session without cutting its calls.
     transports: object = getattr(manager, "_server_instances", None)
     owners: object = getattr(manager, "_session_owners", None)
     known = isinstance(transports, dict) and isinstance(owners, dict)

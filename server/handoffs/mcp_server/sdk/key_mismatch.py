@@ -1,7 +1,7 @@
-"""What a client is told whose question was sealed by a server with other keys: which setting is wrong, and what to do.
+"""Key mismatches: a client whose state was sealed by a server with other keys is told which setting is wrong.
 
-The SDK says the same of every state that it can't open, and why to nobody. This one has a cause that only the people
-who run the servers can put right, and they must hear of it by its name.
+The SDK refuses every state that it can't open with the same text, without the cause. Only the operators of the servers
+can correct this cause, so the text and the log name the setting.
 """
 
 import logging
@@ -23,7 +23,7 @@ OTHER_KEYS = (
 
 
 def naming_the_keys(codec: RequestStateCodec) -> ServerMiddleware[Any]:
-    """Return the outermost middleware of a server, which adds to the SDK's refusal what is wrong with the keys."""
+    """Return the outermost middleware of a server, which adds the wrong setting to the SDK's refusal."""
     said = False
 
     async def name_them(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -35,7 +35,7 @@ def naming_the_keys(codec: RequestStateCodec) -> ServerMiddleware[Any]:
             refused = isinstance(data, Mapping) and cast("Mapping[str, object]", data).get("reason") == _REASON
             if not refused or not _is_of_other_keys(codec, (ctx.params or {}).get("requestState")):
                 raise
-            if not said:  # once: anybody can send such a state
+            if not said:  # once: any client can send such a state
                 said = True
                 logger.error("A question was sealed with a key that is not in %s here; see its other servers.", SETTING)
             raise MCPError(error.error.code, OTHER_KEYS, {"reason": _REASON, "setting": SETTING}) from None

@@ -1,7 +1,8 @@
-"""Several middlewares in the place of one: each sees the requests that it is for, and no other.
+"""The chain of middlewares: each sees only the requests that it handles.
 
-A middleware stays on the stack of a request for as long as that takes, and a call may wait for hours beside a thousand
-others. Those that have no business with a call don't wait with it, nor does what chooses them: it is no coroutine.
+A middleware stays on the stack of its request, and a thousand calls may wait for hours. So a middleware is skipped for
+methods that it does not handle, and the function that chooses them is no coroutine: a waiting call carries no extra
+frame.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,17 +15,17 @@ Context: TypeAlias = ServerRequestContext[Any, Any]
 
 
 class Stage(NamedTuple):
-    """One middleware of a server, and the requests that it is for."""
+    """One middleware of a server, and the methods that it handles."""
 
     name: str
     middleware: ServerMiddleware[Any] | None
-    """None where this server has no such middleware."""
+    """None when this server does not need it."""
     methods: Sequence[str] = ()
-    """Empty for all, which only what stands outside of the SDK's own can be."""
+    """Empty for all methods, which is possible only outside of the SDK's middlewares."""
 
 
 OF_THE_SDK = Stage("the SDK", None)
-"""The middlewares that the SDK adds by itself: telemetry, and what refuses state that it can't open."""
+"""The middlewares that the SDK adds itself: telemetry, and the one that refuses state it can't open."""
 
 
 def chain(stages: Sequence[Stage], of_the_sdk: Sequence[ServerMiddleware[Any]]) -> list[ServerMiddleware[Any]]:
@@ -36,7 +37,7 @@ def chain(stages: Sequence[Stage], of_the_sdk: Sequence[ServerMiddleware[Any]]) 
 
 
 def by_method(*each: tuple[ServerMiddleware[Any], Sequence[str]]) -> ServerMiddleware[Any]:
-    """Return a middleware that hands each request to those for its method, the first of them outermost."""
+    """Return a middleware that passes each request through those for its method, the first outermost."""
     of: dict[str, list[ServerMiddleware[Any]]] = {}
     for middleware, methods in reversed(each):
         for method in methods:
@@ -64,5 +65,5 @@ def _serve(middleware: ServerMiddleware[Any], call_next: CallNext, ctx: Context)
 
 
 def _as_middleware(chosen: Callable[[Context, CallNext], Awaitable[HandlerResult]]) -> ServerMiddleware[Any]:
-    # The SDK awaits what a middleware returns; that it must come of an `async def` is only how it is written there.
+    # The SDK only awaits what a middleware returns; its type demands an `async def` without need.
     return cast("ServerMiddleware[Any]", chosen)

@@ -1,7 +1,7 @@
 """The server's log as plain lines.
 
-The SDK's server takes rich for its log where rich is installed, which typer brings. That costs every start of a host
-15 ms and 2 MB, and each refused request a drawn traceback.
+The SDK's server logs with rich if it is installed, and typer installs it. That costs 15 ms and 2 MB at each start, and
+draws a traceback for each refused request.
 """
 
 import logging
@@ -14,7 +14,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 @contextmanager
 def plain_log() -> Generator[None]:
-    """Have a server that is made inside write plain lines on standard error, of warnings and errors.
+    """Make a server that is built inside write plain lines on standard error, for warnings and errors.
 
     A program that has set up its own log keeps it.
     """
@@ -22,7 +22,7 @@ def plain_log() -> Generator[None]:
     if "rich" in sys.modules:
         yield
         return
-    sys.modules["rich"] = None  # pyright: ignore[reportArgumentType] - the documented way to say that there is none
+    sys.modules["rich"] = None  # pyright: ignore[reportArgumentType] - the documented way to hide a module
     try:
         yield
     finally:

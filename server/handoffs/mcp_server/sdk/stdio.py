@@ -1,8 +1,8 @@
 """MCP on standard input and output, behind the front of the pipe (`front`).
 
-Where these are pipes or sockets, as every host makes them, they are read and written as they become ready, without a
-thread: the SDK reads and writes them as files, in worker threads, which is three hops from thread to thread for a
-message each way, half a millisecond of each handoff. Everything else of its transport is used as it is.
+Pipes and sockets, as every host makes them, are read and written when they are ready, without threads. The SDK reads
+and writes them as files in worker threads: three thread hops for a message each way, half a millisecond of each
+handoff. The rest of its transport is used unchanged.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from handoffs.first_stage.pipe import FirstStage, is_pipe
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.middleware import Stage
-from handoffs.wire import FileWire, PipeWire, Wire
+from handoffs.wire import ByteStream, FileWire, PipeWire, Wire
 
 logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 1.0
-"""How long an older session waits for the answer to the probes before it; it takes a few milliseconds."""
+"""How long an older session waits for the answers to the probes before it; they take a few milliseconds."""
 
 SHARED = (
     "A second client has sent `initialize` on this pipe, so a gateway connects several to one server: from now on no "
@@ -39,23 +39,23 @@ SHARED = (
 
 
 class StdioServer(MCPServer[Any]):
-    """The SDK's server behind one front on standard input and output, which notices what has been handed over."""
+    """The SDK's server behind one front on standard input and output; it reports written messages to `deliveries`."""
 
     deliveries: Deliveries | None = None
-    """Records what was written; None where nothing is handed over."""
+    """Records delivered outcomes; None when the server has none."""
 
     stages: Sequence[Stage] = ()
-    """What a request passes within the server, outermost first."""
+    """The middlewares that a request passes, outermost first."""
 
     first_stage: FirstStage | None = None
-    """What read the pipe, answered, and has stopped; None where nothing did."""
+    """The first stage, which read the pipe, answered, and has stopped; None if there was none."""
 
     first_answers: FirstAnswers | None = None
-    """Compares what was answered, and keeps it for later starts; None where nothing is kept."""
+    """Compares the first stage's answers, and saves them for later starts; None when none are saved."""
 
     @cached_property
     def front(self) -> Front:
-        """What has come through the pipe."""
+        """The front, which reads the messages of the pipe."""
         return Front()
 
     async def run_stdio_async(self) -> None:
@@ -65,7 +65,7 @@ class StdioServer(MCPServer[Any]):
         with _wire() as wire:
             await self.serve(wire)
 
-    async def serve(self, wire: Wire) -> None:
+    async def serve(self, wire: ByteStream) -> None:
         """Serve one client on a wire."""
         sessions = _Sessions(self.front, wire, self.deliveries, self.first_stage, self.first_answers)
         try:
@@ -87,12 +87,12 @@ class StdioServer(MCPServer[Any]):
 
 
 class _Sessions:
-    """The sessions on one pipe, one after the other, as the files that the transport of each reads and writes."""
+    """The sessions on one pipe, one after the other, as the files that the SDK's transport reads and writes."""
 
     def __init__(
         self,
         front: Front,
-        wire: Wire,
+        wire: ByteStream,
         deliveries: Deliveries | None,
         before: FirstStage | None = None,
         first_answers: FirstAnswers | None = None,
@@ -104,15 +104,15 @@ class _Sessions:
         if before is not None:
             self._ended, self._unwritten = before.ended, bytes(before.unwritten)
             self._steps = chain(before.answering.steps, front.end() if before.ended else ())
-        self._shared = False  # whether that has been said
-        self._more = True  # whether there is a session to be served
+        self._shared = False  # whether the warning was logged
+        self._more = True  # whether there is a session to serve
         self._first: str | None = None
-        self._probes = 0  # how many of them are not answered yet
+        self._probes = 0  # how many probes are not answered yet
         self._answered = anyio.Event()
         self._writing = anyio.Lock(fast_acquire=True)
 
     def begin(self) -> bool:
-        """Say whether there is a session to be served, and begin it."""
+        """Say whether there is a session to serve, and begin it."""
         more, self._more = self._more, False
         return more
 
@@ -152,7 +152,7 @@ class _Sessions:
             await self._wire.write(before + self._front.wrap(text))
 
     async def catch_up(self) -> None:
-        """Write what the first stage could not, before anything else."""
+        """Write what the first stage could not write, before any other message."""
         async with self._writing:
             before, self._unwritten = self._unwritten, b""
             if before:
@@ -160,10 +160,10 @@ class _Sessions:
                     await self._wire.write(before)
 
     async def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: writes are not buffered."""
 
     async def _next(self) -> Pass | Begin | None:
-        """Return the next message for the server; what the front answers by itself is written meanwhile."""
+        """Return the next message for the server, after writing the front's own replies."""
         while True:
             for step in self._steps:
                 if self._front.shared and not self._shared:
@@ -181,20 +181,20 @@ class _Sessions:
 
 @contextmanager
 def _wire() -> Generator[Wire]:
-    """Give the wire, while descriptors 0 and 1 lead nowhere and to the log.
+    """Yield the wire, while descriptor 0 is empty and descriptor 1 leads to the log.
 
-    So what a library prints, or a child reads, does not reach the client or take what it sent.
+    So a library that prints, or a child process that reads, does not disturb the client's messages.
     """
     stdin, stdout = _private(0), _private(1)
     nowhere = os.open(os.devnull, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
-    # What is written to the log must not find the descriptor not ready.
+    # A write to the log must not hit a non-blocking descriptor.
     ready = sys.platform != "win32" and is_pipe(0) and is_pipe(1) and not _same(1, 2)
     blocking = os.get_blocking(stdout) if ready else True
     try:
         _divert(nowhere, 0)
         try:
             _divert(2, 1)
-        except OSError:  # the host gave us no standard error
+        except OSError:  # the host gave the process no standard error
             _divert(nowhere, 1)
         if ready:
             os.set_blocking(stdout, False)
@@ -202,18 +202,18 @@ def _wire() -> Generator[Wire]:
     finally:
         if sys.stdout is not None:
             with contextlib.suppress(OSError, ValueError):
-                sys.stdout.flush()  # what was printed and held back goes to the log, too
+                sys.stdout.flush()  # buffered prints go to the log, too
         if ready:
             os.set_blocking(stdout, blocking)
         _divert(stdin, 0)
         _divert(stdout, 1)
-        # A thread may still read the input: its number must not become another file's.
+        # A thread may still read the input: its descriptor number must not be reused.
         for fd in (*((stdin,) if ready else ()), stdout, nowhere):
             os.close(fd)
 
 
 def _private(fd: int) -> int:
-    """Return another descriptor of the same file, above those that everything writes to."""
+    """Return another descriptor of the same file, above the standard ones."""
     if sys.platform == "win32":
         return os.dup(fd)
     import fcntl

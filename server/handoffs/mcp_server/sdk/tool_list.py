@@ -1,7 +1,7 @@
-"""The list of tools, made once for all who ask: from 2026-07-28 that is every call of a tool over HTTP.
+"""The list of tools, made once for all requests: from 2026-07-28 every tool call over HTTP needs it.
 
-There the SDK's transport lists the tools before each call, to learn which arguments its headers must repeat; and to
-make and check the list costs as much as the call itself.
+The SDK's transport lists the tools before each call, to learn which arguments its headers must repeat; making and
+checking the list costs as much as the call itself.
 """
 
 from typing import Any
@@ -12,12 +12,12 @@ from handoffs.mcp_server.callers.capabilities import MODERN
 
 
 def made_once() -> ServerMiddleware[Any]:
-    """Return what keeps the list of a server whose tools never change; what is left out for whom stands before it."""
+    """Return a middleware that caches the list of tools, which never changes; stages outside of it remove tools."""
     kept: dict[str, Any] | None = None
 
     async def listed(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         nonlocal kept
-        # In the older era there is a handshake first, and a request for a page (`cursor`) is the SDK's to judge.
+        # The older era has a handshake first; and the SDK judges requests for a page (`cursor`).
         if ctx.protocol_version != MODERN or set(ctx.params or {}) - {"_meta"}:
             return await call_next(ctx)
         if kept is None:

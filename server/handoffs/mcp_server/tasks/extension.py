@@ -1,10 +1,10 @@
-"""Long handoffs as MCP tasks (SEP-2663): the call returns at once, and the client asks how it stands, for days.
+"""Handoffs as MCP tasks (SEP-2663): the call returns at once, and the client polls the task, for days.
 
-A task is a view of the stored handoff and has no state of its own: any process on the store answers for it, and it
-survives all of them. What a client brings back from its dialog is judged by `asking.judge`, like every dialog's reply.
-Nothing is believed of a form that was never handed out, and an answer that does not fit is asked for again under a new
-key, with the reason. Cancelling a task withdraws the question, except from a host that cancels when its own time is up
-(`hosts`): that leaves it open, as a call that is cancelled does.
+A task is a view of the stored handoff and has no state of its own: any process on the store serves it, and it survives
+all of them. `asking.judge` judges the replies of its dialogs, like every dialog's. A reply to a form that was never
+handed out is ignored, and an answer that does not fit is asked for again under a new key, with the reason. Cancelling a
+task withdraws the question, except on a host that cancels at its own time-out (`hosts`): then the question stays open,
+as when a call is cancelled.
 """
 
 import logging
@@ -42,7 +42,7 @@ from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.callers.own import OwnHandoffs
-from handoffs.mcp_server.notice import NOTHING_TO_TELL, Notice
+from handoffs.mcp_server.notice import NO_NOTICE, Notice
 from handoffs.mcp_server.task_id import Begun, TaskId  # fmt: skip
 from handoffs.mcp_server.tasks.outcomes import Outcomes
 from handoffs.mcp_server.tasks.status import (
@@ -61,12 +61,12 @@ from handoffs.mcp_server.tool import Call, Given
 logger = logging.getLogger(__name__)
 
 RequestContext: TypeAlias = ServerRequestContext[Any, Any]
-"""What the SDK hands to an extension; the two it leaves open are not used here."""
+"""A request as the SDK hands it to an extension."""
 
 P = TypeVar("P", bound="TaskParams")
 
 INBOX_SECONDS = 60
-"""How long an address of the inbox is taken for good."""
+"""How long an address of the inbox is reused."""
 
 UNKNOWN = "There is no such task: it never was, it is past its time to live, or it is somebody else's."
 
@@ -81,7 +81,7 @@ class UpdateParams(TaskParams):
     """The parameters of `tasks/update`."""
 
     input_responses: dict[str, JsonValue]
-    """By the keys of the requests. Only what answers one of ours is looked into."""
+    """The replies by the keys of the requests. Only replies to our own requests are read."""
 
 
 class Tasks(Extension):
@@ -96,18 +96,18 @@ class Tasks(Extension):
         outcomes: Outcomes,
         *,
         inbox: Inbox | None,
-        notice: Notice = NOTHING_TO_TELL,
+        notice: Notice = NO_NOTICE,
         bounds: Bounds = BOUNDS,
     ) -> None:
-        """Take the parts; `inbox` is where a person finds what no dialog of the client shows.
+        """Take the parts; the `inbox` shows a question when no dialog of the client does.
 
-        What `notice` tells is in every result.
+        Every result carries the `notice`.
         """
         self._desk = desk
         self._own, self._outcomes = own, outcomes
         self._inbox, self._notice = inbox, notice
         self._dialog_of = partial(dialog_of, max_dialogs=bounds.dialogs)
-        # These save work and make words better. Another process does without.
+        # Caches, which also hold better reasons. Another process works without them.
         self._handed_out: BoundedCache[str, datetime | None] = BoundedCache(most=bounds.remembered)
         self._reasons: BoundedCache[str, str] = BoundedCache(most=bounds.remembered)
         self._links: BoundedCache[str, tuple[datetime, str | None]] = BoundedCache(most=bounds.remembered)
@@ -121,9 +121,9 @@ class Tasks(Extension):
         ]
 
     def begun_by(self, call: Call) -> Call:
-        """Return what a tool does, with the task for the client in the place of one that it has begun."""
+        """Return a call that answers with a task when `call` has begun one."""
 
-        # Not as an interceptor of calls: that would stay on the stack of each four times over, however long it waits.
+        # Not as an interceptor of calls: that would add four frames to the stack of each waiting call.
         async def served(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
             if not isinstance(outcome, Begun):
@@ -131,12 +131,12 @@ class Tasks(Extension):
             try:
                 return await self.created(outcome.task, context.request_context)
             except HandoffError as error:
-                raise as_refusal(error) from None  # the question is stored: called again, it is joined
+                raise as_refusal(error) from None  # the question is stored: the next identical call joins it
 
         return served
 
     async def created(self, task: TaskId, ctx: RequestContext) -> Wire:
-        """Return the answer to a call that has begun a task; its handoff has been stored."""
+        """Return the reply to a call that has begun a task; its handoff is stored."""
         handoff = await self._own.get(task.handoff_id)
         log = await self._log(handoff)
         status, message = await self._status(task, handoff, self._dialog_of(task, log), ctx)
@@ -144,12 +144,12 @@ class Tasks(Extension):
         return {"resultType": "task", **described, **_said(message)}
 
     async def detailed(self, task: TaskId, ctx: RequestContext, *, notified: bool = False) -> Wire:
-        """Return all that the client may know of a task now, in the answer to a request, or as it is `notified`.
+        """Return the current state of a task, for the reply to a request, or for a notification (`notified`).
 
-        A result that is in it counts as handed over once that is written.
+        A result in it counts as handed over once it is written.
 
         Raises:
-            NotFound: This caller has no such task, or no longer.
+            NotFound: This caller has no such task, or it has expired.
         """
         handoff = await self._owned(task)
         log = await self._log(handoff)
@@ -164,7 +164,7 @@ class Tasks(Extension):
             try:
                 marks = (str(task), '"completed"') if notified else ()
                 result = await self._outcomes.result_of(handoff, ctx, tool_use=task.tool_use or None, marks=marks)
-                carried["result"] = _dump(self._notice.on(result))
+                carried["result"] = _dump(self._notice.add_to(result))
             except MCPError as failed:
                 status, message = "failed", failed.error.message
                 carried["error"] = _dump(failed.error)
@@ -190,28 +190,28 @@ class Tasks(Extension):
         dialog = self._dialog_of(task, log)
         key = task.key(dialog.round)
         if handoff.state is not State.OPEN or not dialog.open or key not in params.input_responses:
-            return {}  # nothing is asked, or not that; whoever is late finds the outcome with `tasks/get`
+            return {}  # no such question is open; a late client gets the outcome with `tasks/get`
         seconds = await self._open_for(key, claimed_as(task, log))
         if seconds is None:
-            return {}  # nobody can have answered what was never handed out
+            return {}  # a form that was never handed out can have no answer
         try:
             reply = ElicitResult.model_validate(params.input_responses[key])
         except ValidationError:
             raise MCPError(INVALID_PARAMS, "The response is none of an elicitation: {action, content}.") from None
         if dialog.round > 1:
-            seconds = max(seconds, READING_SECONDS)  # by then the person has read it: it counts from the first round
+            seconds = max(seconds, READING_SECONDS)  # the person has read it in the first round
         verdict = await judge(self._desk, handoff, reply, host_dialog_of(ctx), seconds=seconds)
         if isinstance(verdict, Misfit):
             logger.warning("tasks/update: the answer to %s does not fit its form; it is asked for again", handoff.id)
             self._reasons[task.key(dialog.round + 1)] = verdict.reason
-            # Whoever answered has seen it; and by this line every process knows that the next round has come.
+            # The person has seen it; and this log entry tells every process that the next round has begun.
             await self._desk.reached(handoff, channel=TASK_CHANNEL)
         return {}
 
     async def _cancel(self, task: TaskId, params: TaskParams, ctx: RequestContext) -> Wire:
         handoff = await self._owned(task)
         if dialog_of(task, await self._log(handoff)).dismissed:
-            return {}  # it has completed, as PENDING: what the person put off is still theirs to answer
+            return {}  # it has completed, as PENDING: the person can still answer a question that they put off
         client = ctx.session.client_params
         if client is not None and host_named(client.client_info.name).gives_up:
             if handoff.state is State.OPEN:
@@ -221,11 +221,11 @@ class Tasks(Extension):
         with suppress(AlreadyEnded):
             if handoff.state is State.OPEN:
                 cancelled = await self._desk.cancel(handoff, by=handoff.caller.subject, channel=TASK_CHANNEL)
-                # Who withdrew it knows, and need not look again: the same question is a new one from now on.
+                # The client that withdrew it needs no outcome: the same question is a new one from now on.
                 await self._desk.collect(cancelled)
         return {}
 
-    # What it rests on
+    # Reading the store
 
     async def _owned(self, task: TaskId) -> Handoff:
         handoff = await self._own.get(task.handoff_id)
@@ -245,20 +245,20 @@ class Tasks(Extension):
     async def _status(
         self, task: TaskId, handoff: Handoff, dialog: Dialog, ctx: RequestContext
     ) -> tuple[str, str | None]:
-        """Return the task's status, and what a person or an agent may be told of it."""
+        """Return the task's status, and its message for a person or an agent."""
         if is_withdrawn(handoff):
             return "cancelled", words.describe(handoff, now=self._desk.clock.now(), earlier=False, late=False)
         if handoff.state is not State.OPEN or dialog.dismissed:
             return "completed", None
         question = handoff.question
-        # A secret must not pass the host, nor a form that it does not draw; a handover is told, not asked.
+        # The host must not get a secret's form, or one that it does not draw; a handover needs no answer.
         asked = dialog.open and not question.breakout_of_loop and host_dialog_of(ctx).draws(question.form)
         if asked and shows_forms(ctx.session.client_capabilities):
             return "input_required", words.describe_progress(handoff)
         return "working", words.describe_progress(handoff, await self._link(handoff))
 
     async def _link(self, handoff: Handoff) -> str | None:
-        """Return where the inbox shows the question, having it do so: it may have ended since it was last invited."""
+        """Return the question's address in the inbox, and open the inbox again if it may have ended."""
         if self._inbox is None:
             return None
         now = self._desk.clock.now()
@@ -274,7 +274,7 @@ class Tasks(Extension):
         return _dump((asked.input_requests or {})[handoff.id])
 
     async def _hand_out(self, key: str, claimed: str, handoff: Handoff) -> None:
-        """Note in the store when a form first went to the client, for the process that gets the reply."""
+        """Record in the store when a form was first sent to the client, for the process that gets the reply."""
         now = self._desk.clock.now()
         if key not in self._handed_out:
             left = handoff.question.deadline + KEEP - now
@@ -285,15 +285,15 @@ class Tasks(Extension):
             return
         since = self._handed_out[key]
         if since is not None and (now - since).total_seconds() >= READING_SECONDS and CHANNEL not in handoff.reached:
-            # A client that asks again and has not answered has the dialog on a screen.
+            # A client that polls and has not answered has the dialog on a screen.
             await self._desk.reached(handoff, channel=CHANNEL)
 
     async def _open_for(self, key: str, claimed: str) -> float | None:
-        """Return for how many seconds the client has had the form; None where no process has handed it out."""
+        """Return for how many seconds the client has had the form; None if no process has handed it out."""
         since = self._handed_out.get(key)
         if since is not None:
             return (self._desk.clock.now() - since).total_seconds()
-        # A key that can be had for no time at all is one that nobody holds.
+        # A claim for 0 seconds succeeds only if no process holds the key.
         if await self._desk.claim(_form(claimed), seconds=0):
             return None
         return READING_SECONDS if await self._desk.claim(_reading(claimed), seconds=0) else 0.0
@@ -308,7 +308,7 @@ def _binding(
             return {"resultType": "complete", **await do(task_named(params.task_id, ctx), params, ctx)}
         except (MCPError, HandoffError) as error:
             refused = as_refusal(error)
-            # Without what the client sent: that may be anything.
+            # The log never repeats what the client sent: it may be any text.
             logger.warning("%s refused: %s", method, refused.error.message)
             raise refused from None
 
@@ -316,11 +316,11 @@ def _binding(
 
 
 def task_named(text: str, ctx: RequestContext) -> TaskId:
-    """Return the task that a request is about.
+    """Return the task that a request names.
 
     Raises:
-        NotFound: That is no id of a task.
-        MCPError: What the request says to routers on its way is another task.
+        NotFound: The text is no task id.
+        MCPError: The request's header for routers names another task.
     """
     headers: object = getattr(ctx.request, "headers", None)
     routed = cast("Mapping[str, str]", headers).get(MCP_NAME_HEADER) if isinstance(headers, Mapping) else None
@@ -333,7 +333,7 @@ def task_named(text: str, ctx: RequestContext) -> TaskId:
 
 
 def as_refusal(error: MCPError | HandoffError) -> MCPError:
-    """Return the protocol's own error for what went wrong; nobody learns from it whether a foreign task exists."""
+    """Return the protocol's error for a failure; it does not tell whether another caller's task exists."""
     match error:
         case MCPError():
             return error

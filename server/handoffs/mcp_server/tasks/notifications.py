@@ -1,11 +1,10 @@
-"""Telling a client how its tasks go on, without its asking: `notifications/tasks` through `subscriptions/listen`.
+"""Notifications about tasks: `notifications/tasks` through `subscriptions/listen`.
 
-The SDK's own handler of that method knows the four kinds of the core protocol and drops what an extension asks for. So
-this stands before it, as a middleware of `MCPServer`, and serves the streams that name tasks. It hears of a change in
-whatever process it was made.
+The SDK's handler of that method knows the four kinds of the core protocol and drops those of an extension. So this
+middleware of `MCPServer` serves the streams that name tasks. It sees changes of every process.
 
-Such a stream is an open request: `token_expiry` ends it as it ends a call. So it is in no registry; only how many there
-are is counted, for each caller.
+Such a stream is an open request: `token_expiry` ends it as it ends a call. So it needs no registry; the streams are
+only counted, for each caller.
 """
 
 import logging
@@ -42,15 +41,15 @@ from handoffs.mcp_server.tasks.status import Wire
 logger = logging.getLogger(__name__)
 
 MAX_IDS = 100
-"""How many tasks one stream can be about."""
+"""How many tasks one stream can name."""
 
 MAX_FOLLOWED = 4_000
-"""How many tasks all of them are about; one caller may have a share of them. A change is looked at for each."""
+"""How many tasks all streams may name; one caller may have a share of them. Each task reads the store on a change."""
 
 _ENDED = {"completed", "failed", "cancelled"}
 
 _CHANGES = ("status", "statusMessage", "inputRequests")
-"""What of a task is worth a message; the rest moves with the clock."""
+"""The fields whose change is notified; the others change with the clock."""
 
 
 class _TaskParams(NotificationParams):
@@ -62,11 +61,11 @@ class _TaskNotification(Notification[_TaskParams, Literal["notifications/tasks"]
     params: _TaskParams
 
 
-class Listening:
+class TaskStreams:
     """The middleware, as `MCPServer(middleware=[…])` takes it."""
 
     def __init__(self, desk: Desk, own: OwnHandoffs, tasks: Tasks, bounds: Bounds = BOUNDS) -> None:
-        """Take where changes are heard of, who knows the caller, and what says how a task stands."""
+        """Take the desk that is watched, the caller's view, the tasks, and the bounds."""
         self._desk, self._own, self._tasks, self._bounds = desk, own, tasks, bounds
         self._streams, self._followed = Slots(), Slots()
 
@@ -79,16 +78,16 @@ class Listening:
             return await call_next(ctx)
         require_client_extension(ctx, TASKS)
         try:
-            with self._streams.another(self._own.subject, most=self._bounds.streams):
+            with self._streams.slot(self._own.subject, most=self._bounds.streams):
                 ours = await self._known(named, ctx)
-                with self._followed.another(self._own.subject, most=MAX_FOLLOWED, size=len(ours)):
+                with self._followed.slot(self._own.subject, most=MAX_FOLLOWED, size=len(ours)):
                     return await self._serve(ours, ctx)
         except HandoffError as error:
             raise MCPError(INTERNAL_ERROR, str(error)) from None
 
     async def _serve(self, ours: list[TaskId], ctx: RequestContext) -> HandlerResult:
         meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-        # Of what it asks for besides, this stream brings nothing, and so does not agree to it.
+        # This stream sends nothing else that the request asks for, so it does not acknowledge it.
         agreed = SubscriptionFilter.model_validate({"taskIds": [str(task) for task in ours]})
         params = SubscriptionsAcknowledgedNotificationParams(notifications=agreed, _meta=meta)
         await ctx.session.send_notification(
@@ -113,11 +112,11 @@ class Listening:
         try:
             await self._tell(task, ctx, meta)
         except HandoffError as error:
-            # The stream ends; its client looks for itself, and is told then.
+            # The stream ends; its client gets the error when it polls.
             logger.warning("subscriptions/listen: a task can't be followed any more: %s", type(error).__name__)
 
     async def _tell(self, task: TaskId, ctx: RequestContext, meta: dict[str, Any]) -> None:
-        """Send how the task stands, now and whenever that changes, until it has ended."""
+        """Send the task's state, now and after each change, until it has ended."""
         sent: list[object] = []
         clock = self._desk.clock
         async with self._desk.watch(task.handoff_id) as watch:
@@ -135,15 +134,15 @@ class Listening:
 
 def _notification(state: Wire, meta: dict[str, Any]) -> ServerNotification:
     notification = _TaskNotification(params=_TaskParams.model_validate({**state, "_meta": meta}))
-    # The SDK sends any notification; the type that it names is of the core protocol's.
+    # The SDK sends any notification; its type names only those of the core protocol.
     return cast("ServerNotification", notification)
 
 
 def _named(params: Mapping[str, Any] | None) -> list[str] | None:
-    """Return the tasks that a request names; None where it names none.
+    """Return the tasks that a request names; None if it names none.
 
     Raises:
-        MCPError: They are no list of ids, or too many.
+        MCPError: They are no list of ids, or there are too many.
     """
     asked: object = (params or {}).get("notifications")
     named: object = cast("Mapping[str, object]", asked).get("taskIds") if isinstance(asked, Mapping) else None

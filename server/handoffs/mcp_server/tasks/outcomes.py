@@ -1,4 +1,4 @@
-"""What a task comes to: the outcome of its handoff, as the plain call would have given it."""
+"""The results of tasks: the outcome of the handoff, as the plain call would have returned it."""
 
 from mcp.types import CallToolResult
 
@@ -11,21 +11,21 @@ from handoffs.mcp_server.words import Pending, Status
 
 
 class Outcomes:
-    """Makes the results of tasks, and notes that they are handed over."""
+    """Makes the results of tasks, and expects their delivery."""
 
     def __init__(self, desk: Desk, deliveries: Deliveries) -> None:
-        """Take whose clock says how old an outcome is, and what records that it was handed over."""
+        """Take the desk, for its clock, and the deliveries that record each outcome."""
         self._desk, self._deliveries = desk, deliveries
 
     async def result_of(
         self, handoff: Handoff, context: RequestContext, *, tool_use: str | None, marks: tuple[str, ...]
     ) -> CallToolResult:
-        """Return what a task comes to: the outcome, which is then handed over, or PENDING for what was put off.
+        """Return the result of a task: the outcome, whose delivery is recorded, or PENDING for one that was put off.
 
-        What the request is answered with brings it, or a notification that has these `marks` in it.
+        The reply to the request delivers it, or with `marks` the first notification that contains them.
 
         Raises:
-            MCPError: The plain call would have failed with it.
+            MCPError: The plain call would have failed with this error.
         """
         if handoff.state is State.OPEN:
             guidance = words.describe_pending(handoff, Pending.DISMISSED)

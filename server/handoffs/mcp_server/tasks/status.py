@@ -1,4 +1,4 @@
-"""What a task says of a handoff: nothing of its own. All of it follows from the handoff, its log and the task's id."""
+"""The status of a task. It follows from the handoff, its log and the task's id; a task has no state of its own."""
 
 import zlib
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.task_id import TaskId, left_undecided
 
 TASK_CHANNEL = "tasks"
-"""What the log calls a task, where it is the client that brought something through it."""
+"""The channel of what a client did through a task."""
 
 KEEP = timedelta(days=7)
-"""How long after the deadline a task can still be asked about; then its id is like one that never was."""
+"""How long after the deadline a task can still be read; later its id is unknown."""
 
 POLL_SECONDS = (0.5, 30.0)
-"""How soon a client should look again, at the least and at the most. In between it is a tenth of the task's age."""
+"""The least and the most seconds between two polls. In between, the interval is a tenth of the task's age."""
 
 Wire: TypeAlias = dict[str, object]
 """A JSON object as it is sent."""
 
 CALLS_AT_ONCE = 16
-"""How many calls that ask the same are told apart, for how long each has had its dialog."""
+"""How many calls that ask the same are told apart when the time of each one's dialog is recorded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialog:
-    """How far the dialog of a task has come, in whatever process."""
+    """The progress of a task's dialog, over all processes."""
 
     round: int
     """One more with every answer that did not fit."""
@@ -42,7 +42,7 @@ class Dialog:
 
 
 def dialog_of(task: TaskId, log: Sequence[Entry], *, max_dialogs: int = Bounds.dialogs) -> Dialog:
-    """Return how far the dialog of a task has come, by the log of its handoff."""
+    """Return the progress of a task's dialog, by the log of its handoff."""
     own = [entry for entry in log if entry.number > task.after]
     ends = [entry.name for entry in own if left_undecided(entry)]
     shown_often = sum(map(left_undecided, log)) >= max_dialogs
@@ -55,10 +55,10 @@ def dialog_of(task: TaskId, log: Sequence[Entry], *, max_dialogs: int = Bounds.d
 
 
 def claimed_as(task: TaskId, log: Sequence[Entry]) -> str:
-    """Return by what the store remembers that the form of a task, in its present round, was handed out.
+    """Return the key by which the store records that a task's form was handed out, in its current round.
 
-    Clients can write any number of ids for one handoff. Of these there are only as many as the log has dialogs that
-    came to nothing, and rounds; and a few for calls at once, which each have a dialog of their own.
+    Clients can make any number of ids for one handoff. The number of keys is limited: one for each undecided dialog and
+    round in the log, times a few for concurrent calls, which each have a dialog of their own.
     """
     before = max((entry.number for entry in log if entry.number <= task.after and left_undecided(entry)), default=0)
     call = str(zlib.crc32(task.tool_use.encode()) % CALLS_AT_ONCE) if task.tool_use else ""
@@ -71,12 +71,12 @@ def is_forgotten(handoff: Handoff, now: datetime) -> bool:
 
 
 def is_withdrawn(handoff: Handoff) -> bool:
-    """Say whether the client cancelled the task. What a person withdraws is an outcome, and has a result."""
+    """Say whether the client cancelled the task. A question that a person withdraws has an outcome, and a result."""
     return handoff.state is State.CANCELLED and handoff.end is not None and handoff.end.channel == TASK_CHANNEL
 
 
 def describe_task(task: TaskId, handoff: Handoff, status: str, *, log: Sequence[Entry], now: datetime) -> Wire:
-    """Return what every message about a task has; times in UTC, durations in milliseconds."""
+    """Return the fields that every message about a task has; times in UTC, durations in milliseconds."""
     last = handoff.end.at if handoff.end is not None else max([handoff.created_at, *(entry.at for entry in log)])
     return {
         "taskId": str(task),

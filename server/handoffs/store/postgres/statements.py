@@ -44,6 +44,8 @@ class Statements:
     """lock → nothing, once the lock is free"""
     change: str
     """CHANGING, id, version, then `_logged` → lines"""
+    change_unsynced: str
+    """as `change`; the commit does not wait for the disk"""
     claim: str
     """key, now, until, write → a row if the key was free, or claimed by this very write"""
     forget: str
@@ -104,6 +106,9 @@ def statements(schema: str) -> Statements:
     logged = _Logged(schema=schema, events=events)
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(CHANGING, 1))
     changing, columns = len(CHANGING), len(COLUMNS)
+    changed = f"""WITH changed AS (
+                UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} RETURNING id
+            )"""  # noqa: S608
     of = {name: f"${number}" for number, name in enumerate(COLUMNS, 1)}
     since, counted, most_open, most_bytes, skipped, size, minute_ago = (
         f"${columns + number}" for number in range(1, 8)
@@ -136,9 +141,11 @@ def statements(schema: str) -> Statements:
         alike=alike,
         usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
         turn="SELECT pg_advisory_xact_lock($1)",
-        change=f"""WITH changed AS (
-                UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} RETURNING id
-            ), {logged.after(changing + 2)}""",  # noqa: S608
+        change=f"{changed}, {logged.after(changing + 2)}",
+        # The setting is this transaction's alone.
+        change_unsynced=f"""{changed}, {
+            logged.after(changing + 2, also="set_config('synchronous_commit', 'off', true)")
+        }""",
         claim=f"""INSERT INTO {claims} AS there (key, ends, write_id) VALUES ($1, $3, $4)
             ON CONFLICT (key) DO UPDATE SET ends = excluded.ends, write_id = excluded.write_id
             WHERE there.ends <= $2 OR there.write_id = $4 RETURNING true""",  # noqa: S608

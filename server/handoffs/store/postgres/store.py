@@ -159,7 +159,8 @@ class PostgresStore:
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
-        A `known` handoff that is still current is not read again. All changes are `durable`.
+        A `known` handoff that is still current is not read again. Without `durable`, the events may be lost if the
+        database's machine fails within the next moments.
 
         Raises:
             NotFound: There is no such handoff.
@@ -174,7 +175,7 @@ class PostgresStore:
             nonlocal tried
             if tried is None and known is not None and (guess := expected(known, events)) is not None:
                 tried = guess
-                if await self._change(connection, guess, write):
+                if await self._change(connection, guess, write, durable=durable):
                     return guess
             while True:
                 if tried is None:
@@ -186,7 +187,7 @@ class PostgresStore:
                 if tried is not None and rows[0][_WIDTH]:
                     return tried  # the connection broke after the commit
                 tried = transition_of(handoff_of(rows[0]), events)
-                if not tried.events or await self._change(connection, tried, write):
+                if not tried.events or await self._change(connection, tried, write, durable=durable):
                     return tried
 
         return (await self._connections.run(work)).outcome()
@@ -260,11 +261,13 @@ class PostgresStore:
         """Return a watch on one handoff, or on the whole store."""
         return self._listening.watch(handoff_id)
 
-    async def _change(self, connection: Connection, transition: Transition, write: int) -> bool:
+    async def _change(
+        self, connection: Connection, transition: Transition, write: int, *, durable: bool = True
+    ) -> bool:
         """Write a transition. Returns False, and writes nothing, if the handoff has changed meanwhile."""
         before = transition.before
         told = await connection.fetch(
-            self._sql.change,
+            self._sql.change if durable else self._sql.change_unsynced,
             *map(encode_cell, encode_changing(transition.after)),
             encode_cell(storable(before.id)),
             before.version,

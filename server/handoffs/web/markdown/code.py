@@ -1,7 +1,7 @@
-"""Code that an agent wrote, coloured by class: `highlight` for the page, `highlight_css` for its stylesheet.
+"""Syntax highlighting of agent-written code: `highlight` for the page, `highlight_css` for its stylesheet.
 
-The languages are a closed list: each was tried with hostile input, and none of them takes more than a moment for what
-`highlight` lets through. What is too long, too wide or too slow is shown without colours.
+The languages are a fixed list: each was tested with hostile input, and none takes long within the limits of
+`highlight`. Code that is too long, too wide or too slow is shown without colours.
 """
 
 import time
@@ -18,9 +18,9 @@ from pygments.token import STANDARD_TYPES, Token
 from pygments.token import _TokenType as TokenType  # pyright: ignore[reportPrivateUsage] - its only name
 
 MAX_CHARACTERS = 20_000
-"""Of one block of code."""
+"""The most characters of one block of code."""
 MAX_WIDTH = 1_000
-"""Characters of a line, and of blanks and line ends in a row: many expressions are quadratic in one of them."""
+"""The most characters of a line, and of consecutive blanks and line ends: many expressions are quadratic in them."""
 MAX_SECONDS = 0.2
 """Processor time for all the code of one message."""
 
@@ -29,7 +29,7 @@ _LANGUAGES = (
     "kotlin", "lua", "make", "nginx", "perl", "php", "powershell", "protobuf", "python", "r", "ruby", "rust", "scala",
     "scss", "sql", "swift", "terraform", "toml", "tsx", "typescript", "xml", "yaml",
 )  # fmt: skip
-# How else they are called. Pygments' own Java and C# need minutes for a page of plain words: near relatives stand in.
+# Other names. Pygments' lexers for Java and C# need minutes for a page of plain words, so similar languages are used.
 _ALIASES = {
     "c++": "cpp", "cc": "cpp", "cs": "cpp", "csharp": "cpp", "c#": "cpp", "dockerfile": "docker", "golang": "go",
     "h": "c", "hcl": "terraform", "hpp": "cpp", "java": "javascript", "js": "javascript", "jsonc": "json",
@@ -39,23 +39,23 @@ _ALIASES = {
     "yml": "yaml", "zsh": "bash",
 }  # fmt: skip
 LANGUAGES: Mapping[str, str] = MappingProxyType({name: name for name in _LANGUAGES} | _ALIASES)
-"""What may follow the backticks, and the lexer that it stands for."""
+"""The language names after the backticks, and their lexers."""
 
 CLASSES = frozenset(STANDARD_TYPES.values()) - {""}
-"""Every class that `highlight` may give a `span`."""
+"""Every class that `highlight` may set on a `span`."""
 
 
 class Allowance:
-    """Processor time that may be used up bit by bit, in seconds, by the thread that made it."""
+    """A budget of processor time, in seconds, for the thread that made it."""
 
     def __init__(self, seconds: float) -> None:
-        """Start counting when it is first asked."""
+        """Take the budget; it starts at the first check."""
         self._seconds = seconds
         self._end: float | None = None
 
     @property
     def spent(self) -> bool:
-        """Say whether it is used up. Time in which the thread did not run does not count."""
+        """Whether it is used up. Time in which the thread did not run does not count."""
         now = time.thread_time()
         if self._end is None:
             self._end = now + self._seconds
@@ -63,11 +63,11 @@ class Allowance:
 
 
 class _TooSlow(Exception):
-    """The code is not worth its time."""
+    """The code takes too long to highlight."""
 
 
 def highlight(code: str, language: str, allowance: Allowance) -> str:
-    """Return `code` as HTML: escaped, and in coloured spans if its language is known and it is quickly done."""
+    """Return `code` as escaped HTML, with coloured spans if its language is known and it is within the limits."""
     name = LANGUAGES.get(language.lower())
     if name is None or len(code) > MAX_CHARACTERS or _wide(code) or allowance.spent:
         return escape(code, quote=False)
@@ -99,12 +99,12 @@ def _wide(code: str) -> bool:
 
 @cache
 def _lexer(name: str) -> Lexer:
-    # Nothing is stripped: what the person sees is every line that the agent wrote.
+    # Nothing is stripped: the person sees every line that the agent wrote.
     return get_lexer_by_name(name, stripnl=False, ensurenl=False)
 
 
-# What a kind of text looks like, in light and in dark: its colour, and the ground under it where it has one of its
-# own. A test holds each pair against WCAG's 4.5 to 1.
+# The colours of each kind of token, light and dark: text, and for some the background. A test checks each pair against
+# WCAG's 4.5 to 1.
 _GROUND = ("#f6f8fa", "#151b23")
 _TEXT = ("#1f2328", "#e6edf3")
 _COLOURS: Mapping[TokenType, tuple[str, str]] = {
@@ -135,7 +135,7 @@ _GROUNDS: Mapping[TokenType, tuple[str, str]] = {
 
 
 def highlight_css(dark: bool) -> str:
-    """Return the rules that colour `pre.code`, for a light page or a dark one: a file to serve, never inline."""
+    """Return the CSS rules for `pre.code`, light or dark: for a file, never inline."""
     lines = [f"pre.code {{ color: {_TEXT[dark]}; background: {_GROUND[dark]}; }}"]
     for kind, colours in _COLOURS.items():
         names = sorted(name for token, name in STANDARD_TYPES.items() if name and _nearest(token) is kind)
@@ -145,5 +145,5 @@ def highlight_css(dark: bool) -> str:
 
 
 def _nearest(token: TokenType) -> TokenType | None:
-    """Return the kind that a token is coloured as: its own, else that of the nearest one above it."""
+    """Return the kind whose colours a token gets: its own, else that of its nearest ancestor."""
     return next((kind for kind in reversed(token.split()) if kind in _COLOURS), None)

@@ -1,7 +1,7 @@
-"""Pictures that an agent attached as `data:` URLs: which ones a page may show.
+"""Checks of images that an agent attached as `data:` URLs.
 
-A picture is shown if it is what its type says, weighs no more than MAX_BYTES and has no more than MAX_PIXELS: a file
-of a few kilobytes can claim more pixels than the browser has memory for.
+An image is shown if its content has the declared type, at most MAX_BYTES and at most MAX_PIXELS: a file of a few
+kilobytes can declare more pixels than the browser has memory for.
 
 Sources: PNG 3rd edition 11.2.1; GIF89a 18; ITU-T T.81 B.2.2; RFC 9649 (WebP) 2.5 to 2.7.
 """
@@ -53,7 +53,7 @@ def _png(data: bytes) -> tuple[int, int] | None:
 
 
 def _gif(data: bytes) -> tuple[int, int] | None:
-    """Return the size of the screen or of the first picture on it, whichever is larger: browsers widen the screen."""
+    """Return the larger of the sizes of the screen and of its first image: browsers enlarge the screen."""
     if data[:6] not in {b"GIF87a", b"GIF89a"} or len(data) < 13:
         return None
     screen = _numbers(data, 6, 2, "little")

@@ -1,16 +1,15 @@
-"""Markdown that an agent wrote, as HTML that can only be read: `render`.
+"""Agent-written Markdown as safe, static HTML: `render`.
 
-Nothing in it runs, loads, styles, imitates the page around it or hides where a link goes, and nothing that was written
-is left out because it is nested too deep or too large: then the text is shown as it was written.
+The HTML can't run code, load anything, set styles, imitate the page around it or hide a link's target. No text is left
+out: one that is nested too deep or too large is shown as written.
 
-The text goes through three gates that do not trust each other. `untrusted.inert` spells out what a layout would act
-on; `markdown-it-py` builds HTML of its own and takes over none of the agent's; `nh3` keeps what is on the list below.
-Colours are left to `code`, pictures to `images`, looks to the page's stylesheet:
+The text passes three independent stages. `untrusted.inert` spells out control and layout characters; `markdown-it-py`
+builds its own HTML and passes none of the agent's; `nh3` keeps only what is on the list below. `code` highlights,
+`images` checks images, and the page's stylesheet has these classes:
 
     pre.code  pre.plain  p.as-written  div.scrolled  th.left|center|right  span.host  span.unlinked  span.unloaded
 
-Code wraps and never scrolls: what a person decides on must not stand beside the page. It reads from the left whatever
-the message around it does.
+Code wraps and never scrolls, so that no part of it is out of sight. Its direction is always left to right.
 """
 
 import re
@@ -36,9 +35,9 @@ from handoffs.web.markdown.code import CLASSES, Allowance, highlight, highlight_
 __all__ = ["MAX_CHARACTERS", "highlight_css", "render"]
 
 MAX_CHARACTERS = 50_000
-"""Of a message that is formatted, its pictures not counted; a longer one is shown as it was written."""
+"""The most characters of a formatted message, without its images; a longer one is shown as written."""
 MAX_NESTING = 40
-"""Blocks within blocks; a list and its item are two. A parser that is asked for more leaves the rest out, silently."""
+"""The deepest nesting of blocks; a list and its item are two. Beyond its own limit the parser silently drops text."""
 MAX_SECONDS = 0.5
 """Processor time for the parsing of one message. Twenty thousand ordinary characters take thirty milliseconds."""
 _CODE_SECONDS = 0.2
@@ -50,22 +49,22 @@ _WEB = re.compile(
 )
 _MAIL = re.compile(r"mailto:(?P<host>[a-z0-9._+-]+@[a-z0-9.-]+)(?:\?\S*)?", re.IGNORECASE)
 
-# A picture's own characters, which may be millions: taken out before the text is read, put back at the very end.
+# An image's Base64 body may have millions of characters: it is taken out before parsing, and put back at the end.
 _PICTURE = re.compile(r"(?<=\]\()(<?data:image/(?:png|jpe?g|gif|webp);base64,)([A-Za-z0-9+/]{200,}={0,2})")
 
 
 def render(text: str) -> str:
-    """Return agent-written Markdown as safe HTML: blocks, to be put into an element of the page.
+    """Return agent-written Markdown as safe HTML blocks, to be put into an element of the page.
 
-    Never raises for what the text is, and takes less than a second of processor time for a megabyte of anything.
+    Never raises for any text, and takes less than a second of processor time for a megabyte.
     """
     message = _Message()
-    # A lone surrogate has no UTF-8, which nh3 speaks: it has to be gone before, not only after.
+    # nh3 takes UTF-8, so lone surrogates must be removed before it.
     source = inert_markup(message.take_out(text))
     try:
         if len(source) > MAX_CHARACTERS:
             raise _AsWritten("it is very long")
-        # Again: an entity, `&#x202E;`, has become a character only now.
+        # Again: an entity such as `&#x202E;` has become a character only now.
         html = inert(_CLEANER.clean(_MARKDOWN.render(source, {"message": message})))
     except _AsWritten as reason:
         html = f'<p class="as-written">Shown as it was written, because {reason}.</p>\n{_plain(source)}'
@@ -74,11 +73,11 @@ def render(text: str) -> str:
 
 @dataclass(kw_only=True)
 class _Message:
-    """What the rules know of the message that they are working on."""
+    """The state of one message while it is rendered."""
 
     parsing: Allowance = field(default_factory=lambda: Allowance(MAX_SECONDS))
     colouring: Allowance = field(default_factory=lambda: Allowance(_CODE_SECONDS))
-    # Nobody can guess the mark, so what stands in for a picture can't be written by hand.
+    # The mark is random, so that no agent can write the placeholder of an image.
     mark: str = field(default_factory=lambda: f"x{secrets.token_hex(12)}x")
     bodies: list[str] = field(default_factory=list[str])
 
@@ -98,7 +97,7 @@ class _Message:
 
 
 class _AsWritten(Exception):
-    """The message can't be formatted; its words say why."""
+    """The message can't be formatted; the text says why."""
 
 
 def _plain(source: str) -> str:
@@ -109,7 +108,7 @@ def _plain(source: str) -> str:
 
 
 def _check_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Stop a message that is nested too deep or takes too long; never matches."""
+    """Stop at a message that is nested too deep or takes too long; never matches."""
     if state.level >= MAX_NESTING:
         raise _AsWritten("it is nested too deep")
     _check_time(state.env)
@@ -133,7 +132,7 @@ def _message(env: EnvType) -> _Message:
 
 
 def _whole_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Match a table. One with a row that has more cells than the head, which would be left out, is shown as written."""
+    """Match a table. If a row has more cells than the header, which would be dropped, it is shown as written."""
     before = len(state.tokens)
     matched = table(state, start, end, silent)
     if silent or not matched:
@@ -157,7 +156,7 @@ _UNIFIED = re.compile(r"^--- .*\n\+\+\+ .*\n@@ -\d", re.MULTILINE)
 
 
 def _unified_diff(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Match a unified diff that stands in the text without a fence."""
+    """Match a unified diff without a code fence."""
     if state.is_code_block(start) or not _line(state, start).startswith(("--- ", "diff ")):
         return False
     names = start
@@ -182,12 +181,12 @@ def _push_code(state: StateBlock, language: str, start: int, stop: int) -> None:
 
 
 def _end_of_hunks(state: StateBlock, number: int, end: int) -> int:
-    """Return the line after the last hunk. Its head may count wrongly; an empty line is believed only if it counts."""
+    """Return the line after the last hunk. Its header may count wrongly, but is believed about empty lines."""
     old = new = 0
     while number < end:
         line = state.getLines(number, number + 1, state.blkIndent, False)
         if state.sCount[number] < state.blkIndent and line:
-            break  # the list or quotation that it stands in is over
+            break  # the enclosing list or quotation has ended
         if head := _HUNK.match(line):
             old, new = (int(count or 1) for count in head.groups())
         elif not line.strip():
@@ -206,11 +205,11 @@ def _line(state: StateBlock, number: int) -> str:
     return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
 
 
-# What the parser found, written down
+# Writing HTML
 
 
 class _Page(RendererHTML):
-    """Writes HTML. A method is the rule for the token of its name."""
+    """Writes HTML. Each method renders the token of its name."""
 
     def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f"<{_demoted(tokens[idx].tag)}>"
@@ -219,7 +218,7 @@ class _Page(RendererHTML):
         return f"</{_demoted(tokens[idx].tag)}>\n"
 
     def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        # It can be wider than the page: what scrolls has to be reached without a mouse.
+        # A table can be wider than the page: a scrollable element must be reachable by keyboard.
         return '<div class="scrolled" role="group" aria-label="table" tabindex="0"><table>\n'
 
     def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
@@ -253,7 +252,7 @@ class _Page(RendererHTML):
         address = _address(url)
         if address is None:
             return f"{_aside('' if shown == url else url, 'not linked')}</span>"
-        # A text that names the address is all there is to say, whatever the path; any other might name a wrong one.
+        # The host is added unless the link's text already names it; any other text might name a wrong one.
         named = _address(shown) or _address(f"https://{shown}") or _address(f"mailto:{shown}")
         same = named is not None and named.lower() == address.lower()
         return "</a>" if same else f'</a><span class="host"> ({escape(address)})</span>'
@@ -262,7 +261,7 @@ class _Page(RendererHTML):
         url = str(tokens[idx].attrGet("src") or "")
         alt = self.renderInlineAsText(tokens[idx].children or [], options, env)
         if not (parts := images.split(url)):
-            # A `data:` URL is no address that a person could read.
+            # A person can't read the body of a `data:` URL.
             why = _aside(url.partition(",")[0] if url.startswith("data:") else url, "not loaded")
         elif problem := images.problem(parts[0], _message(env).put_back(parts[1])):
             why = _aside(problem, "not loaded")
@@ -272,7 +271,7 @@ class _Page(RendererHTML):
 
 
 def _demoted(tag: str) -> str:
-    """Return the tag of a heading below the page's own, which has h1 and h2 for itself."""
+    """Return a heading's tag, two levels down: the page itself uses h1 and h2."""
     return f"h{min(int(tag[1:]) + 2, 6)}"
 
 
@@ -282,9 +281,9 @@ def _aligned(cell: Token) -> str:
 
 
 def _address(url: str) -> str | None:
-    """Return where a link leads: host and port, or a mail address. None for what is not to be linked.
+    """Return a link's target: host and port, or a mail address. None when it must not be linked.
 
-    Names and passwords in front of a host, which could pass for one, are no part of what is understood here.
+    A user name or password before the host, which could look like a host, is not accepted.
     """
     found = _WEB.fullmatch(url) or _MAIL.fullmatch(url)
     return found["host"] if found else None
@@ -295,12 +294,12 @@ def _aside(words: str, what: str) -> str:
 
 
 def _parser() -> MarkdownIt:
-    # Every line that was written is a line on the page: a list of facts in an approval is not run together.
+    # `breaks`: every line of the source is a line on the page, so that a list of facts is not run together.
     options = {"html": False, "linkify": False, "typographer": False, "breaks": True, "maxNesting": 2 * MAX_NESTING}
     parser = MarkdownIt("commonmark", options, renderer_cls=_Page).enable(["table", "strikethrough"])
-    # Definitions of links would not be seen anywhere.
+    # Link definitions would not be shown.
     parser.disable("reference")
-    # What a link may be is decided where it is written down, so that one that is refused is still seen.
+    # Links are checked when they are rendered, so that a refused one is still shown.
     parser.validateLink = lambda url: True
     everywhere: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list"]}
     parser.block.ruler.at("table", _whole_table, {"alt": ["paragraph"]})
@@ -310,8 +309,8 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _kept(tag: str, attribute: str, value: str) -> str | None:
-    """Say of an attribute on the list whether its value may stay."""
+def _attribute_value(tag: str, attribute: str, value: str) -> str | None:
+    """Return the value of an allowed attribute, or None to remove it."""
     match tag, attribute:
         case "a", "href":
             return value if _address(value) else None
@@ -342,7 +341,7 @@ _CLEANER = nh3.Cleaner(
         "td": {"left", "center", "right"},
         "th": {"left", "center", "right"},
     },
-    attribute_filter=_kept,
+    attribute_filter=_attribute_value,
     url_schemes={"http", "https", "mailto", "data"},
     url_relative="deny",
     link_rel="noopener noreferrer nofollow",

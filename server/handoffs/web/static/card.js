@@ -1,4 +1,4 @@
-// One question in a chat: shows what the host passes on, sends what the person decides, and tells the conversation.
+// One question in a chat: shows the card of a result, sends the person's decision, and tells the conversation.
 import { prepare, send, typed, underway } from "./cards.js";
 import { keys } from "./keys.js";
 import { standing, stir } from "./steady.js";
@@ -11,7 +11,7 @@ const TOOL = "answer_from_card";
 const LONG = 600;
 const LOOK_MS = 5000;
 const SELDOM_MS = 60000;
-// An agent that waits for the answer has it by then; one that does not is told to come for it.
+// An agent that waits for the answer has it by then; another one is told to get it.
 const SOON_MS = 1000;
 
 const host = new Host();
@@ -23,7 +23,7 @@ let pause = LOOK_MS;
 let timer = 0;
 let over = false;
 
-// What the server gives: with every result of the agent's tools, and of the one that is the card's.
+// The card in a result: of the agent's tools, and of the card's own tool.
 
 async function call(action, more = {}) {
   const result = await host.ask("tools/call", { name: TOOL, arguments: { action, handoff_id: shown.id, ...more } });
@@ -52,7 +52,7 @@ function take(card) {
   const again = shown?.id === card.id && shown.state === "open" && card.state === "open" && list.querySelector(".card");
   shown = { id: card.id, state: card.state, say: card.say };
   secret = card.secret ?? "";
-  if (again) return; // what was typed into it stays
+  if (again) return; // keeps the typed text
   const made = new DOMParser().parseFromString(card.html, "text/html").querySelector(".card");
   list.replaceChildren(document.importNode(made, true));
   after.replaceChildren();
@@ -78,7 +78,7 @@ const CHAT = {
     try {
       card = await call(declines ? "decline" : "answer", { secret, posted });
     } catch (error) {
-      // It may or may not have arrived: looking says what stands.
+      // The answer may or may not have arrived: the state shows it.
       look();
       return { failed: error.message };
     }
@@ -121,7 +121,7 @@ function ended(card) {
   copyable("If the agent does not go on by itself, say this to it:", card.say);
 }
 
-// Waking the agent: only the card in which it was decided does, and only an agent that has not come for it.
+// Waking the agent: only the deciding card does, and only if the agent has not got the outcome.
 
 async function wake() {
   try {
@@ -129,19 +129,19 @@ async function wake() {
     settle(card);
     if (card.collected) return;
   } catch {
-    // what the agent is told does no harm either
+    // the text is safe for the agent, too
   }
   const content = [{ type: "text", text: shown.say }];
   if (host.capabilities.updateModelContext) host.ask("ui/update-model-context", { content }).catch(() => {});
   try {
     await host.ask("ui/message", { role: "user", content });
   } catch (error) {
-    // As the specification's own text has it: one block, not a list of them.
+    // As in the specification's text: one block, not a list.
     if (error.code === -32602) host.ask("ui/message", { role: "user", content: content[0] }).catch(() => {});
   }
 }
 
-// What the host may not do for us, the person can: the words are there to be copied.
+// If the host can't send the message, the person can copy it.
 function copyable(why, words) {
   const line = document.createElement("p");
   line.id = "copy-why";
@@ -175,7 +175,7 @@ async function copied(box) {
   }
 }
 
-// Looking: what was decided elsewhere, or while this was out of sight, is shown here too.
+// Polling: a decision made elsewhere, or while the card was hidden, is shown here too.
 
 async function look() {
   clearTimeout(timer);
@@ -183,13 +183,13 @@ async function look() {
   const id = shown.id;
   try {
     const card = await call("look", { secret });
-    // Of the replies only this one is surely fresh: a host shows an old result again with its old conversation.
+    // Only this reply is surely current: a host shows old results again with an old conversation.
     setClock(card.now);
     tell(document);
     const element = list.querySelector(".card");
     if (shown.id === id && shown.state === "open" && card.state !== "open" && !underway(element)) elsewhere(card, element);
   } catch {
-    // a host that can't pass it on now may later
+    // the host may be able to pass it on later
   }
   if (shown.state !== "open") return;
   timer = setTimeout(look, pause);
@@ -207,7 +207,7 @@ function soon() {
   look();
 }
 
-// Leading elsewhere: the frame itself goes nowhere.
+// Opening links: the frame itself can't navigate.
 
 async function follow(url) {
   try {
@@ -231,7 +231,7 @@ async function toInbox(button) {
   button.disabled = false;
 }
 
-// In a frame that may not send forms no "submit" is ever heard; the button that would send it is.
+// A frame without the right to send forms gets no "submit" event, but the button's click.
 function clicked(event) {
   const button = event.target.closest("button");
   const link = event.target.closest("a[href]");
@@ -246,7 +246,7 @@ function clicked(event) {
   }
 }
 
-// The host's looks
+// The host's colours
 
 const OURS = {
   "--paper": "--color-background-primary",

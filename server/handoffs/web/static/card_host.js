@@ -1,4 +1,4 @@
-// The card's side of MCP Apps: JSON-RPC with the window around it, which is the host or stands for it.
+// The card's side of MCP Apps: JSON-RPC with the parent window, which is the host or its proxy.
 
 const VERSION = "2026-01-26";
 const REPLY_MS = 60000;
@@ -19,12 +19,12 @@ export class Host {
 
   constructor() {
     window.addEventListener("message", (event) => {
-      // Whoever else has this window, another frame of the host's, is not the host.
+      // Another frame of the host's page is not the host.
       if (event.source === window.parent && event.data?.jsonrpc === "2.0") this.#take(event.data);
     });
   }
 
-  // What is heard from the host: `heard(params)` for each notification of this method.
+  // Calls `heard(params)` for each notification of this method from the host.
   on(method, heard) {
     this.#heard.set(method, heard);
   }
@@ -44,7 +44,7 @@ export class Host {
     this.#send({ method, params });
   }
 
-  // Resolves with the result. Rejects with a Refusal: the host said no, or said nothing for a minute.
+  // Resolves with the result. Rejects with a Refusal when the host refuses, or does not reply within a minute.
   ask(method, params) {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export class Host {
   }
 
   #send(message) {
-    // The frame has no origin that could be named, nor does it know the host's. What is secret here came from there.
+    // The frame has no origin, and does not know the host's. Its secrets came from the host.
     window.parent.postMessage({ jsonrpc: "2.0", ...message }, "*");
   }
 

@@ -1,4 +1,4 @@
-// One question on the page: what it can do, and how its answer is sent.
+// One question on the page: its controls, and sending its answer.
 import { inLocalTime, sent } from "./moments.js";
 import { own, stir } from "./steady.js";
 import { say } from "./tell.js";
@@ -18,7 +18,7 @@ export function prepare(card, long = LONG) {
   tell(card);
 }
 
-// The inbox's way to send an answer, and what becomes of the card then; a card in a chat has its own.
+// How the inbox sends an answer and shows the reply; a card in a chat has its own way.
 const INBOX = { post, done, late };
 
 export function sending() {
@@ -30,7 +30,7 @@ export function sending() {
   });
 }
 
-// The card stays where it is, as high as it was, so that nothing else moves, and nothing that was typed is torn away.
+// The card keeps its place and height, so that nothing else moves, and typed text stays.
 export function end(card, reason, { mine = false } = {}) {
   if (card.classList.contains("ended")) return;
   const dirty = !mine && typed(card);
@@ -39,7 +39,7 @@ export function end(card, reason, { mine = false } = {}) {
   card.classList.add("ended");
   card.classList.toggle("kept", dirty);
   for (const control of card.querySelectorAll("form button, form input, form textarea, form select")) {
-    // What was typed can still be copied, and what is typed on goes nowhere: not to the keys of this page either.
+    // Typed text can still be copied; further keys have no effect, also not as keys of this page.
     if (control.matches("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
     else control.disabled = true;
   }
@@ -78,7 +78,7 @@ export function typed(card) {
   });
 }
 
-// `way.post` returns what came of it: ended and its words, too late and whose words stand, problems by control, or that it failed.
+// `way.post` returns the result: ended with its text, too late with the other text, problems by control, or failed.
 export async function send(form, submitter, way) {
   const card = form.closest(".card");
   if (form.ariaBusy === "true" || card.classList.contains("ended")) return;
@@ -86,7 +86,7 @@ export async function send(form, submitter, way) {
   clear(form);
   const fold = card.querySelector(".show-all[aria-expanded=false]");
   if (fold) {
-    // Nobody decides on what is folded away.
+    // A folded question can't be decided.
     fold.click();
     show(form, { "": "Nothing was sent: the message was not shown whole. Read it to its end, then send this" });
     return;
@@ -127,7 +127,7 @@ async function post(form, data, declines, submitter) {
     });
     said = await reply.json();
   } catch {
-    // It may or may not have arrived: a second try is told what stands.
+    // The answer may or may not have arrived: a second try gets the state.
     return { failed: "The inbox could not be reached. Try again when the connection is back: what was first stands." };
   }
   if (reply.ok) return { ended: said.ended };
@@ -185,7 +185,7 @@ function sentence(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-// Who has pasted it with a blank would find out when it is refused elsewhere.
+// A pasted blank would otherwise only be noticed when the secret is refused elsewhere.
 function tellBlanks(control) {
   const words = control.closest(".field").querySelector(".edge");
   control.addEventListener("input", () => {

@@ -1,4 +1,4 @@
-// What was typed is still there after a reload: this tab keeps it for as long as the question is open. Secrets are not kept.
+// Drafts: this tab keeps typed text over a reload while the question is open. Secrets are not kept.
 import { typed } from "./cards.js";
 
 const KEY = "handoffs draft ";

@@ -1,4 +1,4 @@
-// Presses the button that signs in, for a person who looks at the page: nothing that only fetches it runs a script.
+// Presses the sign-in button for a person who looks at the page: prefetchers and scanners run no script.
 const form = document.querySelector("form");
 
 function press() {

@@ -1,4 +1,4 @@
-// The keyboard: everything without a mouse, and nothing while somebody types.
+// Keyboard control of the whole page; inactive while a person types in a field.
 import { settled } from "./steady.js";
 
 // A card in a chat stands alone: there is no list of keys, and nothing to search.
@@ -59,7 +59,7 @@ function current() {
   return document.activeElement?.closest?.(".card") ?? document.querySelector(".card.current");
 }
 
-// The card that a key is for: where the focus is, else the first. One that has just come is not what was looked at.
+// The card that a key is for: the focused one, else the first. A card that has just come is skipped.
 function meant() {
   const card = current() ?? document.querySelector("#list .card");
   return card && settled(card) ? card : null;
@@ -81,7 +81,7 @@ function move(by) {
   return true;
 }
 
-// A number never sends anything: it goes to the option, and a second key sends it.
+// A number only selects an option; a second key sends it.
 function pick(card, number) {
   if (!card) return false;
   if (folded(card)) return true;
@@ -113,7 +113,7 @@ function filled(control) {
   return control.value !== "";
 }
 
-// Nobody decides on what is folded away: the key leads to where it is unfolded.
+// A folded question can't be decided: the key goes to the control that unfolds it.
 function folded(card) {
   const button = card?.querySelector(".show-all[aria-expanded=false]");
   button?.focus();
@@ -122,7 +122,7 @@ function folded(card) {
 
 function decline(card) {
   if (folded(card)) return true;
-  // A permission has its own no, with a reason: it is picked, and sent like any answer.
+  // A permission's form has its own Deny, with a reason, which is selected and sent like any answer.
   const no = card?.querySelector('input[name="field.decision"][value="deny"]:not(:disabled)');
   if (no && !card.querySelector("button.decline")) {
     no.focus();

@@ -33,7 +33,7 @@ export function open() {
   return [...list().querySelectorAll(":scope > .card:not(.ended)")];
 }
 
-// How a question that was heard to end has ended.
+// Shows how a question ended, after its event.
 export function ended(id) {
   return gone.get(id);
 }

@@ -1,4 +1,4 @@
-// What happens elsewhere, as it happens. A connection that is lost is said, and caught up with by itself.
+// Live updates. A lost connection is shown, and reconnects and catches up by itself.
 //
 // A browser has six connections to one server. So of the tabs that nobody sees only one listens, to keep a count and to
 // notify; another listens again, from the line that it heard last, when it is seen.
@@ -141,7 +141,7 @@ async function refresh() {
   document.querySelector(".log")?.replaceWith(fresh.querySelector(".log"));
   const outcome = fresh.querySelector("#one > .card.ended");
   const list = document.getElementById("list");
-  // Somebody who has typed in the card reads first why it ended, and puts it away.
+  // A person who has typed in the card first reads why it ended, and then removes it.
   if (outcome && list && !list.querySelector(".card:not(.ended), .card.kept")) list.replaceWith(outcome);
   if (outcome) document.querySelector(".head h1").textContent = fresh.querySelector(".head h1").textContent;
   tell(document);
@@ -170,7 +170,7 @@ async function look() {
   }
   if (page !== "open") return;
   let fresh = null;
-  // Older than what has been heard since: it would bring back what has gone.
+  // Older than the last event: it would bring back ended cards.
   for (let times = 0; times < 5; times += 1) {
     const reply = await fetch(location.pathname + location.search);
     if (!reply.ok) return;
@@ -194,7 +194,7 @@ async function look() {
   stand();
 }
 
-// A card that is on no fresh page has ended, or was pushed to an older one: its own address says which.
+// A card that is not on the fresh page has ended, or moved to an older page: its own address tells which.
 async function check(card) {
   const reply = await fetch(`/h/${card.id}/card`, { headers: { Accept: "application/json" } });
   if (reply.status === 409) depart(card.id, (await reply.json()).ended);

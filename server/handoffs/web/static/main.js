@@ -1,4 +1,4 @@
-// Starts what the page is made of. Without script the page works too: it is then not live.
+// Starts the parts of the page. Without script the page works, but has no live updates.
 import { prepare, sending } from "./cards.js";
 import { keeping, restore } from "./drafts.js";
 import { keys } from "./keys.js";

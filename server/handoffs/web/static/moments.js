@@ -1,4 +1,4 @@
-// Dates and times as the person reads them: in their own zone, which is said, and sent back with it.
+// Dates and times in the person's own zone, which is shown, and sent with the value.
 
 const HOUR_MS = 3600000;
 
@@ -15,7 +15,7 @@ export function inLocalTime(control) {
   tellZone(control);
 }
 
-// Puts what is sent of them into the form's data; returns what can't be sent, by the names of the controls.
+// Adds dates and times to the form's data; returns the problems, by the names of the controls.
 export function sent(form, data) {
   const problems = {};
   for (const control of form.querySelectorAll("input[type=datetime-local]")) {
@@ -23,7 +23,7 @@ export function sent(form, data) {
     const picked = field(control).querySelector(".twice :checked");
     data.delete(`twice ${control.name}`);
     if (control.value && control.value === control.dataset.was && control.dataset.default) {
-      // Untouched: what came, to the character.
+      // Unchanged: the default, character by character.
       data.set(control.name, control.dataset.default);
       data.set(zone, "");
     } else if (control.value) {

@@ -1,5 +1,5 @@
-// Nothing is taken from under a hand. What has come or moved takes no press for half a second, so that a press which was
-// meant for what stood there before lands on nothing.
+// Guards against moving targets: an element that has come or moved ignores presses for half a second, since such a
+// press was meant for what stood there before.
 import { say } from "./tell.js";
 
 const SETTLE_MS = 500;
@@ -21,7 +21,7 @@ export function standing() {
   sizes = new ResizeObserver(look);
   sizes.observe(document.getElementById("main"));
   for (const block of document.querySelectorAll(BLOCKS)) stood.set(block, place(block));
-  // Before anything else hears of it.
+  // Before any other handler.
   for (const type of ["pointerdown", "mousedown", "click"]) window.addEventListener(type, guard, true);
   window.addEventListener("keydown", () => { early = false; touched = performance.now(); }, true);
   for (const type of ["input", "toggle"]) document.addEventListener(type, ({ target }) => own(target.closest?.(".card")), true);
@@ -30,7 +30,7 @@ export function standing() {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 }
 
-// Whether nobody's hand is here: then things may move.
+// Whether no pointer is on the page: then elements may move.
 export function alone() {
   const busy = document.activeElement?.closest?.(".card");
   return document.hidden || (!over && !busy && performance.now() - touched > LEFT_MS);
@@ -44,7 +44,7 @@ export function settled(card) {
   return false;
 }
 
-// What it shows is other than it was: a press now was meant for what was there.
+// Its content has changed: a press now was meant for the old content.
 export function stir(block) {
   stood.set(block, place(block));
   since.set(block, performance.now());
@@ -95,7 +95,7 @@ function guard(event) {
   const block = control?.closest(BLOCKS);
   if (event.type === "click") own(event.target.closest?.(BLOCKS)); // what it is about to open or fold
   if (!block || written(control)) return;
-  // Of a double click the second is meant for what the first one has changed.
+  // The second press of a double click is meant for what the first has changed.
   const twice = event.detail > 1 && performance.now() - (grown.get(block) ?? -Infinity) < SETTLE_MS;
   if (!early && !unsettled(block) && !twice) return;
   early = true;

@@ -1,4 +1,4 @@
-// What the person is told outside of the cards: the title, the icon, a voice, a notification. None of it covers a card.
+// Signals outside of the cards: the title, the icon, screen-reader text, notifications. None covers a card.
 
 let known = -1;
 const title = document.title.replace(/^\(\d+\) /, "");

@@ -1,9 +1,9 @@
-// Ages and what is left of a deadline, kept true while the page is looked at: by the server's clock, not by this machine's.
+// Ages and times left, updated while the page is visible, by the server's clock, not by this machine's.
 
 const JUMP_MS = 2000;
 let ahead = 0;
 
-// What time it is where the questions are kept, in milliseconds.
+// The server's time, in milliseconds.
 export function setClock(now) {
   if (Number.isFinite(now)) ahead = now - Date.now();
 }
@@ -42,7 +42,7 @@ export function ticking() {
     const moved = Date.now() - wall - (performance.now() - even);
     wall = Date.now();
     even = performance.now();
-    // The machine has slept, or somebody has set its clock: which of the two, the server's clock tells.
+    // The machine has slept, or its clock was set: the server's clock tells which.
     if (Math.abs(moved) > JUMP_MS) document.dispatchEvent(new Event("clock-jumped"));
     if (!document.hidden) tell(document);
   }, 1000);

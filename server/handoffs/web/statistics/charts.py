@@ -1,9 +1,9 @@
-"""Figures of what was asked and answered: counted from handoffs, and written as CSV, JSON, pictures and tables.
+"""Figures about handoffs: counted, and written as CSV, JSON, charts and tables.
 
-Pure: whoever has the handoffs and the time gets the same figures. Days are days of UTC. Everything covers the last DAYS
-days, today among them, save what is open now. The pictures are inline SVG without style or script; they take their
-colours from the page's variables, and by class: `answered`, `declined`, `cancelled`, `expired`, `median`, `p90`. Each
-has a table that says the same.
+Pure functions of the handoffs and the time. Days are UTC days. All figures but the open handoffs cover the last DAYS
+days, with today. The charts are inline SVG without style or script; their colours come from the page's variables and
+the classes `answered`, `declined`, `cancelled`, `expired`, `median`, `p90`. Each chart has a table with the same
+figures.
 """
 
 import csv
@@ -22,10 +22,10 @@ from handoffs.core.untrusted import inert_line
 
 DAYS = 30
 NAMELESS = "unknown"
-"""What stands for an agent or a channel that has no name."""
+"""The name of an agent or a channel without one."""
 
 By = Literal["agent", "channel"]
-"""What times to answer are told apart by."""
+"""How times to answer are grouped."""
 
 ENDS = (State.ANSWERED, State.DECLINED, State.CANCELLED, State.EXPIRED)
 _NAME_WIDTH = 80
@@ -33,7 +33,7 @@ _NAME_WIDTH = 80
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
-    """How many handoffs ended on a day, by how they ended."""
+    """The numbers of handoffs that ended on a day, by state."""
 
     date: date
     answered: int = 0
@@ -42,7 +42,7 @@ class Day:
     expired: int = 0
 
     def ended(self, state: State) -> int:
-        """Return how many ended like this."""
+        """Return how many ended in this state."""
         counts = {State.ANSWERED: self.answered, State.DECLINED: self.declined, State.CANCELLED: self.cancelled}
         return counts.get(state, self.expired)
 
@@ -57,11 +57,11 @@ class Timing:
     """How long people took to answer, from asked to answered, in seconds."""
 
     name: str
-    """Of the agent or the channel: one line that can only be read."""
+    """The name of the agent or the channel: one inert line."""
     answered: int
     median: float
     p90: float
-    """Nine of ten answers took no longer: the smallest time of which that is true."""
+    """The 90th percentile: the smallest time within which nine of ten answers came."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,20 +71,20 @@ class Figures:
     at: datetime
     open_now: int
     days: tuple[Day, ...]
-    """DAYS of them, the oldest first; today is the last."""
+    """DAYS entries, oldest first; today is the last."""
     everybody: Timing | None
-    """All answers together; None without any."""
+    """All answers together; None when there are none."""
     by_agent: tuple[Timing, ...]
     """The agent with the most answers first."""
     by_channel: tuple[Timing, ...]
 
     def timings(self, by: By) -> tuple[Timing, ...]:
-        """Return the times to answer, told apart by agent or by channel."""
+        """Return the times to answer, grouped by agent or by channel."""
         return self.by_agent if by == "agent" else self.by_channel
 
 
 def figures(handoffs: Iterable[Outline], now: datetime, *, open_now: int) -> Figures:
-    """Return the figures at `now`: of handoffs that have ended, and of how many are open."""
+    """Return the figures at `now`, from ended handoffs and the number of open ones."""
     first = now.astimezone(UTC).date() - timedelta(days=DAYS - 1)
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     ended: dict[date, dict[State, int]] = {day: dict.fromkeys(ENDS, 0) for day in dates}
@@ -118,11 +118,11 @@ def _timing(name: str, seconds: Sequence[float]) -> Timing:
     return Timing(name=name, answered=len(seconds), median=statistics.median(seconds), p90=p90)
 
 
-# To take away
+# Exports
 
 
 def as_json(figures: Figures) -> Mapping[str, object]:
-    """Return the figures as JSON has them; times to answer are in seconds."""
+    """Return the figures for JSON; times to answer are in seconds."""
     return {
         "at": stamp(figures.at),
         "openNow": figures.open_now,
@@ -141,9 +141,9 @@ def _as_json(timing: Timing) -> Mapping[str, object]:
 
 
 def as_csv(figures: Figures) -> str:
-    """Return the figures as CSV, one a line: what it is, what it is told apart by, of which, and how much.
+    """Return the figures as CSV, one a line: figure, grouping, name and value.
 
-    An agent chooses its name: one that a spreadsheet would take for a formula gets an apostrophe before it.
+    A name that a spreadsheet would take for a formula gets an apostrophe before it, since agents choose their names.
     """
     rows: list[tuple[str, str, str, float]] = [("open now", "", "", figures.open_now)]
     for state in ENDS:
@@ -164,11 +164,11 @@ def as_csv(figures: Figures) -> str:
 
 
 def _no_formula(cell: str) -> str:
-    # The wide forms are formulas, too, to a spreadsheet that was made for Chinese or Japanese.
+    # Chinese and Japanese spreadsheets take the wide forms as formulas, too.
     return f"'{cell}" if cell.lstrip().startswith(tuple("=+-@＝＋－＠")) else cell
 
 
-# To look at: the number of answers on each day
+# Chart: handoffs per day
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 640, 44, 20, 34, 190
 _FILLS: Mapping[State, str] = {
@@ -180,7 +180,7 @@ _FILLS: Mapping[State, str] = {
 
 
 def per_day_svg(figures: Figures) -> str:
-    """Return a picture of how many handoffs ended on each day: a bar a day, in parts by how they ended."""
+    """Return a chart of the handoffs that ended on each day: a bar a day, stacked by state."""
     top = _round_up(max(day.total for day in figures.days))
     floor, step = _TOP + _HEIGHT, (_WIDTH - _LEFT - _RIGHT) / len(figures.days)
     parts = [_legend()]
@@ -197,7 +197,7 @@ def per_day_svg(figures: Figures) -> str:
             y -= height
             if height:
                 size = f'x="{x + step * 0.15:.1f}" y="{y:.1f}" width="{step * 0.7:.1f}" height="{height:.1f}"'
-                # The edge keeps two parts apart for those to whom their colours look alike.
+                # The edge separates two parts for people who can't distinguish their colours.
                 edge = 'stroke="var(--paper, none)"'
                 bars += f'<rect class="{state.value}" fill="{_FILLS[state]}" {edge} {size}/>'
         if bars:
@@ -237,7 +237,7 @@ def _round_up(most: int) -> int:
         size *= 10
 
 
-# To look at: how long an answer took
+# Chart: time to answer
 
 _ROW = 34
 _ROWS = 12
@@ -247,9 +247,9 @@ _MARKS = (1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800, 2_592_000)
 
 
 def time_to_answer_svg(figures: Figures, by: By) -> str:
-    """Return a picture of the times to answer: for each agent or channel a dot at the median and a ring at p90.
+    """Return a chart of the times to answer: for each agent or channel a dot at the median and a ring at p90.
 
-    The scale is logarithmic: seconds and days are in one picture. It has room for the first twelve, and says so.
+    The scale is logarithmic, so that seconds and days fit. It shows the first twelve, and how many more there are.
     """
     timings = figures.timings(by)
     shown = timings[:_ROWS]
@@ -266,32 +266,32 @@ def time_to_answer_svg(figures: Figures, by: By) -> str:
         parts.append(_text(_NAMES - 10, y + 4, inert_line(timing.name, _SHOWN_NAME), "end"))
         at, until = _along(timing.median, end), _along(timing.p90, end)
         between = f'<line x1="{at:.1f}" y1="{y}" x2="{until:.1f}" y2="{y}" stroke="currentColor" stroke-width="2"/>'
-        parts.append(f"<g><title>{escape(_told(timing))}</title>{between}{_dot('p90', until, y)}")
+        parts.append(f"<g><title>{escape(_summary(timing))}</title>{between}{_dot('p90', until, y)}")
         parts.append(f"{_dot('median', at, y)}</g>")
     if not shown:
         parts.append(_text(_WIDTH / 2, _TOP + _ROW / 2 + 4, "no answers yet"))
     if more := len(timings) - len(shown):
         parts.append(_text(_WIDTH - _RIGHT, floor + 36, f"and {more} more in the table", "end"))
-    described = "; ".join(_told(timing) for timing in shown) or "No answers yet"
+    described = "; ".join(_summary(timing) for timing in shown) or "No answers yet"
     return _svg(f"times-by-{by}", f"Time to answer, by {by}", f"{described}.", floor + 42, parts)
 
 
 def time_to_answer_table(figures: Figures, by: By) -> str:
-    """Return the same as a table, and everybody together in its last row."""
+    """Return the same as a table, with all answers together in its last row."""
     timings = [*figures.timings(by), *([figures.everybody] if figures.everybody else [])]
     rows = [[timing.name, str(timing.answered), words(timing.median), words(timing.p90)] for timing in timings]
     return _table(f"Time to answer, by {by}", [by.capitalize(), "Answers", "Median", "9 of 10 within"], rows)
 
 
 def words(seconds: float) -> str:
-    """Return a length of time in the unit that suits it, to one place: `1.5 h`."""
+    """Return a duration in a suitable unit, to one decimal: `1.5 h`."""
     for size, enough, unit in ((1, 60, "s"), (60, 60, "min"), (3_600, 24, "h")):
         if (shown := round(seconds / size, 1)) < enough:
             return f"{shown:g} {unit}"
     return f"{round(seconds / 86_400, 1):g} d"
 
 
-def _told(timing: Timing) -> str:
+def _summary(timing: Timing) -> str:
     return (
         f"{timing.name}: median {words(timing.median)}, 9 of 10 within {words(timing.p90)}, {timing.answered} answers"
     )
@@ -328,7 +328,7 @@ def _svg(name: str, title: str, described: str, height: float, parts: Sequence[s
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; the first cell of each row is its name."""
+    """Return an HTML table; the first cell of each row is its header."""
     heads = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>\n'

@@ -1,4 +1,4 @@
-"""The figures of this store, counted again only when the log has grown."""
+"""The figures of a store, cached until the log grows or the day changes."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,21 +12,21 @@ from handoffs.web.board import Board
 from handoffs.web.statistics.charts import Figures, figures
 
 _DAYS = 62
-"""How far back is looked: what is counted ended in the last 30 days, and by default nothing stays open for longer."""
+"""How far back handoffs are read: those that ended in the last 30 days, and by default none is open for longer."""
 
 _CHUNK = 5_000
 
 
 class Counting:
-    """The figures, as they were at a line of the log and on a day."""
+    """Counts the figures, and caches them by the log's last line and the day."""
 
     def __init__(self, desk: Desk, board: Board) -> None:
-        """Take where to look; nothing is counted yet."""
+        """Take the desk and the board; nothing is counted yet."""
         self._desk, self._board = desk, board
         self._counted: tuple[object, Figures] | None = None
 
     async def figures(self) -> Figures:
-        """Return the figures as they are now."""
+        """Return the current figures."""
         await self._board.refresh()
         now, open_now = self._desk.clock.now(), self._board.count
         key = (self._board.line, now.date())

@@ -1,4 +1,4 @@
-"""Where a person finds what they look for: what to do first, and commands that have another name here."""
+"""Hints: the first steps, and the right command for a word that is none."""
 
 from collections.abc import Iterable
 
@@ -27,14 +27,14 @@ _ELSEWHERE = {
 
 
 def hint(word: str, commands: Iterable[str]) -> str:
-    """Return which command does what a person typed; empty where it is a command, or like none of these.
+    """Return a hint for a mistyped command; empty for a command, or a word without a near match.
 
-    Of two words that differ in a few letters, such as `uninstall` and `install`, one does the opposite.
+    Near commands may do the opposite, such as `uninstall` and `install`, so this is asked before typer suggests one.
     """
     known = set(commands)
     if word in known or word.startswith("-"):
         return ""
-    import difflib  # only when something is wrong
+    import difflib  # imported only for a mistyped command
 
     near = difflib.get_close_matches(word, [*_ELSEWHERE, *known], n=1, cutoff=0.6)
     return _ELSEWHERE.get(near[0], "") if near else ""

@@ -1,0 +1,143 @@
+"""`handoffs grants` and `handoffs gate stop`: what people gave permission for, and how that ends."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from handoffs.assembly import current_user, missing_store, open_desk, store_at
+from handoffs.clock import SystemClock
+from handoffs.console import UsageError, print_out
+from handoffs.core.action import Asker
+from handoffs.core.desk import Desk
+from handoffs.core.display import stamp
+from handoffs.core.errors import AlreadyEnded
+from handoffs.core.grant import Grant, Reach, Stop
+from handoffs.core.ports import Permissions
+from handoffs.core.untrusted import inert_line
+from handoffs.settings import Settings
+
+CHANNEL = "command line"
+
+STOPPED = "Everything was stopped."
+"""The note with which each call that waits is denied."""
+
+
+async def grants(settings: Settings, revoke: str | None, resume: str | None, as_json: bool) -> None:
+    """Print the grants, or end or resume one."""
+    if revoke is not None and resume is not None:
+        raise UsageError("Give --revoke or --resume, not both.")
+    if missing_store(settings) is not None:
+        print_out("[]" if as_json else "Nobody gave a permission for later.")
+        return
+    clock = SystemClock()
+    async with store_at(settings.store, clock) as store:
+        await store.ready()
+        kept = store.permissions
+        if revoke is not None:
+            found = await _find(kept, revoke)
+            await kept.revoke(found.id, at=clock.now())
+            print_out(f"{found.id} allows nothing any more.")
+            return
+        if resume is not None:
+            found = await _find(kept, resume)
+            if not await kept.resume(found.id):
+                raise UsageError(f"{found.id} is not suspended.")
+            print_out(f"{found.id} counts again.")
+            return
+        found = await kept.grants()
+        stopped = await kept.stopped()
+        if as_json:
+            print_out(json.dumps([_as_json(each, clock.now()) for each in found], indent=2))
+            return
+        if stopped is not None:
+            print_out(
+                f"Everything was stopped by {inert_line(stopped.by, 60)} at {stamp(stopped.at)}: no grant counts. "
+                "`handoffs gate stop --lift` ends that."
+            )
+        print_out("\n".join(_line(each, clock.now()) for each in found) or "Nobody gave a permission for later.")
+
+
+async def stop(settings: Settings, lift: bool) -> None:
+    """Stop everything, or lift it."""
+    clock = SystemClock()
+    async with store_at(settings.store, clock) as store, open_desk(settings, store=store, clock=clock) as desk:
+        await store.ready()
+        kept = store.permissions
+        if lift:
+            lifted = await kept.lift()
+            print_out("Calls are asked about again, and grants count." if lifted else "Nothing was stopped.")
+            return
+        await kept.stop(Stop(by=current_user(), at=clock.now()))
+        denied = await _deny_all(desk)
+        calls = "1 call that waited was" if denied == 1 else f"{denied} calls that waited were"
+        print_out(f"Everything is stopped; {calls} denied. `handoffs gate stop --lift` ends that.")
+
+
+async def _deny_all(desk: Desk) -> int:
+    denied = 0
+    for handoff in await desk.newest(open_only=True, limit=10_000):
+        action = handoff.question.action
+        if action is not None and action.asker is Asker.GATE:
+            try:
+                await desk.decline(handoff, by=current_user(), channel=CHANNEL, note=STOPPED)
+                denied += 1
+            except AlreadyEnded:
+                continue  # somebody was faster; what they allowed is not sent while everything is stopped
+    return denied
+
+
+async def _find(kept: Permissions, start: str) -> Grant:
+    whole = start if start.startswith("g_") else f"g_{start}"
+    found = [each for each in await kept.grants(limit=100_000) if each.id.startswith(whole)]
+    match found:
+        case [only]:
+            return only
+        case []:
+            raise UsageError(f"There is no grant {inert_line(start, 40)}; `handoffs grants` lists them.")
+        case _:
+            raise UsageError(f"Several grants begin with {inert_line(start, 40)}: give more of the id.")
+
+
+def state_of(grant: Grant, now: datetime) -> str:
+    """Return whether a grant counts, in a word."""
+    if grant.revoked_at is not None:
+        return "revoked"
+    if grant.suspended_at is not None:
+        return "suspended"
+    if grant.expires_at is not None and now >= grant.expires_at:
+        return "expired"
+    return "active" if grant.active(now) else "used up"
+
+
+def _line(grant: Grant, now: datetime) -> str:
+    reach = "these exact arguments" if grant.reach is Reach.EXACT else "any arguments"
+    until = "this session" if grant.session else "revoked" if grant.expires_at is None else stamp(grant.expires_at)
+    used = f"used {grant.uses}×" + ("" if grant.last_used_at is None else f", last {stamp(grant.last_used_at)}")
+    tool = f"{inert_line(grant.tool, 60)} of {inert_line(grant.server, 60)}"
+    by = f"by {inert_line(grant.by, 40)} at {stamp(grant.created_at)}"
+    return f"{grant.id}  {state_of(grant, now):<9}  {tool}, {reach}, until {until}; {by}; {used}"
+
+
+def _as_json(grant: Grant, now: datetime) -> dict[str, object]:
+    times: Sequence[datetime | None] = (grant.expires_at, grant.last_used_at, grant.revoked_at, grant.suspended_at)
+    expires, last, revoked, suspended = (None if each is None else stamp(each) for each in times)
+    return {
+        "id": grant.id,
+        "state": state_of(grant, now),
+        "server": grant.server,
+        "tool": grant.tool,
+        "reach": grant.reach.value,
+        "session": bool(grant.session),
+        "subject": grant.subject,
+        "project": grant.project,
+        "by": grant.by,
+        "channel": grant.channel,
+        "handoffId": grant.handoff_id,
+        "createdAt": stamp(grant.created_at),
+        "expiresAt": expires,
+        "uses": grant.uses,
+        "usesLeft": grant.uses_left,
+        "lastUsedAt": last,
+        "revokedAt": revoked,
+        "suspendedAt": suspended,
+    }

@@ -1,0 +1,151 @@
+"""What a gate remembers of one server: definitions as people know them, and permissions that they gave for later.
+
+- At first sight of a server its tools are pinned as they are. When a definition changes, also between two starts, its
+  grants end and the next call asks, with the difference. What a person then allows is pinned.
+- A grant is used only where the policy still asks, with one durable commit, before the call is sent.
+- While everything is stopped, no grant counts and every call that would ask is denied.
+- Where the store is away, nothing is known to have changed, and no grant counts.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from handoffs.core import exact_json
+from handoffs.core.action import Action
+from handoffs.core.errors import HandoffError
+from handoffs.core.grant import Grant, Pin, Reach, Stop, new_grant_id
+from handoffs.core.model import Handoff
+from handoffs.core.ports import Clock, Permissions
+from handoffs.core.remembering import CHOICES, offered
+from handoffs.gate.policy_model import Terms
+
+logger = logging.getLogger(__name__)
+
+MOST_GRANTS = 200
+"""Grants of one tool that are looked through for a call; the newest first."""
+
+
+class Remembered:
+    """The pins and grants that count in one session."""
+
+    def __init__(
+        self, permissions: Permissions, clock: Clock, *, server: str, subject: str, project: str, session: str
+    ) -> None:
+        """Take where they are kept, and whose calls these are."""
+        self._permissions, self._clock = permissions, clock
+        self._server, self._subject, self._project, self._session = server, subject, project, session
+        self._before: dict[str, str] = {}
+
+    async def compare(self, tools: Mapping[str, str]) -> None:
+        """Compare the definitions that the server lists with those that are pinned, and pin them at first sight."""
+        try:
+            pins = await self._permissions.pins(self._server)
+            if not pins:
+                await self._permissions.pin([self._pin(tool, definition) for tool, definition in tools.items()])
+            changed = {
+                tool: pins[tool].definition if tool in pins else ""
+                for tool, definition in tools.items()
+                if pins and (tool not in pins or pins[tool].digest != digest_of(definition))
+            }
+            for tool in changed.keys() - self._before.keys():
+                await self._permissions.end_grants(server=self._server, tool=tool, at=self._clock.now())
+        except HandoffError as error:
+            logger.warning("whether a tool of %s has changed is not known: %s", self._server, error)
+            return
+        self._before = changed
+
+    def before(self, tool: str) -> str | None:
+        """Return the definition that people know of a tool that has changed; None where it has not.
+
+        It is empty where the tool is new to a server that is known.
+        """
+        return self._before.get(tool)
+
+    async def accept(self, tool: str, definition: str) -> None:
+        """Pin a definition that a person has seen, and allowed a call by."""
+        if tool in self._before:
+            await self._permissions.pin([self._pin(tool, definition)])
+            del self._before[tool]
+
+    async def stopped(self) -> Stop | None:
+        """Return the stop that stands; None where none does."""
+        return await self._permissions.stopped()
+
+    async def allows(self, action: Action, terms: Terms) -> Grant | None:
+        """Use a grant that allows this call, and return it; None where there is none."""
+        if not terms.remember.reaches or action.tool in self._before:
+            return None
+        for grant in await self._like(action):
+            # What a rule lets be remembered now, and of whom, counts for what was remembered before.
+            if ("session" if grant.session else grant.reach.value) not in terms.remember.reaches:
+                continue
+            if (used := await self._permissions.use(grant.id, at=self._clock.now())) is not None:
+                return used
+        return None
+
+    async def keep(self, choice: str, action: Action, handoff: Handoff, terms: Terms, *, edited: bool) -> None:
+        """Keep the grant that a person gave with their answer, where the rule allows it."""
+        end = handoff.end
+        if end is None or choice not in offered(terms.remember.reaches, terms.remember.longest_seconds):
+            return
+        meant = CHOICES[choice]
+        if edited and meant.reach is Reach.EXACT:
+            return  # what ran is not what the agent asks for
+        now = self._clock.now()
+        grant = Grant(
+            id=new_grant_id(),
+            subject=self._subject,
+            project=self._project,
+            server=self._server,
+            tool=action.tool,
+            definition=digest_of(action.definition),
+            reach=meant.reach,
+            arguments_digest=action.digest if meant.reach is Reach.EXACT else "",
+            session=self._session if meant.session else "",
+            created_at=now,
+            by=end.by,
+            channel=end.channel,
+            handoff_id=handoff.id,
+            expires_at=None if meant.seconds is None else now + timedelta(seconds=meant.seconds),
+        )
+        await self._permissions.grant(grant)
+
+    async def suspend(self, action: Action) -> None:
+        """Suspend the grants of a tool: a person has denied a call of it."""
+        for grant in await self._of(action.tool):
+            await self._permissions.suspend(grant.id, at=self._clock.now())
+
+    async def _like(self, action: Action) -> list[Grant]:
+        now, definition = self._clock.now(), digest_of(action.definition)
+        return [
+            grant
+            for grant in await self._of(action.tool)
+            if grant.allows(
+                now,
+                session=self._session,
+                definition=definition,
+                digest=action.digest,
+                arguments=action.values,
+            )
+        ]
+
+    async def _of(self, tool: str) -> list[Grant]:
+        found = await self._permissions.grants(
+            subject=self._subject, server=self._server, tool=tool, active_at=self._clock.now(), limit=MOST_GRANTS
+        )
+        return [grant for grant in found if grant.project == self._project]
+
+    def _pin(self, tool: str, definition: str) -> Pin:
+        now = self._clock.now()
+        return Pin(server=self._server, tool=tool, digest=digest_of(definition), definition=definition, pinned_at=now)
+
+
+def digest_of(definition: str) -> str:
+    """Return what is equal for the same definition, however it is written."""
+    try:
+        written = exact_json.canonical(exact_json.loads(definition)) if definition else b""
+    except ValueError:
+        written = definition.encode(errors="backslashreplace")
+    return hashlib.sha256(written).hexdigest()

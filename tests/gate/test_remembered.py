@@ -1,0 +1,156 @@
+"""What a gate remembers: definitions as people know them, permissions for later, and that everything is stopped."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from handoffs.gate.remembered import digest_of
+from tests.acceptance.processes import ERAS, Home
+from tests.gate.behind import ALLOW, DENY, Person, Shop, text_of, waiting
+
+eras = pytest.mark.parametrize("era", ERAS)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(Home(tmp_path))
+
+
+def grants(shop: Shop) -> list[dict[str, Any]]:
+    done = shop.home.run("grants", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_definition_is_the_same_however_it_is_written() -> None:
+    assert digest_of('{"a": 1, "b": [2.0]}') == digest_of('{"b":[2],"a":1}')
+    assert digest_of('{"a": 1}') != digest_of('{"a": 2}')
+    assert digest_of('{"a": "\\ud800"}') != digest_of("")
+
+
+@eras
+async def test_a_changed_definition_asks_whatever_the_rule_allows(shop: Shop, era: str) -> None:
+    rules = ("--allow", "*")
+    async with shop.client(era, rules=rules) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    shop.home.extra["SHOP_ABOUT"] = "Deletes every order."
+    person = Person(DENY, ALLOW)
+    async with shop.client(era, person, rules=rules) as client:
+        denied = await client.call_tool("delete_order", {"number": 2})
+        await client.call_tool("read_order", {"number": 2})  # of another tool nothing is asked
+        await client.call_tool("delete_order", {"number": 3})
+        await client.call_tool("delete_order", {"number": 4})  # known from now on
+    assert denied.is_error
+    assert shop.done == ["delete 1", "read 2", "delete 3", "delete 4"]
+    assert '-  "description": "Deletes an order for good."' in person.shown[0].message
+    assert '+  "description": "Deletes every order."' in person.shown[0].message
+
+
+async def test_a_rule_may_say_that_changes_do_not_matter(shop: Shop) -> None:
+    policy = shop.home.folder / "policy.toml"
+    policy.write_text('[[rule]]\ntool = "*"\ndo = "allow"\npin = false\n')
+    for about in ("Deletes one.", "Deletes all."):
+        shop.home.extra["SHOP_ABOUT"] = about
+        async with shop.client("legacy", rules=("--policy", str(policy))) as client:
+            await client.call_tool("delete_order", {"number": 1})
+    assert shop.done == ["delete 1", "delete 1"]
+
+
+@eras
+async def test_a_permission_for_these_arguments_is_for_no_others(shop: Shop, era: str) -> None:
+    person = Person(ALLOW | {"remember": "exact-hour"}, DENY)
+    async with shop.client(era, person) as client:
+        for number in (1, 1, 1, 2):
+            await client.call_tool("delete_order", {"number": number})
+    assert shop.done == ["delete 1"] * 3
+    assert len(person.shown) == 2
+
+
+@eras
+async def test_a_permission_for_the_session_ends_with_it(shop: Shop, era: str) -> None:
+    person = Person(ALLOW | {"remember": "session"}, DENY)
+    for numbers in ((1, 2), (3,)):
+        async with shop.client(era, person) as client:
+            for number in numbers:
+                await client.call_tool("delete_order", {"number": number})
+    assert len(person.shown) == 2
+    assert shop.done == ["delete 1", "delete 2"]
+
+
+async def test_a_permission_is_listed_and_revoked_with_effect_on_the_next_call(shop: Shop) -> None:
+    person = Person(ALLOW | {"remember": "tool"}, DENY)
+    async with shop.client("legacy", person) as client:
+        for number in (1, 2):
+            await client.call_tool("delete_order", {"number": number})
+        [grant] = grants(shop)
+        assert (grant["state"], grant["tool"], grant["uses"]) == ("active", "delete_order", 1)
+        assert shop.home.run("grants", "--revoke", grant["id"]).returncode == 0
+        result = await client.call_tool("delete_order", {"number": 3})
+    assert "denied" in text_of(result)
+    assert shop.done == ["delete 1", "delete 2"]
+    assert grants(shop)[0]["state"] == "revoked"
+
+
+async def test_a_permission_dies_with_the_definition_it_was_given_for(shop: Shop) -> None:
+    async with shop.client("legacy", Person(ALLOW | {"remember": "tool"})) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    shop.home.extra["SHOP_ABOUT"] = "Deletes every order."
+    person = Person(DENY)
+    async with shop.client("legacy", person) as client:
+        await client.call_tool("delete_order", {"number": 2})
+    assert len(person.shown) == 1
+    assert shop.done == ["delete 1"]
+    assert grants(shop)[0]["state"] == "revoked"
+
+
+async def test_behind_a_gateways_name_nothing_is_remembered_beyond_the_session(shop: Shop) -> None:
+    person = Person(ALLOW | {"remember": "session"}, DENY)
+    for number in (1, 2):
+        async with shop.client("legacy", person, name="mcp-proxy") as client:
+            await client.call_tool("delete_order", {"number": number})
+    offered = person.shown[0].requested_schema["properties"]["remember"]["oneOf"]
+    assert [each["const"] for each in offered] == ["session"]
+    assert shop.done == ["delete 1"]
+
+
+async def test_a_rule_bounds_what_may_be_remembered(shop: Shop) -> None:
+    policy = shop.home.folder / "policy.toml"
+    policy.write_text('[[rule]]\ntool = "*"\ndo = "ask"\nremember = false\n')
+    person = Person(ALLOW, ALLOW)
+    async with shop.client("legacy", person, rules=("--policy", str(policy))) as client:
+        for number in (1, 1):
+            await client.call_tool("delete_order", {"number": number})
+    assert all("remember" not in each.requested_schema["properties"] for each in person.shown)
+    assert len(person.shown) == 2
+
+
+@eras
+async def test_while_everything_is_stopped_nothing_that_asks_runs(shop: Shop, era: str) -> None:
+    person = Person(ALLOW | {"remember": "tool"}, ALLOW)
+    async with shop.client(era, person) as client:
+        await client.call_tool("delete_order", {"number": 1})
+        assert "Everything is stopped" in shop.home.run("gate", "stop").stdout
+        result = await client.call_tool("delete_order", {"number": 2})
+        assert "stopped everything" in text_of(result)
+        await client.call_tool("read_order", {"number": 2})
+        assert shop.home.run("gate", "stop", "--lift").returncode == 0
+        await client.call_tool("delete_order", {"number": 3})
+    assert shop.done == ["delete 1", "read 2", "delete 3"]
+
+
+async def test_to_stop_everything_denies_what_waits(shop: Shop) -> None:
+    async with shop.client("legacy") as client, shop.desk() as desk, anyio.create_task_group() as tasks:
+        results: list[Any] = []
+
+        async def call() -> None:
+            results.append(await client.call_tool("delete_order", {"number": 1}))
+
+        tasks.start_soon(call)
+        await waiting(desk)
+        done = await shop.home.command("gate", "stop")
+        assert b"1 call that waited was denied" in done.stdout, done.stderr
+    assert "Everything was stopped" in text_of(results[0])
+    assert shop.done == []
