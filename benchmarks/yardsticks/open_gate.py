@@ -1,15 +1,19 @@
-"""A gate that holds nothing: `python open_gate.py COMMAND …`. The server behind is started first."""
+"""A gate that holds nothing: `python open_gate.py COMMAND …`, or `… --url URL [NAME=VALUE …]`.
+
+A server that is a command is started first.
+"""
 
 import sys
 
 from handoffs.gate.relay.process import Behind
 
-behind = Behind(sys.argv[1:])
+url = sys.argv[2] if sys.argv[1] == "--url" else ""
+behind = None if url else Behind(sys.argv[1:])
 
 import anyio  # noqa: E402
 
 from handoffs.gate.relay.message import Message  # noqa: E402
-from handoffs.gate.relay.stdio import StdioRelay, client_wire  # noqa: E402
+from handoffs.gate.relay.stdio import Server, StdioRelay, client_wire  # noqa: E402
 
 
 class Nothing:
@@ -34,8 +38,13 @@ class Nothing:
 
 async def main() -> int:
     """Relay until either side ends."""
+    server: Server | None = behind
+    if server is None:
+        from handoffs.gate.relay.http import HttpBehind
+
+        server = HttpBehind(url, dict(each.split("=", 1) for each in sys.argv[3:]))
     with client_wire() as wire:
-        return await StdioRelay(wire, behind, Nothing()).run()
+        return await StdioRelay(wire, server, Nothing()).run()
 
 
 sys.exit(anyio.run(main))

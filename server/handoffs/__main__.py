@@ -15,12 +15,16 @@ def main() -> None:
             sys.exit(_serve(None))
         case ["serve", "--http", address]:
             sys.exit(_serve(address))
-        case ["gate", *arguments] if "--" in arguments and arguments[0].startswith("-"):  # no command before it
+        case ["gate", *arguments] if _names_server(arguments) and arguments[0].startswith("-"):  # no command before it
             sys.exit(_gate(arguments))
         case arguments:
             from handoffs.cli.app import run  # typer and the commands, which no host waits for
 
             sys.exit(run(arguments))
+
+
+def _names_server(arguments: list[str]) -> bool:
+    return any(each in {"--", "--url"} or each.startswith("--url=") for each in arguments)
 
 
 def _serve(address: str | None) -> int:

@@ -1,4 +1,10 @@
-"""A server with everything that MCP has, on the SDK alone: it knows of no gate. In both eras, over stdio."""
+"""A server with everything that MCP has, on the SDK alone: it knows of no gate. In both eras.
+
+`python everything.py` serves stdio, `python everything.py PORT` HTTP.
+"""
+
+import sys
+from typing import Annotated
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
@@ -16,6 +22,7 @@ from mcp.types import (
     TextContent,
     ToolAnnotations,
 )
+from pydantic import Field
 
 NEWER = "2026-07-28"
 FORM: dict[str, object] = {"type": "object", "properties": {"why": {"type": "string"}}, "required": ["why"]}
@@ -39,6 +46,15 @@ async def add(a: int, b: int) -> int:
 async def echo(words: str, times: int = 1) -> str:
     """Repeat."""
     return words * times
+
+
+@server.tool()
+async def route(
+    region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})],
+    number: Annotated[int, Field(json_schema_extra={"x-mcp-header": "Number"})] = 0,
+) -> str:
+    """Take arguments that headers say again, from 2026-07-28 on: the SDK refuses a call whose headers differ."""
+    return f"{region} {number}"
 
 
 @server.tool()
@@ -140,4 +156,7 @@ async def complete(ref: object, argument: object, context: object) -> Completion
 
 
 if __name__ == "__main__":
-    server.run()
+    if len(sys.argv) > 1:
+        server.run("streamable-http", port=int(sys.argv[1]))
+    else:
+        server.run()

@@ -1,4 +1,7 @@
-"""A server behind the gate, which writes down what it really does: `python shop.py JOURNAL`."""
+"""A server behind the gate, which writes down what it really does: `python shop.py JOURNAL [PORT]`.
+
+With a port it serves HTTP there.
+"""
 
 import os
 import sys
@@ -64,4 +67,7 @@ async def refund(number: int, ctx: Context) -> CallToolResult | InputRequiredRes
 
 
 if __name__ == "__main__":
-    server.run()
+    if len(sys.argv) > 2:
+        server.run("streamable-http", port=int(sys.argv[2]))
+    else:
+        server.run()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
@@ -13,7 +13,11 @@ from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy import Call, Policy, PolicyError, Verdict
 from handoffs.gate.policy_cases import check_cases
 from handoffs.serving.gate import Options, policy_of
+from handoffs.serving.gate_url import RemoteServer
 from handoffs.settings import SettingsError
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 LIST_SECONDS = 60
 """How long a server may take to start and to list its tools."""
@@ -24,16 +28,20 @@ async def check(options: Options, call: tuple[str, str] | None, cases: Path | No
     policy = policy_of(options)()
     if cases is not None:
         return _check_cases(policy, cases)
-    tools = await _listed(options.command) if options.command else []
+    remote = options.remote
+    known = remote is not None or bool(options.command)
+    tools = await _listed(options.command, remote) if known else []
     if call is not None:
         tool, arguments = call
         described = next((each for each in tools if each.get("name") == tool), None)
-        found = policy.decide(_call(options, tool, _read(arguments), described, known=bool(options.command)))
+        found = policy.decide(_call(options, tool, _read(arguments), described, known=known))
         print_out(json.dumps(_as_json(tool, found)) if as_json else _line(tool, found))
         return Exit.DONE
-    if not options.command:
+    if not known:
         rules = f"{len(policy.rules)} {'rule' if len(policy.rules) == 1 else 'rules'}"
-        print_out(f"The policy can be used: {rules}. Name a server behind -- to see what becomes of its tools.")
+        print_out(
+            f"The policy can be used: {rules}. Name a server, behind -- or by --url, to see what becomes of its tools."
+        )
         return Exit.DONE
     verdicts = [
         (str(each["name"]), policy.decide(_call(options, str(each["name"]), {}, each, known=True))) for each in tools
@@ -57,22 +65,34 @@ def _check_cases(policy: Policy, path: Path) -> Exit:
     return Exit.ENDED if failures else Exit.DONE
 
 
-async def _listed(command: Sequence[str]) -> list[Mapping[str, object]]:
+async def _listed(command: Sequence[str], remote: RemoteServer | None) -> list[Mapping[str, object]]:
+    import httpx2
     from mcp import Client, StdioServerParameters  # half a second, where a server is asked
+    from mcp.client.streamable_http import streamable_http_client
 
     try:
-        with anyio.fail_after(LIST_SECONDS):
-            async with Client(StdioServerParameters(command=command[0], args=list(command[1:]))) as client:
-                tools: list[Mapping[str, object]] = []
-                cursor: str | None = None
-                while True:
-                    page = await client.list_tools(cursor=cursor)
-                    tools += [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in page.tools]
-                    cursor = page.next_cursor
-                    if cursor is None:
-                        return tools
+        async with httpx2.AsyncClient(headers=remote.headers if remote else None, timeout=LIST_SECONDS) as http:
+            transport = (
+                StdioServerParameters(command=command[0], args=list(command[1:]))
+                if remote is None
+                else streamable_http_client(remote.url, http_client=http)
+            )
+            with anyio.fail_after(LIST_SECONDS):
+                return await _asked(Client(transport))
     except Exception as broken:
         raise UsageError(f"The server could not be asked for its tools: {_why(broken)}") from broken
+
+
+async def _asked(server: "Client") -> list[Mapping[str, object]]:
+    async with server as client:
+        tools: list[Mapping[str, object]] = []
+        cursor: str | None = None
+        while True:
+            page = await client.list_tools(cursor=cursor)
+            tools += [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in page.tools]
+            cursor = page.next_cursor
+            if cursor is None:
+                return tools
 
 
 def _why(broken: BaseException) -> str:
@@ -105,7 +125,7 @@ def _call(
     told = described or {}
     hints = told.get("annotations")
     return Call(
-        server=options.server if options.command or options.name else "",
+        server=options.server if options.command or options.url or options.name else "",
         tool=tool,
         arguments=arguments,
         title=str(told.get("title") or ""),

@@ -13,6 +13,15 @@ from handoffs.settings import read_settings
 Globs = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Tools, such as 'delete_*'; may be given again.")]
 PolicyPath = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="The rules; else gate.toml.")]
 Hints = Annotated[bool, typer.Option("--trust-hints", help="Allow what calls itself read-only, where no rule matches.")]
+Url = Annotated[str, typer.Option("--url", metavar="URL", help="The server behind, over HTTP, in place of a command.")]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option("--header", metavar="NAME=VALUE", help="A header for the server at --url; may be given again."),
+]
+SecretHeaders = Annotated[
+    list[str] | None,
+    typer.Option("--header-from-env", metavar="NAME=VARIABLE", help="The same, its value taken from a variable."),
+]
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The server's name, for rules and people.")]
 
 
@@ -34,6 +43,9 @@ gate_app = typer.Typer(rich_markup_mode=None, cls=_Group)
 @gate_app.callback(invoke_without_command=True)
 def gate(
     context: typer.Context,
+    url: Url = "",
+    header: Headers = None,
+    header_from_env: SecretHeaders = None,
     name: Name = "",
     policy: PolicyPath = None,
     ask: Globs = None,
@@ -44,6 +56,7 @@ def gate(
     """Stand before an MCP server: no tool runs before a person, or a rule, has allowed exactly that call.
 
     handoffs gate [OPTIONS] -- COMMAND …
+    handoffs gate [OPTIONS] --url URL
 
     Without rules every call is asked about. Everything but tool calls passes untouched.
     """
@@ -52,8 +65,8 @@ def gate(
     from handoffs.serving.gate import Options, serve
 
     options = Options(
-        command=_command(context), name=name, policy=policy, ask=ask or (), allow=allow or (), deny=deny or (),
-        trust_hints=trust_hints,
+        command=_command(context), url=url, header=header or (), header_from_env=header_from_env or (), name=name,
+        policy=policy, ask=ask or (), allow=allow or (), deny=deny or (), trust_hints=trust_hints,
     )  # fmt: skip
     code = 0
 
@@ -67,6 +80,9 @@ def gate(
 @gate_app.command()
 def check(
     context: typer.Context,
+    url: Url = "",
+    header: Headers = None,
+    header_from_env: SecretHeaders = None,
     name: Name = "",
     policy: PolicyPath = None,
     ask: Globs = None,
@@ -83,14 +99,14 @@ def check(
 ) -> None:
     """Say what the policy does with each tool of a server, or with one call, and by which rule.
 
-    handoffs gate check [OPTIONS] [-- COMMAND …]
+    handoffs gate check [OPTIONS] [-- COMMAND … | --url URL]
     """
     from handoffs.cli import gate_check
     from handoffs.serving.gate import Options
 
     options = Options(
-        command=_command(context), name=name, policy=policy, ask=ask or (), allow=allow or (), deny=deny or (),
-        trust_hints=trust_hints,
+        command=_command(context), url=url, header=header or (), header_from_env=header_from_env or (), name=name,
+        policy=policy, ask=ask or (), allow=allow or (), deny=deny or (), trust_hints=trust_hints,
     )  # fmt: skip
     found = Exit.DONE
 

@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 
 from handoffs.asking.host_dialog import HostDialog
 from handoffs.core.untrusted import inert_line
+from handoffs.gate.relay.headers import MODERN, VERSION_META
 from handoffs.gate.relay.message import Value
 from handoffs.gate.written import mapping
 from handoffs.hosts import host_named
 from handoffs.hosts.host import Host
 
-MODERN = "2026-07-28"
-"""The version of MCP from which a call returns to have the client ask, instead of asking while it is open."""
-
-VERSION_META = "io.modelcontextprotocol/protocolVersion"
 CLIENT_META = "io.modelcontextprotocol/clientInfo"
 ABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
 

@@ -1,11 +1,12 @@
-"""`handoffs gate -- COMMAND`: the gate in front of one server on stdio.
+"""`handoffs gate -- COMMAND` and `handoffs gate --url URL`: the gate on stdio in front of one server.
 
-The server behind is started first, and imports what it needs while the gate does.
+A server behind that is a command is started first, and imports what it needs while the gate does.
 """
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ from handoffs.console import UsageError
 from handoffs.gate.policy import Policy, PolicyError, policy_of_flags
 from handoffs.gate.policy_file import PolicyFile
 from handoffs.gate.relay.process import Behind
+from handoffs.serving.gate_url import RemoteServer, remote_server, server_name
 from handoffs.settings import Settings, SettingsError, config_file
 
 POLICY = "gate.toml"
@@ -27,7 +29,10 @@ _LAUNCHERS = frozenset(
 class Options:
     """What was typed."""
 
-    command: Sequence[str]
+    command: Sequence[str] = ()
+    url: str = field(default="", repr=False)
+    header: Sequence[str] = field(default=(), repr=False)
+    header_from_env: Sequence[str] = field(default=(), repr=False)
     name: str = ""
     policy: Path | None = None
     ask: Sequence[str] = ()
@@ -38,12 +43,26 @@ class Options:
     @property
     def server(self) -> str:
         """The name by which rules and people know the server."""
-        return self.name or name_of(self.command)
+        return self.name or (server_name(self.url) if self.url else name_of(self.command))
+
+    @property
+    def remote(self) -> RemoteServer | None:
+        """The server at `--url`; None where a command starts it, or none is named. Raises UsageError."""
+        if self.url and self.command:
+            raise UsageError("Give --url URL or -- COMMAND, not both: the gate stands before one server.")
+        if self.url:
+            return remote_server(self.url, self.header, self.header_from_env, os.environ)
+        if self.header or self.header_from_env:
+            raise UsageError("--header and --header-from-env are for a server at --url URL.")
+        return None
 
 
 def read_options(arguments: Sequence[str]) -> Options:
     """Return what was typed after `handoffs gate`. Raises UsageError."""
-    parser = _Parser(prog="handoffs gate", add_help=False)
+    parser = _Parser(prog="handoffs gate", add_help=False, allow_abbrev=False)
+    parser.add_argument("--url", default="")
+    parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--header-from-env", action="append", default=[])
     parser.add_argument("--name", default="")
     parser.add_argument("--policy", type=Path)
     parser.add_argument("--ask", action="append", default=[])
@@ -54,7 +73,11 @@ def read_options(arguments: Sequence[str]) -> Options:
     if "--" in before:
         at = before.index("--")
         before, command = before[:at], before[at + 1 :]
-    return Options(command=command, **vars(parser.parse_args(before)))
+    known, others = parser.parse_known_args(before)
+    if others:
+        # Not quoted: it may be half of a header's value, which was typed without quotes.
+        raise UsageError("A word is no option of `handoffs gate`: write values with spaces in quotes, and see --help.")
+    return Options(command=command, **vars(known))
 
 
 def policy_of(options: Options) -> Callable[[], Policy]:
@@ -79,11 +102,12 @@ def policy_of(options: Options) -> Callable[[], Policy]:
 
 def serve(options: Options, read_settings: Callable[[], Settings]) -> int:
     """Serve until the client or the server ends; return the server's exit code."""
-    if not options.command:
-        raise UsageError("Say which server to stand before: handoffs gate [OPTIONS] -- COMMAND …")
+    remote = options.remote
+    if remote is None and not options.command:
+        raise UsageError("Say which server to stand before: handoffs gate [OPTIONS] -- COMMAND …, or --url URL.")
     policy = policy_of(options)
     settings = read_settings()
-    behind = Behind(options.command)
+    behind = Behind(options.command) if remote is None else remote
     # Only now: this takes as long as many a server takes to start.
     import anyio
 

@@ -63,11 +63,11 @@ class Host:
             self.saw("message", message)
 
 
-async def seen(command: list[str], mode: str) -> list[str]:
-    """What a host sees of a server."""
+async def seen(server: list[str] | str, mode: str, *, times: int = 1000) -> list[str]:
+    """What a host sees of a server, which is a command or a URL; `times` thousand characters are its longest text."""
     host = Host()
     client = Client(
-        StdioServerParameters(command=command[0], args=command[1:]),
+        server if isinstance(server, str) else StdioServerParameters(command=server[0], args=server[1:]),
         mode=mode,
         elicitation_callback=host.elicit,
         sampling_callback=host.sample,
@@ -80,11 +80,11 @@ async def seen(command: list[str], mode: str) -> list[str]:
         async with client:
             host.saw("server", [client.protocol_version, client.server_info, client.server_capabilities])
             host.saw("instructions", client.instructions)
-            await _ask(client, host, mode)
+            await _ask(client, host, mode, times)
     return host.lines
 
 
-async def _ask(client: Client, host: Host, mode: str) -> None:
+async def _ask(client: Client, host: Host, mode: str, times: int) -> None:
     host.saw("tools", await client.list_tools())
     host.saw("resources", await client.list_resources())
     host.saw("templates", await client.list_resource_templates())
@@ -96,7 +96,9 @@ async def _ask(client: Client, host: Host, mode: str) -> None:
     host.saw("completion", completed)
     host.saw("add", await client.call_tool("add", {"a": 1, "b": 2}, meta={"example.com/x": [1, "ä"]}))
     host.saw("echo", await client.call_tool("echo", {"words": "\\/ \u2028 😀\n", "times": 3}))
-    host.saw("big", len((await client.call_tool("echo", {"words": "ä" * 1000, "times": 1000})).content[0].text))  # type: ignore[union-attr]
+    big = await client.call_tool("echo", {"words": "ä" * 1000, "times": times})
+    host.saw("big", len(big.content[0].text))  # type: ignore[union-attr]
+    host.saw("route", await client.call_tool("route", {"region": " zürich", "number": 7}))
     host.saw("fail", await client.call_tool("fail", {}))
     host.saw("unknown", await client.call_tool("unknown", {}) if mode == "legacy" else None)
     host.saw("count", await client.call_tool("count", {"to": 3}, progress_callback=host.progress))

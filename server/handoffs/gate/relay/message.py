@@ -27,6 +27,9 @@ MAX_NUMBER_ID: Final = 64
 
 PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS = -32700, -32600, -32602
 
+NOT_ANSWERED: Final = -32000
+"""The code of an error for a request that the server behind did not answer."""
+
 _CALL = "tools/call"
 _MARKS = (b"tools/call", b"notifications/cancelled", b'"initialize"', OURS.encode(), b"\x00")
 _ESCAPED = re.compile(rb'(?<!\\)(?:\\\\)*\\(?:[^"\\bfnrtu]|u00[2-7])')
@@ -170,6 +173,12 @@ def refusal(odd: Odd) -> bytes | None:
     replies = [f'{{"jsonrpc":"2.0","id":{each},"error":{error}}}' for each in odd.ids]
     text = f"[{','.join(replies)}]" if odd.batch else "\n".join(replies)
     return text.encode() + b"\n"
+
+
+def error(text: str, words: str, data: Mapping[str, object] | None = None) -> bytes:
+    """Return the reply to a request that the server behind did not answer; `text` is its id's."""
+    told = {"code": NOT_ANSWERED, "message": words} | ({} if data is None else {"data": data})
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (text.encode(), json.dumps(told).encode())
 
 
 def _is_opaque(line: bytes) -> bool:

@@ -94,8 +94,8 @@ class Behind:
         """Whether a reader waits for output: nothing that was read is lost when it is cancelled."""
         return self._wire is not None and self._wire.idle
 
-    async def feed(self, sink: "Sink") -> None:
-        """Give what it writes to the sink, until it writes no more."""
+    async def feed(self, sink: "Sink", lost: object = None) -> None:
+        """Give what it writes to the sink, until it writes no more. No request is `lost` but at its end."""
         if self._process is not None:
             await self._open().feed(sink)
 

@@ -1,20 +1,20 @@
-"""A relay between a client and a server behind, both on pipes: each line passes byte for byte, in order.
+"""A relay between a client on pipes and a server behind: each line passes byte for byte, in order.
 
 What the client sends is looked at line by line (`message.concerns`); of what the server sends, only replies that the
 holder watches. Both directions wait for their reader, so a client that does not read makes the server wait, not the
-gate grow. Once the server has ended, each request that it has not answered gets an error in words.
+gate grow. Once the server has ended, each request that it has not answered gets an error in words; where a request of
+its own is lost (a server over HTTP), at once.
 """
 
 import contextlib
-import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Generator, Iterator, Set
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Set
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import anyio
 
@@ -24,11 +24,8 @@ from handoffs.gate.relay.lines import Lines, Piece, frame
 from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.outlet import Outlet
 from handoffs.gate.relay.outline import outline
-from handoffs.gate.relay.process import Behind, widen
-from handoffs.wire import FileWire, PipeWire, Wire
-
-SERVER_ENDED: Final = -32000
-"""The code of an error for a request that the server behind did not answer."""
+from handoffs.gate.relay.process import widen
+from handoffs.wire import FileWire, PipeWire, Sink, Wire
 
 LINGER_SECONDS: Final = 5.0
 """How long a client's first request is waited for, to be answered in words, where a server ended without a word."""
@@ -67,10 +64,66 @@ class Holder(Protocol):
         ...
 
 
+@runtime_checkable
+class LossHolder(Holder, Protocol):
+    """A holder that hears of each request that is lost while the server behind goes on."""
+
+    async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
+        """Answer a request that is watched: it was sent and will not be answered, and why. It may have run."""
+        ...
+
+
+class Server(Protocol):
+    """The server behind: a process (`process.Behind`), or what is at a URL (`http.HttpBehind`)."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the gate ends with; None while the server goes on."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """What became of it, in words that follow *the server behind*."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is lost when `feed` is cancelled."""
+        ...
+
+    async def feed(self, sink: Sink, lost: Callable[[str, str], Awaitable[None]]) -> None:
+        """Give what it says to the sink, and each request that is lost by itself, with a reason, to `lost`."""
+        ...
+
+    def write_now(self, data: bytes) -> bytes:
+        """Take what can be taken without waiting; return the rest."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Take all of it. Raises ClosedResourceError: it takes no more."""
+        ...
+
+    def rest(self) -> bytes:
+        """Return what it said last and nobody has read."""
+        ...
+
+    async def watch(self) -> None:
+        """Return once it has ended."""
+        ...
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End it, while a task watches."""
+        ...
+
+    def close(self) -> None:
+        """End what is left of it."""
+        ...
+
+
 class StdioRelay:
     """One client, one server."""
 
-    def __init__(self, front: Wire, behind: Behind, holder: Holder) -> None:
+    def __init__(self, front: Wire, behind: Server, holder: Holder) -> None:
         """Take the client's wire, the server, and what decides."""
         self._front, self._behind, self._holder = front, behind, holder
         self._to_client, self._to_server = Outlet(front), Outlet(behind)
@@ -188,7 +241,7 @@ class StdioRelay:
 
     async def _from_server(self) -> None:
         try:
-            await self._behind.feed(lambda chunk: self._pass_down(self._down.take(chunk)))
+            await self._behind.feed(lambda chunk: self._pass_down(self._down.take(chunk)), self._lost)
         except anyio.ClosedResourceError:
             await self._behind.stop()
 
@@ -224,6 +277,15 @@ class StdioRelay:
             return None if passed is None else piece.raw
         return frame(passed) if self._down.framed else passed
 
+    async def _lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
+        if id in self._holder.watching and isinstance(self._holder, LossHolder):
+            self._waiting.pop(id, None)
+            await self._holder.lost(id, reason)
+            return
+        line = message.error(id, f"Not answered, and it may have run: {reason}.")
+        if (rest := self._pass_down(iter([Piece(frame(line) if self._up.framed else line, line)]))) is not None:
+            await rest
+
     # The end
 
     async def _watch(self, output: anyio.CancelScope) -> None:
@@ -255,8 +317,7 @@ class StdioRelay:
         for each in list(self._waiting):
             if each not in self._holder.watching and each in self._waiting:
                 del self._waiting[each]
-                error = json.dumps({"code": SERVER_ENDED, "message": f"Not answered: {self._ended}."})
-                await self.to_client(b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (each.encode(), error.encode()))
+                await self.to_client(message.error(each, f"Not answered: {self._ended}."))
                 self._said.set()
 
     async def _stop_on_signal(self) -> None:
