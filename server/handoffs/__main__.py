@@ -15,7 +15,7 @@ def main() -> None:
             sys.exit(_serve(None))
         case ["serve", "--http", address]:
             sys.exit(_serve(address))
-        case ["gate", *arguments] if _names_server(arguments) and arguments[0].startswith("-"):  # no command before it
+        case ["gate", *arguments] if _serves(arguments):
             sys.exit(_gate(arguments))
         case arguments:
             from handoffs.cli.app import run  # typer and the commands, which no host waits for
@@ -23,8 +23,10 @@ def main() -> None:
             sys.exit(run(arguments))
 
 
-def _names_server(arguments: list[str]) -> bool:
-    return any(each in {"--", "--url"} or each.startswith("--url=") for each in arguments)
+def _serves(arguments: list[str]) -> bool:
+    """Say whether arguments of `handoffs gate` name a server, with no command and no `--help` before it."""
+    named = any(each in {"--", "--url"} or each.startswith("--url=") for each in arguments)
+    return named and arguments[0].startswith("-") and arguments[0] != "--help"
 
 
 def _serve(address: str | None) -> int:

@@ -172,3 +172,10 @@ def test_a_gate_without_a_server_says_what_to_write(tmp_path: Path) -> None:
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "NOT_SET" in missing.stderr
     assert "--url URL" in home.run("gate", "--name", "x").stderr
+
+
+@pytest.mark.parametrize("server", [("--url", "http://127.0.0.1:9/mcp"), ("--", "true")])
+def test_help_is_shown_also_before_a_server(tmp_path: Path, server: tuple[str, ...]) -> None:
+    shown = Home(tmp_path).run("gate", "--help", *server)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "--header-from-env" in shown.stdout
