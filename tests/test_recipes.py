@@ -155,7 +155,7 @@ def test_a_store_is_one_folder_and_one_row_and_passes_the_contract(copy: Path) -
     insert(copy / "tests/store/backends.py", '    "sqlite": Backend(', row)
     insert(
         copy / "tests/store/backends.py", "from handoffs.store import OpenStore\n",
-        "from handoffs.assembly import store_at\nfrom handoffs.settings import store_address\n",
+        "from handoffs.assembly import store_at\nfrom handoffs.setting_values import store_address\n",
     )  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/store/test_contract.py", "-k", "mirror"],

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -326,7 +326,7 @@ def _waits(closed: threading.Event) -> Response:
     import anyio
     from starlette.responses import StreamingResponse
 
-    async def parts() -> Any:
+    async def parts() -> AsyncGenerator[bytes]:
         try:
             while True:
                 yield b": still here\n\n"
