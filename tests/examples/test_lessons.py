@@ -206,6 +206,33 @@ def test_with_other_tools_drops_the_table_only_on_a_yes(home: Home, answers: lis
     assert lines[-1] == f"Tables after: {left}"
 
 
+RENAME = '{"query": "ALTER TABLE old_customers RENAME TO archived_customers"}'
+
+
+@pytest.mark.parametrize(
+    ("answers", "left", "told"),
+    [
+        (
+            ["allow", RENAME, "", ""],
+            "archived_customers",
+            f"changed this call .* ran with {re.escape(RENAME)}",
+        ),
+        (["deny", "", "", "needed in January"], "old_customers", 'denied it. They said: "needed in January"'),
+        (["allow", "", "", ""], "", "What came back: .*affected_rows"),
+        ([], "old_customers", "a person has been asked whether this call may run, and has not decided yet"),
+    ],
+)
+def test_gated_runs_what_a_person_made_of_the_call(home: Home, answers: list[str], left: str, told: str) -> None:
+    lines = play(home, "gated", *answers).splitlines()
+    assert "Tables before: old_customers" in lines
+    assert "It read, unasked: [{'customers': 2}]" in lines
+    assert lines[-1] == f"Tables after: {left}"
+    assert re.search(told, lines[-2])
+    [held] = home.kept()
+    assert held.question.action is not None
+    assert held.question.action.tool == "write_query"
+
+
 def test_with_other_tools_works_with_a_model_behind_an_api(home: Home) -> None:
     question = {"message": "May I run DROP TABLE old_customers?", "options": ["yes", "no"]}
     turns = [("handoff_to_user", question)], [("write_query", {"query": "DROP TABLE old_customers"})], "Dropped."
