@@ -32,6 +32,9 @@ class Nothing:
     def tools_changed(self) -> None:
         """Nothing is known of tools."""
 
+    async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
+        """Nothing is watched."""
+
     async def behind_ended(self, reason: str) -> None:
         """Nothing is held."""
 

@@ -16,7 +16,7 @@ from handoffs.serving.gate import Options, read_options
 from handoffs.serving.gate_url import remote_server, server_name
 from tests.acceptance.processes import ERAS, Home
 from tests.gate.behind import ALLOW, DENY, RULES, SHOP, Person, Shop, text_of
-from tests.gate.relay.http_servers import Got, http_recorder, result_of, started
+from tests.gate.relay.http_servers import Got, http_recorder, result_of, started, stream
 
 eras = pytest.mark.parametrize("era", ERAS)
 SECRET = "s3cr3t-of-the-user"
@@ -117,6 +117,26 @@ async def test_the_headers_of_a_changed_call_are_those_of_what_runs(tmp_path: Pa
     assert called.headers["mcp-name"] == "move"
     assert all((each.headers["x-key"], each.headers["x-team"]) == (SECRET, "blue") for each in server.got)
     assert SECRET not in (tmp_path / "stderr.txt").read_text()
+
+
+async def test_an_allowed_call_that_is_cut_off_is_unknown_and_its_like_is_asked_so(tmp_path: Path) -> None:
+    def cuts_off(got: Got) -> Response:
+        if got.message["method"] == "tools/call":
+            return stream(b": on its way\n\n", cut=True)
+        return _answers(got)
+
+    with http_recorder(cuts_off) as server:
+        shop = RemoteShop(Home(tmp_path), server.url)
+        async with shop.client("auto", Person(ALLOW, ALLOW), rules=()) as client, shop.desk() as desk:
+            for _ in range(2):
+                result = await client.call_tool("move", {"to": "south"})
+                assert result.is_error
+                assert "It may have run" in text_of(result)
+            asked = await desk.newest(open_only=False)
+            logged = [[entry.name for entry in await desk.history(each.id)] for each in asked]
+    assert logged == [["opened", "answered", "used", "sent", "unknown"]] * 2
+    assert len(server.of("tools/call")) == 2
+    assert ["may have run" in each.question.message for each in asked] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,9 @@ from handoffs.gate.written import line, mapping, written
 
 logger = logging.getLogger(__name__)
 
+NOTING_SECONDS = 2.0
+"""How long the end of a session waits for the notes of what the server answered."""
+
 
 class Ends(Protocol):
     """Both ends of a relay."""
@@ -97,6 +100,7 @@ class Holding:
         self._tasks: TaskGroup | None = None
         self._held: dict[str, tuple[anyio.CancelScope, HeldCall]] = {}
         self._running: dict[str, tuple[Allowed, HeldCall]] = {}
+        self._noting = 0  # how many results are on their way to the store
         self._between: dict[str, Allowed] = {}  # calls whose server has asked for input, by their names
         # Requests of ours. What is asked of the one side is answered by it, and by no other.
         self._asked_client: dict[str, _Waiting] = {}
@@ -110,6 +114,10 @@ class Holding:
             try:
                 yield
             finally:
+                # Without its note, a call that was answered would count as one that may have run.
+                with anyio.move_on_after(NOTING_SECONDS, shield=True):
+                    while self._noting:  # noqa: ASYNC110 - most often there is none
+                        await anyio.sleep(0.005)
                 self._tasks.cancel_scope.cancel()
 
     # The relay's side
@@ -149,7 +157,8 @@ class Holding:
         if asks_for_input(body):
             return self._bound(allowed, call, body)
         outcome = "error" if is_error(body) else "done"
-        self._start(partial(self._asking.note_result, allowed, outcome=outcome))
+        self._noting += 1
+        self._start(partial(self._note_result, allowed, outcome))
         if allowed.arguments is None:
             return message.raw
         return with_note(message.raw, body, words.edited(call.arguments, allowed.arguments))
@@ -157,6 +166,15 @@ class Holding:
     def tools_changed(self) -> None:
         """Have the tools listed again: the server says that they have changed."""
         self._definitions.forget()
+
+    async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
+        """Answer a request that the server will never answer, though it goes on."""
+        self.watching.discard(id)
+        if (waiting := self._asked_server.pop(id, None)) is not None:
+            waiting.came.set()
+        if (found := self._running.pop(id, None)) is not None:
+            await self.to_client(found[1].refused(words.INTERRUPTED))
+            await self._note_unknown(found[0], reason)
 
     async def behind_ended(self, reason: str) -> None:
         """Answer what the server has not answered, and what is held for it."""
@@ -171,10 +189,19 @@ class Holding:
         for waiting in (*self._asked_client.values(), *self._asked_server.values()):
             waiting.came.set()
         for allowed, _ in running.values():
-            try:
-                await self._asking.note_unknown(allowed, reason=reason)
-            except HandoffError as error:
-                logger.warning("%s may have run, which is not recorded: %s", allowed.handoff.id, error)
+            await self._note_unknown(allowed, reason)
+
+    async def _note_unknown(self, allowed: Allowed, reason: str) -> None:
+        try:
+            await self._asking.note_unknown(allowed, reason=reason)
+        except HandoffError as error:
+            logger.warning("%s may have run, which is not recorded: %s", allowed.handoff.id, error)
+
+    async def _note_result(self, allowed: Allowed, outcome: str) -> None:
+        try:
+            await self._asking.note_result(allowed, outcome=outcome)
+        finally:
+            self._noting -= 1
 
     # The way to the client, for `Asking`
 

@@ -39,8 +39,8 @@ BY_HOST = (
 )
 
 INTERRUPTED = (
-    "It may have run: the call was sent to its server, which ended before it answered. Do not send it again without "
-    "asking the person; say that its outcome is not known."
+    "It may have run: the call was sent to its server, which ended or was cut off before it answered. Do not send it "
+    "again without asking the person; say that its outcome is not known."
 )
 
 TOO_LONG = (

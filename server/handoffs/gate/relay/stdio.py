@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Set
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import anyio
 
@@ -59,17 +59,12 @@ class Holder(Protocol):
         """Hear that the server says that its list of tools has changed."""
         ...
 
-    async def behind_ended(self, reason: str) -> None:
-        """Answer what is held or watched: the server behind has ended, and why."""
+    async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
+        """Answer a request that is watched: the server goes on, but will not answer it, and why. It may have run."""
         ...
 
-
-@runtime_checkable
-class LossHolder(Holder, Protocol):
-    """A holder that hears of each request that is lost while the server behind goes on."""
-
-    async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
-        """Answer a request that is watched: it was sent and will not be answered, and why. It may have run."""
+    async def behind_ended(self, reason: str) -> None:
+        """Answer what is held or watched: the server behind has ended, and why."""
         ...
 
 
@@ -278,7 +273,7 @@ class StdioRelay:
         return frame(passed) if self._down.framed else passed
 
     async def _lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
-        if id in self._holder.watching and isinstance(self._holder, LossHolder):
+        if id in self._holder.watching:
             self._waiting.pop(id, None)
             await self._holder.lost(id, reason)
             return
