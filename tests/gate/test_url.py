@@ -119,7 +119,7 @@ async def test_the_headers_of_a_changed_call_are_those_of_what_runs(tmp_path: Pa
     assert SECRET not in (tmp_path / "stderr.txt").read_text()
 
 
-async def test_an_allowed_call_that_is_cut_off_is_unknown_and_its_like_is_asked_so(tmp_path: Path) -> None:
+async def test_an_allowed_call_that_is_cut_off_is_unknown_and_asked_about_anew(tmp_path: Path) -> None:
     def cuts_off(got: Got) -> Response:
         if got.message["method"] == "tools/call":
             return stream(b": on its way\n\n", cut=True)
