@@ -24,9 +24,9 @@ def main() -> None:
 
 
 def _serves(arguments: list[str]) -> bool:
-    """Say whether arguments of `handoffs gate` name a server, with no command and no `--help` before it."""
+    """Say whether arguments of `handoffs gate` name a server, with no command and no `--help` or `-h` before it."""
     named = any(each in {"--", "--url"} or each.startswith("--url=") for each in arguments)
-    return named and arguments[0].startswith("-") and arguments[0] != "--help"
+    return named and arguments[0].startswith("-") and arguments[0] not in {"-h", "--help"}
 
 
 def _serve(address: str | None) -> int:

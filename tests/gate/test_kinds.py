@@ -95,6 +95,8 @@ async def test_the_cancellation_of_a_running_call_reaches_the_server(number: int
         await client.send(cancel("other"), cancel(number))
         await silent(client)
         got = [each for each in client.got if each.get("method") == "notifications/cancelled"]
+        await client.send(call("again", "slow"))  # nobody knows what became of the first
+        assert "it may have run" in (await dialog(client))["params"]["message"]
     assert got == [{"jsonrpc": "2.0", **cancel("other")}, {"jsonrpc": "2.0", **cancel(number)}]
 
 

@@ -195,7 +195,8 @@ def test_a_gate_without_a_server_says_what_to_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("server", [("--url", "http://127.0.0.1:9/mcp"), ("--", "true")])
-def test_help_is_shown_also_before_a_server(tmp_path: Path, server: tuple[str, ...]) -> None:
-    shown = Home(tmp_path).run("gate", "--help", *server)
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_is_shown_also_before_a_server(tmp_path: Path, asked: str, server: tuple[str, ...]) -> None:
+    shown = Home(tmp_path).run("gate", asked, *server)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "--header-from-env" in shown.stdout

@@ -124,7 +124,7 @@ class Asking:
         # In the ids of its dialogs: a server that guessed one could have its own dialog's answer taken for ours.
         self._token = secrets.token_hex(16)
         self._numbers = itertools.count(1)
-        self._sent: set[str] = set()  # calls of this process that their server has not answered yet
+        self._sent: set[str] = set()  # calls of this process whose answer is still waited for
 
     def action_of(self, call: HeldCall, definition: str, terms: Terms) -> Action:
         """Return what a person decides on."""
@@ -204,6 +204,10 @@ class Asking:
                 await run(Allowed(handoff, name, arguments))
                 return None
 
+    def given_up(self, allowed: Allowed) -> None:
+        """Hear that the client waits for a call no more: unless its result still comes, it may have run."""
+        self._sent.discard(allowed.call)
+
     async def note_result(self, allowed: Allowed, *, outcome: str) -> None:
         """Note what the server answered."""
         self._sent.discard(allowed.call)
@@ -219,7 +223,7 @@ class Asking:
     async def _open(
         self, call: HeldCall, action: Action, terms: Terms, again: str, *, pinned: bool
     ) -> "Handoff | Reply":
-        origin = words.MAY_HAVE_RUN if await self._may_have_run(action) else ""
+        origin = words.MAY_HAVE_RUN if await self.may_have_run(action) else ""
         before = self._remembered.before(action.tool) if pinned else None
         message = message_of(action, again=again, origin=origin, before=before)
         if len(message) > MAX_SHOWN:
@@ -245,8 +249,9 @@ class Asking:
             max_message=MAX_SHOWN,
         )
 
-    async def _may_have_run(self, action: Action) -> bool:
-        """Say whether a like call was sent and never answered, by a process that has ended or is cut off."""
+    async def may_have_run(self, action: Action) -> bool:
+        """Say whether a like call was sent and never answered, by a process that has ended or is cut off, or whose
+        client waits no more."""
         for handoff in await self._desk.newest_of(self._subject, open_only=False, limit=200):
             if handoff.question.action is None or handoff.question.action.digest != action.digest:
                 continue

@@ -100,6 +100,8 @@ class Holding:
         self._tasks: TaskGroup | None = None
         self._held: dict[str, tuple[anyio.CancelScope, HeldCall]] = {}
         self._running: dict[str, tuple[Allowed, HeldCall]] = {}
+        self._handling = 0  # how many held calls are not answered or sent
+        self._ended: str | None = None  # what became of the server behind
         self._noting = 0  # how many results are on their way to the store
         self._between: dict[str, Allowed] = {}  # calls whose server has asked for input, by their names
         # Requests of ours. What is asked of the one side is answered by it, and by no other.
@@ -182,10 +184,15 @@ class Holding:
         for _, call in running.values():
             self.watching.discard(call.id)
             await self.to_client(call.refused(words.INTERRUPTED))
-        held, self._held = self._held, {}
-        for scope, call in held.values():
+        self._ended = reason
+        for scope, _ in self._held.values():
             scope.cancel()
-            await self.to_client(call.refused(words.SERVER_ENDED))
+        # Each answers for itself: only it knows whether its approval is being used up just now.
+        with anyio.move_on_after(NOTING_SECONDS, shield=True):
+            while self._handling:  # noqa: ASYNC110 - most often there is none
+                await anyio.sleep(0.005)
+        for _, call in self._held.values():
+            await self.to_client(call.refused(words.INTERRUPTED))
         for waiting in (*self._asked_client.values(), *self._asked_server.values()):
             waiting.came.set()
         for allowed, _ in running.values():
@@ -240,6 +247,7 @@ class Holding:
             return False
         scope = anyio.CancelScope()
         self._held[call.id] = scope, call
+        self._handling += 1
         self._start(partial(self._handle, call, scope))
         return True
 
@@ -247,6 +255,8 @@ class Holding:
         given = message.params.get("requestId")
         held = self._held.pop(written(given), None)
         if held is None:
+            if (running := self._running.get(written(given))) is not None:
+                self._asking.given_up(running[0])
             return False  # of what the server has: it passes
         held[0].cancel()
         return True
@@ -256,6 +266,12 @@ class Holding:
         self._tasks.start_soon(work)
 
     async def _handle(self, call: HeldCall, scope: anyio.CancelScope) -> None:
+        try:
+            await self._answered(call, scope)
+        finally:
+            self._handling -= 1
+
+    async def _answered(self, call: HeldCall, scope: anyio.CancelScope) -> None:
         with scope:
             try:
                 reply = await self._decided(call)
@@ -270,6 +286,16 @@ class Holding:
                 await self.to_client(reply)
         if self._held.get(call.id, (None, call))[0] is scope:
             del self._held[call.id]
+            if scope.cancelled_caught:  # not by the client: what it cancels is held no more
+                await self.to_client(call.refused(await self._unsent(call)))
+
+    async def _unsent(self, call: HeldCall) -> str:
+        """Return the words for a call whose server ended before it was sent; its like may have been."""
+        action = self._asking.action_of(call, self._definitions.of(call.tool), self._verdict(call).terms)
+        try:
+            return words.LIKE_SENT if await self._asking.may_have_run(action) else words.SERVER_ENDED
+        except HandoffError:
+            return words.LIKE_SENT  # who can't look can't say that nothing ran
 
     async def _decided(self, call: HeldCall) -> bytes | None:
         """Have the call run, or return what its client is told."""
@@ -311,12 +337,17 @@ class Holding:
 
     async def _sent(self, call: HeldCall, allowed: Allowed) -> None:
         held = self._held.pop(call.id, None)  # from here on, a cancellation is the server's to hear
+        if self._ended is not None:  # while the approval was used up
+            await self.to_client(call.refused(words.INTERRUPTED))
+            await self._note_unknown(allowed, self._ended)
+            return
         self._running[call.id] = (allowed, call)
         self.watching.add(call.id)
         run = call if allowed.arguments is None else call.with_arguments(allowed.arguments)
         assert self._ends is not None
         await self._ends.to_server(run.for_server())
         if held is not None and held[0].cancel_called:
+            self._asking.given_up(allowed)
             params = f'{{"requestId":{call.id}}}'
             cancelled = f'{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}\n'
             await self._ends.to_server(cancelled.encode())

@@ -22,6 +22,11 @@ AWAY = (
 
 FAILED = "Not run: the gate failed inside, so nothing was decided and nothing was sent. Tell the person."
 
+LIKE_SENT = (
+    "It may have run: this call was not sent, for its server ended, but one like it was before, and whether that ran "
+    "is not known. Do not send it again without asking the person; say that its outcome is not known."
+)
+
 SERVER_ENDED = (
     "Not run: the server ended before a person had decided, so nothing was sent to it. Once it runs again, exactly the "
     "same call waits for the same decision."
