@@ -73,7 +73,10 @@ class Machine:
         pid = self.gate.process.pid
         with suppress(OSError):
             if which == "server":
-                [pid] = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+                if not children:  # it has not started yet, or has just ended: the next one is killed
+                    return False
+                [pid] = map(int, children)
             os.kill(pid, signal.SIGKILL)
             return True
         return False
