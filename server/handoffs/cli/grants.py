@@ -7,19 +7,14 @@ from datetime import datetime
 from handoffs.assembly import current_user, missing_store, open_desk, store_at
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
-from handoffs.core.action import Asker
-from handoffs.core.desk import Desk
 from handoffs.core.display import stamp
-from handoffs.core.errors import AlreadyEnded
-from handoffs.core.grant import Grant, Reach, Stop
+from handoffs.core.grant import Grant, Reach
 from handoffs.core.ports import Permissions
+from handoffs.core.stopping import stop_everything
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
 
 CHANNEL = "command line"
-
-STOPPED = "Everything was stopped."
-"""The note with which each call that waits is denied."""
 
 
 async def grants(settings: Settings, revoke: str | None, resume: str | None, as_json: bool) -> None:
@@ -67,23 +62,9 @@ async def stop(settings: Settings, lift: bool) -> None:
             lifted = await kept.lift()
             print_out("Calls are asked about again, and grants count." if lifted else "Nothing was stopped.")
             return
-        await kept.stop(Stop(by=current_user(), at=clock.now()))
-        denied = await _deny_all(desk)
+        denied = await stop_everything(desk, by=current_user(), channel=CHANNEL)
         calls = "1 call that waited was" if denied == 1 else f"{denied} calls that waited were"
         print_out(f"Everything is stopped; {calls} denied. `handoffs gate stop --lift` ends that.")
-
-
-async def _deny_all(desk: Desk) -> int:
-    denied = 0
-    for handoff in await desk.newest(open_only=True, limit=10_000):
-        action = handoff.question.action
-        if action is not None and action.asker is Asker.GATE:
-            try:
-                await desk.decline(handoff, by=current_user(), channel=CHANNEL, note=STOPPED)
-                denied += 1
-            except AlreadyEnded:
-                continue  # somebody was faster; what they allowed is not sent while everything is stopped
-    return denied
 
 
 async def _find(kept: Permissions, start: str) -> Grant:
@@ -98,24 +79,13 @@ async def _find(kept: Permissions, start: str) -> Grant:
             raise UsageError(f"Several grants begin with {inert_line(start, 40)}: give more of the id.")
 
 
-def state_of(grant: Grant, now: datetime) -> str:
-    """Return whether a grant counts, in a word."""
-    if grant.revoked_at is not None:
-        return "revoked"
-    if grant.suspended_at is not None:
-        return "suspended"
-    if grant.expires_at is not None and now >= grant.expires_at:
-        return "expired"
-    return "active" if grant.active(now) else "used up"
-
-
 def _line(grant: Grant, now: datetime) -> str:
     reach = "these exact arguments" if grant.reach is Reach.EXACT else "any arguments"
     until = "this session" if grant.session else "revoked" if grant.expires_at is None else stamp(grant.expires_at)
     used = f"used {grant.uses}×" + ("" if grant.last_used_at is None else f", last {stamp(grant.last_used_at)}")
     tool = f"{inert_line(grant.tool, 60)} of {inert_line(grant.server, 60)}"
     by = f"by {inert_line(grant.by, 40)} at {stamp(grant.created_at)}"
-    return f"{grant.id}  {state_of(grant, now):<9}  {tool}, {reach}, until {until}; {by}; {used}"
+    return f"{grant.id}  {grant.state(now):<9}  {tool}, {reach}, until {until}; {by}; {used}"
 
 
 def _as_json(grant: Grant, now: datetime) -> dict[str, object]:
@@ -123,7 +93,7 @@ def _as_json(grant: Grant, now: datetime) -> dict[str, object]:
     expires, last, revoked, suspended = (None if each is None else stamp(each) for each in times)
     return {
         "id": grant.id,
-        "state": state_of(grant, now),
+        "state": grant.state(now),
         "server": grant.server,
         "tool": grant.tool,
         "reach": grant.reach.value,

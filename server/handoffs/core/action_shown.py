@@ -67,6 +67,30 @@ def message_of(action: Action, *, again: str = "", origin: str = "", before: str
         parts.append(_changed(before, action.definition))
     elif about := _about(action):
         parts.append(about)
+    return "\n\n".join([*parts, *_arguments(action, named)])
+
+
+def notes_in(action: Action, message: str) -> str | None:
+    """Return what the message of an action says beside the tool, its description and its arguments.
+
+    That is our own Markdown: why it is asked again, whether a like call may have run, how the definition has changed.
+    None where the message is not one that `message_of` makes of this action.
+
+    Raises:
+        ValueError: The arguments are no JSON object that every reader reads alike.
+    """
+    named = _PLAIN_NAME.fullmatch(action.tool) is not None
+    head, tail = _first_line(action, named), "\n\n".join(_arguments(action, named))
+    if message == f"{head}\n\n{tail}":
+        return ""
+    start, end = len(head) + 2, len(message) - len(tail) - 2
+    if not (message.startswith(f"{head}\n\n") and message.endswith(f"\n\n{tail}") and start < end):
+        return None
+    return message[start:end].removesuffix(_about(action)).strip()
+
+
+def _arguments(action: Action, named: bool) -> list[str]:
+    """Return all arguments as blocks."""
     rest, documents = dict(action.values), list[str]()
     for document in _documents(action):
         documents.append(document.text)
@@ -76,8 +100,8 @@ def message_of(action: Action, *, again: str = "", origin: str = "", before: str
         whole = {"tool_name": action.tool, "input": rest}
         if action.asker is Asker.GATE:
             whole = {"server": action.server, "tool": action.tool, "arguments": rest}
-        parts.append(block("json", as_json(whole)))
-    return "\n\n".join(parts + documents)
+        return [block("json", as_json(whole)), *documents]
+    return documents
 
 
 def _changed(before: str, now: str) -> str:
@@ -103,6 +127,12 @@ def _first_line(action: Action, named: bool) -> str:
 
 def _about(action: Action) -> str:
     """Return what the server says of the tool, as a block: it is the server's word, and nobody else's."""
+    text = about_of(action)
+    return f"What its server says of it:\n\n{block('text', text)}" if text else ""
+
+
+def about_of(action: Action) -> str:
+    """Return the titles and the description that the server gives the tool, as visible text."""
     described = action.described
     annotations = described.get("annotations")
     titles = [described.get("title"), cast("Mapping[str, object]", annotations).get("title")] if isinstance(
@@ -110,7 +140,7 @@ def _about(action: Action) -> str:
     ) else [described.get("title")]  # fmt: skip
     told = [each for each in (*titles[:1], *titles[1:], described.get("description")) if isinstance(each, str)]
     text = "\n".join(dict.fromkeys(each.strip() for each in told if each.strip()))
-    return f"What its server says of it:\n\n{block('text', visible(text[:MAX_ABOUT]))}" if text else ""
+    return visible(text[:MAX_ABOUT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +163,14 @@ def _documents(action: Action) -> Iterator[_Document]:
         if name in shown or not isinstance(value, str) or not _PLAIN_NAME.fullmatch(name):
             continue
         if name in _CONTENTS or "\n" in value or spell_gaps(value) != value:
-            shown_as = block(_language(given) if name in _CONTENTS else _code(action, name), visible(value))
-            yield _Document(f"`{name}`, {_size(value)}:\n\n{shown_as}", (name,))
+            shown_as = block(_language(given) if name in _CONTENTS else language_of(action, name), visible(value))
+            yield _Document(f"`{name}`, {size_of(value)}:\n\n{shown_as}", (name,))
     if isinstance(plan, str):
         # Last: its Markdown could change the look of text after it.
-        yield _Document(f"`plan`, {_size(plan)}:\n\n---\n\n{plan}", ("plan",))
+        yield _Document(f"`plan`, {size_of(plan)}:\n\n---\n\n{plan}", ("plan",))
 
 
-def _code(action: Action, name: str) -> str:
+def language_of(action: Action, name: str) -> str:
     """Return the language of an argument, as far as its name says it."""
     if action.asker is Asker.HOST:
         return _COMMANDS.get(action.tool, "") if name == "command" else ""
@@ -196,7 +226,8 @@ def _language(given: Mapping[str, object]) -> str:
     return ending if re.fullmatch(r"[a-z0-9+#-]{1,12}", ending) else ""
 
 
-def _size(text: str) -> str:
+def size_of(text: str) -> str:
+    """Return how many lines and characters a text has."""
     lines = text.count("\n") + (not text.endswith("\n"))
     return f"{lines:,} {'line' if lines == 1 else 'lines'}, {len(text):,} characters"
 

@@ -116,6 +116,16 @@ class Grant:
         used_up = self.uses_left is not None and self.uses_left <= 0
         return not (ended or expired or used_up)
 
+    def state(self, now: datetime) -> str:
+        """Return in a word whether it counts: active, suspended, expired, used up or revoked."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.suspended_at is not None:
+            return "suspended"
+        if self.expires_at is not None and now >= self.expires_at:
+            return "expired"
+        return "active" if self.active(now) else "used up"
+
     def allows(
         self, now: datetime, *, session: str, definition: str, digest: str, arguments: Mapping[str, object]
     ) -> bool:

@@ -156,6 +156,11 @@ class Store(Protocol):
     Every method raises StoreError if the store can't be used. When a method returns, its changes are durable.
     """
 
+    @property
+    def permissions(self) -> Permissions:
+        """The pins, grants and the stop of all of this store."""
+        ...
+
     async def ready(self) -> None:
         """Open the store, if it is not open yet. From then on the clock follows the store's knowledge of the time."""
         ...

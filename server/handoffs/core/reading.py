@@ -7,7 +7,7 @@ from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound
 from handoffs.core.events import Entry
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import ID_PREFIX, Cursor, Handoff, OpenCount, Outline
-from handoffs.core.ports import Clock, Store
+from handoffs.core.ports import Clock, Permissions, Store
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -22,6 +22,11 @@ class Reader:
         """Take the store, and the clock that deadlines go by."""
         self._store = store
         self._clock = clock
+
+    @property
+    def permissions(self) -> Permissions:
+        """The pins, grants and the stop of all of this store."""
+        return self._store.permissions
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id; past its deadline, as expired. Raises NotFound."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
-from handoffs.core.ports import Permissions, Store, Tokens
+from handoffs.core.ports import Store, Tokens
 
 if TYPE_CHECKING:
     from handoffs.clock import SystemClock
@@ -49,16 +49,11 @@ StoreAddress: TypeAlias = Path | ServerAddress
 
 
 class OpenStore(Store, AbstractAsyncContextManager["OpenStore"], Protocol):
-    """A store, with tokens and permissions beside its handoffs; closed at the end of its block."""
+    """A store, with tokens beside its handoffs; closed at the end of its block."""
 
     @property
     def tokens(self) -> Tokens:
         """The tokens for calls over HTTP."""
-        ...
-
-    @property
-    def permissions(self) -> Permissions:
-        """What a gate remembers."""
         ...
 
 

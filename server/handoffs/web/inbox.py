@@ -6,9 +6,8 @@ form into a page and back, `pages` renders. The desk records every decision.
 
 import json
 from collections.abc import Callable, Sequence
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,26 +18,25 @@ from starlette.routing import Route
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, StoreError
 from handoffs.core.events import Entry
+from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.earlier import Earlier
-from handoffs.web.guard import Guard, host_of, wants_json
+from handoffs.web.entering import Entering
+from handoffs.web.grants import GrantsPage
+from handoffs.web.guard import Guard, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.live import Feed
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
-from handoffs.web.receiving import Unreadable, any_form, posted_form
-from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
+from handoffs.web.receiving import CHANNEL, Unreadable, posted_form
+from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
-
-CHANNEL = "inbox"
-"""The channel of answers given on a page."""
+from handoffs.web.together import Together, groups, mark, together
 
 PAGE = 50
 """How many open questions one page shows."""
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def _ignore() -> None:
@@ -66,7 +64,13 @@ def build_inbox(
     """
     inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None, unused=unused)
     guard = Middleware(
-        Guard, sign_in=sign_in, hosts=hosts, on_seen=on_seen, locked=inbox.locked, proxy_header=proxy_header, url=url
+        Guard,
+        sign_in=sign_in,
+        hosts=hosts,
+        on_seen=on_seen,
+        locked=inbox.entering.locked,
+        proxy_header=proxy_header,
+        url=url,
     )
     routes = [
         Route("/", inbox.open),
@@ -81,9 +85,11 @@ def build_inbox(
         Route("/h/{id}/decline", inbox.decline, methods=["POST"]),
         Route("/h/{id}/answer", inbox.back, methods=["GET"]),
         Route("/h/{id}/decline", inbox.back, methods=["GET"]),
-        Route("/sign-in", inbox.enter),
-        Route("/sign-in", inbox.enter_by_form, methods=["POST"]),
-        Route("/sign-out", inbox.leave, methods=["POST"]),
+        *inbox.grants.routes(),
+        *inbox.together.routes(),
+        Route("/sign-in", inbox.entering.enter),
+        Route("/sign-in", inbox.entering.enter_by_form, methods=["POST"]),
+        Route("/sign-out", inbox.entering.leave, methods=["POST"]),
         Route("/static/{version}/{name}", _asset),
         Route("/favicon.ico", _icon),
     ]
@@ -113,25 +119,28 @@ class _Inbox:
         shared: bool,
         unused: Callable[[str], str],
     ) -> None:
-        self._desk, self._sign_in, self._by = desk, sign_in, by
-        self._password, self._url = password, url
-        self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
+        self._desk, self._by = desk, by
         self._board = Board(desk)
         self.feed = Feed(desk, self._board)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
         self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
+        self.entering = Entering(self._pages, sign_in, password=password, url=url)
+        self.grants = GrantsPage(desk, self._page, self._who)
+        self.together = Together(desk, self._page, self._who)
 
     # Looking
 
     async def open(self, request: Request) -> Response:
         first, handoffs = await self._board.page(_number(request.query_params.get("page", "")), PAGE)
         await self._earlier.look_up(handoffs)
-        return self._page(
+        return await self._page(
             request,
             "open.html",
-            cards=self._pages.cards(handoffs, request.state.csrf),
+            cards=self._pages.cards(together(handoffs), request.state.csrf),
+            groups=groups(handoffs),
+            mark=mark,
             shown=len(handoffs),
             first=first,
             number=first // PAGE + 1,
@@ -156,10 +165,10 @@ class _Inbox:
         found = await find(self._desk, search)
         await self._board.refresh()
         older = f"/history?{urlencode(search.query(found.older))}" if found.older else ""
-        return self._page(request, "history.html", search=search, found=found, older=older, states=STATES)
+        return await self._page(request, "history.html", search=search, found=found, older=older, states=STATES)
 
     async def figures(self, request: Request) -> Response:
-        return self._page(request, "figures.html", figures=await self._counting.figures(), draw=charts)
+        return await self._page(request, "figures.html", figures=await self._counting.figures(), draw=charts)
 
     async def figures_csv(self, request: Request) -> Response:
         counted = charts.as_csv(await self._counting.figures())
@@ -231,85 +240,6 @@ class _Inbox:
             return JSONResponse({"problems": named}, 422)
         return await self._shown(request, handoff, status=422, posted=posted, problems=wrong.problems)
 
-    # Coming and going
-
-    async def enter(self, request: Request) -> Response:
-        """Show the button that signs in, without signing in: chats, scanners and prefetching browsers fetch links.
-
-        On this machine a script presses it when a person sees the page.
-        """
-        after = local_path(request.query_params.get("next", "/"))
-        code = request.query_params.get("code", "")
-        if self._signed_in(request):
-            return RedirectResponse(after, 303)
-        if not code:
-            return self._locked_page(401, after=after)
-        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_local(request))
-
-    async def enter_by_form(self, request: Request) -> Response:
-        posted = await any_form(request)
-        after = local_path("".join(posted.get("next", [])) or "/")
-        code = "".join(posted.get("code", []))
-        try:
-            token = await self._admitted(code, "".join(posted.get("password", [])))
-        except CodeRefused as refused:
-            if code and self._signed_in(request):
-                return RedirectResponse(after, 303)  # the button was pressed twice: the code is used
-            status = 429 if isinstance(refused, TooManyTries) else 403
-            return self._locked_page(status, why=str(refused), after=after)
-        return self._entered(request, token, after)
-
-    async def _admitted(self, code: str, given: str) -> str:
-        if code:
-            return await anyio.to_thread.run_sync(self._sign_in.redeem, code)
-        if self._password is None:
-            raise HTTPException(405)
-        return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
-
-    def _is_local(self, request: Request) -> bool:
-        """Say whether the request comes from this machine, and is no prefetch."""
-        away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
-        return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
-
-    def _signed_in(self, request: Request) -> bool:
-        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
-
-    def _entered(self, request: Request, token: str, after: str) -> Response:
-        response = RedirectResponse(after, 303)
-        response.set_cookie(
-            self._sign_in.cookie,
-            token,
-            max_age=SESSION_DAYS * 86_400,
-            path="/",
-            httponly=True,
-            samesite="strict",
-            secure=self._came_over_tls(request),
-        )
-        return response
-
-    def _came_over_tls(self, request: Request) -> bool:
-        """Say whether the browser uses TLS, by the proxy's header or by the host name."""
-        forwarded = request.headers.get("x-forwarded-proto") == "https"
-        return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
-
-    def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
-        password = self._password is not None
-        return self._pages.page("locked.html", status, why=why, again=again, password=password, after=after)
-
-    async def leave(self, request: Request) -> Response:
-        await posted_form(request)
-        token = request.cookies.get(self._sign_in.cookie, "")
-        await anyio.to_thread.run_sync(self._sign_in.end, token)
-        response = self._locked_page(200, why="You are signed out.")
-        response.delete_cookie(self._sign_in.cookie, path="/", httponly=True, samesite="strict")
-        return response
-
-    def locked(self, request: Request) -> Response:
-        """Return the page for a person who is not signed in; it is the same for every address."""
-        # A browser does not send a strict cookie after a link on another site. Reloading the page sends it.
-        again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
-        return self._locked_page(401, after=local_path(request.url.path), again=again)
-
     # Errors
 
     async def refused(self, request: Request, error: Exception) -> Response:
@@ -318,24 +248,24 @@ class _Inbox:
             return PlainTextResponse("There is nothing here.\n", status)
         if wants_json(request):
             return JSONResponse({"problem": "There is nothing here."}, status)
-        return self._page(request, "missing.html", status=status, ids=(), what="page")
+        return await self._page(request, "missing.html", status=status, ids=(), what="page")
 
     async def not_found(self, request: Request, error: Exception) -> Response:
         ids = error.ids if isinstance(error, Ambiguous) else ()
         if wants_json(request):
             return JSONResponse({"problem": "There is no such question in this inbox."}, 404)
-        return self._page(request, "missing.html", status=404, ids=ids, what="question")
+        return await self._page(request, "missing.html", status=404, ids=ids, what="question")
 
     async def unreadable(self, request: Request, error: Exception) -> Response:
         status = error.status if isinstance(error, Unreadable) else 400
         if wants_json(request):
             return JSONResponse({"problem": str(error)}, status)
-        return self._page(request, "problem.html", status=status, said=str(error))
+        return await self._page(request, "problem.html", status=status, said=str(error))
 
     async def broken(self, request: Request, error: Exception) -> Response:
         if wants_json(request):
             return JSONResponse({"problem": str(error)}, 503)
-        return self._page(request, "problem.html", status=503, said=str(error))
+        return await self._page(request, "problem.html", status=503, said=str(error))
 
     async def _found(self, request: Request) -> Handoff:
         return await self._desk.find(request.path_params["id"])
@@ -352,7 +282,7 @@ class _Inbox:
         await self._board.refresh()
         await self._earlier.look_up([handoff])
         entries: Sequence[Entry] = await self._desk.log(handoff_id=handoff.id)
-        return self._page(
+        return await self._page(
             request,
             "one.html",
             status=status,
@@ -363,16 +293,23 @@ class _Inbox:
             problems=problems or {},
         )
 
-    def _page(self, request: Request, template: str, *, status: int = 200, **context: object) -> Response:
+    async def _page(self, request: Request, template: str, *, status: int = 200, **context: object) -> Response:
         everywhere: dict[str, object] = {
             "csrf": getattr(request.state, "csrf", ""),
             "line": self._board.line,
             "count": self._board.count,
             "path": request.url.path,
+            "stopped": await self._stopped(),
             "posted": None,
             "problems": {},
         }
         return self._pages.page(template, status, **(everywhere | context))
+
+    async def _stopped(self) -> Stop | None:
+        try:
+            return await self._desk.permissions.stopped()
+        except StoreError:
+            return None  # the page says that the store can't be used, or the next one will
 
 
 async def _asset(request: Request) -> Response:

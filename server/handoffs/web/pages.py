@@ -24,6 +24,7 @@ from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
+from handoffs.web.action_card import action_card, agent_of
 from handoffs.web.controls import controls
 from handoffs.web.markdown.render import highlight_css, render
 
@@ -44,6 +45,10 @@ _HAPPENED = {
     "declined": "Declined",
     "cancelled": "Withdrawn",
     "expired": "Expired: nobody answered in time",
+    "used": "The approval was used for a call",
+    "sent": "The call was sent to its server",
+    "result": "The server answered the call",
+    "unknown": "The call may have run: its server did not answer",
     "collected": "The agent was given the outcome",
     "revealed": "A program got the secret",
     "forgotten": "The secret was erased",
@@ -93,6 +98,8 @@ class Pages:
         }
         words: dict[str, object] = {
             "version": VERSION,
+            "action_card": action_card,
+            "agent_of": agent_of,
             "controls": controls,
             "ended_line": ended_line,
             "happened": happened,

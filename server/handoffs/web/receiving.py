@@ -6,6 +6,9 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+CHANNEL = "inbox"
+"""The channel of what is decided on a page."""
+
 MAX_BODY = 1_048_576
 """The most bytes of a form."""
 

@@ -14,7 +14,8 @@ export function prepare(card, long = LONG) {
     form.querySelectorAll(".masked").forEach(tellBlanks);
   }
   const message = card.querySelector(".message");
-  if (message && message.scrollHeight > long && document.body.dataset.page !== "one") collapse(message);
+  const whole = ["one", "together"].includes(document.body.dataset.page);
+  if (message && message.scrollHeight > long && !whole) collapse(message);
   tell(card);
 }
 
@@ -26,6 +27,8 @@ export function sending() {
     const form = event.target;
     if (!form.matches("form.answer")) return;
     event.preventDefault();
+    // Enter in a field of a held call: no key that is held down may go on to a button that allows.
+    if (event.submitter?.classList.contains("nothing")) return;
     send(form, event.submitter, INBOX);
   });
 }

@@ -86,7 +86,7 @@ function pick(card, number) {
   if (!card) return false;
   if (folded(card)) return true;
   const groups = [...card.querySelectorAll("fieldset")].filter((group) => group.querySelector(".option, .pick"));
-  const group = groups.find((each) => each.contains(document.activeElement)) ?? groups[0];
+  const group = groups.find((each) => each.contains(document.activeElement)) ?? groups.find((each) => each.closest(".decision")) ?? groups[0];
   const option = group?.querySelectorAll(".option, .pick input")[number - 1];
   if (!option || option.disabled) return false;
   option.focus();
@@ -99,6 +99,11 @@ function answer(card) {
   if (folded(card)) return true;
   if (document.activeElement.matches(".option, .primary") && card.contains(document.activeElement)) {
     document.activeElement.click();
+    return true;
+  }
+  const allow = card.querySelector(".decision button.allow:not(:disabled)");
+  if (allow) {
+    allow.focus();
     return true;
   }
   const controls = [...card.querySelectorAll(".answer .field:not(.note .field) :is(input:not([type=hidden], .reveal), textarea, select, .option)")];
@@ -129,7 +134,7 @@ function decline(card) {
     no.click();
     return true;
   }
-  const button = card?.querySelector("button.decline:not(:disabled)");
+  const button = card?.querySelector("button.decline:not(:disabled), .decision button.deny:not(:disabled)");
   if (!button) return false;
   if (document.activeElement === button) button.click();
   else button.focus();

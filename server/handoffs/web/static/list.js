@@ -138,7 +138,7 @@ function show() {
 function tidy() {
   if (!list() || !alone()) return;
   const cards = open();
-  const order = cards.every((card, at) => at === 0 || created(cards[at - 1]) >= created(card));
+  const order = sorted(cards).every((card, at) => card === cards[at]);
   if (!order || list().querySelector(":scope > .card.ended:not(.kept)")) arrange();
 }
 
@@ -147,11 +147,23 @@ function arrange() {
   const focused = document.activeElement;
   for (const card of list().querySelectorAll(":scope > .card.ended:not(.kept)")) leave(card);
   const cards = [...list().children];
-  list().append(...cards.sort((a, b) => created(b) - created(a)));
+  list().append(...sorted(cards));
   if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   for (const id of [...unseen]) if (document.getElementById(id)) unseen.delete(id);
   tellNew();
   look();
+}
+
+// Newest first; held calls of one agent stand beside the newest of them.
+function sorted(cards) {
+  const newest = new Map();
+  for (const card of cards) {
+    const agent = card.dataset.agent ?? card.id;
+    newest.set(agent, Math.max(newest.get(agent) ?? 0, created(card)));
+  }
+  const first = (card) => newest.get(card.dataset.agent ?? card.id);
+  const name = (card) => card.dataset.agent ?? card.id;
+  return [...cards].sort((a, b) => first(b) - first(a) || (name(a) === name(b) ? created(b) - created(a) : 0));
 }
 
 function created(card) {

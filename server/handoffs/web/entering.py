@@ -1,0 +1,103 @@
+"""Signing in and out: a link with a code, a password, and the page that says how."""
+
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from handoffs.web.guard import host_of
+from handoffs.web.pages import Pages
+from handoffs.web.receiving import any_form, posted_form
+from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class Entering:
+    """The pages that start and end a session."""
+
+    def __init__(self, pages: Pages, sign_in: SignIn, *, password: str | None, url: str | None) -> None:
+        """Take the parts. With a `password`, a person who knows it can sign in; `url` is the public address."""
+        self._pages, self._sign_in, self._password, self._url = pages, sign_in, password, url
+        self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
+
+    async def enter(self, request: Request) -> Response:
+        """Show the button that signs in, without signing in: chats, scanners and prefetching browsers fetch links.
+
+        On this machine a script presses it when a person sees the page.
+        """
+        after = local_path(request.query_params.get("next", "/"))
+        code = request.query_params.get("code", "")
+        if self._signed_in(request):
+            return RedirectResponse(after, 303)
+        if not code:
+            return self._locked_page(401, after=after)
+        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_local(request))
+
+    async def enter_by_form(self, request: Request) -> Response:
+        """Sign in by what a form has: a code or a password."""
+        posted = await any_form(request)
+        after = local_path("".join(posted.get("next", [])) or "/")
+        code = "".join(posted.get("code", []))
+        try:
+            token = await self._admitted(code, "".join(posted.get("password", [])))
+        except CodeRefused as refused:
+            if code and self._signed_in(request):
+                return RedirectResponse(after, 303)  # the button was pressed twice: the code is used
+            status = 429 if isinstance(refused, TooManyTries) else 403
+            return self._locked_page(status, why=str(refused), after=after)
+        return self._entered(request, token, after)
+
+    async def _admitted(self, code: str, given: str) -> str:
+        if code:
+            return await anyio.to_thread.run_sync(self._sign_in.redeem, code)
+        if self._password is None:
+            raise HTTPException(405)
+        return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+
+    def _is_local(self, request: Request) -> bool:
+        """Say whether the request comes from this machine, and is no prefetch."""
+        away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
+        return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
+
+    def _signed_in(self, request: Request) -> bool:
+        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
+
+    def _entered(self, request: Request, token: str, after: str) -> Response:
+        response = RedirectResponse(after, 303)
+        response.set_cookie(
+            self._sign_in.cookie,
+            token,
+            max_age=SESSION_DAYS * 86_400,
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=self._came_over_tls(request),
+        )
+        return response
+
+    def _came_over_tls(self, request: Request) -> bool:
+        """Say whether the browser uses TLS, by the proxy's header or by the host name."""
+        forwarded = request.headers.get("x-forwarded-proto") == "https"
+        return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
+
+    def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
+        password = self._password is not None
+        return self._pages.page("locked.html", status, why=why, again=again, password=password, after=after)
+
+    async def leave(self, request: Request) -> Response:
+        """End the session."""
+        await posted_form(request)
+        token = request.cookies.get(self._sign_in.cookie, "")
+        await anyio.to_thread.run_sync(self._sign_in.end, token)
+        response = self._locked_page(200, why="You are signed out.")
+        response.delete_cookie(self._sign_in.cookie, path="/", httponly=True, samesite="strict")
+        return response
+
+    def locked(self, request: Request) -> Response:
+        """Return the page for a person who is not signed in; it is the same for every address."""
+        # A browser does not send a strict cookie after a link on another site. Reloading the page sends it.
+        again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
+        return self._locked_page(401, after=local_path(request.url.path), again=again)

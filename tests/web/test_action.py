@@ -1,0 +1,142 @@
+"""The card of a held call: the tool, each argument of it, and the decision."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from handoffs.core.model import State
+from tests.web.held import DEFINITION, call, hold
+from tests.web.serving import Opened, serving, signed_in
+from tests.web.test_browser import ended
+from tests.web.test_guarding import HOSTILE, Acting
+from tests.web.test_reading import SHAPES, axe
+from tests.web.visiting import enter, until_true
+
+ARGUMENTS: dict[str, object] = {
+    "id": 7,
+    "really": True,
+    "note": "for \u202eada",
+    "sql": "DELETE FROM orders\nWHERE id = 7;",
+    "letter": "Dear Ada,\n\nthe order is gone.\n",
+    "lines": [{"sku": "a-1", "count": 2}],
+    "nothing": None,
+    "empty": "",
+}
+
+
+async def test_each_argument_is_a_row_and_what_a_screen_hides_is_spelled_out(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        held = await hold(inbox.desk, call(arguments=ARGUMENTS))
+        assert held.question.action is not None
+        await enter(page, inbox)
+        card = page.locator(".card")
+        await expect(card.locator(".tool")).to_have_text("Run delete_order of shop?")
+        await expect(card.locator(".described")).to_contain_text("Deletes an order for good.")
+        rows = card.locator(".arguments tbody tr")
+        assert await rows.locator("th > code").all_text_contents() == list(ARGUMENTS)
+        values = await rows.locator("td").all_inner_texts()
+        assert values[:3] == ["7", "true", "for ⟨U+202E⟩ada"]
+        assert values[3].strip() == ARGUMENTS["sql"]
+        assert values[4].strip() == str(ARGUMENTS["letter"]).strip()
+        assert json.loads(values[5]) == ARGUMENTS["lines"]
+        assert values[6:] == ["null", "empty"]
+        digest = held.question.action.digest
+        await expect(card.locator(".digest summary")).to_have_text(f"Digest {digest[:12]}…")
+        await expect(card.locator(".digest summary")).to_have_attribute("title", digest)
+
+
+async def test_a_changed_definition_is_shown_as_a_difference(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        before = json.dumps(DEFINITION | {"description": "Lists orders."})
+        told = "A call like this was sent before, and whether it ran is not known: it may have run."
+        await hold(page.inbox.desk, before=before, origin=told, again="change 1 was not used")
+        text = (await page.http.get("/")).text
+        assert "The definition of this tool has changed since you last saw it" in text
+        assert "Lists orders." in text
+        assert told in text
+        assert "Your change 1 was not used" in text
+        assert text.count('class="arguments"') == 1
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_what_a_server_and_an_agent_write_stays_text(tmp_path: Path, hostile: str) -> None:
+    async with signed_in(tmp_path) as page:
+        definition = json.dumps({"name": hostile, "title": hostile, "description": hostile})
+        arguments: dict[str, object] = {hostile: hostile, "a": [hostile], "sql": hostile, "long": f"{hostile}\n" * 3}
+        held = await hold(page.inbox.desk, call(hostile, arguments, server=hostile, definition=definition))
+        other = await hold(page.inbox.desk, call(hostile, {"b": hostile}, server=hostile, definition=definition))
+        seen = [f"{each.id} {each.question.action.digest} 1" for each in (held, other) if each.question.action]
+        many = await page.post("/together", decision="deny", data={"call": seen})
+        texts = [(await page.http.get("/")).text, (await page.http.get(f"/h/{held.id}")).text, many.text]
+        await page.inbox.desk.answer(held, {"decision": "deny"}, by="ada", channel="inbox")
+        texts.append((await page.http.get(f"/h/{held.id}")).text)
+        for text in texts:
+            acting = Acting()
+            acting.feed(text)
+            assert acting.found == []
+            assert 'class="arguments"' in text
+
+
+async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        first = await hold(inbox.desk)
+        await enter(page, inbox, f"/h/{first.id}")
+        await page.get_by_label("This tool with any arguments, for an hour").check()
+        await page.get_by_text("Change the arguments").click()
+        await page.get_by_label("Edited arguments").fill('{"id": 8}')
+        await page.get_by_role("button", name="Allow").click()
+        values = (await ended(inbox, first.id)).values
+        assert values == {"decision": "allow", "arguments": '{"id": 8}', "remember": "tool-hour"}
+        second = await hold(inbox.desk, call(arguments={"id": 2}))
+        await page.goto(f"{inbox.url}/h/{second.id}")
+        await page.get_by_label("Reason").fill("not on Fridays")
+        await page.get_by_role("button", name="Deny").click()
+        assert (await ended(inbox, second.id)).values == {"decision": "deny", "reason": "not on Fridays"}
+
+
+async def test_keys_choose_and_no_enter_in_a_field_allows(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        held = await hold(inbox.desk)
+        await enter(page, inbox)
+        await until_true(page, "!document.querySelector('.card.fresh')")
+        await page.get_by_label("Reason").focus()
+        await page.keyboard.press("Control+Enter")
+        await page.get_by_label("This tool with any arguments, for an hour").focus()
+        await page.keyboard.press("Enter")
+        await page.locator(".card").focus()
+        assert (await inbox.desk.get(held.id)).state is State.OPEN
+        await page.keyboard.press("1")
+        await expect(page.get_by_role("button", name="Allow")).to_be_focused()
+        await page.keyboard.press("d")
+        await expect(page.get_by_role("button", name="Deny")).to_be_focused()
+        await page.keyboard.press("d")
+        assert (await ended(inbox, held.id)).values == {"decision": "deny"}
+
+
+async def test_without_script_enter_in_a_field_decides_nothing(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened(java_script_enabled=False) as page:
+        held = await hold(inbox.desk)
+        await enter(page, inbox)
+        await page.get_by_label("This tool with any arguments, for an hour").press("Enter")
+        await expect(page.locator(".banner")).to_contain_text("Nothing was recorded")
+        assert (await inbox.desk.get(held.id)).state is State.OPEN
+        await page.get_by_role("button", name="Deny").click()
+        await expect(page.locator("h1")).to_contain_text("Answered by ada")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_held_call_is_read_by_everybody(tmp_path: Path, opened: Opened, shape: str) -> None:
+    async with serving(tmp_path) as inbox, opened(**SHAPES[shape]) as page:
+        await hold(inbox.desk, call(arguments=ARGUMENTS | {"path": "/very/long" * 40}))
+        await hold(inbox.desk, call("t" * 90, {}), before=json.dumps(DEFINITION))
+        over = await hold(inbox.desk, call(arguments={"id": 9}))
+        await inbox.desk.answer(over, {"decision": "allow"}, by="ada", channel="inbox")
+        await enter(page, inbox)
+        for path in ("/", f"/h/{over.id}"):
+            await page.goto(inbox.url + path)
+            await page.evaluate("document.querySelectorAll('.card details').forEach((each) => { each.open = true; })")
+            assert await axe(page) == [], path
+            wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= window, path

@@ -1,0 +1,105 @@
+"""The page of permissions for later, and the stop of everything."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from handoffs.core.grant import Grant, Stop
+from handoffs.core.model import State
+from handoffs.core.ports import Permissions
+from tests.web.held import call, given, hold
+from tests.web.serving import Opened, serving, signed_in
+from tests.web.test_reading import axe
+from tests.web.visiting import enter
+
+
+async def kept(permissions: Permissions, grant: Grant) -> Grant:
+    """The permission as it is now."""
+    return next(each for each in await permissions.grants() if each.id == grant.id)
+
+
+async def test_each_permission_says_who_gave_it_for_what_and_how_it_was_used(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        desk = page.inbox.desk
+        asked = await hold(desk, call(arguments={"id": 4711, "token": "hush"}, masked=("token",)))
+        exact = await given(desk, handoff=asked, by="eve")
+        await given(desk, tool="list_orders", expires_at=None)
+        await desk.permissions.use(exact.id, at=desk.clock.now())
+        text = (await page.http.get("/grants")).text
+        for said in ("eve", "4711", "these exact arguments", "any arguments", "it is revoked", "1 time,", asked.id):
+            assert said in text, said
+        assert "hush" not in text
+
+
+async def test_revoking_and_resuming_count_from_the_next_call_on(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        kinds = inbox.desk.permissions
+        first, second = await given(inbox.desk, tool="one"), await given(inbox.desk, tool="two")
+        await kinds.suspend(second.id, at=inbox.desk.clock.now())
+        await enter(page, inbox)
+        await page.get_by_role("link", name="Permissions").click()
+        await page.locator(f"#{second.id}").get_by_role("button", name="Resume").press("Enter")
+        await expect(page.locator(f"#{second.id} .state")).to_have_text("active")
+        assert (await kept(kinds, second)).suspended_at is None
+        await page.locator(f"#{first.id}").get_by_role("button", name="Revoke").click()
+        await expect(page.locator(".ended-grants summary")).to_have_text("1 that have ended")
+        assert await kinds.use(first.id, at=inbox.desk.clock.now()) is None
+        assert await kinds.use(second.id, at=inbox.desk.clock.now()) is not None
+
+
+async def test_a_permission_ends_by_no_other_page_and_an_unknown_one_is_said(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        grant = await given(page.inbox.desk)
+        for path in (f"/grants/{grant.id}/revoke", "/grants/stop"):
+            assert (await page.http.post(path, data={"csrf": "guessed"})).status_code == 403
+            away = await page.http.post(path, data={"csrf": await page.csrf()}, headers={"origin": "https://evil.test"})
+            assert away.status_code == 403
+        assert (await kept(page.inbox.desk.permissions, grant)).revoked_at is None
+        assert await page.inbox.desk.permissions.stopped() is None
+        assert (await page.post("/grants/g_none/revoke")).status_code == 404
+
+
+async def test_everything_is_stopped_after_a_question_and_every_page_says_so(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        held = await hold(inbox.desk)
+        plain = await inbox.ask("Which?", options=["a", "b"])
+        await enter(page, inbox, "/grants")
+        await page.get_by_role("link", name="Stop everything…").click()
+        await expect(page.locator("h1")).to_have_text("Stop everything?")
+        assert await inbox.desk.permissions.stopped() is None
+        await page.get_by_role("button", name="Stop everything").click()
+        await expect(page.locator(".stopped")).to_contain_text("Everything is stopped, by ada")
+        denied = await inbox.desk.get(held.id)
+        assert denied.state is State.DECLINED
+        assert denied.end is not None
+        assert denied.end.channel == "inbox"
+        assert (await inbox.desk.get(plain.id)).state is State.OPEN
+        for path in ("/", "/history", "/figures", f"/h/{held.id}", "/h/h_none", "/grants/stop"):
+            await page.goto(inbox.url + path)
+            await page.locator(".stopped").get_by_role("link", name="Permissions").click()
+            await expect(page.locator("h1")).to_have_text("Permissions for later calls")
+        await page.get_by_role("button", name="End the stop").click()
+        await expect(page.locator(".stopped")).to_have_count(0)
+        assert await inbox.desk.permissions.stopped() is None
+
+
+async def test_the_page_is_read_by_everybody_on_a_phone_too(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox:
+        asked = await hold(inbox.desk, call(arguments={"path": "/very/long" * 30, "<b>name</b>": "\u202eevil"}))
+        exact = await given(inbox.desk, handoff=asked)
+        await given(inbox.desk, tool="t" * 120, by="<script>alert(1)</script>")
+        over = await given(inbox.desk)
+        await inbox.desk.permissions.suspend(exact.id, at=inbox.desk.clock.now())
+        await inbox.desk.permissions.revoke(over.id, at=inbox.desk.clock.now())
+        await inbox.desk.permissions.stop(Stop(by="eve", at=inbox.desk.clock.now()))
+        for width in (1200, 360):
+            async with opened(viewport={"width": width, "height": 800}) as page:
+                await enter(page, inbox, "/grants")
+                await page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+                assert await axe(page) == []
+                wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+                assert wide <= window
+                await page.screenshot(path=tmp_path / f"grants-{width}.png", full_page=True)
+                await page.goto(inbox.url + "/grants/stop")
+                assert await axe(page) == []
+                await expect(page.locator(".stopped")).to_contain_text("by eve")
