@@ -29,7 +29,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.mcp_server.host import ERAS, KEY, Dialog, ask, by_script, host
 from tests.store.postgres_server import cluster
-from tests.store.relay import Relay, relay
+from tests.store.relay import Relay, opened, relay
 from tests.waiting import until
 
 AWAY_SECONDS = 1.5
@@ -55,6 +55,7 @@ async def desks(*channels: Channel) -> AsyncGenerator[tuple[Desk, Desk, Relay]]:
         async with PostgresStore(through, patience=Patience(call=0.5)) as cut_off, PostgresStore(url) as store:
             here = Desk(store=cut_off, clock=SystemClock(), channels=channels)
             with anyio.fail_after(120):
+                await opened(cut_off)
                 yield here, Desk(store=store, clock=SystemClock()), network
 
 
@@ -293,5 +294,12 @@ async def test_a_reminder_is_sent_also_where_it_was_unknown_if_it_was_stored(rep
         with pytest.raises(StoreUnavailable):
             await here.remind(handoff, channel="notify", stage="asked")
         network.up = True
-        assert await here.remind(handoff, channel="notify", stage="asked")
+
+        async def remind() -> bool | None:
+            try:
+                return await here.remind(handoff, channel="notify", stage="asked")
+            except StoreUnavailable:
+                return None  # it has not connected again yet
+
+        assert await until(remind, lambda sent: sent is not None) is True
         assert not await here.remind(handoff, channel="notify", stage="asked")

@@ -1,10 +1,13 @@
 """A network between a store and its server that can be cut, silenced, and cut in the middle of a reply."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 from anyio.abc import ByteStream, SocketStream
+
+from handoffs.core.errors import StoreUnavailable
+from handoffs.store.postgres.store import PostgresStore
 
 
 class Relay:
@@ -82,3 +85,11 @@ async def relay(to: int) -> AsyncGenerator[Relay]:
             yield made
             await made.cut()
             tasks.cancel_scope.cancel()
+
+
+async def opened(store: PostgresStore) -> PostgresStore:
+    """Open a store that gives up early: to connect and to make tables takes longer on a busy machine."""
+    while True:
+        with suppress(StoreUnavailable):
+            await store.ready()
+            return store

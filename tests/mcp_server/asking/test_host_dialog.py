@@ -275,6 +275,22 @@ async def test_an_open_round_opens_the_inbox_only_if_it_is_unknown_who_shows_it(
     assert bool(door.invited) is opens
 
 
+async def test_rounds_that_wait_keep_one_alarm_and_each_opens_the_inbox_in_its_time(tmp_path: Path) -> None:
+    async with table(tmp_path) as here:
+        door = Door()
+        async with host(here.server(inbox=door), "auto", Dialog(here.clock), name="fastmcp") as client:
+            before = here.clock.waiting
+            for number in range(4):
+                await round_out(client, f"Deploy {number}?")
+                here.clock.forward(5)
+            await until(lambda: len(door.invited) == 1)
+            assert here.clock.waiting <= before + 1
+            for opened in range(2, 5):
+                here.clock.forward(5)
+                await until(lambda opened=opened: len(door.invited) == opened)
+    assert len(set(door.invited)) == 4
+
+
 async def test_asking_anew_counts_the_round_as_unseen_and_its_late_answer_counts(
     tmp_path: Path,
 ) -> None:
