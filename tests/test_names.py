@@ -1,6 +1,7 @@
 """A test's name is a plain sentence of at most 70 characters, and each name stands for one test."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 LONGEST = 70
@@ -31,5 +32,5 @@ def test_a_tests_name_has_at_most_70_characters() -> None:
 
 def test_no_name_is_given_to_two_tests_of_a_module() -> None:
     # The second one would replace the first, which would never run again.
-    twice = {module.name: name for module in ours() for name in names(module) if names(module).count(name) > 1}
-    assert not twice
+    counted = {module.name: Counter(names(module)) for module in ours()}
+    assert not {module: name for module, found in counted.items() for name, times in found.items() if times > 1}
