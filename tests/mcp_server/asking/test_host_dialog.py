@@ -275,7 +275,7 @@ async def test_an_open_round_opens_the_inbox_only_if_it_is_unknown_who_shows_it(
     assert bool(door.invited) is opens
 
 
-async def test_rounds_that_wait_keep_one_alarm_and_each_opens_the_inbox_in_its_time(tmp_path: Path) -> None:
+async def test_rounds_that_wait_have_one_alarm_and_open_the_inbox_in_time(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         door = Door()
         async with host(here.server(inbox=door), "auto", Dialog(here.clock), name="fastmcp") as client:
