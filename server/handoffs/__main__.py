@@ -30,8 +30,8 @@ def _serves(arguments: list[str]) -> bool:
 
 
 def _serve(address: str | None) -> int:
-    # Every start of every host pays for these imports. They leave no garbage: running the collector meanwhile, and over
-    # their objects in every later collection, would cost a sixth of the start.
+    # Every start of every host pays for these imports. Running the collector meanwhile, and over their objects in every
+    # later collection, would cost a sixth of the start.
     import gc
 
     if address is None:
@@ -47,6 +47,8 @@ def _serve(address: str | None) -> int:
     else:
         gc.disable()
         from handoffs.serving.http import serve_http
+
+        gc.collect()  # no host waits for this start, and the server stays for long
 
         def serve() -> None:
             serve_http(read_settings(), address)

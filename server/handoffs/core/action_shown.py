@@ -5,7 +5,6 @@ rest is JSON. Nothing is cut, and text is not escaped. Characters that a screen 
 Shown text can't leave its block and pass for our own words, and after a plan no text of ours follows.
 """
 
-import difflib
 import json
 import re
 import secrets
@@ -110,6 +109,8 @@ def _changed(before: str, now: str) -> str:
     if not before:
         return f"This tool is new. Its server says of it:\n\n{block('json', visible(written[1]))}"
     # Without what is as it was: of a long schema one line may have changed.
+    import difflib  # deferred: most questions show no difference
+
     old, new = (visible(each).split("\n") for each in written)
     lines = difflib.unified_diff(old, new, lineterm="", n=1)
     difference = block("diff", "\n".join([*lines][2:]))
@@ -203,6 +204,8 @@ def _edits(given: object) -> list[tuple[str, str, bool]]:
 
 
 def _difference(old: str, new: str) -> str:
+    import difflib  # deferred, as above
+
     before, after = visible(old).split("\n"), visible(new).split("\n")
     lines: list[str] = []
     if len(before) * len(after) > _COMPARED:

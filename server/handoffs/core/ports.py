@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from handoffs.core.events import Entry, Event, Opened
-from handoffs.core.grant import Grant, Pin, Stop
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
+
+if TYPE_CHECKING:  # only a gate needs it
+    from handoffs.core.grant import Grant, Pin, Stop
 
 
 class Alarm(Protocol):
@@ -86,11 +88,11 @@ class Permissions(Protocol):
     the next read of every process finds it. No watch is woken.
     """
 
-    async def pins(self, server: str) -> Mapping[str, Pin]:
+    async def pins(self, server: str) -> "Mapping[str, Pin]":
         """Return the pins of a server, by tool."""
         ...
 
-    async def pin(self, pins: Sequence[Pin]) -> None:
+    async def pin(self, pins: "Sequence[Pin]") -> None:
         """Keep pins, all or none, each in place of the one of the same server and tool."""
         ...
 
@@ -98,7 +100,7 @@ class Permissions(Protocol):
         """Forget the pins of these tools of a server."""
         ...
 
-    async def grant(self, grant: Grant) -> None:
+    async def grant(self, grant: "Grant") -> None:
         """Keep a new grant. Raises ValueError: There is another one with this id."""
         ...
 
@@ -110,11 +112,11 @@ class Permissions(Protocol):
         tool: str | None = None,
         active_at: datetime | None = None,
         limit: int = 1000,
-    ) -> Sequence[Grant]:
+    ) -> "Sequence[Grant]":
         """Return grants, newest first, at most `limit`: those of a subject, server and tool; those `Grant.active`."""
         ...
 
-    async def use(self, grant_id: str, *, at: datetime) -> Grant | None:
+    async def use(self, grant_id: str, *, at: datetime) -> "Grant | None":
         """Count one use of a grant, and return the grant as it is then; all of it is one commit.
 
         None, and nothing is written, where it is not `Grant.active`, where there is none, or while a stop stands.
@@ -137,7 +139,7 @@ class Permissions(Protocol):
         """Revoke every grant for a tool, whoever's, also those suspended or expired; return how many those were."""
         ...
 
-    async def stop(self, stop: Stop) -> bool:
+    async def stop(self, stop: "Stop") -> bool:
         """Let no grant be used until this is lifted; False, and nothing is changed, where a stop stands already."""
         ...
 
@@ -145,7 +147,7 @@ class Permissions(Protocol):
         """End the stop; False where there is none."""
         ...
 
-    async def stopped(self) -> Stop | None:
+    async def stopped(self) -> "Stop | None":
         """Return the stop that stands, if any."""
         ...
 

@@ -1,7 +1,7 @@
 """The MCP server over a desk: its tools, resources, prompts, extensions and middlewares."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
@@ -38,8 +38,10 @@ from handoffs.mcp_server.sdk.tool_list import made_once
 from handoffs.mcp_server.tasks.extension import Tasks
 from handoffs.mcp_server.tasks.notifications import TaskStreams
 from handoffs.mcp_server.tasks.outcomes import Outcomes
-from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.mcp_server.tool import tool
+
+if TYPE_CHECKING:
+    from handoffs.mcp_server.token_expiry import TokenExpiry  # of HTTP alone
 
 NAME = "handoffs"
 
@@ -65,7 +67,7 @@ def build_server(
     permission_tool: Listed = "auto",
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
-    expiry: TokenExpiry | None = None,
+    expiry: "TokenExpiry | None" = None,
     draining: Shutdown | None = None,
     front: Front | None = None,
     join: bool = True,

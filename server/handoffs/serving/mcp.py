@@ -22,13 +22,13 @@ from handoffs.mcp_server.cards.extension import Page
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
-from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.settings import Settings, config_file, unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
+    from handoffs.mcp_server.token_expiry import TokenExpiry  # of HTTP alone
 
 
 def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: FirstStage | None = None) -> None:
@@ -72,7 +72,7 @@ def build(
     desk: Desk,
     admission: "Admission | None" = None,
     *,
-    expiry: TokenExpiry | None = None,
+    expiry: "TokenExpiry | None" = None,
     draining: Shutdown | None = None,
     front: Front | None = None,
 ) -> StdioServer:

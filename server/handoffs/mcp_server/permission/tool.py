@@ -3,6 +3,7 @@
 import logging
 import re
 import traceback
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
@@ -15,8 +16,6 @@ from handoffs.core.client_name import bare_name
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.calls import Calls
-from handoffs.mcp_server.permission.approvals import Approvals
-from handoffs.mcp_server.permission.claude_code import deny
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +44,15 @@ SCHEMA: dict[str, object] = {
 
 def approval_tool(desk: Desk, calls: Calls) -> Tool:
     """Return the tool."""
+
+    async def decide(given: Mapping[str, object], context: Context[Any, Any]) -> str:
+        # Most servers are never called by Claude Code's permission prompt, and its import takes memory.
+        from handoffs.mcp_server.permission.approvals import Approvals
+
+        return await Approvals(desk, calls).decide(given, context)
+
     return _ApprovalTool(
-        fn=Approvals(desk, calls).decide,
+        fn=decide,
         name=NAME,
         title="Approve a tool's use",
         description=DESCRIPTION,
@@ -78,6 +84,8 @@ class _ApprovalTool(Tool):
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult:
+        from handoffs.mcp_server.permission.claude_code import deny
+
         try:
             reply = cast("str", await self.fn(arguments, context))
         except HandoffError as error:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
@@ -27,7 +28,6 @@ from handoffs.store.postgres.connections import PATIENCE, Connections, Patience
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
 from handoffs.store.postgres.listener import Listening
-from handoffs.store.postgres.permissions import PostgresPermissions
 from handoffs.store.postgres.statements import statements
 from handoffs.store.rows import (
     COLUMNS,
@@ -43,6 +43,9 @@ from handoffs.store.rows import (
 )
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import UNKNOWN, Line, Watch
+
+if TYPE_CHECKING:  # only a gate needs it
+    from handoffs.store.postgres.permissions import PostgresPermissions
 
 T = TypeVar("T")
 _WIDTH = len(COLUMNS)
@@ -65,9 +68,14 @@ class PostgresStore:
         self._connections = Connections(address, clock, patience)
         self.tokens = PostgresTokens(self._connections)
         """The tokens for calls over HTTP."""
-        self.permissions = PostgresPermissions(self._connections)
-        """What a gate remembers: pins, grants and the stop."""
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
+
+    @cached_property
+    def permissions(self) -> "PostgresPermissions":
+        """What a gate remembers: pins, grants and the stop."""
+        from handoffs.store.postgres.permissions import PostgresPermissions
+
+        return PostgresPermissions(self._connections)
 
     async def __aenter__(self) -> "PostgresStore":
         """Return the store, not yet connected."""

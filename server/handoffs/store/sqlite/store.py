@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
@@ -37,13 +37,15 @@ from handoffs.store.sqlite import queries
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
-from handoffs.store.sqlite.permissions import SqlitePermissions
 from handoffs.store.sqlite.quota import check_quota
 from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import Wakeups
 from handoffs.store.sqlite.worker import Worker
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import Line, Watch
+
+if TYPE_CHECKING:  # only a gate needs it
+    from handoffs.store.sqlite.permissions import SqlitePermissions
 
 T = TypeVar("T")
 
@@ -84,12 +86,17 @@ class SqliteStore:
         self._data_version = -1
         self.tokens = SqliteTokens(self._run, self._write)
         """The tokens for calls over HTTP."""
-        self.permissions = SqlitePermissions(self._run, self._write)
-        """What a gate remembers: pins, grants and the stop."""
         base = base_folder() if datagrams else None
         self._wakeups = Wakeups(
             last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
         )
+
+    @cached_property
+    def permissions(self) -> "SqlitePermissions":
+        """What a gate remembers: pins, grants and the stop."""
+        from handoffs.store.sqlite.permissions import SqlitePermissions
+
+        return SqlitePermissions(self._run, self._write)
 
     async def __aenter__(self) -> "SqliteStore":
         """Return the store, not yet opened."""
