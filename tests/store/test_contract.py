@@ -492,6 +492,7 @@ async def test_many_are_read_at_once_in_the_order_that_is_asked_for(store: Store
 
 async def test_what_is_open_is_counted_as_of_a_line_of_the_log(store: Store, same_store: Store) -> None:
     assert await store.count_open() == OpenCount(handoffs=0, next_deadline=None, line=0)
+    assert await store.next_deadline() is None
     asked = [sample(f"Question {number}", stays_open=(3 - number) * HOUR) for number in range(3)]
     await opened(store, *asked)
     counted = await same_store.count_open()
@@ -500,6 +501,7 @@ async def test_what_is_open_is_counted_as_of_a_line_of_the_log(store: Store, sam
     await store.record(asked[2].id, Declined(at=LATER, by="ada", channel="inbox"))
     (line,) = await store.log(after=counted.line)
     assert await same_store.count_open() == OpenCount(handoffs=2, next_deadline=ASKED + 2 * HOUR, line=line.number)
+    assert await same_store.next_deadline() == ASKED + 2 * HOUR
 
 
 async def test_only_the_open_ones_can_be_asked_for(store: Store) -> None:

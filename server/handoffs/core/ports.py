@@ -229,6 +229,10 @@ class Store(Protocol):
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         ...
 
+    async def next_deadline(self) -> datetime | None:
+        """Return when the next open handoff expires; None where none is open. Costs the same for any number."""
+        ...
+
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
         """Return the handoffs of one subject, newest first, at most `limit`. Those of others do not count."""
         ...

@@ -78,6 +78,10 @@ class Reader:
         await self._expire_all()
         return await self._store.count_open()
 
+    async def next_deadline(self) -> datetime | None:
+        """Return when the next open handoff expires; None where none is open. Costs the same for any number."""
+        return await self._store.next_deadline()
+
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
         """Return the handoffs of one subject, newest first, at most `limit`."""
         await self._expire_all()

@@ -162,10 +162,16 @@ def decode_outline(row: tuple[object, ...]) -> Outline:
         raise Unreadable(f"the row of handoff {handoff_id} can't be read: {wrong}") from wrong
 
 
+def decode_deadline(row: tuple[object, ...]) -> datetime | None:
+    """Return the deadline of a row, which may have none."""
+    (deadline,) = cast("tuple[int | None]", row)
+    return None if deadline is None else moment(deadline)
+
+
 def decode_open_count(row: tuple[object, ...]) -> OpenCount:
     """Return the count of a row: number, first deadline and newest line."""
     handoffs, deadline, line = cast("tuple[int, int | None, int]", row)
-    return OpenCount(handoffs=handoffs, next_deadline=None if deadline is None else moment(deadline), line=line)
+    return OpenCount(handoffs=handoffs, next_deadline=decode_deadline((deadline,)), line=line)
 
 
 def encode_cursor(cursor: Cursor | None) -> tuple[int, str]:

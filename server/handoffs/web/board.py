@@ -127,34 +127,34 @@ class Board:
             return
         else:
             fresh = len(entries) > 1
-        if not fresh:
-            return
-        counted = await self._desk.count_open()
-        self._learn(counted, await self._lines(self.line, counted.line))
+        if fresh:
+            # To count all that is open costs more than to read the few lines since.
+            entries = await self._lines(self.line)
+            self._learn(entries, await self._desk.next_deadline())
 
-    async def _lines(self, after: int, upto: int) -> Sequence[Entry]:
-        """Return the lines after one up to another; newer lines are left for the next read."""
+    async def _lines(self, after: int, upto: int | None = None) -> Sequence[Entry]:
+        """Return the lines after one: up to another, or to the newest. Later ones are left for the next read."""
         found: list[Entry] = []
-        while after < upto:
+        while upto is None or after < upto:
             entries = await self._desk.log(after=max(after, 0), limit=_CHUNK)
-            found += (entry for entry in entries if entry.number <= upto)
-            after = entries[-1].number if entries else upto
+            found += (entry for entry in entries if upto is None or entry.number <= upto)
+            if len(entries) < _CHUNK:
+                break
+            after = entries[-1].number
         return found
 
-    def _learn(self, counted: OpenCount, entries: Sequence[Entry]) -> None:
+    def _learn(self, entries: Sequence[Entry], next_deadline: datetime | None) -> None:
         # Without an await: a cancellation can't leave some of these lines unseen.
-        news: list[News] = []
-        still_open = counted.handoffs
-        for entry in reversed(entries):
-            news.append(News(entry=entry, open=still_open))
-            still_open -= (entry.name == "opened") - (entry.name in ENDS)
-        for each in reversed(news):
+        count = self.count
+        for entry in entries:
+            count += (entry.name == "opened") - (entry.name in ENDS)
             if len(self._recent) == _MAX_RECENT:
                 self._before = self._recent[0].entry.number
-            self._recent.append(each)
-        self._last = entries[-1] if entries else self._last
-        self._counted = counted
-        self._pages.clear()
+            self._recent.append(News(entry=entry, open=count))
+        if entries:
+            self._last = entries[-1]
+            self._counted = OpenCount(handoffs=count, next_deadline=next_deadline, line=entries[-1].number)
+            self._pages.clear()
 
 
 ENDS = frozenset({"answered", "declined", "cancelled", "expired"})

@@ -63,6 +63,7 @@ class Statements:
     get_all: str
     """ids → rows in no order"""
     count_open: str
+    next_deadline: str
     """→ how many, the first deadline, the number of the newest line"""
     newest_of: str
     """subject, limit"""
@@ -158,6 +159,7 @@ def statements(schema: str) -> Statements:
         outlines_ended=f"{outlines} AND state <> 'open' {newest} $4",
         get_all=f"{select} WHERE id = ANY($1::text[])",
         count_open=f"SELECT count(*), min(deadline), ({last}) FROM {handoffs} WHERE state = 'open'",  # noqa: S608
+        next_deadline=f"SELECT min(deadline) FROM {handoffs} WHERE state = 'open'",  # noqa: S608
         newest_of=f"{select} WHERE subject = $1 {newest} $2",
         newest_open_of=f"{select} WHERE state = 'open' AND subject = $1 {newest} $2",
         overdue=f"""SELECT id FROM {handoffs} WHERE state = 'open' AND deadline <= $1

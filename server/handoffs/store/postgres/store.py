@@ -32,6 +32,7 @@ from handoffs.store.postgres.statements import statements
 from handoffs.store.rows import (
     COLUMNS,
     Cell,
+    decode_deadline,
     decode_event,
     decode_open_count,
     encode,
@@ -236,6 +237,11 @@ class PostgresStore:
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         (count,) = await self._fetch(lambda row: decode_open_count(tuple(row)), self._sql.count_open)
         return count
+
+    async def next_deadline(self) -> datetime | None:
+        """Return when the next open handoff expires; None where none is open."""
+        (found,) = await self._fetch(lambda row: decode_deadline(tuple(row)), self._sql.next_deadline)
+        return found
 
     async def newest_of(self, subject: str, *, open_only: bool, limit: int = 1000) -> Sequence[Handoff]:
         """Return the handoffs of one subject, newest first, at most `limit`."""

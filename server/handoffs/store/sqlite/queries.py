@@ -12,6 +12,7 @@ from handoffs.store.rows import (
     COLUMNS,
     OUTLINE,
     decode,
+    decode_deadline,
     decode_event,
     decode_open_count,
     decode_outline,
@@ -84,6 +85,11 @@ def outlines(
 def count_open(connection: sqlite3.Connection) -> OpenCount:
     """Return the number of open handoffs, the next deadline, and the newest line of the log."""
     return decode_open_count(connection.execute(_COUNT_OPEN).fetchone())
+
+
+def next_deadline(connection: sqlite3.Connection) -> datetime | None:
+    """Return when the next open handoff expires; None where none is open."""
+    return decode_deadline(connection.execute("SELECT min(deadline) FROM handoffs WHERE state = 'open'").fetchone())
 
 
 def overdue(connection: sqlite3.Connection, now: datetime, limit: int) -> list[str]:

@@ -228,6 +228,10 @@ class SqliteStore:
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         return await self._run(queries.count_open)
 
+    async def next_deadline(self) -> datetime | None:
+        """Return when the next open handoff expires; None where none is open."""
+        return await self._run(queries.next_deadline, brief=True)
+
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of open handoffs whose deadline has passed, the longest overdue first."""
         return await self._run(lambda connection: queries.overdue(connection, now, limit))
