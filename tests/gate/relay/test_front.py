@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ from starlette.types import Scope
 
 from handoffs.assembly import current_user
 from handoffs.gate.relay.front import Front
+from handoffs.gate.relay.front_reply import Reply
+from handoffs.gate.relay.front_wire import HttpFront
+from handoffs.gate.relay.message import Message, read_one
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.stdio import StdioRelay
 from handoffs.wire import Wire
 from tests.acceptance.processes import ERAS, Home, HttpServer
+from tests.access.issuing import local_issuer
 from tests.gate.behind import ALLOW, DENY, RULES, SHOP, Person, Shop, text_of, waiting
 from tests.gate.relay.http_servers import started
 from tests.gate.relay.test_eras import EVERYTHING, seen
@@ -231,6 +236,25 @@ def test_other_machines_need_tokens(tmp_path: Path) -> None:
     assert "can be reached from other machines" in done.stderr
 
 
+async def test_the_users_of_an_issuer_are_let_in_by_its_tokens(tmp_path: Path) -> None:
+    with local_issuer() as issuer:
+        home = Home(tmp_path, {"HANDOFFS_OAUTH_ISSUER": issuer.url, "HANDOFFS_TOKENS": "off"})
+        args = ("gate", "--", sys.executable, TELLER, str(tmp_path / "journal"))
+        async with home.http(args=args) as server, httpx2.AsyncClient(timeout=30) as http:
+            refused = await Plain(http, server.url, {}).post({"id": 1, **INITIALIZE})
+            assert refused.status_code == 401
+            metadata = refused.headers["www-authenticate"].partition('resource_metadata="')[2].partition('"')[0]
+            found = (await http.get(metadata)).json()
+            assert (found["resource"], found["authorization_servers"]) == (server.url, [issuer.url])
+            ada = Plain(http, server.url, {"authorization": f"Bearer {issuer.token(aud=server.url)}"})
+            assert await ada.begin()
+            async with Shop(home).desk() as desk, anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(ada.ask, "tools/call", name="pay", arguments={}))
+                asked = await waiting(desk)
+                assert asked.caller.subject.startswith("oauth:ada@")
+                await desk.answer(asked, DENY, by="bob", channel="inbox")
+
+
 async def test_a_call_that_is_held_ends_with_its_token_and_is_not_run(tmp_path: Path) -> None:
     shop = Shop(Home(tmp_path))
     added = next(word for word in shop.home.run("token", "add", "ada").stdout.split() if word.startswith("ho_"))
@@ -404,6 +428,29 @@ async def test_a_server_that_can_not_be_started_is_told(tmp_path: Path) -> None:
     async with Home(tmp_path).http(args=("gate", "--", "no-such-command-here")) as server, httpx2.AsyncClient() as http:
         response = await Plain(http, server.url, server.bearer).post({"id": 1, **INITIALIZE})
     assert "could not be started: no command no-such-command-here" in response.json()["error"]["message"]
+
+
+async def test_a_client_that_does_not_read_makes_the_server_wait_and_not_the_gate_grow() -> None:
+    front, reply = HttpFront(modern=False), Reply()
+    asked = read_one(b'{"id":1,"method":"x","params":{"_meta":{"progressToken":"p"}}}')
+    assert isinstance(asked, Message)
+    await front.ask(asked, reply)
+    told = {"method": "notifications/progress", "params": {"progressToken": "p", "message": "x" * 600_000}}
+    line = json.dumps(told).encode() + b"\n"
+    assert (front.write_now(line), front.write_now(line), front.write_now(line)) == (b"", b"", line)
+    written = anyio.Event()
+
+    async def write() -> None:
+        await front.write(line)
+        written.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(write)
+        await anyio.wait_all_tasks_blocked()
+        assert not written.is_set()
+        reply.leave()
+        with anyio.fail_after(5):
+            await written.wait()
 
 
 # From 2026-07-28 on

@@ -198,6 +198,7 @@ class Front:
                 session.front.cancel(sent)
                 with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS_SECONDS):
                     await reply.break_off(send, message.error(name, BROKEN_OFF))
+                reply.leave()
                 raise
         if session.modern and reply.gone:
             session.front.cancel(sent)
@@ -241,7 +242,7 @@ class Front:
         own = [each for each in self._running() if each.subject == subject]
         for these, most in ((own, max(1, self._most // 4)), (self._running(), self._most)):
             if len(these) >= most:
-                idle = [each for each in these if not each.busy and each.id in {one.id for one in self._all()}]
+                idle = [each for each in these if not each.busy and each not in self._ending]
                 if not idle:
                     raise _Refused(429, "too many servers run already: end a session, or come back later")
                 self._end(min(idle, key=lambda each: each.idle_since))

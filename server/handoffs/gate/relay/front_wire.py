@@ -41,8 +41,8 @@ READ_SECONDS: Final = 30.0
 MAX_KEPT: Final = 256
 """Messages that are kept for a session's stream before it is opened; the oldest go first."""
 
-MAX_CANCELLED: Final = 4_096
-"""Ids of cancelled requests that are not used again; the oldest are, then."""
+MAX_CANCELLED: Final = 8_192
+"""Ids of cancelled requests, and their tokens for progress, that are not used again; the oldest are, then."""
 
 _QUEUE = 256
 _LOG = "io.modelcontextprotocol/logLevel"
@@ -79,7 +79,8 @@ class HttpFront:
         self._lines, self._down = deque[bytes](), Lines(frames=False)
         self._came, self._room = anyio.Event(), anyio.Event()
         self._requests: dict[str, _Request] = {}  # by the id that the server knows; the newest last
-        self._cancelled: dict[str, str] = {}  # and their tokens for progress
+        self._cancelled: dict[str, None] = {}  # ids, and tokens for progress
+        self._unread: set[Reply] = set()  # those that were full when a line was added
         self._stream: Reply | None = None
         self._kept = deque[bytes](maxlen=MAX_KEPT)
         self._name, self._numbers = secrets.token_hex(8), itertools.count(1)
@@ -103,7 +104,11 @@ class HttpFront:
             request.sent_progress = self._new()
             line = replaced(line, PROGRESS_ASKED, request.sent_progress)
         self._requests[request.sent_id] = request
-        await self.tell(line)
+        try:
+            await self.tell(line)
+        except anyio.get_cancelled_exc_class():
+            self._requests.pop(request.sent_id, None)  # it was not sent
+            raise
         return request.sent_id
 
     async def tell(self, line: bytes) -> None:
@@ -119,8 +124,8 @@ class HttpFront:
         if (request := self._requests.pop(sent_id, None)) is None:
             return
         # An answer may be on its way still, and must not be taken for another's.
-        self._cancelled[sent_id] = request.sent_progress
-        if len(self._cancelled) > MAX_CANCELLED:
+        self._cancelled[sent_id] = self._cancelled[_of_progress(request.sent_progress)] = None
+        while len(self._cancelled) > MAX_CANCELLED:
             del self._cancelled[next(iter(self._cancelled))]
         if not self.ended:
             told = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b}}\n'
@@ -187,10 +192,16 @@ class HttpFront:
         self.write_now(data)
 
     def _full(self) -> Reply | None:
-        replies = [each.reply for each in self._requests.values()]
-        if self._stream is not None:
-            replies.append(self._stream)
-        return next((each for each in replies if each.is_full), None)
+        for each in tuple(self._unread):
+            if each.is_full:
+                return each
+            self._unread.discard(each)
+        return None
+
+    def _put(self, reply: Reply, line: bytes, *, last: bool = False) -> None:
+        reply.put(line, last=last)
+        if reply.is_full:
+            self._unread.add(reply)
 
     # Whom a line is for
 
@@ -218,7 +229,7 @@ class HttpFront:
             line = replaced(line, ID, request.id)
             if request.method == "subscriptions/listen":
                 line = replaced(line, STREAM_ENDED, request.id)
-        request.reply.put(line, last=True)
+        self._put(request.reply, line, last=True)
 
     def _of_notification(self, line: bytes) -> Reply | None:
         if b"notifications/progress" in line:
@@ -233,7 +244,7 @@ class HttpFront:
         if to is None or to.gone:
             self._kept.append(line)
         else:
-            to.put(line)
+            self._put(to, line)
 
     def _newest(self) -> Reply | None:
         found = (each.reply for each in reversed(self._requests.values()) if not each.reply.gone)
@@ -244,23 +255,25 @@ class HttpFront:
         if (token := _token(params.get("progressToken"))) and (request := self._of_progress(token)) is not None:
             if request.sent_progress != request.progress:
                 line = replaced(line, PROGRESS_TOLD, request.progress)
-            request.reply.put(line)
+            self._put(request.reply, line)
             return
         stream = _token(_mapping(params.get("_meta")).get(SUBSCRIPTION))
         if stream:
             if (request := self._requests.get(stream)) is not None:
-                request.reply.put(replaced(line, STREAM_TOLD, request.id) if request.sent_id != request.id else line)
+                if request.sent_id != request.id:
+                    line = replaced(line, STREAM_TOLD, request.id)
+                self._put(request.reply, line)
             return
         # A log on a pipe does not say which request it belongs to. All of them are the same caller's.
         for request in self._requests.values():
             if request.logs:
-                request.reply.put(line)
+                self._put(request.reply, line)
 
     def _of_progress(self, token: str) -> _Request | None:
         return next((each for each in self._requests.values() if each.sent_progress == token), None)
 
     def _is_told(self, token: str) -> bool:
-        return self._of_progress(token) is not None or token in self._cancelled.values()
+        return self._of_progress(token) is not None or _of_progress(token) in self._cancelled
 
     def _new(self) -> str:
         return f'"{self._name}-{next(self._numbers)}"'
@@ -268,6 +281,10 @@ class HttpFront:
 
 def _mapping(value: Value) -> Mapping[str, Value]:
     return value if isinstance(value, dict) else {}
+
+
+def _of_progress(token: str) -> str:
+    return f"progress {token}"
 
 
 def _token(value: Value) -> str:
