@@ -403,7 +403,7 @@ async def test_an_idle_session_ends_and_leaves_no_process(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
-async def test_a_gate_that_is_stopped_answers_what_is_held_and_leaves_no_process(tmp_path: Path) -> None:
+async def test_a_stopped_gate_answers_what_is_held_and_leaves_no_process(tmp_path: Path) -> None:
     home = Home(tmp_path)
     args = ("gate", "--", sys.executable, TELLER, str(tmp_path / "journal"))
     async with home.http(args=args) as server, httpx2.AsyncClient(timeout=30) as http:
@@ -430,7 +430,7 @@ async def test_a_server_that_can_not_be_started_is_told(tmp_path: Path) -> None:
     assert "could not be started: no command no-such-command-here" in response.json()["error"]["message"]
 
 
-async def test_a_client_that_does_not_read_makes_the_server_wait_and_not_the_gate_grow() -> None:
+async def test_a_client_that_does_not_read_makes_the_server_wait() -> None:
     front, reply = HttpFront(modern=False), Reply()
     asked = read_one(b'{"id":1,"method":"x","params":{"_meta":{"progressToken":"p"}}}')
     assert isinstance(asked, Message)
