@@ -84,11 +84,13 @@ class Home:
                 yield client
 
     @asynccontextmanager
-    async def http(self, address: str = "127.0.0.1:0") -> AsyncGenerator["HttpServer"]:
+    async def http(
+        self, address: str = "127.0.0.1:0", *, args: tuple[str, ...] = ("serve",)
+    ) -> AsyncGenerator["HttpServer"]:
         """A server on HTTP, ready to be called."""
         with (self.folder / "stderr.txt").open("a") as log:
             process = await anyio.open_process(
-                [*HANDOFFS, "serve", "--http", address],
+                [*HANDOFFS, args[0], "--http", address, *args[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 env=self.env,

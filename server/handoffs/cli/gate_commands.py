@@ -13,6 +13,7 @@ from handoffs.settings import read_settings
 Globs = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Tools, such as 'delete_*'; may be given again.")]
 PolicyPath = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="The rules; else gate.toml.")]
 Hints = Annotated[bool, typer.Option("--trust-hints", help="Allow what calls itself read-only, where no rule matches.")]
+Http = Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Serve HTTP there, in place of stdio.")]
 Url = Annotated[str, typer.Option("--url", metavar="URL", help="The server behind, over HTTP, in place of a command.")]
 Headers = Annotated[
     list[str] | None,
@@ -43,6 +44,7 @@ gate_app = typer.Typer(rich_markup_mode=None, cls=_Group)
 @gate_app.callback(invoke_without_command=True)
 def gate(
     context: typer.Context,
+    http: Http = "",
     url: Url = "",
     header: Headers = None,
     header_from_env: SecretHeaders = None,
@@ -57,6 +59,7 @@ def gate(
 
     handoffs gate [OPTIONS] -- COMMAND …
     handoffs gate [OPTIONS] --url URL
+    handoffs gate --http HOST:PORT …
 
     Without rules every call is asked about. Everything but tool calls passes untouched.
     """
@@ -65,8 +68,8 @@ def gate(
     from handoffs.serving.gate import Options, serve
 
     options = Options(
-        command=_command(context), url=url, header=header or (), header_from_env=header_from_env or (), name=name,
-        policy=policy, ask=ask or (), allow=allow or (), deny=deny or (), trust_hints=trust_hints,
+        command=_command(context), http=http, url=url, header=header or (), header_from_env=header_from_env or (),
+        name=name, policy=policy, ask=ask or (), allow=allow or (), deny=deny or (), trust_hints=trust_hints,
     )  # fmt: skip
     code = 0
 

@@ -114,11 +114,12 @@ class Asking:
         inbox: Inbox | None,
         remembered: Remembered,
         hold_seconds: float | None = None,
+        transport: str = "stdio",
     ) -> None:
-        """Take the parts; `hold_seconds` of None goes by the host."""
+        """Take the parts; `hold_seconds` of None goes by the host and the transport."""
         self._desk, self._line, self._rounds, self._inbox = desk, line, rounds, inbox
         self._server, self._subject, self._project = server, subject, project
-        self._hold_seconds = hold_seconds
+        self._hold_seconds, self._transport = hold_seconds, transport
         self._remembered = remembered
         self._pipe = f"{GATEWAY}{secrets.token_hex(16)}"
         # In the ids of its dialogs: a server that guessed one could have its own dialog's answer taken for ours.
@@ -240,7 +241,7 @@ class Asking:
             declared=Declared(
                 version=client.version,
                 protocol=client.protocol,
-                transport="stdio",
+                transport=self._transport,
                 abilities=("form",) if client.shows_forms else (),
             ),
             # Behind such a name may be anybody: what one of them is allowed is not given to another's agent.
@@ -395,7 +396,7 @@ class Asking:
 
     async def _hold(self, handoff: Handoff, call: HeldCall, *, dialog: bool) -> Handoff:
         """Wait as long as the host does, saying that the call is alive; without a dialog the inbox is opened."""
-        patience = call.client.host.patience("stdio")
+        patience = call.client.host.patience(self._transport)
         seconds = self._hold_seconds
         if seconds is None:
             seconds = patience.dialog if dialog else patience.quiet

@@ -67,13 +67,13 @@ class Holding:
         keys: Sequence[bytes | str],
         inbox: Inbox | None = None,
         hold_seconds: float | None = None,
+        transport: str = "stdio",
     ) -> None:
-        """Take the parts; `policy` returns the one in force."""
+        """Take the parts; `policy` returns the one in force, `transport` (`stdio`, `http`) leads to the client."""
         self.watching: set[str] = set()
         """The ids whose responses from the server it must see."""
-        self._server, self._policy = server, policy
-        self._rounds = Rounds(keys)
-        self._subject = subject
+        self._server, self._policy, self._project = server, policy, project
+        self._rounds, self._subject = Rounds(keys), subject
         self._remembered = Remembered(
             permissions,
             desk.clock,
@@ -92,8 +92,8 @@ class Holding:
             inbox=inbox,
             remembered=self._remembered,
             hold_seconds=hold_seconds,
+            transport=transport,
         )
-        self._project = project
         self._definitions = Definitions(self._ask_server, self._remembered.compare)
         self._client = Client()
         self._ends: Ends | None = None

@@ -8,7 +8,7 @@ registry of subscriptions keeps it, and ends it when its token has lapsed.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import anyio
@@ -94,17 +94,17 @@ class TokenExpiry:
 
     # Of its HTTP app
 
-    def before(self, app: ASGIApp) -> ASGIApp:
-        """Return an ASGI app that serves `app`, and ends a session's own stream (GET) when its token lapses.
+    def before(self, app: ASGIApp, *, methods: Collection[str] = ("GET",)) -> ASGIApp:
+        """Return an ASGI app that serves `app`, and ends requests of these methods when their token lapses.
 
-        The MCP server itself does not see that stream.
+        By default those are a session's own streams (GET), which the MCP server itself does not see.
         """
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             token = token_of(scope)
             if token is not None and self.subscriptions and (session := _session_of(scope)) is not None:
                 self.subscriptions.renew(session, token)
-            if token is None or scope["method"] != "GET":
+            if token is None or scope["method"] not in methods:
                 await app(scope, receive, send)
                 return
             subject = str(token.subject)

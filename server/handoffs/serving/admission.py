@@ -123,10 +123,16 @@ UNAUTHENTICATED = (
 )
 
 
-def configuration(url: str, token: str) -> Mapping[str, object]:
+def configuration(url: str, token: str, *, name: str = "handoffs") -> Mapping[str, object]:
     """Return a server over HTTP in the configuration format that most hosts read."""
     entry = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
-    return {"mcpServers": {"handoffs": entry}}
+    return {"mcpServers": {name: entry}}
+
+
+def reachable_at(base: str, url: str | None) -> TransportSecuritySettings:
+    """Return what `reachable_as` does for a server at an address such as `http://127.0.0.1:8765`."""
+    name, _, port = base.removeprefix("http://").rpartition(":")
+    return reachable_as(name, int(port), url)
 
 
 def reachable_as(name: str, port: int, url: str | None) -> TransportSecuritySettings:

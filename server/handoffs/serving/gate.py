@@ -1,6 +1,7 @@
-"""`handoffs gate -- COMMAND` and `handoffs gate --url URL`: the gate on stdio in front of one server.
+"""`handoffs gate -- COMMAND` and `handoffs gate --url URL`: the gate in front of one server, on stdio or HTTP.
 
-A server behind that is a command is started first, and imports what it needs while the gate does.
+On stdio a server behind that is a command is started first, and imports what it needs while the gate does. With
+`--http` each client has a server of its own, which is started when the client comes.
 """
 
 import argparse
@@ -30,6 +31,7 @@ class Options:
     """What was typed."""
 
     command: Sequence[str] = ()
+    http: str = ""
     url: str = field(default="", repr=False)
     header: Sequence[str] = field(default=(), repr=False)
     header_from_env: Sequence[str] = field(default=(), repr=False)
@@ -60,6 +62,7 @@ class Options:
 def read_options(arguments: Sequence[str]) -> Options:
     """Return what was typed after `handoffs gate`. Raises UsageError."""
     parser = _Parser(prog="handoffs gate", add_help=False, allow_abbrev=False)
+    parser.add_argument("--http", default="")
     parser.add_argument("--url", default="")
     parser.add_argument("--header", action="append", default=[])
     parser.add_argument("--header-from-env", action="append", default=[])
@@ -107,6 +110,14 @@ def serve(options: Options, read_settings: Callable[[], Settings]) -> int:
         raise UsageError("Say which server to stand before: handoffs gate [OPTIONS] -- COMMAND …, or --url URL.")
     policy = policy_of(options)
     settings = read_settings()
+    if options.http:
+        from handoffs.serving.gate_http import serve_gate  # the web stack
+
+        def start() -> Behind | RemoteServer:
+            return Behind(options.command) if remote is None else remote
+
+        serve_gate(settings, options.http, server=options.server, policy=policy, behind=start)
+        return 0
     behind = Behind(options.command) if remote is None else remote
     # Only now: this takes as long as many a server takes to start.
     import anyio

@@ -1,10 +1,14 @@
-"""One session through the gate: the relay between client and server, and what holds calls, over the store."""
+"""Sessions through the gate: the relay between a client and its server, and what holds calls, over one store."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from handoffs.assembly import current_user, seal_keys, store_at
 from handoffs.clock import SystemClock
+from handoffs.core.desk import Desk
+from handoffs.core.ports import Permissions
+from handoffs.gate.asking import Inbox
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.process import Behind
@@ -13,33 +17,65 @@ from handoffs.serving.desk import serving_desk
 from handoffs.serving.gate_url import RemoteServer
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.settings import Settings
+from handoffs.wire import Wire
+
+MakeBehind: TypeAlias = Callable[[], Behind | RemoteServer]
+"""Starts a server, or says where it is."""
+
+
+class Gate:
+    """What all sessions before one server have in common."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        desk: Desk,
+        permissions: Permissions,
+        *,
+        server: str,
+        policy: Callable[[], Policy],
+        inbox: Inbox,
+    ) -> None:
+        """Take the parts; `server` is the name by which rules and people know the server."""
+        self._desk, self._permissions, self._inbox = desk, permissions, inbox
+        self._server, self._policy = server, policy
+        self._keys, self._hold_seconds = seal_keys(settings), settings.hold_seconds
+
+    async def relay(self, front: Wire, behind: Behind | RemoteServer, *, subject: str, transport: str) -> int:
+        """Relay between a client, who is `subject`, and a server until either ends; return the server's exit code."""
+        if isinstance(behind, RemoteServer):
+            from handoffs.gate.relay.http import HttpBehind  # an HTTP client is a tenth of a second
+
+            server_behind: Server = HttpBehind(behind.url, behind.headers)
+        else:
+            server_behind = behind
+        on_stdio = transport == "stdio"
+        holding = Holding(
+            self._desk,
+            server=self._server,
+            policy=self._policy,
+            permissions=self._permissions,
+            subject=subject,
+            # Over HTTP the folder is the gate's own, and says nothing of who calls.
+            project=str(Path.cwd()) if on_stdio else "",
+            keys=self._keys,
+            inbox=self._inbox,
+            hold_seconds=self._hold_seconds,
+            transport=transport,
+        )
+        through = StdioRelay(front, server_behind, holding, signals=on_stdio)
+        async with holding.serving(through):
+            return await through.run()
 
 
 async def relay(settings: Settings, server: str, policy: Callable[[], Policy], behind: Behind | RemoteServer) -> int:
     """Relay between standard input and output and the server behind; return the server's exit code."""
-    if isinstance(behind, RemoteServer):
-        from handoffs.gate.relay.http import HttpBehind  # an HTTP client is a tenth of a second
-
-        server_behind: Server = HttpBehind(behind.url, behind.headers)
-    else:
-        server_behind = behind
     with client_wire() as front:
         clock = SystemClock()
         async with (
             store_at(settings.store, clock) as store,
             serving_desk(settings, terminal=settings.terminal == "on", device=True, store=store, clock=clock) as desk,
         ):
-            holding = Holding(
-                desk,
-                server=server,
-                policy=policy,
-                permissions=store.permissions,
-                subject=current_user(),
-                project=str(Path.cwd()),
-                keys=seal_keys(settings),
-                inbox=InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
-                hold_seconds=settings.hold_seconds,
-            )
-            through = StdioRelay(front, server_behind, holding)
-            async with holding.serving(through):
-                return await through.run()
+            inbox = InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url)
+            gate = Gate(settings, desk, store.permissions, server=server, policy=policy, inbox=inbox)
+            return await gate.relay(front, behind, subject=current_user(), transport="stdio")

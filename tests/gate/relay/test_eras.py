@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client import Transport
 from mcp.types import (
     CreateMessageResult,
     ElicitResult,
@@ -63,11 +64,11 @@ class Host:
             self.saw("message", message)
 
 
-async def seen(server: list[str] | str, mode: str, *, times: int = 1000) -> list[str]:
-    """What a host sees of a server, which is a command or a URL; `times` thousand characters are its longest text."""
+async def seen(server: list[str] | str | Transport, mode: str, *, times: int = 1000) -> list[str]:
+    """What a host sees of a server: a command, a URL, a transport; `times` thousand characters are its longest text."""
     host = Host()
     client = Client(
-        server if isinstance(server, str) else StdioServerParameters(command=server[0], args=server[1:]),
+        StdioServerParameters(command=server[0], args=server[1:]) if isinstance(server, list) else server,
         mode=mode,
         elicitation_callback=host.elicit,
         sampling_callback=host.sample,

@@ -28,14 +28,13 @@ from handoffs.gate.relay.http_replies import (
     fitting,
     is_stream,
     kind_of,
-    one_line,
     refusal,
     status_of,
     words_of,
 )
 from handoffs.gate.relay.http_request import HttpRequest
 from handoffs.gate.relay.http_session import HttpSession
-from handoffs.gate.relay.lines import Lines, frame
+from handoffs.gate.relay.lines import Lines, frame, one_line
 from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.outline import outline
 from handoffs.wire import Sink

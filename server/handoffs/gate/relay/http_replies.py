@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -36,11 +35,6 @@ def kind_of(response: httpx2.Response) -> str:
 def is_stream(response: httpx2.Response) -> bool:
     """Say whether events come."""
     return response.status_code == 200 and kind_of(response) == "text/event-stream"
-
-
-def one_line(text: bytes) -> bytes:
-    """Return JSON on one line. In its strings no line ends."""
-    return re.sub(rb"[\r\n]", b" ", text.strip())
 
 
 def fitting(line: bytes, request_id: str) -> bytes | None:

@@ -124,6 +124,11 @@ class Lines:
         self._kept, self._size, self._needed = [], 0, 0
 
 
+def one_line(text: bytes) -> bytes:
+    """Return JSON on one line. In its strings no line ends."""
+    return re.sub(rb"[\r\n]", b" ", text.strip())
+
+
 def frame(message: bytes) -> bytes:
     """Return a line as a frame."""
     # In ASCII: Cline counts characters where the header says bytes.

@@ -1,4 +1,4 @@
-"""Which lines of a client the gate must look at, and what is in them. Pure, and from the standard library alone.
+"""Which lines of a client the gate must look at, and what is in them. Pure.
 
 A call must not pass unseen because the server behind reads a line otherwise than the gate does. The rules:
 
@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, cast
+
+from handoffs.gate.relay.lines import one_line
 
 OURS: Final = "handoffs-gate:"
 """Begins each id of a request that the gate sends to the client, and each `requestState` that it makes."""
@@ -147,6 +149,29 @@ def read(line: bytes, raw: bytes | None = None) -> Message | Odd:
     if not isinstance(value, dict):
         return Message(raw, body={})
     return _envelope(raw, value, parsing)
+
+
+def read_one(body: bytes) -> Message | Odd:
+    """Read the body of a POST, which must be one message and nothing else, whatever is in it. Its id is then known."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return Odd("it is no UTF-8", PARSE_ERROR)
+    parsing = _Parsing()
+    try:
+        value = parsing.parse(text)
+    except RecursionError:
+        return Odd(f"it is nested deeper than {MAX_DEPTH} levels", PARSE_ERROR)
+    except ValueError:
+        return Odd("it is no JSON", PARSE_ERROR, ids=_ids_in(body))
+    if isinstance(value, list):
+        return Odd("messages must be sent one by one, not as a batch", batch=True)
+    if not isinstance(value, dict):
+        return Odd("a message must be an object")
+    found = _envelope(one_line(body), value, parsing)
+    if isinstance(found, Message) and "id" in value and found.id is None:
+        return Odd("an id must be a string or an integer")
+    return found
 
 
 def refused(line: bytes, reason: str) -> Odd:

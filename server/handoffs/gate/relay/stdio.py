@@ -118,9 +118,10 @@ class Server(Protocol):
 class StdioRelay:
     """One client, one server."""
 
-    def __init__(self, front: Wire, behind: Server, holder: Holder) -> None:
-        """Take the client's wire, the server, and what decides."""
+    def __init__(self, front: Wire, behind: Server, holder: Holder, *, signals: bool = True) -> None:
+        """Take the client's wire, the server, and what decides; `signals` end the process where it is the only one."""
         self._front, self._behind, self._holder = front, behind, holder
+        self._signals = signals and _may_receive_signals()
         self._to_client, self._to_server = Outlet(front), Outlet(behind)
         self._up, self._down = Lines(frames=True), Lines(frames=False)
         self._waiting: dict[str, None] = {}  # requests that the server has not answered
@@ -156,7 +157,7 @@ class StdioRelay:
         """Relay until either side ends; return the server's exit code."""
         try:
             async with anyio.create_task_group() as tasks:
-                if _may_receive_signals():
+                if self._signals:
                     tasks.start_soon(self._stop_on_signal)
                 output = anyio.CancelScope()
                 tasks.start_soon(self._watch, output)

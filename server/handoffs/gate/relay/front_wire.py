@@ -1,0 +1,294 @@
+"""The client's end of a relay whose client speaks HTTP: each POST brings a line, and each line goes to its request.
+
+Up to 2025-11-25 a wire is one session's. What the server asks goes to the request that came last, other notifications
+to the session's own stream (GET); each goes the other way where that is not open, and waits for the stream where
+neither is.
+
+From 2026-07-28 on a wire is shared by all clients of one caller, who know nothing of each other. Where two of them use
+the same id, or the same token for progress, at once, the later one is sent to the server under another, and what comes
+for it is given back under its own. All else passes byte for byte.
+"""
+
+import itertools
+import json
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+import anyio
+
+from handoffs.gate.relay import message
+from handoffs.gate.relay.front_ids import (
+    ID,
+    PROGRESS_ASKED,
+    PROGRESS_TOLD,
+    STREAM_ENDED,
+    STREAM_TOLD,
+    SUBSCRIPTION,
+    replaced,
+)
+from handoffs.gate.relay.front_reply import Reply
+from handoffs.gate.relay.headers import RequestHeaders
+from handoffs.gate.relay.lines import Lines
+from handoffs.gate.relay.message import Message, Number, Value
+from handoffs.gate.relay.outline import outline
+from handoffs.wire import Sink
+
+READ_SECONDS: Final = 30.0
+"""How long everybody on a wire waits for a client that does not read."""
+
+MAX_KEPT: Final = 256
+"""Messages that are kept for a session's stream before it is opened; the oldest go first."""
+
+MAX_CANCELLED: Final = 8_192
+"""Ids of cancelled requests, and their tokens for progress, that are not used again; the oldest are, then."""
+
+_QUEUE = 256
+_LOG = "io.modelcontextprotocol/logLevel"
+
+
+class _Request:
+    """A request that the relay has."""
+
+    __slots__ = ("id", "logs", "method", "progress", "reply", "sent_id", "sent_progress")
+
+    def __init__(self, sent: Message, reply: Reply) -> None:
+        assert sent.id is not None
+        meta = _mapping(sent.params.get("_meta"))
+        self.reply, self.method = reply, sent.method
+        self.id = self.sent_id = sent.id.text
+        self.progress = self.sent_progress = _token(meta.get("progressToken"))
+        self.logs = _LOG in meta
+
+
+class IdInUse(Exception):
+    """A session has a request of this id already."""
+
+
+class HttpFront:
+    """One wire (`wire.Wire`)."""
+
+    def __init__(self, *, modern: bool) -> None:
+        """Begin without a request."""
+        self.modern = modern
+        self.tools = RequestHeaders()
+        """The tools that the server has listed to a client."""
+        self.ended = False
+        """Whether it takes no more."""
+        self._lines, self._down = deque[bytes](), Lines(frames=False)
+        self._came, self._room = anyio.Event(), anyio.Event()
+        self._requests: dict[str, _Request] = {}  # by the id that the server knows; the newest last
+        self._cancelled: dict[str, None] = {}  # ids, and tokens for progress
+        self._unread: set[Reply] = set()  # those that were full when a line was added
+        self._stream: Reply | None = None
+        self._kept = deque[bytes](maxlen=MAX_KEPT)
+        self._name, self._numbers = secrets.token_hex(8), itertools.count(1)
+
+    # The clients' side
+
+    async def ask(self, sent: Message, reply: Reply) -> str:
+        """Send a request whose answer goes to the reply; return its id on the wire.
+
+        Raises:
+            IdInUse: The session's client waits for an answer with this id.
+        """
+        request = _Request(sent, reply)
+        line = sent.raw
+        if request.id in self._requests and not self.modern:
+            raise IdInUse
+        if request.id in self._requests or request.id in self._cancelled:
+            request.sent_id = self._new()
+            line = replaced(line, ID, request.sent_id)
+        if self.modern and request.progress and self._is_told(request.progress):
+            request.sent_progress = self._new()
+            line = replaced(line, PROGRESS_ASKED, request.sent_progress)
+        self._requests[request.sent_id] = request
+        try:
+            await self.tell(line)
+        except anyio.get_cancelled_exc_class():
+            self._requests.pop(request.sent_id, None)  # it was not sent
+            raise
+        return request.sent_id
+
+    async def tell(self, line: bytes) -> None:
+        """Send what has no answer."""
+        while len(self._lines) >= _QUEUE and not self.ended:
+            self._room = anyio.Event()
+            await self._room.wait()
+        self._lines.append(line + b"\n")
+        self._came.set()
+
+    def cancel(self, sent_id: str) -> None:
+        """Have a request ended, which was sent under this id: its client waits no more."""
+        if (request := self._requests.pop(sent_id, None)) is None:
+            return
+        # An answer may be on its way still, and must not be taken for another's.
+        self._cancelled[sent_id] = self._cancelled[_of_progress(request.sent_progress)] = None
+        while len(self._cancelled) > MAX_CANCELLED:
+            del self._cancelled[next(iter(self._cancelled))]
+        if not self.ended:
+            told = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b}}\n'
+            self._lines.append(told % sent_id.encode())
+            self._came.set()
+
+    def listen(self, stream: Reply) -> bool:
+        """Have a stream get what answers no request; False where another one does."""
+        if self._stream is not None and not self._stream.gone:
+            return False
+        self._stream = stream
+        while self._kept:
+            stream.put(self._kept.popleft())
+        return True
+
+    def end_input(self) -> None:
+        """Send nothing more: the session is to end."""
+        self.ended = True
+        self._came.set()
+        self._room.set()
+
+    def end(self) -> None:
+        """Answer what the relay, which has ended, did not."""
+        self.end_input()
+        for line in (piece.raw for piece in self._down.end()):
+            self._route(line)
+        for request in list(self._requests.values()):
+            request.reply.put(message.error(request.id, "Not answered: the session has ended."), last=True)
+        self._requests.clear()
+        if self._stream is not None:
+            self._stream.end()
+
+    # The relay's side
+
+    async def read(self) -> bytes:
+        """See `wire.Wire`."""
+        while not self._lines and not self.ended:
+            self._came = anyio.Event()
+            await self._came.wait()
+        self._room.set()
+        return self._lines.popleft() if self._lines else b""
+
+    async def feed(self, sink: Sink) -> None:
+        """See `wire.Wire`."""
+        while line := await self.read():
+            if (rest := sink(line)) is not None:
+                await rest
+
+    def write_now(self, data: bytes) -> bytes:
+        """See `wire.Wire`."""
+        if self._full() is not None:
+            return data
+        for piece in self._down.take(data):
+            self._route(piece.raw)
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        """See `wire.Wire`. A client that does not read is left after a while: others wait for it."""
+        while (full := self._full()) is not None:
+            with anyio.move_on_after(READ_SECONDS):
+                await full.room()
+            if full.is_full:
+                full.leave()
+        self.write_now(data)
+
+    def _full(self) -> Reply | None:
+        for each in tuple(self._unread):
+            if each.is_full:
+                return each
+            self._unread.discard(each)
+        return None
+
+    def _put(self, reply: Reply, line: bytes, *, last: bool = False) -> None:
+        reply.put(line, last=last)
+        if reply.is_full:
+            self._unread.add(reply)
+
+    # Whom a line is for
+
+    def _route(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        found = outline(line)
+        if found is not None and found.is_response:
+            self._answer(found.id, line)
+        elif self.modern:
+            if found is None:  # from 2026-07-28 on a server has no requests of its own
+                self._tell_modern(line)
+        elif found is not None:
+            self._to_session(line, self._newest() or self._stream)
+        else:
+            self._to_session(line, self._of_notification(line))
+
+    def _answer(self, sent_id: str, line: bytes) -> None:
+        request = self._requests.pop(sent_id, None)
+        if request is None:
+            return
+        if request.method == "tools/list":
+            self.tools.learn(line)
+        if request.sent_id != request.id:
+            line = replaced(line, ID, request.id)
+            if request.method == "subscriptions/listen":
+                line = replaced(line, STREAM_ENDED, request.id)
+        self._put(request.reply, line, last=True)
+
+    def _of_notification(self, line: bytes) -> Reply | None:
+        if b"notifications/progress" in line:
+            token = _token(Message(line).params.get("progressToken"))
+            request = self._of_progress(token) if token else None
+            if request is not None:
+                return request.reply
+        stream = None if self._stream is None or self._stream.gone else self._stream
+        return stream or self._newest()
+
+    def _to_session(self, line: bytes, to: Reply | None) -> None:
+        if to is None or to.gone:
+            self._kept.append(line)
+        else:
+            self._put(to, line)
+
+    def _newest(self) -> Reply | None:
+        found = (each.reply for each in reversed(self._requests.values()) if not each.reply.gone)
+        return next(found, None)
+
+    def _tell_modern(self, line: bytes) -> None:
+        params = Message(line).params
+        if (token := _token(params.get("progressToken"))) and (request := self._of_progress(token)) is not None:
+            if request.sent_progress != request.progress:
+                line = replaced(line, PROGRESS_TOLD, request.progress)
+            self._put(request.reply, line)
+            return
+        stream = _token(_mapping(params.get("_meta")).get(SUBSCRIPTION))
+        if stream:
+            if (request := self._requests.get(stream)) is not None:
+                if request.sent_id != request.id:
+                    line = replaced(line, STREAM_TOLD, request.id)
+                self._put(request.reply, line)
+            return
+        # A log on a pipe does not say which request it belongs to. All of them are the same caller's.
+        for request in self._requests.values():
+            if request.logs:
+                self._put(request.reply, line)
+
+    def _of_progress(self, token: str) -> _Request | None:
+        return next((each for each in self._requests.values() if each.sent_progress == token), None)
+
+    def _is_told(self, token: str) -> bool:
+        return self._of_progress(token) is not None or _of_progress(token) in self._cancelled
+
+    def _new(self) -> str:
+        return f'"{self._name}-{next(self._numbers)}"'
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, dict) else {}
+
+
+def _of_progress(token: str) -> str:
+    return f"progress {token}"
+
+
+def _token(value: Value) -> str:
+    """Return the JSON of a token; empty for what is none."""
+    if isinstance(value, Number):
+        return value.text
+    return json.dumps(value) if isinstance(value, str) else ""
