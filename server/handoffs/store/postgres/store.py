@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -69,14 +68,17 @@ class PostgresStore:
         self._connections = Connections(address, clock, patience)
         self.tokens = PostgresTokens(self._connections)
         """The tokens for calls over HTTP."""
+        self._permissions: PostgresPermissions | None = None
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
 
-    @cached_property
+    @property
     def permissions(self) -> "PostgresPermissions":
         """What a gate remembers: pins, grants and the stop."""
-        from handoffs.store.postgres.permissions import PostgresPermissions
+        if self._permissions is None:
+            from handoffs.store.postgres.permissions import PostgresPermissions
 
-        return PostgresPermissions(self._connections)
+            self._permissions = PostgresPermissions(self._connections)
+        return self._permissions
 
     async def __aenter__(self) -> "PostgresStore":
         """Return the store, not yet connected."""

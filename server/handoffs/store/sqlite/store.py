@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -86,17 +86,20 @@ class SqliteStore:
         self._data_version = -1
         self.tokens = SqliteTokens(self._run, self._write)
         """The tokens for calls over HTTP."""
+        self._permissions: SqlitePermissions | None = None
         base = base_folder() if datagrams else None
         self._wakeups = Wakeups(
             last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
         )
 
-    @cached_property
+    @property
     def permissions(self) -> "SqlitePermissions":
         """What a gate remembers: pins, grants and the stop."""
-        from handoffs.store.sqlite.permissions import SqlitePermissions
+        if self._permissions is None:
+            from handoffs.store.sqlite.permissions import SqlitePermissions
 
-        return SqlitePermissions(self._run, self._write)
+            self._permissions = SqlitePermissions(self._run, self._write)
+        return self._permissions
 
     async def __aenter__(self) -> "SqliteStore":
         """Return the store, not yet opened."""
