@@ -82,6 +82,11 @@ def bare() -> Server:
     return Server(name="bare", command=(sys.executable, str(YARDSTICKS / "bare.py")), http="{port}")
 
 
+def guarded() -> Server:
+    """Return the bare server that asks its callers for a token, as ours always does over HTTP; over HTTP only."""
+    return Server(name="guarded", command=(*bare().command, "--guarded"), http="{port}")
+
+
 def plain(folder: Path | None = None) -> Server:
     """Return the official SDK's server with tools that ask nobody, over stdio only; one of them commits to `folder`."""
     kept = () if folder is None else (str(folder / "plain.db"),)

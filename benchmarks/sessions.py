@@ -28,18 +28,23 @@ async def run(plan: Plan) -> list[Row]:
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
         ours = servers.handoffs(folder)
-        plan.say(f"{sessions * CALLS} calls that wait, on two servers")
-        held = [await _holding(server, folder, sessions) for server in (ours, servers.bare())]
+        plan.say(f"{sessions * CALLS} calls that wait, on three servers")
+        held, bare, guarded = [
+            await _holding(server, folder, sessions) for server in (ours, servers.bare(), servers.guarded())
+        ]
         plan.say(f"{3 * rounds} sessions, one after the other")
         grown = await _growth(servers.handoffs(folder), folder, rounds)
     return [
-        Row(
-            what=f"{sessions * CALLS:,} open calls, HTTP, older era: resident memory against bare",
-            unit="MiB",
-            ours=held[0],
-            yardstick=held[1],
-            ratio=held[0] / held[1],
-            bar=BAR,
+        *(
+            Row(
+                what=f"{sessions * CALLS:,} open calls, HTTP, older era: resident memory against {what}",
+                unit="MiB",
+                ours=held,
+                yardstick=against,
+                ratio=held / against,
+                bar=BAR,
+            )
+            for what, against in (("bare", bare), ("bare that asks for a token", guarded))
         ),
         Row(
             what=f"{rounds:,} finished sessions more, HTTP, older era: memory gained",

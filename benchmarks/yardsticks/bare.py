@@ -2,10 +2,13 @@
 
 python bare.py                over stdio
 python bare.py --http PORT    over streamable HTTP on the loopback
+python bare.py --guarded --http PORT    the same for callers with a token, which ours always wants; any token will do
 """
 
 import sys
 
+from mcp.server.auth.provider import AccessToken, TokenVerifier
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import (
     CallToolResult,
@@ -19,7 +22,20 @@ from mcp.types import (
 NEWER_ERA = "2026-07-28"
 FORM = {"type": "object", "properties": {"response": {"type": "string"}}, "required": ["response"]}
 
-server = MCPServer("bare", log_level="ERROR")
+
+class AnyToken(TokenVerifier):
+    """Lets every caller in that shows a token."""
+
+    async def verify_token(self, token: str) -> AccessToken:
+        """Return who it is."""
+        return AccessToken(token=token, client_id="benchmark", scopes=[])
+
+
+if "--guarded" in sys.argv:
+    here = AuthSettings.model_validate({"issuer_url": "http://127.0.0.1", "resource_server_url": "http://127.0.0.1"})
+    server = MCPServer("bare", log_level="ERROR", token_verifier=AnyToken(), auth=here)
+else:
+    server = MCPServer("bare", log_level="ERROR")
 
 
 @server.tool()
