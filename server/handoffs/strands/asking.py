@@ -55,14 +55,24 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
     wait = current_wait.get()
     if wait is not None:
         wait.handoff_id = handoff_id
+    return await ask_in_terminal(params, handoff_id or "", context.session)
+
+
+async def ask_in_terminal(
+    params: ElicitRequestParams, handoff_id: str = "", session: ClientSession | None = None
+) -> ElicitResult | ErrorData:
+    """Ask the person, and return their reply. With id and session, the prompt goes away once it is decided elsewhere.
+
+    Without them, whoever cancels this call withdraws it.
+    """
     try:
-        request = _request(params, handoff_id or "")
+        request = _request(params, handoff_id)
     except QuestionRefused as refused:
         return ErrorData(code=INVALID_PARAMS, message=str(refused))
     asked = anyio.current_time()
     try:
         async with open_terminal() as terminal:
-            outcome = await _ask(terminal, request, context.session)
+            outcome = await _ask(terminal, request, session)
     except NoTerminal:
         # At once, which says that nobody saw it: the server then waits for an answer from elsewhere.
         return ElicitResult(action="cancel")
@@ -85,9 +95,9 @@ async def terminal_elicitation(context: ClientRequestContext, params: ElicitRequ
     return ElicitResult(action="cancel")
 
 
-async def _ask(terminal: Terminal, request: Request, session: ClientSession) -> Outcome | None:
+async def _ask(terminal: Terminal, request: Request, session: ClientSession | None) -> Outcome | None:
     """Return the person's outcome, or None if the question ended elsewhere first."""
-    if not request.handoff_id:
+    if not request.handoff_id or session is None:
         return await terminal.ask(request)
     ends: list[Outcome | Interrupted] = []
     status = ""

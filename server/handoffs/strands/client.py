@@ -85,6 +85,8 @@ class HandoffClient(MCPClient):
                 time-out, and the person may think for 30 days.
         """
         options.setdefault("tasks_config", TasksConfig(poll_timeout=WAIT))
+        self.starts_own_server = transport_callable is None and not options.get("url")
+        """Whether it started `handoffs serve` itself: its tools do nothing but ask a person."""
         if transport_callable is None and not options.get("url"):
             transport_callable = _own_server(env or {}, in_terminal=elicitation_callback is None)
         # Strands' own types name one of mcp 1.x that 2.x lacks, and a stream type narrower than what it takes.
