@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -82,7 +82,7 @@ class Gated:
     def shop(self, **options: Any) -> MCPClient:
         """An MCP client with a real server behind it."""
         server = StdioServerParameters(command=sys.executable, args=[str(SHOP), str(self.journal)], env=self.home.env)
-        return MCPClient(lambda: stdio_client(server), **options)
+        return MCPClient(cast("Any", lambda: stdio_client(server)), **options)
 
     @contextmanager
     def agent(self, *turns: Any, tools: list[Any] | None = None, hooks: Any = (), **rules: Any) -> Generator[Agent]:
@@ -381,7 +381,8 @@ async def test_a_tool_that_asks_its_program_does_so_within_one_approval(gated: G
             tasks.start_soon(answers)
             stopped = await agent.invoke_async("Go!")
         assert stopped.stop_reason == "interrupt"
-        reply = [{"interruptResponse": {"interruptId": stopped.interrupts[0].id, "response": "broken"}}]
+        assert stopped.interrupts
+        reply: Any = [{"interruptResponse": {"interruptId": stopped.interrupts[0].id, "response": "broken"}}]
         await agent.invoke_async(reply)
     assert gated.done == ["a: broken"]
     assert await gated.events() == [["opened", "answered", "used", "sent", "result"]]
