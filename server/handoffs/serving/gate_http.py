@@ -1,7 +1,7 @@
 """`handoffs gate --http`: the gate for any number of clients, each with a server of its own behind.
 
-Callers are let in as by `handoffs serve --http`, and never without a token: what a caller is allowed is kept under its
-name.
+Callers are let in as by `handoffs serve --http`. What a caller is allowed is kept under its name; with
+HANDOFFS_TOKENS=off, everybody on this machine has the local user's.
 """
 
 import json
@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from handoffs.access.challenges import Challenges
 from handoffs.access.local import LocalToken, LocalTokenError
-from handoffs.assembly import store_at
+from handoffs.assembly import current_user, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.errors import StoreError
 from handoffs.gate.policy import Policy
@@ -34,9 +34,9 @@ from handoffs.wire import Wire
 
 LOCAL_WAY_IN = "Callers on this machine must show its token: `handoffs token local` prints it."
 
-OFF = (
-    "The gate serves HTTP to nobody without a token, since what a caller is allowed is kept under its name: unset "
-    "HANDOFFS_TOKENS, or set HANDOFFS_OAUTH_ISSUER."
+UNAUTHENTICATED = (
+    "HANDOFFS_TOKENS is off: every program on this machine, of every user, can call its tools as {user}, with what "
+    "{user} has allowed for later, and answer in a dialog of its own. Unset it, and callers must show a token."
 )
 
 
@@ -50,8 +50,6 @@ def serve_gate(
         StoreError: The store has a newer layout, or is damaged: waiting would not help.
     """
     host, port = parsed(address)
-    if settings.tokens == "off" and settings.oauth_issuer is None:
-        raise CannotServe(OFF)
     known = False
     with suppress(StoreError):  # a store that comes up later is checked then
         anyio.run(checked, settings, host)
@@ -78,7 +76,10 @@ class _Serving:
     def announced(self, local: LocalToken | None, base: str) -> str:
         """Return what is said at the start. Raises CannotServe: the local user's token can't be stored."""
         url = f"{base}/mcp"
-        said = f"The gate stands before {self._server}, at {url} (Ctrl-C stops it).\nCallers must show a token"
+        said = f"The gate stands before {self._server}, at {url} (Ctrl-C stops it).\n"
+        if self._settings.tokens == "off" and self._settings.oauth_issuer is None:
+            return said + UNAUTHENTICATED.format(user=current_user())
+        said += "Callers must show a token"
         if local is None:
             return f"{said}."
         try:
@@ -97,7 +98,6 @@ class _Serving:
         at_console = settings.terminal != "off" and sys.stdin.isatty() and sys.stderr.isatty()
         store = await stack.enter_async_context(store_at(settings.store, clock))
         admission = admitted(settings, store.tokens, base=settings.url or base, local=local)
-        assert admission is not None
         desk = await stack.enter_async_context(
             serving_desk(settings, terminal=at_console, device=False, store=store, clock=clock)
         )
@@ -113,8 +113,8 @@ class _Serving:
         async def serve(front: Wire, subject: str) -> None:
             await gate.relay(front, self._behind(), subject=subject, transport="http")
 
-        self._front = Front(serve, _principal)
-        expiry = TokenExpiry(admission.verifier, desk.clock)
+        self._front = Front(serve, _local_user if admission is None else _principal)
+        expiry = None if admission is None else TokenExpiry(admission.verifier, desk.clock)
         way_in = None if settings.oauth_issuer is not None else ADDED_WAY_IN if local is None else LOCAL_WAY_IN
         app = gate_app(
             self._front,
@@ -126,13 +126,18 @@ class _Serving:
         await stack.enter_async_context(self._front.running())
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(expiry.watch)
+        if expiry is not None:
+            tasks.start_soon(expiry.watch)
         return Opened(app=app, desk=desk)
 
     async def drained(self) -> None:
         """End every session; what waits is answered."""
         if self._front is not None:
             await self._front.end_all()
+
+
+def _local_user(scope: Scope) -> str:
+    return current_user()
 
 
 def _principal(scope: Scope) -> str:

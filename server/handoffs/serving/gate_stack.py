@@ -22,15 +22,17 @@ from handoffs.mcp_server.token_expiry import TokenExpiry
 def gate_app(
     front: ASGIApp,
     *,
-    admission: Admission,
     security: TransportSecuritySettings,
+    admission: Admission | None,
     challenges: Callable[[ASGIApp], ASGIApp],
-    expiry: TokenExpiry,
+    expiry: TokenExpiry | None,
 ) -> Starlette:
-    """Return the application that serves `front` to callers who are let in.
+    """Return the application that serves `front` to callers who are let in; without an `admission`, to everybody.
 
     `challenges` rewrites refusals, and `expiry` ends requests with their tokens: also calls that wait for a person.
     """
+    if admission is None or expiry is None:
+        return Starlette(routes=[Route("/mcp", _Reachable(front, security))])
     auth = admission.auth
     served = _Reachable(expiry.before(front, methods=("GET", "POST")), security)
     resource = auth.resource_server_url

@@ -224,10 +224,18 @@ async def test_the_names_of_others_are_refused(teller: Teller) -> None:
     assert not (teller.home.folder / "journal").exists()
 
 
-def test_tokens_can_not_be_turned_off(tmp_path: Path) -> None:
-    done = Home(tmp_path, {"HANDOFFS_TOKENS": "off"}).run("gate", "--http", "127.0.0.1:0", "--", "true")
-    assert done.returncode == 2
-    assert "nobody without a token" in done.stderr
+async def test_with_tokens_off_everybody_here_is_the_local_user_and_it_is_said(tmp_path: Path) -> None:
+    shop = Shop(Home(tmp_path, {"HANDOFFS_TOKENS": "off"}))
+    async with shop_gate(shop) as gate, shop.desk() as desk, anyio.create_task_group() as tasks:
+        assert f"can call its tools as {current_user()}" in gate.heard
+        async with gate.client("legacy") as client:
+
+            async def decide() -> None:
+                assert (await waiting(desk)).caller.subject == current_user()
+                await shop.answered(desk, ALLOW)
+
+            tasks.start_soon(decide)
+            assert text_of(await client.call_tool("delete_order", {"number": 7})) == "deleted 7"
 
 
 def test_other_machines_need_tokens(tmp_path: Path) -> None:
