@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from handoffs.cli import gate_install
 from handoffs.cli.gate_install import GateOptions
@@ -20,8 +22,9 @@ from handoffs.console import UsageError
 from handoffs.serving.gate import read_options
 from handoffs.serving.gate_url import remote_server
 from tests.acceptance.processes import Home
-from tests.cli.installing.samples import CLAUDE_HTTP, CODEX_HTTP, GOOSE_HTTP, HTTP
-from tests.cli.test_gate_install import all_behind, all_out, entry, home, write
+from tests.cli.installing.samples import CLAUDE_HTTP, CODEX_HTTP, GOOSE_HTTP, HTTP, LAUNCH
+from tests.cli.installing.test_round_trips import BLANKS, REMARKS, spread
+from tests.cli.test_gate_install import all_behind, all_out, entry, home, toml, write
 from tests.gate.relay.http_servers import http_recorder
 from tests.gate.test_url import answers
 
@@ -212,3 +215,65 @@ def test_the_doctor_knows_servers_over_http(tmp_path: Path) -> None:
     ) in before
     assert home.run("gate", "install", "claude-code", "--yes").returncode == 0
     assert "  Behind the gate: docs, own.\n" in home.run("doctor", "claude-code", "--wait", "0").stdout
+
+
+# Properties
+
+TEXTS = st.text(alphabet="ab é:-'\"\\#/", max_size=6)
+CALLED = st.fixed_dictionaries(
+    {"url": st.sampled_from(["https://x", "http://127.0.0.1:1/m"])},
+    optional={
+        "headers": st.dictionaries(st.sampled_from(["X-A", "X-B", "Accept"]), st.text(alphabet="ab'\"\\#", min_size=1)),
+        "timeout": st.integers(), "note": TEXTS, "env": st.dictionaries(TEXTS, TEXTS, max_size=2),
+        "deep": st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2), max_size=2),
+    },
+)  # fmt: skip
+SERVERS = st.dictionaries(TEXTS.filter(lambda name: not name.startswith("-")), CALLED, min_size=1, max_size=2)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_json_gets_the_gate_and_loses_it_again(data: st.DataObject) -> None:
+    servers: dict[str, Any] = data.draw(SERVERS)
+    text = spread(data.draw, {"mcpServers": servers}, REMARKS | BLANKS, trailing=True)
+    host = find("cursor")
+    after = all_behind(host, text)
+    assert all(each.at_url for each in gating.servers_of(host, after))
+    assert all_out(host, after) == text
+
+
+@settings(deadline=None)
+@given(SERVERS, st.sampled_from([True, False, None]), st.booleans())
+def test_any_yaml_gets_the_gate_or_is_left_alone(servers: dict[str, Any], flow: bool | None, crlf: bool) -> None:
+    host = find("goose")
+    extensions = {name: {"uri": each["url"], **each} for name, each in servers.items()}
+    for each in extensions.values():
+        del each["url"]
+    text = yaml.safe_dump({"extensions": extensions, "end": 1}, sort_keys=False, default_flow_style=flow, width=1000)
+    text = text.replace("\n", "\r\n") if crlf else text
+    for server in gating.servers_of(host, text):
+        try:
+            after = gating.put_behind(host, text, server, LAUNCH, [])
+        except Unreadable:
+            continue
+        assert all_out(host, after) == text
+
+
+@settings(deadline=None)
+@given(SERVERS, st.booleans(), st.booleans(), st.booleans())
+def test_any_toml_gets_the_gate_and_loses_it_again(
+    servers: dict[str, Any], inline: bool, ended: bool, crlf: bool
+) -> None:
+    host = find("codex")
+    text = "[mcp_servers]\n" if inline else ""
+    for name, each in servers.items():
+        entry = {"http_headers" if key == "headers" else key: value for key, value in each.items()}
+        if inline:
+            text += f"{toml(name)} = {toml(entry)} # why\n"
+        else:
+            text += f"[mcp_servers.{toml(name)}] # why\n" + "".join(f"{k} = {toml(v)} # ]\n" for k, v in entry.items())
+    text = text.replace("\n", "\r\n") if crlf else text
+    text = text if ended else text.removesuffix("\n").removesuffix("\r")
+    after = all_behind(host, text)
+    assert all(each.at_url for each in gating.servers_of(host, after))
+    assert all_out(host, after) == text
