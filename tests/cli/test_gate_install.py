@@ -23,11 +23,16 @@ from handoffs.console import UsageError
 from handoffs.serving.gate import read_options
 from handoffs.settings import SettingsError
 from tests.acceptance.processes import HANDOFFS, Home
-from tests.cli.installing.samples import CLAUDE, CODEX, EVERY, GOOSE, LAUNCH
+from tests.cli.installing.samples import CLAUDE, CODEX, EVERY, GOOSE, HTTP, LAUNCH
 from tests.cli.installing.test_round_trips import BLANKS, REMARKS, spread
 from tests.gate.behind import SHOP
 
-CASES = [pytest.param(host, text, id=f"{host}-{n}") for host, texts in EVERY.items() for n, text in enumerate(texts)]
+CASES = [
+    pytest.param(host, text, id=f"{host}-{kind}{n}")
+    for kind, samples in (("", EVERY), ("http-", HTTP))
+    for host, texts in samples.items()
+    for n, text in enumerate(texts)
+]
 OPTIONS = ["--ask", "delete_*", "--deny=-x"]
 
 
@@ -194,9 +199,26 @@ def test_what_could_not_be_given_back_is_not_changed(name: str, text: str) -> No
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ({"url": "https://x"}, "over HTTP"),
-        ({"type": "http", "url": "https://x", "command": "x"}, "over HTTP"),
-        ({"httpUrl": "https://x"}, "over HTTP"),
+        ({"type": "sse", "url": "https://x"}, "over SSE"),
+        ({"url": "https://x/v1/sse/"}, "over SSE"),
+        ({"type": "ws", "url": "https://x"}, "its `type`"),
+        ({"type": ["http"], "url": "https://x"}, "its `type`"),
+        ({"type": "http", "url": "https://x", "command": "x"}, "or a command, too"),
+        ({"url": "https://x", "serverUrl": "https://x"}, "more than one address"),
+        ({"httpUrl": "https://x"}, "`httpUrl`, which Cursor does not read"),
+        ({"url": "https://x/?key=sk-secret"}, "may hold a secret"),
+        ({"url": "https://u:sk-secret@x/"}, "may hold a secret"),
+        ({"url": "https://${env:HOST}/"}, "has a variable in it"),
+        ({"url": "ftp://x"}, "none of an MCP server"),
+        ({"url": "https://x", "headers": ["A: b"]}, "are no headers"),
+        ({"url": "https://x", "headers": {"A": 1}}, "its header A is no text"),
+        ({"url": "https://x", "headers": {"A": "b", "a": "c"}}, "a header twice"),
+        ({"url": "https://x", "headers": {"A": "sk-secr\u00e9t"}}, "can't send its header A"),
+        ({"url": "https://x", "headers": {"A b": "c"}}, "can't send its header A b"),
+        ({"url": "https://x", "headers": {"A": "${env:B${env:C}}"}}, "its header A refers to a variable"),
+        ({"url": "https://x", "headers": {"A": "b"}, "env": {"GATE_ENTRY": "c"}}, "its `env` can't hold"),
+        ({"url": "https://x", "headersHelper": "/bin/secret"}, "what its `headersHelper` says"),
+        ({"command": "handoffs", "args": ["gate", "--url", "https://x"]}, "already"),
         ({"type": "stdio"}, "no command"),
         ({"command": ""}, "no command"),
         ({"command": ["x"]}, "no command"),
@@ -300,7 +322,7 @@ def test_all_servers_go_and_those_that_stay_are_named(home: Path, capsys: pytest
     gate_install.run(GateOptions(host="cursor", yes=True))
     said = capsys.readouterr().out
     assert "git: goes behind the gate\n  `alwaysAllow = log` in its entry lets Cursor run its calls" in said
-    assert "web: is left as it is: it is called over HTTP" in said
+    assert "web: is left as it is: its address may hold a secret" in said
     assert "[2J: is left as it is: its entry has no command" in said
     assert "done: is left as it is: it is behind the gate already" in said
     assert "There are no rules yet" in said
@@ -352,7 +374,7 @@ def test_the_options_are_written_into_the_arguments(home: Path, capsys: pytest.C
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"host": "nowhere"}, "'nowhere' is no host"),
     ({"host": "cursor", "servers": ["b\x1b"]}, "Cursor has no server 'b"),
-    ({"host": "cursor", "servers": ["git", "web"]}, "web is left as it is: it is called over HTTP"),
+    ({"host": "cursor", "servers": ["git", "web"]}, "web is left as it is: its address is none of"),
     ({"host": "cursor", "servers": ["odd"]}, "odd is left as it is: its entry has no command"),
     ({"host": "cursor", "servers": ["handoffs"]}, "handoffs is left as it is: it is handoffs itself"),
     ({"host": "cursor", "remove": True, "ask": ["x"]}, "--remove goes without"),
@@ -421,11 +443,11 @@ async def test_what_is_written_stands_before_the_server_which_ran_only_then(tmp_
 def test_the_doctor_says_which_servers_are_behind_the_gate(tmp_path: Path) -> None:
     path = write(tmp_path, CLAUDE, ".claude.json")
     home = Home(tmp_path)
-    write(tmp_path, '{"mcpServers": {"web": {"url": "https://x"}, "fs": {"command": "x"}, "n": {}}}', ".mcp.json")
+    write(tmp_path, '{"mcpServers": {"web": {"url": "x"}, "fs": {"command": "x"}, "n": {}}}', ".mcp.json")
     before = home.run("doctor", "claude-code", "--wait", "0").stdout
     assert "  Not behind the gate: github. `handoffs gate install claude-code` puts them there.\n" in before
     assert "  Not behind the gate in .mcp.json here: fs. `handoffs gate install claude-code --project`" in before
-    assert "  Without a gate, over HTTP in .mcp.json here: web.\n" in before
+    assert "  Without a gate in .mcp.json here: web; its address is none of an MCP server over HTTP.\n" in before
     assert "  Without a gate, with no command in .mcp.json here: n.\n" in before
     assert home.run("gate", "install", "claude-code", "--yes").returncode == 0
     assert path.read_text() != CLAUDE

@@ -219,6 +219,38 @@ async def test_where_a_rule_says_inbox_no_dialog_decides(shop: Shop, era: str) -
     assert "has not decided yet" in text_of(result)
 
 
+NARROW = """
+from handoffs.hosts.host import Bound, Host, Patience
+HOST = Host(
+    title="Narrow", stdio=Patience(quiet=1, dialog=1), shows_whole=Bound(lines=100, characters=60), source="a test"
+)
+"""
+KNOWS_NARROW = """
+import os
+from handoffs import hosts
+hosts.__path__.append(os.path.dirname(__file__))
+hosts._ROWS = (("narrow", "narrow"), *hosts._ROWS)
+"""
+
+
+@eras
+async def test_what_a_hosts_dialog_does_not_show_whole_waits_in_the_inbox(shop: Shop, era: str) -> None:
+    rows = shop.home.folder / "rows"
+    rows.mkdir()
+    (rows / "narrow.py").write_text(NARROW)
+    (rows / "sitecustomize.py").write_text(KNOWS_NARROW)
+    shop.home.extra["PYTHONPATH"] = str(rows)
+    person = Person(ALLOW)
+    async with shop.client(era, person, name="narrow") as client, shop.desk() as desk:
+        result = await client.call_tool("delete_order", {"number": 7})
+        assert "has not decided yet" in text_of(result)
+        assert len((await waiting(desk)).question.message) > 60
+    assert (person.shown, shop.done) == ([], [])
+    async with shop.client(era, person, name="narrower") as client:
+        await client.call_tool("delete_order", {"number": 7})
+    assert (len(person.shown), shop.done) == (1, ["delete 7"])
+
+
 @eras
 async def test_a_server_that_asks_by_itself_does_so_within_one_approval(shop: Shop, era: str) -> None:
     person = Person(ALLOW, {"why": "broken"})

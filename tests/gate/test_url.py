@@ -90,7 +90,7 @@ async def test_a_server_that_asks_by_itself_is_answered_in_the_same_approval(sho
     assert len(person.shown) == 2
 
 
-def _answers(got: Got) -> Response:
+def answers(got: Got) -> Response:
     """A server of the newer era whose tool `move` has an argument that a header says again."""
     region = {"type": "string", "x-mcp-header": "Region"}
     tool = {"name": "move", "inputSchema": {"type": "object", "properties": {"to": region}}}
@@ -107,7 +107,7 @@ def _answers(got: Got) -> Response:
 async def test_the_headers_of_a_changed_call_are_those_of_what_runs(tmp_path: Path) -> None:
     home = Home(tmp_path, {"API_KEY": SECRET})
     person = Person({**ALLOW, "arguments": '{"to": "north"}'})
-    with http_recorder(_answers) as server:
+    with http_recorder(answers) as server:
         args = ("gate", "--header-from-env", "X-Key=API_KEY", "--header", "X-Team=blue", "--url", server.url)
         async with home.stdio("auto", person, args=args) as client:
             assert "moved" in text_of(await client.call_tool("move", {"to": "south"}))
@@ -123,7 +123,7 @@ async def test_an_allowed_call_that_is_cut_off_is_unknown_and_asked_about_anew(t
     def cuts_off(got: Got) -> Response:
         if got.message["method"] == "tools/call":
             return stream(b": on its way\n\n", cut=True)
-        return _answers(got)
+        return answers(got)
 
     with http_recorder(cuts_off) as server:
         shop = RemoteShop(Home(tmp_path), server.url)
@@ -171,6 +171,10 @@ def test_a_header_is_in_no_repr() -> None:
 def test_headers_come_from_variables_and_a_server_is_named_by_host() -> None:
     found = remote_server("https://mcp.example.com/mcp", ["X-A= b "], ["X-B=C"], {"C": "d\n"})
     assert found.headers == {"X-A": "b", "X-B": "d"}
+    found = remote_server("https://mcp.example.com/mcp", [], ["Authorization=Bearer C"], {"C": "d\n"})
+    assert found.headers == {"Authorization": "Bearer d"}
+    with pytest.raises(UsageError, match="not empty"):
+        remote_server("https://mcp.example.com/mcp", [], ["Authorization=Bearer C"], {"C": " "})
     assert server_name("https://ada:pw@MCP.example.com/x?key=1") == "mcp.example.com"
     assert Options(url="http://127.0.0.1:8000/mcp").server == "127.0.0.1:8000"
 

@@ -7,7 +7,7 @@ import pytest
 
 from handoffs.core.client_name import bare_name
 from handoffs.hosts import host_named, known_hosts
-from handoffs.hosts.host import Kind
+from handoffs.hosts.host import Bound, Kind
 
 
 def test_every_row_has_a_source_and_a_patience_above_a_second() -> None:
@@ -15,6 +15,12 @@ def test_every_row_has_a_source_and_a_patience_above_a_second() -> None:
         assert row.source, row.title
         for patience in (row.patience("stdio"), row.patience("http")):
             assert min(patience.quiet, patience.dialog) > 1, row.title
+
+
+def test_a_bound_counts_lines_and_characters() -> None:
+    bound = Bound(lines=2, characters=5)
+    assert [bound.holds(each) for each in ("", "a\nbcd", "a\nb\nc", "abcdef")] == [True, True, False, False]
+    assert all(row.shows_whole.lines > 0 and row.shows_whole.characters > 0 for row in known_hosts())
 
 
 @pytest.mark.parametrize("name", ["", "emacs-mcp", "codeql", "my mcp-proxy", "claude-code-router", "mcp\n"])

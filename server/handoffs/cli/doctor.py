@@ -182,6 +182,8 @@ def _tell_of_gate(target: InstallTarget) -> None:
         except (UsageError, Unreadable):
             continue  # of the person's own file that was said; a project's may be somebody else's
         others = [each for each in servers if not each.ours]
+        free = [each for each in others if each.gate is None and (each.command is not None or each.url is not None)]
+        free = [each for each in free if each.refused is None]
         where = "" if project is None else f" in {target.project} here"
         option = "" if project is None else " --project"
         kinds = (
@@ -189,15 +191,22 @@ def _tell_of_gate(target: InstallTarget) -> None:
             (
                 "Not behind the gate",
                 f" `handoffs gate install {target.name}{option}` puts them there.",
-                [each for each in others if each.gate is None and each.command is not None],
+                [each for each in free if not each.signs_in],
             ),
-            ("Without a gate, over HTTP", "", [each for each in others if each.url is not None]),
+            (
+                "Not behind the gate, over HTTP without a header",
+                f" `handoffs gate install {target.name}{option} NAME` puts one there: the gate signs in nowhere.",
+                [each for each in free if each.signs_in],
+            ),
             ("Without a gate, with no command", "", [each for each in others if each.url is None and not each.command]),
         )
         for title, what_to_do, found in kinds:
             if found:
                 names = ", ".join(inert_line(each.name, 60) for each in found)
                 print_out(f"  {title}{where}: {names}.{what_to_do}")
+        for each in others:
+            if each.refused is not None:
+                print_out(f"  Without a gate{where}: {inert_line(each.name, 60)}; {each.refused}.")
 
 
 def _has_dialog(target: InstallTarget | None, found: Behaviour) -> bool:

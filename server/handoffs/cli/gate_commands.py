@@ -21,7 +21,11 @@ Headers = Annotated[
 ]
 SecretHeaders = Annotated[
     list[str] | None,
-    typer.Option("--header-from-env", metavar="NAME=VARIABLE", help="The same, its value taken from a variable."),
+    typer.Option(
+        "--header-from-env",
+        metavar="NAME=VARIABLE",
+        help="The same, its value, or what follows 'Bearer ', taken from a variable.",
+    ),
 ]
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The server's name, for rules and people.")]
 
@@ -139,7 +143,7 @@ def install(
         str | None, typer.Option("--command", metavar="TEXT", help="How the host is to start handoffs.")
     ] = None,
 ) -> None:
-    """Put the gate before servers that a host starts, in the host's configuration.
+    """Put the gate before servers that a host starts or calls over HTTP, in the host's configuration.
 
     handoffs gate install HOST [SERVER …]
 

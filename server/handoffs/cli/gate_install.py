@@ -100,6 +100,8 @@ def _installed(host: Host, text: str, chosen: Sequence[Server], wish: GateOption
     changed = False
     for server in chosen:
         why = gating.refusal(server)
+        if why is None and server.signs_in and not wish.servers:
+            why = f"it sends no header. {_sign_in(host)} Name it to put it behind the gate all the same"
         if why is None:
             try:
                 text = gating.put_behind(host, text, server, launch, options)
@@ -110,12 +112,18 @@ def _installed(host: Host, text: str, chosen: Sequence[Server], wish: GateOption
             continue
         changed = True
         print_out(f"{_shown(server)}: goes behind the gate")
+        if server.signs_in:
+            print_out(f"  It sends no header. {_sign_in(host)} A server that wants one then refuses every call (401).")
         for each in gating.approvals(host, server):
             print_out(
                 f"  `{inert_line(each, 100)}` in its entry lets {host.title} run its calls without asking you. That is "
                 "the host's own permission: the gate asks by its own rules all the same."
             )
     return text, changed
+
+
+def _sign_in(host: Host) -> str:
+    return f"If {host.title} signs in to it (OAuth), that sign-in reaches it no longer: the gate signs in nowhere."
 
 
 def _leave(server: Server, why: str, *, named: bool) -> None:
@@ -129,7 +137,13 @@ def _removed(host: Host, text: str, chosen: Sequence[Server], wish: GateOptions)
     changed = False
     for server in chosen:
         if server.gate is not None:
-            text = gating.take_out(host, text, server)
+            try:
+                text = gating.take_out(host, text, server)
+            except Unreadable as wrong:
+                if wish.servers:
+                    raise
+                print_out(f"{_shown(server)}: is left behind the gate: {inert_line(str(wrong))}")
+                continue
             print_out(f"{_shown(server)}: the gate before it goes")
             changed = True
         elif wish.servers:
@@ -158,7 +172,7 @@ def _masked(host: Host, text: str) -> str:
     edit = planning.text_of(host.format)
     places: list[tuple[int, int]] = []
     for server in gating.servers_of(host, text):
-        count = 0 if server.gate is None else server.gate + 1
+        count = 0 if server.gate is None else server.gate + (not server.at_url)
         for path in _leaves(server.entry, (host.servers, server.name)):
             value = None if path == server.slots.command else edit.find(text, path)
             if value is not None:

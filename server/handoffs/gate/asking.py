@@ -58,9 +58,6 @@ PROGRESS_SECONDS = 10.0
 LEAVING_SECONDS = 1.0
 """How long a call that its client has ended takes to note that."""
 
-DIALOG_LINES, DIALOG_CHARACTERS = 40, 2_000
-"""What a host's dialog surely shows whole. What is longer leads to the inbox."""
-
 
 class Line(Protocol):
     """The way to the client of one session."""
@@ -313,9 +310,8 @@ class Asking:
         return await self._hold(handoff, call, dialog=False)
 
     def _fits(self, handoff: Handoff, call: HeldCall) -> bool:
-        message = handoff.question.message
-        short = message.count("\n") < DIALOG_LINES and len(message) <= DIALOG_CHARACTERS
-        return short and call.client.dialog.draws(handoff.question.form)
+        whole = call.client.host.shows_whole.holds(handoff.question.message)
+        return whole and call.client.dialog.draws(handoff.question.form)
 
     def _dialog(self, handoff: Handoff, call: HeldCall, reason: str) -> dict[str, Value]:
         message = inert(handoff.question.message)

@@ -37,6 +37,18 @@ class Patience:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """How long a message may be that a dialog shows whole."""
+
+    lines: int
+    characters: int
+
+    def holds(self, message: str) -> bool:
+        """Say whether a message is no longer than that."""
+        return message.count("\n") < self.lines and len(message) <= self.characters
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Host:
     """How one host handles calls, dialogs and results."""
 
@@ -56,6 +68,9 @@ class Host:
     """Whether it cancels a task when its own time is up. That withdraws nothing: the person may still be thinking."""
     draws: frozenset[FieldType] = EVERY_FIELD
     """The fields that its dialog draws. Other fields are asked as text, or the form goes elsewhere."""
+    shows_whole: Bound = Bound(lines=40, characters=2_000)
+    """The longest message that its dialog surely shows whole: a held call that is longer leads to the inbox."""
+    # No host documents a figure, and none was tried: this one is a guess. A row with another names it in its source.
     shows_links: bool = True
     """Whether it really shows a link to the inbox if it declares that (URL mode)."""
     shows_defaults: bool = False

@@ -35,14 +35,19 @@ def remote_server(
             raise UsageError(f"--header number {number} must be NAME=VALUE, such as 'X-Team=blue', in quotes.")
         _add(found, name, value, f"The value of the header {name}")
     for number, each in enumerate(headers_from_env, 1):
-        name, equals, variable = each.partition("=")
+        name, equals, value = each.partition("=")
+        prefix, blank, variable = value.rpartition(" ")
         if not equals or not _TOKEN.fullmatch(name) or not variable:
-            raise UsageError(f"--header-from-env number {number} must be NAME=VARIABLE, such as 'X-Api-Key=API_KEY'.")
+            raise UsageError(
+                f"--header-from-env number {number} must be NAME=VARIABLE, such as 'X-Api-Key=API_KEY', or"
+                " 'Authorization=Bearer API_TOKEN'."
+            )
         if variable not in environ:
             # Whoever writes the value here by mistake must not find it in a log.
             named = f" {variable}" if re.fullmatch(r"[A-Z][A-Z0-9_]*", variable) else ""
             raise UsageError(f"The variable{named} that --header-from-env names for the header {name} is not set.")
-        _add(found, name, environ[variable], f"What the variable for the header {name} holds")
+        held = environ[variable].strip()
+        _add(found, name, held and prefix + blank + held, f"What the variable for the header {name} holds")
     return RemoteServer(url=url, headers=found)
 
 

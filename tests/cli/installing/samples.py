@@ -89,6 +89,89 @@ extensions:
 OTHER: 'yes'
 """
 
+CLAUDE_HTTP = """{
+  "mcpServers": {
+    "docs": {
+      "type": "http",
+      "url": "https://docs.example.com/mcp",
+      "headers": {
+        "Authorization": "Bearer ${DOCS_TOKEN:-none}",
+        "X-Te\\u0061m": "sk-s\\u0065cret", "Accept": "application/json, text/event-stream"
+      },
+      "timeout": 60000
+    },
+    "old": {"type": "sse", "url": "https://old.example.com/sse"},
+    "own": {"type":"streamable-http","url":"http://127.0.0.1:8000/mcp", "headers":{"X-Key":"sk-secret"}}
+  }
+}
+"""
+
+VSCODE_HTTP = """{
+\t"inputs": [{ "type": "promptString", "id": "key", "password": true }],
+\t"servers": {
+\t\t"docs": { // mine
+\t\t\t"headers": { "X-Key": "${input:key}", /* "X-Old": "sk-secret", */ "X-B": "Bearer ${env:B}", },
+\t\t\t"type": "http", "url": "https://docs.example.com/mcp", // where
+\t\t},
+\t\t"plain": {"url": "https://plain.example.com"},
+\t}
+}"""
+
+CODEX_HTTP = """[mcp_servers.docs] # mine
+url = "https://docs.example.com/mcp"
+bearer_token_env_var = 'DOCS_TOKEN'
+# how long
+tool_timeout_sec = 60
+
+[mcp_servers.docs.http_headers]
+X-Key = 'sk-secret' # of ada
+
+[mcp_servers.docs.env_http_headers]
+"X-Team" = "TEAM"
+
+[mcp_servers.docs.tools.search]
+approval_mode = "approve"
+
+# not mine
+[mcp_servers.plain]
+url = "https://plain.example.com"
+scopes = ["read"]"""
+
+CODEX_HTTP_INLINE = """[mcp_servers]
+docs = { url = "https://docs.example.com/mcp", http_headers = { "X-Key" = 'sk-secret' } } # mine
+  b.url = "https://b.example.com/"
+  b."http_headers".X-Key = "sk-secret"
+'c d'.url = "https://c.example.com/"
+"""
+
+GOOSE_HTTP = """extensions:
+  docs:
+    enabled: true # mine
+    type: streamable_http
+    name: docs
+    uri: https://docs.example.com/mcp # where
+    envs: {}
+    env_keys: []
+    headers:
+      Authorization: Bearer sk-secret
+      'X-Key': "sk-secret" # ada's
+    description: |
+      Searches.
+
+      Slowly.
+    timeout: 300
+    bundled: null
+  old:
+    type: sse
+    uri: https://old.example.com/sse
+
+  plain:
+      uri: "https://plain.example.com"
+      type: streamable_http
+# the end
+OTHER: 'yes'
+"""
+
 EVERY: dict[str, list[str]] = {
     "claude-desktop": ["{}", '{"mcpServers": {}}\n', CLAUDE, '{"shortcut":"","mcpServers":{"a":{"command":"b"}}}'],
     "claude-code": [CLAUDE, CLAUDE.replace("\n", "\r\n"), '{\n    "mcpServers": {\n    }\n}\n', "{ }"],
@@ -105,3 +188,26 @@ EVERY: dict[str, list[str]] = {
     "windsurf": ['{"mcpServers": {"a": {"command": "b", "disabled": true}}}', '{\n  "mcpServers": {}\n}'],
     "zed": [ZED, ZED.replace("\n", "\r\n"), '{\n  "context_servers": {"x": {"command": "y"}}, // one line\n}\n'],
 }  # fmt: skip
+
+HTTP: dict[str, list[str]] = {
+    "claude-code": [CLAUDE_HTTP, CLAUDE_HTTP.replace("\n", "\r\n")],
+    "vscode": [VSCODE_HTTP, VSCODE_HTTP.replace("\n", "\r\n")],
+    "vscode-insiders": [VSCODE_HTTP],
+    "cursor": [
+        '{"mcpServers": {"a": {"url": "https://x/mcp", "headers": {"X-Key": "sk-secret"}}, "b": {"command": "c"}}}',
+        '{\n  "mcpServers": {"a": {"url": "https://x/mcp", "headers":\n  {"X-Key": "a ${env:KEY}",} // mine\n}}}\n',
+    ],
+    "codex": [
+        CODEX_HTTP, CODEX_HTTP + "\n", CODEX_HTTP.replace("\n", "\r\n"), CODEX_HTTP_INLINE,
+        CODEX_HTTP_INLINE.replace("\n", "\r\n"),
+    ],
+    "gemini": ['{"mcpServers": {"a": {"httpUrl": "https://x/mcp", "headers": {"X-Key": "$KEY"}, "trust": true},},}'],
+    "goose": [
+        GOOSE_HTTP, GOOSE_HTTP.replace("\n", "\r\n"), GOOSE_HTTP.removesuffix("# the end\nOTHER: 'yes'\n"),
+        "extensions: {a: {type: streamable_http, uri: https://x/mcp, headers: {X-Key: sk-secret}, envs: {B: c}}} # x",
+    ],
+    "windsurf": ['{"mcpServers": {"a": {"serverUrl": "https://x/", "headers": {"X": "${env:Y}"}, "disabled": true}}}'],
+    "zed": ['// Zed\n{\n  "context_servers": {\n    "a": {\n      "url": "https://x/mcp", // mine\n'
+            '      "headers": {"Authorization": "Bearer sk-secret"}\n    }\n  }\n}\n'],
+}  # fmt: skip
+"""Configurations with servers over HTTP, of the hosts that have any."""

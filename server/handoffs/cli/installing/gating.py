@@ -1,19 +1,22 @@
 """The servers that a host has, which of them are behind the gate, and how one gets there and back.
 
 A server goes behind the gate by its own entry: the host starts `handoffs gate --name NAME -- COMMAND …` in place of the
-command. Each new text is read again by another parser than the one that made it, and taking the gate away again has to
-give back the bytes that were there. Where it does not, nothing is changed.
+command, and `handoffs gate --name NAME --url URL` in place of a call over HTTP. Each new text is read again by another
+parser than the one that made it, and taking the gate away again has to give back the bytes that were there. Where it
+does not, nothing is changed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
+from handoffs.cli.installing import http_entries
 from handoffs.cli.installing.hosts import NAME, Host
 from handoffs.cli.installing.launching import Launch, is_ours
 from handoffs.cli.installing.planning import Entry, servers_in, text_of, url_in
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.cli.installing.wrapping import Slots, unwrap, wrap
+from handoffs.core.untrusted import inert_line
 from handoffs.serving.gate import name_of
 
 _APPROVES = ("autoApprove", "alwaysAllow")
@@ -37,7 +40,13 @@ class Server:
     ours: bool = False
     """Whether it is handoffs itself."""
     gate: int | None = None
-    """How many of `args` are the gate's, before the command behind it; None where it is not behind the gate."""
+    """How many of `args` are the gate's, before the command or the URL behind it; None without a gate."""
+    at_url: bool = False
+    """Whether what is behind the gate is a URL."""
+    signs_in: bool = False
+    """Whether the host may sign in to it by itself: its entry sends no header."""
+    refused: str | None = None
+    """Why no gate can be put before a server over HTTP."""
 
 
 def servers_of(host: Host, text: str) -> list[Server]:
@@ -53,8 +62,9 @@ def refusal(server: Server) -> str | None:
     if server.gate is not None:
         return "it is behind the gate already"
     if server.url is not None:
-        return "it is called over HTTP, and this gate stands before servers that the host starts"
-    if server.command is None:
+        if server.refused is not None:
+            return server.refused
+    elif server.command is None:
         return "its entry has no command that a gate could start"
     if "\0" in server.name or server.name == "--" or server.name.encode(errors="ignore").decode() != server.name:
         return "its name can't be a word of a command"
@@ -63,6 +73,10 @@ def refusal(server: Server) -> str | None:
 
 def put_behind(host: Host, text: str, server: Server, launch: Launch, options: Sequence[str]) -> str:
     """Return the text with the gate before a server that nothing refuses. Raises Unreadable."""
+    if server.url is not None:
+        named = [f"--name={server.name}"] if server.name.startswith("-") else ["--name", server.name]
+        path = (host.servers, server.name)
+        return http_entries.put_behind(host, text, path, launch, ["gate", *named, *options])
     edit = text_of(host.format)
     # One word says that there was no list of arguments, two that there was.
     named = [f"--name={server.name}"] if server.args is None or server.name.startswith("-") else ["--name", server.name]
@@ -80,6 +94,8 @@ def take_out(host: Host, text: str, server: Server) -> str:
     """Return the text without the gate before a server that is behind it. Raises Unreadable."""
     assert server.gate is not None
     assert server.args is not None
+    if server.at_url:
+        return http_entries.take_out(host, text, (host.servers, server.name))
     gate, left = server.args[: server.gate], list(server.args[server.gate + 1 :])
     absent = not left and any(isinstance(word, str) and word.startswith("--name=") for word in gate)
     after = unwrap(text_of(host.format), text, server.slots, server.gate, absent=absent)
@@ -123,20 +139,35 @@ def _described(host: Host, name: str, entry: object) -> Server:
     command, args = started.get(host.command), started.get("args")
     understood = isinstance(command, str) and bool(command) and (isinstance(args, list) or "args" not in started)
     if url is not None or not isinstance(command, str) or not understood:
-        return Server(name=name, entry=keys, slots=slots, url=url, ours=name == NAME and url is not None)
+        return _called(host, Server(name=name, entry=keys, slots=slots, url=url, ours=name == NAME and url is not None))
     words = tuple(cast("list[object]", args)) if isinstance(args, list) else None
-    gate = _gate([command, *(words or ())])
+    gate, at_url = _gate([command, *(words or ())])
     texts = [word for word in (command, *(words or ())) if isinstance(word, str)]
     ours = gate is None and is_ours(command if name == NAME else name_of(texts), words if name == NAME else None)
-    return Server(name=name, entry=keys, slots=slots, command=command, args=words, ours=ours, gate=gate)
+    return Server(
+        name=name, entry=keys, slots=slots, command=command, args=words, ours=ours, gate=gate, at_url=at_url
+    )  # fmt: skip
 
 
-def _gate(words: Sequence[object]) -> int | None:
-    """Return where in the arguments the command behind the gate stands: after the first `--`."""
+def _called(host: Host, server: Server) -> Server:
+    """Return a server over HTTP with what is to be known of it before it goes behind the gate."""
+    if server.url is None:
+        return server
+    try:
+        return replace(server, signs_in=http_entries.read(host, server.entry).signs_in)
+    except Unreadable as wrong:
+        return replace(server, refused=inert_line(str(wrong)))
+
+
+def _gate(words: Sequence[object]) -> tuple[int | None, bool]:
+    """Return where in the arguments the command behind the gate stands, or the URL, and whether it is one."""
     for index in range(len(words) - 1):
-        if is_ours(words[index], None) and words[index + 1] == "gate" and "--" in words[index + 2 : -1]:
-            return words.index("--", index + 2)
-    return None
+        if is_ours(words[index], None) and words[index + 1] == "gate":
+            if "--" in words[index + 2 : -1]:  # before the first, all words are the gate's
+                return words.index("--", index + 2), False
+            if "--url" in words[index + 2 : -1]:
+                return words.index("--url", index + 2), True
+    return None, False
 
 
 def _prove(host: Host, before: str, after: str, server: Server, command: object, args: list[object] | None) -> None:

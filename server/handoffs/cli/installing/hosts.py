@@ -3,8 +3,10 @@
 Sources: `D` the host's documents, `C` its code, `T` tried in November 2026. Hosts change; a wrong fact is corrected in
 its row only. The forms over HTTP (D): code.claude.com/docs/en/mcp, cursor.com/docs/context/mcp,
 code.visualstudio.com/docs/copilot/reference/mcp-configuration, developers.openai.com/codex/mcp, gemini-cli
-docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp. The keys that
-approve calls: codex#17843 (C), gemini-cli docs/tools/mcp-server.md (D); no other host documents one for an entry (D).
+docs/tools/mcp-server.md, goose documentation guides/config-files, docs.windsurf.com, zed.dev/docs/ai/mcp. In those that
+resolve references to variables, headers and `env` have the same (D); Codex gives a started server those of its own
+variables that `env_vars` names (D); Gemini CLI calls `url` over SSE (D). The keys that approve calls: codex#17843 (C),
+gemini-cli docs/tools/mcp-server.md (D); no other host documents one for an entry (D).
 """
 
 from collections.abc import Mapping
@@ -51,6 +53,16 @@ class Http:
     """The reference to a variable in a header, with `{}` for its name; None if the host has none."""
     variable: str | None = None
     """The key of the entry that names the variable of a bearer token; None if the host has none."""
+    variables: str | None = None
+    """The key of headers whose values are names of variables; None if the host has none."""
+    passed: str | None = None
+    """The key of the variables that a started server gets from the host's own; None if the host has none."""
+    resolves: bool = False
+    """Whether references to variables mean the same in headers and in a started server's variables."""
+    also: tuple[str, ...] = ()
+    """Other keys of the address that it reads."""
+    sse: tuple[str, ...] = ()
+    """Keys of an address that it calls over SSE where no `type` says `http`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +178,7 @@ HOSTS: tuple[Host, ...] = (
         fixed={"type": "stdio"},
         # Without the key it is MCP_TOOL_TIMEOUT, or 28 hours: to write one would take time away.
         limit=Limit(key="timeout", per_second=1_000, unset=100_000, wanted=_DAY),
-        http=Http(fixed={"type": "http"}, reference="${{{}}}"),
+        http=Http(fixed={"type": "http"}, reference="${{{}}}", resolves=True),
         programs=("claude",),
         patience="It gives a call about 28 hours, or MCP_TOOL_TIMEOUT (milliseconds) where that is set.",
         then="Start Claude Code again; `/mcp` shows the server.",
@@ -183,7 +195,7 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="servers",
         fixed={"type": "stdio"},
-        http=Http(fixed={"type": "http"}, reference="${{env:{}}}"),
+        http=Http(fixed={"type": "http"}, reference="${{env:{}}}", resolves=True),
         programs=("code",),
         patience="It has no limit on a call.",
         then=_EDITOR_THEN.format("VS Code", "VS Code"),
@@ -200,7 +212,7 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="servers",
         fixed={"type": "stdio"},
-        http=Http(fixed={"type": "http"}, reference="${{env:{}}}"),
+        http=Http(fixed={"type": "http"}, reference="${{env:{}}}", resolves=True),
         programs=("code-insiders",),
         patience="It has no limit on a call.",
         then=_EDITOR_THEN.format("VS Code", "VS Code"),
@@ -216,7 +228,7 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="mcpServers",
         fixed={"type": "stdio"},
-        http=Http(reference="${{env:{}}}"),
+        http=Http(reference="${{env:{}}}", resolves=True),
         programs=("cursor", "cursor-agent"),
         patience="It gives a call between 1 and 5 minutes, which can't be set.",
         then="Switch the server on in Cursor's settings, under MCP.",
@@ -234,7 +246,9 @@ HOSTS: tuple[Host, ...] = (
         format="toml",
         servers="mcp_servers",
         limit=Limit(key="tool_timeout_sec", per_second=1, unset=60, wanted=_HOUR),
-        http=Http(headers="http_headers", variable="bearer_token_env_var"),
+        http=Http(
+            headers="http_headers", variable="bearer_token_env_var", variables="env_http_headers", passed="env_vars"
+        ),
         approves=("default_tools_approval_mode", "tools"),
         programs=("codex",),
         patience="It gives a call 1 to 5 minutes where nothing is set; its clock stops while a dialog is open.",
@@ -254,7 +268,7 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="mcpServers",
         limit=Limit(key="timeout", per_second=1_000, unset=600, wanted=_HOUR),
-        http=Http(url="httpUrl", reference="${{{}}}"),
+        http=Http(url="httpUrl", reference="${{{}}}", resolves=True, sse=("url",)),
         approves=("trust",),
         programs=("gemini",),
         dialog=False,
@@ -303,7 +317,7 @@ HOSTS: tuple[Host, ...] = (
         windows="~/.codeium/windsurf/mcp_config.json",
         format="jsonc",
         servers="mcpServers",
-        http=Http(url="serverUrl"),
+        http=Http(url="serverUrl", resolves=True, also=("url",)),
         programs=("windsurf",),
         dialog=False,
         patience="How long it gives a call is not documented, and can't be set.",

@@ -201,6 +201,25 @@ class JsonText:
         end = member.value.end
         return f"{text[:end]},{gap}{self.word(key)}: [{', '.join(words)}]{text[end:]}"
 
+    def whole(self, text: str, path: Path) -> tuple[int, int]:
+        """Return where the object at `path` stands."""
+        member = _member(text, path)
+        assert member is not None
+        return member.value.start, member.value.end
+
+    def written(self, text: str, path: Path, value: Mapping[str, object]) -> str:
+        """Return an object in the place of the one at `path`: on one line where that is, else with a line a member."""
+        start, end = self.whole(text, path)
+        members = [f"{self.word(key)}: {json.dumps(each, ensure_ascii=False)}" for key, each in value.items()]
+        if "\n" not in text[start:end]:
+            return f"{{{', '.join(members)}}}"
+        gap = newline(text) + indent(text, start)
+        return "{" + ",".join(gap + _step(text) + each for each in members) + gap + "}"
+
+    def fitted(self, text: str, path: Path, written: str) -> str:
+        """Return it as it is."""
+        return written
+
     def word(self, value: str) -> str:
         """Return a string as JSON."""
         return json.dumps(value, ensure_ascii=False)

@@ -20,6 +20,9 @@ TIMEOUT = "HANDOFFS_HOST_TIMEOUT_SECONDS"
 
 HEADER = "Authorization"
 
+ADDRESSES = ("url", "httpUrl", "serverUrl", "uri")
+"""Keys of an address that some host has: entries are copied from one host to another."""
+
 Entry: TypeAlias = Mapping[str, object]
 
 
@@ -249,7 +252,7 @@ def is_on_this_machine(url: str) -> bool:
 def url_in(host: Host, keys: Entry) -> str | None:
     """Return the address in an entry, or None where it has none."""
     names = [host.http.url] if host.http is not None else []
-    for name in (*names, "url", "httpUrl", "serverUrl", "uri"):  # by a name that another host reads, too
+    for name in (*names, *ADDRESSES):
         if isinstance(url := keys.get(name), str):
             return url
     return None

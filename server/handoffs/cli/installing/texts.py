@@ -50,6 +50,18 @@ class Text(Protocol):
         """
         ...
 
+    def whole(self, text: str, path: Path) -> tuple[int, int]:
+        """Return where all that is written of the mapping at `path` stands. Raises Unreadable: not in one place."""
+        ...
+
+    def written(self, text: str, path: Path, value: Mapping[str, object]) -> str:
+        """Return a mapping as it can stand there in its place, in the form of the one that stands there."""
+        ...
+
+    def fitted(self, text: str, path: Path, written: str) -> str:
+        """Return a mapping that was written for this place as it fits there now: a host may have moved the place."""
+        ...
+
     def word(self, value: str) -> str:
         """Return a string as it is written in this format, on one line."""
         ...

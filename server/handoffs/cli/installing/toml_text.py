@@ -162,6 +162,33 @@ class TomlText:
         gap = newline(text)
         return f"{text[:end]}{line}{gap}{text[end:]}" if text[end - 1] == "\n" else f"{text}{gap}{line}"
 
+    def whole(self, text: str, path: Path) -> tuple[int, int]:
+        """Return where the table at `path` and those below it stand, without the last line's end."""
+        if (found := _find(text, path)) is not None:
+            return found.value
+        each = [statement for statement in _statements(text, path) if not statement.blank]
+        mine = [index for index, statement in enumerate(each) if statement.within(path)]
+        if mine != list(range(mine[0], mine[-1] + 1)):
+            raise Unreadable("it is written in several places of the file")
+        start, end = each[mine[0]].start, each[mine[-1]].end
+        return start, start + len(text[start:end].rstrip("\r\n"))
+
+    def written(self, text: str, path: Path, value: Mapping[str, object]) -> str:
+        """Return a table in the place of the one at `path`: inline, with dots, or with a header."""
+        if _find(text, path) is not None:
+            return _value(value)
+        first = next(each for each in _statements(text, path) if each.within(path))
+        if first.header:
+            lines = "".join(self._table(path, value)).rstrip("\n")
+        else:
+            name = ".".join(map(_key, path[len(first.table) :]))
+            lines = "\n".join(f"{name}.{_key(key)} = {_value(each)}" for key, each in value.items())
+        return lines.replace("\n", newline(text))
+
+    def fitted(self, text: str, path: Path, written: str) -> str:
+        """Return it as it is."""
+        return written
+
     def word(self, value: str) -> str:
         """Return a string in TOML."""
         return _value(value)

@@ -106,6 +106,35 @@ class YamlText:
         lines = "".join(f"{gap}{' ' * _STEP}- {word}" for word in words)
         return f"{text[:end]}{gap}{key}:{lines}{text[end:]}"
 
+    def whole(self, text: str, path: Path) -> tuple[int, int]:
+        """Return where the mapping at `path` stands, without the last line's end."""
+        pair = _pair(text, path)
+        assert pair is not None
+        node = pair[1]
+        end = _line_end(text, _last(node), end_of_line=False) if _block(node) else node.end_mark.index
+        return node.start_mark.index, end
+
+    def written(self, text: str, path: Path, value: Mapping[str, object]) -> str:
+        """Return a mapping in the place of the one at `path`: in braces, or as a block."""
+        pair = _pair(text, path)
+        assert pair is not None
+        if not _block(pair[1]):
+            return _json(value)
+        lead = " " * pair[1].start_mark.column
+        return "".join(_lines(value, lead, newline(text))).removeprefix(lead)
+
+    def fitted(self, text: str, path: Path, written: str) -> str:
+        """Return a block with the indentation that the one at `path` has."""
+        pair = _pair(text, path)
+        assert pair is not None
+        first, *rest = written.splitlines(keepends=True)
+        leads = [len(each) - len(each.lstrip(" ")) for each in rest if each.strip(_BLANK) and each.strip(" ")[0] != "#"]
+        more = pair[1].start_mark.column - min(leads, default=0)
+        if not _block(pair[1]) or not leads or more == 0:
+            return written
+        moved = (" " * more + each if more > 0 else each.removeprefix(" " * -more) for each in rest)
+        return first + "".join(new if old.strip(_BLANK) else old for new, old in zip(moved, rest, strict=True))
+
     def word(self, value: str) -> str:
         """Return a string in YAML: without quotes where it is a plain word."""
         return _scalar(value)
