@@ -17,6 +17,7 @@ from handoffs.serving.gate_url import remote_server, server_name
 from tests.acceptance.processes import ERAS, Home
 from tests.gate.behind import ALLOW, DENY, RULES, SHOP, Person, Shop, text_of
 from tests.gate.relay.http_servers import Got, http_recorder, result_of, started, stream
+from tests.waiting import until
 
 eras = pytest.mark.parametrize("era", ERAS)
 SECRET = "s3cr3t-of-the-user"
@@ -133,8 +134,12 @@ async def test_an_allowed_call_that_is_cut_off_is_unknown_and_asked_about_anew(t
                 assert result.is_error
                 assert "It may have run" in text_of(result)
             asked = await desk.newest(open_only=False)
-            logged = [[entry.name for entry in await desk.history(each.id)] for each in asked]
-    assert logged == [["opened", "answered", "used", "sent", "unknown"]] * 2
+
+            async def logged() -> list[list[str]]:
+                return [[entry.name for entry in await desk.history(each.id)] for each in asked]
+
+            # The agent is told first.
+            await until(logged, lambda found: found == [["opened", "answered", "used", "sent", "unknown"]] * 2)
     assert len(server.of("tools/call")) == 2
     assert ["may have run" in each.question.message for each in asked] == [True, False]
 

@@ -1,7 +1,8 @@
 """The official conformance suite, over HTTP, in both versions of the protocol that it knows.
 
-Twice: against `handoffs serve`, for what every server has to do; and against a fixture that asks as we ask under the
-names that the suite calls. What counts is what the suite wrote down: a scenario that silently stops running fails.
+Against `handoffs serve`, for what every server has to do; against a fixture that asks as we ask under the names that
+the suite calls; and against gates before that fixture, and before a server of the SDK over HTTP and stdio: through them
+all is the same. What counts is what the suite wrote down: a scenario that silently stops running fails.
 """
 
 import json
@@ -9,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ import anyio
 import pytest
 
 from tests.acceptance.processes import Home, HttpServer
+from tests.gate.relay.http_servers import started
 from tests.interop.conftest import HERE, PACKAGES, output
 
 SUITE = PACKAGES / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
@@ -108,6 +110,14 @@ async def fixture_server(folder: Path) -> AsyncGenerator[str]:
         await process.aclose()
 
 
+@asynccontextmanager
+async def gate(folder: Path, *behind: str) -> AsyncGenerator[str]:
+    """A gate that lets everything through, for callers without a token: the suite has none to show."""
+    home = Home(folder, {"HANDOFFS_TOKENS": "off"})
+    async with home.http(args=("gate", "--allow", "*", *behind)) as server:
+        yield server.url
+
+
 Runs: TypeAlias = dict[tuple[str, str], tuple[int, str, Failed]]
 
 
@@ -126,16 +136,34 @@ async def runs(node: str, home: Home, server: HttpServer, tmp_path_factory: pyte
 
     async def run(name: str, url: str, version: str) -> None:
         folder = tmp_path_factory.mktemp("suite")
-        expected = ("--expected-failures", HERE / "expected-failures.yml") if name == "fixture" else ()
+        expected = ("--expected-failures", HERE / "expected-failures.yml") if name.startswith("fixture") else ()
         command = (node, SUITE, "server", "--url", url, "--requirements", version, "-o", folder, *expected)
         async with two:
             code, said, _ = await output(*command, cwd=folder, env=home.env)
         done[name, version] = code, said, _failed(folder)
 
-    async with fixture_server(tmp_path_factory.mktemp("fixture")) as fixture, anyio.create_task_group() as tasks:
+    everything = str(HERE.parent / "gate" / "everything.py")
+    stack = AsyncExitStack()
+    async with (
+        stack,
+        fixture_server(tmp_path_factory.mktemp("fixture")) as fixture,
+        gate(tmp_path_factory.mktemp("gate"), "--url", fixture) as gated_fixture,
+        gate(tmp_path_factory.mktemp("gate"), "--", sys.executable, everything) as gated_command,
+        anyio.create_task_group() as tasks,
+    ):
+        direct = stack.enter_context(started(everything))
+        gated_url = await stack.enter_async_context(gate(tmp_path_factory.mktemp("gate"), "--url", direct))
+        urls = {
+            "fixture": fixture,
+            "handoffs": server.url,
+            "fixture through the gate": gated_fixture,
+            "everything": direct,
+            "everything through the gate": gated_url,
+            "everything on stdio through the gate": gated_command,
+        }
         for version in reversed(VERSIONS):  # the longer one first
-            tasks.start_soon(run, "fixture", fixture, version)
-            tasks.start_soon(run, "handoffs", server.url, version)
+            for name, url in urls.items():
+                tasks.start_soon(run, name, url, version)
     return done
 
 
@@ -176,3 +204,19 @@ def test_only_what_is_listed_with_its_reason_fails_in_the_suite(version: str, ru
     assert code == 0, said[said.rfind("=== SUMMARY") :]
     passed = {name for name, checks in failed.items() if not checks}
     assert passed - EVERY_SERVER[version] - HOLLOW == ASKING[version]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("ungated", "gated"),
+    [
+        ("fixture", "fixture through the gate"),
+        ("everything", "everything through the gate"),
+        ("everything", "everything on stdio through the gate"),
+    ],
+)
+def test_the_suite_finds_the_same_through_the_gate(ungated: str, gated: str, version: str, runs: Runs) -> None:
+    _, _, direct = runs[ungated, version]
+    _, said, through = runs[gated, version]
+    assert EVERY_SERVER[version] <= through.keys(), said
+    assert through == direct

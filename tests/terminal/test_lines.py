@@ -56,7 +56,7 @@ def run(folder: Path, body: str, given: bytes | IO[bytes] | int, **env: str) -> 
 async def ask(folder: Path, given: bytes, form: Form) -> tuple[Outcome, str]:
     """Ask one question, answered by what a file holds; return how it ended and what was shown."""
     (folder / "given").write_bytes(given)
-    with (folder / "given").open() as source, (folder / "shown").open("w") as shown, anyio.fail_after(10):
+    with (folder / "given").open() as source, (folder / "shown").open("w") as shown, anyio.fail_after(60):
         outcome = await Piped(source, shown).ask(Request(message="Proceed?", form=form))
     return outcome, (folder / "shown").read_text()
 
@@ -132,7 +132,7 @@ async def main():
             await terminal.ask(Request(message="Proceed?", form=YES_NO), shown=shown.set)
         shown = anyio.Event()
         tasks.start_soon(ask)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await shown.wait()
             for _ in range(10):
                 await anyio.sleep(0.01)
@@ -178,7 +178,7 @@ async def test_a_line_that_was_waited_for_in_vain_goes_to_the_next_question(line
         with anyio.move_on_after(0.05):
             await lines(reads).next()
         os.write(writes, b"one\ntwo\nth")
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             assert await lines(reads).next() == b"one"
             assert await lines(reads).next() == b"two"
             os.close(writes)

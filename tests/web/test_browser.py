@@ -20,7 +20,7 @@ from tests.web.visiting import FORM, MESSAGE, enter, visit
 
 async def ended(inbox: Inbox, handoff_id: str) -> Any:
     """The handoff, once it has ended."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         return await inbox.desk.wait(handoff_id, seconds=None)
 
 

@@ -24,7 +24,7 @@ async def is_open(inbox: Inbox, handoff: Handoff) -> bool:
 
 
 async def ended(inbox: Inbox, handoff: Handoff) -> Any:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         return await inbox.desk.wait(handoff.id, seconds=None)
 
 

@@ -531,6 +531,20 @@ async def test_a_header_that_says_something_else_is_refused(teller: Teller, wron
     assert not (teller.home.folder / "journal").exists()
 
 
+@pytest.mark.parametrize(
+    ("method", "meta", "status", "code"), [("tools/call", {}, 400, -32602), ("initialize", None, 404, -32601)]
+)
+async def test_what_the_version_does_not_have_is_refused_in_its_words(
+    teller: Teller, method: str, meta: dict[str, str] | None, status: int, code: int
+) -> None:
+    body, headers = modern(method, name="pay")
+    if meta is not None:
+        body["params"]["_meta"] = meta
+    refused = await teller.caller().post(body, **headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (status, code)
+    assert not (teller.home.folder / "journal").exists()
+
+
 async def test_there_is_no_stream_and_no_session(teller: Teller) -> None:
     caller = teller.caller()
     for method in ("GET", "DELETE"):

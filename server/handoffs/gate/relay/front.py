@@ -25,8 +25,8 @@ from handoffs.gate.relay import message
 from handoffs.gate.relay.front_headers import HEADER_MISMATCH, accepts, is_modern, mismatch
 from handoffs.gate.relay.front_reply import Reply
 from handoffs.gate.relay.front_wire import HttpFront, IdInUse
-from handoffs.gate.relay.headers import SESSION_HEADER
-from handoffs.gate.relay.message import INVALID_REQUEST, Message, Odd
+from handoffs.gate.relay.headers import SESSION_HEADER, version_of
+from handoffs.gate.relay.message import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, Odd
 from handoffs.wire import Wire
 
 Serve: TypeAlias = Callable[[Wire, str], Awaitable[object]]
@@ -183,8 +183,8 @@ class Front:
     ) -> None:
         assert asked.id is not None
         name = asked.id.text
-        if session.modern and (why := mismatch(headers, asked, session.front.tools)) is not None:
-            raise _Refused(400, why, code=HEADER_MISMATCH, id=name)
+        if session.modern:
+            self._check_modern(session, headers, asked, name)
         reply = Reply(modern=session.modern, json_too=accepts(headers, "application/json"))
         begins = asked.method == "initialize"
         with self._used(session):
@@ -204,6 +204,15 @@ class Front:
             session.front.cancel(sent)
         if begins and (reply.gone or reply.failed):
             self._end(session)  # its client knows of none
+
+    def _check_modern(self, session: _Session, headers: Mapping[str, str], asked: Message, name: str) -> None:
+        if not version_of(asked):
+            raise _Refused(400, "its body names no version of MCP in `_meta`", code=INVALID_PARAMS, id=name)
+        if (why := mismatch(headers, asked, session.front.tools)) is not None:
+            raise _Refused(400, why, code=HEADER_MISMATCH, id=name)
+        if asked.method == "initialize":  # a server on stdio would begin an older session, for all of this caller
+            words = "there is no `initialize` in this version of MCP"
+            raise _Refused(404, words, code=METHOD_NOT_FOUND, id=name)
 
     async def _listen(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         session = self._session(scope, headers)

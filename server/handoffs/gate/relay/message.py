@@ -27,7 +27,7 @@ MAX_DEPTH: Final = 200
 MAX_NUMBER_ID: Final = 64
 """Digits of an id. JavaScript changes those of more than fifteen; nobody counts that far."""
 
-PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS = -32700, -32600, -32602
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 
 NOT_ANSWERED: Final = -32000
 """The code of an error for a request that the server behind did not answer."""
