@@ -20,13 +20,13 @@ import anyio
 from handoffs.asking import judge as judging
 from handoffs.channels import may_permit
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AlreadyUsed, AnswerRefused, HandoffError
 from handoffs.core.form import DECISION
 from handoffs.core.model import GATEWAY, SCRIPT, Caller, Declared, Handoff, State
-from handoffs.core.remembering import offered
+from handoffs.core.remembering import conditions_of, offered, takes_conditions
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert
 from handoffs.gate import words
@@ -191,8 +191,7 @@ class Asking:
             if await self._remembered.stopped() is not None:
                 return Reply(call.refused(words.STOPPED))
             if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
-                choice = str((handoff.values or {}).get(REMEMBER) or "")
-                await self._remembered.keep(choice, action, handoff, terms, edited=arguments is not None)
+                await self._remembered.keep(action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
             name = f"c_{secrets.token_hex(8)}"
             with anyio.CancelScope(shield=True):
@@ -229,13 +228,14 @@ class Asking:
         message = message_of(action, again=again, origin=origin, before=before)
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
-        client = call.client
+        client, choices = call.client, offered(terms.remember.reaches, terms.remember.longest_seconds)
         return await self._desk.ask(
             message=message,
             caller=self.caller_of(call),
             form=action_form(
                 editable=terms.edit and len(action.arguments) <= MAX_EDITED,
-                remember=offered(terms.remember.reaches, terms.remember.longest_seconds),
+                remember=choices,
+                conditions=[*conditions_of(action)] if takes_conditions(choices) else (),
             ),
             timeout_seconds=terms.deadline_seconds,
             declared=Declared(
