@@ -23,13 +23,14 @@ from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
+from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyEnded, AlreadyUsed, AnswerRefused, HandoffError
 from handoffs.core.form import DECISION
 from handoffs.core.model import GATEWAY, SCRIPT, Caller, Declared, Handoff, State
 from handoffs.core.remembering import conditions_of, offered, takes_conditions
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert
-from handoffs.gate import words
+from handoffs.gate import earlier_calls, words
 from handoffs.gate.calls import ROUND, HeldCall, notification, request
 from handoffs.gate.edits import checked
 from handoffs.gate.policy_model import Terms
@@ -161,6 +162,10 @@ class Asking:
             if reply is not None and round_ is not None:
                 handoff = await self._desk.get(round_.handoff_id)
             else:
+                denial = await earlier_calls.last_of_many_denials(self._desk, self._subject, action.digest)
+                if denial is not None:
+                    await self._desk.denied_again(denial)
+                    return Reply(call.refused(words.denied_again(stamp(earlier_calls.ends_at(denial)))))
                 asked = await self._open(call, action, terms, again, pinned=pinned)
                 if isinstance(asked, Reply):
                     return asked
@@ -251,16 +256,8 @@ class Asking:
         )
 
     async def may_have_run(self, action: Action) -> bool:
-        """Say whether a like call was sent and never answered, by a process that has ended or is cut off, or whose
-        client waits no more."""
-        for handoff in await self._desk.newest_of(self._subject, open_only=False, limit=200):
-            if handoff.question.action is None or handoff.question.action.digest != action.digest:
-                continue
-            if not handoff.handed_to or handoff.handed_to in self._sent:
-                continue
-            names = [entry.name for entry in await self._desk.history(handoff.id)]
-            return "sent" in names and "result" not in names
-        return False
+        """Say whether a like call was sent and never answered; see `earlier_calls`."""
+        return await earlier_calls.may_have_run(self._desk, self._subject, action.digest, waiting=self._sent)
 
     # Waiting
 
