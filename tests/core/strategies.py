@@ -50,6 +50,7 @@ any_event = st.one_of(
     st.builds(events.Collected, at=times, tool_use=st.sampled_from(["", "toolu_01"])),
     st.builds(events.Used, at=times, tool_use=st.sampled_from(["toolu_01", "toolu_02"])),
     st.builds(events.Edited, at=times, by=people),
+    st.builds(events.DeniedAgain, at=times),
     st.builds(events.Revealed, at=times, by=people, field=st.just("password")),
     st.builds(events.Forgotten, at=times, by=people, field=st.just("password")),
 )

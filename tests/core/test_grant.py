@@ -94,7 +94,9 @@ def test_arguments_meet_conditions_as_json_would_compare_them(
         and (
             plain(given[each.name]) == plain(each.value)
             if each.kind == "equals"
-            else str(given[each.name]).startswith(str(each.value)) and isinstance(given[each.name], str)
+            else isinstance(given[each.name], str)
+            and each.value != ""
+            and str(given[each.name]).startswith(f"{str(each.value).removesuffix('/')}/")
         )
         for each in wanted
     )
@@ -116,10 +118,11 @@ def test_equal_is_equal_in_json(value: object, found: object, met: bool) -> None
 
 @pytest.mark.parametrize(
     ("found", "met"),
-    [("/srv/shop", True), ("/srv/", True), ("/srv", False), ("/SRV/", False), ("", False), (1, False), (None, False),
+    [("/srv/shop", True), ("/srv/", True), ("/srv", False), ("/SRV/", False),
+     ("/srv/../etc", False), ("", False), (1, False), (None, False),
      (["/srv/"], False)],
 )  # fmt: skip
-def test_a_prefix_is_of_a_string(found: object, met: bool) -> None:
+def test_a_prefix_is_the_folder_of_a_text(found: object, met: bool) -> None:
     assert meets([Condition(name="x", kind="prefix", value="/srv/")], {"x": found}) is met
 
 

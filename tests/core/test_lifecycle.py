@@ -12,6 +12,7 @@ from handoffs.core.events import (
     Cancelled,
     Collected,
     Declined,
+    DeniedAgain,
     Dismissed,
     Edited,
     Event,
@@ -52,11 +53,12 @@ EXAMPLES: dict[type[Event], Event] = {
     Edited: Edited(at=LATER, by="ada"),
     Sent: Sent(at=LATER, call="c_1"),
     Result: Result(at=LATER, call="c_1", outcome="done"),
+    DeniedAgain: DeniedAgain(at=LATER),
     Unknown: Unknown(at=LATER, call="c_1", reason="its server was cut off"),
     Revealed: Revealed(at=LATER, by="ada", field="password"),
     Forgotten: Forgotten(at=LATER, by="ada", field="password"),
 }
-RUNS = ["Used", "Edited", "Sent", "Result", "Unknown"]
+RUNS = ["Used", "Edited", "Sent", "Result", "Unknown", "DeniedAgain"]
 ENDS: list[type[Event]] = [Answered, Declined, Cancelled, Expired]
 
 
@@ -88,7 +90,7 @@ def test_every_state_says_what_every_event_does() -> None:
     assert table == {
         State.OPEN: dict.fromkeys(["Opened", "Collected", *RUNS, "Revealed", "Forgotten"], "ValueError") | stays | ends,
         State.ANSWERED: over | dict.fromkeys(["Collected", *RUNS, "Revealed", "Forgotten"], "answered"),
-        State.DECLINED: over | {"Collected": "declined"},
+        State.DECLINED: over | {"Collected": "declined", "DeniedAgain": "declined"},
         State.CANCELLED: over | {"Collected": "cancelled"},
         State.EXPIRED: over | {"Collected": "expired"},
     }
@@ -262,8 +264,8 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",
         "    open --> expired: expired",
-        "    answered --> answered: collected, used, edited, sent, result, unknown, revealed, forgotten",
-        "    declined --> declined: collected",
+        "    answered --> answered: collected, used, edited, sent, result, unknown, deniedagain, revealed, forgotten",
+        "    declined --> declined: collected, deniedagain",
         "    cancelled --> cancelled: collected",
         "    expired --> expired: collected",
     ]

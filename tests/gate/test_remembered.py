@@ -154,3 +154,46 @@ async def test_to_stop_everything_denies_what_waits(shop: Shop) -> None:
         assert b"1 call that waited was denied" in done.stdout, done.stderr
     assert "Everything was stopped" in text_of(results[0])
     assert shop.done == []
+
+
+@eras
+async def test_a_permission_is_limited_by_conditions_and_uses_in_a_dialog(shop: Shop, era: str) -> None:
+    limited = {"remember": "tool-hour", "conditions": ["force is false"], "uses": 2}
+    person = Person(ALLOW | limited, DENY, DENY)
+    async with shop.client(era, person) as client:
+        for number, force in ((1, False), (2, False), (3, True), (4, False), (5, False)):
+            result = await client.call_tool("delete_order", {"number": number, "force": force})
+            if number == 3:
+                assert "denied" in text_of(result)
+                assert shop.home.run("grants", "--resume", grants(shop)[0]["id"]).returncode == 0
+        [grant] = grants(shop)
+    offered = person.shown[0].requested_schema["properties"]["conditions"]["items"]["enum"]
+    assert offered == ["number is 1", "force is false"]
+    assert shop.done == ["delete 1", "delete 2", "delete 4"]
+    assert len(person.shown) == 3
+    assert grant["conditions"] == [{"name": "force", "kind": "equals", "value": False}]
+    assert (grant["state"], grant["uses"], grant["usesLeft"]) == ("used up", 2, 0)
+
+
+async def test_conditions_and_uses_are_given_in_a_shell_and_shown(shop: Shop) -> None:
+    limited = ("conditions=number is 1", "conditions=force is false", "remember=tool", "uses=5", "decision=allow")
+    async with shop.client("legacy") as client, shop.desk() as desk, anyio.create_task_group() as tasks:
+        tasks.start_soon(client.call_tool, "delete_order", {"number": 1, "force": False})
+        held = await waiting(desk)
+        sets = [part for each in limited for part in ("--set", each)]
+        done = await shop.home.command("answer", held.id, *sets)
+        assert done.returncode == 0, done.stderr
+    assert shop.done == ["delete 1"]
+    assert len(grants(shop)[0]["conditions"]) == 2
+    line = shop.home.run("grants").stdout
+    assert "arguments where number is 1 and force is false" in line
+    assert "5 left" in line
+
+
+async def test_for_exact_arguments_conditions_say_nothing(shop: Shop) -> None:
+    person = Person(ALLOW | {"remember": "exact-hour", "conditions": ["number is 1"], "uses": 1}, DENY)
+    async with shop.client("legacy", person) as client:
+        for _ in range(3):
+            await client.call_tool("delete_order", {"number": 1})
+    assert shop.done == ["delete 1", "delete 1"]
+    assert grants(shop)[0]["conditions"] == []

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from handoffs.core.action import Action
 from handoffs.core.events import Answered, Cancelled, Declined, Event
 from handoffs.core.form import Form
 from handoffs.core.grant import Grant, Reach, new_grant_id
@@ -26,15 +27,18 @@ def sample(
     stays_open: timedelta = DAY,
     breakout: bool = False,
     tool_use: str = "",
+    action: Action | None = None,
 ) -> Handoff:
     """Return a new handoff, asked at `at`."""
     form = form or response_form()
     return Handoff(
         id=handoff_id or new_id(),
         caller=caller,
-        question=Question(message=message, form=form, deadline=at + stays_open, breakout_of_loop=breakout),
+        question=Question(
+            message=message, form=form, deadline=at + stays_open, breakout_of_loop=breakout, action=action
+        ),
         created_at=at,
-        fingerprint=fingerprint_of(caller, message=message, form=form, breakout_of_loop=breakout),
+        fingerprint=fingerprint_of(caller, message=message, form=form, breakout_of_loop=breakout, action=action),
         tool_use=tool_use,
     )
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handoffs.core.action import Action, Asker
 from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed, NotFound
 from handoffs.core.events import (
     Answered,
@@ -571,6 +572,25 @@ async def test_a_claim_is_forgotten_once_nobody_needs_it(store: Store) -> None:
     assert await store.claim("key", now=ASKED, until=ASKED + HOUR)
     assert not await store.claim("key", now=ASKED + HOUR - TICK, until=ASKED + HOUR)
     assert await store.claim("key", now=ASKED + HOUR, until=ASKED + DAY)
+
+
+async def test_what_became_of_one_action_is_found_among_all_others(store: Store) -> None:
+    mine, hers = Caller(subject="ada\0\1"), Caller(subject="eve")
+    action, other = (Action(asker=Asker.GATE, server="s", tool=each, arguments="{}") for each in ("one", "two"))
+    old, new, unended = (sample(f"{n}?", caller=mine, at=ASKED + n * TICK, action=action) for n in range(3))
+    others = (
+        sample("Hers?", caller=hers, action=action),
+        sample("Other?", caller=mine, action=other),
+        sample("Plain?", caller=mine),
+    )
+    await opened(store, old, new, unended, *others)
+    for each in (old, new, *others):
+        await store.record(each.id, answered())
+    found = await store.ended_of_action(mine.subject, action.digest, limit=5)
+    assert [each.id for each in found] == [new.id, old.id]
+    assert found[0].question.action == action
+    assert [each.id for each in await store.ended_of_action(mine.subject, action.digest, limit=1)] == [new.id]
+    assert await store.ended_of_action(mine.subject, "", limit=5) == []
 
 
 async def test_the_newest_of_one_subject_are_not_crowded_out_by_those_of_others(store: Store) -> None:

@@ -10,7 +10,7 @@ from handoffs.core.action_shown import message_of
 from handoffs.core.desk import Desk
 from handoffs.core.grant import Grant, Reach, new_grant_id
 from handoffs.core.model import Caller, Handoff
-from handoffs.core.remembering import offered
+from handoffs.core.remembering import conditions_of, offered
 from tests.web.serving import CLAUDE
 
 DEFINITION: dict[str, Any] = {"name": "delete_order", "description": "Deletes an order for good.", "inputSchema": {}}
@@ -28,7 +28,8 @@ def call(
 async def hold(desk: Desk, action: Action | None = None, *, caller: Caller = CLAUDE, **shown: Any) -> Handoff:
     """Ask about a call, with every choice of what may be remembered."""
     held = action or call()
-    form = action_form(editable=True, remember=offered({"exact", "tool", "session"}, None))
+    choices = offered({"exact", "tool", "session"}, None)
+    form = action_form(editable=True, remember=choices, conditions=[*conditions_of(held)])
     return await desk.ask(message=message_of(held, **shown), caller=caller, form=form, action=held, max_message=200_000)
 
 

@@ -84,11 +84,14 @@ async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: O
         first = await hold(inbox.desk)
         await enter(page, inbox, f"/h/{first.id}")
         await page.get_by_label("This tool with any arguments, for an hour").check()
+        await page.get_by_label("id is 7").check()
+        await page.get_by_label("Uses").fill("3")
         await page.get_by_text("Change the arguments").click()
         await page.get_by_label("Edited arguments").fill('{"id": 8}')
         await page.get_by_role("button", name="Allow").click()
         values = (await ended(inbox, first.id)).values
-        assert values == {"decision": "allow", "arguments": '{"id": 8}', "remember": "tool-hour"}
+        limits = {"remember": "tool-hour", "conditions": ["id is 7"], "uses": 3}
+        assert values == {"decision": "allow", "arguments": '{"id": 8}', **limits}
         second = await hold(inbox.desk, call(arguments={"id": 2}))
         await page.goto(f"{inbox.url}/h/{second.id}")
         await page.get_by_label("Reason").fill("not on Fridays")

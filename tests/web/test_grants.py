@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
-from handoffs.core.grant import Grant, Stop
+from handoffs.core.grant import Condition, Grant, Stop
 from handoffs.core.model import State
 from handoffs.core.ports import Permissions
 from tests.web.held import call, given, hold
@@ -24,9 +24,21 @@ async def test_each_permission_says_who_gave_it_for_what_and_how_it_was_used(tmp
         asked = await hold(desk, call(arguments={"id": 4711, "token": "hush"}, masked=("token",)))
         exact = await given(desk, handoff=asked, by="eve")
         await given(desk, tool="list_orders", expires_at=None)
+        within = Condition(name="path", kind="prefix", value="/srv/app/")
+        await given(desk, tool="write_file", conditions=(within,), uses_left=3)
         await desk.permissions.use(exact.id, at=desk.clock.now())
         text = (await page.http.get("/grants")).text
-        for said in ("eve", "4711", "these exact arguments", "any arguments", "it is revoked", "1 time,", asked.id):
+        for said in (
+            "eve",
+            "4711",
+            "these exact arguments",
+            "any arguments",
+            "it is revoked",
+            "1 time,",
+            asked.id,
+            "path begins with /srv/app/",
+            "3 uses left",
+        ):
             assert said in text, said
         assert "hush" not in text
 

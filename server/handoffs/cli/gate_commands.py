@@ -58,6 +58,9 @@ def gate(
     allow: Globs = None,
     deny: Globs = None,
     trust_hints: Hints = False,
+    watch_only: Annotated[
+        bool, typer.Option("--watch-only", help="Let every call pass, and note what would have been asked.")
+    ] = False,
 ) -> None:
     """Stand before an MCP server: no tool runs before a person, or a rule, has allowed exactly that call.
 
@@ -74,6 +77,7 @@ def gate(
     options = Options(
         command=_command(context), http=http, url=url, header=header or (), header_from_env=header_from_env or (),
         name=name, policy=policy, ask=ask or (), allow=allow or (), deny=deny or (), trust_hints=trust_hints,
+        watch_only=watch_only,
     )  # fmt: skip
     code = 0
 
@@ -173,6 +177,14 @@ def stop(
     from handoffs.cli import grants
 
     raise typer.Exit(ended(lambda: anyio.run(grants.stop, read_settings(), lift)))
+
+
+@gate_app.command()
+def propose() -> None:
+    """Print a policy that is made of what `handoffs gate --watch-only` has noted."""
+    from handoffs.cli.gate_propose import propose as print_policy
+
+    raise typer.Exit(ended(print_policy))
 
 
 def grants_command(

@@ -81,11 +81,14 @@ async def _find(kept: Permissions, start: str) -> Grant:
 
 def _line(grant: Grant, now: datetime) -> str:
     reach = "these exact arguments" if grant.reach is Reach.EXACT else "any arguments"
+    if grant.conditions:
+        reach = f"arguments where {inert_line(' and '.join(each.words for each in grant.conditions))}"
     until = "this session" if grant.session else "revoked" if grant.expires_at is None else stamp(grant.expires_at)
     used = f"used {grant.uses}×" + ("" if grant.last_used_at is None else f", last {stamp(grant.last_used_at)}")
     tool = f"{inert_line(grant.tool, 60)} of {inert_line(grant.server, 60)}"
     by = f"by {inert_line(grant.by, 40)} at {stamp(grant.created_at)}"
-    return f"{grant.id}  {grant.state(now):<9}  {tool}, {reach}, until {until}; {by}; {used}"
+    left = "" if grant.uses_left is None else f", {grant.uses_left} left"
+    return f"{grant.id}  {grant.state(now):<9}  {tool}, {reach}, until {until}; {by}; {used}{left}"
 
 
 def _as_json(grant: Grant, now: datetime) -> dict[str, object]:
@@ -97,6 +100,7 @@ def _as_json(grant: Grant, now: datetime) -> dict[str, object]:
         "server": grant.server,
         "tool": grant.tool,
         "reach": grant.reach.value,
+        "conditions": [{"name": each.name, "kind": each.kind, "value": each.value} for each in grant.conditions],
         "session": bool(grant.session),
         "subject": grant.subject,
         "project": grant.project,

@@ -3,13 +3,16 @@
 *Deny*, with a reason, is part of the form, so channels add no decline button to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from handoffs.core.form import DECISION, DENY, Schema
 
 ALLOW = "allow"
 
-ARGUMENTS, REASON, REMEMBER = "arguments", "reason", "remember"
+ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES = "arguments", "reason", "remember", "conditions", "uses"
+
+MAX_USES = 1000
+"""The most uses that a permission can be limited to."""
 
 
 def decision(*, allow: str = "Allow once", deny: str = "Deny") -> Schema:
@@ -31,10 +34,11 @@ def reason() -> Schema:
     }
 
 
-def action_form(*, editable: bool, remember: Mapping[str, str] | None = None) -> Schema:
+def action_form(*, editable: bool, remember: Mapping[str, str] | None = None, conditions: Sequence[str] = ()) -> Schema:
     """Return the form that allows an action, as it is or edited, or denies it.
 
     `remember` is what may be remembered, by value, with what a person reads of each; it is never picked beforehand.
+    `conditions` are those that it can be limited by, as a person reads them.
     """
     properties: Schema = {DECISION: decision(allow="Allow" if remember else "Allow once")}
     if editable:
@@ -49,6 +53,20 @@ def action_form(*, editable: bool, remember: Mapping[str, str] | None = None) ->
             "title": "Remember",
             "description": "Nothing picked: this call alone.",
             "oneOf": [{"const": value, "title": title} for value, title in remember.items()],
+        }
+        if conditions:
+            properties[CONDITIONS] = {
+                "type": "array",
+                "title": "Only where",
+                "description": "Limits what is remembered of this tool to calls for which all of these hold.",
+                "items": {"type": "string", "enum": list(conditions)},
+            }
+        properties[USES] = {
+            "type": "integer",
+            "title": "Uses",
+            "description": "How many later calls it allows. Empty: any number.",
+            "minimum": 1,
+            "maximum": MAX_USES,
         }
     properties[REASON] = reason()
     return {"type": "object", "properties": properties, "required": [DECISION]}

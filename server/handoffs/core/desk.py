@@ -19,6 +19,7 @@ from handoffs.core.events import (
     Cancelled,
     Collected,
     Declined,
+    DeniedAgain,
     Dismissed,
     Edited,
     Joined,
@@ -216,6 +217,11 @@ class Desk(Reader):
         """Note that the call may have run or not: its server was cut off in between."""
         event = Unknown(at=self._clock.now(), call=call, reason=reason)
         return await self._store.record(handoff.id, event, known=handoff)
+
+    async def denied_again(self, handoff: Handoff) -> None:
+        """Note that the call that a person has denied came again, and was denied without a question."""
+        if handoff.version < self._max_noted:  # an agent can send it without limit
+            await self._store.record(handoff.id, DeniedAgain(at=self._clock.now()), known=handoff, durable=False)
 
     # The person's side. Each method makes one whole decision, and the first decision stands.
 

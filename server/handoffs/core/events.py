@@ -201,6 +201,13 @@ class Unknown(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeniedAgain(_Event):
+    """The same call came again, and was denied without a question: a person had denied it several times."""
+
+    name: ClassVar[str] = "deniedagain"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Revealed(_Event):
     """A program of the person who was asked read a secret of the answer."""
 
@@ -222,12 +229,12 @@ class Forgotten(_Event):
 
 Event: TypeAlias = (
     Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired
-    | Collected | Used | Edited | Sent | Result | Unknown | Revealed | Forgotten
+    | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
     Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
-    Used, Edited, Sent, Result, Unknown, Revealed, Forgotten,
+    Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten,
 )  # fmt: skip
 
 # Kept once, with the handoff: the log holds nothing that people wrote.

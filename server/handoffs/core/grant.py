@@ -4,6 +4,7 @@ A *pin* is the definition of a tool as a person knows it. A *grant* allows later
 of another definition it allows nothing. While a *stop* stands, no grant is used.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from handoffs.core.exact_json import OddNumber
+from handoffs.core.folders import lies_in
 from handoffs.core.model import new_id
 
 ID_PREFIX = "g_"
@@ -42,7 +44,7 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """What one argument must be.
+    """What one argument must be: this value, or a path or URL in this folder (`prefix`; see `core.folders`).
 
     Raises:
         ValueError: The value is no JSON scalar that every reader reads alike, or the prefix is no string.
@@ -66,8 +68,14 @@ class Condition:
     def met_by(self, argument: object) -> bool:
         """Say whether an argument is as the condition wants it."""
         if self.kind == "prefix":
-            return isinstance(argument, str) and isinstance(self.value, str) and argument.startswith(self.value)
+            return isinstance(argument, str) and isinstance(self.value, str) and lies_in(argument, self.value)
         return _equal(self.value, argument)
+
+    @property
+    def words(self) -> str:
+        """The condition as people read it: `path begins with /srv/shop/`."""
+        value = self.value if isinstance(self.value, str) else json.dumps(self.value)
+        return f"{self.name} {'begins with' if self.kind == 'prefix' else 'is'} {value}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

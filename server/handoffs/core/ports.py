@@ -237,6 +237,13 @@ class Store(Protocol):
         """Return the handoffs of one subject, newest first, at most `limit`. Those of others do not count."""
         ...
 
+    async def ended_of_action(self, subject: str, digest: str, *, limit: int) -> Sequence[Handoff]:
+        """Return the ended handoffs of one subject about the action with this digest, newest first, at most `limit`.
+
+        Those that were stored by a version without digests are not found.
+        """
+        ...
+
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of open handoffs whose deadline has passed."""
         ...

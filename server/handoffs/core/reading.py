@@ -87,6 +87,10 @@ class Reader:
         await self._expire_all()
         return await self._store.newest_of(subject, open_only=open_only, limit=limit)
 
+    async def ended_of_action(self, subject: str, digest: str, *, limit: int) -> Sequence[Handoff]:
+        """Return the ended handoffs of one subject about the action with this digest, newest first, at most `limit`."""
+        return await self._store.ended_of_action(subject, digest, limit=limit)
+
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
         await self._expire_all()

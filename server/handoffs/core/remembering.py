@@ -1,12 +1,29 @@
-"""What a person may have remembered when they allow a call: the choices of the form, and what each means."""
+"""What a person may have remembered when they allow a call: the choices of the form, and what each means.
 
-from collections.abc import Collection, Mapping
+Conditions are made of the call's own arguments. A person picks them by the words that they read, and the same words
+lead back to the condition.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from handoffs.core.grant import Reach
+from handoffs.core.action import Action
+from handoffs.core.action_shown import language_of
+from handoffs.core.exact_json import OddNumber
+from handoffs.core.folders import folder_of
+from handoffs.core.grant import Condition, Reach
+from handoffs.core.look_alikes import skeleton
+from handoffs.core.secret_words import Secret, secret_in
+from handoffs.core.untrusted import inert_line
 
 HOUR, DAY = 3_600.0, 86_400.0
+
+MAX_NAME, MAX_VALUE = 40, 60
+"""The most characters of an argument's name, and of a text that it is, in a condition."""
+
+MAX_CONDITIONS, MAX_WORDS = 10, 400
+"""The most conditions that are offered for a call, and their characters: a host that draws no list still shows them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,3 +63,49 @@ CHOICES: Mapping[str, Choice] = MappingProxyType(
 def offered(reaches: Collection[str], longest: float | None) -> dict[str, str]:
     """Return the choices that a rule allows, and their titles."""
     return {name: each.title for name, each in CHOICES.items() if each.within(reaches, longest)}
+
+
+def takes_conditions(choices: Collection[str]) -> bool:
+    """Say whether one of these choices can be limited by conditions."""
+    return any(CHOICES[each].reach is Reach.TOOL for each in choices)
+
+
+def conditions_of(action: Action) -> dict[str, Condition]:
+    """Return the conditions that a person may pick for a call, by the words that they read.
+
+    Arguments that are masked or sound like secrets have none. Two that a person could not tell apart are both left out.
+
+    Raises:
+        ValueError: The arguments are no JSON object that every reader reads alike.
+    """
+    alike: dict[str, list[Condition]] = {}
+    for each in _possible(action):
+        alike.setdefault(skeleton(inert_line(each.words)), []).append(each)
+    found: dict[str, Condition] = {}
+    left = MAX_WORDS
+    for words, condition in [(each.words, each) for (each, *others) in alike.values() if not others]:
+        if len(words) + 2 <= left and len(found) < MAX_CONDITIONS:
+            found[words] = condition
+            left -= len(words) + 2
+    return found
+
+
+def _possible(action: Action) -> Iterator[Condition]:
+    for name, value in action.values.items():
+        number = not isinstance(value, str)
+        plain = 0 < len(name) <= MAX_NAME and name == inert_line(name)
+        if not plain or name in action.masked or secret_in((name,), number=number) is not Secret.NO:
+            continue
+        match value:
+            case str():
+                if 0 < len(value) <= MAX_VALUE and value == inert_line(value):
+                    yield Condition(name=name, kind="equals", value=value)
+                folder = None if language_of(action, name) else folder_of(value)
+                if folder is not None and folder == inert_line(folder):
+                    yield Condition(name=name, kind="prefix", value=folder)
+            case OddNumber():
+                continue
+            case bool() | int() | float():
+                yield Condition(name=name, kind="equals", value=value)
+            case _:
+                continue

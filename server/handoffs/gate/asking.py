@@ -20,16 +20,17 @@ import anyio
 from handoffs.asking import judge as judging
 from handoffs.channels import may_permit
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
+from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyEnded, AlreadyUsed, AnswerRefused, HandoffError
 from handoffs.core.form import DECISION
 from handoffs.core.model import GATEWAY, SCRIPT, Caller, Declared, Handoff, State
-from handoffs.core.remembering import offered
+from handoffs.core.remembering import conditions_of, offered, takes_conditions
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert
-from handoffs.gate import words
+from handoffs.gate import earlier_calls, words
 from handoffs.gate.calls import ROUND, HeldCall, notification, request
 from handoffs.gate.edits import checked
 from handoffs.gate.policy_model import Terms
@@ -158,6 +159,10 @@ class Asking:
             if reply is not None and round_ is not None:
                 handoff = await self._desk.get(round_.handoff_id)
             else:
+                denial = await earlier_calls.last_of_many_denials(self._desk, self._subject, action.digest)
+                if denial is not None:
+                    await self._desk.denied_again(denial)
+                    return Reply(call.refused(words.denied_again(stamp(earlier_calls.ends_at(denial)))))
                 asked = await self._open(call, action, terms, again, pinned=pinned)
                 if isinstance(asked, Reply):
                     return asked
@@ -188,8 +193,7 @@ class Asking:
             if await self._remembered.stopped() is not None:
                 return Reply(call.refused(words.STOPPED))
             if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
-                choice = str((handoff.values or {}).get(REMEMBER) or "")
-                await self._remembered.keep(choice, action, handoff, terms, edited=arguments is not None)
+                await self._remembered.keep(action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
             name = f"c_{secrets.token_hex(8)}"
             with anyio.CancelScope(shield=True):
@@ -226,13 +230,14 @@ class Asking:
         message = message_of(action, again=again, origin=origin, before=before)
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
-        client = call.client
+        client, choices = call.client, offered(terms.remember.reaches, terms.remember.longest_seconds)
         return await self._desk.ask(
             message=message,
             caller=self.caller_of(call),
             form=action_form(
                 editable=terms.edit and len(action.arguments) <= MAX_EDITED,
-                remember=offered(terms.remember.reaches, terms.remember.longest_seconds),
+                remember=choices,
+                conditions=[*conditions_of(action)] if takes_conditions(choices) else (),
             ),
             timeout_seconds=terms.deadline_seconds,
             declared=Declared(
@@ -248,16 +253,8 @@ class Asking:
         )
 
     async def may_have_run(self, action: Action) -> bool:
-        """Say whether a like call was sent and never answered, by a process that has ended or is cut off, or whose
-        client waits no more."""
-        for handoff in await self._desk.newest_of(self._subject, open_only=False, limit=200):
-            if handoff.question.action is None or handoff.question.action.digest != action.digest:
-                continue
-            if not handoff.handed_to or handoff.handed_to in self._sent:
-                continue
-            names = [entry.name for entry in await self._desk.history(handoff.id)]
-            return "sent" in names and "result" not in names
-        return False
+        """Say whether a like call was sent and never answered; see `earlier_calls`."""
+        return await earlier_calls.may_have_run(self._desk, self._subject, action.digest, waiting=self._sent)
 
     # Waiting
 

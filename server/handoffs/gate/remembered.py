@@ -14,11 +14,12 @@ from datetime import timedelta
 
 from handoffs.core import exact_json
 from handoffs.core.action import Action
+from handoffs.core.action_form import CONDITIONS, REMEMBER, USES
 from handoffs.core.errors import HandoffError
 from handoffs.core.grant import Grant, Pin, Reach, Stop, new_grant_id
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
-from handoffs.core.remembering import CHOICES, offered
+from handoffs.core.remembering import CHOICES, conditions_of, offered
 from handoffs.gate.policy_model import Terms
 
 logger = logging.getLogger(__name__)
@@ -85,14 +86,19 @@ class Remembered:
                 return used
         return None
 
-    async def keep(self, choice: str, action: Action, handoff: Handoff, terms: Terms, *, edited: bool) -> None:
+    async def keep(self, action: Action, handoff: Handoff, terms: Terms, *, edited: bool) -> None:
         """Keep the grant that a person gave with their answer, where the rule allows it."""
-        end = handoff.end
+        end, values = handoff.end, handoff.values or {}
+        choice, uses = str(values.get(REMEMBER) or ""), values.get(USES)
         if end is None or choice not in offered(terms.remember.reaches, terms.remember.longest_seconds):
             return
         meant = CHOICES[choice]
         if edited and meant.reach is Reach.EXACT:
             return  # what ran is not what the agent asks for
+        picked, possible = values.get(CONDITIONS), conditions_of(action)
+        wanted = picked if meant.reach is Reach.TOOL and isinstance(picked, list) else []
+        if not possible.keys() >= set(wanted):
+            return  # another version offered it: without the condition, it would allow more
         now = self._clock.now()
         grant = Grant(
             id=new_grant_id(),
@@ -103,12 +109,14 @@ class Remembered:
             definition=digest_of(action.definition),
             reach=meant.reach,
             arguments_digest=action.digest if meant.reach is Reach.EXACT else "",
+            conditions=tuple(possible[each] for each in wanted),
             session=self._session if meant.session else "",
             created_at=now,
             by=end.by,
             channel=end.channel,
             handoff_id=handoff.id,
             expires_at=None if meant.seconds is None else now + timedelta(seconds=meant.seconds),
+            uses_left=int(uses) if isinstance(uses, int | float) else None,
         )
         await self._permissions.grant(grant)
 

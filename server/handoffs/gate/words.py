@@ -59,6 +59,14 @@ MAY_HAVE_RUN = "A call like this was sent before, and whether it ran is not know
 """What the person is told."""
 
 
+def denied_again(until: str) -> str:
+    """Return what the agent is told of a call that a person has denied time and again."""
+    return (
+        "Not run: a person has denied exactly this call three times within an hour, so it is denied without asking "
+        f"them until {until}. {AGAIN}"
+    )
+
+
 def denied_by_rule(rule: str, reason: str) -> str:
     """Return what the agent is told of a call that a rule denies."""
     why = f" {reason}" if reason else ""

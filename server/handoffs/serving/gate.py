@@ -6,6 +6,7 @@ On stdio a server behind that is a command is started first, and imports what it
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from handoffs.gate.policy import Policy, PolicyError, policy_of_flags
 from handoffs.gate.policy_file import PolicyFile
 from handoffs.gate.relay.process import Behind
 from handoffs.serving.gate_url import RemoteServer, remote_server, server_name
-from handoffs.settings import Settings, SettingsError, config_file
+from handoffs.settings import Settings, SettingsError, config_file, data_folder
 
 POLICY = "gate.toml"
 """The policy that is used where none is named, in the folder of the configuration."""
@@ -41,6 +42,7 @@ class Options:
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
     trust_hints: bool = False
+    watch_only: bool = False
 
     @property
     def server(self) -> str:
@@ -72,6 +74,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--allow", action="append", default=[])
     parser.add_argument("--deny", action="append", default=[])
     parser.add_argument("--trust-hints", action="store_true")
+    parser.add_argument("--watch-only", action="store_true")
     before, command = list(arguments), list[str]()
     if "--" in before:
         at = before.index("--")
@@ -109,6 +112,8 @@ def serve(options: Options, read_settings: Callable[[], Settings]) -> int:
     if remote is None and not options.command:
         raise UsageError("Say which server to stand before: handoffs gate [OPTIONS] -- COMMAND …, or --url URL.")
     policy = policy_of(options)
+    if options.watch_only:
+        policy = _watching(policy)
     settings = read_settings()
     if options.http:
         from handoffs.serving.gate_http import serve_gate  # the web stack
@@ -125,6 +130,16 @@ def serve(options: Options, read_settings: Callable[[], Settings]) -> int:
     from handoffs.serving.gate_session import relay
 
     return anyio.run(relay, settings, options.server, policy, behind)
+
+
+def _watching(policy: Callable[[], Policy]) -> Callable[[], Policy]:
+    from handoffs.gate.watching import FILE, WatchingPolicy  # only where it is asked for
+
+    file = data_folder() / FILE
+    told = f"The gate only watches: every call passes, and {file} notes what would have been asked."
+    print(told, file=sys.stderr, flush=True)  # noqa: T201
+    watching = WatchingPolicy(policy, file)
+    return lambda: watching
 
 
 def name_of(command: Sequence[str]) -> str:

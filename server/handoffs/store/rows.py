@@ -27,6 +27,7 @@ COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
     "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier", "action",
+    "action_digest",
 )  # fmt: skip
 CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
 """The columns that events change; the others never change."""
@@ -34,7 +35,7 @@ CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
-    str, str, str, int, str, str, str, str, str,
+    str, str, str, int, str, str, str, str, str, str,
 ]  # fmt: skip
 _OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str]
 
@@ -69,7 +70,7 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
         storable(handoff.session),
         storable(handoff.tool_use),
         handoff.earlier,
-        "" if question.action is None else question.action.dumps(),
+        *(("", "") if question.action is None else (question.action.dumps(), question.action.digest)),
     )
 
 
@@ -109,7 +110,7 @@ def _decode(row: _Row) -> Handoff:
     (
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
-        reminded, sealed, other, calls, handed_to, session, tool_use, earlier, action,
+        reminded, sealed, other, calls, handed_to, session, tool_use, earlier, action, _,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:

@@ -49,6 +49,7 @@ _HAPPENED = {
     "sent": "The call was sent to its server",
     "result": "The server answered the call",
     "unknown": "The call may have run: its server did not answer",
+    "deniedagain": "The same call came again, and was denied without a question",
     "collected": "The agent was given the outcome",
     "revealed": "A program got the secret",
     "forgotten": "The secret was erased",

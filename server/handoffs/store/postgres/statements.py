@@ -69,6 +69,8 @@ class Statements:
     """subject, limit"""
     newest_open_of: str
     """subject, limit"""
+    ended_of_action: str
+    """digest, subject, limit"""
     overdue: str
     """now, limit"""
     log: str
@@ -162,6 +164,8 @@ def statements(schema: str) -> Statements:
         next_deadline=f"SELECT min(deadline) FROM {handoffs} WHERE state = 'open'",  # noqa: S608
         newest_of=f"{select} WHERE subject = $1 {newest} $2",
         newest_open_of=f"{select} WHERE state = 'open' AND subject = $1 {newest} $2",
+        ended_of_action=f"""{select} WHERE action_digest <> '' AND action_digest = $1 AND subject = $2
+            AND state <> 'open' {newest} $3""",
         overdue=f"""SELECT id FROM {handoffs} WHERE state = 'open' AND deadline <= $1
             ORDER BY deadline LIMIT $2""",  # noqa: S608
         log=f"{entries} ORDER BY number LIMIT $2",

@@ -250,6 +250,10 @@ class PostgresStore:
         sql = self._sql.newest_open_of if open_only else self._sql.newest_of
         return await self._fetch(handoff_of, sql, encode_cell(storable(subject)), limit)
 
+    async def ended_of_action(self, subject: str, digest: str, *, limit: int) -> Sequence[Handoff]:
+        """Return the ended handoffs of one subject about the action with this digest, newest first, at most `limit`."""
+        return await self._fetch(handoff_of, self._sql.ended_of_action, digest, encode_cell(storable(subject)), limit)
+
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of open handoffs whose deadline has passed, the longest overdue first."""
         return await self._fetch(_text, self._sql.overdue, micros(now), limit)

@@ -73,6 +73,13 @@ def newest_of(connection: sqlite3.Connection, subject: str, *, open_only: bool, 
     return [decode(row) for row in connection.execute(sql, (storable(subject), limit))]
 
 
+def ended_of_action(connection: sqlite3.Connection, subject: str, digest: str, *, limit: int) -> list[Handoff]:
+    """Return the ended handoffs of one subject about the same action, newest first."""
+    only = "action_digest <> '' AND action_digest = ? AND subject = ? AND state <> 'open'"
+    sql = f"{SELECT} WHERE {only} {_NEWEST_FIRST}"
+    return [decode(row) for row in connection.execute(sql, (digest, storable(subject), limit))]
+
+
 def outlines(
     connection: sqlite3.Connection, *, ended_only: bool, since: datetime, before: Cursor | None, limit: int
 ) -> list[Outline]:
@@ -114,3 +121,8 @@ def lines_after(connection: sqlite3.Connection, number: int) -> list[Line]:
     """Return the lines of the log after a number."""
     rows = connection.execute("SELECT number, handoff_id FROM events WHERE number > ?", (number,)).fetchall()
     return [(*line, UNKNOWN) for line in cast("list[tuple[int, str]]", rows)]
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """Return a number that differs once another connection has committed."""
+    return cast("tuple[int]", connection.execute("PRAGMA data_version").fetchone())[0]

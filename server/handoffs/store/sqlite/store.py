@@ -220,6 +220,10 @@ class SqliteStore:
         """Return the handoffs of one subject, newest first, at most `limit`."""
         return await self._run(lambda each: queries.newest_of(each, subject, open_only=open_only, limit=limit))
 
+    async def ended_of_action(self, subject: str, digest: str, *, limit: int) -> Sequence[Handoff]:
+        """Return the ended handoffs of one subject about the action with this digest, newest first, at most `limit`."""
+        return await self._run(lambda each: queries.ended_of_action(each, subject, digest, limit=limit))
+
     async def outlines(
         self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
@@ -260,7 +264,7 @@ class SqliteStore:
     async def _last_line(self) -> int:
         def work(connection: sqlite3.Connection) -> int:
             # In this order: a commit between the two reads is in the second one, and the next poll finds nothing new.
-            self._data_version = _data_version(connection)
+            self._data_version = queries.data_version(connection)
             return queries.last_line(connection)
 
         return await self._run(work, brief=True)
@@ -268,7 +272,7 @@ class SqliteStore:
     async def _news(self) -> Sequence[Line]:
         def work(connection: sqlite3.Connection) -> list[Line]:
             # `data_version` differs once another connection has committed; reading it costs a few microseconds.
-            version = _data_version(connection)
+            version = queries.data_version(connection)
             if version == self._data_version:
                 return []
             news = queries.lines_after(connection, self._wakeups.heard_to)
@@ -391,7 +395,3 @@ def _change(connection: sqlite3.Connection, transition: Transition, lines: list[
 def _log(connection: sqlite3.Connection, handoff: Handoff, event: Event) -> Line:
     number = connection.execute(_INSERT_EVENT, encode_event(handoff.id, event)).lastrowid
     return cast("int", number), handoff.id, handoff.version
-
-
-def _data_version(connection: sqlite3.Connection) -> int:
-    return cast("tuple[int]", connection.execute("PRAGMA data_version").fetchone())[0]

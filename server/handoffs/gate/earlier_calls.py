@@ -1,0 +1,68 @@
+"""What became of the same call before: whether it may have run, and whether a person has denied it time and again.
+
+The same call is the same tool of the same server, by the same definition, with the same arguments, for one subject.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from handoffs.core.action_form import ALLOW
+from handoffs.core.desk import Desk
+from handoffs.core.form import DECISION
+from handoffs.core.model import SCRIPT, Handoff, State
+from handoffs.core.stopping import STOPPED
+
+MOST_DENIALS = 3
+"""After this many denials within `WITHIN`, a person is not asked about the same call for `FOR`."""
+
+WITHIN, FOR = timedelta(hours=1), timedelta(hours=1)
+
+MOST_EARLIER = 100
+"""Earlier questions about the same call that are looked at; the newest first."""
+
+
+async def may_have_run(desk: Desk, subject: str, digest: str, *, waiting: Collection[str]) -> bool:
+    """Say whether the same call was sent and never answered, by a process that has ended or is cut off, or whose client
+    waits no more. `waiting` are the calls of this process whose answer still comes."""
+    for handoff in await desk.ended_of_action(subject, digest, limit=MOST_EARLIER):
+        if handoff.handed_to and handoff.handed_to not in waiting:
+            names = [entry.name for entry in await desk.history(handoff.id)]
+            return "sent" in names and "result" not in names
+    return False
+
+
+async def last_of_many_denials(desk: Desk, subject: str, digest: str) -> Handoff | None:
+    """Return the denial because of which the same call is denied without a question; None where a person is asked.
+
+    An answer by a script, silence, and the denial of everything by a stop do not count. A denial of which the agent has
+    not heard yet is collected first.
+    """
+    denials: list[tuple[datetime, Handoff]] = []
+    ended = await desk.ended_of_action(subject, digest, limit=MOST_EARLIER)
+    for at, handoff in sorted(((_ended_at(each), each) for each in ended), key=lambda each: each[0], reverse=True):
+        if handoff.state is State.ANSWERED and (handoff.values or {}).get(DECISION) == ALLOW:
+            break  # a person who has allowed it since has changed their mind
+        if _is_denial(handoff):
+            denials.append((at, handoff))
+    if len(denials) < MOST_DENIALS:
+        return None
+    (newest, last), (oldest, _) = denials[0], denials[MOST_DENIALS - 1]
+    recent = newest - oldest <= WITHIN and desk.clock.now() - newest < FOR
+    return last if recent and last.collected_at is not None else None
+
+
+def ends_at(denial: Handoff) -> datetime:
+    """Return until when the same call is denied because of this denial."""
+    return _ended_at(denial) + FOR
+
+
+def _is_denial(handoff: Handoff) -> bool:
+    end = handoff.end
+    if end is None or not handoff.decided or end.channel == SCRIPT:
+        return False
+    return not (handoff.state is State.DECLINED and end.note == STOPPED)
+
+
+def _ended_at(handoff: Handoff) -> datetime:
+    assert handoff.end is not None
+    return handoff.end.at
