@@ -2,8 +2,8 @@
 
 - What the policy allows passes untouched. Until the server has listed its tools, a call waits for that: rules may look
   at what a tool says of itself.
-- What a person allowed is used up in the store before it is sent, and sent once. When the server behind ends before it
-  has answered, the agent is told that the call may have run.
+- What a person allowed is used up in the store before it is sent, and sent once. Where its answer is lost, the agent is
+  told that the call may have run.
 - When a person can't be asked (the store is away), the call is not run.
 """
 
@@ -23,7 +23,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.core.ports import Permissions
 from handoffs.gate import words
-from handoffs.gate.asking import Allowed, Asking, Inbox
+from handoffs.gate.asking import Allowed, Asking
 from handoffs.gate.calls import HeldCall, asks_for_input, is_error, name_of, with_note
 from handoffs.gate.client import Client
 from handoffs.gate.definitions import Definitions
@@ -32,6 +32,7 @@ from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message, Value
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Round, Rounds
+from handoffs.gate.waiting import Inbox
 from handoffs.gate.written import line, mapping, written
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,6 @@ class Ends(Protocol):
 
     async def to_client(self, line: bytes) -> None:
         """Send a line of the gate's own to the client."""
-        ...
 
     async def to_server(self, line: bytes) -> None:
         """Send a line to the server."""

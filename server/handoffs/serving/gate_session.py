@@ -8,11 +8,11 @@ from handoffs.assembly import current_user, seal_keys, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Permissions
-from handoffs.gate.asking import Inbox
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.stdio import Server, StdioRelay, client_wire
+from handoffs.gate.waiting import Inbox
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.gate_url import RemoteServer
 from handoffs.serving.invited import InboxWhenNeeded
