@@ -15,6 +15,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Implementation
 
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
+from handoffs.mcp_server.sdk.http_sessions import MAX_IDLE
 from handoffs.mcp_server.server import build_server
 from handoffs.serving.stack import mcp_app
 from tests.mcp_server.host import Table
@@ -56,6 +57,7 @@ async def served(
     before: Callable[[MCPServer], object] = id,
     hold_seconds: float | None = None,
     bounds: Bounds = BOUNDS,
+    most_idle: int = MAX_IDLE,
 ) -> AsyncGenerator[Served]:
     """The server; `before` is called with it when it is about to serve."""
     auth = AuthSettings.model_validate({"issuer_url": "http://server", "resource_server_url": None})
@@ -63,7 +65,7 @@ async def served(
         here.desk, subject="", project="", keys=["k" * 32], state_seconds=60, hold_seconds=hold_seconds,
         auth=auth, token_verifier=NameIsToken(), bounds=bounds,
     )  # fmt: skip
-    app = mcp_app(server).app
+    app = mcp_app(server, most_idle=most_idle).app
     before(server)
     running = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     with anyio.fail_after(30):

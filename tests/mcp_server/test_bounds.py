@@ -10,7 +10,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.shared.exceptions import MCPError
 
-from handoffs.mcp_server.asking import waiting
+from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.callers.fair_share import Slots
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from tests.mcp_server.host import host, table
@@ -32,11 +32,13 @@ def test_what_lasts_is_bounded_by_its_size_for_each_caller_and_for_all() -> None
     assert not streams.acquire("a", most=40)
 
 
-async def test_a_caller_whose_calls_wait_in_many_sessions_leaves_room_for_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting, "MAX_WAITING", 8)  # two for each
-    async with table(tmp_path) as here, served(here, hold_seconds=60) as server, AsyncExitStack() as stack:
+async def test_a_caller_whose_calls_wait_in_many_sessions_leaves_room_for_others(tmp_path: Path) -> None:
+    two_each = Bounds(waiting=8)
+    async with (
+        table(tmp_path) as here,
+        served(here, hold_seconds=60, bounds=two_each) as server,
+        AsyncExitStack() as stack,
+    ):
         mine = [await stack.enter_async_context(server.client("mallory", "legacy")) for _ in range(3)]
         other = await stack.enter_async_context(server.client("bob", "legacy"))
         async with anyio.create_task_group() as tasks:

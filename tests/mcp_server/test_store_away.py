@@ -18,7 +18,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreUnavailable
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Channel, Reply
-from handoffs.mcp_server.asking import wait_registry, waiting
+from handoffs.mcp_server.asking.pace import Pace
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import WaitRegistry
@@ -36,12 +36,12 @@ AWAY_SECONDS = 1.5
 """Three times as long as a call tries here."""
 
 
+HASTY = Pace(progress=0.3, reading=0.3, last_look=0.2)
+
+
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after half a second, and look again as soon."""
-    monkeypatch.setattr(wait_registry, "PROGRESS_SECONDS", 0.3)
-    monkeypatch.setattr(wait_registry, "READING_SECONDS", 0.3)
-    monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 0.2)
     monkeypatch.setattr(retry, "AGAIN_SECONDS", 0.1)
 
 
@@ -75,7 +75,7 @@ async def test_a_call_waits_through_it_and_its_dialog_stays_where_it_is(
     async with desks() as (here, there, network):
         hold_seconds = 20 if comes_back else AWAY_SECONDS
         server = build_server(
-            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=hold_seconds
+            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, pace=HASTY, hold_seconds=hold_seconds
         )
         got: list[object] = []
         async with host(server, era, shown) as client, anyio.create_task_group() as tasks:
@@ -111,7 +111,9 @@ async def test_what_a_person_answers_meanwhile_is_kept_once_it_is_back(era: str)
             tasks.start_soon(come_back)
             return by_script(response="yes")
 
-        server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
+        server = build_server(
+            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, pace=HASTY, hold_seconds=20
+        )
         async with host(server, era, Dialog(FakeClock(), person)) as client:
             result = await ask(client)
         assert (result["status"], result["values"]) == ("SUCCESS", {"response": "yes"})
@@ -188,7 +190,7 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
     told = Counter[tuple[str, str]]()
     async with desks() as (here, _, network):
         handoffs = [await here.ask(message=f"{n}?", caller=Caller(subject="ada")) for n in range(CALLS)]
-        looks = WaitRegistry(here, Shutdown())
+        looks = WaitRegistry(here, Shutdown(), HASTY)
 
         async def call(handoff: Handoff) -> None:
             with looks.wait(Told(handoff, told), seconds=None):
@@ -212,14 +214,11 @@ async def test_while_the_store_is_away_every_host_is_told_that_its_call_is_alive
     assert min(alive.values()) >= 5
 
 
-async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wait_registry, "PROGRESS_SECONDS", 0.05)
+async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first(tmp_path: Path) -> None:
     told = Counter[tuple[str, str]]()
     async with SqliteStore(tmp_path / "a.db") as store:
         here = Desk(store=store, clock=SystemClock())
-        looks = WaitRegistry(here, Shutdown())
+        looks = WaitRegistry(here, Shutdown(), Pace(progress=0.05))
 
         async def call(name: str) -> None:
             WHOSE.set(name)
@@ -239,7 +238,9 @@ async def test_by_the_real_clock_too_nobody_is_lent_the_name_of_who_called_first
 async def test_a_dialog_open_while_the_store_was_away_is_recorded_afterwards() -> None:
     shown = Dialog(FakeClock())
     async with desks() as (here, there, network):
-        server = build_server(here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20)
+        server = build_server(
+            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, pace=HASTY, hold_seconds=20
+        )
         async with host(server, "legacy", shown) as client, anyio.create_task_group() as tasks:
             tasks.start_soon(ask, client)
             handoff = await asked(there)
@@ -273,7 +274,14 @@ async def test_what_is_wrong_with_the_store_is_said_beside_an_inbox_too(era: str
     async with SqliteStore(tmp_path / "a.db") as store:
         here = Desk(store=store, clock=SystemClock())
         server = build_server(
-            here, subject="ada", project="/shop", keys=[KEY], state_seconds=60, hold_seconds=20, inbox=Inbox()
+            here,
+            subject="ada",
+            project="/shop",
+            keys=[KEY],
+            state_seconds=60,
+            pace=HASTY,
+            hold_seconds=20,
+            inbox=Inbox(),
         )
         async with host(server, era, None) as client, anyio.create_task_group() as tasks:
 

@@ -25,10 +25,12 @@ from handoffs.mcp_server.asking.dialog import (
 )
 from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
 from handoffs.mcp_server.asking.link import judge_link_round, say_complete, send_between
+from handoffs.mcp_server.asking.pace import PACE, Pace
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.unconfirmed import CONFIRM_SECONDS, Unconfirmed
 from handoffs.mcp_server.asking.waiting import Inbox, Waiting
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import (
     CARD,
     CARD_CHANNEL,
@@ -63,6 +65,8 @@ class Calls:
         joining: Joining,
         cards: bool = False,
         draining: Shutdown | None = None,
+        bounds: Bounds = BOUNDS,
+        pace: Pace = PACE,
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
@@ -83,6 +87,8 @@ class Calls:
             inbox=inbox,
             draining=draining or Shutdown(),
             joining=joining,
+            bounds=bounds,
+            pace=pace,
         )
         self._unconfirmed = Unconfirmed(desk, inbox)
 

@@ -13,6 +13,7 @@ from handoffs import __version__
 from handoffs.core.desk import Desk
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools, words
+from handoffs.mcp_server.asking.pace import PACE, Pace
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
@@ -73,6 +74,7 @@ def build_server(
     join: bool = True,
     notice: str = "",
     bounds: Bounds = BOUNDS,
+    pace: Pace = PACE,
 ) -> StdioServer:
     """Return the server, ready to run on stdio or HTTP.
 
@@ -97,6 +99,7 @@ def build_server(
         join: Whether a client that is no gateway joins questions that its caller asked in other sessions.
         notice: A notice for the person in each result, passed on by the agent; empty for none.
         bounds: How much the server holds for all of its callers; the parts of `expiry` have bounds of their own.
+        pace: How often waiting calls look, and say that they are alive.
     """
     front, deliveries = front or Front(), Deliveries(desk)
     joining = Joining(front, everyone=join)
@@ -111,6 +114,8 @@ def build_server(
         joining=joining,
         cards=card is not None,
         draining=draining,
+        bounds=bounds,
+        pace=pace,
     )
     result_notice = Notice(notice)
     tasks = Tasks(desk, own, Outcomes(desk, deliveries), inbox=inbox, notice=result_notice, bounds=bounds)

@@ -12,7 +12,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from handoffs.mcp_server.sdk.http_sessions import IDLE_SECONDS, Sessions, sessions_before
+from handoffs.mcp_server.sdk.http_sessions import IDLE_SECONDS, MAX_IDLE, Sessions, sessions_before
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.token_expiry import TokenExpiry
 
@@ -45,6 +45,7 @@ def mcp_app(
     challenges: Callable[[ASGIApp], ASGIApp] | None = None,
     expiry: TokenExpiry | None = None,
     idle_seconds: float = IDLE_SECONDS,
+    most_idle: int = MAX_IDLE,
 ) -> McpApp:
     """Return the application of a server that does not serve yet.
 
@@ -53,7 +54,7 @@ def mcp_app(
     sessions: list[Sessions] = []
 
     def ending_idle_sessions(app: ASGIApp) -> ASGIApp:
-        made = sessions_before(app, server.session_manager, idle_seconds=idle_seconds)
+        made = sessions_before(app, server.session_manager, idle_seconds=idle_seconds, most_idle=most_idle)
         if made is None:
             return app
         sessions.append(made)

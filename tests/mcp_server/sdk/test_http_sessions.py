@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import httpx2
-import pytest
 from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-from handoffs.mcp_server.sdk import http_sessions
 from tests.mcp_server.host import table
 from tests.mcp_server.signed_in import served
 from tests.waiting import until
@@ -18,10 +16,7 @@ PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
 HEADERS = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
 
 
-async def test_a_caller_with_too_many_sessions_loses_only_its_own_oldest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_sessions, "MAX_IDLE", 8)
+async def test_a_caller_with_too_many_sessions_loses_only_its_own_oldest(tmp_path: Path) -> None:
     managers: list[StreamableHTTPSessionManager] = []
 
     def limit(server: MCPServer) -> None:
@@ -29,7 +24,7 @@ async def test_a_caller_with_too_many_sessions_loses_only_its_own_oldest(
 
     async with (
         table(tmp_path) as here,
-        served(here, before=limit) as server,
+        served(here, before=limit, most_idle=8) as server,
         httpx2.AsyncClient(headers=HEADERS) as http,
     ):
 

@@ -19,16 +19,13 @@ from types import TracebackType
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.asking.judge import READING_SECONDS
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreUnavailable
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Alarm
+from handoffs.mcp_server.asking.pace import PACE, Pace
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
-
-PROGRESS_SECONDS = 10.0
-"""How often a waiting call sends progress: some hosts give up on a call that is silent for a minute."""
 
 MAX_AT_ONCE = 8
 """How many reads and writes of the store run at once for all calls; the others are queued, an entry each."""
@@ -99,7 +96,8 @@ class Wait:
             self.end()
         self._scope.__enter__()
         self._new = self.channel is not None
-        self._next = now + (READING_SECONDS if self._new else PROGRESS_SECONDS)
+        pace = self._registry.pace
+        self._next = now + (pace.reading if self._new else pace.progress)
         self._set_alarm(now)
         self._registry.begin(self)
 
@@ -140,7 +138,7 @@ class Wait:
             self.end()
             return
         if now >= self._next - _SLACK_SECONDS:
-            self._next = now + PROGRESS_SECONDS
+            self._next = now + self._registry.pace.progress
             self._registry.tick(self, alive=not self._new)
             self._new = False
         else:
@@ -164,8 +162,9 @@ class Wait:
 class WaitRegistry:
     """Watches the store for the waiting calls of one server, and ends their waits."""
 
-    def __init__(self, desk: Desk, draining: Shutdown) -> None:
+    def __init__(self, desk: Desk, draining: Shutdown, pace: Pace = PACE) -> None:
         """Take the desk, and the shutdown that ends every wait; nothing runs until a call waits."""
+        self.pace = pace
         self.clock = desk.clock
         self._desk = desk
         self._draining = draining

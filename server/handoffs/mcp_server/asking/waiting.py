@@ -17,29 +17,22 @@ from handoffs.hosts import host_named
 from handoffs.mcp_server.asking.dialog import CHANNEL, Unanswered, ask_while_open
 from handoffs.mcp_server.asking.host_timeouts import HostTimeouts
 from handoffs.mcp_server.asking.link import send_while_open
+from handoffs.mcp_server.asking.pace import PACE, Pace
 from handoffs.mcp_server.asking.progress import Progress
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.asking.wait_registry import Wait, WaitRegistry
+from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.capabilities import client_of
 from handoffs.mcp_server.callers.fair_share import Slots
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.callers.subject import has_lapsed
 
-LAST_LOOK_SECONDS = 2.0
-"""How long a call tries to read the outcome when its time is up: the store may be unavailable."""
-
 LEAVING_SECONDS = 1.0
 """How long a call that its host has ended may take to record that."""
 
 MAX_PER_SESSION = 90
 """How many calls of one HTTP session wait at once. A client's pool has 100 connections, and every reply needs one."""
-
-MAX_WAITING = 8_000
-"""How many calls over HTTP wait in one process; one caller may have a share of them.
-
-Sessions cost nothing, and up to 2025-11-25 a call goes on waiting when its client has hung up.
-"""
 
 
 class Inbox(Protocol):
@@ -65,6 +58,8 @@ class Waiting:
         inbox: Inbox | None,
         draining: Shutdown,
         joining: Joining,
+        bounds: Bounds = BOUNDS,
+        pace: Pace = PACE,
     ) -> None:
         """Take the parts. A `hold_seconds` of None takes the host's patience; `draining` ends every wait.
 
@@ -74,7 +69,8 @@ class Waiting:
         self._desk = desk
         self._hold_seconds, self._host_seconds = hold_seconds, host_seconds
         self._inbox = inbox
-        self._registry = WaitRegistry(desk, draining)
+        self._bounds, self._pace = bounds, pace
+        self._registry = WaitRegistry(desk, draining, pace)
         self.timeouts = HostTimeouts(desk.clock)
         """The time-outs that the clients of each session have shown."""
         self._per_session: Counter[str | None] = Counter()
@@ -89,7 +85,8 @@ class Waiting:
         A `session` of None has no limit: stdio has no pool of connections. A call that the host ends inside is recorded
         in the log, with how long it had waited; the question stays open.
         """
-        return WaitingSlot(self._desk, self._per_session, self._per_caller, handoff, session)
+        most = self._bounds.waiting
+        return WaitingSlot(self._desk, self._per_session, self._per_caller, handoff, session, most=most)
 
     async def anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
         """Carry out the plan; return its verdict, or the ended handoff, or None when the patience ended.
@@ -175,7 +172,7 @@ class Waiting:
 
     async def last_look(self, handoff: Handoff) -> Handoff:
         """Return the handoff as it is when the wait has ended; as it was, if the store is unavailable."""
-        with suppress(StoreUnavailable), anyio.move_on_after(LAST_LOOK_SECONDS):
+        with suppress(StoreUnavailable), anyio.move_on_after(self._pace.last_look):
             return await self._desk.get(handoff.id)
         return handoff
 
@@ -199,12 +196,20 @@ def margin(seconds: float) -> float:
 class WaitingSlot:
     """A block in which a call waits with a slot; the block gets whether a slot was free."""
 
-    __slots__ = ("_desk", "_handoff", "_per_caller", "_per_session", "_session", "_since")
+    __slots__ = ("_desk", "_handoff", "_most", "_per_caller", "_per_session", "_session", "_since")
 
     def __init__(
-        self, desk: Desk, per_session: Counter[str | None], per_caller: Slots, handoff: Handoff, session: str | None
+        self,
+        desk: Desk,
+        per_session: Counter[str | None],
+        per_caller: Slots,
+        handoff: Handoff,
+        session: str | None,
+        *,
+        most: int,
     ) -> None:
-        """Take the counts of waiting calls by session and by caller."""
+        """Take the counts of waiting calls by session and by caller, and how many may wait of all callers."""
+        self._most = most
         self._desk, self._handoff, self._session = desk, handoff, session
         self._per_session, self._per_caller = per_session, per_caller
         self._since = desk.clock.now()
@@ -215,7 +220,7 @@ class WaitingSlot:
             return True
         subject = self._handoff.caller.subject
         if self._per_session[self._session] >= MAX_PER_SESSION or not self._per_caller.acquire(
-            subject, most=MAX_WAITING
+            subject, most=self._most
         ):
             self._session = None
             return False

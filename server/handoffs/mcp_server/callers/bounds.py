@@ -7,10 +7,15 @@ from handoffs.mcp_server.callers.lru import MAX_ENTRIES
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """How much one server holds for all of its callers; one caller may have a share of the streams and sessions."""
+    """How much one server holds for all of its callers; one caller may have a share."""
 
     streams: int = 1_000
     """How many streams of the newer era are open, and how many of those that tell of tasks."""
+    waiting: int = 8_000
+    """How many calls over HTTP wait; one caller may have a share of them.
+
+    Sessions cost nothing, and up to 2025-11-25 a call goes on waiting when its client has hung up.
+    """
     sessions: int = 256
     """How many sessions of the older era are kept. Sessions end without notice, so the oldest are evicted."""
     uris: int = 1_000

@@ -39,11 +39,12 @@ class Sessions:
         owners: MutableMapping[str, object],
         *,
         idle_seconds: float = IDLE_SECONDS,
+        most_idle: int = MAX_IDLE,
     ) -> None:
         """Take the app that serves the sessions, and the SDK's two tables, which ended sessions are removed from."""
         self._app = app
         self._transports, self._owners = transports, owners
-        self._idle_seconds = idle_seconds
+        self._idle_seconds, self._most_idle = idle_seconds, most_idle
         self._busy: dict[str, int] = {}
         self._idle: dict[str, float] = {}  # the time since when; the longest idle first
         self._idle_order: EvictionOrder[str] = EvictionOrder()
@@ -97,7 +98,7 @@ class Sessions:
             self._idle[session] = anyio.current_time()
             holder = self._holder_of(session)
             self._idle_order.add(session, holder)
-            if (oldest := self._idle_order.to_evict(holder, most=MAX_IDLE)) is not None:
+            if (oldest := self._idle_order.to_evict(holder, most=self._most_idle)) is not None:
                 await self._terminate(oldest)
 
     async def _sweep_once(self) -> None:
@@ -126,7 +127,11 @@ class Sessions:
 
 
 def sessions_before(
-    app: ASGIApp, manager: StreamableHTTPSessionManager, *, idle_seconds: float = IDLE_SECONDS
+    app: ASGIApp,
+    manager: StreamableHTTPSessionManager,
+    *,
+    idle_seconds: float = IDLE_SECONDS,
+    most_idle: int = MAX_IDLE,
 ) -> Sessions | None:
     """Return the middleware for `app`, which serves a manager's sessions; None if the manager ends idle ones itself.
 
@@ -143,4 +148,5 @@ def sessions_before(
         cast("dict[str, StreamableHTTPServerTransport]", transports),
         cast("dict[str, object]", owners),
         idle_seconds=idle_seconds,
+        most_idle=most_idle,
     )
