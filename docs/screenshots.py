@@ -3,6 +3,7 @@
 Needs Chromium, and for the card what `make clients` installs.
 """
 
+import json
 import os
 import re
 import shutil
@@ -18,8 +19,12 @@ from playwright.async_api import FloatRect, async_playwright
 from playwright.sync_api import sync_playwright
 
 from handoffs.clock import SystemClock
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_form import action_form
+from handoffs.core.action_shown import message_of
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
+from handoffs.core.remembering import offered
 from handoffs.store.sqlite.store import SqliteStore
 
 DOCS = Path(__file__).parent
@@ -67,8 +72,30 @@ BACKUP = {
 }
 
 
-async def fill(store: Path) -> str:
-    """Ask and answer a few questions; return the id of one that is open."""
+QUERY = """DELETE FROM orders
+WHERE created_at < date('now', '-90 days')
+  AND status = 'cancelled';"""
+
+DEFINITION = {
+    "name": "write_query",
+    "description": "Execute an INSERT, UPDATE, or DELETE query on the SQLite database",
+    "annotations": {"destructiveHint": True},
+    "inputSchema": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
+}
+
+
+async def hold(desk: Desk) -> str:
+    """Ask about a call as a gate does; return the id."""
+    arguments = json.dumps({"query": QUERY})
+    held = Action(
+        asker=Asker.GATE, server="sqlite", tool="write_query", arguments=arguments, definition=json.dumps(DEFINITION)
+    )
+    form = action_form(editable=True, remember=offered({"exact"}, 3600.0))
+    return (await desk.ask(message=message_of(held), caller=SHOP, form=form, action=held)).id
+
+
+async def fill(store: Path) -> tuple[str, str]:
+    """Ask and answer a few questions; return the ids of one that is open, and of a call that a gate holds."""
     async with SqliteStore(store) as kept:
         desk = Desk(store=kept, clock=SystemClock())
         past = [
@@ -85,7 +112,7 @@ async def fill(store: Path) -> str:
                 await desk.answer(handoff, {"response": "yes"}, by="ada", channel=channel)
         await desk.ask(message="Where should the nightly backup go?", caller=INFRA, form=BACKUP, timeout_seconds=7200)
         shown = await desk.ask(message=DROP, caller=SHOP, options=["Drop it", "Keep it", "Export first"])
-        return shown.id
+        return shown.id, await hold(desk)
 
 
 @contextmanager
@@ -135,7 +162,7 @@ def main() -> None:
         anyio.run(card, Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        shown = anyio.run(fill, home / "handoffs.db")
+        shown, held = anyio.run(fill, home / "handoffs.db")
         with inbox(home) as link, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
             signed_in = browser.new_context()
@@ -149,6 +176,7 @@ def main() -> None:
                 "one": f"{first}h/{shown}",
                 "history": f"{first}history",
                 "figures": f"{first}figures",
+                "held": f"{first}h/{held}",
             }
             looks = {
                 "light": {"viewport": {"width": 1000, "height": 760}},
@@ -160,7 +188,7 @@ def main() -> None:
                 page = context.new_page()
                 for name, url in pages.items():
                     page.goto(url, wait_until="load")
-                    page.screenshot(path=DOCS / f"inbox-{name}-{look}.png")
+                    page.screenshot(path=DOCS / f"inbox-{name}-{look}.png", full_page=name == "held")
             browser.close()
 
 

@@ -13,7 +13,6 @@ from mcp.server.mcpserver import Context
 from mcp.types import ElicitResult
 
 from handoffs.clock import SystemClock
-from handoffs.core import retry
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreUnavailable
 from handoffs.core.model import Caller, Handoff
@@ -37,12 +36,7 @@ AWAY_SECONDS = 1.5
 
 
 HASTY = Pace(progress=0.3, reading=0.3, last_look=0.2)
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up after half a second, and look again as soon."""
-    monkeypatch.setattr(retry, "AGAIN_SECONDS", 0.1)
+"""Of calls that give up sooner than a test would wait."""
 
 
 @asynccontextmanager

@@ -20,7 +20,6 @@ import pytest
 from handoffs.core.errors import StoreError
 from handoffs.core.model import Cursor, Handoff, State
 from handoffs.store import rows
-from handoffs.store.sqlite import wakeups
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.conftest import filled
@@ -226,11 +225,10 @@ async def test_nothing_is_polled_while_nobody_watches(path: Path) -> None:
         await until(lambda: asyncio.all_tasks() == before)
 
 
-async def test_a_datagram_wakes_without_a_poll(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeups, "POLL_SECONDS", 3600)
+async def test_a_datagram_wakes_without_a_poll(path: Path) -> None:
     (handoff,) = await filled(path)
     async with (
-        SqliteStore(path) as store,
+        SqliteStore(path, poll=3600) as store,
         other_process("sqlite", str(path), "answer", handoff.id) as other,
         store.watch(handoff.id) as watch,
     ):

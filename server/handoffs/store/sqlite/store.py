@@ -39,7 +39,7 @@ from handoffs.store.sqlite.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
 from handoffs.store.sqlite.quota import check_quota
 from handoffs.store.sqlite.tokens import SqliteTokens
-from handoffs.store.sqlite.wakeups import Wakeups
+from handoffs.store.sqlite.wakeups import POLL_SECONDS, Wakeups
 from handoffs.store.sqlite.worker import Worker
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import Line, Watch
@@ -73,8 +73,10 @@ class SqliteStore:
     A cancelled call leaves nothing half-done: its job is finished or undone, whole.
     """
 
-    def __init__(self, path: Path, *, datagrams: bool = True, clock: SystemClock | None = None) -> None:
-        """Take the path of the file; without `datagrams`, changes by other processes are found by polling.
+    def __init__(
+        self, path: Path, *, datagrams: bool = True, clock: SystemClock | None = None, poll: float = POLL_SECONDS
+    ) -> None:
+        """Take the path of the file; without `datagrams`, changes by other processes are found by polling, every `poll` seconds.
 
         `clock` is given the offset that the store has kept for it.
         """
@@ -88,9 +90,8 @@ class SqliteStore:
         """The tokens for calls over HTTP."""
         self._permissions: SqlitePermissions | None = None
         base = base_folder() if datagrams else None
-        self._wakeups = Wakeups(
-            last=self._last_line, news=self._news, datagrams=None if base is None else Datagrams(self._path, base)
-        )
+        sender = None if base is None else Datagrams(self._path, base)
+        self._wakeups = Wakeups(self._last_line, self._news, datagrams=sender, poll_seconds=poll)
 
     @property
     def permissions(self) -> "SqlitePermissions":

@@ -24,15 +24,16 @@ class Wakeups:
 
     def __init__(
         self,
-        *,
         last: Callable[[], Awaitable[int]],
         news: Callable[[], Awaitable[Sequence[Line]]],
+        *,
         datagrams: Datagrams | None,
+        poll_seconds: float,
     ) -> None:
         """Take two readers: `last` returns the number of the newest line, `news` the lines after `heard_to`."""
         self._last = last
         self._news = news
-        self._datagrams = datagrams
+        self._datagrams, self._poll_seconds = datagrams, poll_seconds
         self._watches = Watches()
         self.heard_to = 0
         """The number of the last line up to which no line was missed."""
@@ -90,7 +91,7 @@ class Wakeups:
 
     async def _poll(self) -> None:
         while True:
-            await anyio.sleep(POLL_SECONDS)
+            await anyio.sleep(self._poll_seconds)
             if not self._watches:
                 break  # only here, not when the last watch ends: another one often follows at once
             try:
