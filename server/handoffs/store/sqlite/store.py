@@ -76,7 +76,7 @@ class SqliteStore:
     def __init__(
         self, path: Path, *, datagrams: bool = True, clock: SystemClock | None = None, poll: float = POLL_SECONDS
     ) -> None:
-        """Take the path of the file; without `datagrams`, changes by other processes are found by polling, every `poll` seconds.
+        """Take the path of the file; without `datagrams`, other processes' changes are found every `poll` seconds.
 
         `clock` is given the offset that the store has kept for it.
         """
