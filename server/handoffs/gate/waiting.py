@@ -108,7 +108,31 @@ class Waiting:
         A `reply` of the client's dialog, and its `round_`, are looked at first.
         """
         async with self._leaving(handoff):
-            return await self._wait(handoff, call, action, terms, reply, round_)
+            client = call.client
+            in_dialog = client.shows_forms and terms.answer == "any" and self._fits(handoff, call)
+            if client.modern:
+                asked, number, reason = self._desk.clock.now(), 1, ""
+                if reply is not None and round_ is not None:
+                    verdict = await self._judge(handoff, reply, call, since=round_.asked)
+                    if isinstance(verdict, Handoff):
+                        return verdict
+                    in_dialog = in_dialog and verdict is not None and round_.number < MAX_ROUNDS
+                    asked, number, reason = round_.asked, round_.number + 1, verdict or ""
+                if in_dialog:
+                    state = Round(handoff_id=handoff.id, digest=action.digest, asked=asked, number=number)
+                    params = self._dialog(handoff, call, reason)
+                    form: dict[str, Value] = {"method": "elicitation/create", "params": params}
+                    result: dict[str, Value] = {
+                        "resultType": "input_required",
+                        "inputRequests": {ROUND: form},
+                        "requestState": self._rounds.make(state, self._subject),
+                    }
+                    return Reply(call.reply(result))
+            elif in_dialog:
+                shown = await self._beside_dialog(handoff, call)
+                if shown is not None:
+                    return shown
+            return await self._hold(handoff, call, dialog=False)
 
     @asynccontextmanager
     async def _leaving(self, handoff: Handoff) -> AsyncGenerator[None]:
@@ -121,42 +145,6 @@ class Waiting:
             with anyio.CancelScope(shield=True), anyio.move_on_after(LEAVING_SECONDS), suppress(HandoffError):
                 await self._desk.left(handoff, seconds=seconds)
             raise
-
-    async def _wait(
-        self,
-        handoff: Handoff,
-        call: HeldCall,
-        action: Action,
-        terms: Terms,
-        reply: Mapping[str, Value] | None,
-        round_: Round | None,
-    ) -> "Handoff | Reply":
-        """Return the handoff as it is once it has ended or the host waits no longer, or a round."""
-        client = call.client
-        in_dialog = client.shows_forms and terms.answer == "any" and self._fits(handoff, call)
-        if client.modern:
-            asked, number, reason = self._desk.clock.now(), 1, ""
-            if reply is not None and round_ is not None:
-                verdict = await self._judge(handoff, reply, call, since=round_.asked)
-                if isinstance(verdict, Handoff):
-                    return verdict
-                in_dialog = in_dialog and verdict is not None and round_.number < MAX_ROUNDS
-                asked, number, reason = round_.asked, round_.number + 1, verdict or ""
-            if in_dialog:
-                state = Round(handoff_id=handoff.id, digest=action.digest, asked=asked, number=number)
-                params = self._dialog(handoff, call, reason)
-                form: dict[str, Value] = {"method": "elicitation/create", "params": params}
-                result: dict[str, Value] = {
-                    "resultType": "input_required",
-                    "inputRequests": {ROUND: form},
-                    "requestState": self._rounds.make(state, self._subject),
-                }
-                return Reply(call.reply(result))
-        elif in_dialog:
-            shown = await self._beside_dialog(handoff, call)
-            if shown is not None:
-                return shown
-        return await self._hold(handoff, call, dialog=False)
 
     def _fits(self, handoff: Handoff, call: HeldCall) -> bool:
         whole = call.client.host.shows_whole.holds(handoff.question.message)
