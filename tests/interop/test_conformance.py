@@ -141,7 +141,7 @@ async def runs(node: str, home: Home, server: HttpServer, tmp_path_factory: pyte
         expected = ("--expected-failures", HERE / "expected-failures.yml") if name.startswith("fixture") else ()
         command = (node, SUITE, "server", "--url", url, "--requirements", version, "-o", folder, *expected)
         async with two:
-            code, said, _ = await output(*command, cwd=folder, env=home.env)
+            code, said, _ = await output(*command, cwd=folder, env=home.env, seconds=300)
         done[name, version] = code, said, _failed(folder)
 
     everything = str(HERE.parent / "gate" / "everything.py")
