@@ -42,4 +42,4 @@ async def stop(settings: Settings) -> None:
         lock.release()
         print_out(f"The inbox at {running.url} has ended.")
         return
-    raise UsageError(f"The inbox (process {running.pid}) was told to end and has not.")
+    raise UsageError(f"The inbox (process {running.pid}) was told to end and has not: end that process.")

@@ -129,7 +129,7 @@ def _back_up(config: ConfigFile, now: datetime) -> Path | None:
             backup.unlink(missing_ok=True)
             raise
         return backup
-    raise UsageError(f"There are too many backups beside {config.file}.")
+    raise UsageError(f"There are too many backups beside {config.file}: remove some.")
 
 
 def _replace(config: ConfigFile, content: bytes, *, private: bool) -> None:
