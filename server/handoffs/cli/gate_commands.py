@@ -59,7 +59,7 @@ def gate(
     deny: Globs = None,
     trust_hints: Hints = False,
     watch_only: Annotated[
-        bool, typer.Option("--watch-only", help="Let every call pass, and note what would have been asked.")
+        bool, typer.Option("--watch-only", help="Let pass what would be asked about, and note it.")
     ] = False,
 ) -> None:
     """Stand before an MCP server: no tool runs before a person, or a rule, has allowed exactly that call.

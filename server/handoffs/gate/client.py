@@ -1,10 +1,11 @@
 """What the client of a gate says of itself: name, protocol, and whether it shows forms. None of it need be true."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from handoffs.asking.host_dialog import HostDialog
 from handoffs.core.untrusted import inert_line
+from handoffs.gate.policy_model import Reach
 from handoffs.gate.relay.headers import MODERN, VERSION_META
 from handoffs.gate.relay.message import Value
 from handoffs.gate.written import mapping
@@ -49,6 +50,13 @@ class Client:
     def is_shared(self) -> bool:
         """Whether agents of several people may stand behind its name: then what one is allowed is no other's."""
         return not self.name or self.host.is_shared
+
+    def reaches(self, transport: str) -> Set[Reach]:
+        """Return how far a permission may reach that is remembered of this client."""
+        lasting: Set[Reach] = frozenset() if self.is_shared else {"exact", "tool"}
+        # Over HTTP, the newer era has no sessions: what was allowed in one would be for every client of one caller.
+        session: Set[Reach] = frozenset() if self.modern and transport == "http" else {"session"}
+        return lasting | session
 
     @property
     def dialog(self) -> HostDialog:

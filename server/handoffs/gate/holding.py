@@ -12,7 +12,6 @@ import secrets
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -28,7 +27,7 @@ from handoffs.gate.calls import HeldCall, asks_for_input, is_error, name_of, wit
 from handoffs.gate.client import Client
 from handoffs.gate.definitions import Definitions
 from handoffs.gate.policy import Policy
-from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
+from handoffs.gate.policy_model import Call, Decision, Verdict
 from handoffs.gate.relay.message import OURS, Message, Value
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Round, Rounds
@@ -46,6 +45,7 @@ class Ends(Protocol):
 
     async def to_client(self, line: bytes) -> None:
         """Send a line of the gate's own to the client."""
+        ...
 
     async def to_server(self, line: bytes) -> None:
         """Send a line to the server."""
@@ -72,7 +72,7 @@ class Holding:
         """Take the parts; `policy` returns the one in force, `transport` (`stdio`, `http`) leads to the client."""
         self.watching: set[str] = set()
         """The ids whose responses from the server it must see."""
-        self._server, self._policy, self._project = server, policy, project
+        self._server, self._policy, self._project, self._transport = server, policy, project, transport
         self._rounds, self._subject = Rounds(keys), subject
         self._remembered = Remembered(
             permissions,
@@ -302,7 +302,7 @@ class Holding:
         await self._definitions.load(call.client, call.meta)
         verdict = self._verdict(call)
         ours = call.state.startswith(OURS)
-        terms = _for_this_session(verdict.terms) if call.client.is_shared else verdict.terms
+        terms = verdict.terms.limited_to(call.client.reaches(self._transport))
         action = self._asking.action_of(call, self._definitions.of(call.tool), terms)
         if verdict.decision is Decision.DENY:
             return call.refused(words.denied_by_rule(verdict.rule, verdict.reason))
@@ -383,11 +383,6 @@ class Holding:
                 caller={"client": call.client.name, "project": self._project, "subject": self._subject},
             )
         )
-
-
-def _for_this_session(terms: Terms) -> Terms:
-    """Return terms by which nothing is remembered beyond this session."""
-    return replace(terms, remember=replace(terms.remember, reaches=terms.remember.reaches & {"session"}))
 
 
 class _Waiting:

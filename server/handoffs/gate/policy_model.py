@@ -1,7 +1,7 @@
 """What a policy is asked, and what it returns: a call, a decision, and the terms under which a person is asked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
@@ -60,6 +60,10 @@ class Terms:
     answer: Place = "any"
     mask: tuple[str, ...] = ()
     """The names of arguments that are secret."""
+
+    def limited_to(self, reaches: Set[Reach]) -> "Terms":
+        """Return these terms, where no more than this may be remembered."""
+        return replace(self, remember=replace(self.remember, reaches=self.remember.reaches & reaches))
 
 
 @dataclass(frozen=True, kw_only=True)

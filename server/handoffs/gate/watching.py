@@ -1,4 +1,4 @@
-"""Watching only: every call passes, and a file says what the policy would have done with it.
+"""Watching only: a call that would be asked about passes, and a file says what the policy does with each.
 
 The file has a line of JSON for each call: what a policy is made of, and no value of an argument. Who deletes the file
 deletes all of it. A file that has grown to `MAX_BYTES` becomes the earlier one, in place of the one before.
@@ -27,7 +27,7 @@ MAX_ARGUMENTS, MAX_NAME = 30, 100
 
 
 class WatchingPolicy(Policy):
-    """Notes what another policy says, and allows every call."""
+    """Notes what another policy says, and allows what it would ask about."""
 
     def __init__(self, policy: Callable[[], Policy], file: Path) -> None:
         """Take what gives the policy in force, and the file; it is made with the first call."""
@@ -35,12 +35,14 @@ class WatchingPolicy(Policy):
         self._policy, self._file = policy, file
 
     def decide(self, call: Call) -> Verdict:
-        """Return that the call is allowed."""
+        """Return that the call is allowed, unless a rule denies it: nobody has to be asked for that."""
         found = self._policy().decide(call)
         try:
             _append(self._file, _line(call, found))
         except OSError as error:  # watching must not stop what it watches
             logger.warning("a call of %s is not noted: %s", call.tool[:MAX_NAME], error)
+        if found.decision is Decision.DENY:
+            return found
         return Verdict(decision=Decision.ALLOW, rule="--watch-only", pin=False)
 
 

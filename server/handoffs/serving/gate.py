@@ -136,7 +136,7 @@ def _watching(policy: Callable[[], Policy]) -> Callable[[], Policy]:
     from handoffs.gate.watching import FILE, WatchingPolicy  # only where it is asked for
 
     file = data_folder() / FILE
-    told = f"The gate only watches: every call passes, and {file} notes what would have been asked."
+    told = f"The gate only watches: nothing is asked, what no rule denies passes, and {file} notes it."
     print(told, file=sys.stderr, flush=True)  # noqa: T201
     watching = WatchingPolicy(policy, file)
     return lambda: watching

@@ -204,6 +204,19 @@ async def test_a_held_call_is_decided_elsewhere_and_is_its_principals(tmp_path: 
     assert shop.done == ["delete 7", "delete 7"]
 
 
+@eras
+async def test_for_this_session_is_offered_where_there_is_one(tmp_path: Path, era: str) -> None:
+    shop = Shop(Home(tmp_path))
+    async with shop_gate(shop) as gate, shop.desk() as desk, anyio.create_task_group() as tasks:
+        async with gate.client(era) as client:
+            tasks.start_soon(client.call_tool, "delete_order", {"number": 7})
+            form = (await waiting(desk)).question.form
+            offered = {choice.value for field in form.fields if field.name == "remember" for choice in field.choices}
+            tasks.cancel_scope.cancel()
+    assert "tool-hour" in offered
+    assert ("session" in offered) is (era == "legacy")  # else it would be for every client of this caller
+
+
 # Who is let in
 
 
