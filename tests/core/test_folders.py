@@ -12,7 +12,7 @@ from handoffs.core.folders import MAX_FOLDER, folder_of, lies_in
         ("/srv/app/", "/srv/app/"),
         ("src/main.py", "src/"),
         ("~/notes/a.md", "~/notes/"),
-        ("C:/work/a.txt", "C:/work/"),
+        ("C:/srv/a.txt", "C:/srv/"),
         ("https://example.com/v1/items?all=1#top", "https://example.com/v1/"),
         ("https://example.com:8443/x", "https://example.com:8443/"),
         ("file:///srv/app/a", "file:///srv/app/"),

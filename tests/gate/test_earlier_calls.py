@@ -11,7 +11,7 @@ from handoffs.core.action_form import action_form
 from handoffs.core.desk import Desk
 from handoffs.core.model import SCRIPT, Caller, Handoff
 from handoffs.core.stopping import stop_everything
-from handoffs.gate.earlier_calls import ends_at, last_of_many_denials, may_have_run
+from handoffs.gate.earlier_calls import earlier, ends_at, last_of_many_denials, may_have_run
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.fakes import FakeClock
@@ -41,7 +41,7 @@ class Gate:
             await self.desk.collect(denied)
 
     async def last(self, number: int = 1) -> Handoff | None:
-        return await last_of_many_denials(self.desk, ADA.subject, call(number).digest)
+        return last_of_many_denials(await earlier(self.desk, ADA.subject, call(number).digest), self.clock.now())
 
 
 def call(number: int) -> Action:
@@ -115,11 +115,11 @@ async def test_a_call_that_may_have_run_is_found_behind_many_others(tmp_path: Pa
         allowed = await desk.send(allowed, call="c_1")
         for number in range(2, 250):
             await asking.deny(number)
-        assert await may_have_run(desk, ADA.subject, digest, waiting=())
-        assert not await may_have_run(desk, ADA.subject, digest, waiting={"c_1"})
-        assert not await may_have_run(desk, "eve", digest, waiting=())
+        assert await may_have_run(desk, await earlier(desk, ADA.subject, digest), waiting=())
+        assert not await may_have_run(desk, await earlier(desk, ADA.subject, digest), waiting={"c_1"})
+        assert not await may_have_run(desk, await earlier(desk, "eve", digest), waiting=())
         await desk.note_result(allowed, call="c_1", outcome="done")
-        assert not await may_have_run(desk, ADA.subject, digest, waiting=())
+        assert not await may_have_run(desk, await earlier(desk, ADA.subject, digest), waiting=())
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -1,7 +1,7 @@
 """How a person is asked about one call, and what they decided; `waiting` is where they are shown it."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -109,19 +109,20 @@ class Asking:
             if reply is not None and round_ is not None:
                 handoff = await self._desk.get(round_.handoff_id)
             else:
-                denial = await earlier_calls.last_of_many_denials(self._desk, self._subject, action.digest)
+                ended = await earlier_calls.earlier(self._desk, self._subject, action.digest)
+                denial = earlier_calls.last_of_many_denials(ended, self._desk.clock.now())
                 if denial is not None:
                     await self._desk.denied_again(denial)
                     return Reply(call.refused(words.denied_again(stamp(earlier_calls.ends_at(denial)))))
-                asked = await self._open(call, action, terms, again, pinned=pinned)
+                asked = await self._open(call, action, terms, again, ended, pinned=pinned)
                 if isinstance(asked, Reply):
                     return asked
                 handoff = asked
             if handoff.state is State.OPEN:
-                ended = await self._waiting.wait(handoff, call, action, terms, reply, round_)
-                if isinstance(ended, Reply):
-                    return ended
-                handoff = ended
+                waited = await self._waiting.wait(handoff, call, action, terms, reply, round_)
+                if isinstance(waited, Reply):
+                    return waited
+                handoff = waited
             reply = round_ = None
             if handoff.state is State.OPEN:
                 return Reply(call.refused(words.WAITING))
@@ -172,9 +173,9 @@ class Asking:
         await retry_while_unavailable(self._desk.clock, note)
 
     async def _open(
-        self, call: HeldCall, action: Action, terms: Terms, again: str, *, pinned: bool
+        self, call: HeldCall, action: Action, terms: Terms, again: str, ended: Sequence[Handoff], *, pinned: bool
     ) -> "Handoff | Reply":
-        origin = words.MAY_HAVE_RUN if await self.may_have_run(action) else ""
+        origin = words.MAY_HAVE_RUN if await self._may_have_run(ended) else ""
         before = self._remembered.before(action.tool) if pinned else None
         message = message_of(action, again=again, origin=origin, before=before)
         if len(message) > MAX_SHOWN:
@@ -202,8 +203,11 @@ class Asking:
         )
 
     async def may_have_run(self, action: Action) -> bool:
-        """Say whether a like call was sent and never answered; see `earlier_calls`."""
-        return await earlier_calls.may_have_run(self._desk, self._subject, action.digest, waiting=self._sent)
+        """Say whether the same call was sent and never answered; see `earlier_calls`."""
+        return await self._may_have_run(await earlier_calls.earlier(self._desk, self._subject, action.digest))
+
+    async def _may_have_run(self, ended: Sequence[Handoff]) -> bool:
+        return await earlier_calls.may_have_run(self._desk, ended, waiting=self._sent)
 
 
 def _refusal(handoff: Handoff, terms: Terms) -> str:

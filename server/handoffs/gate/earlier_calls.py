@@ -3,7 +3,7 @@
 The same call is the same tool of the same server, by the same definition, with the same arguments, for one subject.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from handoffs.core.action_form import ALLOW
@@ -21,24 +21,28 @@ MOST_EARLIER = 100
 """Earlier questions about the same call that are looked at; the newest first."""
 
 
-async def may_have_run(desk: Desk, subject: str, digest: str, *, waiting: Collection[str]) -> bool:
+async def earlier(desk: Desk, subject: str, digest: str) -> Sequence[Handoff]:
+    """Return the questions about the same call that have ended, newest first."""
+    return await desk.ended_of_action(subject, digest, limit=MOST_EARLIER)
+
+
+async def may_have_run(desk: Desk, ended: Sequence[Handoff], *, waiting: Collection[str]) -> bool:
     """Say whether the same call was sent and never answered, by a process that has ended or is cut off, or whose client
     waits no more. `waiting` are the calls of this process whose answer still comes."""
-    for handoff in await desk.ended_of_action(subject, digest, limit=MOST_EARLIER):
+    for handoff in ended:
         if handoff.handed_to and handoff.handed_to not in waiting:
             names = [entry.name for entry in await desk.history(handoff.id)]
             return "sent" in names and "result" not in names
     return False
 
 
-async def last_of_many_denials(desk: Desk, subject: str, digest: str) -> Handoff | None:
+def last_of_many_denials(ended: Sequence[Handoff], now: datetime) -> Handoff | None:
     """Return the denial because of which the same call is denied without a question; None where a person is asked.
 
     An answer by a script, silence, and the denial of everything by a stop do not count. A denial of which the agent has
     not heard yet is collected first.
     """
     denials: list[tuple[datetime, Handoff]] = []
-    ended = await desk.ended_of_action(subject, digest, limit=MOST_EARLIER)
     for at, handoff in sorted(((_ended_at(each), each) for each in ended), key=lambda each: each[0], reverse=True):
         if handoff.state is State.ANSWERED and (handoff.values or {}).get(DECISION) == ALLOW:
             break  # a person who has allowed it since has changed their mind
@@ -47,7 +51,7 @@ async def last_of_many_denials(desk: Desk, subject: str, digest: str) -> Handoff
     if len(denials) < MOST_DENIALS:
         return None
     (newest, last), (oldest, _) = denials[0], denials[MOST_DENIALS - 1]
-    recent = newest - oldest <= WITHIN and desk.clock.now() - newest < FOR
+    recent = newest - oldest <= WITHIN and now - newest < FOR
     return last if recent and last.collected_at is not None else None
 
 

@@ -4,6 +4,7 @@ Outside of it are `Probes` and `StartupGate`, as there.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoffs.access.admission import Admission
 from handoffs.mcp_server.token_expiry import TokenExpiry
+from handoffs.serving.stack import made
 
 
 def gate_app(
@@ -45,18 +47,8 @@ def gate_app(
     authentication = Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(admission.verifier))
     app = Starlette(routes=routes, middleware=[authentication])
     # Outermost: rewrites the refusals of authentication, and answers 503 when no token can be checked.
-    app.add_middleware(_Made, challenges)
+    app.add_middleware(partial(made, challenges))
     return app
-
-
-class _Made:
-    """A layer that a function makes."""
-
-    def __init__(self, app: ASGIApp, before: Callable[[ASGIApp], ASGIApp]) -> None:
-        self._app = before(app)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
 
 
 class _Reachable:

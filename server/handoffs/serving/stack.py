@@ -75,7 +75,7 @@ def mcp_app(
     at = layers.index(OF_THE_SDK)
     for layer in reversed(layers[:at]):
         if layer.before is not None:
-            app.add_middleware(partial(_made, layer.before))
+            app.add_middleware(partial(made, layer.before))
     limited = server.session_manager.asgi_app
     for layer in reversed(layers[at + 1 :]):
         if layer.before is not None:
@@ -83,5 +83,6 @@ def mcp_app(
     return McpApp(app, sessions[0] if sessions else None, layers)
 
 
-def _made(before: Callable[[ASGIApp], ASGIApp], app: ASGIApp) -> ASGIApp:
+def made(before: Callable[[ASGIApp], ASGIApp], app: ASGIApp) -> ASGIApp:
+    """Return a layer before `app`, as Starlette wants middlewares to be made: inside of its answers to errors."""
     return before(app)

@@ -72,7 +72,8 @@ class Unconfirmed:
     def _ring(self) -> None:
         self._alarm = None
         now = self._desk.clock.monotonic()
-        for handoff_id, (due, channel) in tuple(self._opening.items()):
+        while self._opening:
+            handoff_id, (due, channel) = next(iter(self._opening.items()))
             if due > now + _SLACK_SECONDS:
                 self._alarm = self._desk.clock.alarm(due - now, self._ring)
                 return
