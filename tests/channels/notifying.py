@@ -21,12 +21,14 @@ class SeenDesk(Desk):
     """A desk of which a test can tell that the notifier has looked."""
 
     looks = 0
+    seen: frozenset[str] = frozenset()
 
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
     ) -> Sequence[Handoff]:
         found = await super().newest(open_only=open_only, before=before, skip=skip, limit=limit)
         self.looks += 1
+        self.seen |= {each.id for each in found}
         return found
 
 
@@ -43,12 +45,16 @@ class Running:
         # The first look that ends may have begun before; when the third has, the second one's claims are made.
         await self.until(lambda: self.desk.looks >= looked + 3)
 
-    async def until(self, happened: Callable[[], bool]) -> None:
-        """Let time pass, second by second, until something has happened."""
-        await until(happened, meanwhile=self.pass_a_second)
+    async def until_seen(self, handoff: Handoff) -> None:
+        """Let no more time pass than until the notifier has seen the question."""
+        await until(lambda: handoff.id in self.desk.seen, meanwhile=lambda: self.clock.forward_to_next(within=1))
 
-    def pass_a_second(self) -> None:
-        self.clock.forward(1)
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Let time pass, look by look, until something has happened."""
+        await until(happened, meanwhile=self.pass_time_until_due)
+
+    def pass_time_until_due(self) -> None:
+        self.clock.forward_to_next(within=60)
 
     async def log(self, handoff: Handoff) -> list[tuple[str, str]]:
         """What happened, each with its stage or reason."""

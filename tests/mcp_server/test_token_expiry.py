@@ -152,8 +152,8 @@ class Here:
         return found[0]
 
     async def until(self, done: Callable[[], object]) -> None:
-        """Let time pass, by as many looks as it takes."""
-        await until(done, meanwhile=lambda: self.clock.forward(CHECK_SECONDS))
+        """Let time pass, by as many looks as it takes, and no further than the look that is being taken."""
+        await until(done, meanwhile=lambda: self.clock.forward_to_next(within=CHECK_SECONDS))
 
     async def looks(self, times: int = 3) -> None:
         """Let time pass, until what lasts was looked at this often."""
@@ -191,7 +191,7 @@ async def here(running: LocalIssuer, tmp_path: Path, max_sessions: int) -> Async
 async def served(here: Here, max_sessions: int) -> AsyncGenerator[None]:
     gate = StartupGate()
     web = uvicorn.Server(uvicorn.Config(gate, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=0))
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(web.serve)
             await until(lambda: web.started)
