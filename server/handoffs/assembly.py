@@ -1,7 +1,6 @@
 """Builds a running desk from the settings: the only module that knows all parts."""
 
 import contextlib
-import getpass
 import importlib
 import importlib.util
 import os
@@ -144,6 +143,8 @@ def check_installed(row: Row) -> None:
 def current_user() -> str:
     """Return the operating system's name of the user. Not from the environment, which any program can set."""
     if sys.platform == "win32":
+        import getpass  # pulls in more, and is needed only here
+
         return getpass.getuser()
     import pwd  # not on Windows
 

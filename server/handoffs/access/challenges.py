@@ -5,7 +5,7 @@ before it is refused: proxies that are still sending it (Caddy 2.6, others in Go
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,49 +31,60 @@ class Challenges:
 
         `way_in` tells people how to get a token; None if the issuer's metadata tells clients.
         """
-        self._app = app
-        self._unread_seconds = unread_seconds
+        self.app = app
+        self.unread_seconds = unread_seconds
         self._scopes = f', scope="{" ".join(scopes)}"'.encode() if scopes else b""
-        self._way_in = None if way_in is None else _Unknown(way_in)
+        self.way_in = None if way_in is None else _Unknown(way_in)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request, or reply that a token is missing or can't be checked now."""
+        return _Exchange(scope, receive, send, self).served()
 
-        unread = scope["type"] == "http" and scope["method"] == "POST"
-        refused = False
+    def challenged(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the headers of a refusal, with the scopes that are needed."""
+        return [
+            (name, value + self._scopes if name.lower() == b"www-authenticate" else value) for name, value in headers
+        ]
 
-        async def hear() -> Message:
-            nonlocal unread
-            message = await receive()
-            unread = unread and message["type"] == "http.request" and bool(message.get("more_body"))
-            return message
 
-        async def read_the_rest() -> None:
-            size = 0
-            with anyio.move_on_after(self._unread_seconds):
-                while unread and size < UNREAD_BYTES:
-                    size += len((await hear()).get("body", b""))
+class _Exchange:
+    """One request and its reply."""
 
-        async def say(message: Message) -> None:
-            nonlocal refused
-            if message["type"] == "http.response.start" and message["status"] in {401, 403}:
-                await read_the_rest()
-                if message["status"] == 401 and self._way_in is not None:
-                    refused = True
-                    await self._way_in.send(send)
-                headers = [
-                    (name, value + self._scopes if name.lower() == b"www-authenticate" else value)
-                    for name, value in message["headers"]
-                ]
-                message = {**message, "headers": headers}
-            if not refused:
-                await send(message)
+    # It may wait for a person for hours, and there may be thousands: one small object, and no closures.
+    __slots__ = ("_of", "_receive", "_refused", "_scope", "_send", "_unread")
 
+    def __init__(self, scope: Scope, receive: Receive, send: Send, of: Challenges) -> None:
+        self._scope, self._receive, self._send, self._of = scope, receive, send, of
+        self._unread = scope["type"] == "http" and scope["method"] == "POST"
+        self._refused = False
+
+    async def served(self) -> None:
         try:
-            await self._app(scope, hear, say)
+            await self._of.app(self._scope, self.receive, self.send)
         except Unavailable:
-            await read_the_rest()
-            await _come_again(send)
+            await self._read_the_rest()
+            await _come_again(self._send)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._unread = self._unread and message["type"] == "http.request" and bool(message.get("more_body"))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in {401, 403}:
+            await self._read_the_rest()
+            if message["status"] == 401 and self._of.way_in is not None:
+                self._refused = True
+                await self._of.way_in.send(self._send)
+            message = {**message, "headers": self._of.challenged(message["headers"])}
+        if not self._refused:
+            await self._send(message)
+
+    async def _read_the_rest(self) -> None:
+        size = 0
+        with anyio.move_on_after(self._of.unread_seconds):
+            while self._unread and size < UNREAD_BYTES:
+                size += len((await self.receive()).get("body", b""))
 
 
 class _Unknown:
@@ -81,7 +92,6 @@ class _Unknown:
 
     Its challenge names no metadata: a host that looks for an issuer would open a browser on a page that does not
     exist.
-    there.
     """
 
     def __init__(self, way_in: str) -> None:

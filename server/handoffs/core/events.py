@@ -12,14 +12,32 @@ from typing import ClassVar, TypeAlias, cast
 from handoffs.core.form import Value
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class _Event:
+    # One comparison, hash and text for all events: made for each of them, they would take a quarter of their memory.
     at: datetime
     name: ClassVar[str]
     """The name in stores; it stays when the class is renamed."""
 
+    def _values(self) -> tuple[object, ...]:
+        return tuple(cast("object", getattr(self, each.name)) for each in fields(self))
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+    def __eq__(self, other: object) -> bool:
+        return (
+            self._values() == other._values()
+            if isinstance(other, _Event) and type(other) is type(self)
+            else NotImplemented
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+        return f"{type(self).__name__}({shown})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Opened(_Event):
     """The question was stored; it has not been shown yet. `handoffs doctor` reads what the host declared."""
 
@@ -35,7 +53,7 @@ class Opened(_Event):
     """The ways of asking that the host declared, such as `form url tasks`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Joined(_Event):
     """Another call of the agent joined the same question, or stopped waiting for it."""
 
@@ -45,7 +63,7 @@ class Joined(_Event):
     """How many calls wait for it now."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Reached(_Event):
     """A channel has shown the question to a person."""
 
@@ -54,7 +72,7 @@ class Reached(_Event):
     channel: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class NotShown(_Event):
     """A channel failed to show the question to a person. The question stays open elsewhere."""
 
@@ -64,7 +82,7 @@ class NotShown(_Event):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Dismissed(_Event):
     """A person closed the question without an answer (*not now*). The question stays open elsewhere."""
 
@@ -73,7 +91,7 @@ class Dismissed(_Event):
     channel: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Left(_Event):
     """The host ended the call while the person was still thinking. The question stays open."""
 
@@ -83,7 +101,7 @@ class Left(_Event):
     """How long the host had waited."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Reminded(_Event):
     """One process claimed the reminder of this stage. No other process sends it."""
 
@@ -94,7 +112,7 @@ class Reminded(_Event):
     """See `core.reminders`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Answered(_Event):
     """A person filled the form."""
 
@@ -111,7 +129,7 @@ class Answered(_Event):
     """What the person said instead of picking an option; then `values` is empty."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Declined(_Event):
     """A person refused to answer."""
 
@@ -122,7 +140,7 @@ class Declined(_Event):
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Cancelled(_Event):
     """The question was withdrawn for good, by a person or by its asker."""
 
@@ -133,14 +151,14 @@ class Cancelled(_Event):
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Expired(_Event):
     """The deadline passed without an answer."""
 
     name: ClassVar[str] = "expired"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Collected(_Event):
     """The agent was handed the outcome."""
 
@@ -150,7 +168,7 @@ class Collected(_Event):
     """The id that the host gave the tool use that received it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Used(_Event):
     """An approval was used up: it let one use of a tool run, and lets no other."""
 
@@ -160,7 +178,7 @@ class Used(_Event):
     """The id that the host gave that use; generated here if the host gave none."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Edited(_Event):
     """The approved call runs as the person edited it. The edited arguments are in the answer."""
 
@@ -169,7 +187,7 @@ class Edited(_Event):
     by: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Sent(_Event):
     """The action that was allowed is on its way to its server."""
 
@@ -179,7 +197,7 @@ class Sent(_Event):
     """Which call of the agent it is, by an id of our own making."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Result(_Event):
     """The server has carried the action out, or has said that it did not."""
 
@@ -190,7 +208,7 @@ class Result(_Event):
     """`done`, or `error` where the server says so."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Unknown(_Event):
     """Whether the action ran is not known: its server, or we, were cut off in between. It may have."""
 
@@ -200,14 +218,14 @@ class Unknown(_Event):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class DeniedAgain(_Event):
     """The same call came again, and was denied without a question: a person had denied it several times."""
 
     name: ClassVar[str] = "deniedagain"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Revealed(_Event):
     """A program of the person who was asked read a secret of the answer."""
 
@@ -217,7 +235,7 @@ class Revealed(_Event):
     field: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Forgotten(_Event):
     """A secret of the answer was erased; its name stays."""
 

@@ -8,7 +8,7 @@ registry of subscriptions keeps it, and ends it when its token has lapsed.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import anyio
@@ -100,13 +100,15 @@ class TokenExpiry:
         By default those are a session's own streams (GET), which the MCP server itself does not see.
         """
 
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             token = token_of(scope)
             if token is not None and self.subscriptions and (session := _session_of(scope)) is not None:
                 self.subscriptions.renew(session, token)
             if token is None or scope["method"] not in methods:
-                await app(scope, receive, send)
-                return
+                return app(scope, receive, send)
+            return ended(token, scope, receive, send)
+
+        async def ended(token: AccessToken, scope: Scope, receive: Receive, send: Send) -> None:
             subject = str(token.subject)
             if not self._streams.acquire(subject, most=self._max_streams):
                 await PlainTextResponse("Too many of these streams are open: end one.\n", 429)(scope, receive, send)

@@ -13,9 +13,9 @@ import asyncio
 import contextvars
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -55,11 +55,26 @@ class _Expected:
         return bool(self.marks) and all(mark in text for mark in self.marks)
 
 
-@dataclass(slots=True)
 class _Response:
-    """The outcomes that one HTTP response is to contain."""
+    """One HTTP response, and the outcomes that it is to contain."""
 
-    expected: list[_Expected] = field(default_factory=list[_Expected])
+    # A request may wait for a person for hours, and there may be thousands: no frame of its own, one small object.
+    __slots__ = ("_gone", "_look", "_receive", "_send", "expected")
+
+    def __init__(self, receive: Receive, send: Send, look: "Callable[[_Response, Message], None]") -> None:
+        self._receive, self._send, self._look, self._gone = receive, send, look, False
+        self.expected: Sequence[_Expected] = ()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._gone = self._gone or message["type"] == "http.disconnect"
+        return message
+
+    async def send(self, message: Message) -> None:
+        await self._send(message)
+        # The server drops what is sent to a disconnected client, without an error.
+        if self.expected and not self._gone and message["type"] == "http.response.body":
+            self._look(self, message)
 
 
 class Deliveries:
@@ -93,7 +108,7 @@ class Deliveries:
         request: object = context.request
         response: object = request.scope.get(_SCOPE) if isinstance(request, Request) else None
         if isinstance(response, _Response):
-            response.expected.extend(expected)
+            response.expected = [*response.expected, *expected]
         elif not self._piped or context.request_id is None:
             for each in expected:
                 self._wrote(each)
@@ -173,28 +188,12 @@ class Written:
         """Take the app, and the functions to call for a written outcome."""
         self._app, self._wrote, self._wrote_if = app, wrote, wrote_if
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        response = _Response()
-        scope[_SCOPE] = response
-        gone = False
-
-        async def receiving() -> Message:
-            nonlocal gone
-            message = await receive()
-            gone = gone or message["type"] == "http.disconnect"
-            return message
-
-        async def sending(message: Message) -> None:
-            await send(message)
-            # The server drops what is sent to a disconnected client, without an error.
-            if response.expected and not gone and message["type"] == "http.response.body":
-                self._look(response, message)
-
-        await self._app(scope, receiving, sending)
+            return self._app(scope, receive, send)
+        response = scope[_SCOPE] = _Response(receive, send, self._look)
+        return self._app(scope, response.receive, response.send)
 
     def _look(self, response: _Response, message: Message) -> None:
         body = cast("bytes", message.get("body", b""))

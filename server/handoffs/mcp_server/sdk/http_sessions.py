@@ -55,8 +55,18 @@ class Sessions:
             await self._app(scope, receive, send)
             return
         session = Headers(scope=scope).get(MCP_SESSION_ID_HEADER)
-        if session is not None:
-            self._begin(session)
+        if session is None:
+            await self._first(scope, receive, send)
+            return
+        self._begin(session)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await self._end(session)
+
+    async def _first(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that names no session; the reply may begin one."""
+        session: str | None = None
 
         async def noting(message: Message) -> None:
             nonlocal session
