@@ -65,9 +65,13 @@ class _Exchange:
             await self._read_the_rest()
             await _come_again(self._send)
 
-    async def receive(self) -> Message:
+    def receive(self) -> Awaitable[Message]:
+        # The whole request has been read, most of the time that it waits: then there is nothing to note.
+        return self._noted() if self._unread else self._receive()
+
+    async def _noted(self) -> Message:
         message = await self._receive()
-        self._unread = self._unread and message["type"] == "http.request" and bool(message.get("more_body"))
+        self._unread = message["type"] == "http.request" and bool(message.get("more_body"))
         return message
 
     async def send(self, message: Message) -> None:

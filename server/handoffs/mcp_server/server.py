@@ -149,7 +149,7 @@ def build_server(
         # Answers the subscriptions of the older era, and watches for the streams of the newer.
         Stage("subscriptions", changes, CHANGING),
         # Refuses a request whose id is in use on a shared pipe: before the request is served.
-        Stage("duplicate ids", DuplicateIds(front), ANSWERING),
+        Stage("duplicate ids", DuplicateIds(front).on_a_pipe(), ANSWERING),
         # Notes whether this client may list its caller's handoffs: before the methods that list them.
         Stage("joining", joining.note, LISTING),
         # Learns the host's time-out from calls that a client cancels; it changes nothing.

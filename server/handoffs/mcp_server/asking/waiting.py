@@ -1,6 +1,7 @@
 """Waiting with a call open, for the host's dialog and every other channel, until the host's patience ends."""
 
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -88,13 +89,15 @@ class Waiting:
         most = self._bounds.waiting
         return WaitingSlot(self._desk, self._per_session, self._per_caller, handoff, session, most=most)
 
-    async def anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
+    def anywhere(self, handoff: Handoff, report: Progress, chosen: Plan) -> Awaitable[Handoff | Unanswered | None]:
         """Carry out the plan; return its verdict, or the ended handoff, or None when the patience ended.
 
         Behind a gateway, calls of several people may wait for one question; people are told how many do.
         """
-        if not handoff.through_gateway:
-            return await self._anywhere(handoff, report, chosen)
+        anywhere = self._among_others if handoff.through_gateway else self._anywhere
+        return anywhere(handoff, report, chosen)
+
+    async def _among_others(self, handoff: Handoff, report: Progress, chosen: Plan) -> Handoff | Unanswered | None:
         self._calls[handoff.id] += 1
         verdict = None
         try:

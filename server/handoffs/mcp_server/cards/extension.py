@@ -12,7 +12,7 @@ Sources: MCP Apps 2026-01-26 (SEP-1865); python-sdk `mcp.server.apps`.
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
@@ -202,9 +202,13 @@ class Cards:
     # The card in a result
 
     def _carrying(self, call: Call) -> Call:
+        def chosen(given: Mapping[str, object], context: Context) -> Awaitable[Given]:
+            shows = CARD in self._own.declared_by(context).abilities
+            return carried(given, context) if shows else call(given, context)
+
         async def carried(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
-            if not isinstance(outcome, CallToolResult) or CARD not in self._own.declared_by(context).abilities:
+            if not isinstance(outcome, CallToolResult):
                 return outcome
             handoff_id = cast("Mapping[str, object]", outcome.structured_content or {}).get("handoffId")
             if not isinstance(handoff_id, str):
@@ -216,7 +220,7 @@ class Cards:
                 return outcome
             return outcome.model_copy(update={"meta": {**(outcome.meta or {}), META: card}})
 
-        return carried
+        return chosen
 
     async def _card(self, handoff: Handoff) -> dict[str, object]:
         card: dict[str, object] = {

@@ -10,10 +10,11 @@ from collections import Counter
 from typing import Any
 
 from mcp import MCPError
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.types import INVALID_REQUEST
 
 from handoffs.first_stage.front import Front
+from handoffs.mcp_server.sdk.middleware import only_when
 
 ANSWERING = ("tools/call", "resources/read")
 """The methods whose reply may contain a person's answer."""
@@ -33,11 +34,13 @@ class DuplicateIds:
         self._front = front
         self._served: Counter[str] = Counter()
 
+    def on_a_pipe(self) -> ServerMiddleware[Any]:
+        """Return the middleware; over HTTP each reply goes back over the connection of its request."""
+        return only_when(lambda ctx: getattr(ctx.request, "headers", None) is None, self)
+
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Serve a request of `ANSWERING`. Raises MCPError when its id is in use."""
         number = str(ctx.request_id)  # clients accept "1" as the reply to 1
-        if getattr(ctx.request, "headers", None) is not None:
-            return await call_next(ctx)
         if self._served[number] and self._front.shared:
             raise MCPError(INVALID_REQUEST, MIXED_UP)
         self._served[number] += 1

@@ -53,9 +53,14 @@ def by_method(*each: tuple[ServerMiddleware[Any], Sequence[str]]) -> ServerMiddl
 
 def only_with(name: str, middleware: ServerMiddleware[Any]) -> ServerMiddleware[Any]:
     """Return a middleware that sees only the requests that have a parameter of this name."""
+    return only_when(lambda ctx: bool(ctx.params) and name in ctx.params, middleware)
+
+
+def only_when(right: Callable[[Context], bool], middleware: ServerMiddleware[Any]) -> ServerMiddleware[Any]:
+    """Return a middleware that sees only the requests of which `right` says so."""
 
     def chosen(ctx: Context, call_next: CallNext) -> Awaitable[HandlerResult]:
-        return middleware(ctx, call_next) if ctx.params and name in ctx.params else call_next(ctx)
+        return middleware(ctx, call_next) if right(ctx) else call_next(ctx)
 
     return _as_middleware(chosen)
 
