@@ -82,15 +82,12 @@ class Probes:
         self._app = app
         self._problem = problem
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        # A layer that has nothing to do keeps no frame: a request may wait for a person for hours.
+        # A coroutine, since uvicorn takes an outermost application that is none for one of ASGI 2.
         if scope["type"] != "http" or scope["path"] not in {HEALTH, READY}:
-            return self._app(scope, receive, send)
-        return self._answer(scope, send)
-
-    async def _answer(self, scope: Scope, send: Send) -> None:
-        if scope["method"] not in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+        elif scope["method"] not in {"GET", "HEAD"}:
             await _reply(send, 405, b"", "text/plain", (b"allow", b"GET, HEAD"))
         elif scope["path"] == HEALTH:
             await _reply(send, 200, b"ok\n", "text/plain")

@@ -82,7 +82,6 @@ async def serve_until_signalled(
     gate, readiness = StartupGate(), Readiness()
     config = uvicorn.Config(
         Probes(gate, readiness.problem),
-        interface="asgi3",  # which uvicorn can't see of an application that is no coroutine function
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=CLOSE_SECONDS,
