@@ -147,9 +147,15 @@ def list_(
 
 
 @app.command()
-def show(handoff: Id, json: Json = False) -> None:
+def show(
+    handoff: Id,
+    json: Json = False,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="Show the arguments of a held call that are masked as secrets.")
+    ] = False,
+) -> None:
     """Show one handoff: its question, its answer and its log."""
-    _finish(partial(looking.shown, prefix=handoff, as_json=json))
+    _finish(partial(looking.shown, prefix=handoff, as_json=json, secrets=secrets))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from handoffs.assembly import current_user, missing_store, open_desk
 from handoffs.cli import documents, pages
 from handoffs.console import Exit, failed, print_out
 from handoffs.core.desk import Desk
+from handoffs.core.document import redacted
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
@@ -85,17 +86,17 @@ def _here() -> str:
         return ""
 
 
-async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
-    """Print one handoff; for a person, with its log."""
+async def shown(settings: Settings, prefix: str, *, as_json: bool, secrets: bool = False) -> None:
+    """Print one handoff; for a person, with its log. The `secrets` of a held call are masked, unless wanted."""
     if not is_there(settings):
         raise NotFound(prefix)
     async with open_desk(settings) as desk:
         handoff = await desk.find(prefix)
         if as_json:
-            print_out(documents.document(handoff))
+            print_out(documents.document(handoff, secrets=secrets))
             return
         page = pages.Page(
-            handoff=handoff,
+            handoff=handoff if secrets else redacted(handoff),
             entries=await _entries(desk, handoff.id, after=0),
             now=desk.clock.now(),
             width=max(_width() or shutil.get_terminal_size().columns, NARROWEST),
