@@ -5,7 +5,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -140,6 +140,33 @@ async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_jso
                 print_out("", end="")
                 with desk.clock.limit(LOOK_SECONDS):
                     await watch.changed()
+
+
+async def traced(settings: Settings, prefix: str | None) -> None:
+    """Print the calls that a gate held, one or all, as a trace for AgentAck."""
+    from handoffs.cli.agentack import Trace, line  # imports the gate, which no other command here needs
+
+    async def write(desk: Desk, handoff_id: str | None) -> None:
+        after = 0
+        while entries := await desk.log(handoff_id=handoff_id, after=after):
+            found = await desk.get_all(list(dict.fromkeys(entry.handoff_id for entry in entries)))
+            handoffs = {handoff.id: handoff for handoff in found}
+            for entry in entries:
+                for event in trace.events(entry, handoffs[entry.handoff_id]) if entry.handoff_id in handoffs else ():
+                    print_out(line(event), flush=False)
+            after = entries[-1].number
+
+    trace = Trace(prefix or "handoffs", collected_for=timedelta(seconds=settings.join_seconds))
+    now = datetime.now(UTC)
+    if is_there(settings):
+        async with open_desk(settings) as desk:
+            await write(desk, None if prefix is None else (await desk.find(prefix)).id)
+            now = desk.clock.now()
+    elif prefix is not None:
+        raise NotFound(prefix)
+    for event in trace.end(now):
+        print_out(line(event), flush=False)
+    print_out("", end="")
 
 
 def _log_line(entry: Entry) -> str:
