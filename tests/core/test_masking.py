@@ -18,6 +18,7 @@ from handoffs.core.masking import MASK, MAX_DEPTH, masked, masked_edit, masked_m
 from handoffs.core.model import Caller, End, Handoff, Question, State
 from handoffs.core.remembering import conditions_of
 from handoffs.core.schema import parse
+from handoffs.terminal.request import Request
 from tests.days import at
 
 HUSH = "hush-4711"
@@ -211,3 +212,7 @@ def test_json_masks_action_message_and_answer_and_keeps_the_digest() -> None:
 def test_a_secret_is_no_condition_of_a_permission() -> None:
     act = action({"q": HUSH, "path": "/srv/a"}, {"properties": {"q": {"format": "password"}}})
     assert [*conditions_of(act)] == ["path is /srv/a", "path begins with /srv/"]
+
+
+def test_who_decides_on_a_terminal_sees_what_runs() -> None:
+    assert HUSH in Request.of(held(action({"token": HUSH}))).message
