@@ -12,6 +12,9 @@ import pyte
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_form import action_form
+from handoffs.core.action_shown import message_of
 from handoffs.core.desk import Desk
 from handoffs.core.model import GATEWAY, Caller, Declared
 from tests.acceptance.processes import HANDOFFS, Home
@@ -315,3 +318,31 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
         )
         assert done.stdout.splitlines()[-1] == "0"
         assert done.stderr == ""
+
+
+def test_secrets_of_a_held_call_are_masked_unless_they_are_wanted(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    action = Action(asker=Asker.GATE, server="shop", tool="pay", arguments='{"token": "hush", "id": 4711}')
+    handoff_id = asked(home, message_of(action), action=action, form=action_form(editable=True))
+    edited = 'arguments={"token": "hush", "id": 8}'
+    answered = home.run("answer", handoff_id, "--set", "decision=allow", "--set", edited, "--json")
+    assert answered.returncode == 0, answered.stderr
+    told = [
+        answered.stdout,
+        home.run("list", "--all", "--json").stdout,
+        home.run("show", handoff_id, "--json").stdout,
+        home.run("show", handoff_id).stdout,
+        home.run("list", "--all").stdout,
+        home.run("log", handoff_id).stdout,
+        home.run("log", "--json").stdout,
+    ]
+    assert [each for each in told if "hush" in each] == []
+    assert [action.digest in each for each in told[:3]] == [True] * 3
+    assert "4711" in told[3]
+    assert f"handoffs show {handoff_id} --secrets" in told[3]
+    whole = home.run("show", handoff_id, "--secrets")
+    assert whole.stdout.count("hush") == 2
+    assert json.loads(home.run("show", handoff_id, "--json", "--secrets").stdout)["action"]["arguments"] == {
+        "token": "hush",
+        "id": 4711,
+    }

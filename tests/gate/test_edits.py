@@ -64,3 +64,17 @@ def test_an_error_of_a_changed_call_says_that_it_was_changed() -> None:
     assert told["error"]["message"] == "A person changed this call.\n\nno order 8"
     assert told["error"]["code"] == -32602
     assert told["error"]["data"] == {"n": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"properties": {"token": {"type": "integer"}}}, "token: the schema's `type` refuses it"),
+        ({"additionalProperties": False}, "the arguments: the schema's `additionalProperties` refuses it"),
+        ({"not": {}}, "the arguments: the schema's `not` refuses it"),
+    ],
+)
+def test_what_is_said_of_a_wrong_edit_quotes_no_secret(schema: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        checked('{"token": "hush"}', action(schema))
+    assert str(refused.value) == said

@@ -49,6 +49,8 @@ RULE = '# a policy\n[[rule]]\ntool = "a"\n'
         (RULE + 'do = "ask"\nedit = "no"', 5, "`edit` can't be 'no'", "true or false"),
         (RULE + 'do = "ask"\nanswer = "phone"', 5, "`answer` can't be 'phone'", '"any" or "inbox"'),
         (RULE + 'do = "ask"\nmask = [1]', 5, "`mask` can't be [1]", "the name of an argument"),
+        (RULE + 'do = "ask"\nmask = ""', 5, "`mask` can't be ''", "a path such as `auth.*`"),
+        (RULE + 'do = "ask"\nmask = ["token", "auth."]', 5, "`mask` can't be", "a path such as `auth.*`"),
         (RULE + 'do = "ask"\npin = 0', 5, "`pin` can't be 0", "true or false"),
         (RULE + 'do = "ask"\nreason = ""', 5, "`reason` can't be ''", "a text"),
         ('[[rule]]\ntool = []\ndo = "ask"', 2, "`tool` can't be []", "list"),

@@ -1,11 +1,13 @@
 """The card of a held call: the tool, each argument of it, and the decision."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from handoffs.core.action import Asker
 from handoffs.core.model import State
 from tests.web.held import DEFINITION, call, hold
 from tests.web.serving import Opened, serving, signed_in
@@ -143,3 +145,42 @@ async def test_a_held_call_is_read_by_everybody(tmp_path: Path, opened: Opened, 
             assert await axe(page) == [], path
             wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert wide <= window, path
+
+
+SIGNING_IN = {"user": "ada", "password": "hush\nhush", "deep": {"key": "hush", "id": 7}}
+SECRET = call("sign_in", SIGNING_IN, masked=("deep.key",))
+
+
+async def test_a_secret_is_behind_a_click_where_it_is_decided(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        await hold(inbox.desk, SECRET)
+        await enter(page, inbox)
+        rows = page.locator(".arguments tbody tr")
+        texts = await rows.locator("td").all_inner_texts()
+        assert [each.strip() for each in texts[:2]] == ["ada", "•••• secret: show"]
+        assert "hush" not in "".join(texts)
+        assert '"id": 7' in texts[2]
+        await rows.nth(1).locator("summary").click()
+        await expect(rows.nth(1)).to_contain_text("hush hush")
+        await rows.nth(2).locator("summary").press("Enter")
+        await expect(rows.nth(2).locator("details")).to_contain_text('"key": "hush"')
+        assert await axe(page) == []
+
+
+async def test_a_secret_is_on_no_page_of_what_was_decided(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        desk = page.inbox.desk
+        held = await hold(desk, SECRET)
+        host = await hold(desk, replace(SECRET, asker=Asker.HOST))
+        for each in (held, host):
+            assert "hush" in (await page.http.get(f"/h/{each.id}")).text
+            edited = {"decision": "allow", "arguments": '{"user": "eve", "password": "hush"}'}
+            await desk.answer(each, edited, by="ada", channel="inbox")
+            text = (await page.http.get(f"/h/{each.id}")).text
+            assert "hush" not in text
+            assert "••••" in text
+            assert "eve" in text
+        assert SECRET.digest in (await page.http.get(f"/h/{held.id}")).text
+        listed = (await page.http.get("/history")).text
+        assert held.id in listed
+        assert "hush" not in listed

@@ -41,6 +41,7 @@ async def test_each_permission_says_who_gave_it_for_what_and_how_it_was_used(tmp
         ):
             assert said in text, said
         assert "hush" not in text
+        assert "••••" in text
 
 
 async def test_revoking_and_resuming_count_from_the_next_call_on(tmp_path: Path, opened: Opened) -> None:

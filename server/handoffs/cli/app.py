@@ -147,9 +147,15 @@ def list_(
 
 
 @app.command()
-def show(handoff: Id, json: Json = False) -> None:
+def show(
+    handoff: Id,
+    json: Json = False,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="Show the arguments of a held call that are masked as secrets.")
+    ] = False,
+) -> None:
     """Show one handoff: its question, its answer and its log."""
-    _finish(partial(looking.shown, prefix=handoff, as_json=json))
+    _finish(partial(looking.shown, prefix=handoff, as_json=json, secrets=secrets))
 
 
 @app.command()
@@ -219,11 +225,18 @@ def log(
     handoff: Annotated[str | None, typer.Argument(metavar="ID", help="Only this handoff's lines.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines as they come, until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, an object on each line.")] = False,
+    agentack: Annotated[
+        bool, typer.Option("--agentack", help="Print the calls that a gate held as a trace for `agentack check`.")
+    ] = False,
 ) -> None:
     """Print the log of one handoff, or of all.
 
     It does not contain what people wrote.
     """
+    if agentack:
+        if follow or json:
+            raise typer.Exit(failed("--agentack takes neither --follow nor --json: a trace has an end.", Exit.USAGE))
+        _finish(partial(looking.traced, prefix=handoff))
     _finish(partial(looking.logged, prefix=handoff, follow=follow, as_json=json))
 
 

@@ -14,9 +14,9 @@ def array(handoffs: Sequence[Handoff]) -> str:
     return json.dumps([described(handoff) for handoff in handoffs], indent=2)
 
 
-def document(handoff: Handoff) -> str:
-    """Return a handoff as one JSON object."""
-    return json.dumps(described(handoff), indent=2)
+def document(handoff: Handoff, *, secrets: bool = False) -> str:
+    """Return a handoff as one JSON object; `secrets` of an action are masked, unless they are wanted."""
+    return json.dumps(described(handoff, secrets=secrets), indent=2)
 
 
 def line(entry: Entry) -> str:

@@ -9,9 +9,12 @@ import anyio
 
 from handoffs.console import Exit, UsageError, print_out
 from handoffs.core import exact_json
+from handoffs.core.action import Action, Asker
+from handoffs.core.masking import masked
 from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy import Call, Policy, PolicyError, Verdict
 from handoffs.gate.policy_cases import check_cases
+from handoffs.gate.policy_model import Decision
 from handoffs.serving.gate import Options, policy_of
 from handoffs.serving.gate_url import RemoteServer
 from handoffs.settings import SettingsError
@@ -35,7 +38,12 @@ async def check(options: Options, call: tuple[str, str] | None, cases: Path | No
         tool, arguments = call
         described = next((each for each in tools if each.get("name") == tool), None)
         found = policy.decide(_call(options, tool, _read(arguments), described, known=known))
-        print_out(json.dumps(_as_json(tool, found)) if as_json else _line(tool, found))
+        secret = [] if found.decision is Decision.DENY else _secrets(tool, arguments, described, found)
+        if as_json:
+            print_out(json.dumps({**_as_json(tool, found), "masked": secret}))
+        else:
+            told = f"\nmasked outside of where it is decided: {inert_line(', '.join(secret), 200)}" if secret else ""
+            print_out(f"{_line(tool, found)}{told}")
         return Exit.DONE
     if not known:
         rules = f"{len(policy.rules)} {'rule' if len(policy.rules) == 1 else 'rules'}"
@@ -102,6 +110,15 @@ def _why(broken: BaseException) -> str:
     if isinstance(broken, TimeoutError):
         return f"it did not answer within {LIST_SECONDS} seconds."
     return f"{inert_line(str(broken) or type(broken).__name__, 200)}."
+
+
+def _secrets(tool: str, arguments: str, described: Mapping[str, object] | None, verdict: Verdict) -> list[str]:
+    definition = "" if described is None else json.dumps(described)
+    terms = verdict.terms
+    asked = Action(
+        asker=Asker.GATE, server="", tool=tool, arguments=arguments, definition=definition, masked=terms.mask
+    )
+    return list(masked(asked).secrets)
 
 
 def _read(arguments: str) -> Mapping[str, object]:

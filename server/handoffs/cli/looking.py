@@ -5,7 +5,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -14,6 +14,7 @@ from handoffs.assembly import current_user, missing_store, open_desk
 from handoffs.cli import documents, pages
 from handoffs.console import Exit, failed, print_out
 from handoffs.core.desk import Desk
+from handoffs.core.document import redacted
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
@@ -85,17 +86,17 @@ def _here() -> str:
         return ""
 
 
-async def shown(settings: Settings, prefix: str, *, as_json: bool) -> None:
-    """Print one handoff; for a person, with its log."""
+async def shown(settings: Settings, prefix: str, *, as_json: bool, secrets: bool = False) -> None:
+    """Print one handoff; for a person, with its log. The `secrets` of a held call are masked, unless wanted."""
     if not is_there(settings):
         raise NotFound(prefix)
     async with open_desk(settings) as desk:
         handoff = await desk.find(prefix)
         if as_json:
-            print_out(documents.document(handoff))
+            print_out(documents.document(handoff, secrets=secrets))
             return
         page = pages.Page(
-            handoff=handoff,
+            handoff=handoff if secrets else redacted(handoff),
             entries=await _entries(desk, handoff.id, after=0),
             now=desk.clock.now(),
             width=max(_width() or shutil.get_terminal_size().columns, NARROWEST),
@@ -139,6 +140,33 @@ async def logged(settings: Settings, prefix: str | None, *, follow: bool, as_jso
                 print_out("", end="")
                 with desk.clock.limit(LOOK_SECONDS):
                     await watch.changed()
+
+
+async def traced(settings: Settings, prefix: str | None) -> None:
+    """Print the calls that a gate held, one or all, as a trace for AgentAck."""
+    from handoffs.cli.agentack import Trace, line  # imports the gate, which no other command here needs
+
+    async def write(desk: Desk, handoff_id: str | None) -> None:
+        after = 0
+        while entries := await desk.log(handoff_id=handoff_id, after=after):
+            found = await desk.get_all(list(dict.fromkeys(entry.handoff_id for entry in entries)))
+            handoffs = {handoff.id: handoff for handoff in found}
+            for entry in entries:
+                for event in trace.events(entry, handoffs[entry.handoff_id]) if entry.handoff_id in handoffs else ():
+                    print_out(line(event), flush=False)
+            after = entries[-1].number
+
+    trace = Trace(prefix or "handoffs", collected_for=timedelta(seconds=settings.join_seconds))
+    now = datetime.now(UTC)
+    if is_there(settings):
+        async with open_desk(settings) as desk:
+            await write(desk, None if prefix is None else (await desk.find(prefix)).id)
+            now = desk.clock.now()
+    elif prefix is not None:
+        raise NotFound(prefix)
+    for event in trace.end(now):
+        print_out(line(event), flush=False)
+    print_out("", end="")
 
 
 def _log_line(entry: Entry) -> str:

@@ -14,6 +14,7 @@ from handoffs.core.call_notes import notes_of_calls
 from handoffs.core.display import asker_of, left, span, stamp
 from handoffs.core.events import Entry
 from handoffs.core.form import Field
+from handoffs.core.masking import MASK
 from handoffs.core.model import ID_PREFIX, Handoff, State
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal import Earlier, render
@@ -68,6 +69,7 @@ class Page:
             *self._head(),
             [],
             *self._message(),
+            *self._masked(),
             [],
             *(line for field in question.form.fields for line in self._field(field)),
             *self._other_ways(),
@@ -91,6 +93,11 @@ class Page:
         if self.drawn:
             return render.formatted(self.handoff.question.message, self.width)
         return render.message(self.handoff.question.message, self.width)
+
+    def _masked(self) -> list[Line]:
+        if MASK not in self.handoff.question.message or self.handoff.question.action is None:
+            return []
+        return [[], *broken(f"Secrets are masked. To see them: handoffs show {self.handoff.id} --secrets", self.width)]
 
     def _field(self, field: Field) -> list[Line]:
         what = f"{field.hint}{'' if field.required else ', may be left out'}"

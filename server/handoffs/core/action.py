@@ -37,7 +37,7 @@ class Action:
     definition: str = ""
     """The tool's definition as its server lists it, as JSON; empty where it lists none."""
     masked: tuple[str, ...] = ()
-    """The names of arguments that are shown nowhere but to the person who decides."""
+    """What a rule says is secret, by path with `*` and `?`: shown nowhere but to the person who decides."""
 
     @cached_property
     def values(self) -> Mapping[str, object]:

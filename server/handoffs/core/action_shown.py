@@ -88,6 +88,19 @@ def notes_in(action: Action, message: str) -> str | None:
     return message[start:end].removesuffix(_about(action)).strip()
 
 
+def message_with(shown: Action, message: str, *, before: Action) -> str:
+    """Return the message of the action `before` with the arguments of `shown` in it; else its first line alone.
+
+    Raises:
+        ValueError: The arguments are no JSON object that every reader reads alike.
+    """
+    named = _PLAIN_NAME.fullmatch(before.tool) is not None
+    tail = "\n\n".join(_arguments(before, named))
+    if not message.endswith(tail):  # an earlier version wrote it
+        return _first_line(before, named)
+    return message.removesuffix(tail) + "\n\n".join(_arguments(shown, named))
+
+
 def _arguments(action: Action, named: bool) -> list[str]:
     """Return all arguments as blocks."""
     rest, documents = dict(action.values), list[str]()

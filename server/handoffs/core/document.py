@@ -1,10 +1,13 @@
 """A handoff as a document: `--json` prints it and the server's resources return it, with the same keys."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 from handoffs.core.action import Action
 from handoffs.core.display import stamp
 from handoffs.core.exact_json import OddNumber
+from handoffs.core.masking import masked, masked_answer, masked_message
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
@@ -12,9 +15,22 @@ TITLE_WIDTH = 100
 """Characters of a message that a list shows."""
 
 
-def document(handoff: Handoff) -> dict[str, object]:
-    """Return everything about a handoff that a script may need, as JSON values."""
-    caller, question, answer, end = handoff.caller, handoff.question, handoff.answer, handoff.end
+def redacted(handoff: Handoff) -> Handoff:
+    """Return the handoff with the secrets of its action masked in message and answer; the action itself is exact."""
+    action, message = handoff.question.action, handoff.question.message
+    if action is None:
+        return handoff
+    values = None if handoff.values is None else masked_answer(action, handoff.values)
+    return replace(handoff, question=replace(handoff.question, message=masked_message(action, message)), values=values)
+
+
+def document(handoff: Handoff, *, secrets: bool = False) -> dict[str, object]:
+    """Return everything about a handoff that a script may need, as JSON values.
+
+    The secrets of an action are masked, unless the caller wants `secrets`.
+    """
+    shown = handoff if secrets else redacted(handoff)
+    caller, question, answer, end = shown.caller, shown.question, shown.answer, shown.end
     return {
         "id": handoff.id,
         "state": handoff.state.value,
@@ -33,7 +49,7 @@ def document(handoff: Handoff) -> dict[str, object]:
             "note": answer.note,
             "other": answer.other,
         },
-        "action": _action(question.action),
+        "action": _action(question.action, secrets=secrets),
         "earlier": handoff.earlier or None,
         "end": None if end is None else {"by": end.by, "at": stamp(end.at), "channel": end.channel, "note": end.note},
     }
@@ -52,24 +68,28 @@ def summary(handoff: Handoff) -> dict[str, object]:
     }
 
 
-def _action(action: Action | None) -> dict[str, object] | None:
+def _action(action: Action | None, *, secrets: bool = False) -> dict[str, object] | None:
     if action is None:
         return None
     return {
         "server": action.server,
         "tool": action.tool,
-        "arguments": {name: _exact(value) for name, value in action.values.items()},
+        "arguments": exact_values(action.values if secrets else masked(action).values),
         "digest": action.digest,
     }
 
 
+def exact_values(values: Mapping[str, object]) -> dict[str, object]:
+    """Return values as JSON can hold them: a number that readers do not agree on as the text that was sent."""
+    return {name: _exact(each) for name, each in values.items()}
+
+
 def _exact(value: object) -> object:
-    """Return a value as JSON can hold it: a number that readers do not agree on as the text that was sent."""
     match value:
         case OddNumber():
             return value.text
         case dict():
-            return {name: _exact(each) for name, each in cast("dict[str, object]", value).items()}
+            return exact_values(cast("dict[str, object]", value))
         case list():
             return [_exact(each) for each in cast("list[object]", value)]
         case _:

@@ -14,7 +14,7 @@ from handoffs.core.exact_json import OddNumber
 from handoffs.core.folders import folder_of
 from handoffs.core.grant import Condition, Reach
 from handoffs.core.look_alikes import skeleton
-from handoffs.core.secret_words import Secret, secret_in
+from handoffs.core.masking import masked
 from handoffs.core.untrusted import inert_line
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -73,7 +73,7 @@ def takes_conditions(choices: Collection[str]) -> bool:
 def conditions_of(action: Action) -> dict[str, Condition]:
     """Return the conditions that a person may pick for a call, by the words that they read.
 
-    Arguments that are masked or sound like secrets have none. Two that a person could not tell apart are both left out.
+    Arguments that are or hold secrets have none. Two that a person could not tell apart are both left out.
 
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
@@ -91,10 +91,10 @@ def conditions_of(action: Action) -> dict[str, Condition]:
 
 
 def _possible(action: Action) -> Iterator[Condition]:
+    secret = masked(action).names
     for name, value in action.values.items():
-        number = not isinstance(value, str)
         plain = 0 < len(name) <= MAX_NAME and name == inert_line(name)
-        if not plain or name in action.masked or secret_in((name,), number=number) is not Secret.NO:
+        if not plain or name in secret:
             continue
         match value:
             case str():

@@ -1,10 +1,12 @@
 """What a person made of a call's arguments: read, and checked against the tool's own schema."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from handoffs.core import exact_json
 from handoffs.core.action import Action
+from handoffs.core.masking import masked
 from handoffs.core.untrusted import inert_line
 
 MAX_SAID = 300
@@ -27,11 +29,12 @@ def checked(text: str, action: Action) -> str | None:
     exact_json.canonical(cast("object", values))
     schema = action.described.get("inputSchema")
     if isinstance(schema, Mapping):
-        _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema))
+        secret = masked(replace(action, arguments=text)).names
+        _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema), secret)
     return text.strip()
 
 
-def _check(values: Mapping[str, object], schema: Mapping[str, object]) -> None:
+def _check(values: Mapping[str, object], schema: Mapping[str, object], secret: Collection[str]) -> None:
     from jsonschema import Draft202012Validator  # only where somebody edits
     from jsonschema.validators import validator_for
     from jsonschema_specifications import REGISTRY
@@ -45,4 +48,7 @@ def _check(values: Mapping[str, object], schema: Mapping[str, object]) -> None:
         raise ValueError(f"the tool's schema can't be read ({type(broken).__name__}): allow it unchanged") from None
     if wrong is not None:
         place = "/".join(str(each) for each in wrong.absolute_path) or "the arguments"
-        raise ValueError(f"{inert_line(place, 60)}: {inert_line(wrong.message, MAX_SAID)}")
+        said = inert_line(wrong.message, MAX_SAID)
+        if secret and (not wrong.absolute_path or str(wrong.absolute_path[0]) in secret):
+            said = f"the schema's `{inert_line(str(wrong.validator), 40)}` refuses it"  # the message quotes the value
+        raise ValueError(f"{inert_line(place, 60)}: {said}")

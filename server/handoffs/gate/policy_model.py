@@ -59,7 +59,7 @@ class Terms:
     remember: Remember = Remember()
     answer: Place = "any"
     mask: tuple[str, ...] = ()
-    """The names of arguments that are secret."""
+    """Which arguments are secret, by path: `token`, `auth.*`."""
 
     def limited_to(self, reaches: Set[Reach]) -> "Terms":
         """Return these terms, where no more than this may be remembered."""

@@ -116,7 +116,7 @@ def _rule(table: Table, place: str) -> Rule:
         edit=table.get("edit", read_truth, "true or false") is not False,
         remember=remember or Remember(),
         answer=table.get("answer", _place, '"any" or "inbox"') or "any",
-        mask=table.get("mask", read_names, f"the name of an argument: {NAMES}") or (),
+        mask=table.get("mask", _paths, f"the name of an argument, or a path such as `auth.*`: {NAMES}") or (),
     )
     return Rule(
         servers=_globs(table, "server"),
@@ -179,6 +179,11 @@ def _reaches(value: object) -> frozenset[Reach] | None:
     names = read_names(value) or ()
     known: set[Reach] = {reach for reach in REACHES if reach in names}
     return frozenset(known) if known and set(names) == known else None
+
+
+def _paths(value: object) -> tuple[str, ...] | None:
+    names = read_names(value) or ()
+    return names if names and all(all(part.strip() for part in each.split(".")) for each in names) else None
 
 
 def _place(value: object) -> Place | None:

@@ -6,10 +6,11 @@ Every text is plain and inert: characters that a screen would hide or act on are
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_shown import about_of, as_json, block, language_of, notes_in, size_of, visible
+from handoffs.core.masking import masked
 from handoffs.core.model import Handoff
 
 INLINE = 100
@@ -30,6 +31,8 @@ class Argument:
     """The lines and characters of a long text; empty for all others."""
     code: str = ""
     """The same text as a block of code in Markdown, where its language is known."""
+    masked: str = ""
+    """What is shown until the person wants to see it; empty where it neither is nor holds a secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +86,11 @@ def agent_of(handoff: Handoff) -> str:
 
 def arguments_of(action: Action) -> tuple[Argument, ...]:
     """Return the arguments in their order. Raises ValueError: they are no JSON object that every reader reads alike."""
-    return tuple(_argument(action, name, value) for name, value in action.values.items())
+    found = masked(action)
+    return tuple(
+        replace(_argument(action, name, value), masked=_text(found.values[name]) if name in found.names else "")
+        for name, value in action.values.items()
+    )
 
 
 def _argument(action: Action, name: str, value: object) -> Argument:
@@ -96,6 +103,10 @@ def _argument(action: Action, name: str, value: object) -> Argument:
         return Argument(name=shown, kind=kind, text=text, size=size_of(value), code=block(language, text))
     long = "\n" in value or len(text) > INLINE
     return Argument(name=shown, kind=kind, text=text, size=size_of(value) if long else "")
+
+
+def _text(value: object) -> str:
+    return visible(value) if isinstance(value, str) else as_json(value)
 
 
 def _kind(value: object) -> str:

@@ -8,10 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from handoffs.core.action import Action
-from handoffs.core.action_shown import visible
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound
 from handoffs.core.grant import Grant, Reach
+from handoffs.core.masking import without_secrets
 from handoffs.core.stopping import stop_everything
 from handoffs.web.action_card import Argument, arguments_of
 from handoffs.web.receiving import CHANNEL, posted_form
@@ -119,8 +119,7 @@ class GrantsPage:
 
 
 def _arguments(grant: Grant, action: Action | None) -> tuple[Argument, ...]:
-    """Return the arguments of a permission for exact ones, without those that only its decider may see."""
+    """Return the arguments of a permission for exact ones; those that only its decider may see are masked."""
     if grant.reach is not Reach.EXACT or action is None or action.digest != grant.arguments_digest:
         return ()
-    hidden = {visible(name) for name in action.masked}
-    return tuple(each for each in arguments_of(action) if each.name not in hidden)
+    return arguments_of(without_secrets(action))

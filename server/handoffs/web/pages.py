@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse
 
 from handoffs.core.call_notes import notes_of_calls
 from handoffs.core.display import folder_of, left, program_of, span, stamp
+from handoffs.core.document import redacted
 from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
@@ -100,6 +101,7 @@ class Pages:
         words: dict[str, object] = {
             "version": VERSION,
             "action_card": action_card,
+            "redacted": redacted,
             "agent_of": agent_of,
             "controls": controls,
             "ended_line": ended_line,
@@ -194,7 +196,7 @@ def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
     """Return the answer: each filled field's title, and its value as text."""
     if handoff.other:
         return [("In their own words, none of the options", inert(handoff.other))]
-    values = handoff.values or {}
+    values = redacted(handoff).values or {}
     return [
         (field.title, inert(field.text(values[field.name])))
         for field in handoff.question.form.fields
