@@ -73,6 +73,12 @@ def action_form(*, editable: bool, remember: Mapping[str, str] | None = None, co
     return {"type": "object", "properties": properties, "required": [DECISION]}
 
 
+def is_action_form(form: Form) -> bool:
+    """Say whether a form decides on an action and asks for nothing else, the decision first."""
+    names = [field.name for field in form.fields]
+    return names[:1] == [DECISION] and {*names} <= {DECISION, ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES}
+
+
 def with_titles(form: Form) -> Form:
     """Return the form of an action's question whose own choices are shown by their titles alone.
 
