@@ -24,7 +24,7 @@ from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
-from handoffs.web.action_card import action_card, agent_of
+from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.controls import controls
 from handoffs.web.markdown.render import highlight_css, render
 
@@ -101,6 +101,7 @@ class Pages:
             "version": VERSION,
             "action_card": action_card,
             "agent_of": agent_of,
+            "mark": mark,
             "controls": controls,
             "ended_line": ended_line,
             "happened": happened,
