@@ -95,7 +95,7 @@ def test_a_file_that_cant_be_written_stops_no_call(tmp_path: Path, caplog: pytes
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pipe with a name")
-def test_a_disk_that_is_slow_holds_up_no_call_and_the_lines_keep_their_order(tmp_path: Path) -> None:
+def test_a_slow_disk_holds_up_no_call_and_the_lines_keep_their_order(tmp_path: Path) -> None:
     # A pipe that nobody reads takes no line until somebody does, as a disk that hangs.
     file = tmp_path / "watched.jsonl"
     os.mkfifo(file)

@@ -73,7 +73,7 @@ def test_an_empty_line_never_consents() -> None:
     assert isinstance(state.enter("/decline no"), Refused)
 
 
-def test_an_allow_without_anything_else_is_one_step_and_a_deny_has_its_reason() -> None:
+def test_an_allow_with_nothing_else_is_one_step_a_deny_has_its_reason() -> None:
     bare = held(editable=False, remember={})
     assert FormState(bare).is_last
     assert typed(bare, "1") == Filled({"decision": "allow"})
@@ -94,7 +94,7 @@ def test_what_belonged_to_another_decision_is_left_out_after_going_back() -> Non
     assert state.enter("no") == Filled({"decision": "deny", "reason": "no"})
 
 
-def test_the_arguments_are_edited_from_what_they_are_unless_that_could_deceive() -> None:
+def test_arguments_are_edited_from_what_they_are_unless_that_deceives() -> None:
     for arguments, draft in ((ARGUMENTS, ARGUMENTS), ('{"id": "\u202e7"}', "")):
         state = FormState(held(arguments=arguments))
         state.enter("1")
@@ -133,7 +133,7 @@ def starts(tmp_path: Path) -> Generator[Starts]:
     yield from people(tmp_path)
 
 
-def test_on_a_screen_the_decision_comes_first_and_enter_then_allows_just_this_once(starts: Starts) -> None:
+def test_on_a_screen_the_decision_is_first_and_enter_then_allows_once(starts: Starts) -> None:
     person = starts(PROMPT)
     person.may_type()
     assert person.lines[1:] == [

@@ -100,7 +100,7 @@ async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: O
         assert (await ended(inbox, second.id)).values == {"decision": "deny", "reason": "not on Fridays"}
 
 
-async def test_both_buttons_are_seen_at_once_and_what_is_optional_is_folded(tmp_path: Path, opened: Opened) -> None:
+async def test_both_buttons_are_seen_at_once_and_the_optional_is_folded(tmp_path: Path, opened: Opened) -> None:
     for shape in ("light", "phone"):
         (tmp_path / shape).mkdir()
         async with serving(tmp_path / shape) as inbox, opened(**SHAPES[shape]) as page:
@@ -126,7 +126,7 @@ async def test_both_buttons_are_seen_at_once_and_what_is_optional_is_folded(tmp_
             assert await page.evaluate(place) == before
 
 
-async def test_what_is_filled_in_counts_while_it_is_folded_and_the_fold_says_so(tmp_path: Path, opened: Opened) -> None:
+async def test_what_is_filled_in_counts_while_folded_and_the_fold_says_so(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         held = await hold(inbox.desk)
         await enter(page, inbox)

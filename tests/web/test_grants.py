@@ -117,7 +117,7 @@ async def test_the_page_is_read_by_everybody_on_a_phone_too(tmp_path: Path, open
                 await expect(page.locator(".banner.stopped")).to_contain_text("by eve")
 
 
-async def test_a_stop_and_its_end_are_said_on_open_pages_and_move_nothing(tmp_path: Path, opened: Opened) -> None:
+async def test_a_stop_and_its_end_are_said_on_open_pages(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page, opened() as other:
         await inbox.ask("Which?", options=["a", "b"])
         await enter(page, inbox)

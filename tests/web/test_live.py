@@ -105,7 +105,7 @@ async def test_an_address_without_a_line_tells_what_happens_from_now_on(tmp_path
                 assert (await anext(heard))["data"]["id"] == after.id
 
 
-async def test_a_stop_of_everything_is_told_when_it_comes_when_it_ends_and_to_who_may_not_know(tmp_path: Path) -> None:
+async def test_a_stop_is_told_when_it_comes_and_ends_and_to_who_may_not_know(tmp_path: Path) -> None:
     async with serving(tmp_path) as inbox, client(inbox) as http:
         stops = inbox.desk.permissions
         async with listening(http) as heard:

@@ -98,9 +98,7 @@ async def test_the_panel_follows_what_comes_and_what_ends_and_moves_nothing(
         await expect(page.locator(f"#{late.id}")).to_be_visible()
 
 
-async def test_calls_that_come_to_an_open_page_get_a_panel_as_the_server_draws_it(
-    tmp_path: Path, opened: Opened
-) -> None:
+async def test_calls_that_come_later_get_a_panel_as_the_server_draws_it(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         plain = await inbox.ask("Which?", options=["a", "b"])
         await enter(page, inbox)
