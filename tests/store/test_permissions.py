@@ -295,7 +295,23 @@ async def test_while_a_stop_stands_no_grant_is_used(store: OpenStore, same_store
 # Beside the handoffs
 
 
-async def test_nobody_is_woken(store: OpenStore, same_store: OpenStore) -> None:
+async def test_a_stop_and_its_end_wake_those_who_watch_all(store: OpenStore, same_store: OpenStore) -> None:
+    asked = await store.open(sample(), collect_after=LONG_AGO)
+    async with store.watch() as here, same_store.watch() as there, same_store.watch(asked.id) as one:
+        for watch in (here, there, one):
+            with anyio.move_on_after(0.2):
+                await watch.changed()  # what it has to say of its own beginning
+        for change in (lambda: store.permissions.stop(Stop(by="ada", at=LATER)), store.permissions.lift):
+            assert await change()
+            with anyio.fail_after(5):
+                for watch in (here, there):
+                    await watch.changed()
+        with anyio.move_on_after(0.3) as waited:
+            await one.changed()
+        assert waited.cancelled_caught
+
+
+async def test_nobody_is_woken_by_a_permission(store: OpenStore, same_store: OpenStore) -> None:
     made = permission()
     async with store.watch() as here, same_store.watch() as there:
         for watch in (here, there):
@@ -303,7 +319,7 @@ async def test_nobody_is_woken(store: OpenStore, same_store: OpenStore) -> None:
                 await watch.changed()  # what it has to say of its own beginning
         await kept(store, made)
         await store.permissions.use(made.id, at=LATER)
-        await store.permissions.stop(Stop(by="ada", at=LATER))
+        assert not await store.permissions.lift()
         for watch in (here, there):
             with anyio.move_on_after(0.3) as waited:
                 await watch.changed()

@@ -85,20 +85,80 @@ async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: O
     async with serving(tmp_path) as inbox, opened() as page:
         first = await hold(inbox.desk)
         await enter(page, inbox, f"/h/{first.id}")
-        await page.get_by_label("This tool with any arguments, for an hour").check()
+        await page.get_by_text("Change, or remember").click()
+        await page.get_by_label("This tool with any arguments, for an hour", exact=True).check()
         await page.get_by_label("id is 7").check()
         await page.get_by_label("Uses").fill("3")
-        await page.get_by_text("Change the arguments").click()
         await page.get_by_label("Edited arguments").fill('{"id": 8}')
-        await page.get_by_role("button", name="Allow").click()
+        await page.get_by_role("button", name="Allow with this").click()
         values = (await ended(inbox, first.id)).values
         limits = {"remember": "tool-hour", "conditions": ["id is 7"], "uses": 3}
         assert values == {"decision": "allow", "arguments": '{"id": 8}', **limits}
         second = await hold(inbox.desk, call(arguments={"id": 2}))
         await page.goto(f"{inbox.url}/h/{second.id}")
-        await page.get_by_label("Reason").fill("not on Fridays")
-        await page.get_by_role("button", name="Deny").click()
+        await page.get_by_text("Deny with a reason").click()
+        await page.get_by_label("Reason optional").fill("not on Fridays")
+        await page.get_by_role("button", name="Deny with this reason").click()
         assert (await ended(inbox, second.id)).values == {"decision": "deny", "reason": "not on Fridays"}
+
+
+async def test_both_buttons_are_seen_at_once_and_the_optional_is_folded(tmp_path: Path, opened: Opened) -> None:
+    for shape in ("light", "phone"):
+        (tmp_path / shape).mkdir()
+        async with serving(tmp_path / shape) as inbox, opened(**SHAPES[shape]) as page:
+            await hold(inbox.desk)
+            await enter(page, inbox)
+            buttons = page.locator(".decision button")
+            assert await buttons.all_inner_texts() == ["1\nAllow", "2\nDeny"]
+            for button in await buttons.all():
+                await expect(button).to_be_in_viewport(ratio=0.95)
+            wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= window
+            await expect(page.get_by_label("Reason optional")).to_be_hidden()
+            await expect(page.get_by_label("Edited arguments")).to_be_hidden()
+            place = "document.querySelector('.decision').getBoundingClientRect().top + scrollY"
+            before = await page.evaluate(place)
+            # By keys alone: the fold stands after the buttons, and what it opens moves neither of them.
+            await buttons.last.focus()
+            for fold in ("Deny with a reason", "Change, or remember"):
+                await page.keyboard.press("Tab")
+                await expect(page.locator("summary", has_text=fold)).to_be_focused()
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_label("Edited arguments")).to_be_visible()
+            assert await page.evaluate(place) == before
+
+
+async def test_what_is_filled_in_counts_while_folded_and_the_fold_says_so(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        held = await hold(inbox.desk)
+        await enter(page, inbox)
+        fold = page.locator(".extras")
+        await fold.locator("summary").click()
+        await page.get_by_label("These exact arguments, for an hour", exact=True).check()
+        await expect(fold.locator(".counts")).to_be_hidden()
+        await fold.locator("summary").click()
+        await expect(fold.locator(".counts")).to_be_visible()
+        await page.reload()
+        await expect(fold).to_have_attribute("open", "")
+        await fold.locator("summary").click()
+        await expect(fold.locator(".counts")).to_be_visible()
+        await page.locator(".decision button.allow").click()
+        assert (await ended(inbox, held.id)).values == {"decision": "allow", "remember": "exact-hour"}
+
+
+async def test_our_own_choices_are_read_by_their_titles_alone(tmp_path: Path) -> None:
+    form = {"properties": {"remember": {"type": "string", "oneOf": [{"const": "v-1", "title": "The first"}]}}}
+    async with signed_in(tmp_path) as page:
+        held = await hold(page.inbox.desk)
+        asked = await page.inbox.ask("Which?", form=form)
+        text = (await page.http.get(f"/h/{held.id}")).text
+        assert ">These exact arguments, for an hour<" in text
+        assert "(exact-hour)" not in text
+        assert "The first (v-1)" in (await page.http.get(f"/h/{asked.id}")).text
+        await page.inbox.desk.answer(held, {"decision": "allow", "remember": "exact-hour"}, by="ada", channel="inbox")
+        text = (await page.http.get(f"/h/{held.id}")).text
+        assert "These exact arguments, for an hour" in text
+        assert "(exact-hour)" not in text
 
 
 async def test_keys_choose_and_no_enter_in_a_field_allows(tmp_path: Path, opened: Opened) -> None:
@@ -106,28 +166,40 @@ async def test_keys_choose_and_no_enter_in_a_field_allows(tmp_path: Path, opened
         held = await hold(inbox.desk)
         await enter(page, inbox)
         await until_true(page, "!document.querySelector('.card.fresh')")
-        await page.get_by_label("Reason").focus()
+        await page.locator(".extras summary").click()
+        await page.get_by_label("Edited arguments").focus()
         await page.keyboard.press("Control+Enter")
         await page.get_by_label("This tool with any arguments, for an hour").focus()
         await page.keyboard.press("Enter")
         await page.locator(".card").focus()
         assert (await inbox.desk.get(held.id)).state is State.OPEN
         await page.keyboard.press("1")
-        await expect(page.get_by_role("button", name="Allow")).to_be_focused()
+        await expect(page.locator(".decision button.allow")).to_be_focused()
         await page.keyboard.press("d")
-        await expect(page.get_by_role("button", name="Deny")).to_be_focused()
+        await expect(page.locator(".decision button.deny")).to_be_focused()
         await page.keyboard.press("d")
         assert (await ended(inbox, held.id)).values == {"decision": "deny"}
+
+
+async def test_a_reason_denies_by_the_key_that_sends(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        held = await hold(inbox.desk)
+        await enter(page, inbox)
+        await page.locator(".because summary").click()
+        await page.get_by_label("Reason optional").fill("not today")
+        await page.keyboard.press("Control+Enter")
+        assert (await ended(inbox, held.id)).values == {"decision": "deny", "reason": "not today"}
 
 
 async def test_without_script_enter_in_a_field_decides_nothing(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened(java_script_enabled=False) as page:
         held = await hold(inbox.desk)
         await enter(page, inbox)
+        await page.locator(".extras summary").click()
         await page.get_by_label("This tool with any arguments, for an hour").press("Enter")
         await expect(page.locator(".banner")).to_contain_text("Nothing was recorded")
         assert (await inbox.desk.get(held.id)).state is State.OPEN
-        await page.get_by_role("button", name="Deny").click()
+        await page.locator(".decision button.deny").click()
         await expect(page.locator("h1")).to_contain_text("Answered by ada")
 
 

@@ -81,7 +81,7 @@ async def test_everything_is_stopped_after_a_question_and_every_page_says_so(tmp
         await expect(page.locator("h1")).to_have_text("Stop everything?")
         assert await inbox.desk.permissions.stopped() is None
         await page.get_by_role("button", name="Stop everything").click()
-        await expect(page.locator(".stopped")).to_contain_text("Everything is stopped, by ada")
+        await expect(page.locator(".banner.stopped")).to_contain_text("Everything is stopped, by ada")
         denied = await inbox.desk.get(held.id)
         assert denied.state is State.DECLINED
         assert denied.end is not None
@@ -89,10 +89,10 @@ async def test_everything_is_stopped_after_a_question_and_every_page_says_so(tmp
         assert (await inbox.desk.get(plain.id)).state is State.OPEN
         for path in ("/", "/history", "/figures", f"/h/{held.id}", "/h/h_none", "/grants/stop"):
             await page.goto(inbox.url + path)
-            await page.locator(".stopped").get_by_role("link", name="Permissions").click()
+            await page.locator(".banner.stopped").get_by_role("link", name="Permissions").click()
             await expect(page.locator("h1")).to_have_text("Permissions for later calls")
         await page.get_by_role("button", name="End the stop").click()
-        await expect(page.locator(".stopped")).to_have_count(0)
+        await expect(page.locator(".banner.stopped")).to_have_count(0)
         assert await inbox.desk.permissions.stopped() is None
 
 
@@ -115,4 +115,42 @@ async def test_the_page_is_read_by_everybody_on_a_phone_too(tmp_path: Path, open
                 await page.screenshot(path=tmp_path / f"grants-{width}.png", full_page=True)
                 await page.goto(inbox.url + "/grants/stop")
                 assert await axe(page) == []
-                await expect(page.locator(".stopped")).to_contain_text("by eve")
+                await expect(page.locator(".banner.stopped")).to_contain_text("by eve")
+
+
+async def test_a_stop_and_its_end_are_said_on_open_pages(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page, opened() as other:
+        await inbox.ask("Which?", options=["a", "b"])
+        await enter(page, inbox)
+        await enter(other, inbox, "/figures")
+        place = "document.querySelector('main > :last-child').getBoundingClientRect().top"
+        before = await page.evaluate(place)
+        stop = Stop(by="eve", at=inbox.desk.clock.now())
+        await inbox.desk.permissions.stop(stop)
+        for each in (page, other):
+            await expect(each.locator("#stopped")).to_contain_text("Everything is stopped, by eve", timeout=2_000)
+        assert await page.evaluate(place) == before
+        assert await axe(page) == []
+        await page.reload()
+        await expect(page.locator(".banner.stopped")).to_contain_text("by eve")
+        before = await page.evaluate(place)
+        await inbox.desk.permissions.lift()
+        await expect(page.locator(".banner.stopped")).to_have_text(
+            "The stop has ended: calls are asked about again.", timeout=2_000
+        )
+        await expect(other.locator("#stopped")).to_be_hidden()
+        assert await page.evaluate(place) == before
+
+
+async def test_a_page_that_was_away_hears_of_a_stop_that_has_ended(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        await inbox.desk.permissions.stop(Stop(by="eve", at=inbox.desk.clock.now()))
+        await enter(page, inbox)
+        await expect(page.locator(".banner.stopped")).to_be_visible()
+        # No line of the log comes with it: only the page's own beginning to listen can tell.
+        await page.context.set_offline(True)
+        await page.evaluate("window.dispatchEvent(new Event('online'))")
+        await inbox.desk.permissions.lift()
+        await page.context.set_offline(False)
+        await page.evaluate("document.dispatchEvent(new Event('clock-jumped'))")
+        await expect(page.locator(".banner.stopped")).to_contain_text("The stop has ended")

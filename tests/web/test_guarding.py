@@ -274,7 +274,13 @@ async def test_what_agents_and_people_write_stays_text_wherever_it_is_shown(tmp_
             assert "49" not in "".join(acting.words)
             assert acting.forms == sum(
                 text.count(form)
-                for form in ('<form class="answer"', 'action="/sign-out"', 'method="dialog"', '<form class="search"')
+                for form in (
+                    '<form class="answer"',
+                    'action="/sign-out"',
+                    'method="dialog"',
+                    '<form class="search"',
+                    'action="/together"',
+                )
             )
 
 

@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 
 from handoffs.core.desk import Desk, Limits
 from handoffs.core.errors import StoreError
+from handoffs.core.grant import Stop
 from handoffs.core.model import Cursor, Handoff
 from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.board import ENDS, Board
@@ -102,6 +103,22 @@ async def test_an_address_without_a_line_tells_what_happens_from_now_on(tmp_path
             async with listening(http, query) as heard:
                 after = await inbox.ask(f"After {query}?")
                 assert (await anext(heard))["data"]["id"] == after.id
+
+
+async def test_a_stop_is_told_when_it_comes_and_ends_and_to_who_may_not_know(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http:
+        stops = inbox.desk.permissions
+        async with listening(http) as heard:
+            await stops.stop(Stop(by="eve", at=inbox.desk.clock.now()))
+            assert await anext(heard) == {"event": "stop", "data": {"by": "eve"}}
+            await stops.lift()
+            assert await anext(heard) == {"event": "stop", "data": None}
+        async with listening(http, "?stopped") as heard:
+            assert await anext(heard) == {"event": "stop", "data": None}
+        await stops.stop(Stop(by="eve", at=inbox.desk.clock.now()))
+        for query in ("", "?stopped"):
+            async with listening(http, query) as heard:
+                assert await anext(heard) == {"event": "stop", "data": {"by": "eve"}}
 
 
 async def test_of_a_deadline_that_passes_is_told_without_anybody_looking(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from handoffs.core.model import Caller, Handoff, State
@@ -66,6 +67,99 @@ async def test_all_are_denied_with_one_reason(tmp_path: Path, opened: Opened) ->
         await expect(page.locator("h1")).to_have_text("2 of 2 denied")
         for each in calls:
             assert (await inbox.desk.get(each.id)).values == {"decision": "deny", "reason": "not today"}
+
+
+@pytest.mark.parametrize("shape", ["light", "phone"])
+async def test_the_panel_follows_what_comes_and_what_ends_and_moves_nothing(
+    tmp_path: Path, opened: Opened, shape: str
+) -> None:
+    async with serving(tmp_path) as inbox, opened(**SHAPES[shape]) as page:
+        calls = [await hold(inbox.desk, call(arguments={"id": number})) for number in (1, 2, 3)]
+        await enter(page, inbox)
+        panel = page.locator(".group")
+        place = "Math.round(document.getElementById('list').getBoundingClientRect().top)"
+        before = await page.evaluate(place)
+        await page.mouse.move(100, 400)
+        await inbox.desk.decline(calls[0], by="eve", channel="terminal")
+        await expect(panel.locator("h2")).to_have_text("2 calls of claude-code in /srv/shop wait")
+        await expect(panel.locator("li.over")).to_have_attribute("data-id", calls[0].id)
+        late = await hold(inbox.desk, call(arguments={"id": 4}))
+        await expect(panel.locator(".since")).to_have_text("1 more came: not among these.")
+        assert await page.evaluate(place) == before
+        posted = panel.locator("[name=call]")
+        assert {(await each.input_value()).split()[0] for each in await posted.all()} == {each.id for each in calls[1:]}
+        await page.get_by_role("button", name="1 new question").click()
+        await expect(panel.locator("h2")).to_have_text("3 calls of claude-code in /srv/shop wait")
+        await expect(panel.locator("li")).to_have_count(3)
+        await expect(panel.locator(".since")).to_be_empty()
+        await expect(page.locator(".group.settling")).to_have_count(0)
+        await panel.get_by_role("button", name="Allow all that is shown").click()
+        await expect(page.locator("h1")).to_have_text("Allow these 3 calls?")
+        await expect(page.locator(f"#{late.id}")).to_be_visible()
+
+
+async def test_calls_that_come_later_get_a_panel_as_the_server_draws_it(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        plain = await inbox.ask("Which?", options=["a", "b"])
+        await enter(page, inbox)
+        for number in (1, 2):
+            await hold(inbox.desk, call(arguments={"id": number}))
+        await page.get_by_role("button", name="2 new questions").click()
+        await expect(page.locator(".group h2")).to_have_text("2 calls of claude-code in /srv/shop wait")
+        # Without what differs by the order in which the inputs stand, and by a page's own classes.
+        draw = """() => { const group = document.querySelector(".group");
+            return [group.querySelector("h2").textContent, group.querySelector(".calls").innerHTML,
+                [...group.querySelectorAll("[name=call], [name=csrf]")].map((each) => each.value).sort()]; }"""
+        drawn = await page.evaluate(draw)
+        await page.reload()
+        assert await page.evaluate(draw) == drawn
+        await expect(page.locator(f"#{plain.id}")).to_be_visible()
+
+
+async def test_what_a_terminal_notes_of_a_shown_call_leaves_it_decidable(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        calls = [await hold(inbox.desk, call(arguments={"id": number})) for number in (1, 2)]
+        await enter(page, inbox)
+        await inbox.desk.reached(calls[0], channel="terminal")
+        await expect(page.locator(f"[name=call][value^='{calls[0].id}'][value$=' 2']")).to_have_count(1)
+        await page.get_by_role("button", name="Deny all").click()
+        await expect(page.locator("h1")).to_have_text("Deny these 2 calls?")
+        await inbox.desk.reached(calls[1], channel="terminal")
+        await expect(page.locator(f"[name=call][value^='{calls[1].id}'][value$=' 2']")).to_have_count(1)
+        await page.get_by_role("button", name="Deny these 2 calls").click()
+        await expect(page.locator("h1")).to_have_text("2 of 2 denied")
+
+
+async def test_the_page_that_confirms_follows_what_ends_and_says_what_came(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        calls = [await hold(inbox.desk, call(arguments={"id": number})) for number in (1, 2)]
+        await enter(page, inbox)
+        await page.get_by_role("button", name="Allow all that is shown").click()
+        await expect(page.locator("h1")).to_have_text("Allow these 2 calls?")
+        await inbox.desk.decline(calls[0], by="eve", channel="terminal")
+        await expect(page.locator("h1")).to_have_text("Allow this call?")
+        await expect(page.locator(f"#{calls[0].id} .gone")).to_contain_text("Declined by eve through terminal")
+        await hold(inbox.desk, caller=OTHER)
+        late = await hold(inbox.desk, call(arguments={"id": 3}))
+        await expect(page.locator(".since")).to_have_text("1 more came: not among these.")
+        assert await axe(page) == []
+        await page.get_by_role("button", name="Allow this call").click()
+        await expect(page.locator("h1")).to_have_text("1 of 1 allowed")
+        assert (await inbox.desk.get(late.id)).state is State.OPEN
+        assert (await inbox.desk.get(calls[0].id)).state is State.DECLINED
+        assert (await inbox.desk.get(calls[1].id)).values == {"decision": "allow"}
+
+
+async def test_where_all_have_ended_nothing_is_left_to_confirm(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        calls = [await hold(inbox.desk, call(arguments={"id": number})) for number in (1, 2)]
+        await enter(page, inbox)
+        await page.get_by_role("button", name="Allow all that is shown").click()
+        await expect(page.locator("h1")).to_have_text("Allow these 2 calls?")
+        for each in calls:
+            await inbox.desk.decline(each, by="eve", channel="terminal")
+        await expect(page.locator("h1")).to_have_text("Nothing is left to decide")
+        await expect(page.locator(".decide-all button")).to_be_disabled()
 
 
 async def test_what_is_not_as_it_was_shown_is_not_decided_and_said(tmp_path: Path) -> None:

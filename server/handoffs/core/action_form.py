@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from handoffs.core.form import DECISION, DENY, Schema
+from handoffs.core.form import DECISION, DENY, Form, Schema
 
 ALLOW = "allow"
 
@@ -70,3 +71,25 @@ def action_form(*, editable: bool, remember: Mapping[str, str] | None = None, co
         }
     properties[REASON] = reason()
     return {"type": "object", "properties": properties, "required": [DECISION]}
+
+
+def is_action_form(form: Form) -> bool:
+    """Say whether a form decides on an action and asks for nothing else, the decision first."""
+    names = [field.name for field in form.fields]
+    return names[:1] == [DECISION] and {*names} <= {DECISION, ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES}
+
+
+def with_titles(form: Form) -> Form:
+    """Return the form of an action's question whose own choices are shown by their titles alone.
+
+    Their values are words of ours, which tell a person nothing. The choices of an agent keep theirs.
+    """
+    return replace(
+        form,
+        fields=tuple(
+            replace(field, choices=tuple(replace(choice, titled=True) for choice in field.choices))
+            if field.name in (DECISION, REMEMBER)
+            else field
+            for field in form.fields
+        ),
+    )

@@ -18,10 +18,14 @@ class Choice:
     value: str
     title: str
     description: str = ""
+    titled: bool = False
+    """Whether the title says all there is to say: the value is a word of ours."""
 
     @property
     def label(self) -> str:
         """The text that people see and the agent is told: the title, followed by the value if that adds something."""
+        if self.titled:
+            return self.title
         value = inert_line(self.value) or '""'
         if _same(self.title, value) or _same(self.title[-len(value) - 2 :], f"({value})"):
             return self.title

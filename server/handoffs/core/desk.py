@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from handoffs.core.action import Action
+from handoffs.core.action_form import with_titles
 from handoffs.core.errors import (
     AlreadyEnded,
     AlreadyReminded,
@@ -129,6 +130,8 @@ class Desk(Reader):
         await self._store.ready()
         asked = self._clock.now()
         asked_form = form_of(message, options, form, max_message=max_message)
+        if action is not None:
+            asked_form = with_titles(asked_form)
         if asked_form.secret:
             await self._vault.check(caller)
         handoff = Handoff(

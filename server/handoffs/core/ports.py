@@ -85,7 +85,7 @@ class Permissions(Protocol):
     """Where pins, grants and the stop of all are kept. Safe for any number of processes at once.
 
     Every method raises StoreError where the store can't be used. What a method has returned has been made durable, and
-    the next read of every process finds it. No watch is woken.
+    the next read of every process finds it. Only `stop` and `lift` wake watches: those of all handoffs.
     """
 
     async def pins(self, server: str) -> "Mapping[str, Pin]":

@@ -2,12 +2,16 @@
 
 The file has a line of JSON for each call: what a policy is made of, and no value of an argument. Who deletes the file
 deletes all of it. A file that has grown to `MAX_BYTES` becomes the earlier one, in place of the one before.
+
+The lines are written by one thread, in the order of the calls: a slow disk holds up no call. When the process ends, it
+waits for them.
 """
 
 import json
 import logging
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +26,8 @@ FILE = "watched.jsonl"
 """The name of the file in the data folder."""
 
 MAX_BYTES = 10_000_000
+MAX_WAITING = 10_000
+"""The most lines that wait for the disk; calls beyond that are not noted."""
 MAX_ARGUMENTS, MAX_NAME = 30, 100
 """Names of arguments that a line has, and their characters."""
 
@@ -33,17 +39,35 @@ class WatchingPolicy(Policy):
         """Take what gives the policy in force, and the file; it is made with the first call."""
         super().__init__()
         self._policy, self._file = policy, file
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="handoffs: watched calls")
+        self._given = self._written = 0  # each changed by one thread alone
 
     def decide(self, call: Call) -> Verdict:
         """Return that the call is allowed, unless a rule denies it: nobody has to be asked for that."""
         found = self._policy().decide(call)
-        try:
-            _append(self._file, _line(call, found))
-        except OSError as error:  # watching must not stop what it watches
-            logger.warning("a call of %s is not noted: %s", call.tool[:MAX_NAME], error)
+        self._note(call.tool[:MAX_NAME], _line(call, found))
         if found.decision is Decision.DENY:
             return found
         return Verdict(decision=Decision.ALLOW, rule="--watch-only", pin=False)
+
+    def close(self) -> None:
+        """Write what is left. Later calls raise RuntimeError."""
+        self._writer.shutdown()
+
+    def _note(self, tool: str, line: bytes) -> None:
+        if self._given - self._written >= MAX_WAITING:
+            logger.warning("a call of %s is not noted: the disk does not keep up", tool)
+            return
+        self._given += 1
+        self._writer.submit(self._write, tool, line)
+
+    def _write(self, tool: str, line: bytes) -> None:
+        try:
+            _append(self._file, line)
+        except OSError as error:  # watching must not stop what it watches
+            logger.warning("a call of %s is not noted: %s", tool, error)
+        finally:
+            self._written += 1
 
 
 @dataclass(kw_only=True, slots=True)

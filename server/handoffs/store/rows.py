@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TypeAlias, cast
 
 from handoffs.core.action import Action
+from handoffs.core.action_form import with_titles
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
@@ -120,7 +121,7 @@ def _decode(row: _Row) -> Handoff:
         caller=Caller(subject=subject, client=client, project=project),
         question=Question(
             message=message,
-            form=_form(form),
+            form=_action_form(form) if action else _form(form),
             deadline=moment(deadline),
             breakout_of_loop=bool(breakout),
             action=Action.loads(action) if action else None,
@@ -221,3 +222,8 @@ def _json(value: object) -> str:
 @lru_cache(maxsize=256)
 def _form(schema: str) -> Form:
     return parse(cast("Mapping[str, object]", json.loads(schema)), accepted=True)
+
+
+@lru_cache(maxsize=256)
+def _action_form(schema: str) -> Form:
+    return with_titles(_form(schema))

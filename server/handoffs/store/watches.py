@@ -13,6 +13,9 @@ UNKNOWN = sys.maxsize
 Line: TypeAlias = tuple[int, str, int]
 """A line of the log for waiters: its number, its handoff, and the handoff's version after it, or UNKNOWN."""
 
+STOP_CHANGED: Line = (0, "", UNKNOWN)
+"""In place of a line: everything was stopped, or that was lifted. It wakes the watches of all handoffs."""
+
 MAX_HEARD = 1_000
 """The most handoffs that one watch reports at once; above that, it reports all."""
 

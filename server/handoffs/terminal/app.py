@@ -25,7 +25,7 @@ from prompt_toolkit.styles import Style
 
 from handoffs.core.form import Kind
 from handoffs.terminal import render
-from handoffs.terminal.form_state import FormState, InputRefused, editable_default
+from handoffs.terminal.form_state import FormState, InputRefused
 from handoffs.terminal.request import Interrupted, Later, Outcome, Request
 from handoffs.terminal.widgets import Drawn, Scrolled, window
 from handoffs.terminal.wrapping import Line
@@ -229,7 +229,7 @@ class Prompt:
 
     def _bring_back(self, _: KeyPressEvent) -> None:
         if not self._input.text:
-            self._input.insert_text(self._refused or editable_default(self._state.field))
+            self._input.insert_text(self._refused or self._state.draft)
 
     def _up(self, event: KeyPressEvent) -> None:
         if self._input.document.cursor_position_row:

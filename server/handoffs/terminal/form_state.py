@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
+from handoffs.core.action_form import ARGUMENTS
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import MAX_TEXT, Field, Kind, Value
 from handoffs.core.moments import Unclear
 from handoffs.core.untrusted import inert, inert_line
+from handoffs.terminal.decision_steps import MORE, more_of, steps_of
 from handoffs.terminal.request import Filled, Refused, Request
 
 _DECLINE, _OTHER, _AGAIN = "/decline", "/other", "/again"
@@ -31,6 +33,8 @@ class FormState:
         self.takes_other = request.takes_other
         self.earlier = request.earlier
         self.values: dict[str, Value] = {}
+        self.decides = request.decides
+        self._arguments = request.arguments
         self._at = 0
         self._own_words = False
         commands = {_DECLINE: True, _OTHER: self.takes_other, _AGAIN: self.earlier is not None}
@@ -39,12 +43,27 @@ class FormState:
     @property
     def field(self) -> Field:
         """The current field."""
-        return _OWN_WORDS if self._own_words else self.form.fields[self._at]
+        return _OWN_WORDS if self._own_words else self._steps[self._at]
 
     @property
-    def number(self) -> int:
-        """The number of the current field, from 1."""
-        return self._at + 1
+    def place(self) -> str:
+        """Where the current field stands: `2 of 3`. Empty for a single one, and where later ones depend on it."""
+        count = len(self.form.fields)
+        return "" if self.decides or count == 1 else f"{self._at + 1} of {count}"
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the form is complete after the current field, as far as its value does not ask for more."""
+        if self.decides and not self._at:
+            return more_of(self.form) is None
+        return self._at + 1 == len(self._steps)
+
+    @property
+    def draft(self) -> str:
+        """The text to begin from when the current field is edited; empty if there is none, or it could deceive."""
+        if self.decides and self.field.name == ARGUMENTS:
+            return self._arguments if inert(self._arguments) == self._arguments else ""
+        return editable_default(self.field)
 
     @property
     def can_go_back(self) -> bool:
@@ -54,7 +73,11 @@ class FormState:
     @property
     def done(self) -> list[tuple[Field, Value]]:
         """The fields before it, with their values."""
-        return [(field, self.values[field.name]) for field in self.form.fields[: self._at] if field.name in self.values]
+        return [(field, self.values[field.name]) for field in self._steps[: self._at] if field.name in self.values]
+
+    @property
+    def _steps(self) -> tuple[Field, ...]:
+        return steps_of(self.form, self.values) if self.decides else self.form.fields
 
     def enter(self, text: str) -> Filled | Refused | None:
         """Take the input for the current field; return the outcome, or None when another field follows.
@@ -82,7 +105,7 @@ class FormState:
             self._own_words = True
             return None
         self._take(text)
-        if self.number < len(self.form.fields):
+        if self._at + 1 < len(self._steps):
             self._at += 1
             return None
         return self._whole()
@@ -127,11 +150,21 @@ class FormState:
         try:
             if not self.values:  # an empty form is no answer
                 raise AnswerRefused({"": "nothing was filled in"})
-            return Filled(self.form.check(self.values))
+            return Filled(self.form.check(self._given()))
         except AnswerRefused as refused:
-            names = [field.name for field in self.form.fields]
+            names = [field.name for field in self._steps]
             self._at = next((at for at, name in enumerate(names) if name in refused.problems), 0)
             raise InputRefused(f"{inert(str(refused)).capitalize()}. Fill in at least one, or {_DECLINE}.") from None
+
+    def _given(self) -> dict[str, Value]:
+        if not self.decides:
+            return self.values
+        # A person may have gone back, and decided otherwise: what belonged to that is left out.
+        steps = {field.name for field in self._steps} - {MORE}
+        given = {name: value for name, value in self.values.items() if name in steps}
+        if given.get(ARGUMENTS) == self._arguments:
+            del given[ARGUMENTS]  # taken up for editing, and left as they were
+        return given
 
     def _take(self, text: str) -> None:
         field = self.field

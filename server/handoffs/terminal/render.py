@@ -11,6 +11,7 @@ from handoffs.core.call_notes import UNKNOWN_AGENT
 from handoffs.core.display import left_exactly, span
 from handoffs.core.form import Field, Kind
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
+from handoffs.terminal.decision_steps import MORE
 from handoffs.terminal.form_state import FormState, editable_default, unnamed
 from handoffs.terminal.request import Earlier, Filled, Later, Outcome, Refused, Request
 from handoffs.terminal.wrapping import Line, cells, cut, wrap
@@ -88,18 +89,18 @@ def filled(state: FormState, width: int) -> list[Line]:
 
 def field(state: FormState, width: int) -> list[Line]:
     """Return the current field: its label, description, hint and choices, behind the gutter."""
-    this, count, room = state.field, len(state.form.fields), width - 2
+    this, room = state.field, width - 2
     lines: list[Line] = []
-    bare = count == 1 and unnamed(this)
+    bare = len(state.form.fields) == 1 and unnamed(this)
     choices = [(choice.label, choice.description) for choice in this.choices]
     if choices and state.takes_other:
         choices.append(("Something else, in your own words", ""))
     if not bare:
-        place = [f"{state.number} of {count}"] if count > 1 else []
+        place = [state.place] if state.place else []
         facts = [*place, *([] if this.required else ["optional"])]
         lines += _titled("label", inert_line(this.title), f"({', '.join(facts)})" if facts else "", room)
     lines += [[("", line)] for line in wrap(inert_line(this.description), room) if line]
-    lines += [[("fact", line)] for line in wrap(_hint(this, bare=bare), room) if line]
+    lines += [[("fact", line)] for line in wrap(_hint(state, bare=bare), room) if line]
     digits = len(str(len(choices)))
     for number, (label, description) in enumerate(choices, 1):
         for at, line in enumerate(wrap(inert_line(label), room - digits - 4)):
@@ -124,7 +125,7 @@ def keys(state: FormState, width: int) -> list[Line]:
     """Return the key help."""
     free = state.field.kind is Kind.STRING and state.field.format is None
     parts = [
-        "Enter answers" if state.number == len(state.form.fields) else "Enter goes on",
+        "Enter answers" if state.is_last else "Enter goes on",
         *(["Alt+Enter new line"] if free else []),
         *(["Shift+Tab back"] if state.can_go_back else []),
         *(["F2 or /again gives the same answer again"] if state.earlier is not None else []),
@@ -164,8 +165,13 @@ def plain(lines: Sequence[Line]) -> str:
     return "".join("".join(text for _, text in line).rstrip() + "\n" for line in lines)
 
 
-def _hint(this: Field, *, bare: bool) -> str:
-    says_nothing = this.kind is Kind.BOOLEAN or (bare and this.kind is Kind.CHOICE) or this.hint == "text"
+def _hint(state: FormState, *, bare: bool) -> str:
+    this = state.field
+    if this.name == MORE:
+        return "Enter: just this once" + (" · numbers with commas between" if len(this.choices) > 1 else "")
+    says_nothing = (
+        this.kind is Kind.BOOLEAN or ((bare or state.decides) and this.kind is Kind.CHOICE) or this.hint == "text"
+    )
     parts = [] if says_nothing else [this.hint]
     if this.kind is Kind.CHOICES:
         parts.append("numbers with commas between")
@@ -177,7 +183,7 @@ def _hint(this: Field, *, bare: bool) -> str:
         if not this.required:
             parts.append("a blank leaves it empty")
     elif not this.required:
-        parts.append("Enter skips it")
+        parts += ["Tab takes up what is there", "Enter leaves it as it is"] if state.draft else ["Enter skips it"]
     return " · ".join(parts)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 
+from handoffs.core.action_form import is_action_form
 from handoffs.core.display import asker_of
 from handoffs.core.errors import HandoffError
 from handoffs.core.form import Form, Value
@@ -89,6 +90,11 @@ class Request:
     """How many calls of the agent wait for the answer."""
     shared: bool = False
     """Whether it came through a gateway, so that the person whose agent asks is not known."""
+    decides: bool = False
+    """Whether it decides on an action: then the form is one of `action_form`, and only what belongs to the decision is
+    asked for."""
+    arguments: str = ""
+    """The JSON that the action runs with; empty where the person can't edit it here."""
 
     @classmethod
     def of(
@@ -100,6 +106,8 @@ class Request:
         earlier: Earlier | None = None,
     ) -> "Request":
         """Return the request for a handoff."""
+        action = handoff.question.action
+        decides = action is not None and is_action_form(handoff.question.form)
         return cls(
             message=handoff.question.message,
             form=handoff.question.form,
@@ -112,6 +120,8 @@ class Request:
             earlier=earlier,
             calls=handoff.calls,
             shared=handoff.through_gateway,
+            decides=decides,
+            arguments=action.arguments if decides and action is not None else "",
         )
 
 

@@ -84,6 +84,12 @@ def agent_of(handoff: Handoff) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
+def mark(handoff: Handoff) -> str:
+    """Return a held call as a page posts it: its id, its digest and its version; empty for every other question."""
+    action = handoff.question.action
+    return "" if action is None else f"{handoff.id} {action.digest} {handoff.version}"
+
+
 def arguments_of(action: Action) -> tuple[Argument, ...]:
     """Return the arguments in their order. Raises ValueError: they are no JSON object that every reader reads alike."""
     found = masked(action)

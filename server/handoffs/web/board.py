@@ -14,6 +14,7 @@ import anyio
 
 from handoffs.core.desk import Desk
 from handoffs.core.events import Entry
+from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, OpenCount
 
 _CHUNK = 1000
@@ -42,6 +43,7 @@ class Board:
         self._recent: deque[News] = deque(maxlen=_MAX_RECENT)
         self._before = 0  # the line before the first recent one
         self._pages: dict[tuple[int, int, int], Sequence[Handoff]] = {}
+        self._stop: Stop | None = None
         self._loaded = False
         self._looking: anyio.Event | None = None
         self._begun = 0
@@ -56,6 +58,11 @@ class Board:
     def count(self) -> int:
         """How many handoffs are open."""
         return self._counted.handoffs
+
+    @property
+    def stop(self) -> Stop | None:
+        """The stop of everything that stands, if any."""
+        return self._stop
 
     @property
     def next_deadline(self) -> datetime | None:
@@ -101,6 +108,7 @@ class Board:
         look = self._begun
         try:
             await (self._catch_up() if self._loaded else self._load())
+            self._stop = await self._desk.permissions.stopped()
             self._done = look
         finally:
             # If it failed or was cancelled, each waiting call reads itself.

@@ -33,7 +33,7 @@ from handoffs.web.receiving import CHANNEL, Unreadable, posted_form
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
-from handoffs.web.together import Together, groups, mark, together
+from handoffs.web.together import Together, groups, together
 
 PAGE = 50
 """How many open questions one page shows."""
@@ -140,7 +140,6 @@ class _Inbox:
             "open.html",
             cards=self._pages.cards(together(handoffs), request.state.csrf),
             groups=groups(handoffs),
-            mark=mark,
             shown=len(handoffs),
             first=first,
             number=first // PAGE + 1,

@@ -1,7 +1,8 @@
 """Live updates of pages: one server-sent event for each line of the log.
 
 An event's id is the number of its line, so a browser that reconnects sends the last one and misses nothing. The event
-says that a handoff changed; the page then fetches it. Each line is read and encoded once for all pages.
+says that a handoff changed; the page then fetches it. Each line is read and encoded once for all pages. A stop of
+everything has no line: it is told when it comes or is lifted, and to a page that begins to listen and may not know.
 """
 
 import json
@@ -12,6 +13,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 
 from handoffs.core.desk import Desk
+from handoffs.core.grant import Stop
+from handoffs.core.untrusted import inert_line
 from handoffs.web.board import Board, News
 from handoffs.web.pages import milliseconds
 
@@ -42,19 +45,22 @@ class Feed:
         # Before the response: a browser that has it misses nothing from then on.
         await self._board.refresh()
         after = int(known) if known.isascii() and known.isdigit() and len(known) < 16 else self._board.line
-        return EventSourceResponse(self._counted(after), ping=PING_SECONDS)
+        # A page that shows a stop hears of it in any case: it may have been lifted before it began to listen.
+        shown = "stopped" in request.query_params
+        return EventSourceResponse(self._counted(after, shown=shown), ping=PING_SECONDS)
 
-    async def _counted(self, after: int) -> AsyncGenerator[bytes]:
+    async def _counted(self, after: int, *, shown: bool) -> AsyncGenerator[bytes]:
         self._listening += 1
         try:
-            async with aclosing(self._stream(after)) as stream:
+            async with aclosing(self._stream(after, shown=shown)) as stream:
                 async for chunk in stream:
                     yield chunk
         finally:
             self._listening -= 1
 
-    async def _stream(self, after: int) -> AsyncGenerator[bytes]:
+    async def _stream(self, after: int, *, shown: bool) -> AsyncGenerator[bytes]:
         board, clock, line = self._board, self._desk.clock, after
+        stop: Stop | None = None
         async with self._desk.watch() as watch:
             await board.refresh()
             yield ServerSentEvent(event="clock", data=milliseconds(clock.now())).encode()
@@ -63,6 +69,9 @@ class Feed:
                 line = board.line
                 yield _resync(line)
             while True:
+                if shown or board.stop != stop:
+                    stop, shown = board.stop, False
+                    yield _stopped(stop)
                 news = await self._after(line)
                 if news is None or len(news) >= _MAX_LINES:
                     line = board.line
@@ -101,6 +110,11 @@ class Feed:
 
 def _resync(line: int) -> bytes:
     return ServerSentEvent(event="resync", id=str(line), data="{}").encode()
+
+
+def _stopped(stop: Stop | None) -> bytes:
+    data = None if stop is None else {"by": inert_line(stop.by, 60)}
+    return ServerSentEvent(event="stop", data=json.dumps(data)).encode()
 
 
 def _written(news: News) -> bytes:

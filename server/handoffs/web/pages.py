@@ -25,7 +25,7 @@ from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
-from handoffs.web.action_card import action_card, agent_of
+from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.controls import controls
 from handoffs.web.markdown.render import highlight_css, render
 
@@ -103,6 +103,7 @@ class Pages:
             "action_card": action_card,
             "redacted": redacted,
             "agent_of": agent_of,
+            "mark": mark,
             "controls": controls,
             "ended_line": ended_line,
             "happened": happened,

@@ -65,12 +65,6 @@ class Said:
     decided: bool = False
 
 
-def mark(handoff: Handoff) -> str:
-    """Return a held call as a page posts it: its id, its digest and its version."""
-    assert handoff.question.action is not None
-    return f"{handoff.id} {handoff.question.action.digest} {handoff.version}"
-
-
 def together(handoffs: Sequence[Handoff]) -> list[Handoff]:
     """Return questions in their order, with the held calls of one agent beside the first of them."""
     first: dict[str, int] = {}
@@ -118,7 +112,7 @@ class Together:
                 fresh.append(found)
             else:
                 left.append(found)
-        return await self._show(request, "together.html", decision=decision, handoffs=fresh, left=left, mark=mark)
+        return await self._show(request, "together.html", decision=decision, handoffs=fresh, left=left)
 
     async def decide(self, request: Request) -> Response:
         """Decide on each call that is as it was shown."""

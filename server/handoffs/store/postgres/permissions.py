@@ -28,6 +28,7 @@ from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.rows import Cell, micros, storable
+from handoffs.store.watches import STOP_CHANGED
 
 T = TypeVar("T")
 
@@ -70,10 +71,12 @@ class PostgresPermissions:
             AND (suspended_at IS NOT NULL OR write_id = $1) RETURNING true"""
         self._end = f"""{change} revoked_at = $2 WHERE server = $3 AND tool = $4
             AND (revoked_at IS NULL OR write_id = $1) RETURNING true"""
-        self._stop = f"""INSERT INTO {stops} AS there ({_STOP}, write_id) VALUES ($1, $2, $3, $4)
-            {again.format("one")} RETURNING true"""  # noqa: S608
+        number, _, _ = STOP_CHANGED
+        notify = f"SELECT true FROM told, pg_notify('{connections.address.schema}', '{number} ')"  # noqa: S608
+        self._stop = f"""WITH told AS (INSERT INTO {stops} AS there ({_STOP}, write_id) VALUES ($1, $2, $3, $4)
+            {again.format("one")} RETURNING true) {notify}"""  # noqa: S608
         self._standing = f"SELECT write_id FROM {stops}"  # noqa: S608
-        self._lift = f"DELETE FROM {stops} WHERE write_id = $1"  # noqa: S608
+        self._lift = f"WITH told AS (DELETE FROM {stops} WHERE write_id = $1 RETURNING true) {notify}"  # noqa: S608
         self._stopped = f"SELECT {_STOP} FROM {stops}"  # noqa: S608
 
     async def pins(self, server: str) -> Mapping[str, Pin]:

@@ -20,7 +20,7 @@ from handoffs.store.permission_rows import (
     wanted,
 )
 from handoffs.store.rows import Cell, micros, storable
-from handoffs.store.watches import Line
+from handoffs.store.watches import STOP_CHANGED, Line
 
 T = TypeVar("T")
 
@@ -134,11 +134,11 @@ class SqlitePermissions:
 
     async def stop(self, stop: Stop) -> bool:
         """Let no grant be used until this is lifted; False, and nothing is changed, where a stop stands already."""
-        return await self._changed(_STOP_ALL, *encode_stop(stop)) == 1
+        return await self._changed(_STOP_ALL, *encode_stop(stop), told=(STOP_CHANGED,)) == 1
 
     async def lift(self) -> bool:
         """End the stop; False where there is none."""
-        return await self._changed("DELETE FROM stops") == 1
+        return await self._changed("DELETE FROM stops", told=(STOP_CHANGED,)) == 1
 
     async def stopped(self) -> Stop | None:
         """Return the stop that stands, if any."""
@@ -149,9 +149,10 @@ class SqlitePermissions:
 
         return await self._run(work, brief=True)
 
-    async def _changed(self, sql: str, *given: Cell) -> int:
+    async def _changed(self, sql: str, *given: Cell, told: Sequence[Line] = ()) -> int:
         def work(connection: sqlite3.Connection) -> tuple[int, list[Line]]:
-            return connection.execute(sql, given).rowcount, []
+            changed = connection.execute(sql, given).rowcount
+            return changed, [*told] if changed else []
 
         return await self._write(work)
 

@@ -12,6 +12,7 @@ export function prepare(card, long = LONG) {
     form.noValidate = true;
     form.querySelectorAll("input[type=datetime-local]").forEach(inLocalTime);
     form.querySelectorAll(".masked").forEach(tellBlanks);
+    form.querySelectorAll("details.note").forEach(tellFilled);
   }
   const message = card.querySelector(".message");
   const whole = ["one", "together"].includes(document.body.dataset.page);
@@ -74,11 +75,21 @@ export function leave(card) {
 }
 
 export function typed(card) {
-  return [...card.querySelectorAll("form.answer input:not([type=hidden], .reveal), form.answer textarea, form.answer select")].some((control) => {
+  return filledIn(card.querySelector("form.answer"));
+}
+
+function filledIn(part) {
+  return [...(part?.querySelectorAll("input:not([type=hidden], .reveal), textarea, select") ?? [])].some((control) => {
     if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
     if (control.tagName === "SELECT") return ![...control.options].every((option) => option.selected === option.defaultSelected || control.selectedIndex === 0);
     return control.value !== (control.dataset.was ?? control.defaultValue);
   });
+}
+
+// What was filled in is sent also while it is folded: then the fold says so.
+function tellFilled(fold) {
+  const tell = () => fold.classList.toggle("filled", filledIn(fold));
+  for (const type of ["input", "toggle"]) fold.addEventListener(type, tell);
 }
 
 // `way.post` returns the result: ended with its text, too late with the other text, problems by control, or failed.

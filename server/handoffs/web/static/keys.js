@@ -15,7 +15,8 @@ export function keys({ alone = false } = {}) {
     if (event.isComposing) return;
     const target = event.target;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && target.form?.matches("form.answer")) {
-      const primary = target.form.querySelector(".primary");
+      // From its reason, a held call is denied; no such key allows one.
+      const primary = target.closest(".because")?.querySelector(".deny") ?? target.form.querySelector(".primary");
       if (primary) {
         event.preventDefault();
         primary.click();

@@ -2,6 +2,7 @@
 // one that has ended is marked. They are put in order, newest first, when the person says so, and when nobody is there.
 import { end, leave, prepare, underway } from "./cards.js";
 import { restore } from "./drafts.js";
+import { gather, outdated, regroup } from "./groups.js";
 import { alone, look } from "./steady.js";
 import { notify, say } from "./tell.js";
 
@@ -17,7 +18,7 @@ let busy = false;
 // `catchUp` looks at everything anew; `refill` is called when cards have gone.
 export function listing(catchUp, refill) {
   sync = catchUp;
-  document.addEventListener("card-gone", () => { settle(); refill(); });
+  document.addEventListener("card-gone", () => { settle(); regroup(); refill(); });
   document.addEventListener("card-ended", settle);
   document.addEventListener("focusin", ({ target }) => see(target.closest?.("#list .card")));
   button().addEventListener("click", show);
@@ -89,6 +90,8 @@ export function insert(cards) {
     say(`New question from ${who(card)}`);
     notify(card);
   }
+  if (first) gather(); // there was nothing that it could move
+  regroup();
   look();
   settle();
 }
@@ -139,7 +142,7 @@ function tidy() {
   if (!list() || !alone()) return;
   const cards = open();
   const order = sorted(cards).every((card, at) => card === cards[at]);
-  if (!order || list().querySelector(":scope > .card.ended:not(.kept)")) arrange();
+  if (!order || outdated() || list().querySelector(":scope > .card.ended:not(.kept)")) arrange();
 }
 
 // Newest first, and what has ended goes, unless something was typed there.
@@ -148,6 +151,7 @@ function arrange() {
   for (const card of list().querySelectorAll(":scope > .card.ended:not(.kept)")) leave(card);
   const cards = [...list().children];
   list().append(...sorted(cards));
+  gather();
   if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   for (const id of [...unseen]) if (document.getElementById(id)) unseen.delete(id);
   tellNew();

@@ -2,8 +2,10 @@
 //
 // A browser has six connections to one server. So of the tabs that nobody sees only one listens, to keep a count and to
 // notify; another listens again, from the line that it heard last, when it is seen.
+import { came, regroup } from "./groups.js";
 import { arrive, depart, ended, insert, listing, open } from "./list.js";
 import { look as stand } from "./steady.js";
+import { showsStop, stopped } from "./stop.js";
 import { count, say } from "./tell.js";
 import { setClock, tell } from "./times.js";
 
@@ -23,6 +25,7 @@ export function connect(which) {
   page = which;
   if (page === "open") listing(sync, refill);
   if (page === "one") document.addEventListener("card-gone", refresh);
+  document.addEventListener("card-ended", regroup);
   document.addEventListener("card-unsent", ({ detail: id }) => { if (ended(id)) depart(id, ended(id)); });
   document.addEventListener("clock-jumped", () => { if (source) listen(); });
   window.addEventListener("online", again);
@@ -56,7 +59,7 @@ function choose() {
 function listen() {
   clearTimeout(retry);
   source?.close();
-  source = new EventSource(`/events?after=${line}`);
+  source = new EventSource(`/events?after=${line}${showsStop() ? "&stopped" : ""}`);
   source.addEventListener("open", () => {
     tries = 0;
     if (!lost) return;
@@ -73,6 +76,7 @@ function listen() {
     setClock(Number(event.data));
     tell(document);
   });
+  source.addEventListener("stop", (event) => stopped(JSON.parse(event.data)));
   source.addEventListener("resync", (event) => {
     line = Number(event.lastEventId);
     sync(true);
@@ -113,9 +117,20 @@ function connection(text) {
 function happened({ id, name, by, channel, open }) {
   count(open);
   if (page === "one") one(id, name, by, channel);
-  else if (page !== "open") return;
-  else if (name === "opened") arrive(id);
+  else if (page !== "open" && page !== "together") return;
+  else if (name === "opened") (page === "open" ? arrive(id) : tellOf(id));
   else if (ENDS[name] || name === "expired") depart(id, how(name, by, channel));
+  else changed(document.getElementById(id));
+}
+
+// A held call is decided on as it was shown: what shows it here is brought up to date.
+function changed(card) {
+  if (card?.dataset.call && !card.classList.contains("ended")) check(card);
+}
+
+async function tellOf(id) {
+  const reply = await fetch(`/h/${id}/card`, { headers: { Accept: "application/json" } });
+  if (reply.ok) came(parse(await reply.text()).querySelector(".card"));
 }
 
 function how(name, by, channel) {
@@ -168,6 +183,10 @@ async function look() {
     await refresh();
     return;
   }
+  if (page === "together") {
+    for (const card of document.querySelectorAll(".card[data-call]:not(.ended)")) await check(card);
+    return;
+  }
   if (page !== "open") return;
   let fresh = null;
   // Older than the last event: it would bring back ended cards.
@@ -180,9 +199,11 @@ async function look() {
   line = Math.max(line, Number(fresh.body.dataset.line));
   setClock(Number(fresh.body.dataset.now));
   count(Number(fresh.body.dataset.open));
-  const there = new Set([...fresh.querySelectorAll("#list .card")].map((card) => card.id));
+  const cards = [...fresh.querySelectorAll("#list .card")];
+  for (const card of cards) mark(card);
+  const there = new Set(cards.map((card) => card.id));
   if (all) for (const card of open()) if (!there.has(card.id)) await check(card);
-  insert([...fresh.querySelectorAll("#list .card")].map((card) => document.importNode(card, true)));
+  insert(cards.map((card) => document.importNode(card, true)));
   for (const id of ["sum", "older"]) {
     const old = document.getElementById(id);
     const now = fresh.getElementById(id);
@@ -199,6 +220,14 @@ async function check(card) {
   const reply = await fetch(`/h/${card.id}/card`, { headers: { Accept: "application/json" } });
   if (reply.status === 409) depart(card.id, (await reply.json()).ended);
   else if (reply.status === 404) depart(card.id, "It is not in this inbox any more");
+  else if (reply.ok && card.dataset.call) mark(parse(await reply.text()).querySelector(".card"));
+}
+
+function mark(fresh) {
+  const card = fresh && document.getElementById(fresh.id);
+  if (!card?.dataset.call || !fresh.dataset.call || card.dataset.call === fresh.dataset.call) return;
+  card.dataset.call = fresh.dataset.call;
+  regroup();
 }
 
 function parse(html) {
