@@ -14,6 +14,7 @@ import anyio
 
 from benchmarks import (
     gate_calls,
+    gate_http,
     gate_policy,
     gate_relay,
     handoff,
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "gate-policy": gate_policy.run,
     "gate-relay": gate_relay.run,
     "gate-calls": gate_calls.run,
+    "gate-http": gate_http.run,
 }
 
 

@@ -88,9 +88,9 @@ def guarded() -> Server:
 
 
 def plain(folder: Path | None = None) -> Server:
-    """Return the official SDK's server with tools that ask nobody, over stdio only; one of them commits to `folder`."""
+    """Return the official SDK's server with tools that ask nobody; over stdio, one of them commits to `folder`."""
     kept = () if folder is None else (str(folder / "plain.db"),)
-    return Server(name="plain", command=(sys.executable, str(YARDSTICKS / "plain.py"), *kept), http="")
+    return Server(name="plain", command=(sys.executable, str(YARDSTICKS / "plain.py"), *kept), http="{port}")
 
 
 def gate(folder: Path, behind: Server, *flags: str) -> Server:
@@ -98,6 +98,22 @@ def gate(folder: Path, behind: Server, *flags: str) -> Server:
     ours = handoffs(folder)
     command = (ours.command[0], "gate", *flags, "--", *behind.command)
     return replace(ours, name="gate", command=command)
+
+
+def gate_before_url(folder: Path, url: str, *flags: str) -> Server:
+    """Return our gate with these flags before a server over HTTP, over HTTP only, with all its files in `folder`."""
+    ours = handoffs(folder)
+    return replace(ours, name="gate", command=(ours.command[0], "gate", *flags, "--url", url))
+
+
+def fastmcp_proxy_before_url(url: str) -> Server:
+    """Return fastmcp 4's proxy before a server over HTTP, over HTTP only; makes its environment the first time.
+
+    Raises:
+        environment.Unavailable: The environment can't be made, for instance without a network.
+    """
+    command = (str(environment.fastmcp()), str(YARDSTICKS / "fast_proxy.py"), "--url", url)
+    return Server(name="proxy", command=command, http="{port}")
 
 
 def fastmcp_proxy(behind: Server) -> Server:

@@ -1,6 +1,7 @@
-"""The official SDK's `MCPServer` with tools that ask nobody, over stdio, in both eras.
+"""The official SDK's `MCPServer` with tools that ask nobody, in both eras.
 
-python plain.py [FILE]    `kept` commits to that file
+python plain.py [FILE]         over stdio; `kept` commits to that file
+python plain.py --http PORT    over streamable HTTP on the loopback
 """
 
 import sqlite3
@@ -43,4 +44,7 @@ def _store() -> sqlite3.Connection:
 
 
 if __name__ == "__main__":
-    server.run()
+    if "--http" in sys.argv:
+        server.run("streamable-http", port=int(sys.argv[-1]))
+    else:
+        server.run()

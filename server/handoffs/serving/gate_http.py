@@ -20,6 +20,7 @@ from handoffs.clock import SystemClock
 from handoffs.core.errors import StoreError
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.front import Front
+from handoffs.gate.relay.front_wire import HttpFront
 from handoffs.mcp_server.callers.subject import NotAuthenticated, token_of
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.admission import ADDED_WAY_IN, admitted, checked, configuration, reachable_at
@@ -30,7 +31,6 @@ from handoffs.serving.gate_stack import gate_app
 from handoffs.serving.http_process import Opened, serve_until_signalled
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.settings import Settings
-from handoffs.wire import Wire
 
 LOCAL_WAY_IN = "Callers on this machine must show its token: `handoffs token local` prints it."
 
@@ -110,8 +110,8 @@ class _Serving:
             inbox=InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
         )
 
-        async def serve(front: Wire, subject: str) -> None:
-            await gate.relay(front, self._behind(), subject=subject, transport="http")
+        async def serve(front: HttpFront, subject: str) -> None:
+            await gate.relay(front, self._behind(), subject=subject, transport="http", streams=front)
 
         self._front = Front(serve, _local_user if admission is None else _principal)
         expiry = None if admission is None else TokenExpiry(admission.verifier, desk.clock)

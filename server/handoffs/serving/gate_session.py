@@ -10,6 +10,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.ports import Permissions
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
+from handoffs.gate.relay.origin import Streams
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.stdio import Server, StdioRelay, client_wire
 from handoffs.gate.waiting import Inbox
@@ -41,12 +42,23 @@ class Gate:
         self._server, self._policy = server, policy
         self._keys, self._hold_seconds = seal_keys(settings), settings.hold_seconds
 
-    async def relay(self, front: Wire, behind: Behind | RemoteServer, *, subject: str, transport: str) -> int:
-        """Relay between a client, who is `subject`, and a server until either ends; return the server's exit code."""
+    async def relay(
+        self,
+        front: Wire,
+        behind: Behind | RemoteServer,
+        *,
+        subject: str,
+        transport: str,
+        streams: Streams | None = None,
+    ) -> int:
+        """Relay between a client, who is `subject`, and a server until either ends; return the server's exit code.
+
+        `streams` hears what a server over HTTP says of its streams.
+        """
         if isinstance(behind, RemoteServer):
             from handoffs.gate.relay.http import HttpBehind  # an HTTP client is a tenth of a second
 
-            server_behind: Server = HttpBehind(behind.url, behind.headers)
+            server_behind: Server = HttpBehind(behind.url, behind.headers, streams=streams)
         else:
             server_behind = behind
         on_stdio = transport == "stdio"

@@ -1,6 +1,6 @@
 """A server that says which process it is: `python teller.py JOURNAL`. All that it reads goes to the journal as it came.
 
-It answers `slow` only after it was told `release`, with progress before and after.
+It answers `slow` only after it was told `release`, with progress before and after. After `unasked` it says something.
 """
 
 import json
@@ -46,6 +46,9 @@ with open(sys.argv[1], "ab", buffering=0) as journal:
                     answer(each)
                 slow.clear()
                 answer(message)
+            case "unasked":
+                answer(message)
+                say(method="notifications/message", params={"level": "info", "data": "unasked"})
             case "tools/list":
                 tool = {"name": "pay", "inputSchema": {"type": "object"}}
                 say(id=message["id"], result={"tools": [tool]})

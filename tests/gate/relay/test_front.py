@@ -49,6 +49,20 @@ async def shop_gate(shop: Shop, *behind: str) -> AsyncGenerator[HttpServer]:
         yield server
 
 
+def events_of(response: httpx2.Response) -> list[dict[str, Any]]:
+    """The messages of a stream."""
+    assert response.headers["content-type"] == "text/event-stream"
+    return [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: {")]
+
+
+def answer_of(response: httpx2.Response) -> dict[str, Any]:
+    """The answer, in either form."""
+    if response.headers["content-type"] == "text/event-stream":
+        return events_of(response)[-1]
+    found: dict[str, Any] = response.json()
+    return found
+
+
 @dataclass
 class Plain:
     """Plain requests of one caller."""
@@ -67,12 +81,12 @@ class Plain:
         response = await self.post({"id": "begin", **INITIALIZE})
         self.session = {"mcp-session-id": response.headers["mcp-session-id"]}
         assert (await self.post({"method": "notifications/initialized"})).status_code == 202
-        found: int = response.json()["result"]["pid"]
+        found: int = answer_of(response)["result"]["pid"]
         return found
 
     async def ask(self, method: str, number: object = 1, **params: object) -> dict[str, Any]:
         """Return the result of a request."""
-        found: dict[str, Any] = (await self.post({"id": number, "method": method, "params": params})).json()["result"]
+        found: dict[str, Any] = answer_of(await self.post({"id": number, "method": method, "params": params}))["result"]
         return found
 
     def other(self) -> "Plain":
@@ -327,7 +341,7 @@ async def test_messages_reach_the_server_and_come_back_byte_for_byte(teller: Tel
     await caller.begin()
     sent = b'{"params" : {"n":1.50e+3, "s":"\\u00e4"},"id":1234567890123456789,\r\n "method":"x", "jsonrpc":"2.0"}'
     response = await caller.post(sent)
-    assert response.json()["id"] == 1234567890123456789
+    assert answer_of(response)["id"] == 1234567890123456789
     assert teller.journal[-1] == sent.replace(b"\r\n", b"  ") + b"\n"
 
 
@@ -350,7 +364,7 @@ async def test_what_the_server_says_unasked_comes_on_the_stream(teller: Teller) 
 
             tasks.start_soon(release)
             response = await caller.post(asked)
-    events = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
+    events = events_of(response)
     assert [each.get("id") or each["params"]["progress"] for each in events] == [1, 2, 7]
 
 
@@ -448,7 +462,7 @@ async def test_a_stopped_gate_answers_what_is_held_and_leaves_no_process(tmp_pat
 async def test_a_server_that_can_not_be_started_is_told(tmp_path: Path) -> None:
     async with Home(tmp_path).http(args=("gate", "--", "no-such-command-here")) as server, httpx2.AsyncClient() as http:
         response = await Plain(http, server.url, server.bearer).post({"id": 1, **INITIALIZE})
-    assert "could not be started: no command no-such-command-here" in response.json()["error"]["message"]
+    assert "could not be started: no command no-such-command-here" in answer_of(response)["error"]["message"]
 
 
 async def test_a_client_that_does_not_read_makes_the_server_wait() -> None:
@@ -490,7 +504,7 @@ async def test_two_clients_of_one_caller_may_use_the_same_id_at_once(teller: Tel
     async def ask(name: str) -> None:
         body, headers = modern("slow", 1, name=name, _meta={"progressToken": 1})
         response = await caller.post(body, **headers)
-        found[name] = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
+        found[name] = events_of(response)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask, "a")

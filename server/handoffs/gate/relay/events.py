@@ -17,6 +17,8 @@ class Events:
         """Start at the beginning of a stream."""
         self.last_id = ""
         """Where the stream is resumed; empty where the server named no place."""
+        self.id = ""
+        """The id of the event that was yielded last; empty where it has none of its own."""
         self.retry: float | None = None
         """Seconds that the server wants to pass before somebody comes back."""
         self._kept: list[bytes] = []  # an unfinished line, in the chunks that it came in
@@ -67,6 +69,7 @@ class Events:
     def _dispatched(self) -> bytes | None:
         named = self._id != self.last_id
         self.last_id = self._id
+        self.id = self._id if named else ""
         data, kind = self._data, self._kind
         self._data, self._kind = [], b""
         if kind not in {b"", b"message"} or not (data or named):

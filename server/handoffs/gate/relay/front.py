@@ -2,6 +2,7 @@
 
 - Up to 2025-11-25 `initialize` begins a session, which `Mcp-Session-Id` names and which is its caller's alone. DELETE
   ends it, and so does a while without an open request.
+- A session's stream that was cut goes on where its client says with GET and `Last-Event-ID`; the call goes on anyway.
 - From 2026-07-28 on there are no sessions: the requests of one caller share a relay, and no two callers do.
 - A body that is not one message in strict JSON is refused in words, and so is a header that says something else.
 
@@ -25,11 +26,10 @@ from handoffs.gate.relay import message
 from handoffs.gate.relay.front_headers import HEADER_MISMATCH, accepts, is_modern, mismatch
 from handoffs.gate.relay.front_reply import Reply
 from handoffs.gate.relay.front_wire import HttpFront, IdInUse
-from handoffs.gate.relay.headers import SESSION_HEADER, version_of
+from handoffs.gate.relay.headers import LAST_EVENT_HEADER, SESSION_HEADER, VERSION_HEADER, version_of
 from handoffs.gate.relay.message import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, Odd
-from handoffs.wire import Wire
 
-Serve: TypeAlias = Callable[[Wire, str], Awaitable[object]]
+Serve: TypeAlias = Callable[[HttpFront, str], Awaitable[object]]
 """Relays between a wire and a new server, for one caller, until either ends."""
 
 IDLE_SECONDS: Final = 1_800.0
@@ -48,6 +48,12 @@ BROKEN_OFF: Final = (
     "Broken off: the token of this request is no longer good, or the gate stops. A call that waited for a person was "
     "not run; one that was sent before may have run."
 )
+
+PLACES_SINCE: Final = "2025-11-25"
+"""The version of MCP from which clients take an event without data, which only names a place."""
+
+SWEEP_SECONDS: Final = 60.0
+"""How often what is too old is dropped, at least."""
 
 MAX_BODY: Final = 4_194_304
 """Bytes of a message, as with the servers of the SDKs."""
@@ -185,23 +191,24 @@ class Front:
         name = asked.id.text
         if session.modern:
             self._check_modern(session, headers, asked, name)
-        reply = Reply(modern=session.modern, json_too=accepts(headers, "application/json"))
         begins = asked.method == "initialize"
+        reply = Reply(
+            modern=session.modern,
+            json_too=accepts(headers, "application/json"),
+            log=None if begins else session.front.log,  # a client that has not begun can't come back
+            places=headers.get(VERSION_HEADER, "") >= PLACES_SINCE,
+        )
+        if begins:
+            reply.expect()  # nobody holds it
         with self._used(session):
             try:
-                sent = await session.front.ask(asked, reply)
+                await session.front.ask(asked, reply)
             except IdInUse:
                 raise _Refused(400, "another request of the session has this id and is not answered", id=name) from None
-            try:
-                await reply.run(receive, send, [(SESSION_HEADER.encode(), session.id.encode())] if begins else ())
-            except anyio.get_cancelled_exc_class():
-                session.front.cancel(sent)
-                with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS_SECONDS):
-                    await reply.break_off(send, message.error(name, BROKEN_OFF))
-                reply.leave()
-                raise
+            named = [(SESSION_HEADER.encode(), session.id.encode())] if begins else ()
+            await _give(session, reply, receive, send, headers=named)
         if session.modern and reply.gone:
-            session.front.cancel(sent)
+            session.front.cancel(reply.sent_id)
         if begins and (reply.gone or reply.failed):
             self._end(session)  # its client knows of none
 
@@ -218,14 +225,17 @@ class Front:
         session = self._session(scope, headers)
         if not accepts(headers, "text/event-stream"):
             raise _Refused(406, "its client must accept `text/event-stream`")
-        stream = Reply(stream=True)
-        if not session.front.listen(stream):
+        front = session.front
+        after = headers.get(LAST_EVENT_HEADER)
+        if after is not None:
+            after = after.encode("latin-1", "replace").decode("utf-8", "replace")
+        stream = front.stream if after is None else front.resumed(after)
+        if stream is None:
+            raise _Refused(400, f"nothing is kept of the stream that `{LAST_EVENT_HEADER}` names")
+        if after is None and not stream.away:
             raise _Refused(409, "the session has a stream already")
         with self._used(session):
-            try:
-                await stream.run(receive, send)
-            finally:
-                stream.leave()
+            await _give(session, stream, receive, send, after=after)
 
     # Sessions
 
@@ -301,11 +311,35 @@ class Front:
 
     async def _sweep(self) -> None:
         while True:
-            await anyio.sleep(self._idle_seconds / 10)
+            await anyio.sleep(min(self._idle_seconds / 10, SWEEP_SECONDS))
             until = anyio.current_time() - self._idle_seconds
             for each in self._all():
+                if each.front.log is not None:
+                    each.front.log.prune()
                 if not each.busy and each.idle_since <= until:
                     self._end(each)
+
+
+async def _give(
+    session: _Session,
+    reply: Reply,
+    receive: Receive,
+    send: Send,
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    after: str | None = None,
+) -> None:
+    """Give a connection what its stream says. A request ends with the token that it was sent under."""
+    try:
+        await reply.run(receive, send, headers, after=after)
+    except anyio.get_cancelled_exc_class():
+        if reply.id:
+            if not reply.answered:
+                session.front.cancel(reply.sent_id)
+            with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS_SECONDS):
+                await reply.break_off(send, message.error(reply.id, BROKEN_OFF))
+        reply.leave()
+        raise
 
 
 async def _body(receive: Receive) -> bytes:

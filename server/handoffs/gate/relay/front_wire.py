@@ -1,8 +1,8 @@
 """The client's end of a relay whose client speaks HTTP: each POST brings a line, and each line goes to its request.
 
-Up to 2025-11-25 a wire is one session's. What the server asks goes to the request that came last, other notifications
-to the session's own stream (GET); each goes the other way where that is not open, and waits for the stream where
-neither is.
+Up to 2025-11-25 a wire is one session's. A line of a server over HTTP goes to the request on whose stream it came. Of
+all else, what the server asks goes to the request that came last, other notifications to the session's own stream
+(GET); each goes the other way where that is not open, and waits for the stream where neither is.
 
 From 2026-07-28 on a wire is shared by all clients of one caller, who know nothing of each other. Where two of them use
 the same id, or the same token for progress, at once, the later one is sent to the server under another, and what comes
@@ -28,18 +28,17 @@ from handoffs.gate.relay.front_ids import (
     SUBSCRIPTION,
     replaced,
 )
+from handoffs.gate.relay.front_log import EventLog
 from handoffs.gate.relay.front_reply import Reply
 from handoffs.gate.relay.headers import RequestHeaders
 from handoffs.gate.relay.lines import Lines
 from handoffs.gate.relay.message import Message, Number, Value
+from handoffs.gate.relay.origin import ORIGIN, Origin
 from handoffs.gate.relay.outline import outline
 from handoffs.wire import Sink
 
 READ_SECONDS: Final = 30.0
 """How long everybody on a wire waits for a client that does not read."""
-
-MAX_KEPT: Final = 256
-"""Messages that are kept for a session's stream before it is opened; the oldest go first."""
 
 MAX_CANCELLED: Final = 8_192
 """Ids of cancelled requests, and their tokens for progress, that are not used again; the oldest are, then."""
@@ -81,14 +80,16 @@ class HttpFront:
         self._requests: dict[str, _Request] = {}  # by the id that the server knows; the newest last
         self._cancelled: dict[str, None] = {}  # ids, and tokens for progress
         self._unread: set[Reply] = set()  # those that were full when a line was added
-        self._stream: Reply | None = None
-        self._kept = deque[bytes](maxlen=MAX_KEPT)
+        self.log: EventLog[Reply] | None = None if modern else EventLog()
+        """What a client whose stream was cut may come back for."""
+        self.stream = Reply(stream=True, log=self.log)
+        """Gets what answers no request."""
         self._name, self._numbers = secrets.token_hex(8), itertools.count(1)
 
     # The clients' side
 
-    async def ask(self, sent: Message, reply: Reply) -> str:
-        """Send a request whose answer goes to the reply; return its id on the wire.
+    async def ask(self, sent: Message, reply: Reply) -> None:
+        """Send a request whose answer goes to the reply.
 
         Raises:
             IdInUse: The session's client waits for an answer with this id.
@@ -104,12 +105,12 @@ class HttpFront:
             request.sent_progress = self._new()
             line = replaced(line, PROGRESS_ASKED, request.sent_progress)
         self._requests[request.sent_id] = request
+        reply.id, reply.sent_id = request.id, request.sent_id
         try:
             await self.tell(line)
         except anyio.get_cancelled_exc_class():
             self._requests.pop(request.sent_id, None)  # it was not sent
             raise
-        return request.sent_id
 
     async def tell(self, line: bytes) -> None:
         """Send what has no answer."""
@@ -132,14 +133,10 @@ class HttpFront:
             self._lines.append(told % sent_id.encode())
             self._came.set()
 
-    def listen(self, stream: Reply) -> bool:
-        """Have a stream get what answers no request; False where another one does."""
-        if self._stream is not None and not self._stream.gone:
-            return False
-        self._stream = stream
-        while self._kept:
-            stream.put(self._kept.popleft())
-        return True
+    def resumed(self, event_id: str) -> Reply | None:
+        """Return the stream that an event belongs to; None where nothing of it is kept."""
+        track = None if self.log is None else self.log.find(event_id)
+        return None if track is None else track.stream
 
     def end_input(self) -> None:
         """Send nothing more: the session is to end."""
@@ -155,8 +152,24 @@ class HttpFront:
         for request in list(self._requests.values()):
             request.reply.put(message.error(request.id, "Not answered: the session has ended."), last=True)
         self._requests.clear()
-        if self._stream is not None:
-            self._stream.end()
+        self.stream.end()
+
+    # What the server behind says of its streams
+
+    def posted(self, request: str) -> None:
+        """See `origin.Streams`."""
+        if (found := self._requests.get(request)) is not None:
+            found.reply.expect()
+
+    def begun(self, origin: Origin) -> None:
+        """See `origin.Streams`."""
+        if (found := self._requests.get(origin.request)) is not None and not self.modern:
+            found.reply.begin(origin)
+
+    def closed(self, request: str) -> None:
+        """See `origin.Streams`."""
+        if (found := self._requests.get(request)) is not None:
+            found.reply.close()
 
     # The relay's side
 
@@ -199,7 +212,7 @@ class HttpFront:
         return None
 
     def _put(self, reply: Reply, line: bytes, *, last: bool = False) -> None:
-        reply.put(line, last=last)
+        reply.put(line, last=last, origin=ORIGIN.get())
         if reply.is_full:
             self._unread.add(reply)
 
@@ -214,10 +227,8 @@ class HttpFront:
         elif self.modern:
             if found is None:  # from 2026-07-28 on a server has no requests of its own
                 self._tell_modern(line)
-        elif found is not None:
-            self._to_session(line, self._newest() or self._stream)
         else:
-            self._to_session(line, self._of_notification(line))
+            self._put(self._of_session(line, is_request=found is not None), line)
 
     def _answer(self, sent_id: str, line: bytes) -> None:
         request = self._requests.pop(sent_id, None)
@@ -231,24 +242,21 @@ class HttpFront:
                 line = replaced(line, STREAM_ENDED, request.id)
         self._put(request.reply, line, last=True)
 
-    def _of_notification(self, line: bytes) -> Reply | None:
-        if b"notifications/progress" in line:
+    def _of_session(self, line: bytes, *, is_request: bool) -> Reply:
+        """Return where a request or a notification of the server's goes."""
+        origin = ORIGIN.get()
+        request = None if origin is None else self._requests.get(origin.request)
+        if request is None and not is_request and b"notifications/progress" in line:
             token = _token(Message(line).params.get("progressToken"))
             request = self._of_progress(token) if token else None
-            if request is not None:
-                return request.reply
-        stream = None if self._stream is None or self._stream.gone else self._stream
-        return stream or self._newest()
-
-    def _to_session(self, line: bytes, to: Reply | None) -> None:
-        if to is None or to.gone:
-            self._kept.append(line)
-        else:
-            self._put(to, line)
-
-    def _newest(self) -> Reply | None:
-        found = (each.reply for each in reversed(self._requests.values()) if not each.reply.gone)
-        return next(found, None)
+        if request is not None and not request.reply.gone:
+            return request.reply
+        here = [each.reply for each in self._requests.values() if not each.reply.gone]
+        read = [each for each in here if not each.away][-1:]
+        stream = [] if self.stream.away else [self.stream]
+        unasked = origin is not None and not origin.request
+        first = read + stream if is_request and not unasked else stream + read
+        return (first or (here[-1:] if is_request else []) or [self.stream])[0]
 
     def _tell_modern(self, line: bytes) -> None:
         params = Message(line).params

@@ -21,6 +21,7 @@ import httpx2
 
 from handoffs.gate.relay import message
 from handoffs.gate.relay.headers import RequestHeaders, is_plain, version_of
+from handoffs.gate.relay.http_down import Down
 from handoffs.gate.relay.http_replies import (
     CONNECT_SECONDS,
     CUT,
@@ -34,8 +35,9 @@ from handoffs.gate.relay.http_replies import (
 )
 from handoffs.gate.relay.http_request import HttpRequest
 from handoffs.gate.relay.http_session import HttpSession
-from handoffs.gate.relay.lines import Lines, frame, one_line
+from handoffs.gate.relay.lines import Lines, one_line
 from handoffs.gate.relay.message import Message, Odd
+from handoffs.gate.relay.origin import Origin, Streams, Unheard
 from handoffs.gate.relay.outline import outline
 from handoffs.wire import Sink
 
@@ -66,8 +68,9 @@ logger = logging.getLogger(__name__)
 class HttpBehind:
     """A server at a URL."""
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
-        """Take where it is, and the headers to send with every request. Nothing is sent yet."""
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, *, streams: Streams | None = None) -> None:
+        """Take where it is, the headers of every request, and what hears of its streams. Nothing is sent yet."""
+        self._streams = streams or Unheard()
         self.exit_code: int | None = None
         """What the gate ends with; None while it goes on."""
         self.reason = "was left before it answered"
@@ -83,23 +86,21 @@ class HttpBehind:
         self._requests: dict[str, HttpRequest] = {}
         self._made = RequestHeaders()
         self._listening: anyio.CancelScope | None = None
-        self._writing: set[anyio.CancelScope] = set()
-        self._sink: Sink | None = None
+        self._down: Down | None = None
         self._lost: Lost | None = None
 
     # The relay's side
 
     async def feed(self, sink: Sink, lost: Lost) -> None:
         """Give what it says to the sink, until it is stopped or has ended the session."""
-        self._sink, self._lost = sink, lost
+        self._down, self._lost = Down(sink, self._lines, self._leave), lost
         try:
             async with self._session.open():
                 async with anyio.create_task_group() as self._tasks:
                     self._tasks.start_soon(self._send_all)
                     await self._stopping.wait()
                     await self._drain()
-                    for each in self._writing:
-                        each.shield = False
+                    self._down.unshield()
                     self._tasks.cancel_scope.cancel()
                 await self._session.end()
         finally:
@@ -239,6 +240,7 @@ class HttpBehind:
         headers = self._made.of(request.sent) if request.modern else {}
         in_session = bool(self._session.id)
         why = "has closed the connection before it answered"
+        self._streams.posted(request.id)
         try:
             async with self._session.post(request.sent.raw, headers) as response:
                 request.taken.set()
@@ -270,20 +272,25 @@ class HttpBehind:
         line = one_line(await response.aread())
         if request.id and (line := fitting(line, request.id)) is None:
             return "has answered with something else than a response"
-        await self._pass_down(request, line)
+        await self._pass_down(request, line, Origin(request.id, json=True))
         return None
 
     async def _read_events(self, request: HttpRequest, response: httpx2.Response) -> None:
+        self._streams.begun(Origin(request.id))
         with anyio.CancelScope() as until:
             async for chunk in response.aiter_bytes():
                 for data in request.events.take(chunk):
                     request.heard += 1
                     if data.strip():
-                        await self._pass_down(request, one_line(data))
+                        await self._pass_down(request, one_line(data), request.origin())
+                    else:
+                        self._streams.begun(request.origin())
                 if request.answered and until.deadline == math.inf:
                     until.deadline = anyio.current_time() + 1  # read to its end, the connection can be used again
+        if request.events.last_id and not request.answered:
+            self._streams.closed(request.id)
 
-    async def _pass_down(self, request: HttpRequest, line: bytes) -> None:
+    async def _pass_down(self, request: HttpRequest, line: bytes, origin: Origin | None = None) -> None:
         found = outline(line)
         if found is not None and found.is_response and found.id == request.id:
             request.answered = True
@@ -293,21 +300,8 @@ class HttpBehind:
                 self._session.version = version if isinstance(version, str) and is_plain(version) else ""
             elif request.method == "tools/list" and request.modern:
                 self._made.learn(line)
-        await self._down(line)
-
-    async def _down(self, line: bytes) -> None:
-        assert self._sink is not None
-        line += b"\n"
-        # A line that was begun is ended, though its request be cancelled meanwhile.
-        with anyio.CancelScope(shield=True) as writing:
-            self._writing.add(writing)
-            try:
-                if (rest := self._sink(frame(line) if self._lines.framed else line)) is not None:
-                    await rest
-            except anyio.ClosedResourceError:
-                self._leave()  # nobody reads any more
-            finally:
-                self._writing.discard(writing)
+        assert self._down is not None
+        await self._down.write(line, origin)
 
     async def _refused(self, request: HttpRequest, response: httpx2.Response, in_session: bool) -> None:
         """Tell of a status that is no answer. What the server says itself, as an error of JSON-RPC, comes first."""
@@ -335,7 +329,8 @@ class HttpBehind:
         """Answer a request that the server has not taken."""
         request.answered = True
         if not request.given_up:
-            await self._down(message.error(request.id, f"Not answered: {words}.", data).rstrip(b"\n"))
+            assert self._down is not None
+            await self._down.write(message.error(request.id, f"Not answered: {words}.", data).rstrip(b"\n"), None)
 
     async def _resume(self, request: HttpRequest, why: str) -> None:
         """Take up a stream that was cut before the answer; say that the request is lost where that can't be."""

@@ -4,6 +4,7 @@ import anyio
 
 from handoffs.gate.relay.events import Events
 from handoffs.gate.relay.message import Message
+from handoffs.gate.relay.origin import Origin
 
 
 class HttpRequest:
@@ -25,3 +26,9 @@ class HttpRequest:
         self.events = Events()
         self.heard = 0
         """Events that came."""
+        self._retry: float | None = None
+
+    def origin(self) -> Origin:
+        """Return where the event comes from that came last."""
+        retry, self._retry = (None if self.events.retry == self._retry else self.events.retry), self.events.retry
+        return Origin(self.id, self.events.id, None if retry is None else round(retry * 1000))
