@@ -70,9 +70,9 @@ class PostgresTokens:
         return await self._connections.run(work)
 
 
-def limits(handoff: Handoff, quota: Quota | None) -> tuple[Cell, ...]:
-    """Return the parameters of the statement `open` for a caller's quota."""
-    most = (True, quota.open, quota.bytes, quota.per_minute - 1) if quota is not None else (False, 0, 0, 0)
+def limits(handoff: Handoff, quota: Quota) -> tuple[Cell, ...]:
+    """Return the parameters of the statement `open_counted` for a caller's quota."""
+    most = quota.open, quota.bytes, quota.per_minute - 1
     return *most, question_size(handoff), micros(handoff.created_at - WINDOW)
 
 

@@ -33,9 +33,11 @@ class Statements:
     find_again: str
     """id, write → the row, and whether that write was committed"""
     open: str
-    """COLUMNS, then collect after, whether there is a quota, its open, bytes and calls less one a minute, this one's
-    bytes, a minute ago, then `_logged` → lines, and the earlier one; none if an identical one can be joined, or the
-    quota is used up"""
+    """COLUMNS, then collect after, then `_logged` → lines, and the earlier one; none if an identical one can be
+    joined"""
+    open_counted: str
+    """COLUMNS, then collect after, the quota's open, bytes and calls less one a minute, this one's bytes, a minute ago,
+    then `_logged` → the same; none if the quota is used up, too"""
     alike: str
     """fingerprint, collect after, id, write, session, tool use → rows, each with: joinable, committed by this write"""
     usage: str
@@ -113,9 +115,7 @@ def statements(schema: str) -> Statements:
                 UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} RETURNING id
             )"""  # noqa: S608
     of = {name: f"${number}" for number, name in enumerate(COLUMNS, 1)}
-    since, counted, most_open, most_bytes, skipped, size, minute_ago = (
-        f"${columns + number}" for number in range(1, 8)
-    )
+    since, most_open, most_bytes, skipped, size, minute_ago = (f"${columns + number}" for number in range(1, 7))
     joined = joinable.format(since=since, session=of["session"], tool_use=of["tool_use"])
     # The earlier one is known to nobody before.
     given = of | {
@@ -124,23 +124,30 @@ def statements(schema: str) -> Statements:
             ORDER BY ended_at DESC, id DESC LIMIT 1), {of["earlier"]})""",  # noqa: S608
     }
     used = usage.format(subject=of["subject"], now=of["created_at"], minute_ago=minute_ago, skipped=skipped)
+
+    def opened(place: str, *, counted: str = "", taken: int) -> str:
+        """Return what opens a handoff: its `place` among the subject's, and what is `counted` before."""
+        # Two statements, so that PostgreSQL plans neither anew for each handoff: it would if what is counted depended
+        # on a parameter.
+        return f"""WITH changed AS (
+                INSERT INTO {handoffs} ({_COLUMNS}, nth, asked)
+                SELECT {", ".join(given.values())},
+                    (SELECT coalesce(max(nth), 0) + 1 FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}), {place}
+                {f"FROM ({used}) AS used" if counted else ""}
+                WHERE NOT EXISTS (SELECT FROM {handoffs} WHERE fingerprint = {of["fingerprint"]} AND {joined}) {counted}
+                ON CONFLICT DO NOTHING RETURNING id, earlier
+            ), {logged.after(taken, also="(SELECT earlier FROM changed)")}"""  # noqa: S608
+
     return Statements(
         find=f"{select} WHERE id = $1",
         find_again=f"""SELECT {_COLUMNS}, EXISTS (SELECT FROM {events} WHERE handoff_id = $1 AND write_id = $2)
             FROM {handoffs} WHERE id = $1""",  # noqa: S608
-        open=f"""WITH used AS ({used}), changed AS (
-                INSERT INTO {handoffs} ({_COLUMNS}, nth, asked)
-                SELECT {", ".join(given.values())},
-                    (SELECT coalesce(max(nth), 0) + 1 FROM {handoffs} WHERE fingerprint = {of["fingerprint"]}),
-                    CASE WHEN {counted} THEN
-                        (SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = {of["subject"]}) END
-                FROM used
-                WHERE NOT EXISTS (SELECT FROM {handoffs}
-                        WHERE fingerprint = {of["fingerprint"]} AND {joined})
-                    AND (NOT {counted}
-                        OR (full_since IS NULL AND open < {most_open} AND bytes + {size} <= {most_bytes}))
-                ON CONFLICT DO NOTHING RETURNING id, earlier
-            ), {logged.after(columns + 7, also="(SELECT earlier FROM changed)")}""",  # noqa: S608
+        open=opened("NULL", taken=columns + 1),
+        open_counted=opened(
+            f"(SELECT coalesce(max(asked), 0) + 1 FROM {handoffs} WHERE subject = {of['subject']})",  # noqa: S608
+            counted=f"AND full_since IS NULL AND open < {most_open} AND bytes + {size} <= {most_bytes}",
+            taken=columns + 6,
+        ),
         alike=alike,
         usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
         turn="SELECT pg_advisory_xact_lock($1)",

@@ -125,7 +125,7 @@ class PostgresStore:
         fresh = [
             *map(encode_cell, encode(handoff)),
             micros(collect_after),
-            *limits(handoff, quota),
+            *(() if quota is None else limits(handoff, quota)),
             *_lines(handoff.id, [opened or Opened(at=handoff.created_at)], write),
         ]
         alike = (
@@ -133,8 +133,10 @@ class PostgresStore:
             *(encode_cell(storable(each)) for each in (handoff.session, handoff.tool_use)),
         )
 
+        sql = self._sql.open if quota is None else self._sql.open_counted
+
         async def once(connection: Connection) -> Handoff | None:
-            if told := await connection.fetch(self._sql.open, *fresh):
+            if told := await connection.fetch(sql, *fresh):
                 self._told(told, handoff.version)
                 return replace(handoff, earlier=cast("str", told[0][3]))
             for row in await connection.fetch(self._sql.alike, *alike):
