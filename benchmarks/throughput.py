@@ -24,7 +24,6 @@ from handoffs.core.lifecycle import advance
 from handoffs.core.model import Handoff
 from handoffs.store import rows
 from handoffs.store.postgres.address import parse
-from handoffs.store.postgres.callers import limits
 from handoffs.store.postgres.statements import statements
 from handoffs.store.postgres.store import PostgresStore
 
@@ -107,7 +106,7 @@ async def _work(kind: str, url: str, seconds: float) -> int:
                 row, write = rows.encode(new), time.monotonic_ns()
                 opened = [[cell] for cell in rows.encode_event(new.id, Opened(at=asked))]
                 answered = [[cell] for cell in rows.encode_event(new.id, answer)]
-                await connection.fetch(sql.open, *row, rows.micros(asked), *limits(new, None), *opened, write)
+                await connection.fetch(sql.open, *row, rows.micros(asked), *opened, write)
                 await connection.fetch(sql.find, new.id)
                 after = rows.encode_changing(advance(new, answer))
                 await connection.fetch(sql.change, *after, new.id, new.version, *answered, write + 1)
