@@ -15,7 +15,7 @@ from handoffs.gate.earlier_calls import earlier, ends_at, last_of_many_denials, 
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.fakes import FakeClock
-from tests.gate.behind import DENY, Person, Shop, text_of
+from tests.gate.behind import ALLOW, DENY, Person, Shop, text_of
 
 MINUTE = 60.0
 ADA = Caller(subject="ada")
@@ -120,6 +120,21 @@ async def test_a_call_that_may_have_run_is_found_behind_many_others(tmp_path: Pa
         assert not await may_have_run(desk, await earlier(desk, "eve", digest), waiting=())
         await desk.note_result(allowed, call="c_1", outcome="done")
         assert not await may_have_run(desk, await earlier(desk, ADA.subject, digest), waiting=())
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_what_differs_from_the_call_allowed_last_is_shown(tmp_path: Path, era: str) -> None:
+    shop, person = Shop(Home(tmp_path)), Person(ALLOW, DENY, {**ALLOW, "arguments": '{"number": 7}'}, DENY)
+    async with shop.client(era, person) as client:
+        for number in (1, 2, 3):
+            await client.call_tool("delete_order", {"number": number})
+    async with shop.client(era, person) as client:  # another process knows it from the store
+        await client.call_tool("delete_order", {"number": 4})
+    shown = [each.message for each in person.shown]
+    assert "Since you last allowed" not in shown[0]
+    for message, before, now in ((shown[1], 1, 2), (shown[2], 1, 3), (shown[3], 7, 4)):
+        assert f'-  "number": {before}\n+  "number": {now}\n' in message
+    assert shop.done == ["delete 1", "delete 7"]
 
 
 @pytest.mark.parametrize("era", ERAS)

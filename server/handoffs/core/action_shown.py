@@ -32,7 +32,8 @@ _COMPARED = 4_000_000
 
 _MARKS_PER_LETTER = 4
 
-_PLAIN_NAME = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
+PLAIN_NAME = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
+"""A name that can be shown as code, and does not look like a text."""
 
 # The names of Claude Code's tools and of their arguments: the types of its package, `sdk-tools.d.ts`.
 _EDITS = {"Edit", "MultiEdit"}
@@ -48,20 +49,25 @@ _FILES = ("file_path", "notebook_path")
 _CONTENTS = {"content", "new_source"}
 
 
-def message_of(action: Action, *, again: str = "", origin: str = "", before: str | None = None) -> str:
+def message_of(
+    action: Action, *, again: str = "", origin: str = "", before: str | None = None, changes: str = ""
+) -> str:
     """Return the question whether an action may run; `again` says why it is asked again, `origin` which session asks.
 
-    `before` is the tool's definition as people know it, where that has changed; empty where they know of none.
+    `changes` says what differs from a like call; see `action_changes`. `before` is the tool's definition as people know
+    it, where that has changed; empty where they know of none.
 
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
     """
-    named = _PLAIN_NAME.fullmatch(action.tool) is not None
+    named = PLAIN_NAME.fullmatch(action.tool) is not None
     parts = [_first_line(action, named)]
     if origin:
         parts.append(origin)
     if again:
         parts.append(f"Your {inert_line(again, MAX_REASON)}")
+    if changes:
+        parts.append(changes)
     if before is not None:
         parts.append(_changed(before, action.definition))
     elif about := _about(action):
@@ -78,7 +84,7 @@ def notes_in(action: Action, message: str) -> str | None:
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
     """
-    named = _PLAIN_NAME.fullmatch(action.tool) is not None
+    named = PLAIN_NAME.fullmatch(action.tool) is not None
     head, tail = _first_line(action, named), "\n\n".join(_arguments(action, named))
     if message == f"{head}\n\n{tail}":
         return ""
@@ -94,7 +100,7 @@ def message_with(shown: Action, message: str, *, before: Action) -> str:
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
     """
-    named = _PLAIN_NAME.fullmatch(before.tool) is not None
+    named = PLAIN_NAME.fullmatch(before.tool) is not None
     tail = "\n\n".join(_arguments(before, named))
     if not message.endswith(tail):  # an earlier version wrote it
         return _first_line(before, named)
@@ -135,7 +141,7 @@ def _first_line(action: Action, named: bool) -> str:
     tool = f"`{action.tool}`" if named else "a tool"
     if action.asker is Asker.HOST:
         return f"Allow {tool}, once, with exactly this input?"
-    server = f" of `{action.server}`" if _PLAIN_NAME.fullmatch(action.server) else ""
+    server = f" of `{action.server}`" if PLAIN_NAME.fullmatch(action.server) else ""
     return f"Allow {tool}{server} with exactly these arguments?"
 
 
@@ -174,7 +180,7 @@ def _documents(action: Action) -> Iterator[_Document]:
     if isinstance(plan, str):
         shown.add("plan")
     for name, value in given.items():
-        if name in shown or not isinstance(value, str) or not _PLAIN_NAME.fullmatch(name):
+        if name in shown or not isinstance(value, str) or not PLAIN_NAME.fullmatch(name):
             continue
         if name in _CONTENTS or "\n" in value or spell_gaps(value) != value:
             shown_as = block(_language(given) if name in _CONTENTS else language_of(action, name), visible(value))

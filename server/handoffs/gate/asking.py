@@ -9,6 +9,7 @@ import anyio
 
 from handoffs.channels import may_permit
 from handoffs.core.action import Action, Asker
+from handoffs.core.action_changes import changes_since
 from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
 from handoffs.core.action_shown import MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
@@ -73,6 +74,7 @@ class Asking:
             transport=transport,
         )
         self._pipe = f"{GATEWAY}{secrets.token_hex(16)}"
+        self._last = earlier_calls.LastAllowed(desk, server=server, subject=subject)
         self._sent: set[str] = set()  # calls of this process whose answer is still waited for
 
     def action_of(self, call: HeldCall, definition: str, terms: Terms) -> Action:
@@ -152,6 +154,7 @@ class Asking:
                 except AlreadyUsed:
                     again = ""
                     continue  # the same call came twice, and the other one has this approval: this one asks for its own
+                self._last.allow(action, arguments)
                 self._sent.add(name)
                 await run(Allowed(handoff, name, arguments))
                 return None
@@ -177,7 +180,7 @@ class Asking:
     ) -> "Handoff | Reply":
         origin = words.MAY_HAVE_RUN if await self._may_have_run(ended) else ""
         before = self._remembered.before(action.tool) if pinned else None
-        message = message_of(action, again=again, origin=origin, before=before)
+        message = message_of(action, again=again, origin=origin, before=before, changes=await self._changes(action))
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
         client, choices = call.client, offered(terms.remember.reaches, terms.remember.longest_seconds)
@@ -201,6 +204,13 @@ class Asking:
             action=action,
             max_message=MAX_SHOWN,
         )
+
+    async def _changes(self, action: Action) -> str:
+        allowed = await self._last.of(action.tool)
+        try:
+            return "" if allowed is None else changes_since(allowed, action)
+        except ValueError:  # of arguments that were allowed, nobody reads any now
+            return ""
 
     async def may_have_run(self, action: Action) -> bool:
         """Say whether the same call was sent and never answered; see `earlier_calls`."""

@@ -1,12 +1,15 @@
 """What became of the same call before: whether it may have run, and whether a person has denied it time and again.
 
-The same call is the same tool of the same server, by the same definition, with the same arguments, for one subject.
+And which call of the same tool a person allowed last. The same call is the same tool of the same server, by the same
+definition, with the same arguments, for one subject.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from handoffs.core.action_form import ALLOW
+from handoffs.core.action import Action, Asker
+from handoffs.core.action_form import ALLOW, ARGUMENTS
 from handoffs.core.desk import Desk
 from handoffs.core.form import DECISION
 from handoffs.core.model import SCRIPT, Handoff, State
@@ -19,6 +22,49 @@ WITHIN, FOR = timedelta(hours=1), timedelta(hours=1)
 
 MOST_EARLIER = 100
 """Earlier questions about the same call that are looked at; the newest first."""
+
+
+MOST_ENDED = 20
+"""Questions that have ended in which the last allowed call of a tool is looked for; the newest first."""
+
+MOST_TOOLS = 1_000
+"""Tools of which the last allowed call is remembered."""
+
+
+class LastAllowed:
+    """The call of each tool that a person allowed last, as this gate knows it.
+
+    The store is looked at once for each tool: what another gate has had allowed since is not known here.
+    """
+
+    def __init__(self, desk: Desk, *, server: str, subject: str) -> None:
+        """Take where questions are kept, and whose calls these are."""
+        self._desk, self._server, self._subject = desk, server, subject
+        self._of: dict[str, Action | None] = {}
+
+    async def of(self, tool: str) -> Action | None:
+        """Return the call that was allowed last, as it ran; None where none is known."""
+        if tool not in self._of:
+            self._remember(tool, await self._found(tool))
+        return self._of[tool]
+
+    def allow(self, action: Action, arguments: str | None) -> None:
+        """Remember an allowed call, with the arguments that a person made of it; None where they were not changed."""
+        self._remember(action.tool, action if arguments is None else replace(action, arguments=arguments))
+
+    async def _found(self, tool: str) -> Action | None:
+        for handoff in await self._desk.newest_of(self._subject, open_only=False, limit=MOST_ENDED):
+            action, values = handoff.question.action, handoff.values or {}
+            if action is None or (action.asker, action.server, action.tool) != (Asker.GATE, self._server, tool):
+                continue
+            if handoff.state is State.ANSWERED and values.get(DECISION) == ALLOW:
+                return replace(action, arguments=str(values.get(ARGUMENTS) or "") or action.arguments)
+        return None
+
+    def _remember(self, tool: str, action: Action | None) -> None:
+        if len(self._of) >= MOST_TOOLS:  # the names are the client's
+            self._of.clear()
+        self._of[tool] = action
 
 
 async def earlier(desk: Desk, subject: str, digest: str) -> Sequence[Handoff]:
