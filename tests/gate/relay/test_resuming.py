@@ -105,7 +105,7 @@ async def test_the_answer_of_a_held_call_reaches_a_client_that_was_cut_off(tmp_p
 # A command behind
 
 
-async def test_a_stream_that_was_cut_goes_on_after_the_event_that_its_client_names(teller: Teller) -> None:
+async def test_a_cut_stream_goes_on_after_the_event_that_its_client_names(teller: Teller) -> None:
     caller = teller.caller()
     await caller.begin()
     async with asked(caller, "slow", 7, _meta={"progressToken": "p"}) as response:
