@@ -53,6 +53,17 @@ async def test_a_later_pin_takes_the_place_of_the_one_before(store: OpenStore, s
     assert await here.pins("blog") == {"read": a_pin("read", server="blog")}
 
 
+async def test_servers_are_found_with_the_time_of_their_oldest_pin(store: OpenStore) -> None:
+    kept = store.permissions
+    assert await kept.servers() == []
+    await kept.pin([a_pin("read"), a_pin("write", at=LATER), a_pin("read", server="blog", at=LATER)])
+    assert [(each.server, each.first, each.tools) for each in await kept.servers()] == [
+        ("blog", LATER, 1),
+        ("shop", a_pin("read").pinned_at, 2),
+    ]
+    assert [each.server for each in await kept.servers(limit=1)] == ["blog"]
+
+
 async def test_of_two_pins_of_one_tool_the_last_is_kept(store: OpenStore) -> None:
     await store.permissions.pin([a_pin("read"), a_pin("read", digest="d2")])
     await store.permissions.pin([])

@@ -1,10 +1,11 @@
 """The page of permissions for later, and the stop of everything."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.async_api import expect
 
-from handoffs.core.grant import Condition, Grant, Stop
+from handoffs.core.grant import Condition, Grant, Pin, Stop
 from handoffs.core.model import State
 from handoffs.core.ports import Permissions
 from tests.web.held import call, given, hold
@@ -154,3 +155,20 @@ async def test_a_page_that_was_away_hears_of_a_stop_that_has_ended(tmp_path: Pat
         await page.context.set_offline(False)
         await page.evaluate("document.dispatchEvent(new Event('clock-jumped'))")
         await expect(page.locator(".banner.stopped")).to_contain_text("The stop has ended")
+
+
+async def test_a_server_that_is_new_is_told_of_and_its_tools_are_shown(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        now = inbox.desk.clock.now()
+        definition = '{"name": "drop", "description": "Drops\\u202e it"}'
+        pins = [Pin(server=server, tool="drop", digest="d", definition=definition, pinned_at=at) for server, at in (
+            ("<b>shop</b>", now), ("files", now - timedelta(days=2)),
+        )]  # fmt: skip
+        await inbox.desk.permissions.pin(pins)
+        await enter(page, inbox)
+        await expect(page.locator(".banner")).to_contain_text("New behind the gate: <b>shop</b>, with 1 tool,")
+        await page.get_by_role("link", name="Look at them").click()
+        await expect(page.locator("section:has(#servers) .row h3")).to_have_text(["<b>shop</b> new", "files"])
+        await page.locator("section:has(#servers) summary").first.press("Enter")
+        await expect(page.locator("section:has(#servers) pre").first).to_contain_text("Drops\\u202e it")
+        assert await axe(page) == []

@@ -1,12 +1,14 @@
 """`handoffs gate check`: what a policy does with the tools of a server, without running any."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import anyio
 
+from handoffs.cli.gate_known import CHANGED, NEW, compared
 from handoffs.console import Exit, UsageError, print_out
 from handoffs.core import exact_json
 from handoffs.core.action import Action, Asker
@@ -17,7 +19,7 @@ from handoffs.gate.policy_cases import check_cases
 from handoffs.gate.policy_model import Decision
 from handoffs.serving.gate import Options, policy_of
 from handoffs.serving.gate_url import RemoteServer
-from handoffs.settings import SettingsError
+from handoffs.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -54,10 +56,19 @@ async def check(options: Options, call: tuple[str, str] | None, cases: Path | No
     verdicts = [
         (str(each["name"]), policy.decide(_call(options, str(each["name"]), {}, each, known=True))) for each in tools
     ]
+    known_as = await compared(read_settings(), options.server, tools)
     if as_json:
-        print_out(json.dumps([_as_json(*each) for each in verdicts], indent=2))
+        listed = [{**_as_json(*each), "definition": known_as.get(each[0], "")} for each in verdicts]
+        print_out(json.dumps(listed, indent=2))
     else:
-        print_out("\n".join(_line(*each) for each in verdicts) or "The server lists no tools.")
+        print_out(
+            "\n".join(_line(*each, known_as.get(each[0], "")) for each in verdicts) or "The server lists no tools."
+        )
+        if known_as and set(known_as.values()) == {NEW}:
+            print_out(
+                f"They are pinned as they are, since {inert_line(options.server, 100)} was not known here. When one of "
+                "them changes, its next call asks."
+            )
     return Exit.DONE
 
 
@@ -81,7 +92,8 @@ async def _listed(command: Sequence[str], remote: RemoteServer | None) -> list[M
     try:
         async with httpx2.AsyncClient(headers=remote.headers if remote else None, timeout=LIST_SECONDS) as http:
             transport = (
-                StdioServerParameters(command=command[0], args=list(command[1:]))
+                # In the whole environment, as the gate starts it; the SDK would leave out its tokens.
+                StdioServerParameters(command=command[0], args=list(command[1:]), env=dict(os.environ))
                 if remote is None
                 else streamable_http_client(remote.url, http_client=http)
             )
@@ -92,12 +104,21 @@ async def _listed(command: Sequence[str], remote: RemoteServer | None) -> list[M
 
 
 async def _asked(server: "Client") -> list[Mapping[str, object]]:
+    from mcp.types import ListToolsRequest, PaginatedRequestParams, Result
+    from pydantic import Field
+
+    class Page(Result):
+        # As the server wrote them, with what the SDK does not know: a definition is pinned whole.
+        tools: list[dict[str, object]] = Field(default_factory=list[dict[str, object]])
+        next_cursor: str | None = None
+
     async with server as client:
         tools: list[Mapping[str, object]] = []
         cursor: str | None = None
         while True:
-            page = await client.list_tools(cursor=cursor)
-            tools += [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in page.tools]
+            asked = ListToolsRequest(params=PaginatedRequestParams(cursor=cursor))
+            page = await client.session.send_request(asked, Page)
+            tools += [each for each in page.tools if isinstance(each.get("name"), str)]
             cursor = page.next_cursor
             if cursor is None:
                 return tools
@@ -151,9 +172,10 @@ def _call(
     )
 
 
-def _line(tool: str, verdict: Verdict) -> str:
+def _line(tool: str, verdict: Verdict, known_as: str = "") -> str:
     reason = f"  {inert_line(verdict.reason, 100)}" if verdict.reason else ""
-    return f"{verdict.decision.value:<6} {inert_line(tool, 60):<32}  {verdict.rule}{reason}"
+    state = f"  ({known_as})" if known_as in {NEW, CHANGED} else ""
+    return f"{verdict.decision.value:<6} {inert_line(tool, 60):<32}  {verdict.rule}{reason}{state}"
 
 
 def _as_json(tool: str, verdict: Verdict) -> dict[str, object]:

@@ -43,6 +43,16 @@ class Pin:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PinnedServer:
+    """A server whose tools are pinned."""
+
+    server: str
+    first: datetime
+    """When the oldest of its pins was made: at first sight, as long as one of those stands."""
+    tools: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
     """What one argument must be: this value, or a path or URL in this folder (`prefix`; see `core.folders`).
 

@@ -11,7 +11,7 @@ from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 
 if TYPE_CHECKING:  # only a gate needs it
-    from handoffs.core.grant import Grant, Pin, Stop
+    from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
 
 
 class Alarm(Protocol):
@@ -90,6 +90,10 @@ class Permissions(Protocol):
 
     async def pins(self, server: str) -> "Mapping[str, Pin]":
         """Return the pins of a server, by tool."""
+        ...
+
+    async def servers(self, *, limit: int = 1000) -> "Sequence[PinnedServer]":
+        """Return the servers that have pins, the newest first, at most `limit`."""
         ...
 
     async def pin(self, pins: "Sequence[Pin]") -> None:

@@ -20,6 +20,7 @@ from handoffs.core.grant import Grant, Pin, Reach, Stop, new_grant_id
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
 from handoffs.core.remembering import CHOICES, conditions_of, offered
+from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy_model import Terms
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,11 @@ class Remembered:
             pins = await self._permissions.pins(self._server)
             if not pins:
                 await self._permissions.pin([self._pin(tool, definition) for tool, definition in tools.items()])
+                if tools:
+                    logger.warning(
+                        "%s is new here: its tools are pinned as they are (%d; the inbox shows them under Permissions)",
+                        inert_line(self._server, 100), len(tools),
+                    )  # fmt: skip
             changed = {
                 tool: pins[tool].definition if tool in pins else ""
                 for tool, definition in tools.items()

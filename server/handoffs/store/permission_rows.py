@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeAlias, cast
 
-from handoffs.core.grant import Condition, Grant, Kind, Pin, Reach, Stop
+from handoffs.core.grant import Condition, Grant, Kind, Pin, PinnedServer, Reach, Stop
 from handoffs.store.rows import Cell, Unreadable, micros, moment, storable
 
 PIN = ("server", "tool", "digest", "definition", "pinned_at")
@@ -32,6 +32,18 @@ _GrantRow: TypeAlias = tuple[
 def encode_pin(pin: Pin) -> tuple[Cell, ...]:
     """Return a pin as a row of `PIN`."""
     return *map(storable, (pin.server, pin.tool, pin.digest, pin.definition)), micros(pin.pinned_at)
+
+
+def servers(pins: str, limit: str) -> str:
+    """Return the query for the servers in a table of pins, as rows for `decode_server`."""
+    return f"""SELECT server, min(pinned_at) AS first, count(*) FROM {pins}
+        GROUP BY server ORDER BY first DESC, server LIMIT {limit}"""  # noqa: S608
+
+
+def decode_server(row: tuple[object, ...]) -> PinnedServer:
+    """Return the server that a row of `servers` tells of. Raises Unreadable."""
+    server, first, tools = row
+    return PinnedServer(server=cast("str", server), first=moment(cast("int", first)), tools=cast("int", tools))
 
 
 def decode_pin(row: tuple[object, ...]) -> Pin:

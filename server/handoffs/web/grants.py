@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from handoffs.core import exact_json
 from handoffs.core.action import Action
+from handoffs.core.action_shown import as_json, visible
 from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound
-from handoffs.core.grant import Grant, Reach
+from handoffs.core.grant import Grant, Pin, PinnedServer, Reach
 from handoffs.core.masking import without_secrets
 from handoffs.core.stopping import stop_everything
 from handoffs.web.action_card import Argument, arguments_of
@@ -19,10 +22,36 @@ from handoffs.web.receiving import CHANNEL, posted_form
 MOST = 1000
 """The most permissions on the page: the newest."""
 
+MOST_SERVERS = 50
+"""The most servers on the page: the newest."""
+
+NEW_FOR = timedelta(days=1)
+"""How long the pages say that a server is new."""
+
+LOOK_SECONDS = 10.0
+"""How often new servers are looked for, at most: each page of open questions names them."""
+
 _COUNTING = ("active", "suspended")
 
 Show = Callable[..., Awaitable[Response]]
 """Renders a template as a page of the inbox."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerRow:
+    """A server behind a gate, with its tools as they are pinned."""
+
+    server: PinnedServer
+    pins: tuple[Pin, ...]
+    new: bool
+    """Whether it was first seen within `NEW_FOR`."""
+
+    def shown(self, pin: Pin) -> str:
+        """Return a definition as JSON in which every character can be seen."""
+        try:
+            return as_json(exact_json.loads(pin.definition))
+        except ValueError:
+            return visible(pin.definition)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +80,8 @@ class GrantsPage:
     def __init__(self, desk: Desk, show: Show, who: Callable[[Request], str]) -> None:
         """Take the desk, how a page is rendered, and who is signed in."""
         self._desk, self._show, self._who = desk, show, who
+        self._new: Sequence[PinnedServer] = ()
+        self._look_again = 0.0
 
     def routes(self) -> list[Route]:
         """Return the addresses."""
@@ -73,7 +104,37 @@ class GrantsPage:
             for each in grants
         ]
         counting, ended = [row for row in rows if row.counts], [row for row in rows if not row.counts]
-        return await self._show(request, "grants.html", counting=counting, over=ended, most=len(rows) >= MOST)
+        return await self._show(
+            request,
+            "grants.html",
+            counting=counting,
+            over=ended,
+            most=len(rows) >= MOST,
+            servers=await self._servers(),
+        )
+
+    async def new_servers(self) -> Sequence[PinnedServer]:
+        """Return the servers that were first seen within `NEW_FOR`, as they were a few seconds ago."""
+        now = self._desk.clock.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + LOOK_SECONDS
+            found = await self._desk.permissions.servers(limit=MOST_SERVERS)
+            self._new = [each for each in found if self._is_new(each)]
+        return self._new
+
+    async def _servers(self) -> list[ServerRow]:
+        kept = self._desk.permissions
+        return [
+            ServerRow(
+                server=each,
+                pins=tuple(sorted((await kept.pins(each.server)).values(), key=_name)),
+                new=self._is_new(each),
+            )
+            for each in await kept.servers(limit=MOST_SERVERS)
+        ]
+
+    def _is_new(self, server: PinnedServer) -> bool:
+        return self._desk.clock.now() - server.first < NEW_FOR
 
     async def revoke(self, request: Request) -> Response:
         """End one for good. The next call asks again, on every machine with this store."""
@@ -116,6 +177,10 @@ class GrantsPage:
         ids = list(dict.fromkeys(each.handoff_id for each in grants if each.reach is Reach.EXACT))
         found = await self._desk.get_all(ids) if ids else ()
         return {each.id: each.question.action for each in found if each.question.action is not None}
+
+
+def _name(pin: Pin) -> str:
+    return pin.tool
 
 
 def _arguments(grant: Grant, action: Action | None) -> tuple[Argument, ...]:

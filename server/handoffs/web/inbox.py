@@ -144,6 +144,7 @@ class _Inbox:
             first=first,
             number=first // PAGE + 1,
             older=first + PAGE < self._board.count,
+            new_servers=await self.grants.new_servers(),
         )
 
     async def one(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 
-from handoffs.core.grant import Grant, Pin, Stop
+from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
 from handoffs.store.permission_rows import (
     GRANT,
     PIN,
@@ -18,10 +18,12 @@ from handoffs.store.permission_rows import (
     active,
     decode_grant,
     decode_pin,
+    decode_server,
     decode_stop,
     encode_grant,
     encode_pin,
     encode_stop,
+    servers,
     wanted,
 )
 from handoffs.store.postgres.cells import decode_cell, encode_cell
@@ -43,6 +45,7 @@ class PostgresPermissions:
         self._connections = connections
         pins, grants, stops = (f'"{connections.address.schema}".{table}' for table in ("pins", "grants", "stops"))
         self._pins = f"SELECT {', '.join(PIN)} FROM {pins} WHERE server = $1"  # noqa: S608
+        self._servers = servers(pins, "$1")
         replaced = ", ".join(f"{name} = excluded.{name}" for name in PIN[2:])
         # In one order, so that two who pin the same tools at once wait for one another and not each for the other.
         self._pin = f"""INSERT INTO {pins} ({", ".join(PIN)})
@@ -83,6 +86,10 @@ class PostgresPermissions:
         """Return the pins of a server, by tool."""
         found = await self._fetch(lambda row: decode_pin(_decoded(row)), self._pins, storable(server))
         return {pin.tool: pin for pin in found}
+
+    async def servers(self, *, limit: int = 1000) -> Sequence[PinnedServer]:
+        """Return the servers that have pins, the newest first, at most `limit`."""
+        return await self._fetch(lambda row: decode_server(_decoded(row)), self._servers, limit)
 
     async def pin(self, pins: Sequence[Pin]) -> None:
         """Keep pins, all or none, each in place of the one of the same server and tool."""

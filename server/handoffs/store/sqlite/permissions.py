@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar, cast
 
-from handoffs.core.grant import Grant, Pin, Stop
+from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
 from handoffs.store.permission_rows import (
     GRANT,
     PIN,
@@ -13,10 +13,12 @@ from handoffs.store.permission_rows import (
     active,
     decode_grant,
     decode_pin,
+    decode_server,
     decode_stop,
     encode_grant,
     encode_pin,
     encode_stop,
+    servers,
     wanted,
 )
 from handoffs.store.rows import Cell, micros, storable
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 _GRANT, _STOP = ", ".join(GRANT), ", ".join(STOP)
 _PINS = f"SELECT {', '.join(PIN)} FROM pins WHERE server = ?"  # noqa: S608
+_SERVERS = servers("pins", "?")
 _PIN = f"INSERT OR REPLACE INTO pins ({', '.join(PIN)}) VALUES ({', '.join('?' * len(PIN))})"  # noqa: S608
 _UNPIN = "DELETE FROM pins WHERE server = ? AND tool = ?"
 _INSERT = f"INSERT INTO grants ({_GRANT}) VALUES ({', '.join('?' * len(GRANT))})"  # noqa: S608
@@ -62,6 +65,14 @@ class SqlitePermissions:
             return [decode_pin(row) for row in connection.execute(_PINS, (storable(server),))]
 
         return {pin.tool: pin for pin in await self._run(work)}
+
+    async def servers(self, *, limit: int = 1000) -> Sequence[PinnedServer]:
+        """Return the servers that have pins, the newest first, at most `limit`."""
+
+        def work(connection: sqlite3.Connection) -> list[PinnedServer]:
+            return [decode_server(row) for row in connection.execute(_SERVERS, (limit,))]
+
+        return await self._run(work)
 
     async def pin(self, pins: Sequence[Pin]) -> None:
         """Keep pins, all or none, each in place of the one of the same server and tool."""
