@@ -1,12 +1,14 @@
 """What people are told when a server is first seen: by the gate, by `gate check`, in the inbox."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
-from tests.acceptance.processes import ERAS, Home
+from tests.acceptance.processes import ERAS, HANDOFFS, Home
 from tests.gate.behind import DENY, SHOP, Person, Shop
 
 
@@ -69,7 +71,17 @@ def test_the_gate_says_that_a_server_is_new(tmp_path: Path) -> None:
         },
     ]
     behind = (sys.executable, str(SHOP), str(tmp_path / "journal"))
-    given = "".join(json.dumps(line) + "\n" for line in lines)
     for times in (1, 0):
-        said = home.run("gate", "--name", "shop", "--allow", "read_*", "--", *behind, stdin=given)
-        assert said.stderr.count("shop is new here: its tools are pinned as they are") == times
+        command = [*HANDOFFS, "gate", "--name", "shop", "--allow", "read_*", "--", *behind]
+        with subprocess.Popen(
+            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, env=home.env, cwd=tmp_path
+        ) as gate:
+            assert gate.stdin is not None
+            assert gate.stdout is not None
+            for line in lines:
+                gate.stdin.write(json.dumps(line) + "\n")
+            gate.stdin.flush()
+            while json.loads(gate.stdout.readline()).get("id") != 2:  # it goes on reading until its input ends
+                pass
+            _, said = gate.communicate()
+        assert said.count("shop is new here: its tools are pinned as they are") == times
