@@ -326,6 +326,19 @@ async def test_each_session_has_a_process_of_its_own_which_delete_ends(teller: T
     assert (await two.ask("x"))["pid"] == second
 
 
+async def test_a_thousand_calls_leave_no_process(teller: Teller) -> None:
+    behind: list[int] = []
+    for _ in range(50):
+        caller = teller.caller()
+        behind.append(await caller.begin())
+        for _ in range(20):
+            assert (await caller.ask("x"))["pid"] == behind[-1]
+        assert (await caller.http.delete(caller.url, headers=caller.headers | caller.session)).status_code == 200
+    assert len(set(behind)) == 50
+    for process in behind:
+        await until_ended(process)
+
+
 async def test_no_other_caller_enters_a_session(teller: Teller) -> None:
     mine = teller.caller()
     process = await mine.begin()
