@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,7 @@ class Home:
         *,
         args: tuple[str, ...] = ("serve",),
         name: str = "test-host",
-        extensions: list[ClientExtension] | None = None,
+        extensions: Sequence[ClientExtension] | None = None,
     ) -> AsyncGenerator[Client]:
         """A client of a server on stdio. What the server says on standard error is in `stderr.txt`."""
         with (self.folder / "stderr.txt").open("a") as log, anyio.fail_after(60):
@@ -141,7 +141,7 @@ class HttpServer:
         *,
         name: str = "test-host",
         token: str | None = None,
-        extensions: list[ClientExtension] | None = None,
+        extensions: Sequence[ClientExtension] | None = None,
     ) -> AsyncGenerator[Client]:
         """A client of the local user, or of who has another token."""
         info = Implementation(name=name, version="1")
