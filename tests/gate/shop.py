@@ -132,7 +132,7 @@ def ship(number: int) -> str:
 
 
 @server.tool()
-async def pack(number: int) -> str:
+async def pack(number: int) -> None:
     """Takes as long as it is let."""
     note(f"pack {number}")
     try:
