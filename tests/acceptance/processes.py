@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import anyio
 import httpx2
 from anyio.abc import Process
 from mcp import Client, StdioServerParameters
+from mcp.client.extension import ClientExtension
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult, Implementation
@@ -71,7 +72,13 @@ class Home:
 
     @asynccontextmanager
     async def stdio(
-        self, era: str = "auto", dialog: Any = None, *, args: tuple[str, ...] = ("serve",), name: str = "test-host"
+        self,
+        era: str = "auto",
+        dialog: Any = None,
+        *,
+        args: tuple[str, ...] = ("serve",),
+        name: str = "test-host",
+        extensions: Sequence[ClientExtension] | None = None,
     ) -> AsyncGenerator[Client]:
         """A client of a server on stdio. What the server says on standard error is in `stderr.txt`."""
         with (self.folder / "stderr.txt").open("a") as log, anyio.fail_after(60):
@@ -80,7 +87,9 @@ class Home:
             )
             info = Implementation(name=name, version="1")
             transport = stdio_client(params, errlog=log)
-            async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:
+            async with Client(
+                transport, mode=era, elicitation_callback=dialog, client_info=info, extensions=extensions
+            ) as client:
                 yield client
 
     @asynccontextmanager
@@ -126,7 +135,13 @@ class HttpServer:
 
     @asynccontextmanager
     async def client(
-        self, era: str = "auto", dialog: Any = None, *, name: str = "test-host", token: str | None = None
+        self,
+        era: str = "auto",
+        dialog: Any = None,
+        *,
+        name: str = "test-host",
+        token: str | None = None,
+        extensions: Sequence[ClientExtension] | None = None,
     ) -> AsyncGenerator[Client]:
         """A client of the local user, or of who has another token."""
         info = Implementation(name=name, version="1")
@@ -134,7 +149,9 @@ class HttpServer:
         with anyio.fail_after(60):
             async with httpx2.AsyncClient(headers=bearer, follow_redirects=True, timeout=60) as http:
                 transport = streamable_http_client(self.url, http_client=http)
-                async with Client(transport, mode=era, elicitation_callback=dialog, client_info=info) as client:
+                async with Client(
+                    transport, mode=era, elicitation_callback=dialog, client_info=info, extensions=extensions
+                ) as client:
                     yield client
 
 

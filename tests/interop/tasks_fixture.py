@@ -15,12 +15,13 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult
 
+from handoffs.asking.task_fields import TASKS
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Reply
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server import tools
-from handoffs.mcp_server.callers.capabilities import LONG, TASKS, declared_by
+from handoffs.mcp_server.callers.capabilities import LONG, declared_by
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.sdk.delivery import Deliveries

@@ -1,8 +1,9 @@
 """How a person is asked about one call, and what they decided; `waiting` is where they are shown it."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import anyio
@@ -23,6 +24,7 @@ from handoffs.gate import earlier_calls, words
 from handoffs.gate.calls import HeldCall
 from handoffs.gate.edits import checked
 from handoffs.gate.policy_model import Terms
+from handoffs.gate.relay.message import Value
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
 from handoffs.gate.waiting import CHANNEL, Inbox, Line, Reply, Waiting
@@ -42,6 +44,11 @@ class Allowed:
     call: str
     arguments: str | None
     """What a person made of the arguments, as JSON; None where they were not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The call was allowed, and a rule denies it by now, or its tool has changed: it is to be decided anew."""
 
 
 class Asking:
@@ -93,11 +100,19 @@ class Asking:
         return Caller(subject=self._subject, client=call.client.name, project=self._project)
 
     async def decide(
-        self, call: HeldCall, action: Action, terms: Terms, run: Callable[[Allowed], Awaitable[None]], *, pinned: bool
-    ) -> Reply | None:
+        self,
+        call: HeldCall,
+        action: Action,
+        terms: Terms,
+        run: Callable[[Allowed], Awaitable[None]],
+        look_again: Callable[[], Awaitable[Terms | None]],
+        *,
+        pinned: bool,
+    ) -> Reply | Changed | None:
         """Have a person decide on a call, and `run` it where it is allowed; else return what its client is told.
 
-        What runs was used up before, and is not cancelled between the two.
+        What runs was used up before, and is not cancelled between the two. When a call that became a task is allowed,
+        `look_again` returns the terms by which it is now; None where it must be decided anew.
 
         Raises:
             HandoffError: Nobody could be asked.
@@ -133,6 +148,13 @@ class Asking:
                 if handoff.decided:
                     await self._remembered.suspend(action)
                 return Reply(call.refused(why))
+            if call.as_task is not None:
+                now = await look_again()
+                if now is None:
+                    return Changed()
+                if why := _refusal(handoff, now):
+                    return Reply(call.refused(why))
+                terms = now
             try:
                 arguments = checked(str((handoff.values or {}).get(ARGUMENTS) or ""), action)
             except ValueError as wrong:
@@ -147,17 +169,20 @@ class Asking:
             if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
                 await self._remembered.keep(action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
-            name = f"c_{secrets.token_hex(8)}"
             with anyio.CancelScope(shield=True):
                 try:
-                    handoff = await self._desk.send(handoff, call=name, edited=arguments is not None)
+                    handoff = await self._desk.send(handoff, call=call.name, edited=arguments is not None)
                 except AlreadyUsed:
                     again = ""
                     continue  # the same call came twice, and the other one has this approval: this one asks for its own
                 self._last.allow(action, arguments)
-                self._sent.add(name)
-                await run(Allowed(handoff, name, arguments))
+                self._sent.add(call.name)
+                await run(Allowed(handoff, call.name, arguments))
                 return None
+
+    async def judge(self, call: HeldCall, handoff: Handoff, reply: Mapping[str, Value], *, since: datetime) -> None:
+        """Record what the client's dialog came to in which a task had it ask."""
+        await self._waiting.judge_in_task(call, handoff, reply, since=since)
 
     def given_up(self, allowed: Allowed) -> None:
         """Hear that the client waits for a call no more: unless its result still comes, it may have run."""
@@ -197,7 +222,10 @@ class Asking:
                 version=client.version,
                 protocol=client.protocol,
                 transport=self._transport,
-                abilities=("form",) if client.shows_forms else (),
+                abilities=(
+                    *(("form",) if client.shows_forms else ()),
+                    *(("tasks",) if client.declares_tasks else ()),
+                ),
             ),
             # Behind such a name may be anybody: what one of them is allowed is not given to another's agent.
             session=self._pipe if client.is_shared else "",

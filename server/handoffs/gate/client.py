@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from handoffs.asking.host_dialog import HostDialog
+from handoffs.asking.task_fields import TASKS
 from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy_model import Reach
 from handoffs.gate.relay.headers import MODERN, VERSION_META
@@ -40,6 +41,11 @@ class Client:
     def modern(self) -> bool:
         """Whether a call returns to have its client ask."""
         return self.protocol >= MODERN
+
+    @property
+    def declares_tasks(self) -> bool:
+        """Whether it takes a task in place of a result. Some declare it on older connections, where no tasks exist."""
+        return self.modern and TASKS in mapping(self.abilities.get("extensions"))
 
     @property
     def host(self) -> Host:

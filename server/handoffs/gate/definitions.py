@@ -8,7 +8,7 @@ from typing import cast
 
 import anyio
 
-from handoffs.gate.calls import request
+from handoffs.gate.calls import protocol_meta, request
 from handoffs.gate.client import Client
 from handoffs.gate.relay.message import OURS, Message, Value
 from handoffs.gate.written import mapping, sequence, written
@@ -74,7 +74,7 @@ class Definitions:
         cursors: set[str] = set()
         params: dict[str, Value] = {}
         if client.modern:
-            params["_meta"] = {name: each for name, each in meta.items() if name.startswith("io.modelcontextprotocol/")}
+            params["_meta"] = protocol_meta(meta)
         for _ in range(MAX_PAGES):
             response = None
             with anyio.move_on_after(LIST_SECONDS):

@@ -3,14 +3,15 @@
 The host's dialog shows the question where it can show all of it; the inbox, the terminal and the command line show it
 in any case. Up to 2025-11-25 the dialog is a request of ours while the call is held, and is withdrawn when somebody
 decides elsewhere. From 2026-07-28 the call returns for it, and its client sends the call again with the reply. Where
-there is no dialog, the call is held for as long as its host waits, and then ends with words to send it again.
+there is no dialog, the call is held for as long as its host waits, and then ends with words to send it again. Where its
+client and the server have tasks, it becomes one, which waits for as long as the question is open.
 """
 
 import itertools
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol, cast
@@ -18,26 +19,25 @@ from typing import Protocol, cast
 import anyio
 
 from handoffs.asking import judge as judging
+from handoffs.asking.plan import How, Situation, plan
 from handoffs.core.action import Action
 from handoffs.core.action_shown import MAX_REASON
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError
-from handoffs.core.model import SCRIPT, Handoff
+from handoffs.core.model import SCRIPT, Handoff, State
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert
-from handoffs.gate.calls import ROUND, HeldCall, notification, request
+from handoffs.gate.calls import ROUND, HeldCall, notification, request, response
 from handoffs.gate.policy_model import Terms
 from handoffs.gate.relay.message import OURS, Message, Number, Value
 from handoffs.gate.rounds import Round, Rounds
+from handoffs.gate.task import MAX_DIALOGS, Stage, Task
 from handoffs.gate.written import mapping, plain
 
 CHANNEL = "elicitation"
 
 NOTE_META, SCRIPT_META = "handoffs/note", "handoffs/script"
 """Where a client's reply says why it declines, and that no person gave it."""
-
-MAX_ROUNDS = 8
-"""How often one call's dialog is shown because the answer does not fit."""
 
 PROGRESS_SECONDS = 10.0
 """How often a call that is held says that it is alive."""
@@ -116,8 +116,10 @@ class Waiting:
                     verdict = await self._judge(handoff, reply, call, since=round_.asked)
                     if isinstance(verdict, Handoff):
                         return verdict
-                    in_dialog = in_dialog and verdict is not None and round_.number < MAX_ROUNDS
+                    in_dialog = in_dialog and verdict is not None and round_.number < MAX_DIALOGS
                     asked, number, reason = round_.asked, round_.number + 1, verdict or ""
+                if call.task is not None and await self._becomes_task(handoff, call.task, in_dialog=in_dialog):
+                    return await self._in_task(handoff, call, in_dialog=in_dialog)
                 if in_dialog:
                     state = Round(handoff_id=handoff.id, digest=action.digest, asked=asked, number=number)
                     params = self._dialog(handoff, call, reason)
@@ -133,6 +135,60 @@ class Waiting:
                 if shown is not None:
                     return shown
             return await self._hold(handoff, call, dialog=False)
+
+    async def judge_in_task(
+        self, call: HeldCall, handoff: Handoff, reply: Mapping[str, Value], *, since: datetime
+    ) -> None:
+        """Record what the client's dialog came to in which a task had it ask."""
+        task = call.task
+        assert task is not None
+        verdict = await self._judge(handoff, reply, call, since=since)
+        if task.handoff is not handoff or task.stage is not Stage.DECIDING:
+            return  # decided elsewhere meanwhile
+        if isinstance(verdict, Handoff) and verdict.state is not State.OPEN:
+            task.form = None  # the wait goes on by the store
+            return
+        form = self._dialog(handoff, call, verdict) if isinstance(verdict, str) else None
+        if form is None or not task.ask_again(form, self._desk.clock.now()):
+            task.form = None
+            await self._invite(handoff, task)
+
+    async def _becomes_task(self, handoff: Handoff, task: Task, *, in_dialog: bool) -> bool:
+        """Say whether a call becomes a task, or is one already."""
+        if task.id or not task.possible:
+            return bool(task.id)
+        it = Situation(
+            forms=in_dialog,
+            tasks=True,
+            rounds=True,
+            inbox=self._inbox is not None,
+            channels=self._desk.has_channels,
+        )
+        chosen = plan(it)
+        if chosen.how is How.INVITE:
+            await self._invite(handoff, task)
+            chosen = plan(replace(it, page=task.link is not None))
+        return chosen.how is How.TASK
+
+    async def _in_task(self, handoff: Handoff, call: HeldCall, *, in_dialog: bool) -> Handoff:
+        """Wait for a person in a task, for as long as the question is open; the call ends when its task begins."""
+        task, now, of_client = call.task, self._desk.clock.now(), call.id
+        assert task is not None
+        link, begins = task.link, not task.id
+        if begins:
+            task.begin(handoff, now)
+        task.ask(handoff, self._dialog(handoff, call, "") if in_dialog else None, now)
+        task.link = link if begins else None
+        if begins:
+            await self._line.to_client(response(of_client, task.created(now)))
+        if not in_dialog and task.link is None:
+            await self._invite(handoff, task)
+        return await self._desk.wait(handoff.id, seconds=None)
+
+    async def _invite(self, handoff: Handoff, task: Task) -> None:
+        if self._inbox is not None:
+            task.invited = self._desk.clock.now()
+            task.link = await self._inbox.invite(handoff)
 
     @asynccontextmanager
     async def _leaving(self, handoff: Handoff) -> AsyncGenerator[None]:
@@ -175,7 +231,7 @@ class Waiting:
     async def _show(self, handoff: Handoff, call: HeldCall) -> Handoff | None:
         """Return what the dialog came to; the open handoff for *not now*, None where nobody can have seen it."""
         reason, asked = "", self._desk.clock.now()
-        for _ in range(MAX_ROUNDS):
+        for _ in range(MAX_DIALOGS):
             name = f"{OURS}{self._token} dialog {next(self._numbers)}"
             line = request(name, "elicitation/create", self._dialog(handoff, call, reason))
             try:
@@ -193,7 +249,7 @@ class Waiting:
             if isinstance(verdict, Handoff | None):
                 return verdict
             reason = verdict
-        await self._desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_ROUNDS} answers that do not fit")
+        await self._desk.not_shown(handoff, channel=CHANNEL, reason=f"{MAX_DIALOGS} answers that do not fit")
         return None
 
     async def _judge(

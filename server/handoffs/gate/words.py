@@ -59,6 +59,37 @@ MAY_HAVE_RUN = "A call like this was sent before, and whether it ran is not know
 """What the person is told."""
 
 
+TASK_RUNS = "A person has allowed this call, and its server has it."
+
+TASK_ASKED = "A person has allowed this call, and its server wants input before it goes on."
+
+TASK_WITHDRAWN = "Not run: its client withdrew it before a person had decided."
+
+TASK_CUT = (
+    "Its client cancelled it after it was sent: it may have run. Do not send it again without asking the person; say "
+    "that its outcome is not known."
+)
+
+TASK_LOST = (
+    "Not run: the gate that held this call has ended, and another one runs nothing by itself. Exactly the same call, "
+    "sent again, waits for the same decision, or runs by it."
+)
+
+TASK_RAN = (
+    "It ran, and its server answered, but the gate no longer has the answer. Do not send it again without asking the "
+    "person; say that its outcome is not known."
+)
+
+
+def task_waits(handoff: Handoff, link: str | None) -> str:
+    """Return what is told of a task while a person decides. `link` is where the inbox shows the question."""
+    browser = f"In the browser: {link} " if link else ""
+    return (
+        f"A person is asked whether this call may run ({handoff.id}). {browser}In a terminal: "
+        f"handoffs answer {handoff.id}"
+    )
+
+
 def denied_again(until: str) -> str:
     """Return what the agent is told of a call that a person has denied time and again."""
     return (

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 from handoffs.gate.relay.lines import one_line
 
 OURS: Final = "handoffs-gate:"
-"""Begins each id of a request that the gate sends to the client, and each `requestState` that it makes."""
+"""Begins each id of a request that the gate sends to the client, and each `requestState` and id of a task it makes."""
 
 MAX_DEPTH: Final = 200
 """Levels of a call. Parsers give up between a hundred (Go) and some thousand."""

@@ -47,7 +47,7 @@ class Holder(Protocol):
         """Take a message; False passes it on.
 
         Called for each `tools/call`, `initialize` and `notifications/cancelled`, for answers to requests whose id
-        begins with `message.OURS`, and for requests whose `requestState` does.
+        begins with `message.OURS`, and for requests whose `requestState` or `taskId` does.
         """
         ...
 
@@ -333,8 +333,8 @@ def _concerns_holder(found: Message) -> bool:
         return True
     if found.method is None:
         return found.id is not None and isinstance(found.id.value, str) and found.id.value.startswith(message.OURS)
-    state = found.params.get("requestState")
-    return isinstance(state, str) and state.startswith(message.OURS)
+    named = (found.params.get("requestState"), found.params.get("taskId"))
+    return any(isinstance(each, str) and each.startswith(message.OURS) for each in named)
 
 
 def _may_receive_signals() -> bool:

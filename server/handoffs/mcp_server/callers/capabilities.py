@@ -6,15 +6,13 @@ from mcp.server.mcpserver import Context
 from mcp.types import ClientCapabilities
 
 from handoffs.asking.host_dialog import HostDialog
+from handoffs.asking.task_fields import TASKS
 from handoffs.core.model import Declared
 from handoffs.core.untrusted import inert_line
 from handoffs.hosts import host_named
 
 MODERN = "2026-07-28"
 """The version of MCP from which a call returns to have the host ask, instead of asking while it is open."""
-
-TASKS = "io.modelcontextprotocol/tasks"
-"""The extension of long calls (SEP-2663)."""
 
 FORM, URL, LONG, CARD = "form", "url", "tasks", "ui"
 

@@ -30,6 +30,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from handoffs.asking.host_dialog import HostDialog
 from handoffs.asking.judge import READING_SECONDS
+from handoffs.asking.task_fields import KEEP, TASK_CHANNEL, TASKS, UNKNOWN, is_forgotten, is_withdrawn
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound
 from handoffs.core.events import Entry
@@ -39,22 +40,18 @@ from handoffs.mcp_server import words
 from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
-from handoffs.mcp_server.callers.capabilities import MODERN, TASKS, host_dialog_of, shows_forms
+from handoffs.mcp_server.callers.capabilities import MODERN, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.notice import NO_NOTICE, Notice
 from handoffs.mcp_server.task_id import Begun, TaskId  # fmt: skip
 from handoffs.mcp_server.tasks.outcomes import Outcomes
 from handoffs.mcp_server.tasks.status import (
-    KEEP,
-    TASK_CHANNEL,
     Dialog,
     Wire,
     claimed_as,
     describe_task,
     dialog_of,
-    is_forgotten,
-    is_withdrawn,
 )
 from handoffs.mcp_server.tool import Call, Given
 
@@ -67,8 +64,6 @@ P = TypeVar("P", bound="TaskParams")
 
 INBOX_SECONDS = 60
 """How long an address of the inbox is reused."""
-
-UNKNOWN = "There is no such task: it never was, it is past its time to live, or it is somebody else's."
 
 
 class TaskParams(RequestParams):

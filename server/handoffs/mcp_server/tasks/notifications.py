@@ -28,10 +28,11 @@ from mcp.types import (
 )
 from pydantic import ConfigDict
 
+from handoffs.asking.task_fields import TASKS
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
-from handoffs.mcp_server.callers.capabilities import MODERN, TASKS
+from handoffs.mcp_server.callers.capabilities import MODERN
 from handoffs.mcp_server.callers.fair_share import Slots
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.task_id import TaskId

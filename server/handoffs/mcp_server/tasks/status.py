@@ -3,24 +3,15 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
-from handoffs.core.display import stamp
+from handoffs.asking.task_fields import TASK_CHANNEL, task_fields
 from handoffs.core.events import Entry
-from handoffs.core.model import Handoff, State
+from handoffs.core.model import Handoff
 from handoffs.mcp_server.asking.dialog import MAX_ROUNDS
 from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.task_id import TaskId, left_undecided
-
-TASK_CHANNEL = "tasks"
-"""The channel of what a client did through a task."""
-
-KEEP = timedelta(days=7)
-"""How long after the deadline a task can still be read; later its id is unknown."""
-
-POLL_SECONDS = (0.5, 30.0)
-"""The least and the most seconds between two polls. In between, the interval is a tenth of the task's age."""
 
 Wire: TypeAlias = dict[str, object]
 """A JSON object as it is sent."""
@@ -65,33 +56,10 @@ def claimed_as(task: TaskId, log: Sequence[Entry]) -> str:
     return replace(task, after=before, tool_use=call).key(dialog_of(task, log).round)
 
 
-def is_forgotten(handoff: Handoff, now: datetime) -> bool:
-    """Say whether a task of this handoff is past its time to live."""
-    return now >= handoff.question.deadline + KEEP
-
-
-def is_withdrawn(handoff: Handoff) -> bool:
-    """Say whether the client cancelled the task. A question that a person withdraws has an outcome, and a result."""
-    return handoff.state is State.CANCELLED and handoff.end is not None and handoff.end.channel == TASK_CHANNEL
-
-
 def describe_task(task: TaskId, handoff: Handoff, status: str, *, log: Sequence[Entry], now: datetime) -> Wire:
     """Return the fields that every message about a task has; times in UTC, durations in milliseconds."""
     last = handoff.end.at if handoff.end is not None else max([handoff.created_at, *(entry.at for entry in log)])
-    return {
-        "taskId": str(task),
-        "status": status,
-        "createdAt": stamp(handoff.created_at),
-        "lastUpdatedAt": stamp(last),
-        "ttlMs": _milliseconds(handoff.question.deadline + KEEP - handoff.created_at),
-        "pollIntervalMs": _milliseconds(_poll(now - handoff.created_at)),
-    }
-
-
-def _poll(age: timedelta) -> timedelta:
-    least, most = POLL_SECONDS
-    return timedelta(seconds=min(max(age.total_seconds() / 10, least), most))
-
-
-def _milliseconds(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+    fields = task_fields(
+        str(task), status, created=handoff.created_at, updated=last, deadline=handoff.question.deadline, now=now
+    )
+    return {**fields}
