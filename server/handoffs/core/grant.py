@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from handoffs.core.exact_json import OddNumber
 from handoffs.core.folders import lies_in
-from handoffs.core.model import new_id
+from handoffs.core.model import id_of, new_id
 
 ID_PREFIX = "g_"
 
@@ -162,6 +162,11 @@ def meets(conditions: Sequence[Condition], arguments: Mapping[str, object]) -> b
 def new_grant_id() -> str:
     """Return an id that nobody can guess: `g_` and 20 characters."""
     return new_id(ID_PREFIX)
+
+
+def grant_id_of(handoff_id: str) -> str:
+    """Return the id of the grant that the answer to a question gives. It gives one, however many calls wait for it."""
+    return id_of(handoff_id, ID_PREFIX)
 
 
 def _equal(wanted: object, found: object) -> bool:

@@ -34,7 +34,8 @@ _PIN = re.compile(
     r"|\w+ digit) )*pin( (of|for) (your|the|my) (\w+ )?(card|account|bank|sim|phone|device))?"
 )
 _DOUBTFUL = re.compile(
-    r"\b((api|app|access|licen[cs]e|deploy|openai|anthropic|stripe|aws) ?keys?|\w*tokens?\d*|account ?(number|no|num))\b"
+    r"\b((api|app|access|licen[cs]e|deploy|openai|anthropic|stripe|aws) ?keys?|\w*tokens?\d*"
+    r"|account ?(number|no|num))\b"
 )
 
 # Facts *about* a secret are no secrets: number, lifetime, name. Nor are other things with the same name: a coin's

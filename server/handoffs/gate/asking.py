@@ -21,6 +21,7 @@ from handoffs.core.retry import retry_while_unavailable
 from handoffs.gate import earlier_calls, words
 from handoffs.gate.calls import HeldCall
 from handoffs.gate.edits import checked
+from handoffs.gate.looking import Look
 from handoffs.gate.policy_model import Terms
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
@@ -91,7 +92,14 @@ class Asking:
         return Caller(subject=self._subject, client=call.client.name, project=self._project)
 
     async def decide(
-        self, call: HeldCall, action: Action, terms: Terms, run: Callable[[Allowed], Awaitable[None]], *, pinned: bool
+        self,
+        call: HeldCall,
+        action: Action,
+        terms: Terms,
+        run: Callable[[Allowed], Awaitable[None]],
+        look: Look,
+        *,
+        pinned: bool,
     ) -> Reply | None:
         """Have a person decide on a call, and `run` it where it is allowed; else return what its client is told.
 
@@ -99,6 +107,7 @@ class Asking:
 
         Raises:
             HandoffError: Nobody could be asked.
+            Outdated: A person must be asked about the tool as it is now.
         """
         again, edits = "", 0
         reply, round_ = None, None
@@ -131,8 +140,13 @@ class Asking:
                 if handoff.decided:
                     await self._remembered.suspend(action)
                 return Reply(call.refused(why))
+            await look.check()
             try:
                 arguments = checked(str((handoff.values or {}).get(ARGUMENTS) or ""), action)
+                if (denied := look.denied(arguments)) is not None:
+                    if arguments is None:  # a rule that came after the question
+                        return Reply(call.refused(words.denied_by_rule(denied.rule, denied.reason)))
+                    raise ValueError(f"the rule {denied.rule} denies it")
             except ValueError as wrong:
                 edits += 1
                 if edits > MAX_EDITS:

@@ -26,6 +26,7 @@ from handoffs.gate.asking import Allowed, Asking
 from handoffs.gate.calls import HeldCall, asks_for_input, is_error, name_of, with_note
 from handoffs.gate.client import Client
 from handoffs.gate.definitions import Definitions
+from handoffs.gate.looking import Look, Outdated
 from handoffs.gate.policy import Policy
 from handoffs.gate.policy_model import Call, Decision, Verdict
 from handoffs.gate.relay.message import OURS, Message, Value
@@ -322,7 +323,11 @@ class Holding:
         if verdict.decision is Decision.ASK and await self._remembered.allows(action, terms) is not None:
             return await self._pass(clean)
         run = partial(self._sent, clean)
-        reply = await self._asking.decide(call, action, terms, run, pinned=verdict.pin)
+        look = Look(call, action, pinned=verdict.pin, definitions=self._definitions, verdict=self._verdict)
+        try:
+            reply = await self._asking.decide(call, action, terms, run, look, pinned=verdict.pin)
+        except Outdated:
+            return await self._decided(call)  # no deeper than a person allows it time and again
         return None if reply is None else reply.line
 
     def _passes(self, call: HeldCall, verdict: Verdict) -> bool:

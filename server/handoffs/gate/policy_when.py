@@ -8,6 +8,7 @@ Nothing that an agent sends may stop the gate or hide from an expression:
 
 - cel-cpp recurses over nested values without a limit, and crashes. It gets none that is deeper than `DEEPEST`.
 - The binding cuts a text at its first NUL, so a call with one is not given to it either.
+- A number that no double holds is one to the gate and may be its neighbour to the server, so no expression gets it.
 - The binding refuses integers beyond 64 bits and half surrogates. cel-cpp bounds steps and patterns (RE2).
 """
 
@@ -17,6 +18,7 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from handoffs.core.exact_json import OddNumber
 from handoffs.gate.policy_model import Call
 
 if TYPE_CHECKING:
@@ -124,6 +126,8 @@ def _problem_of(value: object) -> str | None:
     for _ in range(DEEPEST + 2):
         if any(isinstance(each, str) and "\0" in each for each in level):
             return "a text has a NUL character"
+        if any(isinstance(each, OddNumber) for each in level):
+            return "it holds a number that programs read in different ways"
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return None
