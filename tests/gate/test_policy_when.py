@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handoffs.gate.policy import Decision, Policy, Remember
 from handoffs.core.exact_json import read_number
+from handoffs.gate.policy import Decision, Policy, Remember
 from handoffs.gate.policy_when import DEEPEST, Expression, NotEvaluated, any_of, facts_of
 from tests.gate.policies import call, written
 
