@@ -94,6 +94,7 @@ def nested(depth: int) -> object:
         pytest.param(-(2**70), id="huge"),
         pytest.param(read_number("9007199254740993"), id="no double"),
         pytest.param([read_number("0.30000000000000001")], id="no double in a list"),
+        pytest.param({"path": "/srv", "Path": "/etc"}, id="names alike"),
         pytest.param("\ud800", id="surrogate"),
         pytest.param({"\ud800": 1}, id="surrogate in a key"),
         pytest.param(nested(10_000), id="deep"),

@@ -6,6 +6,7 @@ of another definition it allows nothing. While a *stop* stands, no grant is used
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,8 +156,18 @@ class Stop:
 
 
 def meets(conditions: Sequence[Condition], arguments: Mapping[str, object]) -> bool:
-    """Say whether arguments meet all conditions. One that is missing, or of another type, does not."""
-    return all(each.name in arguments and each.met_by(arguments[each.name]) for each in conditions)
+    """Say whether arguments meet all conditions.
+
+    One that is missing, of another type, or there in another spelling, too, does not: readers such as Go's take `Path`
+    for `path`, and the last of the two counts.
+    """
+    if not conditions:
+        return True
+    folded = Counter(name.casefold() for name in arguments)
+    return all(
+        each.name in arguments and folded[each.name.casefold()] == 1 and each.met_by(arguments[each.name])
+        for each in conditions
+    )
 
 
 def new_grant_id() -> str:

@@ -101,15 +101,11 @@ def _walked(root: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     for _ in range(MAX_NAMED):
         if not left:
             return
-        match left.pop():
-            case Mapping() as found:
-                each = cast("Mapping[str, object]", found)
-                yield each
-                left += each.values()
-            case list() as listed:
-                left += cast("list[object]", listed)
-            case _:
-                pass
+        value = left.pop()
+        found = _mapping(value)
+        yield found
+        left += found.values()
+        left += _list(value)
 
 
 def _fits(pattern: str, name: str) -> bool:

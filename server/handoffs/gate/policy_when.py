@@ -128,10 +128,20 @@ def _problem_of(value: object) -> str | None:
             return "a text has a NUL character"
         if any(isinstance(each, OddNumber) for each in level):
             return "it holds a number that programs read in different ways"
+        if any(_has_alike(each) for each in level):
+            return "two names differ in case alone, which some programs take for one"
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return None
     return f"the arguments are nested more than {DEEPEST} deep"
+
+
+def _has_alike(value: object) -> bool:
+    # Go's parser takes `Path` for `path`, and the last of the two counts.
+    if not isinstance(value, Mapping):
+        return False
+    names = cast("Mapping[object, object]", value)
+    return len({name.casefold() if isinstance(name, str) else name for name in names}) < len(names)
 
 
 def _inside(value: object) -> Iterable[object]:
