@@ -6,6 +6,7 @@ there is a time limit, every pattern is matched by `core.patterns`, and nothing 
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, Final, NamedTuple, cast
 
 from handoffs.core import patterns
@@ -35,15 +36,15 @@ def wrong_in(values: Mapping[str, object], schema: Mapping[str, object]) -> Wron
         Exception: Whatever a server's schema does to the validator. Nothing is known of the values then.
     """
     from jsonschema import Draft202012Validator  # only where somebody edits
-    from jsonschema.validators import extend, validator_for
     from jsonschema_specifications import REGISTRY
 
-    kind = cast("Any", validator_for(dict(schema), default=Draft202012Validator))
+    made = cast("Any", import_module("jsonschema.validators"))
+    kind = made.validator_for(dict(schema), default=Draft202012Validator)
     until = time.monotonic() + SECONDS
     keywords = {**kind.VALIDATORS, **_OURS}
     if "unevaluatedProperties" in keywords:
         keywords["unevaluatedProperties"] = _unevaluated(kind.VALIDATORS["unevaluatedProperties"], schema)
-    bounded = cast("Any", extend(kind, {name: _within(until, each) for name, each in keywords.items()}))
+    bounded = made.extend(kind, {name: _within(until, each) for name, each in keywords.items()})
     # With a registry of its own it fetches nothing: a `$ref` to an address is the server's choice, not ours.
     validator = bounded(_without_dialect(schema), registry=REGISTRY)
     error = next(iter(validator.iter_errors(dict(values))), None)
