@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -128,3 +129,9 @@ def test_what_is_said_of_a_wrong_edit_quotes_no_secret(schema: dict[str, Any], s
     with pytest.raises(ValueError, match=r".") as refused:
         checked('{"token": "hush"}', action(schema))
     assert str(refused.value) == said
+
+
+def test_what_is_said_of_a_wrong_edit_quotes_no_argument_that_held_a_secret() -> None:
+    held = replace(action({"properties": {"x": {"type": "object"}}}), arguments='{"x": {"password": "hush"}}')
+    with pytest.raises(ValueError, match="^x: the schema's `type` refuses it$"):
+        checked('{"x": "hush"}', held)

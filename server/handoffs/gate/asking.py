@@ -159,6 +159,8 @@ class Asking:
             if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
                 await self._remembered.keep(action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
+            if await self._remembered.stopped() is not None:  # while the permission was kept, which takes commits
+                return Reply(call.refused(words.STOPPED))
             name = f"c_{secrets.token_hex(8)}"
             with anyio.CancelScope(shield=True):
                 try:

@@ -30,7 +30,8 @@ def checked(text: str, action: Action) -> str | None:
     exact_json.canonical(cast("object", values))
     schema = action.described.get("inputSchema")
     if isinstance(schema, Mapping):
-        secret = masked(replace(action, arguments=text)).names
+        # Also what held a secret before: a person who edits may have written it elsewhere in the same argument.
+        secret = masked(action).names | masked(replace(action, arguments=text)).names
         _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema), secret)
     return text.strip()
 
