@@ -133,5 +133,5 @@ def test_what_is_said_of_a_wrong_edit_quotes_no_secret(schema: dict[str, Any], s
 
 def test_what_is_said_of_a_wrong_edit_quotes_no_argument_that_held_a_secret() -> None:
     held = replace(action({"properties": {"x": {"type": "object"}}}), arguments='{"x": {"password": "hush"}}')
-    with pytest.raises(ValueError, match="^x: the schema's `type` refuses it$"):
+    with pytest.raises(ValueError, match=r"^x: the schema's `type` refuses it$"):
         checked('{"x": "hush"}', held)
