@@ -75,7 +75,11 @@ def test_no_schema_holds_the_gate_up(values: dict[str, Any], schema: dict[str, A
 
 
 def test_names_beside_those_of_the_schema_are_checked() -> None:
-    schema = {"properties": {"n": {}}, "patternProperties": {"^x-": {"type": "integer"}}, "additionalProperties": False}
+    schema: dict[str, Any] = {
+        "properties": {"n": {}},
+        "patternProperties": {"^x-": {"type": "integer"}},
+        "additionalProperties": False,
+    }
     assert checked('{"n": 1, "x-a": 2}', action(schema)) is not None
     for text, said in (('{"x-a": "2"}', "x-a: "), ('{"y": 1}', "not allowed"), ('{"y": 1, "n": 1}', "not allowed")):
         with pytest.raises(ValueError, match=said):
