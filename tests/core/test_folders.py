@@ -45,7 +45,7 @@ def test_no_other_text_offers_a_folder(text: str) -> None:
         "/srv/app/..\\x", "/srv/app\\..\\x", "/srv/app/..;/x", "/srv/app/..;a=b/x", "/srv/app/..?x", "/srv/app/..#x",
         "/srv/app/.\t./x", "/srv/app/.\n./x", "/srv/app/x\0", "/srv/app/.\u200b./x", "/srv/app/\u2025/x",
         "/srv/app/\uff0e\uff0e/x", "/srv/app/..\uff0fx", "/srv/app/\uff05\uff12e\uff05\uff12e/x",
-        "/srv/app/x; rm -rf /",
+        "/srv/app/x; rm -rf /", "/srv/app/{x,..}/y", "/srv/app/[.][.]/y", "/srv/app/.*/y", "/srv/app/@(..|x)/y",
     ],
 )  # fmt: skip
 def test_what_may_be_outside_does_not_lie_in_a_folder(text: str) -> None:

@@ -132,6 +132,13 @@ def test_an_argument_that_is_missing_meets_nothing() -> None:
     assert meets([], {"y": "whatever"})
 
 
+@pytest.mark.parametrize("other", ["Path", "PATH", "pat\u0068\u200b"])
+def test_an_argument_in_two_spellings_meets_nothing(other: str) -> None:
+    condition = Condition(name="path", kind="prefix", value="/srv/")
+    assert meets([condition], {"path": "/srv/a", "n": 1})
+    assert meets([condition], {"path": "/srv/a", other: "/etc"}) is (other.casefold() != "path")
+
+
 def test_a_number_that_readers_do_not_agree_on_meets_nothing() -> None:
     odd = loads(json.dumps(2**53 + 1))
     assert isinstance(odd, OddNumber)

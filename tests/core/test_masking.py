@@ -216,3 +216,44 @@ def test_a_secret_is_no_condition_of_a_permission() -> None:
 
 def test_who_decides_on_a_terminal_sees_what_runs() -> None:
     assert HUSH in Request.of(held(action({"token": HUSH}))).message
+
+
+SECRET: dict[str, Any] = {"type": "string", "writeOnly": True}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"patternProperties": {"^x-": SECRET}},
+        {"properties": {"x-a": {"type": "string"}}, "patternProperties": {"a$": SECRET}},
+        {"patternProperties": {"(": SECRET}},  # what can't be read may mean it
+        {"unevaluatedProperties": SECRET},
+        {"dependentSchemas": {"x-a": {"properties": {"x-a": SECRET}}}},
+        {"if": {"properties": {"x-a": SECRET}}},
+        {"properties": {"x-a": {"$ref": "#/properties/b/anyOf/1"}, "b": {"anyOf": [{}, SECRET]}}},
+        {"properties": {"x-a": {"$ref": "#/$defs/My%20key"}}, "$defs": {"My key": SECRET}},
+        {"properties": {"x-a": {"$ref": "#key"}}, "$defs": {"k": {"$anchor": "key", **SECRET}}},
+        {"properties": {"x-a": {"$dynamicRef": "#key"}}, "$defs": {"k": {"$dynamicAnchor": "key", **SECRET}}},
+        {"properties": {"x-a": {"$ref": "key"}}, "$defs": {"k": {"$id": "key", **SECRET}}},
+        {
+            "$id": "https://example.com/pay",
+            "properties": {"x-a": {"$ref": "https://example.com/pay#/$defs/k"}},
+            "$defs": {"k": SECRET},
+        },
+    ],
+)
+def test_a_schema_names_a_secret_in_every_way_that_schemas_have(schema: dict[str, Any]) -> None:
+    assert masked(action({"x-a": HUSH}, schema)).values == {"x-a": MASK}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"contains": SECRET}, {"unevaluatedItems": SECRET}, {"items": [True], "additionalItems": SECRET}],
+)
+def test_a_schema_names_a_secret_in_a_list(schema: dict[str, Any]) -> None:
+    assert masked(action({"a": [HUSH]}, {"properties": {"a": schema}})).values == {"a": [MASK]}
+
+
+@pytest.mark.parametrize("name", ["Authorization", "proxy_authorization", "Cookie", "password2", "TOKEN1"])
+def test_a_header_or_a_numbered_name_is_a_secret(name: str) -> None:
+    assert masked(action({"headers": {name: HUSH}})).values == {"headers": {name: MASK}}

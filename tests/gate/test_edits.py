@@ -1,6 +1,9 @@
 """What a person made of a call's arguments."""
 
 import json
+import time
+from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -33,6 +36,58 @@ def test_bounds_beyond_a_double_are_checked() -> None:
     assert checked('{"n": 7}', action(schema)) == '{"n": 7}'
     with pytest.raises(ValueError, match="n: "):
         checked('{"n": "7"}', action(schema))
+
+
+SLOW = r"^(\w+\s?)*$"
+LONG = "aaaaaaaaa aaaaaaaaaaaaaaa aaaaaaaaaaaaaaaaaaaaaaaaaa!"
+TREE: dict[str, Any] = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(30)}
+
+
+@pytest.mark.parametrize(
+    ("values", "schema"),
+    [
+        pytest.param({"a": LONG}, {"properties": {"a": {"pattern": SLOW}}}, id="pattern"),
+        pytest.param({LONG: 1}, {"patternProperties": {SLOW: {}}}, id="pattern of names"),
+        pytest.param({LONG: 1}, {"patternProperties": {SLOW: {}}, "additionalProperties": False}, id="others"),
+        pytest.param({LONG: 1}, {"unevaluatedProperties": False, "patternProperties": {SLOW: {}}}, id="unevaluated"),
+        pytest.param({LONG: 1}, {"propertyNames": {"pattern": SLOW}}, id="names"),
+        pytest.param(
+            {"a": "x"},
+            {"properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": {**TREE, "d30": {"type": "integer"}}},
+            id="tree",
+        ),
+        pytest.param(
+            {"a": "x"},
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "properties": {"a": {"$schema": "http://json-schema.org/draft-07/schema#", "$ref": "#/$defs/d0"}},
+                "$defs": {**TREE, "d30": {"type": "integer"}},
+            },
+            id="tree in a dialect of its own",
+        ),
+    ],
+)
+def test_no_schema_holds_the_gate_up(values: dict[str, Any], schema: dict[str, Any]) -> None:
+    begun = time.monotonic()
+    with suppress(ValueError):
+        checked(json.dumps(values), action(schema))
+    assert time.monotonic() - begun < 5
+
+
+def test_names_beside_those_of_the_schema_are_checked() -> None:
+    schema: dict[str, Any] = {
+        "properties": {"n": {}},
+        "patternProperties": {"^x-": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    assert checked('{"n": 1, "x-a": 2}', action(schema)) is not None
+    for text, said in (('{"x-a": "2"}', "x-a: "), ('{"y": 1}', "not allowed"), ('{"y": 1, "n": 1}', "not allowed")):
+        with pytest.raises(ValueError, match=said):
+            checked(text, action(schema))
+    with pytest.raises(ValueError, match="y: "):
+        checked('{"y": "1"}', action({"additionalProperties": {"type": "integer"}}))
+    with pytest.raises(ValueError, match="unexpected"):
+        checked('{"y": "1"}', action({"unevaluatedProperties": False}))
 
 
 def test_a_schema_that_leads_elsewhere_is_fetched_from_nowhere() -> None:
@@ -78,3 +133,9 @@ def test_what_is_said_of_a_wrong_edit_quotes_no_secret(schema: dict[str, Any], s
     with pytest.raises(ValueError, match=r".") as refused:
         checked('{"token": "hush"}', action(schema))
     assert str(refused.value) == said
+
+
+def test_what_is_said_of_a_wrong_edit_quotes_no_argument_that_held_a_secret() -> None:
+    held = replace(action({"properties": {"x": {"type": "object"}}}), arguments='{"x": {"password": "hush"}}')
+    with pytest.raises(ValueError, match=r"^x: the schema's `type` refuses it$"):
+        checked('{"x": "hush"}', held)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handoffs.core.exact_json import read_number
 from handoffs.gate.policy import Decision, Policy, Remember
 from handoffs.gate.policy_when import DEEPEST, Expression, NotEvaluated, any_of, facts_of
 from tests.gate.policies import call, written
@@ -91,6 +92,9 @@ def nested(depth: int) -> object:
         pytest.param({"a\0b": 1}, id="NUL in a key"),
         pytest.param(2**64, id="big"),
         pytest.param(-(2**70), id="huge"),
+        pytest.param(read_number("9007199254740993"), id="no double"),
+        pytest.param([read_number("0.30000000000000001")], id="no double in a list"),
+        pytest.param({"path": "/srv", "Path": "/etc"}, id="names alike"),
         pytest.param("\ud800", id="surrogate"),
         pytest.param({"\ud800": 1}, id="surrogate in a key"),
         pytest.param(nested(10_000), id="deep"),

@@ -190,6 +190,19 @@ async def test_conditions_and_uses_are_given_in_a_shell_and_shown(shop: Shop) ->
     assert "5 left" in line
 
 
+async def test_equal_calls_that_wait_for_one_answer_keep_one_permission(shop: Shop) -> None:
+    async with shop.client("legacy") as client, shop.desk() as desk, anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(client.call_tool, "delete_order", {"number": 7})
+        first = await waiting(desk)
+        await anyio.sleep(0.5)  # both wait for it
+        remembered = {**ALLOW, "remember": "exact-hour", "uses": 1}
+        await desk.answer(first, remembered, by="ada", channel="inbox")
+        second = await waiting(desk, but=(first.id,))
+        assert len(grants(shop)) == 1
+        await desk.answer(second, DENY, by="ada", channel="inbox")
+
+
 async def test_for_exact_arguments_conditions_say_nothing(shop: Shop) -> None:
     person = Person(ALLOW | {"remember": "exact-hour", "conditions": ["number is 1"], "uses": 1}, DENY)
     async with shop.client("legacy", person) as client:

@@ -15,6 +15,7 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]*://[^/?#@]*)(/[^?#]*)", re.IGNORECASE)
 _PATH = re.compile(r"(|~|[A-Za-z]:)(/.*)|([^/]+)(/.*)", re.DOTALL)
 _COMMAND = re.compile(r"[*?\"'`$|&;<>(){}\[\],=]")
 """What a path has seldom, and a command, a query or a pattern often."""
+_GLOB = re.compile(r"[{}()\[\],|*]")
 _ESCAPED = re.compile(r"%(?:2e|2f|5c|25|00)", re.IGNORECASE)
 
 
@@ -53,4 +54,5 @@ def lies_in(text: str, folder: str) -> bool:
 def _is_dots(part: str) -> bool:
     # Servers drop what follows a semicolon, `?` and `#` end a path, and Windows drops dots at an end.
     name = re.split(r"[;?#]", part, maxsplit=1)[0]
-    return name != "" and not name.strip(".")
+    # Patterns of a shell can be read as dots: `{x,..}`, `[.][.]`, `.*`.
+    return any(piece != "" and not piece.strip(".") for piece in (name, *_GLOB.split(name)))

@@ -6,6 +6,7 @@ of another definition it allows nothing. While a *stop* stands, no grant is used
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from handoffs.core.exact_json import OddNumber
 from handoffs.core.folders import lies_in
-from handoffs.core.model import new_id
+from handoffs.core.model import id_of, new_id
 
 ID_PREFIX = "g_"
 
@@ -165,13 +166,28 @@ class Stop:
 
 
 def meets(conditions: Sequence[Condition], arguments: Mapping[str, object]) -> bool:
-    """Say whether arguments meet all conditions. One that is missing, or of another type, does not."""
-    return all(each.name in arguments and each.met_by(arguments[each.name]) for each in conditions)
+    """Say whether arguments meet all conditions.
+
+    One that is missing, of another type, or there in another spelling, too, does not: readers such as Go's take `Path`
+    for `path`, and the last of the two counts.
+    """
+    if not conditions:
+        return True
+    folded = Counter(name.casefold() for name in arguments)
+    return all(
+        each.name in arguments and folded[each.name.casefold()] == 1 and each.met_by(arguments[each.name])
+        for each in conditions
+    )
 
 
 def new_grant_id() -> str:
     """Return an id that nobody can guess: `g_` and 20 characters."""
     return new_id(ID_PREFIX)
+
+
+def grant_id_of(handoff_id: str) -> str:
+    """Return the id of the grant that the answer to a question gives. It gives one, however many calls wait for it."""
+    return id_of(handoff_id, ID_PREFIX)
 
 
 def _equal(wanted: object, found: object) -> bool:

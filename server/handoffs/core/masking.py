@@ -3,34 +3,34 @@
 An argument, or a part of one, is secret when
 
 - the tool's schema says so: `format: password`, `writeOnly: true` or `x-handoffs-secret: true`,
-- its name or its title sounds like a secret (`core.secret_words`), also where that is doubtful, or
+- its name or its title sounds like a secret (`core.secret_words`), also where that is doubtful, or is a header that
+  holds one, or
 - a rule of the policy names it: `token`, `auth.*`, `*.key`; see `Action.masked`.
 
 What runs, what the person sees who decides, and the digest are of the exact arguments.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeAlias, cast
+from typing import cast
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import ARGUMENTS
 from handoffs.core.action_shown import as_json, message_with
 from handoffs.core.form import Value
+from handoffs.core.schema_parts import SchemaParts, Schemas
 from handoffs.core.secret_words import Secret, secret_in
 
 MASK = "••••"
 """What stands in the place of a secret."""
 
+HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+"""Headers of HTTP whose values let their owner in: tools that fetch take them as arguments of these names."""
+
 MAX_DEPTH = 60
 """Levels of arguments that are looked at; what is deeper is masked."""
-
-_MAX_SCHEMAS = 200
-"""Parts of a schema that are looked at for one argument: a schema may refer to itself."""
-
-_Schemas: TypeAlias = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,9 @@ def masked(action: Action) -> Masked:
     Raises:
         ValueError: The arguments are no JSON object that every reader reads alike.
     """
-    work = _Work(root=_mapping(action.described.get("inputSchema")), patterns=tuple(action.masked))
-    values = work.pairs(action.values, work.parts([work.root]), path="", depth=0)
+    schema = SchemaParts(_mapping(action.described.get("inputSchema")))
+    work = _Work(schema=schema, patterns=tuple(action.masked))
+    values = work.pairs(action.values, schema.whole(), path="", depth=0)
     return Masked(values=values, secrets=tuple(dict.fromkeys(work.found)))
 
 
@@ -89,15 +90,15 @@ def masked_edit(action: Action, text: str) -> str:
 
 @dataclass
 class _Work:
-    root: Mapping[str, object]
+    schema: SchemaParts
     patterns: tuple[str, ...]
     found: list[str] = field(default_factory=list[str])
 
-    def pairs(self, values: Mapping[str, object], schemas: _Schemas, *, path: str, depth: int) -> dict[str, object]:
+    def pairs(self, values: Mapping[str, object], schemas: Schemas, *, path: str, depth: int) -> dict[str, object]:
         made: dict[str, object] = {}
         for name, value in values.items():
             at = f"{path}.{name}" if path else name
-            inner = self.parts(_properties(schemas, name))
+            inner = self.schema.of_name(schemas, name)
             if self._is_secret(name, at, value, inner) or depth >= MAX_DEPTH:
                 self.found.append(at)
                 made[name] = MASK
@@ -105,12 +106,12 @@ class _Work:
                 made[name] = self._value(value, inner, path=at, depth=depth + 1)
         return made
 
-    def _value(self, value: object, schemas: _Schemas, *, path: str, depth: int) -> object:
+    def _value(self, value: object, schemas: Schemas, *, path: str, depth: int) -> object:
         match value:
             case Mapping():
                 return self.pairs(cast("Mapping[str, object]", value), schemas, path=path, depth=depth)
             case list():
-                inner = self.parts(_items(schemas))
+                inner = self.schema.of_items(schemas)
                 listed = cast("list[object]", value)
                 if listed and (depth >= MAX_DEPTH or any(map(_says, inner))):
                     self.found.append(path)
@@ -119,38 +120,16 @@ class _Work:
             case _:
                 return value
 
-    def _is_secret(self, name: str, path: str, value: object, schemas: _Schemas) -> bool:
+    def _is_secret(self, name: str, path: str, value: object, schemas: Schemas) -> bool:
         named = any(_pattern(each).fullmatch(path) for each in self.patterns)
         if named or any(map(_says, schemas)):
             return True
         if value is None or isinstance(value, bool):
             return False  # whether there is a secret is none
+        if name.casefold().replace("_", "-") in HEADERS:
+            return True
         titles = [title for schema in schemas if isinstance(title := schema.get("title"), str)]
         return secret_in((name, *titles), number=isinstance(value, int | float)) is not Secret.NO
-
-    def parts(self, schemas: _Schemas) -> _Schemas:
-        """Return schemas with all that they refer to or are made of."""
-        left, found = list(schemas), list[Mapping[str, object]]()
-        while left and len(found) < _MAX_SCHEMAS:
-            schema = left.pop()
-            if any(schema is each for each in found):
-                continue
-            found.append(schema)
-            if isinstance(ref := schema.get("$ref"), str):
-                left.append(self._referred(ref))
-            for key in ("allOf", "anyOf", "oneOf"):
-                left += map(_mapping, _list(schema.get(key)))
-            left += (_mapping(schema.get(key)) for key in ("then", "else") if key in schema)
-        return found
-
-    def _referred(self, ref: str) -> Mapping[str, object]:
-        place: object = self.root
-        start, *names = ref.split("/")
-        if start != "#":
-            return {}
-        for name in names:
-            place = _mapping(place).get(name.replace("~1", "/").replace("~0", "~"))
-        return _mapping(place)
 
 
 def _says(schema: Mapping[str, object]) -> bool:
@@ -162,23 +141,6 @@ def _says(schema: Mapping[str, object]) -> bool:
     )  # fmt: skip
 
 
-def _properties(schemas: _Schemas, name: str) -> list[Mapping[str, object]]:
-    found: list[Mapping[str, object]] = []
-    for schema in schemas:
-        named = _mapping(schema.get("properties")).get(name)
-        found.append(_mapping(schema.get("additionalProperties") if named is None else named))
-    return found
-
-
-def _items(schemas: _Schemas) -> list[Mapping[str, object]]:
-    found: list[Mapping[str, object]] = []
-    for schema in schemas:
-        items = schema.get("items")
-        listed = [*_list(items), *_list(schema.get("prefixItems"))]
-        found += map(_mapping, [items, *listed])
-    return found
-
-
 @lru_cache(maxsize=256)
 def _pattern(glob: str) -> re.Pattern[str]:
     text = re.escape(glob).replace(r"\*", ".*").replace(r"\?", ".")
@@ -187,7 +149,3 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []

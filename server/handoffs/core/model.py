@@ -224,7 +224,15 @@ class OpenCount:
 
 def new_id(prefix: str = ID_PREFIX) -> str:
     """Return an id that can't be guessed: the prefix and 20 characters without look-alikes, 115 bits."""
-    number = secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH)
+    return _written_id(secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH), prefix)
+
+
+def id_of(text: str, prefix: str) -> str:
+    """Return the id that belongs to a text, always the same: as `new_id` writes them."""
+    return _written_id(int.from_bytes(hashlib.sha256(f"{prefix}{text}".encode()).digest()), prefix)
+
+
+def _written_id(number: int, prefix: str) -> str:
     letters: list[str] = []
     for _ in range(_ID_LENGTH):
         number, letter = divmod(number, len(_ID_ALPHABET))

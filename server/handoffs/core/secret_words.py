@@ -21,7 +21,7 @@ class Secret(Enum):
 
 
 _CERTAIN = re.compile(
-    r"\b(\w*(password|passwd|passphrase|passwort|kennwort)s?|pass ?(word|phrase)s?|passcodes?|pwd|mot de passe"
+    r"\b(\w*(password|passwd|passphrase|passwort|kennwort)s?\d*|pass ?(word|phrase)s?|passcodes?|pwd|mot de passe"
     r"|contraseña|senha|пароль|secrets?|credentials?|mnemonic|(seed|recovery) phrase|session cookie"
     r"|(private|secret|ssh|gpg|pgp|encryption|signing|master|recovery|wallet) ?keys?"
     r"|(verification|security|authentication|confirmation|backup|recovery|one time|sms|mfa|2fa) codes?"
@@ -34,7 +34,8 @@ _PIN = re.compile(
     r"|\w+ digit) )*pin( (of|for) (your|the|my) (\w+ )?(card|account|bank|sim|phone|device))?"
 )
 _DOUBTFUL = re.compile(
-    r"\b((api|app|access|licen[cs]e|deploy|openai|anthropic|stripe|aws) ?keys?|\w*tokens?|account ?(number|no|num))\b"
+    r"\b((api|app|access|licen[cs]e|deploy|openai|anthropic|stripe|aws) ?keys?|\w*tokens?\d*"
+    r"|account ?(number|no|num))\b"
 )
 
 # Facts *about* a secret are no secrets: number, lifetime, name. Nor are other things with the same name: a coin's

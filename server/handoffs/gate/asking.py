@@ -23,6 +23,7 @@ from handoffs.core.retry import retry_while_unavailable
 from handoffs.gate import earlier_calls, words
 from handoffs.gate.calls import HeldCall
 from handoffs.gate.edits import checked
+from handoffs.gate.looking import Look
 from handoffs.gate.policy_model import Terms
 from handoffs.gate.relay.message import Value
 from handoffs.gate.remembered import Remembered
@@ -44,11 +45,6 @@ class Allowed:
     call: str
     arguments: str | None
     """What a person made of the arguments, as JSON; None where they were not changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """The call was allowed, and a rule denies it by now, or its tool has changed: it is to be decided anew."""
 
 
 class Asking:
@@ -105,17 +101,17 @@ class Asking:
         action: Action,
         terms: Terms,
         run: Callable[[Allowed], Awaitable[None]],
-        look_again: Callable[[], Awaitable[Terms | None]],
+        look: Look,
         *,
         pinned: bool,
-    ) -> Reply | Changed | None:
+    ) -> Reply | None:
         """Have a person decide on a call, and `run` it where it is allowed; else return what its client is told.
 
-        What runs was used up before, and is not cancelled between the two. When a call that became a task is allowed,
-        `look_again` returns the terms by which it is now; None where it must be decided anew.
+        What runs was used up before, and is not cancelled between the two. Before, it is looked at again.
 
         Raises:
             HandoffError: Nobody could be asked.
+            Outdated: A person must be asked about the tool as it is now.
         """
         again, edits = "", 0
         reply, round_ = None, None
@@ -148,15 +144,15 @@ class Asking:
                 if handoff.decided:
                     await self._remembered.suspend(action)
                 return Reply(call.refused(why))
-            if call.as_task is not None:
-                now = await look_again()
-                if now is None:
-                    return Changed()
-                if why := _refusal(handoff, now):
-                    return Reply(call.refused(why))
-                terms = now
+            terms = await look.check()
+            if why := _refusal(handoff, terms):
+                return Reply(call.refused(why))
             try:
                 arguments = checked(str((handoff.values or {}).get(ARGUMENTS) or ""), action)
+                if (denied := look.denied(arguments)) is not None:
+                    if arguments is None:  # a rule that came after the question
+                        return Reply(call.refused(words.denied_by_rule(denied.rule, denied.reason)))
+                    raise ValueError(f"the rule {denied.rule} denies it")
             except ValueError as wrong:
                 edits += 1
                 if edits > MAX_EDITS:
@@ -169,6 +165,8 @@ class Asking:
             if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
                 await self._remembered.keep(action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
+            if await self._remembered.stopped() is not None:  # while the permission was kept, which takes commits
+                return Reply(call.refused(words.STOPPED))
             with anyio.CancelScope(shield=True):
                 try:
                     handoff = await self._desk.send(handoff, call=call.name, edited=arguments is not None)

@@ -39,12 +39,16 @@ class HeldCall:
     @cached_property
     def arguments(self) -> str:
         """The arguments as JSON, each number as it was sent."""
-        return written(self.message.params.get("arguments") or {})
+        return written(self._given)
 
     @cached_property
     def values(self) -> Mapping[str, object]:
         """The arguments with ordinary numbers."""
-        return cast("Mapping[str, object]", plain(self.message.params.get("arguments") or {}))
+        return cast("Mapping[str, object]", plain(self._given))
+
+    @property
+    def _given(self) -> Mapping[str, Value]:
+        return mapping(self.changed.get("arguments", self.message.params.get("arguments")))
 
     @property
     def meta(self) -> Mapping[str, Value]:

@@ -33,25 +33,26 @@ class Definitions:
         `seen` is called with the definitions by tool, as JSON, before anybody is told of them.
         """
         self._send, self._seen = send, seen
-        self._tools: dict[str, str] | None = None
+        self._tools: dict[str, str] = {}
         self._described: dict[str, Mapping[str, object]] = {}
         self._twice: set[str] = set()
         self._token = secrets.token_hex(16)  # in the ids of its requests, which no client shall guess
         self._numbers = itertools.count(1)
         self._loading = anyio.Lock()
+        self._changes, self._seen_changes = 1, 0  # of the list, and of the one that is known
 
     @property
     def known(self) -> bool:
         """Whether the server has listed its tools."""
-        return self._tools is not None
+        return self._changes == self._seen_changes
 
     def forget(self) -> None:
         """Ask again when a definition is needed next: the server says that its list has changed."""
-        self._tools = None
+        self._changes += 1
 
     def of(self, tool: str) -> str:
         """Return the definition of a tool as JSON; empty where the server lists none, or two of this name."""
-        return "" if tool in self._twice else (self._tools or {}).get(tool, "")
+        return "" if tool in self._twice else self._tools.get(tool, "")
 
     def described(self, tool: str) -> Mapping[str, object]:
         """Return the definition of a tool as values; empty where the server lists none, or two of this name."""
@@ -63,10 +64,12 @@ class Definitions:
     async def load(self, client: Client, meta: Mapping[str, Value]) -> None:
         """Ask the server, where it has not listed its tools since the last change."""
         async with self._loading:
-            if self._tools is None:
+            if not self.known:
+                changes = self._changes  # one that comes meanwhile is not in this list: the next call asks again
                 tools = await self._listed(client, meta)
-                await self._seen({tool: each for tool, each in tools.items() if tool not in self._twice})
-                self._tools, self._described = tools, {}
+                # Of two tools of one name nobody knows which is meant: that is no definition, and another than before.
+                await self._seen({tool: "" if tool in self._twice else each for tool, each in tools.items()})
+                self._tools, self._described, self._seen_changes = tools, {}, changes
 
     async def _listed(self, client: Client, meta: Mapping[str, Value]) -> dict[str, str]:
         tools: dict[str, str] = {}

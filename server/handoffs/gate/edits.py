@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from handoffs.core import exact_json
 from handoffs.core.action import Action
 from handoffs.core.masking import masked
 from handoffs.core.untrusted import inert_line
+from handoffs.gate.schema_check import wrong_in
 
 MAX_SAID = 300
 """Characters of what is wrong with an edit."""
@@ -29,26 +30,20 @@ def checked(text: str, action: Action) -> str | None:
     exact_json.canonical(cast("object", values))
     schema = action.described.get("inputSchema")
     if isinstance(schema, Mapping):
-        secret = masked(replace(action, arguments=text)).names
+        # Also what held a secret before: a person who edits may have written it elsewhere in the same argument.
+        secret = masked(action).names | masked(replace(action, arguments=text)).names
         _check(cast("Mapping[str, object]", values), cast("Mapping[str, object]", schema), secret)
     return text.strip()
 
 
 def _check(values: Mapping[str, object], schema: Mapping[str, object], secret: Collection[str]) -> None:
-    from jsonschema import Draft202012Validator  # only where somebody edits
-    from jsonschema.validators import validator_for
-    from jsonschema_specifications import REGISTRY
-
-    kind = validator_for(dict(schema), default=Draft202012Validator)
     try:
-        # With a registry of its own it fetches nothing: a `$ref` to an address is the server's choice, not ours.
-        validator = kind(dict(schema), registry=REGISTRY)
-        wrong = next(iter(validator.iter_errors(cast("Any", dict(values)))), None)
+        wrong = wrong_in(values, schema)
     except Exception as broken:  # noqa: BLE001 - whatever a server's schema does to the validator, nothing runs
         raise ValueError(f"the tool's schema can't be read ({type(broken).__name__}): allow it unchanged") from None
     if wrong is not None:
-        place = "/".join(str(each) for each in wrong.absolute_path) or "the arguments"
-        said = inert_line(wrong.message, MAX_SAID)
-        if secret and (not wrong.absolute_path or str(wrong.absolute_path[0]) in secret):
-            said = f"the schema's `{inert_line(str(wrong.validator), 40)}` refuses it"  # the message quotes the value
+        place = "/".join(map(str, wrong.path)) or "the arguments"
+        said = inert_line(wrong.words, MAX_SAID)
+        if secret and (not wrong.path or str(wrong.path[0]) in secret):
+            said = f"the schema's `{inert_line(wrong.keyword, 40)}` refuses it"  # the message quotes the value
         raise ValueError(f"{inert_line(place, 60)}: {said}")

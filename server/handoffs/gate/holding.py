@@ -23,11 +23,12 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.core.ports import Permissions
 from handoffs.gate import words
-from handoffs.gate.asking import Allowed, Asking, Changed
+from handoffs.gate.asking import Allowed, Asking
 from handoffs.gate.calls import HeldCall
 from handoffs.gate.client import Client
 from handoffs.gate.definitions import Definitions
 from handoffs.gate.ends import Ends, OwnRequests
+from handoffs.gate.looking import Look, Outdated
 from handoffs.gate.policy import Policy
 from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message
@@ -235,7 +236,7 @@ class Holding:
         await self._definitions.load(call.client, call.meta)
         verdict = self._verdict(call)
         ours = call.state.startswith(OURS)
-        terms = verdict.terms.limited_to(call.client.reaches(self._transport))
+        terms = self._terms(call, verdict)
         action = self._asking.action_of(call, self._definitions.of(call.tool), terms)
         if verdict.decision is Decision.DENY:
             return call.refused(words.denied_by_rule(verdict.rule, verdict.reason))
@@ -255,23 +256,22 @@ class Holding:
         if asks and await self._remembered.allows(action, terms) is not None:
             return await self._pass(clean)
         await self._tasks.ready(call)
-        run, again = partial(self._sent, clean), partial(self._look_again, call, action.digest)
-        reply = await self._asking.decide(call, action, terms, run, again, pinned=verdict.pin)
-        if isinstance(reply, Changed):
-            return await self._decided(clean)
+        look = Look(
+            call,
+            action,
+            pinned=verdict.pin,
+            definitions=self._definitions,
+            verdict=self._verdict,
+            terms=self._terms,
+        )
+        try:
+            reply = await self._asking.decide(call, action, terms, partial(self._sent, clean), look, pinned=verdict.pin)
+        except Outdated:
+            return await self._decided(clean)  # no deeper than a person allows it time and again
         return None if reply is None else reply.line
 
-    async def _look_again(self, call: HeldCall, digest: str) -> Terms | None:
-        """Return the terms of a call that waited as a task, perhaps for days, and was allowed.
-
-        None where a rule denies it by now, or its tool is another than what was shown.
-        """
-        self._definitions.forget()  # of a change, a server of 2026-07-28 tells only a client that listens
-        await self._definitions.load(call.client, call.meta)
-        verdict = self._verdict(call)
-        terms = verdict.terms.limited_to(call.client.reaches(self._transport))
-        action = self._asking.action_of(call, self._definitions.of(call.tool), terms)
-        return None if verdict.decision is Decision.DENY or action.digest != digest else terms
+    def _terms(self, call: HeldCall, verdict: Verdict) -> Terms:
+        return verdict.terms.limited_to(call.client.reaches(self._transport))
 
     def _passes(self, call: HeldCall, verdict: Verdict) -> bool:
         """Say whether a rule allows a call of a tool as people know it."""

@@ -8,6 +8,7 @@ Nothing that an agent sends may stop the gate or hide from an expression:
 
 - cel-cpp recurses over nested values without a limit, and crashes. It gets none that is deeper than `DEEPEST`.
 - The binding cuts a text at its first NUL, so a call with one is not given to it either.
+- A number that no double holds is one to the gate and may be its neighbour to the server, so no expression gets it.
 - The binding refuses integers beyond 64 bits and half surrogates. cel-cpp bounds steps and patterns (RE2).
 """
 
@@ -17,6 +18,7 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from handoffs.core.exact_json import OddNumber
 from handoffs.gate.policy_model import Call
 
 if TYPE_CHECKING:
@@ -124,10 +126,22 @@ def _problem_of(value: object) -> str | None:
     for _ in range(DEEPEST + 2):
         if any(isinstance(each, str) and "\0" in each for each in level):
             return "a text has a NUL character"
+        if any(isinstance(each, OddNumber) for each in level):
+            return "it holds a number that programs read in different ways"
+        if any(_has_alike(each) for each in level):
+            return "two names differ in case alone, which some programs take for one"
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return None
     return f"the arguments are nested more than {DEEPEST} deep"
+
+
+def _has_alike(value: object) -> bool:
+    # Go's parser takes `Path` for `path`, and the last of the two counts.
+    if not isinstance(value, Mapping):
+        return False
+    names = cast("Mapping[object, object]", value)
+    return len({name.casefold() if isinstance(name, str) else name for name in names}) < len(names)
 
 
 def _inside(value: object) -> Iterable[object]:

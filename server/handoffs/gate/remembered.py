@@ -16,7 +16,7 @@ from handoffs.core import exact_json
 from handoffs.core.action import Action
 from handoffs.core.action_form import CONDITIONS, REMEMBER, USES
 from handoffs.core.errors import HandoffError
-from handoffs.core.grant import Grant, Pin, Reach, Stop, new_grant_id
+from handoffs.core.grant import Grant, Pin, Reach, Stop, grant_id_of
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
 from handoffs.core.remembering import CHOICES, conditions_of, offered
@@ -61,7 +61,9 @@ class Remembered:
         except HandoffError as error:
             logger.warning("whether a tool of %s has changed is not known: %s", self._server, error)
             return
-        self._before = changed
+        # A change that nobody has seen yet stays one while the server does not list the tool, or nothing at all.
+        unlisted = {tool: before for tool, before in self._before.items() if tool not in tools}
+        self._before = {**unlisted, **changed}
 
     def before(self, tool: str) -> str | None:
         """Return the definition that people know of a tool that has changed; None where it has not.
@@ -107,7 +109,7 @@ class Remembered:
             return  # another version offered it: without the condition, it would allow more
         now = self._clock.now()
         grant = Grant(
-            id=new_grant_id(),
+            id=grant_id_of(handoff.id),
             subject=self._subject,
             project=self._project,
             server=self._server,
@@ -124,7 +126,10 @@ class Remembered:
             expires_at=None if meant.seconds is None else now + timedelta(seconds=meant.seconds),
             uses_left=int(uses) if isinstance(uses, int | float) else None,
         )
-        await self._permissions.grant(grant)
+        try:
+            await self._permissions.grant(grant)
+        except ValueError:
+            return  # an equal call, which waits for the same answer, has kept it: it is one permission
 
     async def suspend(self, action: Action) -> None:
         """Suspend the grants of a tool: a person has denied a call of it."""

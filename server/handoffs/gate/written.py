@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from handoffs.core.exact_json import read_number
 from handoffs.gate.relay.message import Number, Value
 
 
@@ -58,13 +59,10 @@ def line(value: Value) -> bytes:
 
 
 def plain(value: Value) -> object:
-    """Return a value with ordinary numbers, for rules and schemas; one that no double holds is the text."""
+    """Return a value with ordinary numbers, for rules and schemas; one that no double holds is an `OddNumber`."""
     match value:
         case Number():
-            number = float(value.text)
-            if number.is_integer() and abs(number) < 2**53:
-                return int(number)
-            return number if number not in (float("inf"), float("-inf")) else value.text
+            return read_number(value.text)
         case dict():
             return {name: plain(each) for name, each in mapping(value).items()}
         case list():

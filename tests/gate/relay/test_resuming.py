@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from starlette.responses import Response
 
-from handoffs.gate.relay.front_log import EventLog, Track
+from handoffs.gate.relay.front_log import MAX_IDS, EventLog, Track
 from tests.acceptance.processes import Home, HttpServer
 from tests.gate.behind import ALLOW, SHOP, Shop, text_of, waiting
 from tests.gate.relay.cutting import cutting
@@ -310,6 +310,16 @@ def test_what_is_kept_is_bounded_in_bytes_and_time() -> None:
     late.ended = True
     gone = short.add(late, b"x", "", None)
     assert (short.find(gone.id), len(late.events)) == (None, 0)
+
+
+def test_a_client_may_come_back_behind_any_event_that_is_kept() -> None:
+    log = EventLog[str]()
+    track = Track("long")
+    first = log.add(track, b"{}", "", None)
+    for _ in range(3 * MAX_IDS):
+        log.add(track, b"{}", "", None)
+    assert log.find(first.id) is track
+    assert len(track.after(first.id)) == 3 * MAX_IDS
 
 
 def test_an_id_that_a_server_uses_twice_names_one_event() -> None:

@@ -17,7 +17,7 @@ KEPT_SECONDS: Final = 300.0
 """How long an event is kept."""
 
 MAX_IDS: Final = 1_024
-"""Ids of a stream by which it is found."""
+"""Ids of a stream by which it is found, where fewer of its events are kept."""
 
 _OVERHEAD = 256
 
@@ -100,5 +100,6 @@ class EventLog(Generic[StreamT]):
         event.id = id if id and id not in self._ids else f"{self._name}-{next(self._numbers)}"
         self._ids[event.id] = track
         track.ids.append(event.id)
-        if len(track.ids) > MAX_IDS:
+        # That of an event that is kept stays: a client may come back behind any of them.
+        if len(track.ids) > max(MAX_IDS, len(track.events) + 1):
             self._ids.pop(track.ids.popleft(), None)

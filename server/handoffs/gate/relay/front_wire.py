@@ -246,7 +246,7 @@ class HttpFront:
         """Return where a request or a notification of the server's goes."""
         origin = ORIGIN.get()
         request = None if origin is None else self._requests.get(origin.request)
-        if request is None and not is_request and b"notifications/progress" in line:
+        if request is None and not is_request and b"progressToken" in line:
             token = _token(Message(line).params.get("progressToken"))
             request = self._of_progress(token) if token else None
         if request is not None and not request.reply.gone:

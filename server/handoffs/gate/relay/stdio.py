@@ -31,7 +31,9 @@ LINGER_SECONDS: Final = 5.0
 """How long a client's first request is waited for, to be answered in words, where a server ended without a word."""
 
 _LAST_WORDS_SECONDS = 2.0
-_CHANGED: Final = b"notifications/tools/list_changed"
+_CHANGED: Final = (b"notifications/tools/list_changed", rb"notifications\/tools\/list_changed")
+"""The second is how PHP writes it."""
+
 _CONCERN = frozenset({"tools/call", "initialize", "notifications/cancelled"})
 
 
@@ -257,7 +259,7 @@ class StdioRelay:
 
     def _seen(self, piece: Piece) -> bytes | None:
         """Return what is passed on of a piece, its id crossed off."""
-        if _CHANGED in piece.body:
+        if any(each in piece.body for each in _CHANGED):
             self._holder.tools_changed()
         if not self._waiting and not self._holder.watching:
             return piece.raw
