@@ -213,12 +213,12 @@ RENAME = '{"query": "ALTER TABLE old_customers RENAME TO archived_customers"}'
     ("answers", "left", "told"),
     [
         (
-            ["allow", RENAME, "", "", "", ""],
+            ["allow", "1", RENAME],
             "archived_customers",
             f"changed this call .* ran with {re.escape(RENAME)}",
         ),
-        (["deny", "", "", "", "", "needed in January"], "old_customers", 'denied it. They said: "needed in January"'),
-        (["allow", "", "", "", "", ""], "", "What came back: .*affected_rows"),
+        (["deny", "needed in January"], "old_customers", 'denied it. They said: "needed in January"'),
+        (["allow", ""], "", "What came back: .*affected_rows"),
         ([], "old_customers", "a person has been asked whether this call may run, and has not decided yet"),
     ],
 )

@@ -72,6 +72,16 @@ async def test_a_person_changes_the_arguments_and_the_model_is_told(shop: Shop, 
 
 
 @eras
+async def test_only_a_client_that_edits_them_is_sent_the_arguments_beside_the_form(shop: Shop, era: str) -> None:
+    people = {"test-host": Person(DENY), "strands": Person(DENY)}
+    for name, person in people.items():
+        async with shop.client(era, person, name=name) as client:
+            await client.call_tool("delete_order", {"number": 7})
+    sent = {name: (person.shown[0].meta or {}).get("handoffs/arguments") for name, person in people.items()}
+    assert sent == {"test-host": None, "strands": '{"number":7}'}
+
+
+@eras
 async def test_a_change_that_does_not_fit_the_tool_is_asked_for_again(shop: Shop, era: str) -> None:
     person = Person(ALLOW | {"arguments": '{"number": "eight"}'}, ALLOW | {"arguments": '{"number": 8}'})
     async with shop.client(era, person) as client:
