@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
-from strands import Agent
+from strands import Agent, tool
 from strands.hooks import AfterToolCallEvent, BeforeToolCallEvent
 from strands.middleware import ExecuteToolContext, ExecuteToolStage
 
@@ -55,6 +55,23 @@ async def test_a_person_changes_the_arguments_and_the_model_is_told(gated: Gated
     assert text_of(result).endswith("b.txt was deleted")
     assert asked["input"] == {"name": "a.txt"}  # the history stays what the model said
     assert await gated.events() == [["opened", "answered", "used", "edited", "sent", "result"]]
+
+
+async def test_a_secret_that_a_person_changes_is_not_told_to_the_model(gated: Gated) -> None:
+    @tool
+    def sign_in(user: str, password: str) -> str:
+        """Signs in."""
+        gated.done.append(password)
+        return "signed in"
+
+    call = ("sign_in", {"user": "ada", "password": "guessed-one"})
+    edited = ALLOW | {"arguments": '{"user": "ada", "password": "correct horse"}'}
+    with gated.agent([call], tools=[sign_in]) as agent:
+        [result] = await gated.run(agent, says(edited))
+    assert gated.done == ["correct horse"]
+    assert "The person changed `password`" in text_of(result)
+    assert "horse" not in str(agent.messages)
+    assert "guessed-one" not in text_of(result)
 
 
 async def test_a_change_that_does_not_fit_the_tool_is_asked_for_again(gated: Gated) -> None:

@@ -161,9 +161,10 @@ class Holding:
         outcome = "error" if is_error(body) else "done"
         self._noting += 1
         self._start(partial(self._note_result, allowed, outcome))
-        if allowed.arguments is None:
+        action = allowed.handoff.question.action
+        if allowed.arguments is None or action is None:
             return message.raw
-        return with_note(message.raw, body, words.edited(call.arguments, allowed.arguments))
+        return with_note(message.raw, body, words.edited(action, allowed.arguments))
 
     def tools_changed(self) -> None:
         """Have the tools listed again: the server says that they have changed."""
