@@ -172,8 +172,8 @@ async def test_two_equal_calls_at_once_need_two_approvals(shop: Shop, era: str) 
 @eras
 async def test_silence_denies_at_the_deadline(shop: Shop, era: str) -> None:
     policy = shop.home.folder / "policy.toml"
+    # Shorter than what HANDOFFS_MIN_TIMEOUT_SECONDS lets a model ask for: it is the person's own.
     policy.write_text('[[rule]]\ntool = "*"\ndo = "ask"\ndeadline = 1\n')
-    shop.home.extra["HANDOFFS_MIN_TIMEOUT_SECONDS"] = "1"
     async with shop.client(era, rules=("--policy", str(policy))) as client:
         result = await client.call_tool("delete_order", {"number": 7})
     assert result.is_error

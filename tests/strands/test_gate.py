@@ -90,10 +90,7 @@ async def test_rules_decide_without_a_person(gated: Gated) -> None:
     assert await gated.events() == []
 
 
-async def test_a_policy_says_what_is_asked_and_silence_denies_at_its_deadline(
-    gated: Gated, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HANDOFFS_MIN_TIMEOUT_SECONDS", "1")
+async def test_a_policy_says_what_is_asked_and_silence_denies_at_its_deadline(gated: Gated) -> None:
     policy = gated.home.folder / "policy.toml"
     policy.write_text('[[rule]]\nserver = "files"\ntool = "delete_*"\ndo = "ask"\ndeadline = 1\n')
     with gated.agent([DELETE], policy=policy, server="files") as agent:
