@@ -72,7 +72,7 @@ async def test_a_person_changes_the_arguments_and_the_model_is_told(shop: Shop, 
 
 
 @eras
-async def test_only_a_client_that_edits_them_is_sent_the_arguments_beside_the_form(shop: Shop, era: str) -> None:
+async def test_only_a_client_that_edits_arguments_is_sent_them(shop: Shop, era: str) -> None:
     people = {"test-host": Person(DENY), "strands": Person(DENY)}
     for name, person in people.items():
         async with shop.client(era, person, name=name) as client:
