@@ -17,6 +17,7 @@ from benchmarks import (
     gate_http,
     gate_policy,
     gate_relay,
+    gate_strands,
     handoff,
     idle,
     inbox_answer,
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "gate-policy": gate_policy.run,
     "gate-relay": gate_relay.run,
     "gate-calls": gate_calls.run,
+    "gate-strands": gate_strands.run,
     "gate-http": gate_http.run,
 }
 

@@ -93,6 +93,11 @@ def test_every_host_that_calls_servers_has_a_sample() -> None:
         ("gemini", {"url": "https://x", "type": "http"}, None),
         ("windsurf", {"url": "https://x"}, None),
         ("zed", {"url": "https://x", "headers": {"A": "${B}"}}, "its header A refers to a variable"),
+        ("cursor", {"url": "https://x", "headers": {"A": "${env:B}"}}, "whether Cursor resolves that"),
+        ("windsurf", {"serverUrl": "https://x", "headers": {"A": "${env:B}"}}, "whether Windsurf resolves that"),
+        ("windsurf", {"serverUrl": "https://x", "headers": {"A": "b"}}, None),
+        ("vscode", {"url": "https://x", "headers": {"A": "${input:b}", "C": "${env:D}"}}, None),
+        ("gemini", {"httpUrl": "https://x", "headers": {"A": "$B", "C": "${D}"}}, None),
         ("claude-code", {"url": "https://x", "oauth": {"clientId": "$a"}}, None),
     ],
 )
@@ -141,6 +146,13 @@ def test_what_a_person_changed_in_an_entry_stays() -> None:
     goose = find("goose")
     edited = all_behind(goose, GOOSE_HTTP).replace("    timeout: 300\n", "")
     assert all_out(goose, edited) == GOOSE_HTTP.replace("    timeout: 300\n", "")
+
+
+def test_a_variable_that_a_person_wrote_meanwhile_comes_back_as_a_header() -> None:
+    host = find("windsurf")
+    (text,) = HTTP["windsurf"]
+    edited = all_behind(host, text).replace("sk-secret", "${env:Y}")
+    assert all_out(host, edited) == text.replace("sk-secret", "${env:Y}")
 
 
 def test_a_file_that_the_host_wrote_anew_gives_the_server_back() -> None:

@@ -157,6 +157,16 @@ async def test_an_outcome_is_collected_once(tmp_path: Path) -> None:
         assert [entry.name for entry in await desk.log()] == ["opened", "answered", "collected"]
 
 
+@pytest.mark.parametrize("seconds", [0.5, 10, 3_000_000])
+async def test_a_persons_own_deadline_is_not_within_the_limits_of_a_models(seconds: float, tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, clock):
+        asked = clock.now()
+        model = await desk.ask(message="Deploy?", caller=ADA, timeout_seconds=seconds)
+        person = await desk.ask(message="Roll back?", caller=ADA, deadline_seconds=seconds)
+    assert 30 <= (model.question.deadline - asked).total_seconds() <= 2_592_000
+    assert (person.question.deadline - asked).total_seconds() == seconds
+
+
 @pytest.mark.parametrize("seconds", [float("nan"), -1, float("-inf")])
 async def test_a_timeout_that_is_no_time_is_refused(seconds: float, tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (desk, _):

@@ -213,12 +213,12 @@ RENAME = '{"query": "ALTER TABLE old_customers RENAME TO archived_customers"}'
     ("answers", "left", "told"),
     [
         (
-            ["allow", RENAME, "", "", "", ""],
+            ["allow", "1", RENAME],
             "archived_customers",
             f"changed this call .* ran with {re.escape(RENAME)}",
         ),
-        (["deny", "", "", "", "", "needed in January"], "old_customers", 'denied it. They said: "needed in January"'),
-        (["allow", "", "", "", "", ""], "", "What came back: .*affected_rows"),
+        (["deny", "needed in January"], "old_customers", 'denied it. They said: "needed in January"'),
+        (["allow", ""], "", "What came back: .*affected_rows"),
         ([], "old_customers", "a person has been asked whether this call may run, and has not decided yet"),
     ],
 )
@@ -231,6 +231,30 @@ def test_gated_runs_what_a_person_made_of_the_call(home: Home, answers: list[str
     [held] = home.kept()
     assert held.question.action is not None
     assert held.question.action.tool == "write_query"
+
+
+FAIR = '{"order": "A-17", "amount": 25}'
+
+
+@pytest.mark.parametrize(
+    ("answers", "paid", "told"),
+    [
+        (["allow", "1", FAIR], "25 for A-17", f"changed this call .* ran with {re.escape(FAIR)}"),
+        (["deny", "they had a voucher"], "nothing", 'denied it. They said: "they had a voucher"'),
+        (["allow", ""], "250 for A-17", "What came back: 250 paid back for A-17"),
+        ([], "nothing", "a person has been asked whether this call may run, and has not decided yet"),
+    ],
+)
+def test_gated_tools_pays_back_what_a_person_made_of_the_call(
+    home: Home, answers: list[str], paid: str, told: str
+) -> None:
+    lines = play(home, "gated_tools", *answers).splitlines()
+    assert [line for line in lines if line.startswith("It looked the order up, unasked: A-17: a lamp for 250")]
+    assert lines[-1] == f"Paid back: {paid}"
+    assert re.search(told, lines[-2])
+    [held] = home.kept()
+    assert held.question.action is not None
+    assert (held.question.action.server, held.question.action.tool) == ("shop", "refund")
 
 
 def test_with_other_tools_works_with_a_model_behind_an_api(home: Home) -> None:

@@ -28,7 +28,7 @@ def check(path: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_log_of_a_gate_passes_agentack(tmp_path: Path, era: str) -> None:
-    shop = Shop(Home(tmp_path, {"HANDOFFS_MIN_TIMEOUT_SECONDS": "1"}))
+    shop = Shop(Home(tmp_path))
     (tmp_path / "gate.toml").write_text(POLICY)
     person = Person(ALLOW, ALLOW | {"arguments": '{"number": 8}'}, DENY, ALLOW)
     async with shop.client(era, person, rules=("--policy", str(tmp_path / "gate.toml"))) as client:

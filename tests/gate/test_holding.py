@@ -72,6 +72,16 @@ async def test_a_person_changes_the_arguments_and_the_model_is_told(shop: Shop, 
 
 
 @eras
+async def test_only_a_client_that_edits_arguments_is_sent_them(shop: Shop, era: str) -> None:
+    people = {"test-host": Person(DENY), "strands": Person(DENY)}
+    for name, person in people.items():
+        async with shop.client(era, person, name=name) as client:
+            await client.call_tool("delete_order", {"number": 7})
+    sent = {name: (person.shown[0].meta or {}).get("handoffs/arguments") for name, person in people.items()}
+    assert sent == {"test-host": None, "strands": '{"number":7}'}
+
+
+@eras
 async def test_a_change_that_does_not_fit_the_tool_is_asked_for_again(shop: Shop, era: str) -> None:
     person = Person(ALLOW | {"arguments": '{"number": "eight"}'}, ALLOW | {"arguments": '{"number": 8}'})
     async with shop.client(era, person) as client:
@@ -162,8 +172,8 @@ async def test_two_equal_calls_at_once_need_two_approvals(shop: Shop, era: str) 
 @eras
 async def test_silence_denies_at_the_deadline(shop: Shop, era: str) -> None:
     policy = shop.home.folder / "policy.toml"
+    # Shorter than what HANDOFFS_MIN_TIMEOUT_SECONDS lets a model ask for: it is the person's own.
     policy.write_text('[[rule]]\ntool = "*"\ndo = "ask"\ndeadline = 1\n')
-    shop.home.extra["HANDOFFS_MIN_TIMEOUT_SECONDS"] = "1"
     async with shop.client(era, rules=("--policy", str(policy))) as client:
         result = await client.call_tool("delete_order", {"number": 7})
     assert result.is_error

@@ -1,150 +1,22 @@
 """`HandoffGate`: real agents with scripted models, a real store, and people who answer in it as the inbox does."""
 
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import pytest
-from mcp import StdioServerParameters, stdio_client
 from strands import Agent, tool
 from strands.hooks import AfterToolCallEvent, BeforeToolCallEvent
 from strands.middleware import ExecuteToolContext, ExecuteToolStage
-from strands.tools.mcp import MCPClient
-from strands.types.tools import ToolContext
 
-from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
 from handoffs.settings import SettingsError
-from handoffs.store.sqlite.store import SqliteStore
 from handoffs.strands import HandoffClient, ScriptedModel
 from handoffs.strands_gate import HandoffGate
-from tests.gate.behind import ALLOW, DENY, SHOP, waiting
-from tests.strands.programs import Home, nobody, results, text_of
-
-DELETE = ("delete_file", {"name": "a.txt"})
-EDITED = ALLOW | {"arguments": '{"name": "b.txt"}'}
-
-
-@dataclass
-class Gated:
-    """A program with a gate: its store, its tools, and what they did."""
-
-    home: Home
-    done: list[str] = field(default_factory=list)
-
-    @property
-    def store(self) -> Path:
-        return self.home.folder / "handoffs.db"
-
-    @property
-    def journal(self) -> Path:
-        return self.home.folder / "journal"
-
-    @property
-    def ran(self) -> list[str]:
-        """What the MCP server really did."""
-        return self.journal.read_text().splitlines() if self.journal.exists() else []
-
-    @property
-    def tools(self) -> list[Any]:
-        @tool
-        def delete_file(name: str) -> str:
-            """Deletes a file."""
-            self.done.append(f"delete {name}")
-            return f"{name} was deleted"
-
-        @tool
-        def read_file(name: str) -> str:
-            """Reads a file."""
-            self.done.append(f"read {name}")
-            return "a text"
-
-        @tool
-        def fail(name: str) -> str:
-            """Fails."""
-            self.done.append(f"fail {name}")
-            raise RuntimeError("no such disk")
-
-        @tool(context=True)
-        def ask_why(name: str, tool_context: ToolContext) -> str:
-            """Asks the program why."""
-            why = tool_context.interrupt("why", reason="Why?")
-            self.done.append(f"{name}: {why}")
-            return "thanks"
-
-        return [delete_file, read_file, fail, ask_why]
-
-    def shop(self, **options: Any) -> MCPClient:
-        """An MCP client with a real server behind it."""
-        server = StdioServerParameters(command=sys.executable, args=[str(SHOP), str(self.journal)], env=self.home.env)
-        return MCPClient(cast("Any", lambda: stdio_client(server)), **options)
-
-    @contextmanager
-    def agent(self, *turns: Any, tools: list[Any] | None = None, hooks: Any = (), **rules: Any) -> Generator[Agent]:
-        with HandoffGate(**rules) as gate:
-            agent = Agent(
-                model=ScriptedModel(*turns, "Done."),
-                tools=self.tools if tools is None else tools,
-                plugins=[gate],
-                callback_handler=None,
-            )
-            for callback, event in hooks:
-                agent.add_hook(callback, event)
-            try:
-                yield agent
-            finally:
-                agent.cleanup()
-
-    @asynccontextmanager
-    async def desk(self) -> AsyncGenerator[Desk]:
-        """The desk over the same store, of another process as it were."""
-        async with SqliteStore(self.store) as store:
-            yield Desk(store=store, clock=SystemClock())
-
-    async def run(self, agent: Agent, *people: "Person") -> list[dict[str, Any]]:
-        """Run the agent, with people who answer one after the other; return the tool results of this run."""
-        before = len(results(agent))
-        with anyio.fail_after(60):
-            async with self.desk() as desk, anyio.create_task_group() as tasks:
-
-                async def answers() -> None:
-                    answered: tuple[str, ...] = ()
-                    for person in people:
-                        handoff = await waiting(desk, but=answered)
-                        answered = (*answered, handoff.id)
-                        await person(desk, handoff)
-
-                tasks.start_soon(answers)
-                await agent.invoke_async("Go!")
-        return results(agent)[before:]
-
-    async def events(self) -> list[list[str]]:
-        """The names of the events of each handoff, the oldest first, once all results are noted."""
-        async with self.desk() as desk:
-            found = await desk.newest(open_only=False)
-            return [[entry.name for entry in await desk.history(each.id)] for each in reversed(found)]
-
-
-Person = Callable[[Desk, Handoff], Awaitable[object]]
-
-
-def says(values: dict[str, object]) -> Person:
-    async def answers(desk: Desk, handoff: Handoff) -> None:
-        await desk.answer(handoff, values, by="ada", channel="inbox")
-
-    return answers
-
-
-@pytest.fixture
-def gated(home: Home, monkeypatch: pytest.MonkeyPatch) -> Gated:
-    for name, value in {**home.env, "HANDOFFS_TERMINAL": "off"}.items():
-        monkeypatch.setenv(name, value)
-    return Gated(home)
+from tests.gate.behind import ALLOW, DENY, waiting
+from tests.strands.gated import DELETE, EDITED, Gated, says
+from tests.strands.programs import nobody, results, text_of
 
 
 async def test_a_tool_runs_once_a_person_has_allowed_exactly_this_call(gated: Gated) -> None:
@@ -185,6 +57,23 @@ async def test_a_person_changes_the_arguments_and_the_model_is_told(gated: Gated
     assert await gated.events() == [["opened", "answered", "used", "edited", "sent", "result"]]
 
 
+async def test_a_secret_that_a_person_changes_is_not_told_to_the_model(gated: Gated) -> None:
+    @tool
+    def sign_in(user: str, password: str) -> str:
+        """Signs in."""
+        gated.done.append(password)
+        return "signed in"
+
+    call = ("sign_in", {"user": "ada", "password": "guessed-one"})
+    edited = ALLOW | {"arguments": '{"user": "ada", "password": "correct horse"}'}
+    with gated.agent([call], tools=[sign_in]) as agent:
+        [result] = await gated.run(agent, says(edited))
+    assert gated.done == ["correct horse"]
+    assert "The person changed `password`" in text_of(result)
+    assert "horse" not in str(agent.messages)
+    assert "guessed-one" not in text_of(result)
+
+
 async def test_a_change_that_does_not_fit_the_tool_is_asked_for_again(gated: Gated) -> None:
     with gated.agent([DELETE]) as agent:
         await gated.run(agent, says(ALLOW | {"arguments": '{"name": 7}'}), says(EDITED))
@@ -201,10 +90,7 @@ async def test_rules_decide_without_a_person(gated: Gated) -> None:
     assert await gated.events() == []
 
 
-async def test_a_policy_says_what_is_asked_and_silence_denies_at_its_deadline(
-    gated: Gated, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HANDOFFS_MIN_TIMEOUT_SECONDS", "1")
+async def test_a_policy_says_what_is_asked_and_silence_denies_at_its_deadline(gated: Gated) -> None:
     policy = gated.home.folder / "policy.toml"
     policy.write_text('[[rule]]\nserver = "files"\ntool = "delete_*"\ndo = "ask"\ndeadline = 1\n')
     with gated.agent([DELETE], policy=policy, server="files") as agent:

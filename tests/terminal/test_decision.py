@@ -111,9 +111,17 @@ def test_a_form_of_an_agent_is_asked_field_by_field() -> None:
 
 
 def test_a_form_that_asks_for_more_than_a_decision_is_none() -> None:
-    other: Any = {"properties": {"decision": {"enum": ["allow", "deny"]}, "why": {"type": "string"}}}
     assert is_action_form(held().form)
-    assert not is_action_form(parse(other))
+    decision, text = {"enum": ["allow", "deny"]}, {"type": "string"}
+    others: list[Any] = [
+        {"properties": {"decision": decision, "reason": text, "why": text}, "required": ["decision"]},
+        {"properties": {"decision": decision}, "required": ["decision"]},
+        {"properties": {"decision": decision, "reason": text}},
+        {"properties": {"decision": decision, "reason": text}, "required": ["decision", "reason"]},
+        {"properties": {"decision": {"enum": ["allow", "deny", "later"]}, "reason": text}, "required": ["decision"]},
+    ]
+    for other in others:
+        assert not is_action_form(parse({"type": "object", **other}))
 
 
 PROMPT = """

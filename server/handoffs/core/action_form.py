@@ -74,9 +74,20 @@ def action_form(*, editable: bool, remember: Mapping[str, str] | None = None, co
 
 
 def is_action_form(form: Form) -> bool:
-    """Say whether a form decides on an action and asks for nothing else, the decision first."""
-    names = [field.name for field in form.fields]
-    return names[:1] == [DECISION] and {*names} <= {DECISION, ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES}
+    """Say whether a form decides on an action and asks for nothing else, the decision first.
+
+    A form of another server's may be like it: only where each field can be left out but the decision is it one of ours.
+    """
+    fields = {field.name: field for field in form.fields}
+    decision = form.fields[0] if form.fields else None
+    return (
+        decision is not None
+        and decision.name == DECISION
+        and {choice.value for choice in decision.choices} == {ALLOW, DENY}
+        and REASON in fields
+        and {*fields} <= {DECISION, ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES}
+        and [field.name for field in form.fields if field.required] == [DECISION]
+    )
 
 
 def with_titles(form: Form) -> Form:

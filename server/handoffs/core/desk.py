@@ -110,6 +110,7 @@ class Desk(Reader):
         form: Mapping[str, object] | None = None,
         breakout_of_loop: bool = False,
         timeout_seconds: float | None = None,
+        deadline_seconds: float | None = None,
         declared: Declared | None = None,
         session: str = "",
         tool_use: str = "",
@@ -122,6 +123,8 @@ class Desk(Reader):
         collected. The log of a new handoff keeps what the host `declared`. With a `session`, handoffs of other sessions
         are not joined; a call that is sent again finds its own handoff by `tool_use`. `Handoff.earlier` of a new
         handoff names the same question if it was decided a short while ago. An `action` is what runs if it is allowed.
+        `timeout_seconds` is what the agent asks for, within the limits; `deadline_seconds` is a person's own setting,
+        and is taken as it stands.
 
         Raises:
             QuestionRefused: The question can't be asked as it is. Nothing was stored.
@@ -140,7 +143,11 @@ class Desk(Reader):
             question=Question(
                 message=message,
                 form=asked_form,
-                deadline=self._limits.deadline(asked, timeout_seconds),
+                deadline=(
+                    self._limits.deadline(asked, timeout_seconds)
+                    if deadline_seconds is None
+                    else asked + timedelta(seconds=deadline_seconds)
+                ),
                 breakout_of_loop=breakout_of_loop,
                 action=action,
             ),

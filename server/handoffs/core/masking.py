@@ -38,8 +38,13 @@ class Masked:
     """The arguments of an action without its secrets."""
 
     values: Mapping[str, object]
-    secrets: tuple[str, ...] = ()
-    """The paths of what is masked: `token`, `auth.key`, `accounts.password`."""
+    hidden: Mapping[str, tuple[object, ...]] = field(default_factory=dict[str, tuple[object, ...]], repr=False)
+    """What is masked, by path: `token`, `auth.key`. In a list, several have the path `accounts.password`."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The paths of what is masked."""
+        return tuple(self.hidden)
 
     @property
     def names(self) -> frozenset[str]:
@@ -56,7 +61,7 @@ def masked(action: Action) -> Masked:
     schema = SchemaParts(_mapping(action.described.get("inputSchema")))
     work = _Work(schema=schema, patterns=tuple(action.masked))
     values = work.pairs(action.values, schema.whole(), path="", depth=0)
-    return Masked(values=values, secrets=tuple(dict.fromkeys(work.found)))
+    return Masked(values=values, hidden={path: tuple(found) for path, found in work.found.items()})
 
 
 def without_secrets(action: Action) -> Action:
@@ -80,6 +85,13 @@ def masked_answer(action: Action, values: Mapping[str, Value]) -> Mapping[str, V
     return {**values, ARGUMENTS: masked_edit(action, text)} if text.strip() else values
 
 
+def changed_secrets(action: Action, text: str) -> tuple[str, ...]:
+    """Return the paths of the secrets that edited arguments, as JSON, change, add or leave out. Raises ValueError."""
+    before, after = masked(action).hidden, masked(replace(action, arguments=text)).hidden
+    # As they are written: to Python, 1, 1.0 and true are the same.
+    return tuple(path for path in {**before, **after} if repr(before.get(path)) != repr(after.get(path)))
+
+
 def masked_edit(action: Action, text: str) -> str:
     """Return edited arguments, as JSON, without their secrets; a text that is no JSON object may hold one anywhere."""
     try:
@@ -92,7 +104,7 @@ def masked_edit(action: Action, text: str) -> str:
 class _Work:
     schema: SchemaParts
     patterns: tuple[str, ...]
-    found: list[str] = field(default_factory=list[str])
+    found: dict[str, list[object]] = field(default_factory=dict[str, list[object]])
 
     def pairs(self, values: Mapping[str, object], schemas: Schemas, *, path: str, depth: int) -> dict[str, object]:
         made: dict[str, object] = {}
@@ -100,7 +112,7 @@ class _Work:
             at = f"{path}.{name}" if path else name
             inner = self.schema.of_name(schemas, name)
             if self._is_secret(name, at, value, inner) or depth >= MAX_DEPTH:
-                self.found.append(at)
+                self.found.setdefault(at, []).append(value)
                 made[name] = MASK
             else:
                 made[name] = self._value(value, inner, path=at, depth=depth + 1)
@@ -114,7 +126,7 @@ class _Work:
                 inner = self.schema.of_items(schemas)
                 listed = cast("list[object]", value)
                 if listed and (depth >= MAX_DEPTH or any(map(_says, inner))):
-                    self.found.append(path)
+                    self.found.setdefault(path, []).append(listed)
                     return [MASK] * len(listed)
                 return [self._value(each, inner, path=path, depth=depth + 1) for each in listed]
             case _:

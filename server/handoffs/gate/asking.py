@@ -215,7 +215,7 @@ class Asking:
                 remember=choices,
                 conditions=[*conditions_of(action)] if takes_conditions(choices) else (),
             ),
-            timeout_seconds=terms.deadline_seconds,
+            deadline_seconds=terms.deadline_seconds,
             declared=Declared(
                 version=client.version,
                 protocol=client.protocol,

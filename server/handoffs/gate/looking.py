@@ -11,7 +11,7 @@ from handoffs.gate.policy_model import Decision, Terms, Verdict
 from handoffs.gate.remembered import digest_of
 
 STALE_SECONDS = 10.0
-"""After this time, a server of 2026-07-28 is asked for its tools again: only a client that listens is told of changes."""
+"""After this time, a server of 2026-07-28 is asked for its tools again: it tells only those who listen of changes."""
 
 
 class Outdated(Exception):

@@ -226,4 +226,6 @@ class Sending:
 
 
 def _edited(sent: _Sent) -> str:
-    return words.edited(sent.call.arguments, sent.allowed.arguments or "")
+    action = sent.allowed.handoff.question.action
+    assert action is not None
+    return words.edited(action, sent.allowed.arguments or "")

@@ -21,6 +21,7 @@ import anyio
 from handoffs.asking import judge as judging
 from handoffs.asking.plan import How, Situation, plan
 from handoffs.core.action import Action
+from handoffs.core.action_form import ARGUMENTS
 from handoffs.core.action_shown import MAX_REASON
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, HandoffError
@@ -38,6 +39,9 @@ CHANNEL = "elicitation"
 
 NOTE_META, SCRIPT_META = "handoffs/note", "handoffs/script"
 """Where a client's reply says why it declines, and that no person gave it."""
+
+ARGUMENTS_META = "handoffs/arguments"
+"""Where a dialog says what the call runs with, as JSON, for a client that takes that up for editing."""
 
 PROGRESS_SECONDS = 10.0
 """How often a call that is held says that it is alive."""
@@ -211,7 +215,11 @@ class Waiting:
         text = f"That answer does not fit: {inert(reason)}\n\n{message}" if reason else message
         schema = cast("Value", call.client.dialog.schema(handoff.question.form))
         mode: dict[str, Value] = {"mode": "form"} if call.client.protocol >= "2025-11-25" else {}
-        return {**mode, "message": text, "requestedSchema": schema}
+        action, editable = handoff.question.action, any(f.name == ARGUMENTS for f in handoff.question.form.fields)
+        if action is None or not editable or not call.client.host.edits_arguments:
+            return {**mode, "message": text, "requestedSchema": schema}
+        meta: dict[str, Value] = {ARGUMENTS_META: action.arguments}
+        return {**mode, "message": text, "requestedSchema": schema, "_meta": meta}
 
     async def _beside_dialog(self, handoff: Handoff, call: HeldCall) -> Handoff | None:
         """Show the dialog of the older era beside everything else; None where nobody can have seen it."""

@@ -1,7 +1,10 @@
 """What the agent is told of a call that the gate holds. The person's own words follow where they gave some."""
 
+from handoffs.core.action import Action
 from handoffs.core.action_form import REASON
+from handoffs.core.masking import MASK, changed_secrets, masked_edit
 from handoffs.core.model import Handoff, State
+from handoffs.core.untrusted import inert_line
 
 AGAIN = "Do not try it again, and do not do it in another way: go on without it, or stop and say what is missing."
 
@@ -118,9 +121,17 @@ def refusal(handoff: Handoff) -> str:
             return f"{NOBODY} {AGAIN}"
 
 
-def edited(before: str, after: str) -> str:
-    """Return what the agent is told of a call that ran as a person changed it."""
-    return (
+def edited(action: Action, after: str) -> str:
+    """Return what the agent is told of a call that ran as a person changed it. Secrets are named, and not quoted."""
+    said = (
         "A person changed this call before it ran, and what follows is the result of the changed call. You asked for "
-        f"the arguments {before}; it ran with {after}."
+        f"the arguments {masked_edit(action, action.arguments)}; it ran with {masked_edit(action, after)}."
     )
+    try:
+        changed = changed_secrets(action, after)
+    except ValueError:  # neither is quoted then
+        changed = ()
+    if not changed:
+        return said
+    names = ", ".join(f"`{inert_line(path, 60)}`" for path in changed)
+    return f"{said} {MASK} stands for a secret. The person changed {names}, which you are not shown."

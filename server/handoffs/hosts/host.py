@@ -83,6 +83,8 @@ class Host:
     """Whether it closes its dialog when the question was answered elsewhere, if the protocol has a message for that."""
     draws_cards: bool = True
     """Whether it really shows a card (MCP Apps) if it declares that."""
+    edits_arguments: bool = False
+    """Whether its dialog takes up the arguments of a held call for editing, where they are sent with the form."""
     gives_both: bool = False
     """Whether its model reads both the text of a result and the structured content."""
 

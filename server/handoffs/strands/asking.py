@@ -22,6 +22,7 @@ from mcp.types import (
     ErrorData,
 )
 
+from handoffs.core.action_form import is_action_form, with_titles
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import ID_PREFIX
 from handoffs.core.schema import parse
@@ -36,6 +37,9 @@ LOOK_SECONDS = 1.0
 
 current_wait: ContextVar[Wait | None] = ContextVar("current_wait", default=None)
 """The wait of the current call."""
+
+_ARGUMENTS = "handoffs/arguments"
+"""Where a form says what a held call runs with, as JSON."""
 
 # A yes is no answer: the person opens the link in a browser, and answers there.
 _OPENED = {
@@ -140,7 +144,18 @@ async def _ended(session: ClientSession, handoff_id: str) -> str:
 
 def _request(params: ElicitRequestParams, handoff_id: str) -> Request:
     if isinstance(params, ElicitRequestFormParams):
-        return Request(message=params.message, form=parse(params.requested_schema), handoff_id=handoff_id)
+        form = parse(params.requested_schema)
+        if not is_action_form(form):
+            return Request(message=params.message, form=form, handoff_id=handoff_id)
+        # The gate says what the call runs with, so that the person can edit it.
+        arguments = cast("Mapping[str, object]", params.meta or {}).get(_ARGUMENTS)
+        return Request(
+            message=params.message,
+            form=with_titles(form),
+            handoff_id=handoff_id,
+            decides=True,
+            arguments=arguments if isinstance(arguments, str) else "",
+        )
     return Request(message=f"{params.message}\n\n{params.url}", form=parse(_OPENED), handoff_id=handoff_id)
 
 

@@ -120,10 +120,11 @@ class HeldTool(AgentTool):
             except BaseException:
                 self._given_up(call, decision)
                 raise
+            # Also where the prompt that got the Ctrl-C has put the question off before this was noticed.
+            if wait.interrupted and in_loop and hasattr(agent := cast("Any", self._context.agent), "cancel"):
+                agent.cancel()
             if not decision.done():
                 self._given_up(call, decision)
-                if wait.interrupted and in_loop and hasattr(agent := cast("Any", self._context.agent), "cancel"):
-                    agent.cancel()
                 return Refused(words.WAITING)
         try:
             return decision.result()

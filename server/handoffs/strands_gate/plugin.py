@@ -1,4 +1,9 @@
-"""`HandoffGate`: the plugin that holds an agent's tools until a person, or a rule, has allowed exactly that call."""
+"""`HandoffGate`: holds an agent's tools until a person, or a rule, has allowed exactly that call.
+
+It is a plugin, and an intervention, too. Either way the decision is made where the tool runs, and not in
+`before_tool_call`: hooks of a higher order, later interventions and middlewares change a call after that, take back a
+denial, or run the tool twice.
+"""
 
 import os
 import weakref
@@ -6,9 +11,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from strands.hooks import AgentInitializedEvent, HookOrder
+from strands.hooks import AgentInitializedEvent, BeforeInvocationEvent, BeforeToolCallEvent, HookOrder
+from strands.interventions import InterventionHandler, OnError, Proceed
 from strands.middleware import ExecuteToolContext, ExecuteToolStage
 from strands.plugins import Plugin
 
@@ -30,8 +36,10 @@ OWN = "strands"
 """What an agent's own Python tools are tools of, for rules and people."""
 
 
-class HandoffGate(Plugin):
+class HandoffGate(Plugin, InterventionHandler):
     """Holds the tools of an agent: `Agent(plugins=[HandoffGate(allow=["read_*"])])`.
+
+    `Agent(interventions=[HandoffGate(…), …])` does the same; put it first, since one that denies ends the list.
 
     It holds the agent's own Python tools and those of its MCP clients, also when the program calls them
     (`agent.tool.…`). It asks as `handoffs gate` does: with its settings, store, policy, permissions, pins and words.
@@ -78,23 +86,46 @@ class HandoffGate(Plugin):
         self._settings = read_settings()
         self._server, self._project = server, str(Path.cwd())
         self._background: Background[Parts] = Background(partial(opened, self._settings))
+        self._standing: weakref.WeakSet[Agent] = weakref.WeakSet()
         listen_for_ctrl_c()
 
     @property
     def name(self) -> str:
-        """The plugin's name."""
+        """The name, as a plugin and as an intervention."""
         return "handoffs-gate"
 
+    @property
+    def on_error(self) -> OnError:
+        """As an intervention, an error of its own denies the call."""
+        return "deny"
+
     def init_agent(self, agent: "Agent") -> None:
-        """Stand before the tools of an agent."""
-        session = Session(self._settings, self._policy, project=self._project)
+        """As a plugin: stand before the tools of an agent."""
 
         def stand(event: AgentInitializedEvent) -> None:
-            event.agent.add_middleware(ExecuteToolStage, partial(self._stand_before, session))
+            self._stand(event.agent)
 
         # Last of those that Strands and its plugins add: they see the tool itself, and the gate what they make of it.
         agent.add_hook(stand, AgentInitializedEvent, order=HookOrder.SDK_LAST)
+
+    def before_invocation(self, event: BeforeInvocationEvent, **kwargs: Any) -> Proceed:
+        """As an intervention: stand before the tools of the agent. Nothing is decided here."""
+        self._stand(event.agent)
+        return Proceed()
+
+    def before_tool_call(self, event: BeforeToolCallEvent, **kwargs: Any) -> Proceed:
+        """As an intervention: stand before the tools, also for a call that the program makes itself."""
+        self._stand(event.agent)
+        return Proceed()
+
+    def _stand(self, agent: "Agent") -> None:
+        """Stand before the tools of an agent, once."""
+        if agent in self._standing:
+            return
+        session = Session(self._settings, self._policy, project=self._project)
+        agent.add_middleware(ExecuteToolStage, partial(self._stand_before, session))
         weakref.finalize(agent, self._background.soon, session.end).atexit = False
+        self._standing.add(agent)
 
     def close(self) -> None:
         """End what it has started. What is held is not run, and its question stays open.

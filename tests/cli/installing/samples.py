@@ -195,7 +195,7 @@ HTTP: dict[str, list[str]] = {
     "vscode-insiders": [VSCODE_HTTP],
     "cursor": [
         '{"mcpServers": {"a": {"url": "https://x/mcp", "headers": {"X-Key": "sk-secret"}}, "b": {"command": "c"}}}',
-        '{\n  "mcpServers": {"a": {"url": "https://x/mcp", "headers":\n  {"X-Key": "a ${env:KEY}",} // mine\n}}}\n',
+        '{\n  "mcpServers": {"a": {"url": "https://x/mcp", "headers":\n  {"X-Key": "a sk-secret",} // mine\n}}}\n',
     ],
     "codex": [
         CODEX_HTTP, CODEX_HTTP + "\n", CODEX_HTTP.replace("\n", "\r\n"), CODEX_HTTP_INLINE,
@@ -206,7 +206,7 @@ HTTP: dict[str, list[str]] = {
         GOOSE_HTTP, GOOSE_HTTP.replace("\n", "\r\n"), GOOSE_HTTP.removesuffix("# the end\nOTHER: 'yes'\n"),
         "extensions: {a: {type: streamable_http, uri: https://x/mcp, headers: {X-Key: sk-secret}, envs: {B: c}}} # x",
     ],
-    "windsurf": ['{"mcpServers": {"a": {"serverUrl": "https://x/", "headers": {"X": "${env:Y}"}, "disabled": true}}}'],
+    "windsurf": ['{"mcpServers": {"a": {"serverUrl": "https://x/", "headers": {"X": "sk-secret"}, "disabled": true}}}'],
     "zed": ['// Zed\n{\n  "context_servers": {\n    "a": {\n      "url": "https://x/mcp", // mine\n'
             '      "headers": {"Authorization": "Bearer sk-secret"}\n    }\n  }\n}\n'],
 }  # fmt: skip

@@ -57,8 +57,9 @@ class Http:
     """The key of headers whose values are names of variables; None if the host has none."""
     passed: str | None = None
     """The key of the variables that a started server gets from the host's own; None if the host has none."""
-    resolves: bool = False
-    """Whether references to variables mean the same in headers and in a started server's variables."""
+    resolves: bool | None = False
+    """Whether references to variables mean the same in headers and in a started server's variables; None if nobody has
+    looked."""
     also: tuple[str, ...] = ()
     """Other keys of the address that it reads."""
     sse: tuple[str, ...] = ()
@@ -199,7 +200,8 @@ HOSTS: tuple[Host, ...] = (
         programs=("code",),
         patience="It has no limit on a call.",
         then=_EDITOR_THEN.format("VS Code", "VS Code"),
-        source="code.visualstudio.com, MCP configuration: mcp.json of the default profile (D); no limit: vscode#311595",
+        source="code.visualstudio.com, MCP configuration: mcp.json of the default profile (D); no limit: vscode#311595;"
+        " variables in all texts of an entry, 1.100: mcpRegistry (C)",
     ),
     Host(
         name="vscode-insiders",
@@ -228,7 +230,7 @@ HOSTS: tuple[Host, ...] = (
         format="jsonc",
         servers="mcpServers",
         fixed={"type": "stdio"},
-        http=Http(reference="${{env:{}}}", resolves=True),
+        http=Http(reference="${{env:{}}}", resolves=None),
         programs=("cursor", "cursor-agent"),
         patience="It gives a call between 1 and 5 minutes, which can't be set.",
         then="Switch the server on in Cursor's settings, under MCP.",
@@ -275,7 +277,7 @@ HOSTS: tuple[Host, ...] = (
         patience="It gives a call 10 minutes where nothing is set.",
         then="Start Gemini CLI again, in a folder that it trusts; `/mcp` shows the server.",
         source="gemini-cli docs/tools/mcp-server.md (D); packages/core/src/tools/mcp-client.ts, utils/paths.ts (C); it"
-        " strips comments before it parses (C)",
+        " strips comments before it parses (C); variables in headers and in `env`, 0.61: mcp-client.ts (C)",
     ),
     Host(
         name="goose",
@@ -317,7 +319,7 @@ HOSTS: tuple[Host, ...] = (
         windows="~/.codeium/windsurf/mcp_config.json",
         format="jsonc",
         servers="mcpServers",
-        http=Http(url="serverUrl", resolves=True, also=("url",)),
+        http=Http(url="serverUrl", resolves=None, also=("url",)),
         programs=("windsurf",),
         dialog=False,
         patience="How long it gives a call is not documented, and can't be set.",

@@ -59,8 +59,11 @@ class HttpEntry:
         return not self.named
 
 
-def read(host: Host, entry: Entry) -> HttpEntry:
-    """Return what an entry says. Raises Unreadable: the gate can't take its place; says why."""
+def read(host: Host, entry: Entry, *, comes_out: bool = False) -> HttpEntry:
+    """Return what an entry says. Raises Unreadable: the gate can't take its place; says why.
+
+    One that `comes_out` from behind the gate may refer to variables as it likes: the host resolves them in its headers.
+    """
     http = host.http
     if http is None:
         raise Unreadable(f"it has an address, and {host.title} calls no server over HTTP by its file")
@@ -82,7 +85,8 @@ def read(host: Host, entry: Entry) -> HttpEntry:
             variable = value
         else:
             prefix, variable = "", VARIABLE.format(len(moved) + 1)
-            _check_reference(http, header, value)
+            if not comes_out:
+                _check_reference(host, header, value)
             moved[variable] = path
         _check_header(url, header, value)
         named.append(f"{header}={prefix}{variable}")
@@ -122,7 +126,7 @@ def put_behind(host: Host, text: str, path: Path, launch: Launch, words: Sequenc
         at = stop
     was.append(text[at:end])
     kept = json.dumps(was)
-    if host.http is not None and host.http.resolves and "$" in kept:
+    if host.http is not None and host.http.resolves is not False and "$" in kept:
         raise Unreadable("a `$` stands in it outside of its headers, which the host might take for a variable")
     new = _behind(host, entry, found, launch, words, kept)
     after = text[:start] + edit.written(text, path, new) + text[end:]
@@ -151,7 +155,7 @@ def take_out(host: Host, text: str, path: Path) -> str:
     after = text[:start] + edit.fitted(text, path, "".join(pieces)) + text[end:]
     entry = _entry(host, edit, after, path)
     _prove(host, text, after, path, entry)
-    found = read(host, entry)
+    found = read(host, entry, comes_out=True)
     for key, value in _changes(host, found, now):
         after = edit.put(after, (*path, key), value) if value is not None else edit.cut(after, (*path, key))
         entry = {**entry, key: value} if value is not None else {name: entry[name] for name in entry if name != key}
@@ -201,9 +205,14 @@ def _headers(http: Http, entry: Entry) -> Iterator[tuple[Path | None, str, str]]
         yield None, HEADER, str(variable)
 
 
-def _check_reference(http: Http, header: str, value: str) -> None:
-    if _REFERENCE.search(value) and (not http.resolves or _NESTED.search(value)):
-        raise Unreadable(f"its header {header} refers to a variable in a way that can't be said to the gate")
+def _check_reference(host: Host, header: str, value: str) -> None:
+    resolves = host.http is not None and host.http.resolves
+    if not _REFERENCE.search(value) or (resolves and not _NESTED.search(value)):
+        return
+    if resolves is None:
+        unknown = f"and whether {host.title} resolves that for a server that it starts is not known"
+        raise Unreadable(f"its header {header} refers to a variable, {unknown}")
+    raise Unreadable(f"its header {header} refers to a variable in a way that can't be said to the gate")
 
 
 def _check_header(url: str, header: str, value: str) -> None:
