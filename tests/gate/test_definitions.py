@@ -77,7 +77,7 @@ async def test_a_change_in_the_moment_of_listing_is_not_missed(home: Home) -> No
         assert await asked_or_run(client, 2) == "asked"
 
 
-async def test_a_change_that_nobody_has_allowed_is_not_forgotten_when_the_server_does_not_list(home: Home) -> None:
+async def test_a_change_is_not_forgotten_when_the_server_does_not_list(home: Home) -> None:
     async with wire(home, "--allow", "*", tools=[[PAY]]) as client:
         await client.begin(elicitation={})
         assert await asked_or_run(client, 1) == "run"

@@ -135,7 +135,7 @@ def test_what_is_said_of_a_wrong_edit_quotes_no_secret(schema: dict[str, Any], s
     assert str(refused.value) == said
 
 
-def test_what_is_said_of_a_wrong_edit_quotes_no_argument_that_held_a_secret() -> None:
+def test_what_is_said_of_a_wrong_edit_quotes_no_secret_argument() -> None:
     held = replace(action({"properties": {"x": {"type": "object"}}}), arguments='{"x": {"password": "hush"}}')
     with pytest.raises(ValueError, match=r"^x: the schema's `type` refuses it$"):
         checked('{"x": "hush"}', held)
