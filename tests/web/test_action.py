@@ -14,7 +14,7 @@ from tests.web.serving import Opened, serving, signed_in
 from tests.web.test_browser import ended
 from tests.web.test_guarding import HOSTILE, Acting
 from tests.web.test_reading import SHAPES, axe
-from tests.web.visiting import enter, until_true
+from tests.web.visiting import enter, until_true, visit
 
 ARGUMENTS: dict[str, object] = {
     "id": 7,
@@ -95,7 +95,7 @@ async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: O
         limits = {"remember": "tool-hour", "conditions": ["id is 7"], "uses": 3}
         assert values == {"decision": "allow", "arguments": '{"id": 8}', **limits}
         second = await hold(inbox.desk, call(arguments={"id": 2}))
-        await page.goto(f"{inbox.url}/h/{second.id}")
+        await visit(page, f"{inbox.url}/h/{second.id}")
         await page.get_by_text("Deny with a reason").click()
         await page.get_by_label("Reason optional").fill("not on Fridays")
         await page.get_by_role("button", name="Deny with this reason").click()
@@ -212,7 +212,7 @@ async def test_a_held_call_is_read_by_everybody(tmp_path: Path, opened: Opened, 
         await inbox.desk.answer(over, {"decision": "allow"}, by="ada", channel="inbox")
         await enter(page, inbox)
         for path in ("/", f"/h/{over.id}"):
-            await page.goto(inbox.url + path)
+            await visit(page, inbox.url + path)
             await page.evaluate("document.querySelectorAll('.card details').forEach((each) => { each.open = true; })")
             assert await axe(page) == [], path
             wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")

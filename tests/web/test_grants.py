@@ -11,7 +11,7 @@ from handoffs.core.ports import Permissions
 from tests.web.held import call, given, hold
 from tests.web.serving import Opened, serving, signed_in
 from tests.web.test_reading import axe
-from tests.web.visiting import enter
+from tests.web.visiting import enter, visit
 
 
 async def kept(permissions: Permissions, grant: Grant) -> Grant:
@@ -89,7 +89,7 @@ async def test_everything_is_stopped_after_a_question_and_every_page_says_so(tmp
         assert denied.end.channel == "inbox"
         assert (await inbox.desk.get(plain.id)).state is State.OPEN
         for path in ("/", "/history", "/figures", f"/h/{held.id}", "/h/h_none", "/grants/stop"):
-            await page.goto(inbox.url + path)
+            await visit(page, inbox.url + path)
             await page.locator(".banner.stopped").get_by_role("link", name="Permissions").click()
             await expect(page.locator("h1")).to_have_text("Permissions for later calls")
         await page.get_by_role("button", name="End the stop").click()
@@ -114,7 +114,7 @@ async def test_the_page_is_read_by_everybody_on_a_phone_too(tmp_path: Path, open
                 wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
                 assert wide <= window
                 await page.screenshot(path=tmp_path / f"grants-{width}.png", full_page=True)
-                await page.goto(inbox.url + "/grants/stop")
+                await visit(page, inbox.url + "/grants/stop")
                 assert await axe(page) == []
                 await expect(page.locator(".banner.stopped")).to_contain_text("by eve")
 

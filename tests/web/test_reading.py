@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from handoffs.core.model import Caller
 from tests.web.serving import Opened, serving
-from tests.web.visiting import FORM, MESSAGE, enter
+from tests.web.visiting import FORM, MESSAGE, enter, visit
 
 SHAPES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
@@ -29,15 +29,15 @@ async def test_every_page_can_be_read_by_everybody(tmp_path: Path, opened: Opene
         await inbox.ask("I stopped.", breakout_of_loop=True, caller=told)
         old = await inbox.ask("Old?")
         await inbox.desk.answer(old, {"response": "yes " * 100}, by="eve", channel="terminal", note="well")
-        await page.goto(inbox.url)
+        await visit(page, inbox.url)
         assert await axe(page) == []
         await enter(page, inbox)
         for path in ("/", f"/h/{old.id}", "/history", "/history?q=none", "/figures", "/h/h_none"):
-            await page.goto(inbox.url + path)
+            await visit(page, inbox.url + path)
             assert await axe(page) == [], path
             wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert wide <= window, path
-        await page.goto(inbox.url)
+        await visit(page, inbox.url)
         await page.get_by_role("button", name="Answer").nth(1).click()
         await expect(page.locator(".problem:not(:empty)").first).to_be_visible()
         assert await axe(page) == []
@@ -108,7 +108,7 @@ async def test_hostile_messages_do_nothing_and_load_nothing(tmp_path: Path, open
         await inbox.desk.answer(handoff, {"a": HOSTILE}, by=HOSTILE, channel="terminal", note=HOSTILE)
         await expect(page.locator(".card.ended")).to_have_count(1)
         for path in (f"/h/{handoff.id}", "/history", "/figures"):
-            await page.goto(inbox.url + path)
+            await visit(page, inbox.url + path)
             await expect(page.locator("h1")).to_be_visible()
         assert await page.evaluate("window.pwned") is None
         assert {url for url in asked if not url.startswith((inbox.url, "data:image/svg+xml,%3Csvg"))} == set()

@@ -45,7 +45,7 @@ async def test_code_and_options_wrap_and_nothing_stands_beside_the_page(
         await enter(page, inbox)
         await shown(page, shape)
         for address in ("/", f"/h/{handoff.id}"):
-            await page.goto(inbox.url + address)
+            await visit(page, inbox.url + address)
             await expect(page.locator(".message pre").first).to_contain_text("ls -la⟨165 blanks⟩; rm -rf ~/shop")
             assert await page.evaluate(BESIDE) == []
 

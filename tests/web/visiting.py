@@ -50,13 +50,13 @@ async def until_true(page: Page, script: str) -> None:
 
 
 async def visit(page: Page, address: str) -> None:
-    """Go to an address, also where the page that is left is just about to load itself anew."""
+    """Go to an address, also where the page that is left is just about to load itself, or what was sent from it."""
     with anyio.fail_after(20):
         while True:
             try:
                 await page.goto(address)
             except Error as aborted:
-                if "ERR_ABORTED" not in aborted.message:
+                if not any(each in aborted.message for each in ("ERR_ABORTED", "interrupted by another navigation")):
                     raise
             else:
                 return
