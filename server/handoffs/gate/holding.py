@@ -58,8 +58,13 @@ class Holding:
         inbox: Inbox | None = None,
         hold_seconds: float | None = None,
         transport: str = "stdio",
+        new_server: Callable[[int], None] | None = None,
     ) -> None:
-        """Take the parts; `policy` returns the one in force, `transport` (`stdio`, `http`) leads to the client."""
+        """Take the parts; `policy` returns the one in force, `transport` (`stdio`, `http`) leads to the client.
+
+        At first sight of the server, `new_server` is told how many tools were pinned.
+        """
+        self._new_server = new_server
         self._own = OwnRequests()
         self._server, self._policy, self._project, self._transport = server, policy, project, transport
         self._rounds, self._subject = Rounds(keys), subject
@@ -83,7 +88,7 @@ class Holding:
             hold_seconds=hold_seconds,
             transport=transport,
         )
-        self._definitions = Definitions(self._own.ask_server, self._remembered.compare)
+        self._definitions = Definitions(self._own.ask_server, self._listed)
         self._sending = Sending(
             self._asking, self._own, self._rounds, subject=subject, clock=desk.clock, start=self._start
         )
@@ -165,6 +170,10 @@ class Holding:
             await self._sending.reply(call, call.refused(words.INTERRUPTED))
         self._own.end()
         await self._sending.note_unknown(interrupted, reason)
+
+    async def _listed(self, tools: Mapping[str, str]) -> None:
+        if await self._remembered.compare(tools) and self._new_server is not None:
+            self._new_server(len(tools))
 
     # One call
 

@@ -20,7 +20,6 @@ from handoffs.core.grant import Grant, Pin, Reach, Stop, grant_id_of
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
 from handoffs.core.remembering import CHOICES, conditions_of, offered
-from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy_model import Terms
 
 logger = logging.getLogger(__name__)
@@ -40,17 +39,15 @@ class Remembered:
         self._server, self._subject, self._project, self._session = server, subject, project, session
         self._before: dict[str, str] = {}
 
-    async def compare(self, tools: Mapping[str, str]) -> None:
-        """Compare the definitions that the server lists with those that are pinned, and pin them at first sight."""
+    async def compare(self, tools: Mapping[str, str]) -> bool:
+        """Compare the definitions that the server lists with those that are pinned, and pin them at first sight.
+
+        Return whether it was that.
+        """
         try:
             pins = await self._permissions.pins(self._server)
             if not pins:
                 await self._permissions.pin([self._pin(tool, definition) for tool, definition in tools.items()])
-                if tools:
-                    logger.warning(
-                        "%s is new here: its tools are pinned as they are (%d; the inbox shows them under Permissions)",
-                        inert_line(self._server, 100), len(tools),
-                    )  # fmt: skip
             changed = {
                 tool: pins[tool].definition if tool in pins else ""
                 for tool, definition in tools.items()
@@ -60,10 +57,11 @@ class Remembered:
                 await self._permissions.end_grants(server=self._server, tool=tool, at=self._clock.now())
         except HandoffError as error:
             logger.warning("whether a tool of %s has changed is not known: %s", self._server, error)
-            return
+            return False
         # A change that nobody has seen yet stays one while the server does not list the tool, or nothing at all.
         unlisted = {tool: before for tool, before in self._before.items() if tool not in tools}
         self._before = {**unlisted, **changed}
+        return not pins and bool(tools)
 
     def before(self, tool: str) -> str | None:
         """Return the definition that people know of a tool that has changed; None where it has not.

@@ -1,5 +1,6 @@
 """Sessions through the gate: the relay between a client and its server, and what holds calls, over one store."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -8,6 +9,7 @@ from handoffs.assembly import current_user, seal_keys, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Permissions
+from handoffs.core.untrusted import inert_line
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.origin import Streams
@@ -19,6 +21,8 @@ from handoffs.serving.gate_url import RemoteServer
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.settings import Settings
 from handoffs.wire import Wire
+
+logger = logging.getLogger(__name__)
 
 MakeBehind: TypeAlias = Callable[[], Behind | RemoteServer]
 """Starts a server, or says where it is."""
@@ -74,10 +78,16 @@ class Gate:
             inbox=self._inbox,
             hold_seconds=self._hold_seconds,
             transport=transport,
+            new_server=self._tell_new,
         )
         through = StdioRelay(front, server_behind, holding, signals=on_stdio)
         async with holding.serving(through):
             return await through.run()
+
+    def _tell_new(self, tools: int) -> None:
+        name = inert_line(self._server, 100)
+        said = "%s is new here: its tools are pinned as they are (%d; the inbox shows them under Permissions)"
+        logger.warning(said, name, tools)
 
 
 async def relay(settings: Settings, server: str, policy: Callable[[], Policy], behind: Behind | RemoteServer) -> int:

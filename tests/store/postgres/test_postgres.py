@@ -283,6 +283,20 @@ async def test_whichever_reply_is_lost_a_grant_is_used_once(url: str, through: s
     assert lost > 15
 
 
+async def test_whichever_reply_is_lost_while_a_watch_begins_it_begins(through: str, network: Relay) -> None:
+    """A connection that is cut just then is no pooler that keeps notifications back."""
+    lost = 0
+    with anyio.fail_after(120):
+        for number in range(1, 16):
+            async with PostgresStore(through) as store:
+                await store.ready()
+                network.replies, network.cut_at = 0, number
+                async with store.watch():
+                    lost += network.replies > number
+                network.cut_at = None
+    assert lost > 4
+
+
 async def test_a_question_whose_asker_missed_its_commit_is_its_own_even_answered(
     url: str, through: str, network: Relay
 ) -> None:

@@ -118,7 +118,7 @@ class Listening:
             # First listen, then read: what is committed in between comes twice, and nothing never.
             await connection.add_listener(self._connections.address.schema, self._received)
         if not self._proved:
-            await self._prove()
+            await self._prove(connection, lost)
         again = self._heard_to is not None
         await self._catch_up()
         self._in_step = True
@@ -137,10 +137,14 @@ class Listening:
         # Before other code can run: the next watch starts anew.
         self._listening = None
 
-    async def _prove(self) -> None:
-        """Receive a notification that another connection sends. Raises StoreError if a pooler stands between.
+    async def _prove(self, connection: Listener, lost: asyncio.Event) -> None:
+        """Receive a notification that another connection sends.
 
         LISTEN on a pooled connection raises no error; it only receives nothing.
+
+        Raises:
+            StoreError: A pooler stands between: the connection is fine, and heard nothing.
+            OSError: The connection is not fine.
         """
         schema, word = self._connections.address.schema, f"proof {secrets.token_hex(8)}"
         self._word, self._word_heard = word, asyncio.Event()
@@ -150,7 +154,19 @@ class Listening:
 
         await self._connections.run(say)
         with anyio.move_on_after(self._connections.patience.reply):
-            await self._word_heard.wait()
+            ends = [asyncio.create_task(each.wait()) for each in (self._word_heard, lost)]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in ends:
+                    each.cancel()
+        if lost.is_set():
+            raise ConnectionResetError("the connection was closed")
+        if not self._word_heard.is_set():
+            # What was said before the reply to this has come by now, where anything comes.
+            with anyio.fail_after(self._connections.patience.reply):
+                await connection.fetch("SELECT")
+        if self._word_heard.is_set():
             self._proved = True
             return
         shown = self._connections.address.shown
