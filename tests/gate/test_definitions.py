@@ -2,12 +2,16 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from handoffs.gate.client import Client
+from handoffs.gate.definitions import Definitions
+from handoffs.gate.relay.message import Message, Value
 from tests.acceptance.processes import Home
 from tests.gate.behind import READ_SECONDS
 from tests.gate.wires import STUB, Wire, call, wire
@@ -48,6 +52,29 @@ def like_stub(home: Home, tool: dict[str, Any], *changes: tuple[str, str]) -> li
     (home.folder / "like_stub.py").write_text(text)
     (home.folder / "tools.json").write_text(json.dumps([[tool]]))
     return [sys.executable, *(str(home.folder / each) for each in ("like_stub.py", "journal", "tools.json"))]
+
+
+async def test_from_2026_on_the_tools_are_listed_again_after_a_while() -> None:
+    """There a server tells of a change only who listens, and no client need."""
+    listed: list[str] = []
+
+    async def send(name: str, line: bytes) -> Message:
+        listed.append(name)
+        return Message(json.dumps({"jsonrpc": "2.0", "id": name, "result": {"tools": [PAY]}}).encode())
+
+    async def seen(tools: Mapping[str, str]) -> None:
+        assert list(tools) == ["pay"]
+
+    info: dict[str, Value] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    for client, times in ((Client(protocol="2026-07-28"), 2), (Client(protocol="2025-11-25"), 1)):
+        listed.clear()
+        definitions = Definitions(send, seen, stale_seconds=0.2)
+        for pause in (0.0, 0.0, 0.3):
+            await anyio.sleep(pause)
+            assert definitions.known is (bool(listed) and (times == 1 or pause == 0.0))
+            await definitions.load(client, info)
+            assert definitions.known
+        assert len(listed) == times
 
 
 async def asked_or_run(client: Wire, number: int) -> str:

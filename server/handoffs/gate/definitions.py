@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
@@ -19,6 +20,9 @@ MAX_PAGES = 200
 LIST_SECONDS = 30.0
 """How long a server may take for one page."""
 
+STALE_SECONDS = 60.0
+"""How long a list counts where nobody need be told of a change: from 2026-07-28 on, a server tells those who listen."""
+
 
 class Definitions:
     """The definitions of one session's tools."""
@@ -27,6 +31,8 @@ class Definitions:
         self,
         send: Callable[[str, bytes], Awaitable[Message | None]],
         seen: Callable[[Mapping[str, str]], Awaitable[None]],
+        *,
+        stale_seconds: float = STALE_SECONDS,
     ) -> None:
         """Take what sends a request of ours to the server, and returns the response; None where none came.
 
@@ -40,11 +46,12 @@ class Definitions:
         self._numbers = itertools.count(1)
         self._loading = anyio.Lock()
         self._changes, self._seen_changes = 1, 0  # of the list, and of the one that is known
+        self._stale_seconds, self._stale_at = stale_seconds, math.inf
 
     @property
     def known(self) -> bool:
-        """Whether the server has listed its tools."""
-        return self._changes == self._seen_changes
+        """Whether the server has listed its tools, and they need not be listed again."""
+        return self._changes == self._seen_changes and anyio.current_time() < self._stale_at
 
     def forget(self) -> None:
         """Ask again when a definition is needed next: the server says that its list has changed."""
@@ -66,10 +73,11 @@ class Definitions:
         async with self._loading:
             if not self.known:
                 changes = self._changes  # one that comes meanwhile is not in this list: the next call asks again
+                stale_at = anyio.current_time() + self._stale_seconds if client.modern else math.inf
                 tools = await self._listed(client, meta)
                 # Of two tools of one name nobody knows which is meant: that is no definition, and another than before.
                 await self._seen({tool: "" if tool in self._twice else each for tool, each in tools.items()})
-                self._tools, self._described, self._seen_changes = tools, {}, changes
+                self._tools, self._described, self._seen_changes, self._stale_at = tools, {}, changes, stale_at
 
     async def _listed(self, client: Client, meta: Mapping[str, Value]) -> dict[str, str]:
         tools: dict[str, str] = {}
