@@ -83,7 +83,12 @@ def test_it_holds_what_runs_and_nothing_else(bundle: Bundle) -> None:
     assert (bundle.folder / bundle.manifest["server"]["entry_point"]).is_file()
     assert list(bundle.folder.rglob("__pycache__")) == []
     # No test, no picture of the documents: what is in it has to be fetched by everybody.
-    assert sum(path.stat().st_size for path in bundle.folder.rglob("*") if path.is_file()) < 3_500_000
+    packed, ours, around = (
+        {path.relative_to(folder) for path in (folder / "server").rglob("*") if path.is_file()}
+        for folder in (bundle.folder, ROOT, ROOT / "packaging/mcpb")
+    )
+    assert packed == around | {path for path in ours if path.suffix != ".pyc" and not path.name.startswith(".")}
+    assert {path.suffix for path in packed} <= {".py", ".typed", ".html", ".css", ".js", ".svg", ".toml", ".sql"}
 
 
 async def test_it_starts_for_a_person_who_filled_in_nothing(bundle: Bundle, tmp_path: Path) -> None:
