@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where Python is told to keep no bytecode, as in many containers, each process would compile all it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
-PARALLEL := -n 3 --dist worksteal -rs  # two cores: many tests wait; what is skipped is said with the reason
+PARALLEL := -n 4 --dist worksteal -rs  # two cores: many tests wait; what is skipped is said with the reason
 
 # What others made, or what is tried on it and takes long: hosts, clients, gateways, Strands, proxies, packers; and whole
 # servers, gates and many processes at once, which are killed or cut off.
