@@ -14,7 +14,7 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/channels/test_notify_processes.py tests/cli/installing/test_large.py tests/cli/test_doctor.py tests/gate/relay \
   tests/gate/test_agentack.py tests/gate/test_earlier_calls.py tests/gate/test_kinds.py tests/gate/test_known.py \
   tests/gate/test_remembered.py tests/gate/test_rounds.py tests/gate/test_tasks.py tests/gate/test_url.py \
-  tests/store/test_several_processes.py tests/test_benchmarks.py
+  tests/store/test_several_processes.py tests/test_benchmarks.py tests/test_recipes.py
 
 # The samples take place on a day of the past and on one of the future (tests/days.py): no test may care.
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)

@@ -185,6 +185,40 @@ async def test_what_was_written_is_recorded_before_the_process_ends(
     assert collected(home) == [got["handoffId"]]
 
 
+HELD_BACK = SLOW.replace("await anyio.sleep(1)", "await until_there(os.environ['GO'])").replace(
+    "real =",
+    """import os
+async def until_there(path):
+    while not os.path.exists(path):
+        await anyio.sleep(0.02)
+real =""",
+)
+"""A server that records what was written once there is a file."""
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_only_the_same_question_waits_for_the_record(
+    era: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    home.extra["GO"] = str(tmp_path / "go")
+    monkeypatch.setattr(processes, "HANDOFFS", [HANDOFFS[0], "-c", HELD_BACK])
+    async with home.stdio(era, says(response="yes", after=1.2)) as client:
+        first, other = await ask(client, message="First?"), await ask(client, message="Another?")
+        assert collected(home) == []
+        async with anyio.create_task_group() as tasks:
+
+            async def again() -> None:
+                third = await ask(client, message="First?")
+                assert third["handoffId"] not in (first["handoffId"], other["handoffId"])
+
+            tasks.start_soon(again)
+            await ask(client, message="A third?")  # it was sent later, and is answered first
+            assert collected(home) == []
+            Path(home.extra["GO"]).touch()
+    assert {first["handoffId"], other["handoffId"]} <= set(collected(home))
+
+
 def test_a_client_that_has_cancelled_or_left_was_handed_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with piped(home) as pipe:

@@ -78,7 +78,7 @@ def test_no_value_is_noted_and_the_file_is_private_and_bounded(tmp_path: Path) -
     assert json.loads(line)["arguments"] == {"path": 11, "text": 502}
     if os.name != "nt":
         assert file.stat().st_mode & 0o777 == 0o600
-    file.write_bytes(b"{half\n[1]\n" + b"\n" * MAX_BYTES)
+    file.write_bytes(b"{half\n[1]\n" + b" " * MAX_BYTES)
     watching = WatchingPolicy(Policy, file)
     watching.decide(call("read"))
     watching.close()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import httpx2
@@ -30,6 +30,7 @@ from handoffs.core.model import Caller, Handoff
 from handoffs.core.ports import Tokens
 from handoffs.core.token import Token
 from handoffs.mcp_server.callers.bounds import Bounds
+from handoffs.mcp_server.resources.caller_watch import RETRY_SECONDS
 from handoffs.mcp_server.server import build_server
 from handoffs.mcp_server.token_expiry import CHECK_SECONDS, LAPSED, TokenExpiry
 from handoffs.serving.stack import mcp_app
@@ -42,6 +43,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 
+T = TypeVar("T")
 OPEN = "handoff://open"
 WAYS = ("revoked", "expired", "expired at the issuer", "key withdrawn")
 every_way = pytest.mark.parametrize("way", WAYS)
@@ -159,6 +161,22 @@ class Here:
         """Let time pass, until what lasts was looked at this often."""
         enough = self.counted.looks + times
         await self.until(lambda: self.counted.looks >= enough)
+
+    async def told(self, reading: Awaitable[T]) -> T:
+        """What is read, once it comes. A watch that has read rests, by this clock, before it reads again."""
+        got: list[T] = []
+
+        async def read() -> None:
+            got.append(await reading)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            while not got:
+                with anyio.move_on_after(1):
+                    await until(lambda: got)
+                    break
+                self.clock.forward(RETRY_SECONDS)
+        return got[0]
 
     async def names(self, handoff: Handoff) -> list[str]:
         return [entry.name for entry in await self.desk.history(handoff.id)]
@@ -331,7 +349,7 @@ async def test_a_stream_of_the_newer_era_ends_with_its_token(way: str, here: Her
             assert LAPSED in str(why[0])
             await here.desk.ask(message="Hers?", caller=Caller(subject=ada.subject))
             await here.desk.ask(message="His?", caller=Caller(subject=bob.subject))
-            assert str((await anext(goes_on)).uri) == OPEN  # type: ignore[union-attr]
+            assert str((await here.told(anext(goes_on))).uri) == OPEN  # type: ignore[union-attr]
 
 
 @every_way
@@ -359,9 +377,9 @@ async def both_changes_of(asked: Handoff, here: Here, stream: httpx2.Response) -
     """What a stream tells of first, and next, when a handoff changes twice."""
     lines = (line async for line in stream.aiter_lines() if line.startswith("data: {"))
     await here.desk.reached(asked, channel="inbox")
-    first = uri_in(await anext(lines))
+    first = uri_in(await here.told(anext(lines)))
     await here.desk.decline(asked, by="grace", channel="inbox")
-    return [first, uri_in(await anext(lines))]
+    return [first, uri_in(await here.told(anext(lines)))]
 
 
 async def listened(stream: httpx2.Response, heard: list[list[str]]) -> None:
@@ -397,7 +415,7 @@ async def test_a_session_on_its_next_token_loses_only_what_the_last_one_began(he
             assert not said["new"]
             await here.desk.answer(newest, {"response": "yes"}, by="grace", channel="inbox")
             lines = (line async for line in stream.aiter_lines() if line.startswith("data: {"))
-            assert uri_in(await anext(lines)) == OPEN
+            assert uri_in(await here.told(anext(lines))) == OPEN
     assert "The person answered: yes" in said["new"][0]
 
 
@@ -416,7 +434,7 @@ async def test_a_client_that_returns_with_its_next_token_keeps_its_subscriptions
             await here.looks()
             await here.desk.ask(message="Deploy?", caller=Caller(subject=ada.subject))
             lines = (line async for line in stream.aiter_lines() if line.startswith("data: {"))
-            assert uri_in(await anext(lines)) == OPEN
+            assert uri_in(await here.told(anext(lines))) == OPEN
 
 
 async def test_while_the_store_is_away_nothing_ends(here: Here) -> None:

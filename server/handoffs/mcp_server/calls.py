@@ -104,7 +104,7 @@ class Calls:
             return await self._next_round(context, declared, card=self._shows_cards(declared, context))
         arguments = tools.read_arguments(given)
         caller = self._own.caller(context)
-        await self._deliveries.settled(caller)
+        await self._deliveries.settled(caller, arguments.message)
         handoff = await self._desk.ask(
             message=arguments.message,
             caller=caller,
@@ -155,7 +155,7 @@ class Calls:
         The outcome does not count as handed over yet. For `tool_use` see `Desk.ask`. Raises QuestionRefused.
         """
         caller = self._own.caller(context)
-        await self._deliveries.settled(caller)
+        await self._deliveries.settled(caller, message)
         handoff = await self._desk.ask(
             message=message,
             caller=caller,

@@ -2,7 +2,7 @@
 
 A process that is killed between an answer and its writing has recorded nothing, so the next identical call gets the
 answer. The record is made in the background, after the reply; at the end of the input, before the process ends. Until
-then the same caller's next question waits, so that it does not get the same outcome again.
+then the same question of the same caller waits, so that it does not get the same outcome again.
 
 - On a pipe `Deliveries.sent` is told of each message that was written.
 - Over HTTP the middleware `Written` reads the body of the response to each request.
@@ -133,10 +133,13 @@ class Deliveries:
         if self._notified:
             self._notified = [each for each in self._notified if not self._wrote_if(each, text)]
 
-    async def settled(self, caller: Caller) -> None:
-        """Return when all deliveries to this caller so far are recorded."""
+    async def settled(self, caller: Caller, message: str) -> None:
+        """Return when all deliveries of this question to this caller so far are recorded.
+
+        The message tells it from others: they get no outcome that it could get, so they don't wait.
+        """
         for expected, recorded in list(self._unrecorded.items()):
-            if expected.handoff.caller == caller:
+            if expected.handoff.caller == caller and expected.handoff.question.message == message:
                 await recorded.wait()
 
     async def finish(self) -> None:
