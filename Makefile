@@ -83,7 +83,8 @@ card: tests/web/card_host/node_modules/.package-lock.json
 # Other people's hosts, clients, gateways and suites, in fixed versions: Node's packages (a newer Node among them), an mcp of before
 # 2026-07-28 with mcp-proxy, which needs one, and FastMCP, each in an environment of its own. Made again when their lists
 # change.
-clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made
+clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made \
+  tests/interop/.everything/made
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -98,3 +99,12 @@ tests/interop/.fastmcp/made: tests/interop/fastmcp.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
 	  echo "No FastMCP, so it is not tried as a gateway." >&2
+
+# The SDK's own server with everything is in its source alone: of the version that is installed.
+tests/interop/.everything/made: uv.lock | setup
+	@{ rm -rf $(@D) && mkdir $(@D) && cd $(@D) && \
+	   mcp=$$(uv run --no-sync python -c 'import importlib.metadata as each; print(each.version("mcp"))') && \
+	   uv run --no-project --with pip python -m pip download --quiet --quiet --disable-pip-version-check --no-deps \
+	     --no-binary mcp "mcp==$$mcp" && \
+	   tar xzf "mcp-$$mcp.tar.gz" --strip-components 4 "mcp-$$mcp/examples/servers/everything-server" && touch made; } || \
+	  echo "No source of mcp, so its server with everything is not tried behind the gate." >&2

@@ -73,6 +73,15 @@ def fastmcp() -> str:
     return str(python)
 
 
+@pytest.fixture(scope="session")
+def sdk_everything() -> tuple[str, str]:
+    """The arguments of Python that serve what the SDK has a server for: everything."""
+    source = HERE / ".everything"
+    if not (source / "made").exists():
+        missing("the source of mcp")
+    return str(HERE / "sdk_everything.py"), str(source)
+
+
 # Not for the session: while an async fixture is open, no test of another module can run a loop of its own.
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:

@@ -131,7 +131,13 @@ async def server(home: Home, anyio_backend: str) -> AsyncGenerator[HttpServer]:
 
 
 @pytest.fixture(scope="module")
-async def runs(node: str, home: Home, server: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+async def runs(
+    node: str,
+    home: Home,
+    server: HttpServer,
+    sdk_everything: tuple[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Runs:
     """What the suite found, by the server and the version."""
     done: Runs = {}
     two = anyio.CapacityLimiter(2)
@@ -144,16 +150,15 @@ async def runs(node: str, home: Home, server: HttpServer, tmp_path_factory: pyte
             code, said, _ = await output(*command, cwd=folder, env=home.env, seconds=300)
         done[name, version] = code, said, _failed(folder)
 
-    everything = str(HERE.parent / "gate" / "everything.py")
     stack = AsyncExitStack()
     async with (
         stack,
         fixture_server(tmp_path_factory.mktemp("fixture")) as fixture,
         gate(tmp_path_factory.mktemp("gate"), "--url", fixture) as gated_fixture,
-        gate(tmp_path_factory.mktemp("gate"), "--", sys.executable, everything) as gated_command,
+        gate(tmp_path_factory.mktemp("gate"), "--", sys.executable, *sdk_everything) as gated_command,
         anyio.create_task_group() as tasks,
     ):
-        direct = stack.enter_context(started(everything))
+        direct = stack.enter_context(started(*sdk_everything))
         gated_url = await stack.enter_async_context(gate(tmp_path_factory.mktemp("gate"), "--url", direct))
         urls = {
             "fixture": fixture,
