@@ -1,4 +1,4 @@
-"""The SDK's own server with everything, from its source: `python sdk_everything.py FOLDER` serves stdio, with a port HTTP.
+"""The SDK's own server with everything, from its source: `python sdk_everything.py FOLDER [PORT]`, without a port on stdio.
 
 FOLDER is where `make interop` puts it: no package that can be installed holds it.
 """

@@ -1,7 +1,7 @@
 """The official conformance suite, over HTTP, in both versions of the protocol that it knows.
 
 Against `handoffs serve`, for what every server has to do; against a fixture that asks as we ask under the names that
-the suite calls; and against gates before that fixture, and before a server of the SDK over HTTP and stdio: through them
+the suite calls; and against gates before that fixture, and before the SDK's own server with everything: through them
 all is the same. What counts is what the suite wrote down: a scenario that silently stops running fails.
 """
 
