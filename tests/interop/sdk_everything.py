@@ -1,6 +1,6 @@
-"""The SDK's own server with everything, from its source: `python sdk_everything.py FOLDER [PORT]`, without a port on stdio.
+"""The SDK's own server with everything: `python sdk_everything.py FOLDER [PORT]`, on stdio where there is no port.
 
-FOLDER is where `make interop` puts it: no package that can be installed holds it.
+FOLDER holds its source, as `make interop` puts it there: no package that can be installed has it.
 """
 
 import importlib
