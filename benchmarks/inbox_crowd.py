@@ -87,7 +87,7 @@ async def _listening(port: int, cookie: str, count: int, until: int) -> AsyncGen
         nonlocal left
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            writer.write(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode())
+            writer.write(f"GET /events HTTP/1.1\r\nHost: localhost:{port}\r\nCookie: {cookie}\r\n\r\n".encode())
             await reader.readuntil(b"\r\n\r\n")
             ready.release()
             told = 0

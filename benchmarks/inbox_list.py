@@ -83,7 +83,7 @@ class Visitor:
 
 def request_for(port: int, cookie: str, path: str = "/") -> bytes:
     """Return a request for a page, of somebody who is signed in."""
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
 
 
 def first_byte(connection: socket.socket, request: bytes) -> float:

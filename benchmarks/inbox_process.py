@@ -14,7 +14,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from benchmarks.servers import Server
 
-_LINK = re.compile(r"http://127\.0\.0\.1:(\d+)/sign-in\?\S+")
+_LINK = re.compile(r"http://localhost:(\d+)/sign-in\?\S+")
 _CARD = re.compile(r'action="/h/(h_\w+)/answer"')
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -30,7 +30,7 @@ class Inbox:
     @property
     def url(self) -> str:
         """Its first page."""
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://localhost:{self.port}/"
 
 
 @asynccontextmanager

@@ -42,8 +42,8 @@ async def started(home: Home, *arguments: str) -> AsyncGenerator[tuple[subproces
             preexec_fn=few,
         )
     try:
-        await until(lambda: "http://127.0.0.1:" in log.read_text() or process.poll() is not None)
-        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+        await until(lambda: "http://" in log.read_text() or process.poll() is not None)
+        found = re.search(r"http://(?:127\.0\.0\.1|localhost):\d+", log.read_text())
         assert found is not None, log.read_text()
         yield process, found[0]
     finally:

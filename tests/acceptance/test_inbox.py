@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of files")
 both_eras = pytest.mark.parametrize("era", ERAS)
 
-LINK = re.compile(r"http://127\.0\.0\.1:\d+/h/h_\w+")
+LINK = re.compile(r"http://localhost:\d+/h/h_\w+")
 
 
 @pytest.fixture
@@ -395,7 +396,7 @@ async def test_beyond_loopback_it_serves_with_a_password_under_its_given_names(h
         try:
             await until_running(home)
             url = running(home)["url"]
-            assert url.startswith("http://127.0.0.1:")
+            assert url.startswith("http://localhost:")
             async with httpx.AsyncClient(base_url=url) as http:
                 named = {"host": "inbox.example"}
                 assert (await http.get("/", headers={"host": "evil.example"})).status_code == 403
@@ -420,3 +421,53 @@ async def test_an_inbox_that_cannot_start_is_said_once_and_the_question_is_asked
     said = (tmp_path / "stderr.txt").read_text()
     assert said.count("The inbox can't be started") == 1
     assert "Traceback" not in said
+
+
+def asked_for(url: str, host: str) -> httpx.Response:
+    """What a GET is answered with at an address of this machine, under the name that the inbox has there."""
+    parts = httpx.URL(url)
+    return httpx.get(parts.copy_with(host=host), headers={"host": f"{host}:{parts.port}"}, follow_redirects=False)
+
+
+async def test_an_address_leads_to_the_name_and_uses_no_link_up(home: Home) -> None:
+    command = [*HANDOFFS, "inbox", "--no-browser"]
+    async with await anyio.open_process(command, env=home.env, cwd=home.folder) as process:
+        try:
+            assert process.stdout is not None
+            said = ""
+            with anyio.fail_after(60):
+                while not (link := re.search(r"http://localhost:\d+/sign-in\?\S+", said)):
+                    said += (await process.stdout.receive()).decode()
+            address, _, query = link[0].partition("?")
+            for host in ("127.0.0.1", "[::1]"):
+                led = asked_for(link[0], host)
+                assert (led.status_code, led.headers["location"]) == (307, link[0])
+                by_address = httpx.URL(link[0]).copy_with(host=host)
+                refused = httpx.post(
+                    by_address.copy_with(path="/sign-in"), data=dict(parse_qsl(by_address.query.decode()))
+                )
+                assert refused.status_code == 403
+            async with httpx.AsyncClient() as http:
+                address, _, query = link[0].partition("?")
+                assert (await http.post(address, data=dict(parse_qsl(query)))).status_code == 303
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
+async def test_a_port_that_another_has_at_one_of_both_is_not_used(taken: str, home: Home) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in taken else socket.AF_INET) as other:
+        other.bind((taken, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = home.run("inbox", "--no-browser", "--port", str(port))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{taken}:{port} can't be used" in done.stderr.replace("[", "").replace("]", "")
+        record_of(home).make()
+        (folder_of(home) / "port").write_text(f"{port}\n")  # that of its last run
+        async with await anyio.open_process([*HANDOFFS, "inbox", "--no-browser"], env=home.env, cwd=home.folder) as it:
+            try:
+                await until_running(home)
+                assert httpx.URL(running(home)["url"]).port != port
+            finally:
+                it.terminate()

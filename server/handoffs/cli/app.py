@@ -101,7 +101,7 @@ def inbox(
     ] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End it. Open questions stay open.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link instead of opening it.")] = False,
-    host: Annotated[str, typer.Option("--host", help="An address of this machine.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="An address of this machine.")] = "localhost",
     names: Annotated[
         list[str] | None, typer.Option("--name", metavar="NAME", help="A host name that others reach it by.")
     ] = None,

@@ -21,7 +21,7 @@ class Running:
     """A running inbox."""
 
     url: str
-    """Its first page: `http://127.0.0.1:8765/`. The address signs no one in."""
+    """Its first page: `http://localhost:8765/`. The address signs no one in."""
     pid: int
 
     def address(self, handoff_id: str) -> str:

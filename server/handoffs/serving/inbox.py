@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +18,18 @@ from handoffs.assembly import current_user, notifying, open_desk
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
 from handoffs.inbox_process.record import InboxRecord, Running
-from handoffs.serving.binding import CannotServe, bound, in_url, is_loopback
+from handoffs.serving.binding import CannotServe, bound, bound_as_localhost, in_url, is_loopback
 from handoffs.serving.connections import bounded, disable_core_dumps, raise_file_limit
 from handoffs.serving.health import Probes, Readiness
 from handoffs.settings import Settings, data_folder, unused_words
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
+
+LOCALHOST = "localhost"
+"""The name in local links: a browser makes passkeys for a name, and for no address."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+"""The addresses that it stands for."""
 
 IDLE_SECONDS = 600.0
 """How long an inbox in the background runs without an open question or page."""
@@ -42,7 +48,7 @@ DRAIN_SECONDS = 1
 class Opening:
     """The options of an inbox."""
 
-    host: str = "127.0.0.1"
+    host: str = "localhost"
     names: tuple[str, ...] = ()
     """Further host names: those that a proxy or another machine knows it by."""
     port: int | None = None
@@ -87,8 +93,9 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
     try:
         disable_core_dumps()
         record.withdraw()  # left by a killed process
-        with _listener(opening, record.last_port()) as listener:
-            interrupted = await _serve(settings, record, opening, listener)
+        with ExitStack() as stack:
+            listeners = [stack.enter_context(each) for each in _listeners(opening, record.last_port())]
+            interrupted = await _serve(settings, record, opening, listeners)
     finally:
         record.withdraw()
         lock.release()
@@ -120,14 +127,24 @@ async def _claim(record: InboxRecord) -> FileLock | Running:
     raise UsageError("Another inbox of this store is starting or ending, and takes too long. Try again.")
 
 
-def _listener(opening: Opening, last_port: int) -> socket.socket:
-    host = "127.0.0.1" if opening.host == "localhost" else opening.host
+def _listeners(opening: Opening, last_port: int) -> list[socket.socket]:
     if opening.port is not None or not last_port:
-        return bound(host, opening.port or 0)
+        return _bound(opening.host, opening.port or 0)
     try:
-        return bound(host, last_port)
+        return _bound(opening.host, last_port)
     except CannotServe:
-        return bound(host, 0)
+        return _bound(opening.host, 0)
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    host = "127.0.0.1" if host == "localhost" else host
+    return bound_as_localhost(host, port) if _local_name(host) == LOCALHOST else [bound(host, port)]
+
+
+def _local_name(host: str) -> str:
+    """Return the name by which a browser on this machine reaches a server at `host`."""
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - asked for, and guarded
+    return LOCALHOST if host in everywhere or host in LOOPBACK else host
 
 
 @dataclass(kw_only=True)
@@ -168,10 +185,13 @@ class _Server(uvicorn.Server):
         self.handle_exit(signal.SIGTERM, None)  # sse-starlette listens for this, and ends its endless streams
 
 
-async def _serve(settings: Settings, record: InboxRecord, opening: Opening, listener: socket.socket) -> bool:
+async def _serve(settings: Settings, record: InboxRecord, opening: Opening, listeners: list[socket.socket]) -> bool:
     """Serve until a signal, or until idle; say whether it was Ctrl-C."""
-    host, port = listener.getsockname()[:2]
-    local = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - asked for, and guarded
+    host, port = listeners[0].getsockname()[:2]
+    local = _local_name(host)
+    # Where people come through a proxy or by other names, it may pass on an address as the Host.
+    alone = not (settings.inbox_url or settings.inbox_password or settings.inbox_proxy_header or opening.names)
+    addresses = [in_url(each) for each in LOOPBACK] if local == LOCALHOST else []
     url = f"http://{in_url(local)}:{port}/"
     last_visit = _LastVisit()
     interrupts: list[signal.Signals] = []
@@ -181,7 +201,8 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             desk,
             sign_in=SignIn(record.folder),
             by=current_user(),
-            hosts=[in_url(local), "localhost", *opening.names],
+            hosts=[in_url(local), LOCALHOST, *opening.names, *([] if alone else addresses)],
+            led_here=addresses if alone else [],
             on_seen=last_visit.now,
             # Not for an inbox that a server started: an agent on this machine could send the header itself.
             password=None if opening.background else settings.inbox_password,
@@ -223,7 +244,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(end_on_signal)
             tasks.start_soon(begin)
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=listeners)
             tasks.cancel_scope.cancel()
     return signal.SIGINT in interrupts
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.core.untrusted import inert_line
@@ -49,16 +49,19 @@ class Guard:
         locked: Callable[[Request], Response],
         proxy_header: str | None = None,
         url: str | None = None,
+        led_here: Sequence[str] = (),
     ) -> None:
         """Take the allowed host names (with any port), and the page for a person who is not signed in.
 
-        A request with `proxy_header` is served as the user that it names; only a proxy may be able to send it. `url` is
+        What is read under a host of `led_here` is redirected to the first one of `hosts`; nothing else is done there. A
+        request with `proxy_header` is served as the user that it names; only a proxy may be able to send it. `url` is
         the public address, if it differs from the server's own.
         """
         self._app = app
         self._sign_in = sign_in
         self._origin = url and origin_of(url)
         self._hosts = frozenset(host.lower() for host in (*hosts, *([host_of(urlsplit(url).netloc)] if url else [])))
+        self._home, self._led_here = hosts[0], frozenset(led_here)
         self._on_seen = on_seen
         self._locked = locked
         self._proxy_header = proxy_header
@@ -76,7 +79,10 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
-        if host_of(headers.get("host", "")) not in self._hosts:
+        host = headers.get("host", "")
+        if request.method in _READS and host_of(host) in self._led_here:
+            return RedirectResponse(str(request.url.replace(hostname=self._home)), 307)
+        if host_of(host) not in self._hosts:
             return _refuse(request, "the Host is none of ours", "The inbox is not at this address.")
         writes = request.method not in _READS
         if writes and not _from_here(headers, self._origin):

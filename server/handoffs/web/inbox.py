@@ -53,14 +53,16 @@ def build_inbox(
     password: str | None = None,
     proxy_header: str | None = None,
     url: str | None = None,
+    led_here: Sequence[str] = (),
     unused: Callable[[str], str] = lambda _: "",
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
     `by` is recorded as the person who answered. `hosts` are the allowed host names, with any port; `on_seen` is called
     at every authenticated request. With a `password`, a person who knows it can sign in; with a `proxy_header`, the
-    user that a proxy names there is signed in. `url` is its public address behind a proxy. `unused` returns the notice
-    about unused settings in an agent's folder. The server must not log addresses: a sign-in link has its code there.
+    user that a proxy names there is signed in. `url` is its public address behind a proxy. A page that is read under a
+    host of `led_here` is redirected to the first of `hosts`. `unused` returns the notice about unused settings in an
+    agent's folder. The server must not log addresses: a sign-in link has its code there.
     """
     inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None, unused=unused)
     guard = Middleware(
@@ -71,6 +73,7 @@ def build_inbox(
         locked=inbox.entering.locked,
         proxy_header=proxy_header,
         url=url,
+        led_here=led_here,
     )
     routes = [
         Route("/", inbox.open),
