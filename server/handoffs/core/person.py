@@ -137,12 +137,11 @@ def checked_name(written: str, what: str = "name") -> str:
         raise ValueError(f"Write {inert_line(written)} with composed letters (Unicode NFC).")
     if inert_line(written) != written:
         raise ValueError(f"A {what} has no invisible characters, and no two blanks in a row: {inert_line(written)}.")
-    # A colon marks the subject of a token, a slash the parts of a path; commas separate names in lists, `@` marks a
-    # group in a rule.
-    if found := [each for each in "/,:" if each in written] or (["@"] if written.startswith("@") else []):
-        raise ValueError(f"A {what} has no {found[0]} in it, such as {inert_line(written)}: write it without.")
-    if written.startswith("-"):
-        raise ValueError(f"A {what} does not begin with a dash: the command line takes it for an option.")
+    # A colon marks the subject of a token, a slash the parts of a path, and a comma separates names.
+    if found := [each for each in "/,:" if each in written]:
+        raise ValueError(f"A {what} has no {found[0]} in it, as {written} has: write it without.")
+    if written[0] in "@-":
+        raise ValueError(f"A {what} does not begin with {written[0]}, as {written} does: write it without.")
     return written
 
 
