@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ DOCUMENTS = {
     "log": ("log", "--json"),
     "config": ("config", "--json"),
     "token list": ("token", "list", "--json"),
+    "people list": ("people", "list", "--json"),
+    "people sessions": ("people", "sessions", "--json"),
 }
 
 
@@ -64,6 +67,11 @@ async def _documents(folder: Path) -> dict[str, object]:
         await desk.decline(asked[1], by="ada", channel="inbox", note="no")
         await desk.cancel(asked[2], by="ada", channel="inbox")
     home.run("token", "add", "ci")
+    for name in ("ada", "bob"):
+        home.run("people", "add", name)
+    home.run("people", "away", "ada", "--until", "9000-01-01", "--deputy", "bob")
+    async with SqliteStore(home.store) as store:
+        await store.people.begin("digest", "ada", at=datetime.now(UTC), agent="Firefox")
     found: dict[str, object] = {}
     for name, arguments in DOCUMENTS.items():
         written = home.run(*(asked[0].id if each == "ID" else each for each in arguments)).stdout

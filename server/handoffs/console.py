@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import cast
 
-from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound, StoreError
+from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound, PersonNotFound, PersonRefused, StoreError
 from handoffs.settings import SettingsError
 
 
@@ -15,7 +15,7 @@ class Exit(IntEnum):
 
     DONE = 0
     ENDED = 1
-    """The handoff's state does not allow it."""
+    """The state of the handoff, or of a person, does not allow it."""
     USAGE = 2
     """Wrong usage, or an answer that does not fit; nothing was recorded."""
     NOT_FOUND = 3
@@ -78,9 +78,9 @@ def _code(wrong: UsageError | SettingsError | HandoffError | OutputLost) -> int:
         case OutputLost():
             # `| head` has read enough, which is no error.
             return failed(str(wrong), Exit.OUTPUT) if str(wrong) else Exit.DONE
-        case AlreadyEnded():
+        case AlreadyEnded() | PersonRefused():
             return failed(str(wrong), Exit.ENDED)
-        case NotFound():
+        case NotFound() | PersonNotFound():
             return failed(str(wrong), Exit.NOT_FOUND)
         case StoreError():
             return failed(str(wrong), Exit.STORE)

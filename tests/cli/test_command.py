@@ -49,6 +49,7 @@ def test_to_serve_a_host_imports_nothing_that_it_does_not_need(tmp_path: Path) -
     unneeded = {"typer", "prompt_toolkit", "strands", "jinja2", "filelock"}
     assert unneeded & set(modules) == set()
     assert not [name for name in modules if name.startswith(("handoffs.channels.", "handoffs.web"))]
+    assert not [name for name in modules if name.endswith((".people", ".people_rows", ".passkey", ".inbox_session"))]
 
 
 def test_the_command_line_does_not_import_the_server(tmp_path: Path) -> None:
@@ -134,13 +135,13 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         commands = page.split("Commands:\n")[1].splitlines()
         assert [line.split()[0] for line in commands] == [
             "serve", "inbox", "list", "show", "answer", "decline", "cancel", "log", "grants",
-            "install", "doctor", "demo", "config", "notify", "token", "gate", "db",
+            "install", "doctor", "demo", "config", "notify", "token", "people", "gate", "db",
         ]  # fmt: skip
         assert not set(page) & set("╭│╰─\x1b")
         assert "..." not in page.split("Commands:\n")[1]
 
 
-@pytest.mark.parametrize("group", ["config", "notify", "token", "db"])
+@pytest.mark.parametrize("group", ["config", "notify", "token", "people", "db"])
 def test_what_a_group_of_commands_does_is_told_whole(group: str, tmp_path: Path) -> None:
     page = Home(tmp_path, {"COLUMNS": "80"}).run(group, "--help").stdout
     assert "..." not in page.split("Commands:\n")[1]

@@ -62,6 +62,14 @@ async def use_grants(store: OpenStore, times: str, *grant_ids: str) -> None:
     say("done")
 
 
+async def redeem(store: OpenStore, *digests: str) -> None:
+    """Redeem invitations, one after another; say which this process got, and for whom."""
+    for digest in digests:
+        if (name := await store.people.redeem(digest, at=LATER)) is not None:
+            say([digest, name])
+    say("done")
+
+
 async def work_until_killed(store: Store, name: str) -> None:
     """Open and answer handoffs without end; say what has been kept."""
     for number in itertools.count():
@@ -108,10 +116,8 @@ async def become_nobody(store: Store) -> None:
         say({"error": "", "words": ""})
 
 
-COMMANDS = {
-    command.__name__: command
-    for command in (ask_in_each, decide, answer, use_grants, work_until_killed, wait, run_out_of_room, become_nobody)
-}
+_EVERY = (ask_in_each, decide, answer, use_grants, redeem, work_until_killed, wait, run_out_of_room, become_nobody)
+COMMANDS = {command.__name__: command for command in _EVERY}
 
 
 async def main(backend: str, address: str, command: str, *arguments: str) -> None:

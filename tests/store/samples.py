@@ -7,6 +7,8 @@ from handoffs.core.events import Answered, Cancelled, Declined, Event
 from handoffs.core.form import Form
 from handoffs.core.grant import Grant, Reach, new_grant_id
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
+from handoffs.core.passkey import Passkey
+from handoffs.core.person import Person, new_handle
 from handoffs.core.schema import response_form
 from tests.core.strategies import ADA, ASKED
 
@@ -76,3 +78,22 @@ def permission(*, at: datetime = ASKED, **changes: object) -> Grant:
         "handoff_id": "h_1",
     }
     return Grant(**(given | changes))  # type: ignore[arg-type]
+
+
+def person(name: str = "ada", *groups: str, at: datetime = ASKED, **changes: object) -> Person:
+    """Return a new person, added at `at`."""
+    given: dict[str, object] = {"name": name, "groups": frozenset(groups), "handle": new_handle(), "added_at": at}
+    return Person(**(given | changes))  # type: ignore[arg-type]
+
+
+def passkey(credential_id: str = "k1", *, at: datetime = ASKED, **changes: object) -> Passkey:
+    """Return a passkey of ada, enrolled at `at`, whose bytes are no text."""
+    given: dict[str, object] = {
+        "credential_id": credential_id,
+        "person": "ada",
+        "public_key": b"\xa5\x01\x02\x00\xff",
+        "label": "the blue one",
+        "added_at": at,
+        "active_from": at,
+    }
+    return Passkey(**(given | changes))  # type: ignore[arg-type]

@@ -10,9 +10,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from handoffs.core.errors import StoreError, StoreTooNew
+from handoffs.core.errors import PersonRefused, StoreError, StoreTooNew
 from handoffs.core.events import Answered, Collected, Declined, Reached, Reminded
 from handoffs.core.grant import Condition, Pin, Stop
+from handoffs.core.people import People
+from handoffs.core.person import Absence
 from handoffs.core.ports import Permissions
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
@@ -27,7 +29,7 @@ from handoffs.store.sqlite.copying import SqliteEndpoint
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, permission, sample
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample
 
 NOW = micros(LATER)
 ENGINES = sorted(BACKENDS)
@@ -104,6 +106,15 @@ async def fill(address: str, *, many: int = MANY) -> None:
         await store.permissions.use(used.id, at=LATER)
         await store.permissions.suspend(used.id, at=LATER)
         await store.permissions.stop(Stop(by="ada", at=LATER))
+        for each in (person("Ada", "zero \0", "half \udce9"), person("Bøb"), person("cyd")):
+            await store.people.add(each)
+        await store.people.remove("cyd", at=LATER)
+        await store.people.away(Absence(person="Ada", deputy="Bøb", since=ASKED, until=LATER))
+        await store.people.add_key(passkey(person="Ada", public_key=bytes(range(256))))
+        await store.people.add_key(passkey("K1", person="Bøb", added_with="k1", active_from=LATER))
+        await store.people.use_key("k1", sign_count=3, at=LATER)
+        await store.people.invite("d1", "Ada", expires_at=LATER + DAY)
+        await store.people.begin("c1", "Ada", at=ASKED, agent="Firefox")
 
 
 async def dump(address: str) -> list[list[tuple[object, ...]]]:
@@ -131,10 +142,11 @@ async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: st
     at = new(first, tmp_path), new(second, tmp_path / "there"), new(first, tmp_path / "back")
     await fill(at[0])
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 13, 1, 2, PINS, 2, 1]
+    assert [len(table) for table in kept][1:] == [MANY + 13, 1, 2, PINS, 2, 1, 3, 1, 2]
     there = await copied(at[0], at[1])
     assert there == {
         "handoffs": MANY + 5, "events": MANY + 13, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
+        "people": 3, "absences": 1, "passkeys": 2,
     }  # fmt: skip
     assert await copied(at[1], at[2]) == there
     assert await dump(at[1]) == await dump(at[2]) == kept == await dump(at[0])
@@ -152,6 +164,7 @@ async def test_on_a_copy_everything_goes_on_as_it_would_have(source: str, target
         assert await now.log(limit=10_000) == lines
         assert await now.tokens.all() == await was.tokens.all()
         await it_remembers_the_same(now.permissions, was.permissions)
+        await it_knows_the_same_people(now.people, was.people)
         assert not await now.claim("used up", now=LATER, until=LATER + DAY)
         for message in ("Question 3", "Again?"):  # it joins the one that is open
             [there_already] = [
@@ -179,6 +192,23 @@ async def it_remembers_the_same(now: Permissions, was: Permissions) -> None:
     assert await now.use(suspended.id, at=LATER) is None
     assert await now.lift()
     assert await now.use(suspended.id, at=LATER) == replace(suspended, suspended_at=None, uses=2, uses_left=1)
+
+
+async def it_knows_the_same_people(now: People, was: People) -> None:
+    there = await was.directory()
+    assert await now.directory() == there
+    assert len(there.people) == 3
+    for name in there.people:
+        assert await now.keys(name) == await was.keys(name)
+    with pytest.raises(PersonRefused, match="given once"):
+        await now.add(person("CYD"))
+    assert not await now.use_key("k1", sign_count=3, at=LATER)
+    assert await now.use_key("k1", sign_count=4, at=LATER)
+    assert await now.come_back("Ada")
+    # People sign in again at the copy.
+    assert await now.session("c1", at=ASKED) is None
+    assert await now.redeem("d1", at=ASKED) is None
+    assert await was.redeem("d1", at=ASKED) == "Ada"
 
 
 class Stopped(Exception):

@@ -18,7 +18,7 @@ from handoffs.store.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 from tests.store.kept import make
 from tests.store.postgres_server import cluster
-from tests.store.samples import permission
+from tests.store.samples import passkey, permission, person
 
 VERSIONS = sorted(path.name.removesuffix(".sqlite.gz") for path in make.HERE.glob("*.sqlite.gz"))
 
@@ -67,5 +67,9 @@ async def test_it_goes_on_where_it_was(engine: str, version: str, tmp_path: Path
         await store.permissions.grant(given)
         assert await store.permissions.grants() == [given]
         assert (await store.permissions.pins("shop"), await store.permissions.stopped()) == ({}, None)
+        assert (await store.people.directory()).people == {}
+        await store.people.add(person())
+        await store.people.add_key(passkey())
+        assert await store.people.keys("ada") == [passkey()]
         asked = await desk.ask(message="And now?", caller=make.ADA)
         assert (await desk.log())[-1].handoff_id == asked.id

@@ -13,6 +13,7 @@ from handoffs.cli import deciding, documents, hints, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.gate_commands import gate_app, grants_command
+from handoffs.cli.people_commands import people_app
 from handoffs.cli.token_commands import token_app
 from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
@@ -53,6 +54,7 @@ app.add_typer(config_app, name="config", help="Your settings: each with its valu
 notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses where people are told of open questions.")
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
+app.add_typer(people_app, name="people", help="The people who may decide, with their groups and deputies.")
 app.add_typer(gate_app, name="gate", help="Stand before an MCP server: no tool runs before it is allowed.")
 app.add_typer(db_app, name="db", help="The store: update, copy or prune it.")
 

@@ -9,6 +9,8 @@ HandoffError
 ├── AlreadyUsed            another use of the tool has the approval; `core.lifecycle` raises it
 ├── SecretRefused          the caller can't have this secret
 ├── NotFound               no handoff has this id
+├── PersonNotFound         no person has this name
+├── PersonRefused          what is asked of a person can't be done as things are; nothing was recorded
 ├── Ambiguous              several ids start with this
 └── StoreError             the store can't be used
     ├── StoreUnavailable   the store can't be reached now, and may be back a moment later
@@ -80,6 +82,14 @@ class Ambiguous(HandoffError):
         super().__init__(
             f"{prefix!r} could be {', '.join(ids)}: write a few more characters. `handoffs list --all` shows every id."
         )
+
+
+class PersonNotFound(HandoffError):
+    """There is no person with this name."""
+
+
+class PersonRefused(HandoffError):
+    """What is asked of a person can't be done as things are; nothing was recorded."""
 
 
 class StoreError(HandoffError):

@@ -1,15 +1,24 @@
 """The people who may decide: persons, their groups, their absences and deputies; and all of them at one moment.
 
 Names are compared as they are written. A person who was removed keeps the name in the log and decides nothing; the name
-is not given again.
+is not given again, in upper or lower case.
 """
 
+import re
+import secrets
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from handoffs.core.errors import PersonNotFound, PersonRefused
+from handoffs.core.untrusted import folded, inert_line
 
 MAX_NAME = 64
 """Characters of a person's or a group's name."""
+
+_EMAIL = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
+_MAX_EMAIL = 254
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +37,11 @@ class Person:
     def present(self) -> bool:
         """Whether the person was not removed."""
         return self.removed_at is None
+
+    @property
+    def folded(self) -> str:
+        """The name as it is compared when one is given: without case."""
+        return folded(self.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,3 +74,100 @@ class Directory:
     def members(self, group: str) -> tuple[str, ...]:
         """Return the names of a group's members who were not removed, in order."""
         return tuple(sorted(each.name for each in self.people.values() if each.present and group in each.groups))
+
+    def named(self, name: str) -> Person:
+        """Return the person of this name, who was not removed.
+
+        Raises:
+            PersonNotFound: There is no such person.
+            PersonRefused: They were removed.
+        """
+        person = self.people.get(name)
+        if person is None:
+            alike = [each.name for each in self.people.values() if each.present and each.folded == folded(name)]
+            meant = f" The name is written {alike[0]}." if alike else " `handoffs people list` shows all."
+            raise PersonNotFound(f"There is no person {inert_line(name, MAX_NAME)}.{meant}")
+        if not person.present:
+            raise PersonRefused(f"{name} was removed. `handoffs people list` shows who is there.")
+        return person
+
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the members of every group, in order."""
+        names = {group for each in self.people.values() if each.present for group in each.groups}
+        return {group: self.members(group) for group in sorted(names)}
+
+    def check_absence(self, absence: Absence) -> None:
+        """Check that an absence can be added, in place of the person's earlier one.
+
+        Raises:
+            PersonNotFound: The person or the deputy is unknown.
+            PersonRefused: Either was removed, it ends before it begins, or nobody would be left to decide: the deputy
+                is the person, or is away at the same time with a deputy who leads back to the person.
+        """
+        self.named(absence.person)
+        self.named(absence.deputy)
+        if absence.until <= absence.since:
+            raise PersonRefused("The absence ends before it begins: give a later --until.")
+        if absence.deputy == absence.person:
+            raise PersonRefused(f"{absence.person} can't be their own deputy: name somebody else.")
+        by_person = {each.person: each for each in self.absences} | {absence.person: absence}
+        chain, since, until = [absence.person], absence.since, absence.until
+        while (name := by_person[chain[-1]].deputy) not in chain:
+            chain.append(name)
+            after = by_person.get(name)
+            if after is None:
+                return
+            # Only while all of them are away at once does a deputy pass decisions on.
+            since, until = max(since, after.since), min(until, after.until)
+            if since >= until:
+                return
+        circle = ", ".join(f"{one} by {other}" for one, other in zip(chain, [*chain[1:], name], strict=True))
+        raise PersonRefused(
+            f"The deputies would lead in a circle while all are away: {circle}. Name a deputy who is there."
+        )
+
+
+def checked_name(written: str, what: str = "name") -> str:
+    """Return the name of a person or a group. Raises ValueError, for the person who wrote it."""
+    if not 1 <= len(written) <= MAX_NAME:
+        raise ValueError(f"A {what} has 1 to {MAX_NAME} characters.")
+    if written != written.strip():
+        raise ValueError(f"A {what} begins and ends with no blank: {inert_line(written)}.")
+    if unicodedata.normalize("NFC", written) != written:
+        raise ValueError(f"Write {inert_line(written)} with composed letters (Unicode NFC).")
+    if inert_line(written) != written:
+        raise ValueError(f"A {what} has no invisible characters, and no two blanks in a row: {inert_line(written)}.")
+    # A colon marks the subject of a token, a slash the parts of a path, and a comma separates names.
+    if found := [each for each in "/,:" if each in written]:
+        raise ValueError(f"A {what} has no {found[0]} in it, as {written} has: write it without.")
+    if written[0] in "@-":
+        raise ValueError(f"A {what} does not begin with {written[0]}, as {written} does: write it without.")
+    return written
+
+
+def checked_email(written: str) -> str:
+    """Return an email address; an empty one stands for none. Raises ValueError, for the person who wrote it."""
+    if written and not (len(written) <= _MAX_EMAIL and _EMAIL.fullmatch(written) and inert_line(written) == written):
+        raise ValueError(f"{inert_line(written, _MAX_EMAIL)} is no email address, such as ada@example.com.")
+    return written
+
+
+def name_taken(name: str, there: Person) -> PersonRefused:
+    """Return the refusal of a name that `there` has, or had."""
+    if there.present:
+        return PersonRefused(f"There is {there.name} already. Choose another name than {name}.")
+    return PersonRefused(
+        f"{there.name} was removed, and a name is given once: the log must not mean two people by it. Choose another."
+    )
+
+
+def regrouped(person: Person, *, email: str | None, join: frozenset[str], leave: frozenset[str]) -> Person:
+    """Return the person with another email address (None: the same one), in some groups more, out of others."""
+    return replace(
+        person, email=person.email if email is None else email, groups=frozenset((person.groups | join) - leave)
+    )
+
+
+def new_handle() -> str:
+    """Return a new random handle."""
+    return secrets.token_hex(32)

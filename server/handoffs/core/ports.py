@@ -10,8 +10,9 @@ from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 
-if TYPE_CHECKING:  # only a gate needs it
+if TYPE_CHECKING:  # most servers need none of it
     from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
+    from handoffs.core.people import People
 
 
 class Alarm(Protocol):
@@ -165,6 +166,11 @@ class Store(Protocol):
     @property
     def permissions(self) -> Permissions:
         """The pins, grants and the stop of all of this store."""
+        ...
+
+    @property
+    def people(self) -> "People":
+        """The people of this store, and what signs them in."""
         ...
 
     async def ready(self) -> None:

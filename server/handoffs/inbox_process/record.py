@@ -34,6 +34,11 @@ def page_at(url: str, handoff_id: str) -> str:
     return f"{url.rstrip('/')}/h/{handoff_id}"
 
 
+def join_page(url: str, token: str) -> str:
+    """Return the page of the inbox at `url` on which an invited person joins."""
+    return f"{url.rstrip('/')}/join/{token}"
+
+
 class Remote(Protocol):
     """The address of a store on a server."""
 

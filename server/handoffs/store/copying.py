@@ -1,5 +1,7 @@
 """Copying a store into another, on any engines, row by row: every table in `TABLES`.
 
+Invitations and sessions of the inbox stay behind: people sign in again at the copy.
+
 No row is decoded on the way. Other programs refuse the target until every row of both was compared. Each page is
 written in one transaction together with the progress, so that a copy that was stopped continues after its last page.
 
@@ -14,10 +16,11 @@ from hashlib import sha256
 from typing import Literal, Protocol, TypeAlias, cast
 
 from handoffs.core.errors import StoreError
+from handoffs.store.people_rows import ABSENCE, PASSKEY, PERSON, Bytes
 from handoffs.store.permission_rows import GRANT, PIN, STOP
-from handoffs.store.rows import CHANGING, COLUMNS, Cell
+from handoffs.store.rows import CHANGING, COLUMNS
 
-Row: TypeAlias = tuple[Cell, ...]
+Row: TypeAlias = tuple[Bytes, ...]
 Phase: TypeAlias = Literal["copying", "comparing"]
 
 PAGE = 200
@@ -52,7 +55,10 @@ TOKENS = Table(
 PINS = Table(name="pins", columns=PIN, order=("server", "tool"))
 GRANTS = Table(name="grants", columns=GRANT, order=("id",))
 STOPS = Table(name="stops", columns=STOP, order=("one",))
-UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS)
+PEOPLE = Table(name="people", columns=PERSON, order=("folded",))
+ABSENCES = Table(name="absences", columns=ABSENCE, order=("person",))
+PASSKEYS = Table(name="passkeys", columns=PASSKEY, order=("credential_id",))
+UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS)
 """The tables whose changes are in no log."""
 TABLES = (HANDOFFS, EVENTS, *UNLOGGED)
 
@@ -232,7 +238,7 @@ class _Copying:
         count, digest, after = 0, sha256(), cast("Row", ())
         while rows := await side.page(table, after, table.order):
             for row in rows:
-                digest.update(json.dumps(row[: len(table.columns)]).encode() + b"\n")
+                digest.update(json.dumps(row[: len(table.columns)], default=bytes.hex).encode() + b"\n")
             count += len(rows)
             after = rows[-1][-len(table.order) :]
             self._step(len(rows))

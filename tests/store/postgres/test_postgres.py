@@ -9,11 +9,20 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from handoffs.core.errors import AlreadyEnded, QuotaUsedUp, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
+from handoffs.core.errors import (
+    AlreadyEnded,
+    PersonRefused,
+    QuotaUsedUp,
+    StoreCorrupt,
+    StoreError,
+    StoreTooNew,
+    StoreUnwritable,
+)
 from handoffs.core.events import Cancelled, Collected, Reached
 from handoffs.core.grant import Pin, Stop, new_grant_id
 from handoffs.core.lifecycle import advance
-from handoffs.core.model import Handoff, State
+from handoffs.core.model import Handoff, State, new_id
+from handoffs.core.person import Absence
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 from handoffs.store import rows
@@ -28,7 +37,7 @@ from handoffs.store.watches import UNKNOWN, Line
 from tests.core.strategies import ASKED
 from tests.store.postgres_server import PASSWORD, Cluster, cluster
 from tests.store.relay import Relay, opened, relay
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, permission, sample
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample
 from tests.waiting import until
 
 
@@ -283,6 +292,55 @@ async def test_whichever_reply_is_lost_a_grant_is_used_once(url: str, through: s
     assert lost > 15
 
 
+async def test_whichever_reply_is_lost_people_and_keys_are_kept_once(through: str, network: Relay) -> None:
+    async def everything(store: PostgresStore) -> None:
+        people, mark = store.people, new_id("")
+        ada, bob, digest = f"ada {mark}", f"bob {mark}", f"d {mark}"
+        for name in (ada, bob):
+            await people.add(person(name))
+        with pytest.raises(PersonRefused, match="already"):
+            await people.add(person(ada.upper()))
+        assert (await people.change(ada, join=frozenset({mark}))).groups == {mark}
+        away = Absence(person=ada, deputy=bob, since=ASKED, until=LATER)
+        await people.away(away)
+        assert away in (await people.directory()).absences
+        assert await people.come_back(ada)
+        assert not await people.come_back(ada)
+        assert await people.invite(digest, ada, expires_at=LATER)
+        assert await people.redeem(digest, at=ASKED) == ada
+        assert await people.redeem(digest, at=ASKED) is None
+        begun = await people.begin(digest, ada, at=ASKED, agent="")
+        assert begun is not None
+        await people.seen(digest, at=LATER)
+        assert await people.session(digest, at=LATER) == replace(begun, seen_at=LATER)
+        assert await people.end(begun.id)
+        assert not await people.end(begun.id)
+        assert await people.begin(f"{digest} 2", ada, at=ASKED, agent="") is not None
+        assert await people.end_all(ada) == 1
+        await people.add_key(key := passkey(mark, person=ada))
+        with pytest.raises(PersonRefused, match="enrolled before"):
+            await people.add_key(key)
+        assert await people.use_key(mark, sign_count=1, at=LATER)
+        assert not await people.use_key(mark, sign_count=1, at=LATER)
+        assert await people.remove_key(mark, at=LATER)
+        assert not await people.remove_key(mark, at=LATER)
+        assert await people.key(mark) == replace(key, sign_count=1, last_used_at=LATER, removed_at=LATER)
+        assert await people.remove(ada, at=LATER)
+        assert not await people.remove(ada, at=LATER)
+
+    with anyio.fail_after(60):
+        async with PostgresStore(through) as store:
+            await everything(store)
+            network.replies = 0
+            await everything(store)
+            replies, lost = network.replies, 0
+            for number in range(1, replies + 1):
+                network.replies, network.cut_at = 0, number
+                await everything(store)
+                lost += network.replies > number
+    assert lost > 30
+
+
 async def test_whichever_reply_is_lost_while_a_watch_begins_it_begins(through: str, network: Relay) -> None:
     """A connection that is cut just then is no pooler that keeps notifications back."""
     lost = 0
@@ -532,7 +590,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(server: 
         await store.ids("")
     server.sql(f"UPDATE {parse(url).schema}.handoffs_layout SET version = 999")
     async with PostgresStore(url) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 6\b"):
+        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 8\b"):
             await store.ids("")
 
 
@@ -557,7 +615,8 @@ async def test_a_schema_that_is_there_needs_no_right_to_make_one(server: Cluster
     async with PostgresStore(its_own) as store:
         assert await store.ids("") == []
     assert tables(server, url).split() == [
-        "claims", "events", "grants", "handoffs", "handoffs_layout", "pins", "stops", "tokens",
+        "absences", "claims", "events", "grants", "handoffs", "handoffs_layout", "inbox_sessions", "invitations",
+        "passkeys", "people", "pins", "stops", "tokens",
     ]  # fmt: skip
 
 

@@ -1,13 +1,24 @@
 """Cells in PostgreSQL. Its texts can't hold U+0000: it is stored as U+0001 `0`, and U+0001 as U+0001 `1`."""
 
+from typing import overload
+
 from handoffs.core.model import Handoff, Outline
+from handoffs.store.people_rows import Bytes
 from handoffs.store.postgres.driver import Row
 from handoffs.store.rows import COLUMNS, Cell, decode, decode_outline
 
 _WIDTH = len(COLUMNS)
 
 
-def encode_cell(cell: Cell) -> Cell:
+@overload
+def encode_cell(cell: Cell) -> Cell: ...
+
+
+@overload
+def encode_cell(cell: Bytes) -> Bytes: ...
+
+
+def encode_cell(cell: Bytes) -> Bytes:
     """Return a cell as it is stored."""
     if isinstance(cell, str) and ("\0" in cell or "\1" in cell):
         return cell.replace("\1", "\1" + "1").replace("\0", "\1" + "0")

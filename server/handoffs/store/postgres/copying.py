@@ -5,13 +5,26 @@ from types import TracebackType
 from typing import TypeVar, cast
 
 from handoffs.core.errors import HandoffError, StoreError
-from handoffs.store.copying import CLAIMS, EVENTS, GRANTS, HANDOFFS, PAGE, STOPS, TABLES, Progress, Row, Table
+from handoffs.store.copying import (
+    CLAIMS,
+    EVENTS,
+    GRANTS,
+    HANDOFFS,
+    PAGE,
+    PASSKEYS,
+    PEOPLE,
+    STOPS,
+    TABLES,
+    Progress,
+    Row,
+    Table,
+)
+from handoffs.store.people_rows import Bytes
 from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.driver import Connection, Listener, connect, leave
 from handoffs.store.postgres.errors import meaning
 from handoffs.store.postgres.layout import bring_up_to_date
-from handoffs.store.rows import Cell
 
 T = TypeVar("T")
 
@@ -19,7 +32,9 @@ _NUMBERS = frozenset({
     "breakout", "deadline", "created_at", "version", "ended_at", "collected_at", "calls",
     "number", "at", "ends", "expires_at", "revoked_at", "used_at",
     "pinned_at", "uses_left", "uses", "last_used_at", "suspended_at", "one", "stopped_at",
+    "added_at", "removed_at", "starts", "sign_count", "active_from",
 })  # fmt: skip
+_BYTES = frozenset({"public_key"})
 
 
 class PostgresEndpoint:
@@ -145,16 +160,14 @@ class PostgresEndpoint:
 
     def _insert(self, table: Table) -> str:
         names = ", ".join(table.columns)
-        arrays = ", ".join(
-            f"${number}::{'bigint' if name in _NUMBERS else 'text'}[]" for number, name in enumerate(table.columns, 1)
-        )
+        arrays = ", ".join(f"${number}::{_type(name)}[]" for number, name in enumerate(table.columns, 1))
         more, values = "", ""
         if table is HANDOFFS:
             # The number of times this question has been asked, including this one.
             before = f"SELECT max(nth) FROM {self._of(table)} AS there WHERE there.fingerprint = new.fingerprint"  # noqa: S608
             nth = f"row_number() OVER (PARTITION BY fingerprint ORDER BY line) + coalesce(({before}), 0)"
             more, values = ", nth", f", {nth}"
-        elif table in {EVENTS, CLAIMS, GRANTS, STOPS}:
+        elif table in {EVENTS, CLAIMS, GRANTS, STOPS, PEOPLE, PASSKEYS}:
             more, values = ", write_id", ", 0"  # their writers have their reply by now
         written = ", ".join(f"{name} = excluded.{name}" for name in table.changing)
         conflict = f"ON CONFLICT ({', '.join(table.order)}) DO UPDATE SET {written}" if written else ""
@@ -186,7 +199,7 @@ class PostgresEndpoint:
     def _layout(self) -> str:
         return f'"{self._address.schema}".handoffs_layout'
 
-    async def _fetch(self, sql: str, *parameters: Cell) -> Sequence[Row]:
+    async def _fetch(self, sql: str, *parameters: Bytes) -> Sequence[Row]:
         rows = await self._explained(lambda: self._open.fetch(sql, *map(encode_cell, parameters)))
         return [cast("Row", tuple(map(decode_cell, row))) for row in rows]
 
@@ -213,3 +226,7 @@ class PostgresEndpoint:
             if explained is None:
                 raise
             raise explained from None
+
+
+def _type(column: str) -> str:
+    return "bigint" if column in _NUMBERS else "bytea" if column in _BYTES else "text"

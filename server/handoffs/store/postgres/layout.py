@@ -10,7 +10,10 @@ from handoffs.store.postgres.driver import Connection
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
-_TABLES = ("handoffs", "events", "claims", "tokens", "pins", "grants", "stops")
+_TABLES = (
+    "handoffs", "events", "claims", "tokens", "pins", "grants", "stops",
+    "people", "absences", "passkeys", "invitations", "inbox_sessions",
+)  # fmt: skip
 _OLDEST = 120000  # MATERIALIZED
 
 

@@ -44,7 +44,8 @@ from handoffs.store.rows import (
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import UNKNOWN, Line, Watch
 
-if TYPE_CHECKING:  # only a gate needs it
+if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.store.postgres.people import PostgresPeople
     from handoffs.store.postgres.permissions import PostgresPermissions
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class PostgresStore:
         self.tokens = PostgresTokens(self._connections)
         """The tokens for calls over HTTP."""
         self._permissions: PostgresPermissions | None = None
+        self._people: PostgresPeople | None = None
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
 
     @property
@@ -79,6 +81,15 @@ class PostgresStore:
 
             self._permissions = PostgresPermissions(self._connections)
         return self._permissions
+
+    @property
+    def people(self) -> "PostgresPeople":
+        """The people, and what signs them in."""
+        if self._people is None:
+            from handoffs.store.postgres.people import PostgresPeople
+
+            self._people = PostgresPeople(self._connections)
+        return self._people
 
     async def __aenter__(self) -> "PostgresStore":
         """Return the store, not yet connected."""

@@ -23,16 +23,7 @@ from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
 from handoffs.core.quota import Quota
-from handoffs.store.rows import (
-    CHANGING,
-    COLUMNS,
-    decode,
-    encode,
-    encode_changing,
-    encode_event,
-    micros,
-    storable,
-)
+from handoffs.store.rows import CHANGING, COLUMNS, decode, encode, encode_changing, encode_event, micros, storable
 from handoffs.store.sqlite import queries
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
@@ -44,7 +35,8 @@ from handoffs.store.sqlite.worker import Worker
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import Line, Watch
 
-if TYPE_CHECKING:  # only a gate needs it
+if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.store.sqlite.people import SqlitePeople
     from handoffs.store.sqlite.permissions import SqlitePermissions
 
 T = TypeVar("T")
@@ -89,6 +81,7 @@ class SqliteStore:
         self.tokens = SqliteTokens(self._run, self._write)
         """The tokens for calls over HTTP."""
         self._permissions: SqlitePermissions | None = None
+        self._people: SqlitePeople | None = None
         base = base_folder() if datagrams else None
         sender = None if base is None else Datagrams(self._path, base)
         self._wakeups = Wakeups(self._last_line, self._news, datagrams=sender, poll_seconds=poll)
@@ -101,6 +94,15 @@ class SqliteStore:
 
             self._permissions = SqlitePermissions(self._run, self._write)
         return self._permissions
+
+    @property
+    def people(self) -> "SqlitePeople":
+        """The people, and what signs them in."""
+        if self._people is None:
+            from handoffs.store.sqlite.people import SqlitePeople
+
+            self._people = SqlitePeople(self._run, self._write)
+        return self._people
 
     async def __aenter__(self) -> "SqliteStore":
         """Return the store, not yet opened."""

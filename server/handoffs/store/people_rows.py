@@ -1,0 +1,152 @@
+"""How people, absences, passkeys and sessions are written as rows, and read back as equal values."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeAlias, cast
+
+from handoffs.core.inbox_session import Session
+from handoffs.core.passkey import Passkey
+from handoffs.core.person import Absence, Directory, Person
+from handoffs.store.rows import Cell, Unreadable, micros, moment, storable
+
+Bytes: TypeAlias = Cell | bytes
+"""A cell of a table that has keys in it."""
+
+# In the order of `encode_person` and `decode_directory`.
+PERSON = ("folded", "name", "email", "member_of", "handle", "added_at", "removed_at")
+"""The columns of a person."""
+
+ABSENCE = ("person", "deputy", "starts", "ends")
+"""The columns of an absence."""
+
+# In the order of `encode_key` and `decode_key`.
+PASSKEY = (
+    "credential_id", "person", "public_key", "sign_count", "label", "added_at", "added_with", "active_from",
+    "last_used_at", "removed_at",
+)  # fmt: skip
+"""The columns of a passkey."""
+
+SESSION = ("id", "person", "agent", "started_at", "seen_at")
+"""The columns of a session, without its digest."""
+
+_PersonRow: TypeAlias = tuple[
+    str, str, str, str, str, int, int | None,
+    str | None, int | None, int | None,
+]  # fmt: skip
+
+
+def encode_person(person: Person) -> tuple[Cell, ...]:
+    """Return a person as a row of `PERSON`."""
+    return (
+        *map(storable, (person.folded, person.name, person.email)),
+        encode_groups(person.groups),
+        storable(person.handle),
+        micros(person.added_at),
+        _stored(person.removed_at),
+    )
+
+
+def encode_groups(groups: Iterable[str]) -> str:
+    """Return groups as they are stored."""
+    return json.dumps(sorted(groups), separators=(",", ":"))
+
+
+def everybody(people: str, absences: str) -> str:
+    """Return the query for all people and absences, as rows for `decode_directory`; one statement: one moment."""
+    columns = ", ".join(f"p.{name}" for name in PERSON)
+    return f"""SELECT {columns}, a.deputy, a.starts, a.ends FROM {people} p
+        LEFT JOIN {absences} a ON a.person = p.name ORDER BY p.folded"""  # noqa: S608
+
+
+def decode_directory(rows: Iterable[tuple[object, ...]]) -> Directory:
+    """Return the directory of the rows of `everybody`. Raises Unreadable."""
+    people: dict[str, Person] = {}
+    absences: list[Absence] = []
+    for row in rows:
+        _, name, email, groups, handle, added_at, removed_at, deputy, starts, ends = cast("_PersonRow", row)
+        try:
+            people[name] = Person(
+                name=name,
+                email=email,
+                groups=frozenset(cast("list[str]", json.loads(groups))),
+                handle=handle,
+                added_at=moment(added_at),
+                removed_at=_moment(removed_at),
+            )
+            if deputy is not None and starts is not None and ends is not None:
+                absences.append(Absence(person=name, deputy=deputy, since=moment(starts), until=moment(ends)))
+        except (ValueError, TypeError, OverflowError) as wrong:
+            raise Unreadable(f"the row of the person {name} can't be read: {wrong}") from wrong
+    return Directory(people=people, absences=tuple(absences))
+
+
+def encode_absence(absence: Absence) -> tuple[Cell, ...]:
+    """Return an absence as a row of `ABSENCE`."""
+    return storable(absence.person), storable(absence.deputy), micros(absence.since), micros(absence.until)
+
+
+def encode_key(key: Passkey) -> tuple[Bytes, ...]:
+    """Return a passkey as a row of `PASSKEY`."""
+    return (
+        storable(key.credential_id),
+        storable(key.person),
+        key.public_key,
+        key.sign_count,
+        storable(key.label),
+        micros(key.added_at),
+        storable(key.added_with),
+        micros(key.active_from),
+        _stored(key.last_used_at),
+        _stored(key.removed_at),
+    )
+
+
+def decode_key(row: tuple[object, ...]) -> Passkey:
+    """Return the passkey that a row of `PASSKEY` holds. Raises Unreadable."""
+    credential_id, person, public_key, sign_count, label, added_at, added_with, active_from, used_at, removed_at = cast(
+        "tuple[str, str, bytes, int, str, int, str, int, int | None, int | None]", row
+    )
+    try:
+        return Passkey(
+            credential_id=credential_id,
+            person=person,
+            public_key=bytes(public_key),
+            sign_count=sign_count,
+            label=label,
+            added_at=moment(added_at),
+            added_with=added_with,
+            active_from=moment(active_from),
+            last_used_at=_moment(used_at),
+            removed_at=_moment(removed_at),
+        )
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise Unreadable(f"the row of passkey {credential_id} can't be read: {wrong}") from wrong
+
+
+def encode_session(session: Session) -> tuple[Cell, ...]:
+    """Return a session as a row of `SESSION`."""
+    return (
+        *map(storable, (session.id, session.person, session.agent)),
+        micros(session.started_at),
+        micros(session.seen_at),
+    )
+
+
+def decode_session(row: tuple[object, ...]) -> Session:
+    """Return the session that a row of `SESSION` holds. Raises Unreadable."""
+    session_id, person, agent, started_at, seen_at = cast("tuple[str, str, str, int, int]", row)
+    try:
+        return Session(
+            id=session_id, person=person, agent=agent, started_at=moment(started_at), seen_at=moment(seen_at)
+        )
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise Unreadable(f"the row of session {session_id} can't be read: {wrong}") from wrong
+
+
+def _stored(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def _moment(stored: int | None) -> datetime | None:
+    return None if stored is None else moment(stored)

@@ -1,0 +1,2 @@
+-- The columns of votes take this place.
+SELECT 1;
