@@ -17,6 +17,7 @@ from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
 from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, Question, State
 from handoffs.core.schema import parse
+from handoffs.core.storable import storable
 
 Cell: TypeAlias = str | int | None
 
@@ -194,14 +195,6 @@ def decode_event(row: tuple[object, ...]) -> Entry:
         return Entry(number=number, handoff_id=handoff_id, name=name, at=moment(at), details=told)
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"line {number} of the log can't be read: {wrong}") from wrong
-
-
-def storable(text: str) -> str:
-    r"""Return text that every engine can store: a lone surrogate is spelled out, `\udce9`.
-
-    The name of a folder that is not UTF-8 contains them, and its questions must not be lost.
-    """
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def micros(at: datetime) -> int:
