@@ -13,8 +13,8 @@ from handoffs.core.untrusted import inert_line
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.origin import Streams
-from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.peers import Server
+from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.stdio import StdioRelay, client_wire
 from handoffs.gate.waiting import Inbox
 from handoffs.serving.desk import serving_desk
