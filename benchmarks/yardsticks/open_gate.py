@@ -13,7 +13,8 @@ behind = None if url else Behind(sys.argv[1:])
 import anyio  # noqa: E402
 
 from handoffs.gate.relay.message import Message  # noqa: E402
-from handoffs.gate.relay.stdio import Server, StdioRelay, client_wire  # noqa: E402
+from handoffs.gate.relay.peers import Server  # noqa: E402
+from handoffs.gate.relay.stdio import StdioRelay, client_wire  # noqa: E402
 
 
 class Nothing:

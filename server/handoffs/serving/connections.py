@@ -91,7 +91,7 @@ class _Connection(H11Protocol):
         return cycle is None or cycle.response_complete or cycle.more_body  # pyright: ignore[reportUnnecessaryComparison]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _Together(transport, self.loop)))
         self.heard = self.loop.time()
         self._look_later()
         if len(self.connections) > self.most:
@@ -126,6 +126,38 @@ class _Connection(H11Protocol):
             self.transport.abort()
         else:
             self._look_later()
+
+
+class _Together:
+    """A transport that writes at once what is written in one turn of the loop.
+
+    uvicorn writes the headers of a response, and then its body: for each, the client would wake.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._parts = list[bytes]()
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._flush()
+        self._transport.set_protocol(protocol)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(b"".join(parts))
 
 
 def _heard(connection: _Connection) -> float:

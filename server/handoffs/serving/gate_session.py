@@ -13,8 +13,9 @@ from handoffs.core.untrusted import inert_line
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.origin import Streams
+from handoffs.gate.relay.peers import Server
 from handoffs.gate.relay.process import Behind
-from handoffs.gate.relay.stdio import Server, StdioRelay, client_wire
+from handoffs.gate.relay.stdio import StdioRelay, client_wire
 from handoffs.gate.waiting import Inbox
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.gate_url import RemoteServer
@@ -80,7 +81,7 @@ class Gate:
             transport=transport,
             new_server=self._tell_new,
         )
-        through = StdioRelay(front, server_behind, holding, signals=on_stdio)
+        through = StdioRelay(front, server_behind, holding, signals=on_stdio, through=on_stdio)
         async with holding.serving(through):
             return await through.run()
 

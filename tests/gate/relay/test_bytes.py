@@ -148,3 +148,21 @@ def _resident(pid: int) -> int:
     """KiB of memory."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0])
+
+
+def test_a_long_response_passes_while_it_comes() -> None:
+    begins, text = b'{"jsonrpc":"2.0","id":1,"result":"', b"x" * 200_000
+    code = f"""
+import sys
+sys.stdin.readline()
+sys.stdout.write({begins.decode()!r} + "x" * {len(text)})
+sys.stdout.flush()
+sys.stdin.readline()
+sys.stdout.write('"}}\\n{{}}\\n')
+"""
+    with gate(sys.executable, "-c", code) as running:
+        running.send(b'{"jsonrpc":"2.0","id":1,"method":"resources/read"}\n')
+        assert running.stdout.read(len(begins) + 100_000) == begins + text[:100_000]
+        running.send(b"\n")
+        assert running.read() == text[100_000:] + b'"}\n'
+        assert running.read() == b"{}\n"

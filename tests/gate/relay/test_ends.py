@@ -121,6 +121,14 @@ def test_what_a_server_says_last_arrives_and_its_exit_code_is_the_gates(tmp_path
         assert running.process.wait(30) == 5
 
 
+def test_half_a_long_response_is_no_answer(tmp_path: Path) -> None:
+    half = '{"jsonrpc":"2.0","id":1,"result":"' + "x" * 300_000
+    with gate(*RECORDER, str(tmp_path / "got")) as running:
+        running.send(request(1, noise=[half], exit=5))
+        assert running.read() == half.encode() + b"\n"
+        assert json.loads(running.read())["error"]["message"].endswith("exit code 5.")
+
+
 def test_a_server_that_closes_its_output_is_ended() -> None:
     code = "import os, time; os.close(1); time.sleep(600)"
     with gate(sys.executable, "-c", code) as running:

@@ -164,6 +164,27 @@ async def test_the_gates_lines_and_the_servers_never_mix(tmp_path: Path) -> None
     )
 
 
+async def test_a_long_response_and_the_gates_lines_never_mix(tmp_path: Path) -> None:
+    long = json.dumps({"jsonrpc": "2.0", "id": "long", "result": "y" * 400_000}) + "\n"
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "prompts/get", "params": {"noise": [long]}}
+    async with relayed(*RECORDER, str(tmp_path / "got")) as (client, _, relay):
+
+        async def say() -> None:
+            for each in range(200):
+                await relay.to_client(b'{"ours":%d}\n' % each)
+
+        async def ask() -> None:
+            for _ in range(10):
+                await client.send(json.dumps(asked).encode() + b"\n")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(say)
+            tasks.start_soon(ask)
+            found = [await client.read() for _ in range(220)]
+    assert [each["ours"] for each in found if "ours" in each] == list(range(200))
+    assert sum(each.get("result") == "y" * 400_000 for each in found) == 10
+
+
 async def test_the_holder_answers_what_it_watches_when_the_server_dies() -> None:
     code = "import sys; [sys.stdin.readline() for _ in range(3)]; sys.exit(4)"
     async with relayed(sys.executable, "-c", code) as (client, keeper, relay):

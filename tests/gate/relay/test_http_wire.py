@@ -1,5 +1,6 @@
 """What goes over HTTP, and what comes back of it: headers, bytes, and words for each way in which it can fail."""
 
+import gzip
 import json
 import socket
 import threading
@@ -143,6 +144,23 @@ def test_an_answer_passes_as_it_came(response: Callable[[], Response]) -> None:
     with http_recorder(lambda _: response()) as server, gate("--url", server.url) as relay:
         relay.write(call(1))
         assert relay.read() == ODD + b"\n"
+
+
+def test_cookies_and_encoded_bodies_are_understood() -> None:
+    def answer(got: Got) -> Response:
+        body = gzip.compress(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % got.message["id"])
+        headers = {"content-encoding": "gzip", "set-cookie": "balancer=b7; Path=/"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    with http_recorder(lambda got: session(got, answer)) as server, gate("--url", server.url) as relay:
+        relay.send(INITIALIZE)
+        relay.read()
+        for number in (1, 2):
+            relay.send(call(number))
+            assert relay.read() == b'{"jsonrpc":"2.0","id":%d,"result":{}}\n' % number
+        relay.close()
+        cookies = [each.headers.get("cookie") for each in server.of("tools/call")]
+    assert cookies == [None, "balancer=b7"]
 
 
 def test_a_long_event_and_requests_of_the_server_pass() -> None:

@@ -25,6 +25,9 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 PING_SECONDS: Final = 15.0
 """How often a stream in which nothing is said says that it is alive, so that no proxy cuts it."""
 
+QUICK_SECONDS: Final = 0.05
+"""How long an answer may take before anybody looks whether its client has left: most are there by then."""
+
 BEGIN_SECONDS: Final = 0.25
 """How long the first line is waited for before a stream begins with the place where it can be resumed."""
 
@@ -169,6 +172,9 @@ class Reply:
         begins_now = self._stream or after is not None
         self.away = self._closing = self._begun = self._sent = False
         try:
+            if not begins_now and await self._until(QUICK_SECONDS, lambda: self._is_known(mine)) and self.answered:
+                await self._send_all(send, headers, mine, begins_now)
+                return
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, receive, mine)
                 await self._send_all(send, headers, mine, begins_now)
@@ -229,12 +235,15 @@ class Reply:
         """Wait until it is known how the response begins."""
 
         def known() -> bool:
-            return bool(self._told) or self.answered or self._closing or self._connection is not mine
+            return self._is_known(mine)
 
         if self._modern:
             await self._until(PING_SECONDS, known)
         elif not await self._until(BEGIN_SECONDS, known) and self._expected:
             await self._until(PING_SECONDS, lambda: self._begins or known())
+
+    def _is_known(self, mine: object) -> bool:
+        return bool(self._told) or self.answered or self._closing or self._connection is not mine
 
     def _is_json(self) -> bool:
         return self._json_too and (self._modern or self._json)

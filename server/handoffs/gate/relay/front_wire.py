@@ -9,12 +9,13 @@ the same id, or the same token for progress, at once, the later one is sent to t
 for it is given back under its own. All else passes byte for byte.
 """
 
+import asyncio
 import itertools
 import json
 import secrets
 from collections import deque
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
 
 import anyio
 
@@ -76,6 +77,8 @@ class HttpFront:
         self.ended = False
         """Whether it takes no more."""
         self._lines, self._down = deque[bytes](), Lines(frames=False)
+        self._sink: Sink | None = None  # while nothing is being sent
+        self._sent: asyncio.Future[Coroutine[Any, Any, None] | None] | None = None
         self._came, self._room = anyio.Event(), anyio.Event()
         self._requests: dict[str, _Request] = {}  # by the id that the server knows; the newest last
         self._cancelled: dict[str, None] = {}  # ids, and tokens for progress
@@ -117,8 +120,7 @@ class HttpFront:
         while len(self._lines) >= _QUEUE and not self.ended:
             self._room = anyio.Event()
             await self._room.wait()
-        self._lines.append(line + b"\n")
-        self._came.set()
+        self._send(line + b"\n")
 
     def cancel(self, sent_id: str) -> None:
         """Have a request ended, which was sent under this id: its client waits no more."""
@@ -130,8 +132,7 @@ class HttpFront:
             del self._cancelled[next(iter(self._cancelled))]
         if not self.ended:
             told = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b}}\n'
-            self._lines.append(told % sent_id.encode())
-            self._came.set()
+            self._send(told % sent_id.encode())
 
     def resumed(self, event_id: str) -> Reply | None:
         """Return the stream that an event belongs to; None where nothing of it is kept."""
@@ -143,6 +144,8 @@ class HttpFront:
         self.ended = True
         self._came.set()
         self._room.set()
+        if self._sent is not None and not self._sent.done():
+            self._sent.set_result(None)
 
     def end(self) -> None:
         """Answer what the relay, which has ended, did not."""
@@ -183,9 +186,35 @@ class HttpFront:
 
     async def feed(self, sink: Sink) -> None:
         """See `wire.Wire`."""
-        while line := await self.read():
-            if (rest := sink(line)) is not None:
+        while True:
+            while self._lines:
+                self._room.set()
+                if (rest := sink(self._lines.popleft())) is not None:
+                    await rest
+            if self.ended:
+                return
+            # As in `wire.PipeWire`: to wake a task for each line takes longer than to relay it.
+            self._sent = asyncio.get_running_loop().create_future()
+            self._sink = sink
+            try:
+                rest = await self._sent
+            finally:
+                self._sink = None
+            if rest is not None:
                 await rest
+
+    def _send(self, line: bytes) -> None:
+        if self._sink is None or self._sent is None or self._sent.done():
+            self._lines.append(line)
+            self._came.set()
+            return
+        try:
+            rest = self._sink(line)
+        except Exception as error:  # noqa: BLE001 - it is the relay's
+            self._sent.set_exception(error)
+            return
+        if rest is not None:
+            self._sent.set_result(rest)
 
     def write_now(self, data: bytes) -> bytes:
         """See `wire.Wire`."""

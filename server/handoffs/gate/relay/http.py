@@ -14,18 +14,19 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final
 
 import anyio
-import httpx2
 
 from handoffs.gate.relay import message
-from handoffs.gate.relay.headers import RequestHeaders, is_plain, version_of
+from handoffs.gate.relay.headers import RequestHeaders
 from handoffs.gate.relay.http_down import Down
 from handoffs.gate.relay.http_replies import (
     CONNECT_SECONDS,
     CUT,
     NOT_SENT,
+    Response,
     fitting,
     is_stream,
     kind_of,
@@ -39,10 +40,8 @@ from handoffs.gate.relay.lines import Lines, one_line
 from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.origin import Origin, Streams, Unheard
 from handoffs.gate.relay.outline import outline
+from handoffs.gate.relay.peers import Lost
 from handoffs.wire import Sink
-
-Lost: TypeAlias = Callable[[str, str], Awaitable[None]]
-"""Takes the id of a request that was sent and will not be answered, and why, in words."""
 
 DRAIN_SECONDS: Final = 1.2
 """How long answers are waited for once the client has gone. Hosts give the gate two seconds (the MCP SDKs)."""
@@ -82,7 +81,8 @@ class HttpBehind:
         self._came, self._room = anyio.Event(), anyio.Event()
         self._stopping, self._hurry, self._gone = anyio.Event(), anyio.Event(), anyio.Event()
         self._at_once = anyio.Semaphore(AT_ONCE)
-        self._sending = False
+        self._sending = True  # what comes before the session is open waits
+        self._next: Callable[[], Awaitable[None]] | None = None
         self._requests: dict[str, HttpRequest] = {}
         self._made = RequestHeaders()
         self._listening: anyio.CancelScope | None = None
@@ -112,7 +112,7 @@ class HttpBehind:
         if self._stopping.is_set() or len(self._queue) >= _QUEUE:
             return data
         self._queue.extend(piece.body for piece in self._lines.take(data))
-        self._came.set()
+        self._send_now()
         return b""
 
     async def write(self, data: bytes) -> None:
@@ -134,7 +134,7 @@ class HttpBehind:
     async def stop(self, *, at_once: bool = False) -> None:
         """Leave it, while a task feeds: wait for answers a little, `at_once` not even that, and end the session."""
         self._queue.extend(piece.body for piece in self._lines.end())
-        self._came.set()
+        self._send_now()
         self._leave(at_once=at_once)
         await self._gone.wait()
 
@@ -144,50 +144,58 @@ class HttpBehind:
     # What is sent
 
     async def _send_all(self) -> None:
+        """Wait for what others wait for."""
         while True:
-            while self._queue:
-                self._sending = True
-                await self._send(self._queue.popleft())
-                self._sending = False
-                self._room.set()
-            self._came = anyio.Event()
-            await self._came.wait()
+            if self._next is not None:
+                await self._next()
+                self._next = None
+            self._sending = False
+            self._send_now()
+            self._room.set()
+            if self._next is None:
+                self._came = anyio.Event()
+                await self._came.wait()
 
-    async def _send(self, line: bytes) -> None:
+    def _send_now(self) -> None:
+        """Send what can be sent without waiting: to wake a task for each line takes longer."""
+        while self._queue and not self._sending:
+            self._next = self._sent(self._queue.popleft())
+            if self._next is not None:
+                self._sending = True
+                self._came.set()
+
+    def _sent(self, line: bytes) -> Callable[[], Awaitable[None]] | None:
+        """Send a line; return what must be waited for before the next."""
         if not (line := line.strip()):
-            return
+            return None
         found = outline(line)
         if found is not None and found.is_response:
-            await self._in_order(line)
-            return
+            return partial(self._in_order, line)
         read = message.read(line)
-        if isinstance(read, Odd):  # it calls nothing, or the relay would have refused it
-            read = Message(line)
+        read = Message(line) if isinstance(read, Odd) else read  # it calls nothing, or the relay would have refused it
         if found is not None:
-            await self._ask(HttpRequest(found.id, read))
-        elif read.method == "notifications/cancelled":
-            await self._cancel(read)
-        else:
-            await self._in_order(line)
-            if read.method == "notifications/initialized" and self._session.id:
-                if self._listening is not None:
-                    self._listening.cancel()
-                self._listening = anyio.CancelScope()
-                self._tasks.start_soon(self._listen, self._listening)
+            request = HttpRequest(found.id, read)
+            self._ask(request)
+            # What follows belongs to the session that it makes.
+            return request.done.wait if request.method == "initialize" else None
+        return partial(self._cancel if read.method == "notifications/cancelled" else self._tell, read)
 
-    async def _ask(self, request: HttpRequest) -> None:
-        if request.method == "initialize":
-            self._session.id = self._session.version = ""
-        elif version := version_of(request.sent):
-            self._session.version = version
+    async def _tell(self, notification: Message) -> None:
+        await self._in_order(notification.raw)
+        if notification.method == "notifications/initialized" and self._session.id:
+            if self._listening is not None:
+                self._listening.cancel()
+            self._listening = anyio.CancelScope()
+            self._tasks.start_soon(self._listen, self._listening)
+
+    def _ask(self, request: HttpRequest) -> None:
+        self._session.asked(request.sent)
         request.modern = self._session.modern
         if (before := self._requests.get(request.id)) is not None:
             before.given_up = True
             before.scope.cancel()  # its id is another's now
         self._requests[request.id] = request
         self._tasks.start_soon(self._exchange, request)
-        if request.method == "initialize":
-            await request.done.wait()  # what follows belongs to the session that it makes
 
     async def _cancel(self, cancelling: Message) -> None:
         named = message.cancelled(cancelling)
@@ -261,7 +269,7 @@ class HttpBehind:
             why = words_of(error)
         await self._resume(request, why)
 
-    async def _read(self, request: HttpRequest, response: httpx2.Response) -> str | None:
+    async def _read(self, request: HttpRequest, response: Response) -> str | None:
         """Pass on what a response says; return why it was no answer, where that is not that it was cut."""
         kind = kind_of(response)
         if kind == "text/event-stream":
@@ -275,7 +283,7 @@ class HttpBehind:
         await self._pass_down(request, line, Origin(request.id, json=True))
         return None
 
-    async def _read_events(self, request: HttpRequest, response: httpx2.Response) -> None:
+    async def _read_events(self, request: HttpRequest, response: Response) -> None:
         self._streams.begun(Origin(request.id))
         with anyio.CancelScope() as until:
             async for chunk in response.aiter_bytes():
@@ -295,15 +303,13 @@ class HttpBehind:
         if found is not None and found.is_response and found.id == request.id:
             request.answered = True
             if request.method == "initialize":
-                version = Message(line).body.get("result")
-                version = version.get("protocolVersion") if isinstance(version, dict) else None
-                self._session.version = version if isinstance(version, str) and is_plain(version) else ""
+                self._session.agreed(Message(line))
             elif request.method == "tools/list" and request.modern:
                 self._made.learn(line)
         assert self._down is not None
         await self._down.write(line, origin)
 
-    async def _refused(self, request: HttpRequest, response: httpx2.Response, in_session: bool) -> None:
+    async def _refused(self, request: HttpRequest, response: Response, in_session: bool) -> None:
         """Tell of a status that is no answer. What the server says itself, as an error of JSON-RPC, comes first."""
         status = response.status_code
         said = None

@@ -3,9 +3,9 @@
 import json
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import httpx2
 
@@ -27,12 +27,34 @@ CUT: Final = (httpx2.HTTPError, httpx2.StreamError, OSError)
 """What a connection may raise."""
 
 
-def kind_of(response: httpx2.Response) -> str:
+class Response(Protocol):
+    """How a server answers; an `httpx2.Response` is one."""
+
+    @property
+    def status_code(self) -> int:
+        """See HTTP."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By their names in lower case."""
+        ...
+
+    async def aread(self) -> bytes:
+        """Return the whole body."""
+        ...
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes."""
+        ...
+
+
+def kind_of(response: Response) -> str:
     """Return the media type, without its parameters."""
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def is_stream(response: httpx2.Response) -> bool:
+def is_stream(response: Response) -> bool:
     """Say whether events come."""
     return response.status_code == 200 and kind_of(response) == "text/event-stream"
 

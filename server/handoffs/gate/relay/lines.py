@@ -70,6 +70,27 @@ class Lines:
         if rest:
             yield Piece(rest, rest, "a frame has ended before its `Content-Length`") if in_frame else self._line(rest)
 
+    @property
+    def unfinished(self) -> int:
+        """How many bytes of a line are there, and not its end; none of a frame."""
+        return 0 if self._needed else self._size
+
+    def head(self, size: int) -> bytes:
+        """Return how what is unfinished begins."""
+        head = b""
+        for each in self._kept:
+            head += each[: size - len(head)]
+            if len(head) == size:
+                break
+        return head
+
+    def handed_over(self) -> bytes:
+        """Return what is unfinished, and forget it: who takes it takes the rest up to its end, too."""
+        begun = b"".join(self._kept)
+        self._forget()
+        self.framed = False
+        return begun
+
     def _split(self, data: bytes) -> Iterator[Piece]:
         start = 0
         while start < len(data):

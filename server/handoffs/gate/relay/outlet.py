@@ -26,16 +26,49 @@ class Outlet:
         self._writer = writer
         self._lock = anyio.Lock(fast_acquire=True)
         self._left = b""  # the end of what was written in part: goes before all else
+        self._ended: anyio.Event | None = None  # while a line is written in parts
 
     async def write(self, data: bytes) -> None:
         """Write whole lines. Raises ClosedResourceError: nobody reads any more."""
         async with self._lock:
+            if self._ended is not None:
+                await self._ended.wait()
             data, self._left = self._left + data, b""
             await self._writer.write(data)
 
     def now(self, data: bytes) -> Coroutine[Any, Any, None] | None:
         """Write whole lines without waiting; return what must be awaited for the rest."""
-        if self._left or self._lock.locked():
+        if self._left or self._ended is not None or self._lock.locked():
             return self.write(data)
         self._left = self._writer.write_now(data)
         return self.write(b"") if self._left else None
+
+    def begin(self) -> bool:
+        """Begin a line that is written in parts: all others wait for its end. Say whether it can be, just now."""
+        if self._left or self._ended is not None or self._lock.locked():
+            return False
+        self._ended = anyio.Event()
+        return True
+
+    def part(self, data: bytes, *, last: bool) -> Coroutine[Any, Any, None] | None:
+        """Write a part of that line without waiting; return what must be awaited for the rest."""
+        if left := self._writer.write_now(data):
+            return self._part(left, last=last)
+        if last:
+            self.end()
+        return None
+
+    def end(self) -> None:
+        """Let others write."""
+        if self._ended is not None:
+            self._ended.set()
+            self._ended = None
+
+    async def _part(self, data: bytes, *, last: bool) -> None:
+        try:
+            await self._writer.write(data)
+        except BaseException:
+            self.end()
+            raise
+        if last:
+            self.end()

@@ -36,6 +36,12 @@ def outline(line: bytes) -> Outline | None:
     return _parsed(line) if b'"id"' in line else None
 
 
+def begins_response(head: bytes) -> str | None:
+    """Return the id of the request that a line answers, where its beginning says so."""
+    first = _FIRST.match(head)
+    return None if first is None or first[2] == b"method" else _text(first[1])
+
+
 def _parsed(line: bytes) -> Outline | None:
     try:
         value = cast("object", json.loads(line))

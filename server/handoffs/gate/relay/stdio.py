@@ -11,21 +11,23 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Set
+from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anyio
 
 from handoffs.first_stage.pipe import is_pipe
 from handoffs.gate.relay import message
 from handoffs.gate.relay.lines import Lines, Piece, frame
+from handoffs.gate.relay.long_line import LongLines
 from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.outlet import Outlet
 from handoffs.gate.relay.outline import outline
+from handoffs.gate.relay.peers import Holder, Server
 from handoffs.gate.relay.process import widen
-from handoffs.wire import FileWire, PipeWire, Sink, Wire
+from handoffs.wire import FileWire, PipeWire, Wire
 
 LINGER_SECONDS: Final = 5.0
 """How long a client's first request is waited for, to be answered in words, where a server ended without a word."""
@@ -37,95 +39,22 @@ _CHANGED: Final = (b"notifications/tools/list_changed", rb"notifications\/tools\
 _CONCERN = frozenset({"tools/call", "initialize", "notifications/cancelled"})
 
 
-class Holder(Protocol):
-    """What decides about calls."""
-
-    @property
-    def watching(self) -> Set[str]:
-        """The texts of the ids whose replies are shown to the holder."""
-        ...
-
-    def from_client(self, message: Message) -> bool:
-        """Take a message; False passes it on.
-
-        Called for each `tools/call`, `initialize` and `notifications/cancelled`, for answers to requests whose id
-        begins with `message.OURS`, and for requests whose `requestState` or `taskId` does.
-        """
-        ...
-
-    def from_server(self, message: Message) -> bytes | None:
-        """Return the line to pass on for a reply that is watched; None for none."""
-        ...
-
-    def tools_changed(self) -> None:
-        """Hear that the server says that its list of tools has changed."""
-        ...
-
-    async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
-        """Answer a request that is watched: the server goes on, but will not answer it, and why. It may have run."""
-        ...
-
-    async def behind_ended(self, reason: str) -> None:
-        """Answer what is held or watched: the server behind has ended, and why."""
-        ...
-
-
-class Server(Protocol):
-    """The server behind: a process (`process.Behind`), or what is at a URL (`http.HttpBehind`)."""
-
-    @property
-    def exit_code(self) -> int | None:
-        """What the gate ends with; None while the server goes on."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """What became of it, in words that follow *the server behind*."""
-        ...
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is lost when `feed` is cancelled."""
-        ...
-
-    async def feed(self, sink: Sink, lost: Callable[[str, str], Awaitable[None]]) -> None:
-        """Give what it says to the sink, and each request that is lost by itself, with a reason, to `lost`."""
-        ...
-
-    def write_now(self, data: bytes) -> bytes:
-        """Take what can be taken without waiting; return the rest."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Take all of it. Raises ClosedResourceError: it takes no more."""
-        ...
-
-    def rest(self) -> bytes:
-        """Return what it said last and nobody has read."""
-        ...
-
-    async def watch(self) -> None:
-        """Return once it has ended."""
-        ...
-
-    async def stop(self, *, at_once: bool = False) -> None:
-        """End it, while a task watches."""
-        ...
-
-    def close(self) -> None:
-        """End what is left of it."""
-        ...
-
-
 class StdioRelay:
     """One client, one server."""
 
-    def __init__(self, front: Wire, behind: Server, holder: Holder, *, signals: bool = True) -> None:
-        """Take the client's wire, the server, and what decides; `signals` end the process where it is the only one."""
+    def __init__(
+        self, front: Wire, behind: Server, holder: Holder, *, signals: bool = True, through: bool = True
+    ) -> None:
+        """Take the client's wire, the server, and what decides.
+
+        `signals` end the process where it is the only one; what is long passes `through` while it comes.
+        """
         self._front, self._behind, self._holder = front, behind, holder
         self._signals = signals and _may_receive_signals()
         self._to_client, self._to_server = Outlet(front), Outlet(behind)
         self._up, self._down = Lines(frames=True), Lines(frames=False)
+        self._through = through
+        self._long = LongLines(self._down, self._to_client, self._may_pass, self._look_for_change)
         self._waiting: dict[str, None] = {}  # requests that the server has not answered
         self._heard = self._stopped = self._unended = False
         self._said = anyio.Event()  # once an error was said, or nobody is there any more
@@ -239,9 +168,34 @@ class StdioRelay:
 
     async def _from_server(self) -> None:
         try:
-            await self._behind.feed(lambda chunk: self._pass_down(self._down.take(chunk)), self._lost)
+            await self._behind.feed(self._take_down, self._lost)
         except anyio.ClosedResourceError:
             await self._behind.stop()
+
+    def _take_down(self, chunk: bytes) -> Coroutine[Any, Any, None] | None:
+        answered, chunk, rest = self._long.take(chunk)
+        if answered:
+            self._waiting.pop(answered, None)
+        if rest is not None:
+            return self._after(rest, chunk)
+        if (rest := self._pass_down(self._down.take(chunk))) is None and self._through:
+            rest = self._long.begin()
+        return rest
+
+    async def _after(self, first: Coroutine[Any, Any, None], chunk: bytes) -> None:
+        await first
+        if chunk and (rest := self._take_down(chunk)) is not None:
+            await rest
+
+    def _may_pass(self, name: str) -> bool:
+        if self._up.framed or name in self._holder.watching:
+            return False
+        self._heard = True
+        return True
+
+    def _look_for_change(self, part: bytes) -> None:
+        if any(each in part for each in _CHANGED):
+            self._holder.tools_changed()
 
     def _pass_down(self, pieces: Iterator[Piece]) -> Coroutine[Any, Any, None] | None:
         """Pass on what can be without waiting; return the rest."""
@@ -259,8 +213,7 @@ class StdioRelay:
 
     def _seen(self, piece: Piece) -> bytes | None:
         """Return what is passed on of a piece, its id crossed off."""
-        if any(each in piece.body for each in _CHANGED):
-            self._holder.tools_changed()
+        self._look_for_change(piece.body)
         if not self._waiting and not self._holder.watching:
             return piece.raw
         found = outline(piece.body)
@@ -297,8 +250,10 @@ class StdioRelay:
 
     async def _finish(self) -> None:
         with contextlib.suppress(anyio.ClosedResourceError):
-            last = self._behind.rest()
-            if (rest := self._pass_down(chain(self._down.take(last), self._down.end()))) is not None:
+            if (rest := self._take_down(self._behind.rest())) is not None:
+                await rest
+            self._unended = self._long.end() or self._unended
+            if (rest := self._pass_down(self._down.end())) is not None:
                 await rest
         if self._behind.exit_code is None:
             await self._behind.stop()
