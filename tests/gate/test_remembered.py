@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp.types import ElicitResult
 
 from handoffs.clock import SystemClock
 from handoffs.core.action import Action, Asker
@@ -162,6 +163,28 @@ async def test_to_stop_everything_denies_what_waits(shop: Shop) -> None:
         assert b"1 call that waited was denied" in done.stdout, done.stderr
     assert "Everything was stopped" in text_of(results[0])
     assert shop.done == []
+
+
+async def test_a_stop_before_the_dialogs_answer_counts_and_the_answer_is_kept(shop: Shop) -> None:
+    async with shop.desk() as desk:
+
+        class Late(Person):
+            async def __call__(self, context: object, params: object) -> ElicitResult:
+                reply = await super().__call__(context, params)
+                # Only the stop itself, as a machine that dies before it denies what waits would leave it.
+                await desk.permissions.stop(Stop(by="ada", at=desk.clock.now()))
+                return reply
+
+        async with shop.client("legacy", Late(ALLOW)) as client:
+            stopped = await client.call_tool("delete_order", {"number": 1})
+            assert shop.done == []
+            await desk.permissions.lift()
+            result = await client.call_tool("delete_order", {"number": 1})
+        [asked] = await desk.newest(open_only=False)
+        names = [entry.name for entry in await desk.history(asked.id)]
+    assert "stopped everything" in text_of(stopped)
+    assert (text_of(result), shop.done) == ("deleted 1", ["delete 1"])
+    assert names == ["opened", "answered", "used", "sent", "result"]
 
 
 @eras

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 
 from handoffs.clock import SystemClock, boot_id
-from handoffs.core.errors import StoreError
+from handoffs.core.errors import Stopped, StoreError
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
@@ -26,7 +26,6 @@ from handoffs.core.quota import Quota
 from handoffs.store.rows import (
     CHANGING,
     COLUMNS,
-    decode,
     encode,
     encode_changing,
     encode_event,
@@ -51,9 +50,6 @@ T = TypeVar("T")
 
 _INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
-# The same question, open or ended a short while ago. Open ones may be overdue.
-_ALIKE = f"""{queries.SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
-    ORDER BY created_at DESC, rowid DESC"""
 _INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
 
 
@@ -151,9 +147,8 @@ class SqliteStore:
         def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
             lines: list[Line] = []
             decided: list[Handoff] = []
-            alike = connection.execute(_ALIKE, (storable(handoff.fingerprint), micros(collect_after)))
-            for row in alike.fetchall():
-                there = decode(row)
+            for found in queries.alike(connection, handoff.fingerprint, collect_after):
+                there = found
                 if there.overdue(handoff.created_at):
                     there = _write(connection, transition_of(there, [expiry(there)]), lines)
                 if there.joined_by(handoff, since=collect_after):
@@ -173,24 +168,31 @@ class SqliteStore:
         return await self._write(work)
 
     async def record(
-        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+        self,
+        handoff_id: str,
+        *events: Event,
+        known: Handoff | None = None,
+        durable: bool = True,
+        unless_stopped: bool = False,
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         A `known` handoff that is still current is not read again. Without `durable`, the events may be lost in a power
-        cut, until the next durable change.
+        cut, until the next durable change. With `unless_stopped`, nothing is recorded while a stop stands.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
             AlreadyUsed: Another tool use has the approval.
+            Stopped: A stop stands, and the events are not to be recorded then.
         """
-
         guess = None if known is None else expected(known, events)
 
         def work(connection: sqlite3.Connection) -> tuple[Transition, list[Line]]:
             lines: list[Line] = []
+            if unless_stopped and queries.is_stopped(connection):
+                raise Stopped
             if guess is not None and _change(connection, guess, lines):
                 return guess, lines
             transition = transition_of(queries.find(connection, handoff_id), events)
