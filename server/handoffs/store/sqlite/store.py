@@ -225,14 +225,17 @@ class SqliteStore:
 
     async def ended_of_action(self, subject: str, digest: str, *, limit: int) -> Sequence[Handoff]:
         """Return the ended handoffs of one subject about the action with this digest, newest first, at most `limit`."""
-        return await self._run(lambda each: queries.ended_of_action(each, subject, digest, limit=limit))
+        wanted = partial(queries.ended_of_action, subject=subject, digest=digest)
+        first = await self._run(partial(wanted, limit=min(limit, 1)), brief=True)  # most often there is none
+        return await self._run(partial(wanted, limit=limit)) if first else []
 
     async def outlines(
         self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
         """Return outlines, newest first, at most `limit`: those after `before`, created at `since` or later."""
-        wanted = partial(queries.outlines, ended_only=ended_only, since=since, before=before, limit=limit)
-        return await self._run(wanted)
+        return await self._run(
+            partial(queries.outlines, ended_only=ended_only, since=since, before=before, limit=limit)
+        )
 
     async def count_open(self) -> OpenCount:
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
@@ -302,7 +305,7 @@ class SqliteStore:
     ) -> T:
         for _ in range(3):
             if self._closed:
-                raise self._is_closed()
+                raise StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
             opened = self._opened or await self._open()
             if opened is not self._opened:
                 continue
@@ -370,9 +373,6 @@ class SqliteStore:
     async def _leave(self, opened: _Opened) -> None:
         self._opened = None
         await opened.worker.aclose()
-
-    def _is_closed(self) -> StoreError:
-        return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
 
 
 def _write(connection: sqlite3.Connection, transition: Transition, lines: list[Line]) -> Handoff:
