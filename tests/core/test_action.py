@@ -1,5 +1,6 @@
 """What an action is: one use of a tool, exactly as it was sent, and the digest that says which."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoffs.core.action import Action, Asker
+from handoffs.core.action import MAX_KEPT, Action, Asker
 from handoffs.core.action_shown import message_of
-from handoffs.core.exact_json import OddNumber, canonical, loads
+from handoffs.core.exact_json import OddNumber, canonical, canonical_with, loads
 
 DROP = Action(
     asker=Asker.GATE,
@@ -32,6 +33,24 @@ values = st.recursive(
 def test_the_same_arguments_have_one_digest_however_they_are_written(given: dict[str, object]) -> None:
     written = [json.dumps(given), json.dumps(dict(reversed(given.items())), ensure_ascii=False, indent=2)]
     assert len({replace(DROP, arguments=each).digest for each in written}) == 1
+
+
+numbers = st.sampled_from(["1e400", "12345678901234567890", "0.1", "7"])
+
+
+@given(st.lists(values.map(json.dumps) | numbers), values.map(json.dumps) | numbers)
+def test_a_list_has_the_same_form_when_its_last_value_is_added(some: list[str], last: str) -> None:
+    read, added = [*map(loads, some)], loads(last)
+    assert canonical_with(canonical(read), canonical(added)) == canonical([*read, added])
+
+
+@pytest.mark.parametrize("about", ["Changes the database.", "x" * (MAX_KEPT + 1), "\ud800"])
+def test_a_digest_is_that_of_the_form_of_all_of_it(about: str) -> None:
+    # What is stored must be found by later versions: the form is part of the store.
+    action = replace(DROP, definition=json.dumps({"name": "write_query", "maximum": 2**63 - 1, "description": about}))
+    described: object = action.definition if about == "\ud800" else action.described
+    whole = canonical(["gate", "shop", "write_query", {"query": "DROP TABLE orders"}, described])
+    assert action.digest == replace(action).digest == hashlib.sha256(whole).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,16 @@ import anyio
 import pytest
 
 from handoffs.core.desk import Desk, new_id
-from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, QuestionRefused
+from handoffs.core.errors import (
+    AlreadyEnded,
+    AlreadyUsed,
+    Ambiguous,
+    AnswerRefused,
+    NotFound,
+    QuestionRefused,
+    Stopped,
+)
+from handoffs.core.grant import Stop
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.ports import Channel, Reply
 from handoffs.core.presenter import MAX_PUT_OFF
@@ -144,6 +153,28 @@ async def test_only_the_same_question_from_the_same_caller_joins(change: dict[st
         first = await desk.ask(**same)  # type: ignore[arg-type]
         assert (await desk.ask(**same)).id == first.id  # type: ignore[arg-type]
         assert (await desk.ask(**(same | change))).id != first.id  # type: ignore[arg-type]
+
+
+async def test_an_approval_and_its_one_use_are_recorded_together(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, clock):
+        first, second = [await desk.ask(message=each, caller=ADA) for each in ("Deploy?", "Now?")]
+        yes, wrong = {"response": "yes"}, {"reply": "yes"}
+        with pytest.raises(AnswerRefused):
+            await desk.allow(first, wrong, by="ada", channel="inbox", call="c_1")
+        await desk.permissions.stop(Stop(by="ada", at=clock.now()))
+        with pytest.raises(Stopped):
+            await desk.allow(first, yes, by="ada", channel="inbox", call="c_1")
+        await desk.permissions.lift()
+        sent = await desk.allow(first, yes, by="ada", channel="inbox", call="c_1")
+        assert (sent.state, sent.values, sent.handed_to) == (State.ANSWERED, yes, "c_1")
+        assert await desk.send(sent, call="c_1") == await desk.get(first.id) == sent
+        with pytest.raises(AlreadyUsed):
+            await desk.send(sent, call="c_2")
+        await desk.decline(second, by="eve", channel="inbox")
+        with pytest.raises(AlreadyEnded):
+            await desk.allow(second, yes, by="ada", channel="inbox", call="c_1")
+        names = [[entry.name for entry in await desk.history(each.id)] for each in (first, second)]
+        assert names == [["opened", "answered", "used", "sent"], ["opened", "declined"]]
 
 
 async def test_an_outcome_is_collected_once(tmp_path: Path) -> None:

@@ -1,13 +1,22 @@
 """What a gate remembers: definitions as people know them, permissions for later, and that everything is stopped."""
 
 import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from mcp.types import ElicitResult
 
-from handoffs.gate.remembered import digest_of
+from handoffs.clock import SystemClock
+from handoffs.core.action import Action, Asker
+from handoffs.core.grant import Grant, Reach, Stop
+from handoffs.core.ports import Clock, Permissions
+from handoffs.gate.policy_model import Remember, Terms
+from handoffs.gate.remembered import Remembered, digest_of
+from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.gate.behind import ALLOW, DENY, Person, Shop, text_of, waiting
 
@@ -156,6 +165,28 @@ async def test_to_stop_everything_denies_what_waits(shop: Shop) -> None:
     assert shop.done == []
 
 
+async def test_a_stop_before_the_dialogs_answer_counts_and_the_answer_is_kept(shop: Shop) -> None:
+    async with shop.desk() as desk:
+
+        class Late(Person):
+            async def __call__(self, context: object, params: object) -> ElicitResult:
+                reply = await super().__call__(context, params)
+                # Only the stop itself, as a machine that dies before it denies what waits would leave it.
+                await desk.permissions.stop(Stop(by="ada", at=desk.clock.now()))
+                return reply
+
+        async with shop.client("legacy", Late(ALLOW)) as client:
+            stopped = await client.call_tool("delete_order", {"number": 1})
+            assert shop.done == []
+            await desk.permissions.lift()
+            result = await client.call_tool("delete_order", {"number": 1})
+        [asked] = await desk.newest(open_only=False)
+        names = [entry.name for entry in await desk.history(asked.id)]
+    assert "stopped everything" in text_of(stopped)
+    assert (text_of(result), shop.done) == ("deleted 1", ["delete 1"])
+    assert names == ["opened", "answered", "used", "sent", "result"]
+
+
 @eras
 async def test_a_permission_is_limited_by_conditions_and_uses_in_a_dialog(shop: Shop, era: str) -> None:
     limited = {"remember": "tool-hour", "conditions": ["force is false"], "uses": 2}
@@ -210,3 +241,92 @@ async def test_for_exact_arguments_conditions_say_nothing(shop: Shop) -> None:
             await client.call_tool("delete_order", {"number": 1})
     assert shop.done == ["delete 1", "delete 1"]
     assert grants(shop)[0]["conditions"] == []
+
+
+# What a call costs: a grant that was used last is tried first, without a look at it
+
+
+RULE = Terms(remember=Remember(reaches=frozenset({"exact", "tool"})))
+
+
+def action(number: int = 1, *, about: str = "Deletes.") -> Action:
+    definition = json.dumps({"name": "delete_order", "description": about})
+    return Action(
+        asker=Asker.GATE,
+        server="shop",
+        tool="delete_order",
+        arguments=f'{{"number": {number}}}',
+        definition=definition,
+    )
+
+
+def of_the_tool(grant_id: str, clock: Clock, **fields: Any) -> Grant:
+    given = {"reach": Reach.TOOL, "created_at": clock.now(), "definition": digest_of(action().definition), **fields}
+    return Grant(
+        id=grant_id,
+        subject="ada",
+        project="/shop",
+        server="shop",
+        tool="delete_order",
+        by="ada",
+        channel="inbox",
+        handoff_id="h_1",
+        **given,
+    )
+
+
+def remembered(store: SqliteStore, clock: Clock) -> Remembered:
+    return Remembered(store.permissions, clock, server="shop", subject="ada", project="/shop", session="s")
+
+
+async def _revoke(there: Permissions, clock: Clock) -> None:
+    assert await there.revoke("g_1", at=clock.now())
+
+
+async def _suspend(there: Permissions, clock: Clock) -> None:
+    assert await there.suspend("g_1", at=clock.now())
+
+
+async def _end(there: Permissions, clock: Clock) -> None:
+    assert await there.end_grants(server="shop", tool="delete_order", at=clock.now()) == 1
+
+
+async def _stop(there: Permissions, clock: Clock) -> None:
+    assert await there.stop(Stop(by="ada", at=clock.now()))
+
+
+async def _use_up(there: Permissions, clock: Clock) -> None:
+    assert await there.use("g_1", at=clock.now())
+
+
+@pytest.mark.parametrize("change", [_revoke, _suspend, _end, _stop, _use_up])
+async def test_what_another_machine_ends_allows_not_even_the_next_call(
+    tmp_path: Path, change: Callable[[Permissions, Clock], Awaitable[None]]
+) -> None:
+    clock = SystemClock()
+    async with SqliteStore(tmp_path / "a.db") as here, SqliteStore(tmp_path / "a.db") as elsewhere:
+        gate = remembered(here, clock)
+        await here.permissions.grant(of_the_tool("g_1", clock, uses_left=3))
+        assert [(await gate.allows(action(number), RULE)) is not None for number in (1, 2)] == [True, True]
+        await change(elsewhere.permissions, clock)
+        assert await gate.allows(action(3), RULE) is None
+        [grant] = await here.permissions.grants()
+        assert grant.uses == (3 if change is _use_up else 2)
+
+
+async def test_a_grant_that_was_used_last_allows_no_more_than_before(tmp_path: Path) -> None:
+    clock = SystemClock()
+    async with SqliteStore(tmp_path / "a.db") as store:
+        gate, exact = remembered(store, clock), action(7).digest
+        ends = clock.now() + timedelta(seconds=0.3)
+        await store.permissions.grant(of_the_tool("g_1", clock, reach=Reach.EXACT, arguments_digest=exact))
+        assert await gate.allows(action(7), RULE) is not None
+        assert await gate.allows(action(8), RULE) is None
+        assert await gate.allows(action(7, about="Deletes all."), RULE) is None
+        assert await gate.allows(action(7), Terms(remember=Remember(reaches=frozenset({"tool"})))) is None
+        assert await gate.allows(action(7), RULE) is not None
+        await store.permissions.grant(of_the_tool("g_2", clock, expires_at=ends))
+        assert await gate.allows(action(8), RULE) is not None
+        await anyio.sleep(0.35)
+        assert await gate.allows(action(8), RULE) is None
+        assert await gate.allows(action(7), RULE) is not None

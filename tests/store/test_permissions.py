@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handoffs.core.errors import StoreCorrupt, StoreError
-from handoffs.core.events import Collected
+from handoffs.core.errors import AlreadyEnded, Stopped, StoreCorrupt, StoreError
+from handoffs.core.events import Collected, Declined, Reached, Sent, Used
 from handoffs.core.grant import Condition, Grant, Pin, Reach, Stop, new_grant_id
+from handoffs.core.model import State
 from handoffs.core.ports import Permissions
 from handoffs.store import OpenStore
 from handoffs.store.sqlite.store import SqliteStore
@@ -390,3 +391,33 @@ async def test_a_grant_that_makes_no_sense_is_never_used(path: Path, column: str
                 await use()
         with closing(sqlite3.connect(path)) as other:
             assert other.execute("SELECT uses FROM grants").fetchall() == [(0,)]
+
+
+# What is recorded unless everything is stopped
+
+
+async def test_a_use_is_not_recorded_while_everything_is_stopped(store: OpenStore, same_store: OpenStore) -> None:
+    asked = await store.open(sample(), collect_after=LONG_AGO)
+    used = (answered(), Used(at=LATER, tool_use="c_1"), Sent(at=LATER, call="c_1"))
+    await same_store.permissions.stop(Stop(by="ada", at=LATER))
+    for known in (asked, None):
+        with pytest.raises(Stopped):
+            await store.record(asked.id, *used, known=known, unless_stopped=True)
+    assert await same_store.get(asked.id) == asked
+    assert await store.record(asked.id, Reached(at=LATER, channel="inbox"), known=asked) != asked  # all else is
+    await same_store.permissions.lift()
+    after = await store.record(asked.id, *used, known=asked, unless_stopped=True)
+    assert (after.state, after.handed_to, await same_store.get(asked.id)) == (State.ANSWERED, "c_1", after)
+    lines = [entry.name for entry in await store.log(handoff_id=asked.id)]
+    assert lines == ["opened", "reached", "answered", "used", "sent"]
+
+
+async def test_what_was_decided_first_stands_before_an_answer_and_its_use(
+    store: OpenStore, same_store: OpenStore
+) -> None:
+    asked = await store.open(sample(), collect_after=LONG_AGO)
+    await same_store.record(asked.id, Declined(at=LATER, by="eve", channel="inbox"))
+    used = (answered(), Used(at=LATER, tool_use="c_1"), Sent(at=LATER, call="c_1"))
+    with pytest.raises(AlreadyEnded):
+        await store.record(asked.id, *used, known=asked, unless_stopped=True)
+    assert [entry.name for entry in await store.log(handoff_id=asked.id)] == ["opened", "declined"]

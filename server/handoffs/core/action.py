@@ -9,10 +9,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import cast
 
 from handoffs.core import exact_json
+
+MAX_KEPT = 20_000
+"""The most characters of a definition whose canonical form is kept: each call of a tool needs it, and changes none."""
 
 
 class Asker(StrEnum):
@@ -50,21 +53,15 @@ class Action:
     @cached_property
     def described(self) -> Mapping[str, object]:
         """The tool's definition as values; empty where there is none."""
-        # Servers write 2**63 - 1 as a bound of integers, and more: such numbers have no canonical form of their own.
-        read = exact_json.read_number
-        found = cast("object", json.loads(self.definition or "{}", parse_int=read, parse_float=read))
-        return cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+        return _described(self.definition)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON (RFC 8785) of all of it, as 64 hexadecimal digits. Raises ValueError."""
-        described: object = self.described
-        try:
-            exact_json.canonical(described)
-        except ValueError:
-            described = self.definition  # half a character, or deeper than anybody reads: as it was listed
-        whole = [self.asker.value, self.server, self.tool, self.values, described]
-        return hashlib.sha256(exact_json.canonical(whole)).hexdigest()
+        called = exact_json.canonical([self.asker.value, self.server, self.tool, self.values])
+        definition = _canonical if len(self.definition) > MAX_KEPT else _kept_canonical
+        whole = exact_json.canonical_with(called, definition(self.definition))
+        return hashlib.sha256(whole).hexdigest()
 
     def dumps(self) -> str:
         """Return it as text for a store."""
@@ -85,3 +82,21 @@ class Action:
             definition=definition,
             masked=tuple(masked),
         )
+
+
+def _described(definition: str) -> Mapping[str, object]:
+    # Servers write 2**63 - 1 as a bound of integers, and more: such numbers have no canonical form of their own.
+    read = exact_json.read_number
+    found = cast("object", json.loads(definition or "{}", parse_int=read, parse_float=read))
+    return cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+
+
+def _canonical(definition: str) -> bytes:
+    described = _described(definition)
+    try:
+        return exact_json.canonical(described)
+    except ValueError:
+        return exact_json.canonical(definition)  # half a character, or deeper than anybody reads: as it was listed
+
+
+_kept_canonical = lru_cache(maxsize=128)(_canonical)

@@ -35,6 +35,9 @@ _MARKS_PER_LETTER = 4
 PLAIN_NAME = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
 """A name that can be shown as code, and does not look like a text."""
 
+_PRINTED = re.compile(r"[\n -~]*")
+"""Text in which each character can be seen as it is."""
+
 # The names of Claude Code's tools and of their arguments: the types of its package, `sdk-tools.d.ts`.
 _EDITS = {"Edit", "MultiEdit"}
 _PLANS = {"ExitPlanMode"}
@@ -271,7 +274,8 @@ def as_json(value: object) -> str:
     text = json.dumps(_marked(value, mark, odd), indent=2, ensure_ascii=False, allow_nan=False)
     if odd:
         text = re.sub(rf'"{mark} ([0-9]+)"', lambda found: odd[int(found[1])], text)
-    text = "".join(char if char == "\n" or inert(char) == char else _escaped(char) for char in text)
+    if not _PRINTED.fullmatch(text):
+        text = "".join(char if char == "\n" or inert(char) == char else _escaped(char) for char in text)
     # Also in a name or a nested value, which have no block of their own.
     return re.sub(rf"(?<=\S) {{{MAX_BLANKS + 1},}}", lambda gap: "\\u0020" * len(gap[0]), text)
 

@@ -209,11 +209,14 @@ class Desk(Reader):
 
         Raises:
             AlreadyUsed: Another call has it.
+            Stopped: Everything is stopped. Nothing was recorded.
         """
+        if handoff.collected_at is not None and handoff.handed_to == call:
+            return handoff
         now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
         changed = [Edited(at=now, by=by)] if edited else []
         events = [Used(at=now, tool_use=call), *changed, Sent(at=now, call=call)]
-        return await self._store.record(handoff.id, *events, known=handoff)
+        return await self._store.record(handoff.id, *events, known=handoff, unless_stopped=True)
 
     async def note_result(self, handoff: Handoff, *, call: str, outcome: str) -> Handoff:
         """Note that the server has answered the call: `done`, or `error` where it says so.
@@ -271,6 +274,20 @@ class Desk(Reader):
             at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
         )
         return await self._store.record(handoff.id, event, known=handoff)
+
+    async def allow(
+        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, call: str
+    ) -> Handoff:
+        """Answer, and use the answer up for this one call, which is sent from now on; all of it is one commit.
+
+        Raises:
+            AnswerRefused, AlreadyEnded: As `answer`.
+            Stopped: Everything is stopped. Nothing was recorded.
+        """
+        now = self._clock.now()
+        answered = Answered(at=now, by=by, channel=channel, values=handoff.question.form.check(values))
+        events = (answered, Used(at=now, tool_use=call), Sent(at=now, call=call))
+        return await self._store.record(handoff.id, *events, known=handoff, unless_stopped=True)
 
     async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Refuse to answer. Raises AlreadyEnded."""

@@ -7,6 +7,7 @@ HandoffError
 ├── AlreadyEnded           the handoff has an outcome already; `core.lifecycle` raises it
 ├── AlreadyReminded        another process sends this reminder; `core.lifecycle` raises it
 ├── AlreadyUsed            another use of the tool has the approval; `core.lifecycle` raises it
+├── Stopped                everything is stopped; nothing was recorded
 ├── SecretRefused          the caller can't have this secret
 ├── NotFound               no handoff has this id
 ├── PersonNotFound         no person has this name
@@ -60,6 +61,13 @@ class AlreadyReminded(HandoffError):
 
 class AlreadyUsed(HandoffError):
     """Another use of the tool has the approval, which holds for one."""
+
+
+class Stopped(HandoffError):
+    """Everything is stopped. Nothing was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__("Everything is stopped; `handoffs gate stop --lift` ends that.")
 
 
 class SecretRefused(HandoffError):

@@ -68,6 +68,13 @@ def canonical(value: object) -> bytes:
     return b"\0".join((whole, *(text.encode() for text in odd)))
 
 
+def canonical_with(some: bytes, last: bytes) -> bytes:
+    """Return what `canonical` returns of a list, made of its form without the last value, and of that value's form."""
+    (start, *odd), (end, *more) = some.split(b"\0"), last.split(b"\0")
+    comma = b"" if start == b"[]" else b","
+    return b"\0".join((start[:-1] + comma + end + b"]", *odd, *more))
+
+
 def odd_numbers(value: object) -> Iterator[OddNumber]:
     """Return the odd numbers in a value, in order."""
     match value:

@@ -196,18 +196,24 @@ class Store(Protocol):
         ...
 
     async def record(
-        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+        self,
+        handoff_id: str,
+        *events: Event,
+        known: Handoff | None = None,
+        durable: bool = True,
+        unless_stopped: bool = False,
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         `known` is the handoff as the caller last saw it: a store with slow reads may start from it. Without `durable`,
-        the events may be lost in a power cut.
+        the events may be lost in a power cut. With `unless_stopped`, nothing is recorded while a stop stands.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
             AlreadyUsed: Another tool use has the approval.
+            Stopped: A stop stands, and the events are not to be recorded then.
         """
         ...
 

@@ -5,17 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeAlias
 
 import anyio
 
 from handoffs.channels import may_permit
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_changes import changes_since
-from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.display import stamp
-from handoffs.core.errors import AlreadyUsed
+from handoffs.core.errors import AlreadyUsed, Stopped, StoreUnavailable
 from handoffs.core.form import DECISION
 from handoffs.core.model import GATEWAY, Caller, Declared, Handoff, State
 from handoffs.core.remembering import conditions_of, offered, takes_conditions
@@ -45,6 +46,9 @@ class Allowed:
     call: str
     arguments: str | None
     """What a person made of the arguments, as JSON; None where they were not changed."""
+
+
+Run: TypeAlias = Callable[[Allowed], Awaitable[None]]
 
 
 class Asking:
@@ -100,7 +104,7 @@ class Asking:
         call: HeldCall,
         action: Action,
         terms: Terms,
-        run: Callable[[Allowed], Awaitable[None]],
+        run: Run,
         look: Look,
         *,
         pinned: bool,
@@ -132,7 +136,10 @@ class Asking:
                     return asked
                 handoff = asked
             if handoff.state is State.OPEN:
-                waited = await self._waiting.wait(handoff, call, action, terms, reply, round_)
+                once = _Once(self, call, action, run, look)
+                waited = await self._waiting.wait(handoff, call, action, terms, reply, round_, once.allow)
+                if once.sent:
+                    return None
                 if isinstance(waited, Reply):
                     return waited
                 handoff = waited
@@ -165,18 +172,43 @@ class Asking:
             if handoff.collected_at is None:  # else another call has used it, and has kept what there is to remember
                 await self._remembered.keep(action, handoff, terms, edited=arguments is not None)
             await self._remembered.accept(action.tool, action.definition)
-            if await self._remembered.stopped() is not None:  # while the permission was kept, which takes commits
-                return Reply(call.refused(words.STOPPED))
             with anyio.CancelScope(shield=True):
                 try:
                     handoff = await self._desk.send(handoff, call=call.name, edited=arguments is not None)
+                except Stopped:  # while the permission was kept, which takes commits
+                    return Reply(call.refused(words.STOPPED))
                 except AlreadyUsed:
                     again = ""
                     continue  # the same call came twice, and the other one has this approval: this one asks for its own
-                self._last.allow(action, arguments)
-                self._sent.add(call.name)
-                await run(Allowed(handoff, call.name, arguments))
+                await self._run(handoff, call, action, arguments, run)
                 return None
+
+    async def allow_now(
+        self, handoff: Handoff, values: Mapping[str, object], call: HeldCall, action: Action, run: Run, look: Look
+    ) -> Handoff | None:
+        """Send a call that its client's dialog allows as it is; its approval and its use are one commit.
+
+        None where it is not as simple as that: then nothing was recorded, and `decide` does it step by step.
+
+        Raises:
+            AlreadyEnded: It was decided elsewhere before.
+        """
+        plain = values.get(DECISION) == ALLOW and not any(values.get(each) for each in (ARGUMENTS, REMEMBER))
+        terms = look.at_once() if plain and self._remembered.before(action.tool) is None else None
+        if terms is None or terms.answer != "any" or look.denied(None) is not None:
+            return None
+        with anyio.CancelScope(shield=True):
+            try:
+                sent = await self._desk.allow(handoff, values, by=self._subject, channel=CHANNEL, call=call.name)
+            except (Stopped, StoreUnavailable):
+                return None
+            await self._run(sent, call, action, None, run)
+            return sent
+
+    async def _run(self, handoff: Handoff, call: HeldCall, action: Action, arguments: str | None, run: Run) -> None:
+        self._last.allow(action, arguments)
+        self._sent.add(call.name)
+        await run(Allowed(handoff, call.name, arguments))
 
     async def judge(self, call: HeldCall, handoff: Handoff, reply: Mapping[str, Value], *, since: datetime) -> None:
         """Record what the client's dialog came to in which a task had it ask."""
@@ -244,6 +276,19 @@ class Asking:
 
     async def _may_have_run(self, ended: Sequence[Handoff]) -> bool:
         return await earlier_calls.may_have_run(self._desk, ended, waiting=self._sent)
+
+
+class _Once:
+    """Has one call sent as soon as its client's dialog allows it. Whoever cancels the wait learns by `sent` of that."""
+
+    def __init__(self, asking: Asking, call: HeldCall, action: Action, run: Run, look: Look) -> None:
+        self._asking, self._call, self._action, self._run, self._look = asking, call, action, run, look
+        self.sent = False
+
+    async def allow(self, handoff: Handoff, values: Mapping[str, object]) -> Handoff | None:
+        found = await self._asking.allow_now(handoff, values, self._call, self._action, self._run, self._look)
+        self.sent = found is not None
+        return found
 
 
 def _refusal(handoff: Handoff, terms: Terms) -> str:

@@ -181,12 +181,13 @@ class Holding:
         client = self._client.of_call(mapping(message.params.get("_meta")))
         call = HeldCall(message=message, client=client)
         ready = self._definitions.known and not call.state.startswith(OURS)
-        if ready and self._passes(call, self._verdict(call)):
+        verdict = self._verdict(call) if ready else None
+        if verdict is not None and self._passes(call, verdict):
             return False
         call, scope = self._tasks.offered(call), anyio.CancelScope()
         self._held[call.name] = _Held(scope, call)
         self._handling += 1
-        self._start(partial(self._handle, call, scope))
+        self._start(partial(self._handle, call, scope, verdict))
         return True
 
     def _cancelled(self, message: Message) -> bool:
@@ -208,16 +209,16 @@ class Holding:
         assert self._group is not None
         self._group.start_soon(work)
 
-    async def _handle(self, call: HeldCall, scope: anyio.CancelScope) -> None:
+    async def _handle(self, call: HeldCall, scope: anyio.CancelScope, verdict: Verdict | None) -> None:
         try:
-            await self._answered(call, scope)
+            await self._answered(call, scope, verdict)
         finally:
             self._handling -= 1
 
-    async def _answered(self, call: HeldCall, scope: anyio.CancelScope) -> None:
+    async def _answered(self, call: HeldCall, scope: anyio.CancelScope, verdict: Verdict | None) -> None:
         with scope:
             try:
-                reply = await self._decided(call)
+                reply = await self._decided(call, verdict)
             except HandoffError as error:
                 logger.warning("a call of %s was not run: %s", call.tool, error)
                 reply = call.refused(words.AWAY)
@@ -240,10 +241,11 @@ class Holding:
         except HandoffError:
             return words.LIKE_SENT  # who can't look can't say that nothing ran
 
-    async def _decided(self, call: HeldCall) -> bytes | None:
-        """Have the call run, or return what its client is told."""
-        await self._definitions.load(call.client, call.meta)
-        verdict = self._verdict(call)
+    async def _decided(self, call: HeldCall, verdict: Verdict | None = None) -> bytes | None:
+        """Have the call run, or return what its client is told. The verdict of this very moment need not be given."""
+        if verdict is None or not self._definitions.known:
+            await self._definitions.load(call.client, call.meta)
+            verdict = self._verdict(call)
         ours = call.state.startswith(OURS)
         terms = self._terms(call, verdict)
         action = self._asking.action_of(call, self._definitions.of(call.tool), terms)
@@ -259,11 +261,12 @@ class Holding:
         clean = call.without_round() if ours else call
         if self._passes(call, verdict) and not call.as_task:
             return await self._pass(clean)
-        if await self._remembered.stopped() is not None:
-            return call.refused(words.STOPPED)
         asks = verdict.decision is Decision.ASK and not call.as_task
+        # First, since it is most of what comes here: no grant is used while everything is stopped.
         if asks and await self._remembered.allows(action, terms) is not None:
             return await self._pass(clean)
+        if await self._remembered.stopped() is not None:
+            return call.refused(words.STOPPED)
         await self._tasks.ready(call)
         look = Look(
             call,

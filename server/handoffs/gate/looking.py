@@ -43,14 +43,28 @@ class Look:
             Outdated: The definition of the tool has changed, and its rule does not say that this is all one.
         """
         call = self._call
-        if call.as_task is not None or (call.client.modern and anyio.current_time() - self._shown_at > STALE_SECONDS):
+        if call.as_task is not None or self._is_stale():
             self._definitions.forget()
         await self._definitions.load(call.client, call.meta)
-        if self._pinned and digest_of(self._definitions.of(call.tool)) != digest_of(self._action.definition):
+        if self._is_outdated():
             raise Outdated
+        return self._terms(call, self._verdict(call))
+
+    def at_once(self) -> Terms | None:
+        """Return the terms as they are now, as `check` would; None where it would ask the server, or raise."""
+        call = self._call
+        if call.as_task is not None or not self._definitions.known or self._is_stale() or self._is_outdated():
+            return None
         return self._terms(call, self._verdict(call))
 
     def denied(self, arguments: str | None) -> Verdict | None:
         """Return what the policy says where it denies the call with these arguments; None: with its own."""
         verdict = self._verdict(self._call if arguments is None else self._call.with_arguments(arguments))
         return verdict if verdict.decision is Decision.DENY else None
+
+    def _is_stale(self) -> bool:
+        return self._call.client.modern and anyio.current_time() - self._shown_at > STALE_SECONDS
+
+    def _is_outdated(self) -> bool:
+        now = self._definitions.of(self._call.tool)
+        return self._pinned and digest_of(now) != digest_of(self._action.definition)

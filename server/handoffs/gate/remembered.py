@@ -9,11 +9,12 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from handoffs.core import exact_json
-from handoffs.core.action import Action
+from handoffs.core.action import MAX_KEPT, Action
 from handoffs.core.action_form import CONDITIONS, REMEMBER, USES
 from handoffs.core.errors import HandoffError
 from handoffs.core.grant import Grant, Pin, Reach, Stop, grant_id_of
@@ -38,6 +39,7 @@ class Remembered:
         self._permissions, self._clock = permissions, clock
         self._server, self._subject, self._project, self._session = server, subject, project, session
         self._before: dict[str, str] = {}
+        self._used: dict[str, Grant] = {}  # the one of each tool that was used last, as it was then
 
     async def compare(self, tools: Mapping[str, str]) -> bool:
         """Compare the definitions that the server lists with those that are pinned, and pin them at first sight.
@@ -81,15 +83,34 @@ class Remembered:
         return await self._permissions.stopped()
 
     async def allows(self, action: Action, terms: Terms) -> Grant | None:
-        """Use a grant that allows this call, and return it; None where there is none."""
+        """Use a grant that allows this call, and return it; None where there is none.
+
+        The one that was used last is tried first, unread: what it allows never changes, and it is used only where it
+        still counts. So a call takes one commit, and nothing else.
+        """
         if not terms.remember.reaches or action.tool in self._before:
             return None
-        for grant in await self._like(action):
+        last = self._used.pop(action.tool, None)
+        if last is not None and (used := await self._use([last], action, terms)) is not None:
+            return used
+        return await self._use(await self._of(action.tool), action, terms)
+
+    async def _use(self, grants: Sequence[Grant], action: Action, terms: Terms) -> Grant | None:
+        now, definition = self._clock.now(), digest_of(action.definition)
+        for grant in grants:
             # What a rule lets be remembered now, and of whom, counts for what was remembered before.
             if ("session" if grant.session else grant.reach.value) not in terms.remember.reaches:
                 continue
+            like = grant.allows(
+                now, session=self._session, definition=definition, digest=action.digest, arguments=action.values
+            )
+            if not like:
+                continue
             if (used := await self._permissions.use(grant.id, at=self._clock.now())) is not None:
+                self._used[action.tool] = used
                 return used
+            if await self.stopped() is not None:
+                break  # nor does any other one count
         return None
 
     async def keep(self, action: Action, handoff: Handoff, terms: Terms, *, edited: bool) -> None:
@@ -124,6 +145,7 @@ class Remembered:
             expires_at=None if meant.seconds is None else now + timedelta(seconds=meant.seconds),
             uses_left=int(uses) if isinstance(uses, int | float) else None,
         )
+        self._used.pop(action.tool, None)  # the newest is used first
         try:
             await self._permissions.grant(grant)
         except ValueError:
@@ -133,20 +155,6 @@ class Remembered:
         """Suspend the grants of a tool: a person has denied a call of it."""
         for grant in await self._of(action.tool):
             await self._permissions.suspend(grant.id, at=self._clock.now())
-
-    async def _like(self, action: Action) -> list[Grant]:
-        now, definition = self._clock.now(), digest_of(action.definition)
-        return [
-            grant
-            for grant in await self._of(action.tool)
-            if grant.allows(
-                now,
-                session=self._session,
-                definition=definition,
-                digest=action.digest,
-                arguments=action.values,
-            )
-        ]
 
     async def _of(self, tool: str) -> list[Grant]:
         found = await self._permissions.grants(
@@ -161,8 +169,15 @@ class Remembered:
 
 def digest_of(definition: str) -> str:
     """Return what is equal for the same definition, however it is written."""
+    return _digest_of(definition) if len(definition) > MAX_KEPT else _kept_digest_of(definition)
+
+
+def _digest_of(definition: str) -> str:
     try:
         written = exact_json.canonical(exact_json.loads(definition)) if definition else b""
     except ValueError:
         written = definition.encode(errors="backslashreplace")
     return hashlib.sha256(written).hexdigest()
+
+
+_kept_digest_of = lru_cache(maxsize=128)(_digest_of)

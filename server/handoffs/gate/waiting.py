@@ -9,12 +9,12 @@ client and the server have tasks, it becomes one, which waits for as long as the
 
 import itertools
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import anyio
 
@@ -48,6 +48,11 @@ PROGRESS_SECONDS = 10.0
 
 LEAVING_SECONDS = 1.0
 """How long a call that its client has ended takes to note that."""
+
+
+AllowNow: TypeAlias = Callable[[Handoff, Mapping[str, object]], Awaitable[Handoff | None]]
+"""Takes what a person entered in the dialog: where that allows the call as it is, it is sent, and the handoff returned;
+else None, and nothing was recorded."""
 
 
 class Line(Protocol):
@@ -106,10 +111,11 @@ class Waiting:
         terms: Terms,
         reply: Mapping[str, Value] | None,
         round_: Round | None,
+        allow: AllowNow,
     ) -> "Handoff | Reply":
         """Return the handoff as it is once it has ended or the host waits no longer, or a round.
 
-        A `reply` of the client's dialog, and its `round_`, are looked at first.
+        A `reply` of the client's dialog, and its `round_`, are looked at first. What a dialog answers goes to `allow`.
         """
         async with self._leaving(handoff):
             client = call.client
@@ -117,7 +123,7 @@ class Waiting:
             if client.modern:
                 asked, number, reason = self._desk.clock.now(), 1, ""
                 if reply is not None and round_ is not None:
-                    verdict = await self._judge(handoff, reply, call, since=round_.asked)
+                    verdict = await self._judge(handoff, reply, call, since=round_.asked, allow=allow)
                     if isinstance(verdict, Handoff):
                         return verdict
                     in_dialog = in_dialog and verdict is not None and round_.number < MAX_DIALOGS
@@ -135,7 +141,7 @@ class Waiting:
                     }
                     return Reply(call.reply(result))
             elif in_dialog:
-                shown = await self._beside_dialog(handoff, call)
+                shown = await self._beside_dialog(handoff, call, allow)
                 if shown is not None:
                     return shown
             return await self._hold(handoff, call, dialog=False)
@@ -221,7 +227,7 @@ class Waiting:
         meta: dict[str, Value] = {ARGUMENTS_META: action.arguments}
         return {**mode, "message": text, "requestedSchema": schema, "_meta": meta}
 
-    async def _beside_dialog(self, handoff: Handoff, call: HeldCall) -> Handoff | None:
+    async def _beside_dialog(self, handoff: Handoff, call: HeldCall, allow: AllowNow) -> Handoff | None:
         """Show the dialog of the older era beside everything else; None where nobody can have seen it."""
         outcome: list[Handoff | None] = []
         async with anyio.create_task_group() as tasks:
@@ -231,12 +237,12 @@ class Waiting:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(held)
-            shown = await self._show(handoff, call)
+            shown = await self._show(handoff, call, allow)
             outcome.append(shown)
             tasks.cancel_scope.cancel()
         return outcome[0] if outcome else handoff
 
-    async def _show(self, handoff: Handoff, call: HeldCall) -> Handoff | None:
+    async def _show(self, handoff: Handoff, call: HeldCall, allow: AllowNow) -> Handoff | None:
         """Return what the dialog came to; the open handoff for *not now*, None where nobody can have seen it."""
         reason, asked = "", self._desk.clock.now()
         for _ in range(MAX_DIALOGS):
@@ -253,7 +259,8 @@ class Waiting:
             if response is None or "result" not in response.body:
                 await self._desk.not_shown(handoff, channel=CHANNEL, reason="the client could not show it")
                 return None
-            verdict = await self._judge(handoff, mapping(response.body["result"]), call, since=asked)
+            told = mapping(response.body["result"])
+            verdict = await self._judge(handoff, told, call, since=asked, allow=allow)
             if isinstance(verdict, Handoff | None):
                 return verdict
             reason = verdict
@@ -261,7 +268,13 @@ class Waiting:
         return None
 
     async def _judge(
-        self, handoff: Handoff, reply: Mapping[str, Value], call: HeldCall, *, since: datetime
+        self,
+        handoff: Handoff,
+        reply: Mapping[str, Value],
+        call: HeldCall,
+        *,
+        since: datetime,
+        allow: AllowNow | None = None,
     ) -> Handoff | str | None:
         """Record what a reply of a dialog means.
 
@@ -284,6 +297,8 @@ class Waiting:
                     refuse = partial(self._desk.decline, handoff, by=self._subject, channel=channel, note=note)
                     return await retry_while_unavailable(self._desk.clock, refuse)
                 case judging.Filled(values):
+                    if allow is not None and not read.script and (sent := await allow(handoff, values)) is not None:
+                        return sent
                     answer = partial(self._desk.answer, handoff, values, by=self._subject, channel=channel)
                     return await retry_while_unavailable(self._desk.clock, answer)
         except AnswerRefused as misfit:

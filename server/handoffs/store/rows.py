@@ -5,9 +5,9 @@ again when it is read.
 """
 
 import json
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import TypeAlias, cast
 
 from handoffs.core.action import Action
@@ -55,8 +55,10 @@ class Unreadable(ValueError):
 
 
 def encode(handoff: Handoff) -> tuple[Cell, ...]:
-    """Return the handoff as a row of `COLUMNS`."""
+    """Return the handoff as a row of `COLUMNS`. Its form is kept for when it is read back, which is soon."""
     caller, question = handoff.caller, handoff.question
+    form = _json(question.form.schema)
+    _keep(form, question.form, of_action=question.action is not None)
     return (
         storable(handoff.id),
         storable(handoff.fingerprint),
@@ -64,7 +66,7 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
         storable(caller.client),
         storable(caller.project),
         storable(question.message),
-        _json(question.form.schema),
+        form,
         int(question.breakout_of_loop),
         micros(question.deadline),
         micros(handoff.created_at),
@@ -122,7 +124,7 @@ def _decode(row: _Row) -> Handoff:
         caller=Caller(subject=subject, client=client, project=project),
         question=Question(
             message=message,
-            form=_action_form(form) if action else _form(form),
+            form=_form(form, of_action=bool(action)),
             deadline=moment(deadline),
             breakout_of_loop=bool(breakout),
             action=Action.loads(action) if action else None,
@@ -211,12 +213,24 @@ def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-# Reads are frequent, and most questions share a few forms. Forms are frozen, so handoffs can share them.
-@lru_cache(maxsize=256)
-def _form(schema: str) -> Form:
-    return parse(cast("Mapping[str, object]", json.loads(schema)), accepted=True)
+# Reads are frequent, and most questions share a few forms; the form of a held call is its own, and is read again at
+# once. Forms are frozen, so handoffs can share them.
+_MOST_FORMS = 256
+_forms: dict[tuple[str, bool], Form] = {}
+_keeping = threading.Lock()
 
 
-@lru_cache(maxsize=256)
-def _action_form(schema: str) -> Form:
-    return with_titles(_form(schema))
+def _form(schema: str, *, of_action: bool) -> Form:
+    found = _forms.get((schema, of_action))
+    if found is None:
+        found = parse(cast("Mapping[str, object]", json.loads(schema)), accepted=True)
+        found = with_titles(found) if of_action else found
+        _keep(schema, found, of_action=of_action)
+    return found
+
+
+def _keep(schema: str, form: Form, *, of_action: bool) -> None:
+    with _keeping:  # rows are read and written by several threads
+        if len(_forms) >= _MOST_FORMS:
+            del _forms[next(iter(_forms))]
+        _forms[schema, of_action] = form

@@ -48,6 +48,10 @@ class Statements:
     """CHANGING, id, version, then `_logged` → lines"""
     change_unsynced: str
     """as `change`; the commit does not wait for the disk"""
+    change_unless_stopped: str
+    """as `change`; changes nothing while a stop stands"""
+    stopped: str
+    """→ a row while a stop stands"""
     claim: str
     """key, now, until, write → a row if the key was free, or claimed by this very write"""
     forget: str
@@ -87,7 +91,7 @@ class Statements:
 
 def statements(schema: str) -> Statements:
     """Return the statements for the tables in `schema`."""
-    handoffs, events, claims = (f'"{schema}".{table}' for table in ("handoffs", "events", "claims"))
+    handoffs, events, claims, stops = (f'"{schema}".{table}' for table in ("handoffs", "events", "claims", "stops"))
     select = f"SELECT {_COLUMNS} FROM {handoffs}"  # noqa: S608
     newest = "ORDER BY created_at DESC, place DESC LIMIT"
     # If no handoff has that id, its place is null, and the comparison is by time alone.
@@ -111,9 +115,13 @@ def statements(schema: str) -> Statements:
     logged = _Logged(schema=schema, events=events)
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(CHANGING, 1))
     changing, columns = len(CHANGING), len(COLUMNS)
-    changed = f"""WITH changed AS (
-                UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} RETURNING id
+
+    def changed(only: str = "") -> str:
+        return f"""WITH changed AS (
+                UPDATE {handoffs} SET {changes} WHERE id = ${changing + 1} AND version = ${changing + 2} {only}
+                RETURNING id
             )"""  # noqa: S608
+
     of = {name: f"${number}" for number, name in enumerate(COLUMNS, 1)}
     since, most_open, most_bytes, skipped, size, minute_ago = (f"${columns + number}" for number in range(1, 7))
     joined = joinable.format(since=since, session=of["session"], tool_use=of["tool_use"])
@@ -151,9 +159,11 @@ def statements(schema: str) -> Statements:
         alike=alike,
         usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
         turn="SELECT pg_advisory_xact_lock($1)",
-        change=f"{changed}, {logged.after(changing + 2)}",
+        change=f"{changed()}, {logged.after(changing + 2)}",
+        change_unless_stopped=f"{changed(f'AND NOT EXISTS (SELECT FROM {stops})')}, {logged.after(changing + 2)}",
+        stopped=f"SELECT true FROM {stops}",  # noqa: S608
         # The setting is this transaction's alone.
-        change_unsynced=f"""{changed}, {
+        change_unsynced=f"""{changed()}, {
             logged.after(changing + 2, also="set_config('synchronous_commit', 'off', true)")
         }""",
         claim=f"""INSERT INTO {claims} AS there (key, ends, write_id) VALUES ($1, $3, $4)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 
 from handoffs.clock import SystemClock
-from handoffs.core.errors import NotFound
+from handoffs.core.errors import NotFound, Stopped
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
@@ -179,27 +179,37 @@ class PostgresStore:
         return await self._connections.run(work)
 
     async def record(
-        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+        self,
+        handoff_id: str,
+        *events: Event,
+        known: Handoff | None = None,
+        durable: bool = True,
+        unless_stopped: bool = False,
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         A `known` handoff that is still current is not read again. Without `durable`, the events may be lost if the
-        database's machine fails within the next moments.
+        database's machine fails within the next moments. With `unless_stopped`, nothing is recorded while a stop
+        stands.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
             AlreadyUsed: Another tool use has the approval.
+            Stopped: A stop stands, and the events are not to be recorded then.
         """
         write, key = _new_write(), encode_cell(storable(handoff_id))
         tried: Transition | None = None
+        change = self._sql.change if durable else self._sql.change_unsynced
+        if unless_stopped:
+            change = self._sql.change_unless_stopped
 
         async def work(connection: Connection) -> Transition:
             nonlocal tried
             if tried is None and known is not None and (guess := expected(known, events)) is not None:
                 tried = guess
-                if await self._change(connection, guess, write, durable=durable):
+                if await self._change(connection, guess, write, change):
                     return guess
             while True:
                 if tried is None:
@@ -210,8 +220,10 @@ class PostgresStore:
                     raise NotFound(handoff_id)
                 if tried is not None and rows[0][_WIDTH]:
                     return tried  # the connection broke after the commit
+                if unless_stopped and await connection.fetch(self._sql.stopped):
+                    raise Stopped
                 tried = transition_of(handoff_of(rows[0]), events)
-                if not tried.events or await self._change(connection, tried, write, durable=durable):
+                if not tried.events or await self._change(connection, tried, write, change):
                     return tried
 
         return (await self._connections.run(work)).outcome()
@@ -294,13 +306,11 @@ class PostgresStore:
         """Return a watch on one handoff, or on the whole store."""
         return self._listening.watch(handoff_id)
 
-    async def _change(
-        self, connection: Connection, transition: Transition, write: int, *, durable: bool = True
-    ) -> bool:
+    async def _change(self, connection: Connection, transition: Transition, write: int, sql: str | None = None) -> bool:
         """Write a transition. Returns False, and writes nothing, if the handoff has changed meanwhile."""
         before = transition.before
         told = await connection.fetch(
-            self._sql.change if durable else self._sql.change_unsynced,
+            sql or self._sql.change,
             *map(encode_cell, encode_changing(transition.after)),
             encode_cell(storable(before.id)),
             before.version,

@@ -49,6 +49,13 @@ def get_all(connection: sqlite3.Connection, handoff_ids: Sequence[str]) -> list[
     return [decode(row) for row in cast("list[tuple[object, ...] | None]", rows) if row is not None]
 
 
+def alike(connection: sqlite3.Connection, fingerprint: str, since: datetime) -> list[Handoff]:
+    """Return the handoffs of the same question, newest first: open, also if overdue, or ended since then."""
+    sql = f"""{SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
+        ORDER BY created_at DESC, rowid DESC"""
+    return [decode(row) for row in connection.execute(sql, (storable(fingerprint), micros(since)))]
+
+
 def ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
     """Return the ids that start with `prefix`, in order."""
     # A range: LIKE would take `_` for any character, and could not use the index.
@@ -78,6 +85,11 @@ def ended_of_action(connection: sqlite3.Connection, subject: str, digest: str, *
     only = "action_digest <> '' AND action_digest = ? AND subject = ? AND state <> 'open'"
     sql = f"{SELECT} WHERE {only} {_NEWEST_FIRST}"
     return [decode(row) for row in connection.execute(sql, (digest, storable(subject), limit))]
+
+
+def is_stopped(connection: sqlite3.Connection) -> bool:
+    """Return whether a stop of everything stands."""
+    return connection.execute("SELECT 1 FROM stops").fetchone() is not None
 
 
 def outlines(

@@ -18,12 +18,20 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 
 from handoffs.clock import SystemClock, boot_id
-from handoffs.core.errors import StoreError
+from handoffs.core.errors import Stopped, StoreError
 from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
 from handoffs.core.quota import Quota
-from handoffs.store.rows import CHANGING, COLUMNS, decode, encode, encode_changing, encode_event, micros, storable
+from handoffs.store.rows import (
+    CHANGING,
+    COLUMNS,
+    encode,
+    encode_changing,
+    encode_event,
+    micros,
+    storable,
+)
 from handoffs.store.sqlite import queries
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
@@ -43,9 +51,6 @@ T = TypeVar("T")
 
 _INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
-# The same question, open or ended a short while ago. Open ones may be overdue.
-_ALIKE = f"""{queries.SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)
-    ORDER BY created_at DESC, rowid DESC"""
 _INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
 
 
@@ -153,9 +158,8 @@ class SqliteStore:
         def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
             lines: list[Line] = []
             decided: list[Handoff] = []
-            alike = connection.execute(_ALIKE, (storable(handoff.fingerprint), micros(collect_after)))
-            for row in alike.fetchall():
-                there = decode(row)
+            for found in queries.alike(connection, handoff.fingerprint, collect_after):
+                there = found
                 if there.overdue(handoff.created_at):
                     there = _write(connection, transition_of(there, [expiry(there)]), lines)
                 if there.joined_by(handoff, since=collect_after):
@@ -175,24 +179,31 @@ class SqliteStore:
         return await self._write(work)
 
     async def record(
-        self, handoff_id: str, *events: Event, known: Handoff | None = None, durable: bool = True
+        self,
+        handoff_id: str,
+        *events: Event,
+        known: Handoff | None = None,
+        durable: bool = True,
+        unless_stopped: bool = False,
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         A `known` handoff that is still current is not read again. Without `durable`, the events may be lost in a power
-        cut, until the next durable change.
+        cut, until the next durable change. With `unless_stopped`, nothing is recorded while a stop stands.
 
         Raises:
             NotFound: There is no such handoff.
             AlreadyEnded: It has an outcome already, or its deadline had passed (which is then recorded).
             AlreadyReminded: Another process has claimed this stage.
             AlreadyUsed: Another tool use has the approval.
+            Stopped: A stop stands, and the events are not to be recorded then.
         """
-
         guess = None if known is None else expected(known, events)
 
         def work(connection: sqlite3.Connection) -> tuple[Transition, list[Line]]:
             lines: list[Line] = []
+            if unless_stopped and queries.is_stopped(connection):
+                raise Stopped
             if guess is not None and _change(connection, guess, lines):
                 return guess, lines
             transition = transition_of(queries.find(connection, handoff_id), events)
@@ -225,14 +236,17 @@ class SqliteStore:
 
     async def ended_of_action(self, subject: str, digest: str, *, limit: int) -> Sequence[Handoff]:
         """Return the ended handoffs of one subject about the action with this digest, newest first, at most `limit`."""
-        return await self._run(lambda each: queries.ended_of_action(each, subject, digest, limit=limit))
+        wanted = partial(queries.ended_of_action, subject=subject, digest=digest)
+        first = await self._run(partial(wanted, limit=min(limit, 1)), brief=True)  # most often there is none
+        return await self._run(partial(wanted, limit=limit)) if first else []
 
     async def outlines(
         self, *, ended_only: bool, since: datetime, before: Cursor | None = None, limit: int = 1000
     ) -> Sequence[Outline]:
         """Return outlines, newest first, at most `limit`: those after `before`, created at `since` or later."""
-        wanted = partial(queries.outlines, ended_only=ended_only, since=since, before=before, limit=limit)
-        return await self._run(wanted)
+        return await self._run(
+            partial(queries.outlines, ended_only=ended_only, since=since, before=before, limit=limit)
+        )
 
     async def count_open(self) -> OpenCount:
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
@@ -302,7 +316,7 @@ class SqliteStore:
     ) -> T:
         for _ in range(3):
             if self._closed:
-                raise self._is_closed()
+                raise StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
             opened = self._opened or await self._open()
             if opened is not self._opened:
                 continue
@@ -370,9 +384,6 @@ class SqliteStore:
     async def _leave(self, opened: _Opened) -> None:
         self._opened = None
         await opened.worker.aclose()
-
-    def _is_closed(self) -> StoreError:
-        return StoreError(f"The store {self._path} is closed: this process is shutting down. Start it again.")
 
 
 def _write(connection: sqlite3.Connection, transition: Transition, lines: list[Line]) -> Handoff:
