@@ -129,6 +129,11 @@ class Deciders:
         return tuple(sorted({seat.person for seat in self._seats(None)}))
 
     @property
+    def everyone(self) -> frozenset[str]:
+        """The names in all seats, also of those whose deputy has one."""
+        return frozenset(name for seat in self._seats(None) for name in (seat.person, seat.for_) if name)
+
+    @property
     def can_be_met(self) -> bool:
         """Whether those who were not away when it was routed are enough."""
         groups: dict[str, frozenset[str]] = {}

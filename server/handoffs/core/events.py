@@ -113,6 +113,22 @@ class Reminded(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class Voted(_Event):
+    """One of those who decide has voted. The question stays open until the votes are enough."""
+
+    name: ClassVar[str] = "voted"
+
+    by: str
+    channel: str
+    for_: str = ""
+    """Whose deputy they are; empty for a person in their own right."""
+    digest: str = ""
+    """What they voted for, see `core.deciders`; empty for a refusal."""
+    gone: tuple[str, ...] = ()
+    """People who had been removed by then: their votes end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Answered(_Event):
     """A person filled the form."""
 
@@ -246,17 +262,17 @@ class Forgotten(_Event):
 
 
 Event: TypeAlias = (
-    Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired
-    | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten
+    Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Voted | Answered | Declined | Cancelled
+    | Expired | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
-    Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
-    Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten,
+    Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Voted, Answered, Declined, Cancelled, Expired,
+    Collected, Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten,
 )  # fmt: skip
 
 # Kept once, with the handoff: the log holds nothing that people wrote.
-_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other"})
+_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other", "gone"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
