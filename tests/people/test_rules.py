@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from handoffs.people.rules import DeciderRule, QuestionRule, read_questions, rule_for
+from handoffs.people.rules import KEYS, DeciderRule, QuestionRule, read_questions, rule_for
 from handoffs.policy_text.tables import PolicyError, Table, read_toml
+from tests.gate.policies import written
 
 QUESTION = '[[question]]\nto = "ada"\n'
 
@@ -91,3 +93,13 @@ def test_a_mistake_is_told_with_its_line(text: str, line: int, wrong: str, allow
     assert refused.value.line == line
     assert wrong in refused.value.wrong
     assert allowed in refused.value.allowed
+
+
+def test_every_policy_on_the_page_about_who_decides_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/deciding.md").read_text("utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 4
+    for text in shown:
+        policy = written(tmp_path, text)
+        assert all(rule.terms.deciders is not None for rule in policy.rules)
+    assert [key for key in KEYS if f"| `{key}` |" not in page] == []

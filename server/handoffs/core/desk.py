@@ -28,13 +28,13 @@ from handoffs.core.events import (
     Joined,
     Left,
     NotShown,
-    Opened,
     Reached,
     Reminded,
     Result,
     Sent,
     Unknown,
     Used,
+    opened_by,
 )  # fmt: skip
 from handoffs.core.form import Value
 from handoffs.core.model import (
@@ -173,7 +173,7 @@ class Desk(Reader):
         )
         collect_after = asked - timedelta(seconds=self._limits.join_seconds)
         kept = await self._store.open(
-            handoff, collect_after=collect_after, opened=_opened(asked, declared), quota=self._limits.quota
+            handoff, collect_after=collect_after, opened=opened_by(declared, asked), quota=self._limits.quota
         )
         self.present(kept, again=True)
         return kept
@@ -393,15 +393,3 @@ class Desk(Reader):
             await self._store.record(handoff.id, event, known=handoff)
         except AlreadyEnded:
             return  # the outcome stands; how one channel fared no longer matters
-
-
-def _opened(at: datetime, declared: Declared | None) -> Opened:
-    if declared is None:
-        return Opened(at=at)
-    return Opened(
-        at=at,
-        version=declared.version,
-        protocol=declared.protocol,
-        transport=declared.transport,
-        declares=" ".join(declared.abilities),
-    )

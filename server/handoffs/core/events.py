@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias, cast
 
 from handoffs.core.form import Value
+from handoffs.core.model import Declared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -287,6 +288,19 @@ class Entry:
     at: datetime
     details: Mapping[str, str]
     """The event's other fields, as text: by, channel, reason."""
+
+
+def opened_by(declared: Declared | None, at: datetime) -> Opened:
+    """Return the event of a new handoff, with what the host declared."""
+    if declared is None:
+        return Opened(at=at)
+    return Opened(
+        at=at,
+        version=declared.version,
+        protocol=declared.protocol,
+        transport=declared.transport,
+        declares=" ".join(declared.abilities),
+    )
 
 
 def name_of(event: Event) -> str:
