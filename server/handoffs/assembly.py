@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -23,6 +24,9 @@ from handoffs.core.quota import Quota
 from handoffs.sealing import AesGcmSealer
 from handoffs.settings import PREFIX, Settings, SettingsError, data_folder
 from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
+
+if TYPE_CHECKING:  # only a rule that names people needs it
+    from handoffs.core.person import Directory
 
 MIN_KEY = 32
 """The least characters of a key for sealing."""
@@ -51,7 +55,19 @@ async def open_desk(
     clock = clock or SystemClock()
     async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
-        desk = Desk(store=opened, clock=clock, limits=limits, channels=channels, sealer=sealer, local=current_user())
+
+        async def directory() -> "Directory":
+            return await opened.people.directory()  # what keeps people is imported where a rule names some
+
+        desk = Desk(
+            store=opened,
+            clock=clock,
+            limits=limits,
+            channels=channels,
+            sealer=sealer,
+            local=current_user(),
+            directory=directory,
+        )
         if not channels:
             yield desk
             return

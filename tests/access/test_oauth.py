@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from handoffs.access.addresses import is_private
 from handoffs.access.issuer import Issuer, metadata_addresses
 from handoffs.access.oauth import OAuthTokens
-from handoffs.access.principals import oauth_principal
 from handoffs.access.unavailable import Unavailable
+from handoffs.core.principals import oauth_principal
 from tests.access.issuing import KEYS, METADATA, OPENID, Key, LocalIssuer, local_issuer
 from tests.fakes import FakeClock
 

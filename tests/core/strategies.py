@@ -43,6 +43,7 @@ any_event = st.one_of(
     st.builds(events.Dismissed, at=times, channel=channels),
     st.builds(events.Left, at=times, seconds=st.just("59.8")),
     st.builds(events.Reminded, at=times, channel=channels, stage=st.sampled_from(["opened", "half", "last"])),
+    st.builds(events.Voted, at=times, by=people, channel=channels, for_=people, digest=st.sampled_from(["", "d"])),
     st.builds(events.Answered, at=times, by=people, channel=channels, values=st.just({"response": "yes"}), note=texts),
     st.builds(events.Declined, at=times, by=people, channel=channels, note=texts),
     st.builds(events.Cancelled, at=times, by=people, channel=channels, note=texts),

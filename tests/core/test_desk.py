@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.desk import Desk, new_id
 from handoffs.core.errors import (
     AlreadyEnded,
@@ -15,11 +17,13 @@ from handoffs.core.errors import (
     Ambiguous,
     AnswerRefused,
     NotFound,
+    NotTheirDecision,
     QuestionRefused,
     Stopped,
 )
 from handoffs.core.grant import Stop
 from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.person import Directory, Person
 from handoffs.core.ports import Channel, Reply
 from handoffs.core.presenter import MAX_PUT_OFF
 from handoffs.core.question import Limits
@@ -351,3 +355,75 @@ async def test_how_many_calls_wait_is_told_with_the_question(tmp_path: Path) -> 
         assert handoff.calls == 1
         await desk.joined(handoff, calls=2)
         assert (await desk.get(handoff.id)).calls == 2
+
+
+# Those whose decision it is
+
+
+def decided_by(*people: str, votes: int = 1, **changes: object) -> Deciders:
+    seats = tuple(Seat(person=person) for person in people)
+    values: dict[str, object] = {"rule": "gate.toml:2", "asked_at": FakeClock().now(), "seats": seats, "votes": votes}
+    return Deciders(**(values | changes))  # type: ignore[arg-type]
+
+
+async def test_those_whose_decision_it_is_decide_together(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        handoff = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob", "cyd", votes=2))
+        with pytest.raises(NotTheirDecision, match="bob, cyd"):
+            await desk.answer(handoff, {"response": "y"}, by="ada", channel="inbox")
+        once = await desk.answer(handoff, {"response": "y"}, by="bob", channel="inbox")
+        assert once.state is State.OPEN
+        whole = await desk.answer(handoff, {"response": "y"}, by="cyd", channel="inbox")
+        assert (whole.state, [vote.person for vote in whole.votes]) == (State.ANSWERED, ["bob", "cyd"])
+        assert (await desk.wait(handoff.id, seconds=None)) == whole
+
+
+async def test_one_of_them_refuses_and_the_asker_may_withdraw(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        first = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob", "cyd", votes=2))
+        assert (await desk.decline(first, by="cyd", channel="inbox")).state is State.DECLINED
+        with pytest.raises(NotTheirDecision):
+            await desk.decline(first, by="ada", channel="inbox")
+        second = await desk.ask(message="Now?", caller=ADA, deciders=decided_by("bob"))
+        assert (await desk.cancel(second, by="ada", channel="mcp")).state is State.CANCELLED
+
+
+async def test_others_may_decide_once_the_time_has_come(tmp_path: Path) -> None:
+    late = decided_by("bob", escalate_seconds=60.0, escalate_to=(Seat(person="cyd"),))
+    async with a_desk(tmp_path) as (desk, clock):
+        handoff = await desk.ask(message="Go?", caller=ADA, deciders=late)
+        with pytest.raises(NotTheirDecision):
+            await desk.answer(handoff, {"response": "y"}, by="cyd", channel="inbox")
+        clock.forward(60)
+        assert (await desk.answer(handoff, {"response": "y"}, by="cyd", channel="inbox")).state is State.ANSWERED
+
+
+async def test_who_was_removed_decides_nothing_in_open_questions(tmp_path: Path) -> None:
+    present = {name: Person(name=name, added_at=FakeClock().now()) for name in ("bob", "cyd", "dan")}
+
+    async def directory() -> Directory:
+        return Directory(people=present)
+
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=FakeClock(), directory=directory)
+        handoff = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob", "cyd", "dan", votes=2))
+        await desk.answer(handoff, {"response": "y"}, by="bob", channel="inbox")
+        present["bob"] = replace(present["bob"], removed_at=FakeClock().now())
+        with pytest.raises(NotTheirDecision):
+            await desk.answer(handoff, {"response": "y"}, by="bob", channel="inbox")
+        after = await desk.answer(handoff, {"response": "y"}, by="cyd", channel="inbox")
+        assert (after.state, [vote.person for vote in after.votes]) == (State.OPEN, ["cyd"])
+
+
+async def test_what_takes_votes_is_not_answered_and_used_in_one_step(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        handoff = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob"))
+        with pytest.raises(NotTheirDecision):
+            await desk.allow(handoff, {"response": "y"}, by="bob", channel="inbox", call="c_1")
+        assert (await desk.get(handoff.id)).state is State.OPEN
+
+
+async def test_who_decides_is_no_part_of_the_question(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        first = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob"))
+        assert await desk.ask(message="Go?", caller=ADA) == first

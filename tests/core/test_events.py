@@ -7,8 +7,8 @@ from handoffs.core.events import EVENTS, Answered, Declined, Event, NotShown, Re
 from tests.core.strategies import ASKED, any_event
 
 STORED = (
-    "opened joined reached notshown dismissed left reminded answered declined cancelled expired collected used edited "
-    "sent result unknown deniedagain revealed forgotten"
+    "opened joined reached notshown dismissed left reminded voted answered declined cancelled expired collected used "
+    "edited sent result unknown deniedagain revealed forgotten"
 )
 
 
@@ -35,6 +35,6 @@ def test_the_log_says_why_a_question_was_not_shown() -> None:
 @given(any_event)
 def test_the_details_of_any_event_are_words_that_it_holds_and_never_empty(event: Event) -> None:
     details = details_of(event)
-    assert set(details) <= {field.name for field in fields(event)} - {"at", "values", "note", "other"}
+    assert set(details) <= {field.name for field in fields(event)} - {"at", "values", "note", "other", "gone"}
     assert all(value for value in details.values())
     assert all(str(getattr(event, name)) == value for name, value in details.items())

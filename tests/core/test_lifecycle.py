@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed
 from handoffs.core.events import (
@@ -29,6 +31,7 @@ from handoffs.core.events import (
     Sent,
     Unknown,
     Used,
+    Voted,
 )
 from handoffs.core.lifecycle import TABLE, advance, already_ended, diagram, expiry, steps
 from handoffs.core.model import End, Handoff, State
@@ -44,6 +47,7 @@ EXAMPLES: dict[type[Event], Event] = {
     Dismissed: Dismissed(at=LATER, channel="elicitation"),
     Left: Left(at=LATER, seconds="59.8"),
     Reminded: Reminded(at=LATER, channel="notify", stage="half"),
+    Voted: Voted(at=LATER, by="bob", channel="inbox", digest="d"),
     Answered: Answered(at=LATER, by="ada", channel="terminal", values={"response": "yes"}, note="go on"),
     Declined: Declined(at=LATER, by="ada", channel="inbox", note="no"),
     Cancelled: Cancelled(at=LATER, by="ada", channel="inbox"),
@@ -66,9 +70,17 @@ def ended(how: type[Event] = Answered) -> Handoff:
     return advance(handoff(), EXAMPLES[how])
 
 
+def asked_of(*people: str) -> Handoff:
+    """An open handoff that these people decide, all of them."""
+    seats = tuple(Seat(person=each) for each in people)
+    deciders = Deciders(rule="gate.toml:1", asked_at=ASKED, seats=seats, votes=len(people))
+    return handoff(question=replace(handoff().question, deciders=deciders))
+
+
 def what_happens(state: State, event: Event) -> str:
     """The next state's name, or the error's."""
-    before = handoff() if state is State.OPEN else ended({e.__name__.lower(): e for e in ENDS}[state])
+    before = asked_of("bob") if isinstance(event, Voted) else handoff()
+    before = before if state is State.OPEN else ended({e.__name__.lower(): e for e in ENDS}[state])
     try:
         return advance(before, event).state
     except (AlreadyEnded, ValueError) as refused:
@@ -83,6 +95,7 @@ def test_every_state_says_what_every_event_does() -> None:
         "Dismissed": "open",
         "Left": "open",
         "Reminded": "open",
+        "Voted": "open",
     }
     ends = {"Answered": "answered", "Declined": "declined", "Cancelled": "cancelled", "Expired": "expired"}
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
@@ -259,7 +272,7 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
     assert diagram().splitlines() == [
         "stateDiagram-v2",
         "    [*] --> open: opened",
-        "    open --> open: joined, reached, notshown, dismissed, left, reminded",
+        "    open --> open: joined, reached, notshown, dismissed, left, reminded, voted",
         "    open --> answered: answered",
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoffs.gate.policy import Decision, Policy, PolicyError, Remember, Terms, policy_of_flags
+from handoffs.people.rules import DeciderRule
 from tests.gate.policies import call, refused, written
 
 ALLOW, ASK, DENY = Decision.ALLOW, Decision.ASK, Decision.DENY
@@ -285,3 +286,13 @@ def test_without_the_extra_the_command_to_add_it_is_said(tmp_path: Path, monkeyp
     error = refused(tmp_path, '[[rule]]\nwhen = "true"\ndo = "allow"\n')
     assert error.line == 2
     assert "gate]" in error.allowed
+
+
+def test_a_rule_says_whose_decision_a_call_is(tmp_path: Path) -> None:
+    said = '[[rule]]\ntool = "{}"\ndo = "ask"\nto = ["ada", "group:dba"]\nvotes = 2\n'
+    policy = written(tmp_path, said.format("a") + said.format("b") + 'remember = "exact"\n')
+    terms = policy.decide(call("a")).terms
+    assert terms.deciders == DeciderRule(rule="gate.toml:1", to=("ada", "group:dba"), votes=2)
+    assert (terms.answer, terms.remember.reaches) == ("inbox", frozenset())
+    assert policy.decide(call("b")).terms.remember.reaches == {"exact"}
+    assert policy.decide(call("c")).terms == Terms()

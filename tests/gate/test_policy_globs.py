@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoffs.gate.policy_globs import Globs, compiled, covers, problem_of
+from handoffs.policy_text.globs import Globs, compiled, covers, problem_of
 
 PATTERNS = st.text("ab*?", max_size=5)
 NAMES = ["".join(each) for length in range(7) for each in itertools.product("abz", repeat=length)]

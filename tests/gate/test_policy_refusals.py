@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoffs.gate.policy import PolicyError, load_policy
-from handoffs.gate.policy_lines import line_of, lines_of
+from handoffs.policy_text.lines import line_of, lines_of
 from tests.gate.policies import refused, written
 
 RULE = '# a policy\n[[rule]]\ntool = "a"\n'
@@ -48,6 +48,10 @@ RULE = '# a policy\n[[rule]]\ntool = "a"\n'
         (RULE + 'do = "ask"\nremember = { longest = "x" }', 5, "`remember` can't be", "longest"),
         (RULE + 'do = "ask"\nedit = "no"', 5, "`edit` can't be 'no'", "true or false"),
         (RULE + 'do = "ask"\nanswer = "phone"', 5, "`answer` can't be 'phone'", '"any" or "inbox"'),
+        (RULE + 'do = "ask"\nvotes = 2', 5, "`votes` has no meaning in a rule without `to`", "who decides"),
+        (RULE + 'do = "ask"\nto = "ada"\nanswer = "any"', 6, "`answer` can't be 'any' in a rule with `to`", '"inbox"'),
+        (RULE + 'do = "deny"\nto = "ada"', 5, "`to` has no meaning in a rule that says deny", "reason"),
+        ("[[question]]\n", 1, "no `to`", "who decides"),
         (RULE + 'do = "ask"\nmask = [1]', 5, "`mask` can't be [1]", "the name of an argument"),
         (RULE + 'do = "ask"\nmask = ""', 5, "`mask` can't be ''", "a path such as `auth.*`"),
         (RULE + 'do = "ask"\nmask = ["token", "auth."]', 5, "`mask` can't be", "a path such as `auth.*`"),

@@ -13,6 +13,7 @@ import anyio
 
 from handoffs.core.errors import AlreadyEnded, StoreError
 from handoffs.core.ports import Store
+from handoffs.core.voting import vote_for
 from handoffs.store import OpenStore
 from tests.store.backends import BACKENDS
 from tests.store.samples import LATER, LONG_AGO, answered, decision, sample
@@ -50,6 +51,20 @@ async def answer(store: Store, *handoff_ids: str) -> None:
     """Answer the handoffs, one after another."""
     for handoff_id in handoff_ids:
         await store.record(handoff_id, answered(by="somebody else"))
+    say("done")
+
+
+async def vote(store: Store, by: str, *handoff_ids: str) -> None:
+    """Vote on the handoffs as they were when this began, whatever became of them; say how each vote was taken."""
+    known = await store.get_all(handoff_ids)
+    for handoff in known:
+        outcome = answered(by=by)
+        try:
+            after = await store.record(handoff.id, vote_for(handoff, outcome), outcome, known=handoff)
+        except AlreadyEnded:
+            say([handoff.id, "late"])
+        else:
+            say([handoff.id, after.state])
     say("done")
 
 
@@ -116,8 +131,21 @@ async def become_nobody(store: Store) -> None:
         say({"error": "", "words": ""})
 
 
-_EVERY = (ask_in_each, decide, answer, use_grants, redeem, work_until_killed, wait, run_out_of_room, become_nobody)
-COMMANDS = {command.__name__: command for command in _EVERY}
+COMMANDS = {
+    command.__name__: command
+    for command in (
+        ask_in_each,
+        decide,
+        answer,
+        vote,
+        use_grants,
+        redeem,
+        work_until_killed,
+        wait,
+        run_out_of_room,
+        become_nobody,
+    )
+}
 
 
 async def main(backend: str, address: str, command: str, *arguments: str) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from handoffs.core.action import Action
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.events import Answered, Cancelled, Declined, Event
 from handoffs.core.form import Form
 from handoffs.core.grant import Grant, Reach, new_grant_id
@@ -30,6 +31,7 @@ def sample(
     breakout: bool = False,
     tool_use: str = "",
     action: Action | None = None,
+    deciders: Deciders | None = None,
 ) -> Handoff:
     """Return a new handoff, asked at `at`."""
     form = form or response_form()
@@ -37,12 +39,23 @@ def sample(
         id=handoff_id or new_id(),
         caller=caller,
         question=Question(
-            message=message, form=form, deadline=at + stays_open, breakout_of_loop=breakout, action=action
+            message=message,
+            form=form,
+            deadline=at + stays_open,
+            breakout_of_loop=breakout,
+            action=action,
+            deciders=deciders,
         ),
         created_at=at,
         fingerprint=fingerprint_of(caller, message=message, form=form, breakout_of_loop=breakout, action=action),
         tool_use=tool_use,
     )
+
+
+def two_of(*people: str) -> Deciders:
+    """Return that two of these people decide."""
+    seats = tuple(Seat(person=person, groups=frozenset({"dba"})) for person in people)
+    return Deciders(rule="gate.toml:2", asked_at=ASKED, seats=seats, votes=2, requester=frozenset({"agent"}))
 
 
 def answered(

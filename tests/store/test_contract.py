@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoffs.core.action import Action, Asker
-from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed, NotFound
+from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed, NotFound, NotTheirDecision
 from handoffs.core.events import (
     Answered,
     Cancelled,
@@ -24,13 +24,15 @@ from handoffs.core.events import (
     Reached,
     Reminded,
     Revealed,
+    Voted,
 )  # fmt: skip
 from handoffs.core.lifecycle import advance, steps
 from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, State, new_id
 from handoffs.core.ports import Store
 from handoffs.core.schema import parse
+from handoffs.core.voting import vote_for
 from tests.core.strategies import ADA, ASKED, DEADLINE, any_event, filled, forms
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, sample, two_of
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -365,6 +367,39 @@ async def test_a_stage_that_somebody_claimed_can_not_be_claimed_again(store: Sto
     assert both.reminded == ("half", "last")
     assert await store.get(handoff.id) == both
     assert await names(store) == ["opened", "reminded", "reminded"]
+
+
+async def test_votes_are_kept_and_the_last_of_a_quorum_answers(store: Store, same_store: Store) -> None:
+    handoff = sample(deciders=two_of("ada", "bob", "zoë \0"))
+    await opened(store, handoff)
+    assert await same_store.get(handoff.id) == handoff
+
+    def vote(by: str, response: str = "yes") -> tuple[Event, Answered]:
+        outcome = answered(by=by, response=response)
+        return vote_for(handoff, outcome), outcome
+
+    once = await store.record(handoff.id, *vote("ada"), known=handoff)
+    assert (once.state, [each.person for each in once.votes]) == (State.OPEN, ["ada"])
+    assert await same_store.get(handoff.id) == once
+    # From a handoff as it was before: the store counts what it holds.
+    again = await same_store.record(handoff.id, *vote("ada"), known=handoff)
+    other = await store.record(handoff.id, *vote("bob", "no"), known=once)
+    assert (again.state, other.state, [each.person for each in other.votes]) == (State.OPEN, State.OPEN, ["bob"])
+    whole = await same_store.record(handoff.id, *vote("zoë \0", "no"), known=handoff)
+    assert (whole.state, whole.values) == (State.ANSWERED, {"response": "no"})
+    assert await store.get(handoff.id) == whole
+    assert await names(store, handoff.id) == ["opened", *["voted"] * 4, "answered"]
+    with pytest.raises(AlreadyEnded):
+        await store.record(handoff.id, *vote("ada"), known=handoff)
+
+
+async def test_an_outcome_without_the_votes_is_not_recorded(store: Store) -> None:
+    handoff = sample(deciders=two_of("ada", "bob"))
+    await opened(store, handoff)
+    assert await store.record(handoff.id, answered()) == handoff
+    with pytest.raises(NotTheirDecision):
+        await store.record(handoff.id, Voted(at=LATER, by="eve", channel="inbox", digest="d"), answered(by="eve"))
+    assert await names(store, handoff.id) == ["opened"]
 
 
 async def test_what_can_not_happen_changes_nothing(store: Store) -> None:

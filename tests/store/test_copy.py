@@ -18,6 +18,7 @@ from handoffs.core.person import Absence
 from handoffs.core.ports import Permissions
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token
+from handoffs.core.voting import vote_for
 from handoffs.setting_values import store_address
 from handoffs.store.copying import EVENTS, PAGE, TABLES, Phase, Progress, Target, copy
 from handoffs.store.postgres.address import Address, parse
@@ -29,7 +30,7 @@ from handoffs.store.sqlite.copying import SqliteEndpoint
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
-from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample
+from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample, two_of
 
 NOW = micros(LATER)
 ENGINES = sorted(BACKENDS)
@@ -74,6 +75,9 @@ async def fill(address: str, *, many: int = MANY) -> None:
         await store.record(
             strange.id, Reached(at=LATER, channel="inbox"), Reminded(at=LATER, channel="n", stage="half")
         )
+        voted = await store.open(sample("Two of us?", deciders=two_of("ada", "bob")), collect_after=LONG_AGO)
+        yes = answered(by="ada")
+        await store.record(voted.id, vote_for(voted, yes), yes)
         secret = await store.open(sample("A password?"), collect_after=LONG_AGO)
         sealed = Answered(
             at=LATER, by="ada", channel="inbox", values={"response": "secret:x"}, note="\0", sealed={"r": "sealed"}
@@ -142,10 +146,10 @@ async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: st
     at = new(first, tmp_path), new(second, tmp_path / "there"), new(first, tmp_path / "back")
     await fill(at[0])
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 13, 1, 2, PINS, 2, 1, 3, 1, 2]
+    assert [len(table) for table in kept][1:] == [MANY + 15, 1, 2, PINS, 2, 1, 3, 1, 2]
     there = await copied(at[0], at[1])
     assert there == {
-        "handoffs": MANY + 5, "events": MANY + 13, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
+        "handoffs": MANY + 6, "events": MANY + 15, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
         "people": 3, "absences": 1, "passkeys": 2,
     }  # fmt: skip
     assert await copied(at[1], at[2]) == there

@@ -1,15 +1,18 @@
 """Any number of processes on one store at once, engine by engine; real processes, really killed."""
 
 from pathlib import Path
+from typing import cast
 
 import anyio
 
-from handoffs.core.model import State
+from handoffs.core.errors import AlreadyEnded
+from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Store
+from handoffs.core.voting import vote_for
 from tests.store.backends import BACKENDS
 from tests.store.conftest import Place
 from tests.store.processes import OtherProcess, other_processes
-from tests.store.samples import LONG_AGO, decision, sample
+from tests.store.samples import LONG_AGO, answered, decision, sample, two_of
 
 
 async def let_go(others: list[OtherProcess]) -> None:
@@ -39,6 +42,48 @@ async def test_of_many_decisions_at_once_exactly_one_wins(store: Store, place: P
             ("opened", None),
             (ended.state, who),
         ]
+
+
+async def test_of_votes_at_once_two_of_two_persons_decide(store: Store, place: Place) -> None:
+    people = ["ada", "bob", "cyd"]
+    ids = [(await store.open(each, collect_after=LONG_AGO)).id for each in _voted_on(40, *people)]
+    async with other_processes(*(place.command("vote", who, *ids) for who in people)) as others:
+        await let_go(others)
+        said = {who: await other.said_until_done() for who, other in zip(people, others, strict=True)}
+    took = {who: dict(cast("list[tuple[str, str]]", each)) for who, each in said.items()}
+    for handoff_id in ids:
+        assert sorted(took[who][handoff_id] for who in people) == ["answered", "late", "open"]
+        ended = await store.get(handoff_id)
+        log = await store.log(handoff_id=handoff_id)
+        assert [line.name for line in log] == ["opened", "voted", "voted", "answered"]
+        voters = [line.details["by"] for line in log[1:3]]
+        assert len(set(voters)) == 2
+        assert [vote.person for vote in ended.votes] == voters
+        assert ended.end is not None
+        assert ended.end.by == voters[1]
+
+
+async def test_votes_at_once_in_one_process_are_all_counted(store: Store) -> None:
+    [question] = _voted_on(1, *(f"person {number}" for number in range(20)))
+    await store.open(question, collect_after=LONG_AGO)
+    took: list[str] = []
+
+    async def vote(number: int) -> None:
+        outcome = answered(by=f"person {number}")
+        try:
+            after = await store.record(question.id, vote_for(question, outcome), outcome, known=question)
+            took.append(after.state)
+        except AlreadyEnded:
+            took.append("late")
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(vote, number)
+    assert sorted(took) == ["answered", *["late"] * 18, "open"]
+
+
+def _voted_on(count: int, *people: str) -> list[Handoff]:
+    return [sample(f"Question {number}", deciders=two_of(*people)) for number in range(count)]
 
 
 async def test_many_decisions_at_once_in_one_process_have_one_winner_too(store: Store) -> None:

@@ -13,8 +13,8 @@ import jwt
 from mcp.server.auth.provider import AccessToken
 
 from handoffs.access.issuer import Issuer
-from handoffs.access.principals import oauth_principal
 from handoffs.access.unavailable import Unavailable
+from handoffs.core.principals import oauth_principal
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from mcp.server.auth.provider import AccessToken
 
-from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of
 from handoffs.access.unavailable import Unavailable
 from handoffs.core.errors import StoreError
 from handoffs.core.ports import Clock, Tokens
+from handoffs.core.principals import token_principal
 
 logger = logging.getLogger(__name__)
 

@@ -381,7 +381,8 @@ def _confirm(handoff: Handoff, *, json: bool, told: bool = False) -> None:
     if json:
         print_out(documents.document(handoff))
     elif not told:
-        print_out(f"{handoff.id} is {handoff.state}.")
+        voted = " Your vote counts; others must vote, too." if handoff.votes and handoff.end is None else ""
+        print_out(f"{handoff.id} is {handoff.state}.{voted}")
 
 
 def _finish(work: Callable[[Settings], Awaitable[None]]) -> NoReturn:

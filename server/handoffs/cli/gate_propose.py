@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from handoffs.console import UsageError, print_out
 from handoffs.core.untrusted import inert_line
-from handoffs.gate.policy_globs import problem_of
 from handoffs.gate.policy_model import Decision
 from handoffs.gate.watching import FILE, Watched, watched
+from handoffs.policy_text.globs import problem_of
 from handoffs.settings import data_folder
 
 OFTEN = 3

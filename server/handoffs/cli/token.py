@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from handoffs.access.local import LocalToken, LocalTokenError
-from handoffs.access.principals import token_principal
 from handoffs.access.tokens import digest_of, new_token
 from handoffs.assembly import open_tokens
 from handoffs.cli.spans import span
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
 from handoffs.core.display import stamp
+from handoffs.core.principals import token_principal
 from handoffs.core.token import Token
 from handoffs.settings import Settings, data_folder
 

@@ -3,9 +3,10 @@
 The desk does no I/O of its own: a Store keeps handoffs, Channels reach people, a Clock tells the time.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
@@ -13,6 +14,8 @@ from handoffs.core.errors import (
     AlreadyEnded,
     AlreadyReminded,
     AnswerRefused,
+    NotTheirDecision,
+    QuestionRefused,
     StoreUnavailable,
 )  # fmt: skip
 from handoffs.core.events import (
@@ -26,13 +29,13 @@ from handoffs.core.events import (
     Joined,
     Left,
     NotShown,
-    Opened,
     Reached,
     Reminded,
     Result,
     Sent,
     Unknown,
     Used,
+    opened_by,
 )  # fmt: skip
 from handoffs.core.form import Value
 from handoffs.core.model import (
@@ -49,6 +52,10 @@ from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
 from handoffs.core.reading import Reader
 from handoffs.core.secrets_vault import SecretsVault
+
+if TYPE_CHECKING:  # only a question with a rule needs them
+    from handoffs.core.deciders import Deciders
+    from handoffs.core.person import Directory
 
 MAX_NOTED = 5_000
 """After this many changes of a handoff, the log no longer notes what its channels report, only its outcome."""
@@ -69,19 +76,27 @@ class Desk(Reader):
         local: str | None = None,
         max_put_off: int = MAX_PUT_OFF,
         max_noted: int = MAX_NOTED,
+        directory: "Callable[[], Awaitable[Directory]] | None" = None,
     ) -> None:
         """Take the parts. Nothing is opened or shown yet.
 
         `local` is the user of this machine, whose programs can read secrets from the store: only this subject can ask
-        for a secret. Without `local` or `sealer`, no caller can.
+        for a secret. Without `local` or `sealer`, no caller can. By the `directory`, people who were removed have no
+        vote.
         """
         super().__init__(store=store, clock=clock)
         self._limits = limits or Limits()
         self._max_noted = max_noted
+        self._directory = directory
         self._make_id = make_id
         self._vault = SecretsVault(store=store, clock=clock, sealer=sealer, local=local)
         self._presenter = Presenter(self, channels, max_put_off=max_put_off)
         self._unsure: dict[tuple[str, str], list[datetime]] = {}  # claims whose commit is in doubt, and their times
+
+    @property
+    def directory(self) -> "Callable[[], Awaitable[Directory]] | None":
+        """What returns all people as they are now; None where no people are known."""
+        return self._directory
 
     @property
     def clock(self) -> Clock:
@@ -116,6 +131,7 @@ class Desk(Reader):
         tool_use: str = "",
         max_message: int = MAX_MESSAGE,
         action: Action | None = None,
+        deciders: "Deciders | None" = None,
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before, and have it shown.
 
@@ -124,7 +140,7 @@ class Desk(Reader):
         are not joined; a call that is sent again finds its own handoff by `tool_use`. `Handoff.earlier` of a new
         handoff names the same question if it was decided a short while ago. An `action` is what runs if it is allowed.
         `timeout_seconds` is what the agent asks for, within the limits; `deadline_seconds` is a person's own setting,
-        and is taken as it stands.
+        and is taken as it stands. `deciders` alone decide a new handoff.
 
         Raises:
             QuestionRefused: The question can't be asked as it is. Nothing was stored.
@@ -137,6 +153,8 @@ class Desk(Reader):
             asked_form = with_titles(asked_form)
         if asked_form.secret:
             await self._vault.check(caller)
+            if deciders is not None and len(deciders.each) + deciders.votes > 1:
+                raise QuestionRefused("A secret can't be voted on: the rule wants more than one vote.")
         handoff = Handoff(
             id=self._make_id(),
             caller=caller,
@@ -150,6 +168,7 @@ class Desk(Reader):
                 ),
                 breakout_of_loop=breakout_of_loop,
                 action=action,
+                deciders=deciders,
             ),
             created_at=asked,
             fingerprint=fingerprint_of(
@@ -160,7 +179,7 @@ class Desk(Reader):
         )
         collect_after = asked - timedelta(seconds=self._limits.join_seconds)
         kept = await self._store.open(
-            handoff, collect_after=collect_after, opened=_opened(asked, declared), quota=self._limits.quota
+            handoff, collect_after=collect_after, opened=opened_by(declared, asked), quota=self._limits.quota
         )
         self.present(kept, again=True)
         return kept
@@ -261,6 +280,9 @@ class Desk(Reader):
             AnswerRefused: The values do not fit, or a secret came through a channel that is not private. Nothing was
                 recorded.
             AlreadyEnded: The handoff has an outcome already.
+            NotTheirDecision: Others decide it. Nothing was recorded.
+
+        Returns the open handoff where the votes are not enough yet: the vote was recorded.
         """
         form = handoff.question.form
         if form.secret and not private:
@@ -273,7 +295,7 @@ class Desk(Reader):
         event = Answered(
             at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
         )
-        return await self._store.record(handoff.id, event, known=handoff)
+        return await self._decide(handoff, event)
 
     async def allow(
         self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, call: str
@@ -283,16 +305,29 @@ class Desk(Reader):
         Raises:
             AnswerRefused, AlreadyEnded: As `answer`.
             Stopped: Everything is stopped. Nothing was recorded.
+            NotTheirDecision: It takes votes.
         """
+        if handoff.question.deciders is not None:
+            raise NotTheirDecision(f"{handoff.id} is decided by votes.")
         now = self._clock.now()
         answered = Answered(at=now, by=by, channel=channel, values=handoff.question.form.check(values))
         events = (answered, Used(at=now, tool_use=call), Sent(at=now, call=call))
         return await self._store.record(handoff.id, *events, known=handoff, unless_stopped=True)
 
     async def decline(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
-        """Refuse to answer. Raises AlreadyEnded."""
-        event = Declined(at=self._clock.now(), by=by, channel=channel, note=note)
-        return await self._store.record(handoff.id, event, known=handoff)
+        """Refuse to answer. Raises AlreadyEnded and NotTheirDecision."""
+        return await self._decide(handoff, Declined(at=self._clock.now(), by=by, channel=channel, note=note))
+
+    async def _decide(self, handoff: Handoff, outcome: Answered | Declined) -> Handoff:
+        deciders = handoff.question.deciders
+        if deciders is None:
+            return await self._store.record(handoff.id, outcome, known=handoff)
+        from handoffs.core.voting import vote_for
+
+        people = None if self._directory is None else await self._directory()
+        gone = [] if people is None else [each for each in deciders.everyone if people.present(each) is None]
+        # The store leaves the outcome out where the votes that it finds are not enough.
+        return await self._store.record(handoff.id, vote_for(handoff, outcome, gone=gone), outcome, known=handoff)
 
     async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Withdraw the question for good. Raises AlreadyEnded."""
@@ -384,15 +419,3 @@ class Desk(Reader):
             await self._store.record(handoff.id, event, known=handoff)
         except AlreadyEnded:
             return  # the outcome stands; how one channel fared no longer matters
-
-
-def _opened(at: datetime, declared: Declared | None) -> Opened:
-    if declared is None:
-        return Opened(at=at)
-    return Opened(
-        at=at,
-        version=declared.version,
-        protocol=declared.protocol,
-        transport=declared.transport,
-        declares=" ".join(declared.abilities),
-    )

@@ -4,6 +4,7 @@ HandoffError
 ├── QuestionRefused        the question can't be asked as it is
 ├── QuotaUsedUp            the caller has reached its quota for now; nothing was stored
 ├── AnswerRefused          the answer does not fit the form; nothing was recorded
+│   └── NotTheirDecision   others decide this; nothing was recorded
 ├── AlreadyEnded           the handoff has an outcome already; `core.lifecycle` raises it
 ├── AlreadyReminded        another process sends this reminder; `core.lifecycle` raises it
 ├── AlreadyUsed            another use of the tool has the approval; `core.lifecycle` raises it
@@ -49,6 +50,13 @@ class AnswerRefused(HandoffError):
         """Keep the problems by field name; the empty name stands for the form as a whole."""
         self.problems: dict[str, str] = dict(problems)
         super().__init__("; ".join(f"{name}: {what}" if name else what for name, what in self.problems.items()))
+
+
+class NotTheirDecision(AnswerRefused):
+    """Others decide this, or their votes are missing."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__({"": words})
 
 
 class AlreadyEnded(HandoffError):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias, cast
 
 from handoffs.core.form import Value
+from handoffs.core.model import Declared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -110,6 +111,22 @@ class Reminded(_Event):
     channel: str
     stage: str
     """See `core.reminders`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class Voted(_Event):
+    """One of those who decide has voted. The question stays open until the votes are enough."""
+
+    name: ClassVar[str] = "voted"
+
+    by: str
+    channel: str
+    for_: str = ""
+    """Whose deputy they are; empty for a person in their own right."""
+    digest: str = ""
+    """What they voted for, see `core.deciders`; empty for a refusal."""
+    gone: tuple[str, ...] = ()
+    """People who had been removed by then: their votes end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -246,17 +263,17 @@ class Forgotten(_Event):
 
 
 Event: TypeAlias = (
-    Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Answered | Declined | Cancelled | Expired
-    | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten
+    Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Voted | Answered | Declined | Cancelled
+    | Expired | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
-    Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Answered, Declined, Cancelled, Expired, Collected,
-    Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten,
+    Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Voted, Answered, Declined, Cancelled, Expired,
+    Collected, Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten,
 )  # fmt: skip
 
 # Kept once, with the handoff: the log holds nothing that people wrote.
-_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other"})
+_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other", "gone"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -271,6 +288,19 @@ class Entry:
     at: datetime
     details: Mapping[str, str]
     """The event's other fields, as text: by, channel, reason."""
+
+
+def opened_by(declared: Declared | None, at: datetime) -> Opened:
+    """Return the event of a new handoff, with what the host declared."""
+    if declared is None:
+        return Opened(at=at)
+    return Opened(
+        at=at,
+        version=declared.version,
+        protocol=declared.protocol,
+        transport=declared.transport,
+        declares=" ".join(declared.abilities),
+    )
 
 
 def name_of(event: Event) -> str:

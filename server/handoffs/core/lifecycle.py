@@ -27,6 +27,7 @@ from handoffs.core.events import (
     Sent,
     Unknown,
     Used,
+    Voted,
     name_of,
 )  # fmt: skip
 from handoffs.core.model import End, Handoff, State
@@ -41,6 +42,7 @@ TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
             Dismissed: State.OPEN,
             Left: State.OPEN,
             Reminded: State.OPEN,
+            Voted: State.OPEN,
             Answered: State.ANSWERED,
             Declined: State.DECLINED,
             Cancelled: State.CANCELLED,
@@ -72,6 +74,7 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
         AlreadyEnded: The handoff has an outcome already, which stands.
         AlreadyReminded: Another process has claimed this stage.
         AlreadyUsed: Another use of the tool has the approval.
+        NotTheirDecision: Others decide it, or their votes are missing.
         ValueError: The event can't happen in this state.
     """
     state = TABLE[handoff.state].get(type(event))
@@ -79,6 +82,10 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
         if handoff.end is not None:
             raise already_ended(handoff)
         raise ValueError(f"{name_of(event)} can't happen to a handoff that is {handoff.state}")
+    if lacks_votes(handoff, event):
+        from handoffs.core.voting import not_enough
+
+        raise not_enough(handoff)
     after = replace(handoff, state=state, version=handoff.version + 1)
     match event:
         case Answered():
@@ -94,6 +101,10 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
             return replace(
                 after, collected_at=handoff.collected_at or event.at, handed_to=event.tool_use or handoff.handed_to
             )
+        case Voted():
+            from handoffs.core.voting import votes_after
+
+            return replace(after, votes=votes_after(handoff, event))
         case Joined(calls=calls):
             return replace(after, calls=calls)
         case Used(tool_use=use):
@@ -111,10 +122,22 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
 
 
 def steps(handoff: Handoff, event: Event) -> tuple[Event, ...]:
-    """Return the events to record when `event` comes: an open handoff past its deadline expires first."""
+    """Return the events to record when `event` comes: an open handoff past its deadline expires first.
+
+    An outcome that lacks votes is left out: the vote that came with it counts, and the handoff stays open.
+    """
     if isinstance(event, Expired) or not handoff.overdue(event.at):
-        return (event,)
+        return () if handoff.state is State.OPEN and lacks_votes(handoff, event) else (event,)
     return (expiry(handoff), event)
+
+
+def lacks_votes(handoff: Handoff, event: Event) -> bool:
+    """Return whether an event would decide a handoff whose votes are not enough for it."""
+    if handoff.question.deciders is None or not isinstance(event, Answered | Declined):
+        return False
+    from handoffs.core.voting import has_enough  # only a question with a rule needs it
+
+    return not has_enough(handoff, event)
 
 
 def expiry(handoff: Handoff) -> Expired:

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action
 from handoffs.core.client_name import bare_name
 from handoffs.core.form import REFERENCE, Form, Value
+
+if TYPE_CHECKING:  # only a question with a rule needs it
+    from handoffs.core.deciders import Deciders, Vote
 
 GATEWAY, APART = "gateway ", "apart "
 """Prefixes of a `session` that other sessions may not join, by reason: see `Handoff.session`."""
@@ -73,6 +77,8 @@ class Question:
     breakout_of_loop: bool = False
     action: Action | None = None
     """What runs if it is allowed; None where nothing but an answer is wanted."""
+    deciders: "Deciders | None" = None
+    """Whose decision it is; None: of every person who is reached."""
 
     @property
     def takes_other(self) -> bool:
@@ -138,6 +144,8 @@ class Handoff:
     """The channels that have shown it to a person, in order."""
     reminded: tuple[str, ...] = ()
     """The stages whose reminder was claimed, in order, each once."""
+    votes: "tuple[Vote, ...]" = ()
+    """What its deciders have said so far, each person once."""
 
     @property
     def answer(self) -> Answer | None:

@@ -2,7 +2,7 @@
 
 from handoffs.core.action import Asker
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded
+from handoffs.core.errors import AlreadyEnded, NotTheirDecision
 from handoffs.core.grant import Stop
 
 STOPPED = "Everything was stopped."
@@ -23,6 +23,6 @@ async def stop_everything(desk: Desk, *, by: str, channel: str) -> int:
         try:
             await desk.decline(handoff, by=by, channel=channel, note=STOPPED)
             denied += 1
-        except AlreadyEnded:
-            continue  # somebody was faster; what they allowed is not sent while everything is stopped
+        except (AlreadyEnded, NotTheirDecision):
+            continue  # others decide, or were faster; what they allow is not sent while everything is stopped
     return denied

@@ -29,7 +29,9 @@ from handoffs.gate.policy_model import Terms
 from handoffs.gate.relay.message import Value
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
+from handoffs.gate.seats import People, Seats
 from handoffs.gate.waiting import CHANNEL, Inbox, Line, Reply, Waiting
+from handoffs.people.routing import NobodyCanDecide
 
 MAX_EDITS = 5
 """How often a change that does not fit the tool is asked for again."""
@@ -67,8 +69,10 @@ class Asking:
         remembered: Remembered,
         hold_seconds: float | None = None,
         transport: str = "stdio",
+        directory: People | None = None,
     ) -> None:
         """Take the parts; `hold_seconds` of None goes by the host and the transport."""
+        self._seats = Seats(directory, subject=subject)
         self._desk, self._rounds, self._remembered = desk, rounds, remembered
         self._server, self._subject, self._project, self._transport = server, subject, project, transport
         self._waiting = Waiting(
@@ -154,12 +158,17 @@ class Asking:
             terms = await look.check()
             if why := _refusal(handoff, terms):
                 return Reply(call.refused(why))
+            if not await self._seats.decided(handoff, terms):
+                await self._desk.collect(handoff)  # so that the same call, sent again, asks those who decide
+                return Reply(call.refused(words.NOT_THEIRS))
             try:
                 arguments = checked(str((handoff.values or {}).get(ARGUMENTS) or ""), action)
                 if (denied := look.denied(arguments)) is not None:
                     if arguments is None:  # a rule that came after the question
                         return Reply(call.refused(words.denied_by_rule(denied.rule, denied.reason)))
                     raise ValueError(f"the rule {denied.rule} denies it")
+                if arguments is not None and not await self._seats.decided(handoff, look.terms_of(arguments)):
+                    raise ValueError("with these arguments it is the decision of others")
             except ValueError as wrong:
                 edits += 1
                 if edits > MAX_EDITS:
@@ -194,8 +203,10 @@ class Asking:
             AlreadyEnded: It was decided elsewhere before.
         """
         plain = values.get(DECISION) == ALLOW and not any(values.get(each) for each in (ARGUMENTS, REMEMBER))
-        terms = look.at_once() if plain and self._remembered.before(action.tool) is None else None
-        if terms is None or terms.answer != "any" or look.denied(None) is not None:
+        if not plain or handoff.question.deciders is not None:
+            return None
+        terms = look.at_once() if self._remembered.before(action.tool) is None else None
+        if terms is None or terms.answer != "any" or terms.deciders is not None or look.denied(None) is not None:
             return None
         with anyio.CancelScope(shield=True):
             try:
@@ -238,6 +249,10 @@ class Asking:
         message = message_of(action, again=again, origin=origin, before=before, changes=await self._changes(action))
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
+        try:
+            deciders = await self._seats.routed(terms, self._desk.clock.now())
+        except NobodyCanDecide as nobody:
+            return Reply(call.refused(words.nobody_can_decide(nobody.rule)))
         client, choices = call.client, offered(terms.remember.reaches, terms.remember.longest_seconds)
         return await self._desk.ask(
             message=message,
@@ -261,6 +276,7 @@ class Asking:
             session=self._pipe if client.is_shared else "",
             action=action,
             max_message=MAX_SHOWN,
+            deciders=deciders,
         )
 
     async def _changes(self, action: Action) -> str:

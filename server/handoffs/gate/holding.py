@@ -34,6 +34,7 @@ from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
+from handoffs.gate.seats import People
 from handoffs.gate.sending import NOTING_SECONDS, Sending
 from handoffs.gate.tasks import METHODS, Tasks
 from handoffs.gate.waiting import Inbox
@@ -59,10 +60,12 @@ class Holding:
         hold_seconds: float | None = None,
         transport: str = "stdio",
         new_server: Callable[[int], None] | None = None,
+        directory: People | None = None,
     ) -> None:
         """Take the parts; `policy` returns the one in force, `transport` (`stdio`, `http`) leads to the client.
 
-        At first sight of the server, `new_server` is told how many tools were pinned.
+        At first sight of the server, `new_server` is told how many tools were pinned. `directory` knows the people whom
+        rules name; without it they can't be asked.
         """
         self._new_server = new_server
         self._own = OwnRequests()
@@ -87,6 +90,7 @@ class Holding:
             remembered=self._remembered,
             hold_seconds=hold_seconds,
             transport=transport,
+            directory=directory,
         )
         self._definitions = Definitions(self._own.ask_server, self._listed)
         self._sending = Sending(

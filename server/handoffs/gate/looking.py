@@ -57,6 +57,11 @@ class Look:
             return None
         return self._terms(call, self._verdict(call))
 
+    def terms_of(self, arguments: str) -> Terms:
+        """Return the terms of the call with these arguments."""
+        call = self._call.with_arguments(arguments)
+        return self._terms(call, self._verdict(call))
+
     def denied(self, arguments: str | None) -> Verdict | None:
         """Return what the policy says where it denies the call with these arguments; None: with its own."""
         verdict = self._verdict(self._call if arguments is None else self._call.with_arguments(arguments))

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handoffs.gate import policy_globs
-from handoffs.gate.policy_model import Call, Decision, PolicyError, Remember, Terms, Verdict
+from handoffs.gate.policy_model import Call, Decision, Remember, Terms, Verdict
 from handoffs.gate.policy_rules import Rule, read_policy, refuse_dead
-from handoffs.gate.policy_toml import read_text
+from handoffs.policy_text import globs
+from handoffs.policy_text.tables import PolicyError, read_text
 
 if TYPE_CHECKING:
     from handoffs.gate.policy_when import Expression, Facts
@@ -43,7 +43,7 @@ class Policy:
         """Take the rules; `trust_hints` is the place that says so, for the verdicts that come from it."""
         self.rules = tuple(rules)
         self._trust_hints = trust_hints
-        self._globs: policy_globs.Globs[Rule] = policy_globs.Globs()
+        self._globs: globs.Globs[Rule] = globs.Globs()
         for rule in self.rules:
             for server, tool in rule.pairs:
                 self._globs.add(server, tool, rule)
@@ -103,15 +103,15 @@ def policy_of_flags(
         PolicyError: A glob can't be used, or can never match.
     """
     written = [(Decision.DENY, deny), (Decision.ASK, ask), (Decision.ALLOW, allow)]
-    rules = [_rule_of_flag(decision, glob) for decision, globs in written for glob in globs]
+    rules = [_rule_of_flag(decision, glob) for decision, listed in written for glob in listed]
     refuse_dead(rules, lambda number, wrong, allowed: PolicyError(rules[number].place, None, wrong, allowed))
     return Policy(rules, trust_hints="--trust-hints" if trust_hints else None)
 
 
 def _rule_of_flag(decision: Decision, glob: str) -> Rule:
     place = f"--{decision.value} {glob}"
-    if problem := policy_globs.problem_of(glob):
-        raise PolicyError(place, None, problem, policy_globs.ALLOWED)
+    if problem := globs.problem_of(glob):
+        raise PolicyError(place, None, problem, globs.ALLOWED)
     return Rule(servers=("*",), tools=(glob,), decision=decision, place=place)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from handoffs.gate.policy import Policy
-from handoffs.gate.policy_model import Call, Decision, Verdict
-from handoffs.gate.policy_toml import DECISIONS, Table, read_decision, read_text, read_toml, read_truth
+from handoffs.gate.policy_model import DECISIONS, Call, Decision, Verdict, read_decision
+from handoffs.policy_text.tables import Table, read_text, read_toml, read_truth
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from handoffs.gate.policy import Policy, PolicyError, policy_of_text
-from handoffs.gate.policy_toml import read_text
+from handoffs.policy_text.tables import read_text
 
 _SETTLED_NS = 2_000_000_000
 """A file that was written within this time may change again without a new time or size, so its text is compared."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from handoffs.people.rules import DeciderRule
+
 Reach: TypeAlias = Literal["exact", "tool", "session"]
 """What a remembered permission covers: these exact arguments, this tool, or this session."""
 
@@ -13,6 +15,8 @@ Place: TypeAlias = Literal["any", "inbox"]
 
 REACHES: tuple[Reach, ...] = ("exact", "tool", "session")
 PLACES: tuple[Place, ...] = ("any", "inbox")
+
+DECISIONS = '"allow", "ask" or "deny"'
 
 
 class Decision(StrEnum):
@@ -60,6 +64,8 @@ class Terms:
     answer: Place = "any"
     mask: tuple[str, ...] = ()
     """Which arguments are secret, by path: `token`, `auth.*`."""
+    deciders: DeciderRule | None = None
+    """Whose decision it is; None: of every person who is reached."""
 
     def limited_to(self, reaches: Set[Reach]) -> "Terms":
         """Return these terms, where no more than this may be remembered."""
@@ -82,10 +88,6 @@ class Verdict:
     """A changed definition of the tool asks anew, whatever the rule says."""
 
 
-class PolicyError(Exception):
-    """A policy can't be used as it is written."""
-
-    def __init__(self, file: str, line: int | None, wrong: str, allowed: str) -> None:
-        self.file, self.line, self.wrong, self.allowed = file, line, wrong, allowed
-        place = file if line is None else f"{file}:{line}"
-        super().__init__(f"{place}: {wrong}. Allowed: {allowed}.")
+def read_decision(value: object) -> Decision | None:
+    """Return a decision by its name, None for anything else."""
+    return Decision(value) if value in [each.value for each in Decision] else None

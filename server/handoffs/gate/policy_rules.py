@@ -6,14 +6,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from handoffs.gate import policy_globs
-from handoffs.gate.policy_model import PLACES, REACHES, Decision, Place, PolicyError, Reach, Remember, Terms
-from handoffs.gate.policy_toml import (
+from handoffs.gate.policy_model import (
     DECISIONS,
+    PLACES,
+    REACHES,
+    Decision,
+    Place,
+    Reach,
+    Remember,
+    Terms,
+    read_decision,
+)  # fmt: skip
+from handoffs.people.rules import KEYS as DECIDER_KEYS
+from handoffs.people.rules import QuestionRule, read_deciders, read_questions
+from handoffs.policy_text import globs
+from handoffs.policy_text.tables import (
     LENGTHS,
     NAMES,
+    PolicyError,
     Table,
-    read_decision,
     read_length,
     read_names,
     read_toml,
@@ -24,12 +35,12 @@ from handoffs.gate.policy_toml import (
 if TYPE_CHECKING:
     from handoffs.gate.policy_when import Expression
 
-_TOP = ("rule", "trust_hints")
+_TOP = ("rule", "trust_hints", "question")
 _MATCHING = ("server", "tool", "when", "do")
 _TERMS = ("deadline", "remember", "edit", "answer", "mask", "pin")
 _KEYS: dict[Decision, tuple[str, ...]] = {
-    Decision.ALLOW: (*_MATCHING, *_TERMS),
-    Decision.ASK: (*_MATCHING, *_TERMS, "reason"),
+    Decision.ALLOW: (*_MATCHING, *_TERMS, *DECIDER_KEYS),
+    Decision.ASK: (*_MATCHING, *_TERMS, *DECIDER_KEYS, "reason"),
     Decision.DENY: (*_MATCHING, "reason"),
 }
 
@@ -67,6 +78,8 @@ class Written:
     rules: tuple[Rule, ...]
     trust_hints: str | None
     """Where it says that `readOnlyHint` allows; None where it does not."""
+    questions: tuple[QuestionRule, ...] = ()
+    """Whose decision the questions of agents are."""
 
 
 def read_policy(text: str, file: Path) -> Written:
@@ -83,12 +96,12 @@ def read_policy(text: str, file: Path) -> Written:
     rules = tuple(_rule(table, f"{file.name}:{table.line}") for table in tables)
     refuse_dead(rules, lambda number, wrong, allowed: tables[number].refusal(wrong, allowed))
     place = f"{file.name}:{source.line(('trust_hints',))}"
-    return Written(rules=rules, trust_hints=place if hints else None)
+    return Written(rules=rules, trust_hints=place if hints else None, questions=read_questions(top, file))
 
 
 def refuse_dead(rules: Sequence[Rule], refusal: Callable[[int, str, str], PolicyError]) -> None:
     """Refuse a rule that can never match, because earlier rules without `when` match all that it matches."""
-    final: policy_globs.Globs[Rule] = policy_globs.Globs()
+    final: globs.Globs[Rule] = globs.Globs()
     for number, rule in enumerate(rules):
         covering = [final.covering(server, tool) for server, tool in rule.pairs]
         if None not in covering:
@@ -111,16 +124,24 @@ def _rule(table: Table, place: str) -> Rule:
     table.refuse_others(_KEYS[do], everywhere=_KEYS[Decision.ASK], kind=f"a rule that says {do.value}")
     when = table.get("when", read_words, "a text with an expression in CEL") or ""
     remember = table.get("remember", _remember, _REMEMBER)
+    deciders = read_deciders(table, place)
+    answer = table.get("answer", _place, '"any" or "inbox"')
+    if deciders is not None and answer == "any":
+        wrong = "`answer` can't be 'any' in a rule with `to`: the host's dialog does not know who answers"
+        raise table.refusal(wrong, '"inbox", or no `answer`', "answer")
+    # What one person had remembered would later let calls pass without those who decide.
+    unsaid = Remember() if deciders is None else Remember(reaches=frozenset())
     terms = Terms(
         deadline_seconds=table.get("deadline", read_length, LENGTHS),
         edit=table.get("edit", read_truth, "true or false") is not False,
-        remember=remember or Remember(),
-        answer=table.get("answer", _place, '"any" or "inbox"') or "any",
+        remember=remember or unsaid,
+        answer="inbox" if deciders is not None else answer or "any",
         mask=table.get("mask", _paths, f"the name of an argument, or a path such as `auth.*`: {NAMES}") or (),
+        deciders=deciders,
     )
     return Rule(
-        servers=_globs(table, "server"),
-        tools=_globs(table, "tool"),
+        servers=table.globs("server"),
+        tools=table.globs("tool"),
         decision=do,
         place=place,
         when=when,
@@ -130,14 +151,6 @@ def _rule(table: Table, place: str) -> Rule:
         reason=table.get("reason", read_words, "a text") or "",
         pin=table.get("pin", read_truth, "true or false") is not False,
     )
-
-
-def _globs(table: Table, key: str) -> tuple[str, ...]:
-    globs = table.get(key, read_names, f"{policy_globs.ALLOWED}; not an empty one")
-    for glob in globs or ():
-        if problem := policy_globs.problem_of(glob):
-            raise table.refusal(f"in `{key}`, {problem}", policy_globs.ALLOWED, key)
-    return globs or ("*",)
 
 
 def _compiled(table: Table, when: str) -> "Expression":

@@ -39,6 +39,11 @@ NOBODY = "Not run: nobody decided before the deadline. Silence is not consent."
 
 WITHDRAWN = "Not run: the question was withdrawn, so nothing was decided."
 
+NOT_THEIRS = (
+    "Not run: the rule for this call names who decides, and what was answered does not have their votes. Send the call "
+    "again: those who decide are asked."
+)
+
 BY_SCRIPT = "Not run: a script answered the question, and no script decides whether a tool may run."
 
 BY_HOST = (
@@ -98,6 +103,14 @@ def denied_again(until: str) -> str:
     return (
         "Not run: a person has denied exactly this call three times within an hour, so it is denied without asking "
         f"them until {until}. {AGAIN}"
+    )
+
+
+def nobody_can_decide(rule: str) -> str:
+    """Return what the agent is told of a call that too few people could decide."""
+    return (
+        f"Not run: the rule {rule} names who decides, and too few of them are there, so nobody was asked. Tell the "
+        "person that they have to change the rule or add people. Do not do it in another way."
     )
 
 

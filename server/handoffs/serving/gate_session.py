@@ -80,6 +80,7 @@ class Gate:
             hold_seconds=self._hold_seconds,
             transport=transport,
             new_server=self._tell_new,
+            directory=self._desk.directory,
         )
         through = StdioRelay(front, server_behind, holding, signals=on_stdio, through=on_stdio)
         async with holding.serving(through):

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
@@ -18,6 +18,9 @@ from handoffs.core.form import Form, Value
 from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, Question, State
 from handoffs.core.schema import parse
 from handoffs.core.storable import storable
+
+if TYPE_CHECKING:  # only a question with a rule needs it
+    from handoffs.core.deciders import Deciders, Vote
 
 Cell: TypeAlias = str | int | None
 
@@ -29,15 +32,15 @@ COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
     "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier", "action",
-    "action_digest",
+    "action_digest", "deciders", "votes",
 )  # fmt: skip
-CHANGING = COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")]
+CHANGING = (*COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")], "votes")
 """The columns that events change; the others never change."""
 
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
-    str, str, str, int, str, str, str, str, str, str,
+    str, str, str, int, str, str, str, str, str, str, str, str,
 ]  # fmt: skip
 _OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str]
 
@@ -59,6 +62,7 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
     caller, question = handoff.caller, handoff.question
     form = _json(question.form.schema)
     _keep(form, question.form, of_action=question.action is not None)
+    *changing, votes = encode_changing(handoff)
     return (
         storable(handoff.id),
         storable(handoff.fingerprint),
@@ -70,11 +74,13 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
         int(question.breakout_of_loop),
         micros(question.deadline),
         micros(handoff.created_at),
-        *encode_changing(handoff),
+        *changing,
         storable(handoff.session),
         storable(handoff.tool_use),
         handoff.earlier,
         *(("", "") if question.action is None else (question.action.dumps(), question.action.digest)),
+        "" if question.deciders is None else question.deciders.dumps(),
+        votes,
     )
 
 
@@ -99,6 +105,7 @@ def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
         storable(handoff.other),
         handoff.calls,
         storable(handoff.handed_to),
+        _votes_written(handoff.votes) if handoff.votes else "[]",
     )
 
 
@@ -115,6 +122,7 @@ def _decode(row: _Row) -> Handoff:
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
         reminded, sealed, other, calls, handed_to, session, tool_use, earlier, action, _,
+        deciders, votes,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:
@@ -128,6 +136,7 @@ def _decode(row: _Row) -> Handoff:
             deadline=moment(deadline),
             breakout_of_loop=bool(breakout),
             action=Action.loads(action) if action else None,
+            deciders=_deciders(deciders) if deciders else None,
         ),
         created_at=moment(created_at),
         fingerprint=fingerprint,
@@ -145,6 +154,7 @@ def _decode(row: _Row) -> Handoff:
         session=session,
         tool_use=tool_use,
         earlier=earlier,
+        votes=() if votes == "[]" else _votes(votes),
     )
 
 
@@ -211,6 +221,24 @@ def moment(stored: int) -> datetime:
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def _deciders(text: str) -> "Deciders":
+    from handoffs.core.deciders import Deciders
+
+    return Deciders.loads(text)
+
+
+def _votes(text: str) -> "tuple[Vote, ...]":
+    from handoffs.core.deciders import load_votes
+
+    return load_votes(text)
+
+
+def _votes_written(votes: "tuple[Vote, ...]") -> str:
+    from handoffs.core.deciders import dump_votes
+
+    return dump_votes(votes)
 
 
 # Reads are frequent, and most questions share a few forms; the form of a held call is its own, and is read again at

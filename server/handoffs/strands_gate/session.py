@@ -95,4 +95,5 @@ class Session:
             keys=parts.keys,
             inbox=InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
             hold_seconds=hold,
+            directory=parts.desk.directory,
         )

@@ -42,6 +42,7 @@ _HAPPENED = {
     "dismissed": "Put off: not now",
     "left": "The host ended the agent's call; the question stayed open",
     "reminded": "Reminded",
+    "voted": "Voted",
     "answered": "Answered",
     "declined": "Declined",
     "cancelled": "Withdrawn",

@@ -150,6 +150,8 @@ class Together:
         except (AnswerRefused, StoreError) as wrong:
             # The calls before it are decided, and the person must hear which.
             return Said(id=seen.id, words=f"Not decided: {wrong}")
+        if ended.state is State.OPEN:
+            return Said(id=seen.id, handoff=ended, words="Your vote counts. Others must vote, too.")
         return Said(id=seen.id, handoff=ended, decided=True, words="Allowed." if decision == ALLOW else "Denied.")
 
 

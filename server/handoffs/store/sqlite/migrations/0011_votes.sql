@@ -1,2 +1,3 @@
--- The columns of votes take this place.
-SELECT 1;
+-- Whose decision it is, and what they have said so far; empty where no rule says so, and in rows of an earlier layout.
+ALTER TABLE handoffs ADD COLUMN deciders TEXT NOT NULL DEFAULT '';
+ALTER TABLE handoffs ADD COLUMN votes TEXT NOT NULL DEFAULT '[]';

@@ -19,3 +19,10 @@ def oauth_principal(subject: object, issuer: str) -> str | None:
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
         return None
     return f"oauth:{subject}@{issuer.partition('://')[2]}"
+
+
+def names_of(principal: str) -> frozenset[str]:
+    """Return the names, in lower case, under which a principal may be known as a person: it and its subject."""
+    kind, _, rest = principal.partition(":")
+    subject = {"token": rest, "oauth": rest.rpartition("@")[0]}.get(kind, "")
+    return frozenset(name.lower() for name in (principal, subject) if name)

@@ -7,19 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-from handoffs.gate.policy_lines import Path as KeyPath
-from handoffs.gate.policy_lines import broken_at, line_of, lines_of
-from handoffs.gate.policy_model import Decision, PolicyError
+from handoffs.policy_text import globs
+from handoffs.policy_text.lines import Path as KeyPath
+from handoffs.policy_text.lines import broken_at, line_of, lines_of
 
 T = TypeVar("T")
 
-DECISIONS = '"allow", "ask" or "deny"'
 LENGTHS = 'seconds, or a text like "30s", "10m", "8h", "7d"; more than nothing, and ten years at most'
 NAMES = "a text, or a list of texts"
 
 _LONGEST_SECONDS = 3_650 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])", re.ASCII)
+
+
+class PolicyError(Exception):
+    """A policy can't be used as it is written."""
+
+    def __init__(self, file: str, line: int | None, wrong: str, allowed: str) -> None:
+        self.file, self.line, self.wrong, self.allowed = file, line, wrong, allowed
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {wrong}. Allowed: {allowed}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,14 @@ class Table:
         if found is None:
             raise self.refusal(f"`{key}` can't be {_shown(self.values[key])}", allowed, key)
         return found
+
+    def globs(self, key: str) -> tuple[str, ...]:
+        """Return the globs of a key; one that matches every name where it is missing."""
+        written = self.get(key, read_names, f"{globs.ALLOWED}; not an empty one")
+        for glob in written or ():
+            if problem := globs.problem_of(glob):
+                raise self.refusal(f"in `{key}`, {problem}", globs.ALLOWED, key)
+        return written or ("*",)
 
     def tables(self, key: str) -> list["Table"]:
         """Return the tables of an array of tables; none where it is missing."""
@@ -107,11 +123,6 @@ def read_toml(text: str, file: str) -> tuple[Source, dict[str, object]]:
 
 
 # Values: each reader returns None for what it can't read
-
-
-def read_decision(value: object) -> Decision | None:
-    """Return a decision by its name, None for anything else."""
-    return Decision(value) if value in [each.value for each in Decision] else None
 
 
 def read_words(value: object) -> str | None:
