@@ -205,7 +205,10 @@ class Reply:
         if self._connection is not mine:
             return
         if self.answered and self._told == 1 and self._is_json() and not begins_now:
-            await self._send_json(send, headers, self._queue.pop().line)
+            line = self._queue.pop().line
+            self._size = 0  # else a long one would hold up all others of its caller
+            self._room.set()
+            await self._send_json(send, headers, line)
             return
         self._begun = True
         if (
