@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import TypeAlias
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
@@ -29,9 +29,10 @@ from handoffs.gate.policy_model import Terms
 from handoffs.gate.relay.message import Value
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
-from handoffs.gate.seats import People, Seats
 from handoffs.gate.waiting import CHANNEL, Inbox, Line, Reply, Waiting
-from handoffs.people.routing import NobodyCanDecide
+
+if TYPE_CHECKING:
+    from handoffs.gate.seats import People, Seats
 
 MAX_EDITS = 5
 """How often a change that does not fit the tool is asked for again."""
@@ -69,10 +70,10 @@ class Asking:
         remembered: Remembered,
         hold_seconds: float | None = None,
         transport: str = "stdio",
-        directory: People | None = None,
+        directory: "People | None" = None,
     ) -> None:
         """Take the parts; `hold_seconds` of None goes by the host and the transport."""
-        self._seats = Seats(directory, subject=subject)
+        self._directory = directory
         self._desk, self._rounds, self._remembered = desk, rounds, remembered
         self._server, self._subject, self._project, self._transport = server, subject, project, transport
         self._waiting = Waiting(
@@ -158,7 +159,7 @@ class Asking:
             terms = await look.check()
             if why := _refusal(handoff, terms):
                 return Reply(call.refused(why))
-            if not await self._seats.decided(handoff, terms):
+            if not await self._decided(handoff, terms):
                 await self._desk.collect(handoff)  # so that the same call, sent again, asks those who decide
                 return Reply(call.refused(words.NOT_THEIRS))
             try:
@@ -167,7 +168,7 @@ class Asking:
                     if arguments is None:  # a rule that came after the question
                         return Reply(call.refused(words.denied_by_rule(denied.rule, denied.reason)))
                     raise ValueError(f"the rule {denied.rule} denies it")
-                if arguments is not None and not await self._seats.decided(handoff, look.terms_of(arguments)):
+                if arguments is not None and not await self._decided(handoff, look.terms_of(arguments)):
                     raise ValueError("with these arguments it is the decision of others")
             except ValueError as wrong:
                 edits += 1
@@ -241,6 +242,18 @@ class Asking:
         note = partial(self._desk.note_unknown, allowed.handoff, call=allowed.call, reason=reason)
         await retry_while_unavailable(self._desk.clock, note)
 
+    @cached_property
+    def _seats(self) -> "Seats":
+        from handoffs.gate.seats import Seats  # only a rule that names people needs it
+
+        return Seats(self._directory, subject=self._subject)
+
+    async def _decided(self, handoff: Handoff, terms: Terms) -> bool:
+        """Say whether those have decided whose decision it was, and is now."""
+        if handoff.question.deciders is None and terms.deciders is None:
+            return True
+        return await self._seats.decided(handoff, terms)
+
     async def _open(
         self, call: HeldCall, action: Action, terms: Terms, again: str, ended: Sequence[Handoff], *, pinned: bool
     ) -> "Handoff | Reply":
@@ -249,10 +262,14 @@ class Asking:
         message = message_of(action, again=again, origin=origin, before=before, changes=await self._changes(action))
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
-        try:
-            deciders = await self._seats.routed(terms, self._desk.clock.now())
-        except NobodyCanDecide as nobody:
-            return Reply(call.refused(words.nobody_can_decide(nobody.rule)))
+        deciders = None
+        if terms.deciders is not None:
+            from handoffs.people.routing import NobodyCanDecide
+
+            try:
+                deciders = await self._seats.routed(terms, self._desk.clock.now())
+            except NobodyCanDecide as nobody:
+                return Reply(call.refused(words.nobody_can_decide(nobody.rule)))
         client, choices = call.client, offered(terms.remember.reaches, terms.remember.longest_seconds)
         return await self._desk.ask(
             message=message,

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from anyio.abc import TaskGroup
@@ -34,11 +34,13 @@ from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
-from handoffs.gate.seats import People
 from handoffs.gate.sending import NOTING_SECONDS, Sending
 from handoffs.gate.tasks import METHODS, Tasks
 from handoffs.gate.waiting import Inbox
 from handoffs.gate.written import mapping, written
+
+if TYPE_CHECKING:
+    from handoffs.gate.seats import People
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Holding:
         hold_seconds: float | None = None,
         transport: str = "stdio",
         new_server: Callable[[int], None] | None = None,
-        directory: People | None = None,
+        directory: "People | None" = None,
     ) -> None:
         """Take the parts; `policy` returns the one in force, `transport` (`stdio`, `http`) leads to the client.
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from handoffs.people.rules import DeciderRule
+if TYPE_CHECKING:  # only a rule that names people needs it
+    from handoffs.people.rules import DeciderRule
 
 Reach: TypeAlias = Literal["exact", "tool", "session"]
 """What a remembered permission covers: these exact arguments, this tool, or this session."""
@@ -64,7 +65,7 @@ class Terms:
     answer: Place = "any"
     mask: tuple[str, ...] = ()
     """Which arguments are secret, by path: `token`, `auth.*`."""
-    deciders: DeciderRule | None = None
+    deciders: "DeciderRule | None" = None
     """Whose decision it is; None: of every person who is reached."""
 
     def limited_to(self, reaches: Set[Reach]) -> "Terms":

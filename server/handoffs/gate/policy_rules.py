@@ -17,8 +17,7 @@ from handoffs.gate.policy_model import (
     Terms,
     read_decision,
 )  # fmt: skip
-from handoffs.people.rules import KEYS as DECIDER_KEYS
-from handoffs.people.rules import QuestionRule, read_deciders, read_questions
+from handoffs.people.keys import KEYS as DECIDER_KEYS
 from handoffs.policy_text import globs
 from handoffs.policy_text.tables import (
     LENGTHS,
@@ -32,8 +31,9 @@ from handoffs.policy_text.tables import (
     read_words,
 )  # fmt: skip
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only rules that have such need them
     from handoffs.gate.policy_when import Expression
+    from handoffs.people.rules import DeciderRule, QuestionRule
 
 _TOP = ("rule", "trust_hints", "question")
 _MATCHING = ("server", "tool", "when", "do")
@@ -78,7 +78,7 @@ class Written:
     rules: tuple[Rule, ...]
     trust_hints: str | None
     """Where it says that `readOnlyHint` allows; None where it does not."""
-    questions: tuple[QuestionRule, ...] = ()
+    questions: "tuple[QuestionRule, ...]" = ()
     """Whose decision the questions of agents are."""
 
 
@@ -96,7 +96,7 @@ def read_policy(text: str, file: Path) -> Written:
     rules = tuple(_rule(table, f"{file.name}:{table.line}") for table in tables)
     refuse_dead(rules, lambda number, wrong, allowed: tables[number].refusal(wrong, allowed))
     place = f"{file.name}:{source.line(('trust_hints',))}"
-    return Written(rules=rules, trust_hints=place if hints else None, questions=read_questions(top, file))
+    return Written(rules=rules, trust_hints=place if hints else None, questions=_questions(top, file))
 
 
 def refuse_dead(rules: Sequence[Rule], refusal: Callable[[int, str, str], PolicyError]) -> None:
@@ -124,7 +124,7 @@ def _rule(table: Table, place: str) -> Rule:
     table.refuse_others(_KEYS[do], everywhere=_KEYS[Decision.ASK], kind=f"a rule that says {do.value}")
     when = table.get("when", read_words, "a text with an expression in CEL") or ""
     remember = table.get("remember", _remember, _REMEMBER)
-    deciders = read_deciders(table, place)
+    deciders = _deciders(table, place)
     answer = table.get("answer", _place, '"any" or "inbox"')
     if deciders is not None and answer == "any":
         wrong = "`answer` can't be 'any' in a rule with `to`: the host's dialog does not know who answers"
@@ -151,6 +151,22 @@ def _rule(table: Table, place: str) -> Rule:
         reason=table.get("reason", read_words, "a text") or "",
         pin=table.get("pin", read_truth, "true or false") is not False,
     )
+
+
+def _deciders(table: Table, place: str) -> "DeciderRule | None":
+    if not any(key in table.values for key in DECIDER_KEYS):
+        return None
+    from handoffs.people.rules import read_deciders
+
+    return read_deciders(table, place)
+
+
+def _questions(top: Table, file: Path) -> "tuple[QuestionRule, ...]":
+    if "question" not in top.values:
+        return ()
+    from handoffs.people.rules import read_questions
+
+    return read_questions(top, file)
 
 
 def _compiled(table: Table, when: str) -> "Expression":

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import cast
 
 from handoffs.core.deciders import Proof, Visible
+from handoffs.people.keys import KEYS
 from handoffs.policy_text.globs import compiled
 from handoffs.policy_text.tables import LENGTHS, NAMES, Table, read_length, read_names
 
 GROUP = "group:"
 """What stands before the name of a group."""
-
-KEYS = ("to", "votes", "each", "refusals", "proof", "visible", "remind", "escalate")
-"""The keys that say whose decision it is."""
 
 MAX_VOTES = 100
 
