@@ -88,7 +88,7 @@ class EntryChecks:
         """Return the problem of an entry that is not in the usual form; empty if it has none."""
         try:
             read = exact_json.loads(entry)
-            if not isinstance(read, dict) or exact_json.canonical(read) != entry:
+            if exact_json.canonical(read) != entry or not isinstance(read, dict):
                 return "it is not in the one form of JSON that a leaf has (RFC 8785)"
         except ValueError as wrong:
             return f"it is no leaf: {wrong}"
