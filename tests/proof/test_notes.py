@@ -1,6 +1,4 @@
 import base64
-import subprocess
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -163,25 +161,3 @@ def test_a_malformed_private_key_is_refused_without_being_shown(text: str, said:
     with pytest.raises(ProofRefused, match=said) as refused:
         SigningKey.parse(text)
     assert text[-20:] not in str(refused.value)
-
-
-def test_openssl_verifies_the_signature_of_a_note(tmp_path: Path) -> None:
-    """As docs/proof.md says it."""
-    (tmp_path / "note").write_bytes(note(KEY))
-    # The key of the vkey, after its first byte, in the frame that openssl reads (RFC 8410).
-    public = base64.b64decode(str(KEY.verifier).split("+", 2)[2])[1:]
-    (tmp_path / "key.der").write_bytes(bytes.fromhex("302a300506032b6570032100") + public)
-    text, _, line = note(KEY).decode().rpartition("\n\n")
-    (tmp_path / "signature").write_bytes(base64.b64decode(line.split(" ")[2])[4:])
-
-    def verified(signed: str) -> str:
-        (tmp_path / "text").write_text(signed)
-        done = subprocess.run(
-            ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey", "key.der",
-             "-in", "text", "-sigfile", "signature"],
-            cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    assert verified(f"{text}\n") == "Signature Verified Successfully"
-    assert verified(f"{text}.\n") == "Signature Verification Failure"
