@@ -50,6 +50,7 @@ def test_the_log_itself_must_have_signed_it() -> None:
         (f"a\n9223372036854775808\n{ROOT_TEXT}\n", "no whole number"),
         (f"a\n{'9' * 5_000}\n{ROOT_TEXT}\n", "no whole number"),
         (f"a\n1\n{ROOT_TEXT[:-1]}\n", "root of the checkpoint is no Base64"),
+        (f"a\u009b2J\n1\n{ROOT_TEXT}\n", "can't be printed"),
         ("a\n1\nAAAA\n", "root of the checkpoint has 3 bytes instead of 32"),
     ],
 )

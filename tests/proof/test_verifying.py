@@ -112,7 +112,7 @@ def test_any_changed_byte_of_any_file_is_found(whole: Path, tmp_path: Path) -> N
 
 def test_a_missing_entry_is_found_where_it_was(folder: Path) -> None:
     rebundle(folder, "001", lambda entries: [*entries[:3], *entries[4:]])
-    assert said(folder) == ["tile/entries/001: tile/entries/001 has 255 entries instead of 256."]
+    assert said(folder) == ["tile/entries/001 has 255 entries instead of 256."]
 
 
 def test_a_missing_entry_of_a_log_that_was_signed_again_is_found(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_swapped_entries_are_found(folder: Path) -> None:
 
 def test_an_added_entry_is_found(folder: Path) -> None:
     rebundle(folder, "002.p/88", lambda entries: [*entries, ENTRIES[0]])
-    assert said(folder) == ["tile/entries/002.p/88: tile/entries/002.p/88 has 89 entries instead of 88."]
+    assert said(folder) == ["tile/entries/002.p/88 has 89 entries instead of 88."]
 
 
 def test_added_files_are_found(folder: Path) -> None:
@@ -152,12 +152,17 @@ def test_added_files_are_found(folder: Path) -> None:
     assert problems[2:] == ["tile/entries/002.p/12: the newer, longer one does not begin with what it has."]
 
 
+def test_what_a_folder_says_is_harmless_on_a_terminal(folder: Path) -> None:
+    (folder / "tile/\x1b[2J\u202e.txt").touch()
+    assert said(folder) == ["tile/␛[2J⟨U+202E⟩.txt: it is no file of a log: it was added."]
+
+
 def test_entries_cut_off_at_the_end_are_found(folder: Path) -> None:
     (folder / "tile/entries/002.p/88").unlink()
-    assert said(folder) == ["tile/entries/002.p/88: tile/entries/002.p/88 is missing."]
+    assert said(folder) == ["tile/entries/002.p/88 is missing."]
     shutil.rmtree(folder / "tile/0/002.p")
     shutil.rmtree(folder / "tile/entries/002.p")
-    assert said(folder)[0] == "tile/0/002.p/88: tile/0/002.p/88 is missing."
+    assert said(folder)[0] == "tile/0/002.p/88 is missing."
 
 
 def test_a_log_cut_off_with_an_older_head_is_found_by_a_newer_one(folder: Path, tmp_path: Path) -> None:
@@ -180,7 +185,7 @@ def test_a_changed_size_or_root_is_found(folder: Path) -> None:
         if len(entries) == 600:
             assert problems[0].startswith("checkpoint: the last tiles do not lead to the root of 600 entries")
         else:
-            assert problems[0] == "tile/0/002.p/87: tile/0/002.p/87 is missing."
+            assert problems[0] == "tile/0/002.p/87 is missing."
 
 
 def test_a_wrong_key_a_missing_and_a_malformed_checkpoint_are_said(folder: Path) -> None:

@@ -42,6 +42,8 @@ class Checkpoint:
         if len(lines) < 4 or lines.pop() or not all(lines):
             raise ProofRefused("It is no checkpoint: one has three lines or more, and none of them is empty.")
         origin, size, root, *extensions = lines
+        if not origin.isprintable():
+            raise ProofRefused("The name of the log has a character that can't be printed.")
         if _DECIMAL.fullmatch(size) is None or int(size) > MAX_SIZE:
             raise ProofRefused("The size of the checkpoint is no whole number as it should be written.")
         found = strict_base64(root, "root of the checkpoint")

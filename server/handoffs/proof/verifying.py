@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from handoffs.core.untrusted import inert_line
 from handoffs.proof.checkpoint import Checkpoint, opened
 from handoffs.proof.entry_checks import EntryChecks
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, folded, width_of
@@ -32,7 +33,9 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}"
+        words = self.what if self.what.startswith(f"{self.place} ") else f"{self.place}: {self.what}"
+        # File names and entries of a folder that was tampered with may hold anything.
+        return inert_line(words)
 
 
 @dataclass(kw_only=True, slots=True)
