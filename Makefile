@@ -80,11 +80,11 @@ programs:
 # The official library of hosts that show cards, in a fixed version; the tests show it ours.
 card: tests/web/card_host/node_modules/.package-lock.json
 
-# Other people's hosts, clients, gateways and suites, in fixed versions: Node's packages (a newer Node among them), an mcp of before
-# 2026-07-28 with mcp-proxy, which needs one, and FastMCP, each in an environment of its own. Made again when their lists
-# change.
+# Other people's hosts, clients, gateways, verifiers and suites, in fixed versions: Node's packages (a newer Node among them), an mcp
+# of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, and aics-tlog, each in an environment of its own, and the
+# SDK's own server with everything. Made again when their lists change.
 clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made \
-  tests/interop/.everything/made
+  tests/interop/.tlog/made tests/interop/.everything/made
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -108,3 +108,13 @@ tests/interop/.everything/made: uv.lock | setup
 	     --no-binary mcp "mcp==$$mcp" && \
 	   tar xzf "mcp-$$mcp.tar.gz" --strip-components 4 "mcp-$$mcp/examples/servers/everything-server" && touch made; } || \
 	  echo "No source of mcp, so its server with everything is not tried behind the gate." >&2
+
+# It needs Python 3.12 or newer: one that uv finds, one of pyenv's, or one that uv fetches.
+tests/interop/.tlog/made: tests/interop/tlog.txt | setup
+	@{ rm -rf $(@D); \
+	   UV_PYTHON_DOWNLOADS=never uv venv --quiet --python '>=3.12' $(@D) 2>/dev/null || \
+	   { for each in $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[2-9]*/bin/python; do \
+	       test -x $$each && uv venv --quiet --python $$each $(@D) && break; done; } || \
+	   uv venv --quiet --python '>=3.12' $(@D); } && \
+	   uv pip install --quiet --python $(@D) --requirement $< && touch $@ || \
+	  echo "No aics-tlog (it needs Python 3.12 or newer), so no verifier but ours and openssl is tried on the log." >&2

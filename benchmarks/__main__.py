@@ -25,6 +25,7 @@ from benchmarks import (
     inbox_crowd,
     inbox_first,
     inbox_list,
+    log_verify,
     many,
     memory,
     pending,
@@ -60,6 +61,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "gate-calls": gate_calls.run,
     "gate-strands": gate_strands.run,
     "gate-http": gate_http.run,
+    "log-verify": log_verify.run,
 }
 
 

@@ -35,6 +35,22 @@ def fastmcp() -> Path:
 
 
 @cache
+def aics_tlog() -> Path:
+    """Return the program aics-tlog, in the environment in which the tests have it, too.
+
+    Raises:
+        Unavailable: It can't be installed: it needs Python 3.12 or newer.
+    """
+    root = ENVIRONMENTS.parents[1]
+    made = Path("tests/interop/.tlog/made")
+    _run("make", "--silent", "--directory", str(root), "--old-file", "setup", str(made))
+    program = root / made.parent / "bin" / "aics-tlog"
+    if not program.exists():
+        raise Unavailable("aics-tlog, which needs Python 3.12 or newer")
+    return program
+
+
+@cache
 def before(commit: str) -> Path:
     """Return the `handoffs` command of an earlier commit, with what it had locked; the first call installs it, with uv.
 

@@ -82,6 +82,15 @@ def sdk_everything() -> tuple[str, str]:
     return str(HERE / "sdk_everything.py"), str(source)
 
 
+@pytest.fixture(scope="session")
+def aics_tlog() -> str:
+    """Another program that verifies logs of C2SP's formats."""
+    program = HERE / ".tlog" / "bin" / "aics-tlog"
+    if not program.exists():
+        missing("aics-tlog, which needs Python 3.12 or newer,")
+    return str(program)
+
+
 # Not for the session: while an async fixture is open, no test of another module can run a loop of its own.
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:

@@ -6,12 +6,13 @@ from typing import TypeVar, cast
 
 from handoffs.core.model import Handoff
 from handoffs.core.quota import WINDOW, Quota
+from handoffs.core.storable import storable
 from handoffs.core.token import Token
 from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.quotas import usage_of
-from handoffs.store.rows import Cell, micros, moment, question_size, storable
+from handoffs.store.rows import Cell, micros, moment, question_size
 
 T = TypeVar("T")
 

@@ -20,6 +20,7 @@ from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
+from handoffs.core.storable import storable
 from handoffs.store.postgres.address import parse
 from handoffs.store.postgres.callers import PostgresTokens, check, limits
 from handoffs.store.postgres.cells import decode_cell, encode_cell, handoff_of, outline_of
@@ -39,7 +40,6 @@ from handoffs.store.rows import (
     encode_cursor,
     encode_event,
     micros,
-    storable,
 )
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import UNKNOWN, Line, Watch

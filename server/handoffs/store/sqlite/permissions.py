@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar, cast
 
 from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
+from handoffs.core.storable import storable
 from handoffs.store.permission_rows import (
     GRANT,
     PIN,
@@ -21,7 +22,7 @@ from handoffs.store.permission_rows import (
     servers,
     wanted,
 )
-from handoffs.store.rows import Cell, micros, storable
+from handoffs.store.rows import Cell, micros
 from handoffs.store.watches import STOP_CHANGED, Line
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from typing import cast
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
+from handoffs.core.storable import storable
 from handoffs.store.rows import (
     COLUMNS,
     OUTLINE,
@@ -18,7 +19,6 @@ from handoffs.store.rows import (
     decode_outline,
     encode_cursor,
     micros,
-    storable,
 )
 from handoffs.store.watches import UNKNOWN, Line
 

@@ -5,8 +5,9 @@ from typing import cast
 
 from handoffs.core.model import Handoff
 from handoffs.core.quota import WINDOW, Quota
+from handoffs.core.storable import storable
 from handoffs.store.quotas import usage_of
-from handoffs.store.rows import micros, question_size, storable
+from handoffs.store.rows import micros, question_size
 
 _USED = """SELECT count(*), coalesce(sum(size), 0), min(deadline), (
         SELECT created_at FROM handoffs WHERE subject = ?1 AND created_at > ?3

@@ -23,6 +23,7 @@ from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
 from handoffs.core.quota import Quota
+from handoffs.core.storable import storable
 from handoffs.store.rows import (
     CHANGING,
     COLUMNS,
@@ -30,7 +31,6 @@ from handoffs.store.rows import (
     encode_changing,
     encode_event,
     micros,
-    storable,
 )
 from handoffs.store.sqlite import queries
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset

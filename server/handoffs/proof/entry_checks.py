@@ -1,0 +1,128 @@
+"""What the entries of a log show by themselves: that each is a leaf, and that those of a handoff follow each other.
+
+Without the words and salts this is all that can be seen: the form of the leaf (`core.leaf`, RFC 8785), that the
+versions of a handoff rise by one from `opened` on, and that each event is possible in the state before it
+(`core.lifecycle.TABLE`). Nothing follows an end but what the table allows.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from handoffs.core import exact_json
+from handoffs.core.events import EVENTS, Event, Opened
+from handoffs.core.leaf import BEGAN, VERSION, fields_of
+from handoffs.core.lifecycle import TABLE
+from handoffs.core.model import State
+
+_NEXT: Mapping[tuple[bytes, bytes], bytes] = {
+    (state.encode(), event.name.encode()): after.encode()
+    for state, row in TABLE.items()
+    for event, after in row.items()
+}
+_EVENTS = frozenset(event for _, event in _NEXT)
+_OPEN, _OPENED = State.OPEN.encode(), Opened.name.encode()
+
+
+def _object_of(names: Iterable[str], value: bytes) -> bytes:
+    """Return the pattern of an object with some of these names, sorted as RFC 8785 has them, each at most once."""
+    pairs = [rb'(?:"%b":%b(?:,(?=")|(?=\}))' % (name.encode(), value) + rb")?+" for name in sorted(names)]
+    return rb"\{" + b"".join(pairs) + rb"\}"
+
+
+def _usual(event: type[Event]) -> re.Pattern[bytes]:
+    facts, words = fields_of(event)
+    return re.compile(
+        rb'\{"at":"[0-9T:.-]{26}Z","committed":%b,"event":"%b","facts":%b,"handoff":"([A-Za-z0-9_]+)","state":"([a-z]+)",'
+        rb'"v":1,"version":([1-9][0-9]{0,15})\}'
+        % (
+            _object_of(words, rb'"[A-Za-z0-9_-]{43}"'),
+            event.name.encode(),
+            _object_of(facts, rb'(?:"[ !#-\[\]-~]*"|[1-9][0-9]*|true)'),
+        )
+    )
+
+
+# The usual leaf of each event. A leaf of any other form is read by `json`, which takes several times as long.
+_USUAL = {event.name.encode(): _usual(event).fullmatch for event in EVENTS}
+
+
+class EntryChecks:
+    """Checks the entries of one log, from the first on."""
+
+    def __init__(self) -> None:
+        self._handoffs: dict[bytes, tuple[int, bytes]] = {}
+        """Version and state by id."""
+        self._began_later = False
+        """Whether the store is older than the log, so that handoffs begin in the middle."""
+
+    @property
+    def handoffs(self) -> int:
+        """How many handoffs the log has."""
+        return len(self._handoffs)
+
+    def check(self, index: int, entries: Sequence[bytes]) -> list[tuple[int, str]]:
+        """Return index and problem of each entry with one; `index` is that of the first entry."""
+        found: list[tuple[int, str]] = []
+        known, usual = self._handoffs, _USUAL
+        for number, entry in enumerate(entries, index):
+            at = entry.find(b'"event":"') + 9
+            event = entry[at : entry.find(b'"', at)]
+            match = usual.get(event)
+            read = None if match is None else match(entry)
+            if read is None:
+                problem = self._other(number, entry)
+            else:
+                handoff, state, written = cast("tuple[bytes, bytes, bytes]", read.groups())
+                before, version = known.get(handoff), int(written)
+                # The usual case first.
+                if before is not None and before[0] + 1 == version and _NEXT.get((before[1], event)) == state:
+                    known[handoff] = version, state
+                    continue
+                problem = self._follow(handoff, event, state, version)
+            if problem:
+                found.append((number, problem))
+        return found
+
+    def _other(self, number: int, entry: bytes) -> str:
+        """Return the problem of an entry that is not in the usual form; empty if it has none."""
+        try:
+            read = exact_json.loads(entry)
+            if exact_json.canonical(read) != entry or not isinstance(read, dict):
+                return "it is not in the one form of JSON that a leaf has (RFC 8785)"
+        except ValueError as wrong:
+            return f"it is no leaf: {wrong}"
+        leaf = cast("dict[str, object]", read)
+        event, version = leaf.get("event"), leaf.get("v")
+        if not isinstance(event, str) or type(version) is not int:
+            return "it is no leaf: it has no event, or no version of its form"
+        if version != VERSION:
+            return f"it is a leaf of form {version}; this program reads form {VERSION}"
+        if "handoff" not in leaf:
+            if event == BEGAN:
+                self._began_later = number == 0
+                return "" if number == 0 else "the log begins a second time"
+            return ""
+        handoff, state, count = leaf["handoff"], leaf.get("state"), leaf.get("version")
+        if not isinstance(handoff, str) or not isinstance(state, str) or type(count) is not int:
+            return "it is no leaf: its handoff, state or version is missing"
+        return self._follow(handoff.encode(), event.encode(), state.encode(), count)
+
+    def _follow(self, handoff: bytes, event: bytes, state: bytes, version: int) -> str:
+        """Record an event; return why it can't follow what was before, empty if it can."""
+        before = self._handoffs.get(handoff)
+        self._handoffs[handoff] = version, state
+        name = handoff.decode()
+        if event == _OPENED:
+            if before is not None:
+                return f"{name} is opened a second time"
+            right = (state, version) == (_OPEN, 1)
+            return "" if right else f"{name} is opened as {state.decode()}, version {version}"
+        if before is None:
+            return "" if self._began_later else f"{name} was never opened: its entries before are missing"
+        if version != before[0] + 1:
+            return f"{name} has version {version} after {before[0]}: entries are missing or not in order"
+        if event in _EVENTS and _NEXT.get((before[1], event)) != state:
+            what = f"{name} is {state.decode()} by {event.decode()}"
+            return f"{what}, which can't happen to one that is {before[1].decode()}"
+        return ""
