@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from handoffs.core.errors import PersonNotFound, PersonRefused, StoreCorrupt, StoreError
 from handoffs.core.events import Collected
 from handoffs.core.inbox_session import LONGEST
+from handoffs.core.invitation import Invitation
 from handoffs.core.model import new_id
 from handoffs.core.people import People
 from handoffs.core.person import Absence, Directory
@@ -224,10 +225,16 @@ async def test_an_invitation_works_once_until_it_expires(store: OpenStore, same_
     assert await here.invite("d1", "ada", expires_at=LATER)
     assert await here.invite("d2", "bob", expires_at=LATER)
     assert await there.redeem("d1", at=LATER) is None
+    # To read one uses nothing up.
+    assert await there.invitation("d9") is None
+    assert await there.invitation("d1") == Invitation(person="ada", expires_at=LATER)
     assert await there.redeem("d9", at=ASKED) is None
     assert await there.redeem("d1", at=LATER - TICK) == "ada"
     assert await here.redeem("d1", at=ASKED) is None
     assert await here.redeem("d2", at=ASKED) == "bob"
+    assert await there.invitation("d1") == Invitation(person="ada", expires_at=LATER, used_at=LATER - TICK)
+    assert await here.remove("ada", at=LATER)
+    assert await there.invitation("d1") is None
 
 
 async def test_a_new_invitation_takes_the_place_of_the_one_before(store: OpenStore, same_store: OpenStore) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from handoffs.core.inbox_session import Session
+from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person
 
@@ -59,6 +60,10 @@ class People(Protocol):
 
     async def invite(self, digest: str, person: str, *, expires_at: datetime) -> bool:
         """Keep an invitation, in place of the person's earlier one; False where the person is not there."""
+        ...
+
+    async def invitation(self, digest: str) -> Invitation | None:
+        """Return an invitation, also a used or expired one; None where there is none, or its person was removed."""
         ...
 
     async def redeem(self, digest: str, *, at: datetime) -> str | None:

@@ -14,7 +14,8 @@ import anyio
 import uvicorn
 from filelock import FileLock
 
-from handoffs.assembly import current_user, notifying, open_desk
+from handoffs.assembly import current_user, notifying, open_desk, store_at
+from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
 from handoffs.inbox_process.record import InboxRecord, Running
@@ -195,7 +196,12 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
     url = f"http://{in_url(local)}:{port}/"
     last_visit = _LastVisit()
     interrupts: list[signal.Signals] = []
-    async with open_desk(settings) as desk, notifying(settings, desk):
+    clock = SystemClock()
+    async with (
+        store_at(settings.store, clock) as store,
+        open_desk(settings, store=store, clock=clock) as desk,
+        notifying(settings, desk),
+    ):
         await desk.newest(open_only=True, limit=1)  # raise now, not on the page, if the store can't be used
         app = build_inbox(
             desk,
@@ -208,6 +214,9 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             password=None if opening.background else settings.inbox_password,
             proxy_header=None if opening.background else settings.inbox_proxy_header,
             url=settings.inbox_url,
+            people=store.people,
+            # No browser makes a passkey for an address, nor for a name without TLS.
+            own_url=url if local == LOCALHOST else None,
             unused=lambda folder: unused_words(Path(folder)) if folder else "",
         )
         # No access log: a sign-in link has its code in the address.

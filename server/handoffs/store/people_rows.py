@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeAlias, cast
 
 from handoffs.core.inbox_session import Session
+from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person
 from handoffs.store.rows import Cell, Unreadable, micros, moment, storable
@@ -26,6 +27,9 @@ PASSKEY = (
     "last_used_at", "removed_at",
 )  # fmt: skip
 """The columns of a passkey."""
+
+INVITATION = ("person", "expires_at", "used_at")
+"""The columns of an invitation, without its digest."""
 
 SESSION = ("id", "person", "agent", "started_at", "seen_at")
 """The columns of a session, without its digest."""
@@ -122,6 +126,15 @@ def decode_key(row: tuple[object, ...]) -> Passkey:
         )
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"the row of passkey {credential_id} can't be read: {wrong}") from wrong
+
+
+def decode_invitation(row: tuple[object, ...]) -> Invitation:
+    """Return the invitation that a row of `INVITATION` holds. Raises Unreadable."""
+    person, expires_at, used_at = cast("tuple[str, int, int | None]", row)
+    try:
+        return Invitation(person=person, expires_at=moment(expires_at), used_at=_moment(used_at))
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise Unreadable(f"the row of an invitation of {person} can't be read: {wrong}") from wrong
 
 
 def encode_session(session: Session) -> tuple[Cell, ...]:

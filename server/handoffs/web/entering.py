@@ -1,5 +1,6 @@
 """Signing in and out: a link with a code, a password, and the page that says how."""
 
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -9,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from handoffs.web.guard import host_of
 from handoffs.web.pages import Pages
+from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.receiving import any_form, posted_form
 from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
 
@@ -18,8 +20,21 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class Entering:
     """The pages that start and end a session."""
 
-    def __init__(self, pages: Pages, sign_in: SignIn, *, password: str | None, url: str | None) -> None:
-        """Take the parts. With a `password`, a person who knows it can sign in; `url` is the public address."""
+    def __init__(
+        self,
+        pages: Pages,
+        sign_in: SignIn,
+        *,
+        password: str | None,
+        url: str | None,
+        people: PersonSessions | None = None,
+        origin: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        """Take the parts. With a `password`, a person who knows it can sign in; `url` is the public address.
+
+        `people` has the sessions of people, and `origin` returns where these sign in with a passkey, if any can.
+        """
+        self._people, self._origin = people, origin
         self._pages, self._sign_in, self._password, self._url = pages, sign_in, password, url
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
 
@@ -30,10 +45,10 @@ class Entering:
         """
         after = local_path(request.query_params.get("next", "/"))
         code = request.query_params.get("code", "")
-        if self._signed_in(request):
+        if await self._signed_in(request):
             return RedirectResponse(after, 303)
         if not code:
-            return self._locked_page(401, after=after)
+            return await self._locked_page(401, after=after)
         return self._pages.page("enter.html", code=code, after=after, at_home=self._is_local(request))
 
     async def enter_by_form(self, request: Request) -> Response:
@@ -44,10 +59,10 @@ class Entering:
         try:
             token = await self._admitted(code, "".join(posted.get("password", [])))
         except CodeRefused as refused:
-            if code and self._signed_in(request):
+            if code and await self._signed_in(request):
                 return RedirectResponse(after, 303)  # the button was pressed twice: the code is used
             status = 429 if isinstance(refused, TooManyTries) else 403
-            return self._locked_page(status, why=str(refused), after=after)
+            return await self._locked_page(status, why=str(refused), after=after)
         return self._entered(request, token, after)
 
     async def _admitted(self, code: str, given: str) -> str:
@@ -62,13 +77,24 @@ class Entering:
         away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
         return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
 
-    def _signed_in(self, request: Request) -> bool:
+    async def _signed_in(self, request: Request) -> bool:
+        if self._people is not None and await self._people.of(request) is not None:
+            return True
         return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
 
     def _entered(self, request: Request, token: str, after: str) -> Response:
         response = RedirectResponse(after, 303)
+        self._remember(request, response, self._sign_in.cookie, token)
+        return response
+
+    def remember_person(self, request: Request, response: Response, token: str) -> None:
+        """Set the cookie with the token of a person's session."""
+        if self._people is not None:
+            self._remember(request, response, self._people.cookie, token)
+
+    def _remember(self, request: Request, response: Response, name: str, token: str) -> None:
         response.set_cookie(
-            self._sign_in.cookie,
+            name,
             token,
             max_age=SESSION_DAYS * 86_400,
             path="/",
@@ -76,28 +102,35 @@ class Entering:
             samesite="strict",
             secure=self._came_over_tls(request),
         )
-        return response
 
     def _came_over_tls(self, request: Request) -> bool:
         """Say whether the browser uses TLS, by the proxy's header or by the host name."""
         forwarded = request.headers.get("x-forwarded-proto") == "https"
         return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
 
-    def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
+    async def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
         password = self._password is not None
-        return self._pages.page("locked.html", status, why=why, again=again, password=password, after=after)
+        origin = "" if self._origin is None else await self._origin()
+        return self._pages.page(
+            "locked.html", status, why=why, again=again, password=password, after=after, origin=origin
+        )
 
     async def leave(self, request: Request) -> Response:
         """End the session."""
         await posted_form(request)
         token = request.cookies.get(self._sign_in.cookie, "")
         await anyio.to_thread.run_sync(self._sign_in.end, token)
-        response = self._locked_page(200, why="You are signed out.")
-        response.delete_cookie(self._sign_in.cookie, path="/", httponly=True, samesite="strict")
+        cookies = [self._sign_in.cookie]
+        if self._people is not None:
+            await self._people.end(request)
+            cookies.append(self._people.cookie)
+        response = await self._locked_page(200, why="You are signed out.")
+        for cookie in cookies:
+            response.delete_cookie(cookie, path="/", httponly=True, samesite="strict")
         return response
 
-    def locked(self, request: Request) -> Response:
+    async def locked(self, request: Request) -> Response:
         """Return the page for a person who is not signed in; it is the same for every address."""
         # A browser does not send a strict cookie after a link on another site. Reloading the page sends it.
         again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
-        return self._locked_page(401, after=local_path(request.url.path), again=again)
+        return await self._locked_page(401, after=local_path(request.url.path), again=again)

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
+from handoffs.web.person_sessions import PersonSessions, SignedIn
 from handoffs.web.sign_in import SignIn
 
 log = logging.getLogger("handoffs.inbox")
@@ -32,12 +34,15 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
-_OPEN_TO_ALL = ("/static/", "/sign-in", "/favicon.ico")
+_OPEN_TO_ALL = ("/static/", "/sign-in", "/favicon.ico", "/join/")
 _READS = frozenset({"GET", "HEAD"})
 
 
 class Guard:
-    """Serves requests of our own pages with a session, and sets `request.state.csrf`; refuses all others."""
+    """Serves requests of our own pages with a session, and refuses all others.
+
+    It sets `request.state.csrf`; for people and users of a proxy also `by`, their name; and for people `person`.
+    """
 
     def __init__(
         self,
@@ -46,7 +51,8 @@ class Guard:
         sign_in: SignIn,
         hosts: Sequence[str],
         on_seen: Callable[[], None],
-        locked: Callable[[Request], Response],
+        locked: Callable[[Request], Awaitable[Response]],
+        people: PersonSessions | None = None,
         proxy_header: str | None = None,
         url: str | None = None,
         led_here: Sequence[str] = (),
@@ -54,6 +60,7 @@ class Guard:
         """Take the allowed host names (with any port), and the page for a person who is not signed in.
 
         What is read under a host of `led_here` is redirected to the first one of `hosts`; nothing else is done there. A
+        request of a session of `people` is served as that person. A
         request with `proxy_header` is served as the user that it names; only a proxy may be able to send it. `url` is
         the public address, if it differs from the server's own.
         """
@@ -64,6 +71,7 @@ class Guard:
         self._home, self._led_here = hosts[0], frozenset(led_here)
         self._on_seen = on_seen
         self._locked = locked
+        self._people = people
         self._proxy_header = proxy_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,10 +82,10 @@ class Guard:
             return
         guarded = _with_headers(send)
         request = Request(scope, receive)
-        refused = self._refusal(request)
+        refused = await self._refusal(request)
         await (refused or self._app)(scope, receive, guarded)
 
-    def _refusal(self, request: Request) -> Response | None:
+    async def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
         host = headers.get("host", "")
         if request.method in _READS and host_of(host) in self._led_here:
@@ -89,24 +97,35 @@ class Guard:
             return _refuse(request, "it comes from another site", "Only the inbox's own page may send this.")
         if request.url.path.startswith(_OPEN_TO_ALL):
             return None
-        csrf = self._csrf(request)
+        try:
+            csrf = await self._csrf(request)
+        except StoreError as broken:
+            return _away(request, broken)
         if csrf is None:
             log.info("Refused a request without a session.")
             if wants_json(request) or request.url.path == "/events":
                 return JSONResponse({"problem": "You are signed out. Run `handoffs inbox` to sign in."}, 401)
-            return self._locked(request)
+            return await self._locked(request)
         request.state.csrf = csrf
         self._on_seen()
         return None
 
-    def _csrf(self, request: Request) -> str | None:
-        """Return the CSRF token of the signed-in person. A proxy's header precedes a cookie, and names the person."""
+    async def _csrf(self, request: Request) -> str | None:
+        """Return the CSRF token of who is signed in. A proxy's header precedes cookies, and a person's the user's."""
         named = request.headers.getlist(self._proxy_header) if self._proxy_header else []
         # With two headers, one may be forged, so neither counts.
         if len(named) == 1 and (user := inert_line(named[0], 100)):
             request.state.by = user
             return self._sign_in.vouched(user)
+        if self._people is not None and (person := await self._people.of(request)) is not None:
+            request.state.by, request.state.person = person.session.person, person
+            return person.csrf
         return self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
+
+
+def signed_in_person(request: Request) -> SignedIn | None:
+    """Return the person of the store who is signed in; None for the user of this machine and users of a proxy."""
+    return getattr(request.state, "person", None)
 
 
 def wants_json(request: Request) -> bool:
@@ -151,6 +170,12 @@ def _refuse(request: Request, why: str, said: str) -> Response:
     if wants_json(request):
         return JSONResponse({"problem": said}, 403)
     return PlainTextResponse(said + "\n", 403)
+
+
+def _away(request: Request, broken: StoreError) -> Response:
+    if wants_json(request):
+        return JSONResponse({"problem": str(broken)}, 503)
+    return PlainTextResponse(f"{broken}\n", 503)
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -20,20 +20,25 @@ from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFoun
 from handoffs.core.events import Entry
 from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
+from handoffs.core.people import People
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.earlier import Earlier
 from handoffs.web.entering import Entering
 from handoffs.web.grants import GrantsPage
-from handoffs.web.guard import Guard, wants_json
+from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
+from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
+from handoffs.web.passkeys import Passkeys, RelyingParty
+from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.receiving import CHANNEL, Unreadable, posted_form
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
 from handoffs.web.together import Together, groups, together
+from handoffs.web.you import You
 
 PAGE = 50
 """How many open questions one page shows."""
@@ -53,6 +58,8 @@ def build_inbox(
     password: str | None = None,
     proxy_header: str | None = None,
     url: str | None = None,
+    people: People | None = None,
+    own_url: str | None = None,
     led_here: Sequence[str] = (),
     unused: Callable[[str], str] = lambda _: "",
 ) -> Starlette:
@@ -60,17 +67,30 @@ def build_inbox(
 
     `by` is recorded as the person who answered. `hosts` are the allowed host names, with any port; `on_seen` is called
     at every authenticated request. With a `password`, a person who knows it can sign in; with a `proxy_header`, the
-    user that a proxy names there is signed in. `url` is its public address behind a proxy. A page that is read under a
-    host of `led_here` is redirected to the first of `hosts`. `unused` returns the notice about unused settings in an
-    agent's folder. The server must not log addresses: a sign-in link has its code there.
+    user that a proxy names there is signed in. `people` are the people of the store, who sign in with passkeys: at the
+    public address, or at `own_url` where there is none. `url` is its public address behind a proxy. A page that is read
+    under a host of `led_here` is redirected to the first of `hosts`. `unused` returns the notice about unused settings
+    in an agent's folder. The server must not log addresses: a sign-in link has its code there.
     """
-    inbox = _Inbox(desk, sign_in, by, password, url, shared=proxy_header is not None, unused=unused)
+    at = url or own_url
+    inbox = _Inbox(
+        desk,
+        sign_in,
+        by,
+        password,
+        url,
+        shared=proxy_header is not None,
+        unused=unused,
+        people=people,
+        party=RelyingParty.at(at) if at else None,
+    )
     guard = Middleware(
         Guard,
         sign_in=sign_in,
         hosts=hosts,
         on_seen=on_seen,
         locked=inbox.entering.locked,
+        people=inbox.sessions,
         proxy_header=proxy_header,
         url=url,
         led_here=led_here,
@@ -90,6 +110,7 @@ def build_inbox(
         Route("/h/{id}/decline", inbox.back, methods=["GET"]),
         *inbox.grants.routes(),
         *inbox.together.routes(),
+        *inbox.of_people,
         Route("/sign-in", inbox.entering.enter),
         Route("/sign-in", inbox.entering.enter_by_form, methods=["POST"]),
         Route("/sign-out", inbox.entering.leave, methods=["POST"]),
@@ -121,15 +142,27 @@ class _Inbox:
         *,
         shared: bool,
         unused: Callable[[str], str],
+        people: People | None,
+        party: RelyingParty | None,
     ) -> None:
         self._desk, self._by = desk, by
+        now = desk.clock.now
+        self.sessions = None if people is None else PersonSessions(people, now, lambda: sign_in.cookie)
         self._board = Board(desk)
-        self.feed = Feed(desk, self._board)
+        self.feed = Feed(desk, self._board, self.sessions)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
-        self._pages = Pages(desk.clock.now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
-        self.entering = Entering(self._pages, sign_in, password=password, url=url)
+        self._pages = Pages(now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
+        self.of_people: list[Route] = []
+        joining = None
+        if people is not None and self.sessions is not None:
+            passkeys = None if party is None else Passkeys(party, now)
+            joining = Joining(people, self.sessions, passkeys, self._pages, desk.clock, enter=self._remember)
+            you = You(people, passkeys, desk.clock, self._page)
+            self.of_people += [*joining.routes(), *you.routes()]
+        origin = None if joining is None else joining.origin
+        self.entering = Entering(self._pages, sign_in, password=password, url=url, people=self.sessions, origin=origin)
         self.grants = GrantsPage(desk, self._page, self._who)
         self.together = Together(desk, self._page, self._who)
 
@@ -141,7 +174,7 @@ class _Inbox:
         return await self._page(
             request,
             "open.html",
-            cards=self._pages.cards(together(handoffs), request.state.csrf),
+            cards=self._pages.cards(together(handoffs), request.state.csrf, you=_person(request)),
             groups=groups(handoffs),
             shown=len(handoffs),
             first=first,
@@ -161,7 +194,7 @@ class _Inbox:
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
         await self._earlier.look_up([handoff])
-        return HTMLResponse(self._pages.cards([handoff], request.state.csrf))
+        return HTMLResponse(self._pages.cards([handoff], request.state.csrf, you=_person(request)))
 
     async def history(self, request: Request) -> Response:
         search = Search.of(request.query_params)
@@ -297,6 +330,7 @@ class _Inbox:
         )
 
     async def _page(self, request: Request, template: str, *, status: int = 200, **context: object) -> Response:
+        person = _person(request)
         everywhere: dict[str, object] = {
             "csrf": getattr(request.state, "csrf", ""),
             "line": self._board.line,
@@ -305,8 +339,14 @@ class _Inbox:
             "stopped": await self._stopped(),
             "posted": None,
             "problems": {},
+            "person": person or "",
         }
+        if person is not None:
+            everywhere["you"] = person
         return self._pages.page(template, status, **(everywhere | context))
+
+    def _remember(self, request: Request, response: Response, token: str) -> None:
+        self.entering.remember_person(request, response, token)
 
     async def _stopped(self) -> Stop | None:
         try:
@@ -327,6 +367,11 @@ async def _asset(request: Request) -> Response:
 
 async def _icon(request: Request) -> Response:
     return RedirectResponse(f"/static/{VERSION}/favicon.svg", 308)
+
+
+def _person(request: Request) -> str | None:
+    signed_in = signed_in_person(request)
+    return None if signed_in is None else signed_in.session.person
 
 
 def _download(data: str, kind: str, name: str) -> Response:

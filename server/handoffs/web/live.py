@@ -6,8 +6,9 @@ everything has no line: it is told when it comes or is lifted, and to a page tha
 """
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
@@ -16,7 +17,9 @@ from handoffs.core.desk import Desk
 from handoffs.core.grant import Stop
 from handoffs.core.untrusted import inert_line
 from handoffs.web.board import Board, News
+from handoffs.web.guard import signed_in_person
 from handoffs.web.pages import milliseconds
+from handoffs.web.person_sessions import PersonSessions
 
 PING_SECONDS = 15
 """How often a silent connection gets a ping, so that both sides notice its end."""
@@ -26,15 +29,23 @@ _MAX_LINES = 500
 
 _LOOK_SECONDS = 60
 
+_PERSON_SECONDS = 2.0
+"""How often it is looked for whether a person is still signed in: no store notifies about that."""
+
 _SEND_SECONDS = 0.0002
 """About the time to send to one page. After each line, as much time is left for other work."""
+
+
+Lasts = Callable[[], Awaitable[bool]]
+"""Says whether a session is still open."""
 
 
 class Feed:
     """Streams events to pages."""
 
-    def __init__(self, desk: Desk, board: Board) -> None:
-        """Take the desk, and the board that caches its log."""
+    def __init__(self, desk: Desk, board: Board, people: PersonSessions | None = None) -> None:
+        """Take the desk, the board that caches its log, and the sessions of people."""
+        self._people = people
         self._desk, self._board = desk, board
         self._written: dict[tuple[int, int], bytes] = {}
         self._listening = 0
@@ -47,20 +58,26 @@ class Feed:
         after = int(known) if known.isascii() and known.isdigit() and len(known) < 16 else self._board.line
         # A page that shows a stop hears of it in any case: it may have been lifted before it began to listen.
         shown = "stopped" in request.query_params
-        return EventSourceResponse(self._counted(after, shown=shown), ping=PING_SECONDS)
+        return EventSourceResponse(self._counted(after, shown=shown, lasts=self._lasts(request)), ping=PING_SECONDS)
 
-    async def _counted(self, after: int, *, shown: bool) -> AsyncGenerator[bytes]:
+    def _lasts(self, request: Request) -> Lasts | None:
+        """Return what says whether a person's session is still open; None where no person is signed in."""
+        person = signed_in_person(request)
+        return None if person is None or self._people is None else partial(self._people.lasts, person)
+
+    async def _counted(self, after: int, *, shown: bool, lasts: Lasts | None) -> AsyncGenerator[bytes]:
         self._listening += 1
         try:
-            async with aclosing(self._stream(after, shown=shown)) as stream:
+            async with aclosing(self._stream(after, shown=shown, lasts=lasts)) as stream:
                 async for chunk in stream:
                     yield chunk
         finally:
             self._listening -= 1
 
-    async def _stream(self, after: int, *, shown: bool) -> AsyncGenerator[bytes]:
+    async def _stream(self, after: int, *, shown: bool, lasts: Lasts | None) -> AsyncGenerator[bytes]:
         board, clock, line = self._board, self._desk.clock, after
         stop: Stop | None = None
+        longest = _LOOK_SECONDS if lasts is None else _PERSON_SECONDS
         async with self._desk.watch() as watch:
             await board.refresh()
             yield ServerSentEvent(event="clock", data=milliseconds(clock.now())).encode()
@@ -83,9 +100,11 @@ class Feed:
                     await clock.sleep(self._listening * _SEND_SECONDS)
                 # A store does not notify about a passed deadline.
                 due = board.next_deadline
-                left = _LOOK_SECONDS if due is None else max((due - clock.now()).total_seconds(), 0.01)
-                with clock.limit(min(left, _LOOK_SECONDS)):
+                left = longest if due is None else max((due - clock.now()).total_seconds(), 0.01)
+                with clock.limit(min(left, longest)):
                     await watch.changed()
+                if lasts is not None and not await lasts():
+                    return
                 await board.refresh()
 
     async def _after(self, line: int) -> Sequence[News] | None:

@@ -78,7 +78,8 @@ class Pages:
         `unused` returns the notice about unused settings in an agent's folder.
         """
         self._now = now
-        self._cards: OrderedDict[str, tuple[tuple[int, int], str]] = OrderedDict()
+        self._you = you
+        self._cards: OrderedDict[tuple[str, str], tuple[tuple[int, int], str]] = OrderedDict()
         # A placeholder for the session's CSRF token in cached HTML; it is random, so no agent can write it.
         self._token = secrets.token_hex(16)
         self._environment = Environment(
@@ -135,19 +136,23 @@ class Pages:
         everywhere: dict[str, object] = {"now": milliseconds(self._now())}
         return HTMLResponse(self.text(template, **(everywhere | context)), status)
 
-    def cards(self, handoffs: Iterable[Handoff], csrf: str) -> Markup:
-        """Return open questions as HTML, each with its form; rendered at most once a second for all sessions."""
-        text = "".join(map(self._card, handoffs))
+    def cards(self, handoffs: Iterable[Handoff], csrf: str, *, you: str | None = None) -> Markup:
+        """Return open questions as HTML, each with its form; rendered at most once a second for all sessions.
+
+        `you` is the person who looks, if it is another than the one that the pages are for.
+        """
+        text = "".join(self._card(each, self._you if you is None else you) for each in handoffs)
         return Markup(text.replace(self._token, str(escape(csrf))))  # noqa: S704 - our own templates
 
-    def _card(self, handoff: Handoff) -> str:
+    def _card(self, handoff: Handoff, you: str) -> str:
         # Ages and times left are shown in seconds.
         key = (handoff.version, int(self._now().timestamp()))
-        kept = self._cards.get(handoff.id)
+        which = (handoff.id, you)
+        kept = self._cards.get(which)
         if kept is None or kept[0] != key:
-            text = self.text("_card.html", handoff=handoff, csrf=self._token, posted=None, problems={})
-            kept = self._cards[handoff.id] = (key, text)
-        self._cards.move_to_end(handoff.id)
+            text = self.text("_card.html", handoff=handoff, csrf=self._token, posted=None, problems={}, you=you)
+            kept = self._cards[which] = (key, text)
+        self._cards.move_to_end(which)
         if len(self._cards) > _CARDS:
             self._cards.popitem(last=False)
         return kept[1]

@@ -1,7 +1,9 @@
 """Reading the forms that pages send, with limits on their size."""
 
 import hmac
+import json
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -30,21 +32,44 @@ async def posted_form(request: Request) -> Mapping[str, list[str]]:
         Unreadable: It is too large, of another type, malformed, or has no token or another session's.
     """
     form = await any_form(request)
-    token = "".join(form.pop("csrf", [])).encode(errors="replace")
-    if not hmac.compare_digest(token, str(request.state.csrf).encode()):
-        raise Unreadable(403, "This page is older than your sign-in: load it again. Nothing was recorded.")
+    _check_token(request, "".join(form.pop("csrf", [])))
     return form
+
+
+async def posted_json(request: Request) -> Mapping[str, object]:
+    """Return the JSON object that a script sent, without a check of the sender. Raises Unreadable."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Unreadable(415, "Send JSON: application/json.")
+    try:
+        posted: object = json.loads(await _body(request))
+    except (ValueError, RecursionError):
+        posted = None
+    if not isinstance(posted, dict):
+        raise Unreadable(400, "This can't be read. Nothing was recorded.")
+    return cast("Mapping[str, object]", posted)
+
+
+def text_in(posted: Mapping[str, object], name: str) -> str:
+    """Return a text of a JSON object; empty where it is none."""
+    text = posted.get(name)
+    return text if isinstance(text, str) else ""
+
+
+def check_csrf(request: Request, posted: Mapping[str, object]) -> None:
+    """Check that a JSON object has the CSRF token of its session. Raises Unreadable: it has none, or another's."""
+    _check_token(request, text_in(posted, "csrf"))
+
+
+def _check_token(request: Request, token: str) -> None:
+    if not hmac.compare_digest(token.encode(errors="replace"), str(request.state.csrf).encode()):
+        raise Unreadable(403, "This page is older than your sign-in: load it again. Nothing was recorded.")
 
 
 async def any_form(request: Request) -> dict[str, list[str]]:
     """Return a form without a check of the sender. Raises Unreadable: too large, of another type, or malformed."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Unreadable(415, "Send a form: application/x-www-form-urlencoded.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Unreadable(413, "This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
+    body = await _body(request)
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_NAMES, errors="strict", encoding="utf-8"
@@ -55,3 +80,12 @@ async def any_form(request: Request) -> dict[str, list[str]]:
     for name, value in pairs:
         form.setdefault(name, []).append(value)
     return form
+
+
+async def _body(request: Request) -> bytearray:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Unreadable(413, "This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
+    return body

@@ -11,16 +11,19 @@ from typing import TypeVar, cast
 
 from handoffs.core.errors import PersonRefused
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
+from handoffs.core.invitation import Invitation
 from handoffs.core.model import new_id
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
 from handoffs.store.people_rows import (
     ABSENCE,
+    INVITATION,
     PASSKEY,
     PERSON,
     SESSION,
     Bytes,
     decode_directory,
+    decode_invitation,
     decode_key,
     decode_session,
     encode_absence,
@@ -72,6 +75,8 @@ class PostgresPeople:
             SELECT name, $2, $3, $4 FROM {people} WHERE name = $1 AND removed_at IS NULL
             ON CONFLICT (person) DO UPDATE SET digest = excluded.digest, expires_at = excluded.expires_at,
                 used_at = NULL, write_id = excluded.write_id RETURNING true"""  # noqa: S608
+        self._invitation = f"""SELECT {", ".join(INVITATION)} FROM {invitations}
+            WHERE digest = $1 AND person IN ({there})"""  # noqa: S608
         self._redeem = f"""UPDATE {invitations} SET used_at = $1, write_id = $3
             WHERE digest = $2 AND (used_at IS NULL OR write_id = $3) AND expires_at > $1 AND person IN ({there})
             RETURNING person"""  # noqa: S608
@@ -161,6 +166,11 @@ class PostgresPeople:
         """Keep an invitation, in place of the person's earlier one; False where the person is not there."""
         given = storable(person), storable(digest), micros(expires_at), _new_write()
         return bool(await self._fetch(bool, self._invite, *given))
+
+    async def invitation(self, digest: str) -> Invitation | None:
+        """Return an invitation, also a used or expired one; None where there is none, or its person was removed."""
+        found = await self._fetch(_invitation_of, self._invitation, storable(digest))
+        return found[0] if found else None
 
     async def redeem(self, digest: str, *, at: datetime) -> str | None:
         """Use up an invitation, and return its person; None, and nothing is written, where it can't be used."""
@@ -272,6 +282,10 @@ def _decoded(row: Row) -> tuple[object, ...]:
 
 def _text(row: Row) -> str:
     return cast("str", decode_cell(row[0]))
+
+
+def _invitation_of(row: Row) -> Invitation:
+    return decode_invitation(_decoded(row))
 
 
 def _session_of(row: Row) -> Session:

@@ -7,16 +7,19 @@ from typing import Protocol, TypeVar, cast
 
 from handoffs.core.errors import PersonRefused
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
+from handoffs.core.invitation import Invitation
 from handoffs.core.model import new_id
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
 from handoffs.store.people_rows import (
     ABSENCE,
+    INVITATION,
     PASSKEY,
     PERSON,
     SESSION,
     Bytes,
     decode_directory,
+    decode_invitation,
     decode_key,
     decode_session,
     encode_absence,
@@ -40,6 +43,7 @@ _FORGET = tuple(f"DELETE FROM {table} WHERE person = ?" for table in ("inbox_ses
 _AWAY = f"INSERT OR REPLACE INTO absences ({', '.join(ABSENCE)}) VALUES (?, ?, ?, ?)"  # noqa: S608
 _INVITE = f"""INSERT OR REPLACE INTO invitations (person, digest, expires_at)
     SELECT name, ?2, ?3 FROM people WHERE name = ?1 AND name IN ({_THERE})"""  # noqa: S608
+_INVITATION = f"SELECT {', '.join(INVITATION)} FROM invitations WHERE digest = ? AND person IN ({_THERE})"  # noqa: S608
 _REDEEM = f"""UPDATE invitations SET used_at = ?1
     WHERE digest = ?2 AND used_at IS NULL AND expires_at > ?1 AND person IN ({_THERE}) RETURNING person"""  # noqa: S608
 _SESSION = ", ".join(SESSION)
@@ -136,6 +140,15 @@ class SqlitePeople:
     async def invite(self, digest: str, person: str, *, expires_at: datetime) -> bool:
         """Keep an invitation, in place of the person's earlier one; False where the person is not there."""
         return await self._changed(_INVITE, storable(person), storable(digest), micros(expires_at)) == 1
+
+    async def invitation(self, digest: str) -> Invitation | None:
+        """Return an invitation, also a used or expired one; None where there is none, or its person was removed."""
+
+        def work(connection: sqlite3.Connection) -> Invitation | None:
+            row = connection.execute(_INVITATION, (storable(digest),)).fetchone()
+            return None if row is None else decode_invitation(row)
+
+        return await self._run(work, brief=True)
 
     async def redeem(self, digest: str, *, at: datetime) -> str | None:
         """Use up an invitation, and return its person; None, and nothing is written, where it can't be used."""

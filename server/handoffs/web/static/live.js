@@ -102,7 +102,9 @@ async function again() {
   try {
     const reply = await fetch("/events?probe", { method: "HEAD", headers: { Accept: "application/json" } });
     if (reply.status === 401) {
-      connection("You are signed out: run “handoffs inbox” in a terminal to sign in.");
+      connection(document.body.dataset.person
+        ? "You are signed out: load this page again to sign in."
+        : "You are signed out: run “handoffs inbox” in a terminal to sign in.");
       return;
     }
   } catch { /* not there yet: the next try says so again */ }

@@ -1,0 +1,214 @@
+"""Joining and signing in with a passkey: the page of an invitation, and the button for a person who is signed out."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from handoffs.core.errors import PersonNotFound, PersonRefused, StoreError
+from handoffs.core.people import People
+from handoffs.core.person import Person
+from handoffs.core.ports import Clock
+from handoffs.web.pages import Pages
+from handoffs.web.passkeys import STRANGER, Offer, PasskeyRefused, Passkeys, credential_id_of
+from handoffs.web.person_sessions import PersonSessions
+from handoffs.web.receiving import Unreadable, posted_json, text_in
+from handoffs.web.sign_in import local_path
+
+ELSEWHERE = (
+    "Passkeys can't be used at this address. Whoever runs this inbox sets HANDOFFS_INBOX_URL to the https address by "
+    "which people reach it, and starts it again."
+)
+
+NOT_USABLE = (
+    "This passkey can't be used: it was removed, or it counts its signatures backwards, which says that two devices "
+    "hold it. Use another one, or ask for help."
+)
+
+LOOK_SECONDS = 5.0
+"""How often it is looked for whether somebody has a passkey, at most."""
+
+Enter = Callable[[Request, Response, str], None]
+"""Sets the cookie with the token of a person's session."""
+
+Spoken = Callable[[Request], Awaitable[Response]]
+
+
+class Joining:
+    """The pages by which people come in."""
+
+    def __init__(
+        self,
+        people: People,
+        sessions: PersonSessions,
+        passkeys: Passkeys | None,
+        pages: Pages,
+        clock: Clock,
+        *,
+        enter: Enter,
+    ) -> None:
+        """Take the parts; `passkeys` is None where the inbox has no address that browsers make passkeys for."""
+        self._people, self._sessions, self._kept, self._pages = people, sessions, passkeys, pages
+        self._clock, self._enter = clock, enter
+        self._somebody, self._look_again = False, 0.0
+
+    def routes(self) -> list[Route]:
+        """Return the addresses."""
+        return [
+            Route("/join/{token}", self.page),
+            Route("/join/{token}", spoken(self.join), methods=["POST"]),
+            Route("/join/{token}/options", spoken(self.join_options), methods=["POST"]),
+            Route("/sign-in/passkey", spoken(self.sign_in), methods=["POST"]),
+            Route("/sign-in/passkey/options", spoken(self.sign_in_options), methods=["POST"]),
+        ]
+
+    async def origin(self) -> str:
+        """Return where people sign in with a passkey; empty where nobody has one."""
+        if self._kept is None:
+            return ""
+        now = self._clock.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + LOOK_SECONDS
+            try:
+                self._somebody = await self._somebody_has_one()
+            except StoreError:
+                return ""  # to sign in in another way says what is wrong
+        return self._kept.party.origin if self._somebody else ""
+
+    async def page(self, request: Request) -> Response:
+        """Show whom an invitation is for. Nothing is used up: chats, scanners and prefetching browsers fetch links."""
+        try:
+            origin, why, status = self._passkeys.party.origin, "", 200
+            person = await self._invited(_digest(request))
+        except (PasskeyRefused, StoreError) as refused:
+            person, origin, why, status = None, "", str(refused), 503 if isinstance(refused, StoreError) else 404
+        path = request.url.path
+        return self._pages.page("join.html", status, name=person and person.name, origin=origin, why=why, path=path)
+
+    async def join_options(self, request: Request) -> Response:
+        """Return what the browser makes a passkey with."""
+        await posted_json(request)
+        passkeys = self._passkeys
+        digest = _digest(request)
+        person = await self._invited(digest)
+        return offered(passkeys.registration(person, (), bound=_bound(digest, person)))
+
+    async def join(self, request: Request) -> Response:
+        """Use up the invitation, keep the passkey and sign the person in, once the passkey is verified.
+
+        The passkey is kept after the invitation was used up: of several browsers with one link, one joins.
+        """
+        posted = await posted_json(request)
+        passkeys = self._passkeys
+        digest = _digest(request)
+        person = await self._invited(digest)
+        key = passkeys.registered(
+            text_in(posted, "id"),
+            posted.get("credential"),
+            bound=_bound(digest, person),
+            person=person.name,
+            label=text_in(posted, "label"),
+        )
+        if await self._people.key(key.credential_id) is not None:
+            raise PasskeyRefused("This passkey was enrolled before: make another one. The invitation still works.")
+        if await self._people.redeem(digest, at=self._clock.now()) != person.name:
+            raise PasskeyRefused("This invitation was used a moment ago, or has expired. Ask for a new one.")
+        await self._people.add_key(key)
+        self._look_again = 0.0
+        return await self._entered(request, person.name, "/")
+
+    async def sign_in_options(self, request: Request) -> Response:
+        """Return what the browser signs to sign in."""
+        await posted_json(request)
+        return offered(self._passkeys.assertion(bound=STRANGER))
+
+    async def sign_in(self, request: Request) -> Response:
+        """Begin a session for the person whose passkey has signed."""
+        posted = await posted_json(request)
+        credential = posted.get("credential")
+        key = await self._people.key(credential_id_of(credential))
+        person = None if key is None else (await self._people.directory()).present(key.person)
+        if key is None or person is None:
+            raise PasskeyRefused(
+                "This passkey is not known here, or its person was removed: `handoffs people invite` makes a link that "
+                "sets up a new one."
+            )
+        count = self._passkeys.asserted(text_in(posted, "id"), credential, key, person.handle, bound=STRANGER)
+        if not await self._people.use_key(key.credential_id, sign_count=count, at=self._clock.now()):
+            raise PasskeyRefused(NOT_USABLE)
+        return await self._entered(request, person.name, local_path(text_in(posted, "next") or "/"))
+
+    @property
+    def _passkeys(self) -> Passkeys:
+        if self._kept is None:
+            raise PasskeyRefused(ELSEWHERE)
+        return self._kept
+
+    async def _somebody_has_one(self) -> bool:
+        now = self._clock.now()
+        for person in (await self._people.directory()).people.values():
+            if person.present and any(each.active(now) for each in await self._people.keys(person.name)):
+                return True
+        return False
+
+    async def _invited(self, digest: str) -> Person:
+        """Return the person of an invitation that can be used. Raises PasskeyRefused, with the reason in words."""
+        invitation = await self._people.invitation(digest)
+        person = None if invitation is None else (await self._people.directory()).present(invitation.person)
+        if invitation is None or person is None:
+            raise PasskeyRefused(
+                "This invitation is not known here: its address may have lost a character, a later one may have taken "
+                "its place, or the person was removed. Ask for a new one."
+            )
+        if invitation.used_at is not None:
+            raise PasskeyRefused(
+                "This invitation was used. If that was you, sign in with your passkey. If it was not, say so at once: "
+                "somebody has joined in your name."
+            )
+        if invitation.expires_at <= self._clock.now():
+            raise PasskeyRefused("This invitation has expired. Ask for a new one.")
+        if await self._people.keys(person.name):
+            raise PasskeyRefused(
+                f"{person.name} has a passkey already: sign in with it, and add others on the page You. An invitation "
+                "sets up the first one."
+            )
+        return person
+
+    async def _entered(self, request: Request, name: str, after: str) -> Response:
+        token = await self._sessions.begin(name, request)
+        if token is None:
+            raise PasskeyRefused(f"{name} was removed a moment ago.")
+        response = JSONResponse({"to": after})
+        self._enter(request, response, token)
+        return response
+
+
+def spoken(work: Spoken) -> Spoken:
+    """Return the endpoint with what it refuses as JSON, in words."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await work(request)
+        except Unreadable as wrong:
+            return JSONResponse({"problem": str(wrong)}, wrong.status)
+        except (PasskeyRefused, PersonRefused, PersonNotFound) as refused:
+            return JSONResponse({"problem": str(refused)}, 403)
+        except StoreError as broken:
+            return JSONResponse({"problem": str(broken)}, 503)
+
+    return endpoint
+
+
+def offered(offer: Offer) -> Response:
+    """Return what a page hands to the browser."""
+    return JSONResponse({"id": offer.id, **offer.options})
+
+
+def _digest(request: Request) -> str:
+    return hashlib.sha256(str(request.path_params["token"]).encode(errors="replace")).hexdigest()
+
+
+def _bound(digest: str, person: Person) -> str:
+    return f"join {digest} {person.name}"

@@ -1,0 +1,75 @@
+// Passkeys: sets up the first one, signs in with one, and adds another. The server's words are shown as they are.
+const SAID = {
+  NotAllowedError: "The browser made no passkey and used none: it was called off, took too long, or the device did not check that it is you.",
+  InvalidStateError: "This device has a passkey of yours already: use another device.",
+  SecurityError: "The browser makes no passkeys at this address.",
+  NotSupportedError: "This device makes no passkey of a kind that can be used here.",
+};
+
+const ceremonies = {
+  async join(form) {
+    const { path } = form.dataset;
+    const made = await create(await post(`${path}/options`, {}));
+    return post(path, { ...made, label: form.elements.label.value });
+  },
+  async "sign-in"(form) {
+    const signed = await sign(await post("/sign-in/passkey/options", {}));
+    return post("/sign-in/passkey", { ...signed, next: form.dataset.next });
+  },
+  async add(form) {
+    const { csrf } = form.dataset;
+    const signed = await sign(await post("/you/keys/vouch", { csrf }));
+    const made = await create(await post("/you/keys/options", { ...signed, csrf }));
+    return post("/you/keys", { ...made, csrf, label: form.elements.label.value });
+  },
+};
+
+for (const form of document.querySelectorAll("form[data-ceremony]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run(form);
+  });
+}
+
+async function run(form) {
+  if (form.ariaBusy === "true") return;
+  const problem = form.querySelector(".problem");
+  problem.textContent = "";
+  form.ariaBusy = "true";
+  try {
+    if (location.origin !== form.dataset.origin) throw new Error(`Passkeys count at ${form.dataset.origin} alone: open this page there.`);
+    if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) throw new Error("This browser is too old for passkeys: use a newer one.");
+    const { to } = await ceremonies[form.dataset.ceremony](form);
+    location.assign(to);
+  } catch (error) {
+    problem.textContent = SAID[error.name] ?? error.message;
+  } finally {
+    form.ariaBusy = null;
+  }
+}
+
+async function create({ id, publicKey }) {
+  const options = PublicKeyCredential.parseCreationOptionsFromJSON(publicKey);
+  return { id, credential: (await navigator.credentials.create({ publicKey: options })).toJSON() };
+}
+
+async function sign({ id, publicKey }) {
+  const options = PublicKeyCredential.parseRequestOptionsFromJSON(publicKey);
+  return { id, credential: (await navigator.credentials.get({ publicKey: options })).toJSON() };
+}
+
+async function post(address, data) {
+  let reply;
+  try {
+    reply = await fetch(address, {
+      method: "POST",
+      body: JSON.stringify(data),
+      headers: { Accept: "application/json", "Content-Type": "application/json" },
+    });
+  } catch {
+    throw new Error("The inbox could not be reached. Try again when the connection is back.");
+  }
+  const said = await reply.json().catch(() => ({}));
+  if (!reply.ok) throw new Error(said.problem ?? "That did not work.");
+  return said;
+}

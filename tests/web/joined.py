@@ -1,0 +1,119 @@
+"""An inbox of people: over a store with people in it, at localhost; and browsers with an authenticator of their own."""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import CDPSession, Page, expect
+
+from handoffs.clock import SystemClock
+from handoffs.core.desk import Desk
+from handoffs.core.model import Handoff
+from handoffs.core.people import People
+from handoffs.core.person import Person, new_handle
+from handoffs.core.ports import Clock
+from handoffs.store.sqlite.store import SqliteStore
+from handoffs.web.inbox import build_inbox
+from handoffs.web.sign_in import SignIn, sign_in_link
+from tests.web.serving import CLAUDE, HOSTS, on_port
+from tests.web.visiting import visit
+
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+def digest_of(token: str) -> str:
+    from hashlib import sha256
+
+    return sha256(token.encode()).hexdigest()
+
+
+@dataclass
+class Home:
+    """An inbox at localhost, and the people of its store, as another process has them."""
+
+    url: str
+    app: Any
+    desk: Desk
+    people: People
+    clock: Clock
+    sign_in: SignIn
+
+    async def add(self, name: str, *groups: str) -> None:
+        person = Person(name=name, groups=frozenset(groups), handle=new_handle(), added_at=self.clock.now())
+        await self.people.add(person)
+
+    async def invite(self, name: str, token: str = "") -> str:
+        """Invite a person; the address of the page on which they join."""
+        token = token or f"invitation-of-{name}"
+        await self.people.invite(digest_of(token), name, expires_at=self.clock.now() + timedelta(hours=1))
+        return f"{self.url}/join/{token}"
+
+    def link(self, after: str = "/") -> str:
+        return sign_in_link(self.url, self.sign_in.make_code(), after)
+
+    async def ask(self, message: str = "Deploy?", **arguments: Any) -> Handoff:
+        return await self.desk.ask(message=message, caller=CLAUDE, **arguments)
+
+    async def remove(self, name: str) -> None:
+        assert await self.people.remove(name, at=self.clock.now())
+
+
+@asynccontextmanager
+async def home(folder: Path, *, clock: Clock | None = None, url: str | None = None) -> AsyncGenerator[Home]:
+    """The inbox at a free port of localhost."""
+    used = clock or SystemClock()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with SqliteStore(folder / "handoffs.db") as store, SqliteStore(folder / "handoffs.db") as other:
+        await store.ready()
+        await other.ready()
+        sign_in = SignIn(folder / "inbox", used.now)
+        own = f"http://localhost:{port}"
+        app = build_inbox(
+            Desk(store=store, clock=used, local="owner"),
+            sign_in=sign_in,
+            by="owner",
+            hosts=HOSTS,
+            people=store.people,
+            own_url=own,
+            url=url,
+        )
+        async with on_port(app, port):
+            yield Home(own, app, Desk(store=other, clock=used, local="owner"), other.people, used, sign_in)
+
+
+async def with_authenticator(page: Page, **options: Any) -> tuple[CDPSession, str]:
+    """Give a page's browser an authenticator; the session that steers it, and its id."""
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("WebAuthn.enable")
+    made = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | options})
+    return cdp, str(made["authenticatorId"])
+
+
+async def join(page: Page, address: str, label: str = "Laptop") -> None:
+    await visit(page, address)
+    await page.get_by_label("A word for this device").fill(label)
+    await page.get_by_role("button", name="Set up a passkey").click()
+    await expect(page.locator(".foot")).to_be_visible()
+
+
+async def sign_out(page: Page) -> None:
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.locator(".banner")).to_have_text("You are signed out.")
+
+
+async def sign_in_with_passkey(page: Page) -> None:
+    await page.get_by_role("button", name="Sign in with a passkey").click()
+    await expect(page.locator(".foot")).to_be_visible()
