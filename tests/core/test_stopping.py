@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from handoffs.clock import SystemClock
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.desk import Desk
 from handoffs.core.model import State
 from handoffs.core.stopping import STOPPED, stop_everything
 from handoffs.store.sqlite.store import SqliteStore
-from tests.web.held import given, hold
+from tests.web.held import call, given, hold
 from tests.web.serving import CLAUDE
 
 
@@ -28,3 +29,13 @@ async def test_held_calls_are_denied_no_grant_counts_and_other_questions_stay(tm
         stopped = await store.permissions.stopped()
         assert stopped is not None
         assert stopped.by == "ada"
+
+
+async def test_what_others_decide_by_votes_is_withdrawn(tmp_path: Path) -> None:
+    seats = (Seat(person="bob"), Seat(person="cyd"))
+    deciders = Deciders(rule="gate.toml:1", seats=seats, votes=2, asked_at=SystemClock().now())
+    async with SqliteStore(tmp_path / "handoffs.db") as store:
+        desk = Desk(store=store, clock=SystemClock())
+        held = await desk.ask(message="Run it?", caller=CLAUDE, action=call(), deciders=deciders)
+        assert await stop_everything(desk, by="ada", channel="inbox") == 1
+        assert (await desk.get(held.id)).state is State.CANCELLED

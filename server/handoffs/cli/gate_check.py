@@ -17,6 +17,7 @@ from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy import Call, Policy, PolicyError, Verdict
 from handoffs.gate.policy_cases import check_cases
 from handoffs.gate.policy_model import Decision
+from handoffs.gate.server_name import unmarked
 from handoffs.serving.gate import Options, policy_of
 from handoffs.serving.gate_url import RemoteServer
 from handoffs.settings import SettingsError, read_settings
@@ -163,7 +164,7 @@ def _call(
     told = described or {}
     hints = told.get("annotations")
     return Call(
-        server=options.server if options.command or options.url or options.name else "",
+        server=unmarked(options.server) if options.command or options.url or options.name else "",
         tool=tool,
         arguments=arguments,
         title=str(told.get("title") or ""),

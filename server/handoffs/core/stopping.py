@@ -2,7 +2,7 @@
 
 from handoffs.core.action import Asker
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded, NotTheirDecision
+from handoffs.core.errors import AlreadyEnded
 from handoffs.core.grant import Stop
 
 STOPPED = "Everything was stopped."
@@ -20,9 +20,11 @@ async def stop_everything(desk: Desk, *, by: str, channel: str) -> int:
         action = handoff.question.action
         if action is None or action.asker is not Asker.GATE:
             continue
+        # What others decide by votes, nobody else declines: it is withdrawn.
+        end = desk.decline if handoff.question.deciders is None else desk.cancel
         try:
-            await desk.decline(handoff, by=by, channel=channel, note=STOPPED)
+            await end(handoff, by=by, channel=channel, note=STOPPED)
             denied += 1
-        except (AlreadyEnded, NotTheirDecision):
-            continue  # others decide, or were faster; what they allow is not sent while everything is stopped
+        except AlreadyEnded:
+            continue  # somebody was faster; what they allow is not sent while everything is stopped
     return denied

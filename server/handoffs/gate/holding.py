@@ -35,6 +35,7 @@ from handoffs.gate.relay.message import OURS, Message
 from handoffs.gate.remembered import Remembered
 from handoffs.gate.rounds import Rounds
 from handoffs.gate.sending import NOTING_SECONDS, Sending
+from handoffs.gate.server_name import unmarked
 from handoffs.gate.tasks import METHODS, Tasks
 from handoffs.gate.waiting import Inbox
 from handoffs.gate.written import mapping, written
@@ -312,7 +313,7 @@ class Holding:
         title = definition.get("title")
         return self._policy().decide(
             Call(
-                server=self._server,
+                server=unmarked(self._server),
                 tool=call.tool,
                 arguments=call.values,
                 title=title if isinstance(title, str) else "",

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from handoffs.console import UsageError
 from handoffs.gate.policy import Policy, PolicyError, policy_of_flags
 from handoffs.gate.policy_file import PolicyFile
 from handoffs.gate.relay.process import Behind
+from handoffs.gate.server_name import marked
 from handoffs.serving.gate_url import RemoteServer, remote_server, server_name
 from handoffs.settings import Settings, SettingsError, config_file, data_folder
 
@@ -46,8 +48,15 @@ class Options:
 
     @property
     def server(self) -> str:
-        """The name by which rules and people know the server."""
-        return self.name or (server_name(self.url) if self.url else name_of(self.command))
+        """The name of the server: the one that was given, else with a mark where it does not say all."""
+        if self.name:
+            return self.name
+        if self.url:
+            name, alone = server_name(self.url), urlsplit(self.url).path in {"", "/", "/mcp"} and "?" not in self.url
+            return name if alone else marked(name, [self.url])
+        name = name_of(self.command)
+        alone = [each for each in self.command if each not in _LAUNCHERS] == [name]
+        return name if alone else marked(name, self.command)
 
     @property
     def remote(self) -> RemoteServer | None:

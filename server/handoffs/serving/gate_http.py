@@ -21,6 +21,7 @@ from handoffs.core.errors import StoreError
 from handoffs.gate.policy import Policy
 from handoffs.gate.relay.front import Front
 from handoffs.gate.relay.front_wire import HttpFront
+from handoffs.gate.server_name import unmarked
 from handoffs.mcp_server.callers.subject import NotAuthenticated, token_of
 from handoffs.mcp_server.token_expiry import TokenExpiry
 from handoffs.serving.admission import ADDED_WAY_IN, admitted, checked, configuration, reachable_at
@@ -89,7 +90,7 @@ class _Serving:
         said += ": `handoffs token local` prints this machine's."
         if not is_new:
             return said
-        shown = json.dumps(configuration(url, token, name=self._server))
+        shown = json.dumps(configuration(url, token, name=unmarked(self._server)))
         return f"{said}\nIt was made just now and is shown this once. By hand, most hosts read it like this:\n{shown}"
 
     async def opened(self, stack: AsyncExitStack, base: str, local: LocalToken | None) -> Opened:
