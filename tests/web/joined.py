@@ -1,5 +1,6 @@
 """An inbox of people: over a store with people in it, at localhost; and browsers with an authenticator of their own."""
 
+import hashlib
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -33,9 +34,7 @@ AUTHENTICATOR = {
 
 
 def digest_of(token: str) -> str:
-    from hashlib import sha256
-
-    return sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """What is refused of invitations and passkeys, over plain HTTP; and an inbox without people, which is as it was."""
 
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -185,6 +187,12 @@ async def test_with_a_public_address_passkeys_are_for_that(tmp_path: Path) -> No
         assert 'data-origin="https://inbox.example:8443"' in (await http.get(address)).text
         offer: dict[str, Any] = (await http.post(f"{address}/options", json={})).json()
         assert offer["publicKey"]["rp"]["id"] == "inbox.example"
+
+
+def test_what_verifies_passkeys_is_imported_when_a_page_needs_it() -> None:
+    code = "import sys, handoffs.web.inbox, handoffs.serving.mcp; print('fido2' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
 
 
 async def test_without_people_every_page_is_as_it_was(tmp_path: Path) -> None:

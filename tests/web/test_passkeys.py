@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from handoffs.core.desk import Desk
 from tests.waiting import until
 from tests.web.joined import home, join, sign_in_with_passkey, sign_out, with_authenticator
 from tests.web.serving import Opened
@@ -36,9 +37,9 @@ async def test_a_person_joins_answers_leaves_and_signs_in_again(tmp_path: Path, 
         assert "Chrome" in session.agent
 
 
-async def _by(desk: object, handoff_id: str, name: str) -> bool:
-    end = (await desk.get(handoff_id)).end  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
-    return end is not None and end.by == name  # pyright: ignore[reportUnknownMemberType]
+async def _by(desk: Desk, handoff_id: str, name: str) -> bool:
+    end = (await desk.get(handoff_id)).end
+    return end is not None and end.by == name
 
 
 async def test_to_open_an_invitation_uses_nothing_up(tmp_path: Path, opened: Opened) -> None:

@@ -2,7 +2,8 @@
 
 A challenge is kept here for five minutes, is used once, and belongs to one invitation or session: what was signed for
 another is refused. The origin is compared whole: a browser signs for `localhost` at every port of it. A user's
-verification (PIN, fingerprint) is demanded each time. `fido2` verifies, and is imported when a page first needs it.
+verification (PIN, fingerprint) is demanded each time. `fido2` verifies, and is imported when a page first needs it;
+some of its parameters have no types.
 """
 
 import json
@@ -98,7 +99,7 @@ class Passkeys:
         user = PublicKeyCredentialUserEntity(
             id=bytes.fromhex(person.handle), name=person.name, display_name=person.name
         )
-        options, state = self._server().register_begin(
+        options, state = self._server().register_begin(  # pyright: ignore[reportUnknownMemberType]
             user,
             _described(keys),
             resident_key_requirement=ResidentKeyRequirement.REQUIRED,
@@ -114,7 +115,7 @@ class Passkeys:
         kept = self._taken("registration", offer_id, bound)
         self._check_client(credential)
         try:
-            made = self._server().register_complete(kept.state, cast("Mapping[str, object]", credential))
+            made = self._server().register_complete(kept.state, cast("Mapping[str, object]", credential))  # pyright: ignore[reportUnknownMemberType]
             data = made.credential_data
             if data is None:
                 raise ValueError("no key")
@@ -137,7 +138,7 @@ class Passkeys:
         """Return what one of `keys` signs; without keys, any passkey that the authenticator knows for this inbox."""
         from fido2.webauthn import UserVerificationRequirement
 
-        options, state = self._server().authenticate_begin(
+        options, state = self._server().authenticate_begin(  # pyright: ignore[reportUnknownMemberType]
             _described(keys) or None, user_verification=UserVerificationRequirement.REQUIRED
         )
         return self._offer("assertion", options, state, bound, "")
@@ -159,10 +160,10 @@ class Passkeys:
             known = AttestedCredentialData.create(
                 Aaguid.NONE,
                 websafe_decode(key.credential_id),
-                CoseKey.parse(cast("Mapping[int, object]", cbor.decode(key.public_key))),
+                CoseKey.parse(cast("Mapping[int, object]", cbor.decode(key.public_key))),  # pyright: ignore[reportUnknownMemberType]
             )
             given = AuthenticationResponse.from_dict(cast("Mapping[str, object]", credential))
-            self._server().authenticate_complete(kept.state, [known], given)
+            self._server().authenticate_complete(kept.state, [known], given)  # pyright: ignore[reportUnknownMemberType]
             if (user := given.response.user_handle) and bytes(user).hex() != handle:
                 raise ValueError("the key of another person")
             return given.response.authenticator_data.counter
