@@ -64,6 +64,25 @@ def vote_words(vote: Vote) -> str:
     return f"{inert_line(vote.person, _NAME)}{instead} {'refused' if vote.refuses else 'agreed'}"
 
 
+def notes_of_votes(
+    deciders: Deciders | None, votes: Sequence[Vote], at: datetime, *, reader: str, ended: bool = False
+) -> tuple[str, ...]:
+    """Return sentences to show a `reader` beside a question: who decides, who has voted, and what is still needed."""
+    if deciders is None:
+        return ()
+    named = sees(deciders, reader)
+    whose = f"It {'was' if ended else 'is'} {who_decides(deciders, named=named)}"
+    lines = [whose if ended else f"{whose}; {votes_needed(deciders, votes)}"]
+    if named:
+        lines += votes_given(deciders, votes)
+        lines += [] if ended else filter(None, [later_words(deciders, at)])
+    if not ended and not may_vote(deciders, reader, at):
+        lines.append("It is not yours to decide")
+    elif not ended and vote_of(deciders, votes, reader) is not None:
+        lines.append("You have voted; you can change your vote until the question ends")
+    return tuple(f"{line}." for line in lines)
+
+
 def later_words(deciders: Deciders, at: datetime) -> str:
     """Return who may decide, too, from a later moment on; empty where nobody may, or where they may already."""
     begins = deciders.escalated_at

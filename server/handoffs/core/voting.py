@@ -68,6 +68,11 @@ def was_decided(handoff: Handoff, deciders: Deciders) -> bool:
     return deciders.met_by(handoff.votes, _digest_of(handoff, answered))
 
 
+def not_yours(deciders: Deciders) -> NotTheirDecision:
+    """Return the error that says whose decision it is."""
+    return NotTheirDecision(_whose(deciders))
+
+
 def not_enough(handoff: Handoff) -> NotTheirDecision:
     """Return the error that says that votes are missing."""
     return NotTheirDecision(f"votes are missing: {_whose(_deciders_of(handoff))}")
