@@ -79,3 +79,14 @@ async def test_a_vote_in_the_browser_and_what_is_still_needed(scheme: str, tmp_p
         await inbox.desk.answer(await inbox.desk.get(handoff.id), {"response": "yes"}, by="bob", channel="inbox")
         await page.goto(f"{inbox.url}/history")
         await expect(page.locator(".row")).to_contain_text("bob agreed.")
+
+
+async def test_an_open_page_hears_nothing_of_what_only_theirs_see(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        await asked(inbox, "bob", message="For all?")
+        await enter(page, inbox)
+        await expect(page.locator("#count")).to_have_text("1")
+        await asked(inbox, "bob", message="Hidden?", visible="theirs")
+        await asked(inbox, "bob", message="Seen?")
+        await expect(page.locator("#count")).to_have_text("2")
+        assert "Hidden?" not in await page.content()

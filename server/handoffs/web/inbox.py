@@ -20,7 +20,7 @@ from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFoun
 from handoffs.core.events import Entry
 from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
-from handoffs.core.standing import sees
+from handoffs.core.standing import may_vote, sees
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.earlier import Earlier
@@ -147,11 +147,12 @@ class _Inbox:
             first, handoffs = await self._board.page(number, PAGE)
             listed = self._board.count
         await self._earlier.look_up(handoffs)
+        now = self._desk.clock.now()
         return await self._page(
             request,
             "open.html",
             cards=self._pages.cards(together(handoffs), request.state.csrf, person),
-            groups=groups([each for each in handoffs if each.question.deciders is None]),
+            groups=groups([each for each in handoffs if may_vote(each.question.deciders, person, now)]),
             people=people,
             mine=mine,
             listed=listed,
