@@ -68,3 +68,14 @@ def test_who_has_no_vote_reads_no_names_of_theirs(tmp_path: Path) -> None:
     document = json.loads(home.run("list", "--json").stdout)[0]["deciders"]
     assert (document["people"], document["votes"], document["needed"]["votes"]) == (None, None, 1)
     assert "bob" not in home.run("show", handoff_id).stdout
+
+
+def test_who_is_removed_has_no_vote_in_open_questions(tmp_path: Path) -> None:
+    home, me = Home(tmp_path), current_user()
+    handoff_id = question(home, me, "bob")
+    removed = home.run("people", "remove", me)
+    assert removed.returncode == 0, removed.stderr
+    done = home.run("answer", handoff_id, "yes")
+    assert done.returncode == 1
+    assert "it is the decision of bob" in done.stderr
+    assert events(home, handoff_id) == ["opened"]
