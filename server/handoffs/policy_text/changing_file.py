@@ -27,7 +27,7 @@ class ChangingFile(Generic[T]):
         """Why the file, as it is now, is not in force; empty if it is."""
         self._read_text = read
         self._seen = _signature(path)
-        self._text = read_text(path)
+        self._text: str = read_text(path)
         self._value = read(self._text, path)
 
     def current(self) -> T:
