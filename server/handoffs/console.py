@@ -6,7 +6,15 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import cast
 
-from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound, PersonNotFound, PersonRefused, StoreError
+from handoffs.core.errors import (
+    AlreadyEnded,
+    HandoffError,
+    NotFound,
+    NotTheirDecision,
+    PersonNotFound,
+    PersonRefused,
+    StoreError,
+)
 from handoffs.settings import SettingsError
 
 
@@ -78,6 +86,8 @@ def _code(wrong: UsageError | SettingsError | HandoffError | OutputLost) -> int:
         case OutputLost():
             # `| head` has read enough, which is no error.
             return failed(str(wrong), Exit.OUTPUT) if str(wrong) else Exit.DONE
+        case NotTheirDecision():
+            return failed(f"Nothing was recorded: {wrong}.", Exit.ENDED)
         case AlreadyEnded() | PersonRefused():
             return failed(str(wrong), Exit.ENDED)
         case NotFound() | PersonNotFound():

@@ -64,6 +64,10 @@ def config_file() -> Path:
     return user_config_path("handoffs", appauthor=False) / "config.toml"
 
 
+POLICY = "gate.toml"
+"""The policy that is used where none is named, beside `config.toml`."""
+
+
 class Settings(BaseSettings):
     """All settings, by their names in `config.toml`. The variable is the name in capitals, after `HANDOFFS_`.
 

@@ -18,13 +18,13 @@ def situations() -> Iterator[Situation]:
 
 
 def test_every_situation_keeps_every_rule() -> None:
-    """All 49,152: each rule of the module, and what no plan may do."""
+    """All 98,304: each rule of the module, and what no plan may do."""
     for it in situations():
         chosen = plan(it)
         asked_elsewhere = chosen.way is Way.NONE
-        if it.secret or it.breakout or it.put_off or it.lost or not it.forms or not it.drawn:
+        if it.others or it.secret or it.breakout or it.put_off or it.lost or not it.forms or not it.drawn:
             assert chosen.way is not Way.FORM, it
-        if it.breakout or it.put_off or it.lost or not it.links or not it.page:
+        if it.others or it.breakout or it.put_off or it.lost or not it.links or not it.page:
             assert chosen.way is not Way.LINK, it
         match chosen.how:
             case How.INVITE:
@@ -33,7 +33,7 @@ def test_every_situation_keeps_every_rule() -> None:
                 assert chosen == Plan(how=How.INVITE), it
             case How.TASK:
                 assert it.tasks, it
-                assert chosen.way is Way.FORM or it.polling or it.page or it.channels, it
+                assert chosen.way is Way.FORM or it.polling or it.page or it.channels or it.others, it
             case How.ROUND:
                 assert it.rounds, it
                 assert not asked_elsewhere, it
@@ -44,7 +44,9 @@ def test_every_situation_keeps_every_rule() -> None:
                 assert not any((it.polling, it.page, it.channels, it.put_off)), it
             case How.HOLD:
                 assert not it.rounds or asked_elsewhere, it
-                assert chosen.invite is not it.put_off, it
+                assert chosen.invite is not (it.put_off or it.others), it
+        if it.others:
+            assert chosen in (Plan(how=How.TASK), Plan(how=How.HOLD)), it
 
 
 def test_planning_again_with_the_page_comes_to_an_end() -> None:
@@ -60,6 +62,7 @@ def test_after_a_round_nothing_is_shown_in_the_same_way_again() -> None:
         assert chosen.way is Way.NONE, it
         assert chosen.how in (How.TASK, How.CARD, How.HOLD), it
         assert (chosen.how is How.TASK) == it.tasks, it
+        assert not (it.others and (chosen.invite or chosen.how is How.CARD)), it
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,8 @@ def test_after_a_round_nothing_is_shown_in_the_same_way_again() -> None:
         (Situation(tasks=True), Plan(how=How.UNSEEN)),
         (Situation(forms=True, put_off=True, polling=True), Plan(how=How.HOLD)),
         (Situation(), Plan(how=How.HOLD, invite=True)),
+        (Situation(others=True, forms=True, rounds=True, cards=True, secret=True, inbox=True), Plan(how=How.HOLD)),
+        (Situation(others=True, forms=True, tasks=True), Plan(how=How.TASK)),
     ],
 )
 def test_what_is_chosen(it: Situation, expected: Plan) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from handoffs.channels.notify import BACK_OFF, Notice, NotSent, Recipient, notice_of, recipients
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_shown import message_of
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.reminders import Stage
 from handoffs.core.schema import parse
@@ -451,3 +452,17 @@ async def test_what_a_service_returns_is_asked_for_its_truth_alone(
     else:
         with pytest.raises(NotSent):
             await recipient.send(Notice(title="A", body="B"))
+
+
+def test_a_message_says_who_decides_and_shows_nothing_that_only_theirs_see() -> None:
+    asked = handoff()
+    rule = Deciders(rule="gate.toml:3", asked_at=ASKED, seats=(Seat(person="bob"),))
+    shown = replace(asked, question=replace(asked.question, message="Pay?", deciders=rule))
+    told = notice_of(shown, Stage.OPENED, now=ASKED, link=None)
+    assert "“Pay?”" in told.body
+    assert "It is the decision of bob (rule gate.\u2060toml:3); 1 vote is needed." in told.body
+    hidden = replace(shown, question=replace(shown.question, deciders=replace(rule, visible="theirs")))
+    told = notice_of(hidden, Stage.OPENED, now=ASKED, link=None)
+    assert told.title == "An agent asks you"
+    assert "Pay" not in told.body
+    assert "bob" not in told.body

@@ -69,6 +69,7 @@ def test_list_as_json_is_one_array_of_the_documented_shape(tmp_path: Path) -> No
         "deadline": listed["deadline"],
         "caller": {"subject": "ada", "client": "claude-code", "project": "/srv/shop"},
         "answer": None,
+        "deciders": None,
         "earlier": None,
         "end": None,
         "action": None,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.events import Answered, Reminded
 from handoffs.core.lifecycle import advance
 from handoffs.core.model import Handoff
@@ -102,3 +103,20 @@ def test_what_is_due_has_come_and_was_not_claimed(length: timedelta, moment: flo
     assert len(told) <= 2
     assert not set(told) & set(claimed)
     assert all(due(asked, stage) <= now < asked.question.deadline for stage in told)
+
+
+def test_a_rule_says_when_those_who_decide_are_reminded_and_others_told() -> None:
+    asked = lasting(after(hours=24))
+    rule = Deciders(
+        rule="gate.toml:3",
+        asked_at=ASKED,
+        seats=(Seat(person="ada"),),
+        remind_seconds=600,
+        escalate_seconds=3600,
+        escalate_to=(Seat(person="bob"),),
+    )
+    asked = replace(asked, question=replace(asked.question, deciders=rule))
+    times = [due(asked, stage) - ASKED for stage in Stage]
+    assert times == [after(), after(minutes=10), after(hours=1), after(hours=21.6)]
+    plain = replace(asked, question=replace(asked.question, deciders=replace(rule, remind_seconds=None)))
+    assert due(plain, Stage.HALF) - ASKED == after(hours=12)

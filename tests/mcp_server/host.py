@@ -14,6 +14,7 @@ from handoffs.core.desk import MAX_NOTED, Desk
 from handoffs.core.question import Limits
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
+from handoffs.mcp_server.calls import WhoseQuestion
 from handoffs.mcp_server.permission import Listed
 from handoffs.mcp_server.server import build_server
 from handoffs.sealing import AesGcmSealer
@@ -41,6 +42,7 @@ class Table:
         host_seconds: float | None = None,
         permission_tool: Listed = "auto",
         inbox: Inbox | None = None,
+        whose: WhoseQuestion | None = None,
         bounds: Bounds = BOUNDS,
     ) -> MCPServer:
         return build_server(
@@ -53,6 +55,7 @@ class Table:
             host_seconds=host_seconds,
             permission_tool=permission_tool,
             inbox=inbox,
+            whose=whose,
             bounds=bounds,
         )
 
@@ -73,7 +76,15 @@ async def table(folder: Path, *, max_noted: int = MAX_NOTED, **limits: Any) -> A
     clock = FakeClock()
     async with SqliteStore(folder / "handoffs.db") as store:
         sealer = AesGcmSealer(lambda: [KEY])
-        desk = Desk(store=store, clock=clock, limits=Limits(**limits), sealer=sealer, local="ada", max_noted=max_noted)
+        desk = Desk(
+            store=store,
+            clock=clock,
+            limits=Limits(**limits),
+            sealer=sealer,
+            local="ada",
+            max_noted=max_noted,
+            directory=store.people.directory,
+        )
         yield Table(desk, store, clock)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.model import Caller, End, Handoff, Question, State, secret_name
 from handoffs.core.schema import options_form, parse, response_form
 from handoffs.mcp_server import words
@@ -98,6 +99,11 @@ def _guidance() -> dict[str, str]:
     said["answered with a secret"] = words.describe(given, now=NOON, earlier=False, late=False)
     said["pending, a secret, unseen"] = words.describe_pending(SECRET, words.Pending.UNSEEN)
     said["pending, a secret, sent to the inbox"] = words.describe_pending(SECRET, words.Pending.SENT, LINK)
+    two = Deciders(rule="gate.toml:3", asked_at=NOON, seats=(Seat(person="bob"), Seat(person="cyd")), votes=2)
+    for about, whose in (("", two), (", which only theirs see", replace(two, visible="theirs"))):
+        asked = replace(OPEN, question=replace(OPEN.question, deciders=whose))
+        said[f"pending, votes are missing{about}"] = words.describe_pending(asked, words.Pending.UNSEEN)
+    said["pending, votes are missing, crowded"] = words.describe_pending(asked, words.Pending.CROWDED)
     said["breakout"] = words.describe_breakout(shown=True)
     said["breakout, where nothing shows it"] = words.describe_breakout(shown=False)
     said["breakout, where the inbox shows it"] = words.describe_breakout(shown=False, link=LINK)

@@ -81,7 +81,8 @@ async def made(
         sign_in = SignIn(folder / "inbox", used.now)
         sealer = AesGcmSealer(lambda: ["k" * 32])
         inbox = Inbox(folder, Desk(store=other, clock=used, limits=limits, sealer=sealer, local="ada"), sign_in)
-        yield inbox, app_of(folder, Desk(store=store, clock=used, sealer=sealer, local="ada"), sign_in, inbox.seen)
+        desk = Desk(store=store, clock=used, sealer=sealer, local="ada", directory=store.people.directory)
+        yield inbox, app_of(folder, desk, sign_in, inbox.seen)
 
 
 @asynccontextmanager

@@ -3,14 +3,16 @@
 A call that finds its handoff ended needs no plan. For an open one, `plan` takes a `Situation` and returns the one
 `Plan` that the call carries out. The rules, in order:
 
-1. A secret never goes into a form. After "not now", a call that only checks does not show a dialog again, nor after a
+1. A question that a rule gives to named people is shown by no host and opens no inbox: who asks has no vote. Its call
+   waits, or returns a task.
+2. A secret never goes into a form. After "not now", a call that only checks does not show a dialog again, nor after a
    host did not come back from its dialog.
-2. The inbox is invited first if the question needs a page there: for a secret, and for a host that shows links.
-3. An agent that waits for MCP tasks gets one, if some channel shows the question; but not in place of a link or a card.
-4. From 2026-07-28, a dialog or a link is a round: the call returns, and the client calls again with the reply.
-5. A card is shown once its call has returned.
-6. If no channel would show the question, the agent is told at once, so that it tells the person.
-7. Otherwise the call waits: beside the host's dialog, and for answers from other channels.
+3. The inbox is invited first if the question needs a page there: for a secret, and for a host that shows links.
+4. An agent that waits for MCP tasks gets one, if some channel shows the question; but not in place of a link or a card.
+5. From 2026-07-28, a dialog or a link is a round: the call returns, and the client calls again with the reply.
+6. A card is shown once its call has returned.
+7. If no channel would show the question, the agent is told at once, so that it tells the person.
+8. Otherwise the call waits: beside the host's dialog, and for answers from other channels.
 """
 
 from dataclasses import dataclass, replace
@@ -45,6 +47,8 @@ class Situation:
 
     breakout: bool = False
     """The question tells the person that the agent is done. No call waits for an answer."""
+    others: bool = False
+    """A rule names who decides it."""
     secret: bool = False
     """The form asks for a secret."""
     drawn: bool = True
@@ -90,7 +94,7 @@ class Plan:
 
 def way_to_ask(it: Situation) -> Way:
     """Return the best way of the host for the question."""
-    if it.breakout or it.put_off or it.lost:
+    if it.others or it.breakout or it.put_off or it.lost:
         return Way.NONE
     if it.forms and it.drawn and not it.secret:
         return Way.FORM
@@ -99,6 +103,8 @@ def way_to_ask(it: Situation) -> Way:
 
 def plan(it: Situation) -> Plan:
     """Return how a call is carried out. After an `INVITE`, plan again with the resulting `page`."""
+    if it.others:
+        return Plan(how=How.TASK if it.tasks else How.HOLD)
     way, again = way_to_ask(it), not it.put_off
     if again and it.inbox and it.page is None and (it.secret or (way is Way.LINK and not it.cards)):
         return Plan(how=How.INVITE)
@@ -122,9 +128,9 @@ def plan_after(it: Situation) -> Plan:
     """Return how a call goes on after its dialog or link came back without an answer; `sent` is of this round."""
     if it.tasks:
         return Plan(how=How.TASK)
-    if it.cards and not it.sent:
+    if it.cards and not (it.sent or it.others):
         return Plan(how=How.CARD)
-    return Plan(how=How.HOLD, invite=True)
+    return Plan(how=How.HOLD, invite=not it.others)
 
 
 # Abilities of hosts, for the table.
@@ -140,14 +146,15 @@ _HOSTS = {
 
 def drawn() -> str:
     """Return the plans as a Markdown table: by the host's abilities, for a host with an inbox beside it."""
-    lines = ["| the host has | up to 2025-11-25 | from 2026-07-28 | a secret | checked after *not now* |"]
-    lines.append("| --- | --- | --- | --- | --- |")
+    heads = ["up to 2025-11-25", "from 2026-07-28", "a secret", "checked after *not now*", "a rule names who decides"]
+    lines = [f"| the host has | {' | '.join(heads)} |", f"|{' --- |' * (len(heads) + 1)}"]
     for host, it in _HOSTS.items():
         asked = [
             replace(it, inbox=True, page=True),
             replace(it, inbox=True, page=True, rounds=True),
             replace(it, inbox=True, page=True, secret=True),
             replace(it, inbox=True, page=True, put_off=True, polling=True),
+            replace(it, inbox=True, others=True),
         ]
         lines.append(f"| {host} | {' | '.join(map(_told, asked))} |")
     return "\n".join(lines)

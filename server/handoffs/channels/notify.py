@@ -252,7 +252,8 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     The agent's words are one line in quotation marks, cut to 300 characters, without working links, mentions or
     tags.
     """
-    asker = _harmless(asker_of(handoff.caller), _ASKER) or "an agent"
+    theirs = handoff.question.deciders is not None and handoff.question.deciders.visible == "theirs"
+    asker = ("" if theirs else _harmless(asker_of(handoff.caller), _ASKER)) or "an agent"
     does = "stopped, and leaves this to you" if handoff.question.breakout_of_loop else "asks you"
     opening = {
         Stage.OPENED: "",
@@ -260,6 +261,8 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
         Stage.ESCALATED: "Nobody has answered yet: ",
         Stage.LAST: "Last reminder: ",
     }[stage]
+    # An address may be read by more people than those who decide.
+    shown = "Only those who decide may read it." if theirs else f"“{_harmless(_words(handoff), _MESSAGE)}”"
     left = left_in_words(handoff.question.deadline - now)
     # A secret can only be typed into the inbox.
     command = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
@@ -268,9 +271,17 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     title = f"{opening}{asker} {does}"
     return Notice(
         title=title[0].upper() + title[1:] if title.startswith("an agent") else title,
-        body=f"“{_harmless(_words(handoff), _MESSAGE)}”\n\n"
-        f"Open for another {left}, until {stamp(handoff.question.deadline)}.\n{where}",
+        body=f"{shown}\n\n{_whose(handoff)}Open for another {left}, until {stamp(handoff.question.deadline)}.\n{where}",
     )
+
+
+def _whose(handoff: Handoff) -> str:
+    deciders = handoff.question.deciders
+    if deciders is None:
+        return ""
+    from handoffs.core.standing import votes_needed, who_decides  # only for a question with a rule
+
+    return f"{_harmless(f'It is {who_decides(deciders)}; {votes_needed(deciders, handoff.votes)}.', _MESSAGE)}\n"
 
 
 def _words(handoff: Handoff) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import anyio
 
-from handoffs.core.errors import AlreadyEnded, AnswerRefused, StoreError
+from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotTheirDecision, StoreError
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Reply
 from handoffs.terminal import Earlier, Filled, Interrupted, Later, Outcome, Refused, Request, Terminal
@@ -39,6 +39,9 @@ class TerminalChannel:
 
     async def present(self, handoff: Handoff, reply: Reply) -> None:
         """Show the question until the person has answered it or put it off. See `ports.Channel`."""
+        deciders = handoff.question.deciders
+        if deciders is not None and self._by not in deciders.people:
+            await anyio.sleep_forever()  # who has no vote is not asked; those who have find it in the inbox
         if handoff.question.breakout_of_loop:
             request = Request.of(handoff)
             await self._terminal.tell(
@@ -81,6 +84,8 @@ class TerminalChannel:
                 await reply.decline(by=self._by, note=outcome.note)
             else:
                 await reply.answer(outcome.values, by=self._by, note=outcome.note, other=outcome.other)
+        except NotTheirDecision as refused:
+            await self._terminal.tell(f"Nothing was recorded: {refused}.")
         except AnswerRefused as refused:
             return str(refused)
         except StoreError as away:

@@ -9,6 +9,7 @@ import anyio
 import typer
 
 from handoffs import __version__
+from handoffs.assembly import current_user
 from handoffs.cli import deciding, documents, hints, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
@@ -379,7 +380,7 @@ async def _welcome(settings: Settings) -> None:
 
 def _confirm(handoff: Handoff, *, json: bool, told: bool = False) -> None:
     if json:
-        print_out(documents.document(handoff))
+        print_out(documents.document(handoff, reader=current_user()))
     elif not told:
         voted = " Your vote counts; others must vote, too." if handoff.votes and handoff.end is None else ""
         print_out(f"{handoff.id} is {handoff.state}.{voted}")

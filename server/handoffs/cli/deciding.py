@@ -12,7 +12,7 @@ from handoffs.cli.looking import earlier_of, is_there
 from handoffs.console import UsageError
 from handoffs.core.choices import joined
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AnswerRefused, NotFound
+from handoffs.core.errors import AnswerRefused, NotFound, NotTheirDecision
 from handoffs.core.form import Form, Kind, Value
 from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
@@ -57,12 +57,15 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
         if handoff.question.form.secret:
             # A shell's history and a terminal's screen would keep the secret.
             raise UsageError(f"{handoff.id} asks for a secret, which is typed into the inbox: run `handoffs inbox`.")
+        _check_seat(desk, handoff)
         if not any(ways):
             # Standard output is for the result, which a script may read.
             async with open_terminal(output=sys.stderr) as terminal:
                 return await ask_here(desk, terminal, handoff, note=given.note), True
         try:
             return await _decided(desk, handoff, await _outcome_of(desk, handoff, given), given.note), False
+        except NotTheirDecision:
+            raise
         except AnswerRefused as refused:
             raise UsageError(_refusal(handoff, refused, given)) from None
 
@@ -119,6 +122,15 @@ def _check_there(settings: Settings, prefix: str) -> None:
     # Opening creates a store, which a mistyped path must not do.
     if not is_there(settings):
         raise NotFound(prefix)
+
+
+def _check_seat(desk: Desk, handoff: Handoff) -> None:
+    """Refuse before a person fills in a form for nothing. Raises NotTheirDecision."""
+    deciders = handoff.question.deciders
+    if deciders is not None and deciders.seat_of(current_user(), desk.clock.now()) is None:
+        from handoffs.core.voting import not_yours  # only for a question with a rule
+
+        raise not_yours(deciders)
 
 
 async def _open(desk: Desk, prefix: str) -> Handoff:
@@ -188,6 +200,8 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
             raise UsageError(f"No answer was given; {handoff.id} stays open.")
         try:
             return await _decided(desk, handoff, outcome, note)
+        except NotTheirDecision:
+            raise
         except AnswerRefused as refused:
             problem = str(refused)
 

@@ -9,14 +9,14 @@ from handoffs.core.events import Entry
 from handoffs.core.model import Handoff
 
 
-def array(handoffs: Sequence[Handoff]) -> str:
+def array(handoffs: Sequence[Handoff], *, reader: str) -> str:
     """Return handoffs as one JSON array."""
-    return json.dumps([described(handoff) for handoff in handoffs], indent=2)
+    return json.dumps([described(handoff, reader=reader) for handoff in handoffs], indent=2)
 
 
-def document(handoff: Handoff, *, secrets: bool = False) -> str:
+def document(handoff: Handoff, *, secrets: bool = False, reader: str) -> str:
     """Return a handoff as one JSON object; `secrets` of an action are masked, unless they are wanted."""
-    return json.dumps(described(handoff, secrets=secrets), indent=2)
+    return json.dumps(described(handoff, secrets=secrets, reader=reader), indent=2)
 
 
 def line(entry: Entry) -> str:

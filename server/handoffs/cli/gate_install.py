@@ -17,8 +17,8 @@ from handoffs.cli.installing.hosts import Host, find
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.console import UsageError, print_out
 from handoffs.core.untrusted import inert_line
-from handoffs.serving.gate import POLICY, Options, policy_of
-from handoffs.settings import config_file
+from handoffs.serving.gate import Options, policy_of
+from handoffs.settings import POLICY, config_file
 
 _HIDDEN = "…"
 

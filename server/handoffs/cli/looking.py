@@ -42,7 +42,7 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
             now = desk.clock.now()
     _tell_of_unused(handoffs)
     if as_json:
-        print_out(documents.array(handoffs))
+        print_out(documents.array(handoffs, reader=current_user()))
     elif handoffs:
         print_out(pages.table(handoffs, now=now, width=_width()))
     else:
@@ -93,7 +93,7 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool, secrets: bool
     async with open_desk(settings) as desk:
         handoff = await desk.find(prefix)
         if as_json:
-            print_out(documents.document(handoff, secrets=secrets))
+            print_out(documents.document(handoff, secrets=secrets, reader=current_user()))
             return
         page = pages.Page(
             handoff=handoff if secrets else redacted(handoff),
@@ -102,6 +102,7 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool, secrets: bool
             width=max(_width() or shutil.get_terminal_size().columns, NARROWEST),
             drawn=_width() is not None,
             earlier=await earlier_of(desk, handoff),
+            reader=current_user(),
         )
         print_out(pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR")))
 

@@ -60,6 +60,8 @@ class Page:
     drawn: bool = False
     """Whether Markdown is rendered, for a terminal; elsewhere it is printed as written."""
     earlier: Earlier | None = None
+    reader: str = ""
+    """The person who reads it."""
 
     @property
     def lines(self) -> list[Line]:
@@ -73,6 +75,7 @@ class Page:
             [],
             *(line for field in question.form.fields for line in self._field(field)),
             *self._other_ways(),
+            *self._votes(),
             *self._end(),
             [],
             *(each for entry in self.entries for each in broken(line(entry), self.width)),
@@ -126,6 +129,16 @@ class Page:
             lines += [[], *broken(inert_line(words), self.width)]
             lines += broken(f"The same again: handoffs answer {handoff.id} --again", self.width)
         return lines
+
+    def _votes(self) -> list[Line]:
+        handoff, question = self.handoff, self.handoff.question
+        if question.deciders is None:
+            return []
+        from handoffs.core.standing import notes_of_votes  # only for a question with a rule
+
+        ended = handoff.end is not None
+        notes = notes_of_votes(question.deciders, handoff.votes, self.now, reader=self.reader, ended=ended)
+        return [[], *(each for note in notes for each in broken(note, self.width))]
 
     def _end(self) -> list[Line]:
         handoff, end = self.handoff, self.handoff.end

@@ -142,11 +142,15 @@ class Deciders:
                 groups[seat.person] = groups.get(seat.person, frozenset()) | seat.groups
         return len(groups) >= max(self.votes, 1) and not _unfilled(self.each, groups)
 
+    @property
+    def escalated_at(self) -> datetime | None:
+        """When others may decide, too; None where there are none."""
+        return None if self.escalate_seconds is None else self.asked_at + timedelta(seconds=self.escalate_seconds)
+
     def _seats(self, at: datetime | None) -> list[Seat]:
         """Return the seats at this moment; all that there will be for None."""
-        later = self.escalate_seconds is not None and (
-            at is None or at >= self.asked_at + timedelta(seconds=self.escalate_seconds)
-        )
+        begins = self.escalated_at
+        later = begins is not None and (at is None or at >= begins)
         seats = (*self.seats, *self.escalate_to) if later else self.seats
         return [seat for seat in seats if self.requester.isdisjoint((seat.person.lower(), seat.for_.lower()))]
 

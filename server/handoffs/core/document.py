@@ -1,8 +1,8 @@
 """A handoff as a document: `--json` prints it and the server's resources return it, with the same keys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from handoffs.core.action import Action
 from handoffs.core.display import stamp
@@ -10,6 +10,9 @@ from handoffs.core.exact_json import OddNumber
 from handoffs.core.masking import masked, masked_answer, masked_message
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
+
+if TYPE_CHECKING:  # only a question with a rule needs them
+    from handoffs.core.deciders import Deciders, Vote
 
 TITLE_WIDTH = 100
 """Characters of a message that a list shows."""
@@ -24,10 +27,11 @@ def redacted(handoff: Handoff) -> Handoff:
     return replace(handoff, question=replace(handoff.question, message=masked_message(action, message)), values=values)
 
 
-def document(handoff: Handoff, *, secrets: bool = False) -> dict[str, object]:
+def document(handoff: Handoff, *, secrets: bool = False, reader: str = "") -> dict[str, object]:
     """Return everything about a handoff that a script may need, as JSON values.
 
-    The secrets of an action are masked, unless the caller wants `secrets`.
+    The secrets of an action are masked, unless the caller wants `secrets`. Where only those who decide may know each
+    other, a `reader` who has no vote reads no names.
     """
     shown = handoff if secrets else redacted(handoff)
     caller, question, answer, end = shown.caller, shown.question, shown.answer, shown.end
@@ -50,6 +54,7 @@ def document(handoff: Handoff, *, secrets: bool = False) -> dict[str, object]:
             "other": answer.other,
         },
         "action": _action(question.action, secrets=secrets),
+        "deciders": None if question.deciders is None else _deciders(question.deciders, handoff.votes, reader),
         "earlier": handoff.earlier or None,
         "end": None if end is None else {"by": end.by, "at": stamp(end.at), "channel": end.channel, "note": end.note},
     }
@@ -76,6 +81,33 @@ def _action(action: Action | None, *, secrets: bool = False) -> dict[str, object
         "tool": action.tool,
         "arguments": exact_values(action.values if secrets else masked(action).values),
         "digest": action.digest,
+    }
+
+
+def _deciders(deciders: "Deciders", votes: "Sequence[Vote]", reader: str) -> dict[str, object]:
+    from handoffs.core.standing import sees  # only for a question with a rule
+
+    named, needed, begins = sees(deciders, reader), deciders.still_needed(votes), deciders.escalated_at
+    return {
+        "rule": deciders.rule,
+        "visible": deciders.visible,
+        "proof": deciders.proof or None,
+        "people": list(deciders.people) if named else None,
+        "each": list(deciders.each),
+        "votes": [
+            {
+                "by": vote.person,
+                "for": vote.for_ or None,
+                "at": stamp(vote.at),
+                "channel": vote.channel,
+                "refuses": vote.refuses,
+            }
+            for vote in needed.voted
+        ]
+        if named
+        else None,
+        "needed": {"votes": needed.votes, "groups": list(needed.groups)},
+        "othersFrom": None if begins is None or not deciders.escalate_to else stamp(begins),
     }
 
 

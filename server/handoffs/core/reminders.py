@@ -1,5 +1,7 @@
 """The times at which a person is told that a question waits: once it is open, and again as its deadline comes nearer.
 
+A rule that names who decides may have times of its own for the reminder and for when others are told.
+
 This module says when, and in which order. The log (`events.Reminded`) decides which process sends, a channel how.
 """
 
@@ -28,9 +30,15 @@ _TELLING = (Stage.OPENED, Stage.HALF, Stage.LAST)  # sent to the same people; a 
 
 def due(handoff: Handoff, stage: Stage) -> datetime:
     """Return when a stage is due. That may be after the deadline, if the deadline is near."""
+    deciders = handoff.question.deciders
     if stage is Stage.OPENED:
-        # A dialog can't answer a breakout, and its asker may be gone at once.
-        return handoff.created_at if handoff.question.breakout_of_loop else handoff.created_at + GRACE
+        # A dialog can't answer a breakout, and its asker may be gone at once; nor one that others decide.
+        at_once = handoff.question.breakout_of_loop or deciders is not None
+        return handoff.created_at if at_once else handoff.created_at + GRACE
+    if deciders is not None and stage is Stage.HALF and deciders.remind_seconds is not None:
+        return handoff.created_at + timedelta(seconds=deciders.remind_seconds)
+    if deciders is not None and stage is Stage.ESCALATED and deciders.escalated_at is not None:
+        return deciders.escalated_at  # from then on others may decide, too
     return handoff.created_at + (handoff.question.deadline - handoff.created_at) * _FRACTIONS[stage]
 
 

@@ -13,6 +13,7 @@ from handoffs.core.errors import NotTheirDecision
 from handoffs.core.events import Answered, Declined, Voted
 from handoffs.core.form import DECISION
 from handoffs.core.model import SCRIPT, Handoff
+from handoffs.core.standing import who_decides
 from handoffs.core.untrusted import inert_line
 
 
@@ -67,6 +68,11 @@ def was_decided(handoff: Handoff, deciders: Deciders) -> bool:
     return deciders.met_by(handoff.votes, _digest_of(handoff, answered))
 
 
+def not_yours(deciders: Deciders) -> NotTheirDecision:
+    """Return the error that says whose decision it is."""
+    return NotTheirDecision(_whose(deciders))
+
+
 def not_enough(handoff: Handoff) -> NotTheirDecision:
     """Return the error that says that votes are missing."""
     return NotTheirDecision(f"votes are missing: {_whose(_deciders_of(handoff))}")
@@ -91,7 +97,4 @@ def _deciders_of(handoff: Handoff) -> Deciders:
 
 
 def _whose(deciders: Deciders) -> str:
-    if deciders.visible == "theirs":
-        return f"it is the decision of the people that the rule {deciders.rule} names"
-    names = ", ".join(inert_line(name, 60) for name in deciders.people)
-    return f"it is the decision of {names or 'people who are no longer there'} (rule {deciders.rule})"
+    return f"it is {who_decides(deciders)}"

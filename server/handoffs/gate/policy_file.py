@@ -1,16 +1,12 @@
 """A policy file that may change while the gate runs: a change counts from the next call on."""
 
-import time
 from pathlib import Path
 
-from handoffs.gate.policy import Policy, PolicyError, policy_of_text
-from handoffs.policy_text.tables import read_text
-
-_SETTLED_NS = 2_000_000_000
-"""A file that was written within this time may change again without a new time or size, so its text is compared."""
+from handoffs.gate.policy import Policy, policy_of_text
+from handoffs.policy_text.changing_file import ChangingFile
 
 
-class PolicyFile:
+class PolicyFile(ChangingFile[Policy]):
     """The policy in force. A change that can't be used leaves the earlier policy in force."""
 
     def __init__(self, path: Path) -> None:
@@ -19,39 +15,4 @@ class PolicyFile:
         Raises:
             PolicyError: It can't be used.
         """
-        self.path = path
-        self.problem = ""
-        """Why the file, as it is now, is not in force; empty if it is."""
-        self._seen = _signature(path)
-        self._text = read_text(path)
-        self._policy = policy_of_text(self._text, path)
-
-    def current(self) -> Policy:
-        """Return the policy in force."""
-        seen = _signature(self.path)
-        if seen != self._seen or _is_fresh(seen):
-            self._read()
-            self._seen = seen
-        return self._policy
-
-    def _read(self) -> None:
-        try:
-            text = read_text(self.path)
-            if text != self._text or self.problem:
-                self._policy = policy_of_text(text, self.path)
-            self._text, self.problem = text, ""
-        except PolicyError as error:
-            self.problem = str(error)
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when the file does; taken before it is read, so that a change in between is seen later."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _is_fresh(signature: tuple[int, int, int] | None) -> bool:
-    return signature is not None and abs(time.time_ns() - signature[0]) < _SETTLED_NS
+        super().__init__(path, policy_of_text)

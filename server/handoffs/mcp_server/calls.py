@@ -1,8 +1,9 @@
 """The calls of the two tools, from arguments to result."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
@@ -10,7 +11,7 @@ from mcp.types import CallToolResult, InputRequiredResult
 from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
 from handoffs.core.action import Action
 from handoffs.core.desk import Desk
-from handoffs.core.model import Declared, Handoff, State
+from handoffs.core.model import Caller, Declared, Handoff, State
 from handoffs.core.question import MAX_MESSAGE
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.mcp_server import tools, words
@@ -49,6 +50,12 @@ from handoffs.mcp_server.task_id import Begun, TaskId
 from handoffs.mcp_server.tool import Outcome, RequestContext
 from handoffs.mcp_server.words import Pending, Status
 
+if TYPE_CHECKING:  # only a rule that names people needs it
+    from handoffs.core.deciders import Deciders
+
+WhoseQuestion: TypeAlias = Callable[[Caller], Awaitable["Deciders | None"]]
+"""Returns who may decide what a caller asks now; None for everybody who is reached. Raises QuestionRefused."""
+
 
 class Calls:
     """Carries out the two tools."""
@@ -65,15 +72,16 @@ class Calls:
         joining: Joining,
         cards: bool = False,
         draining: Shutdown | None = None,
+        whose: WhoseQuestion | None = None,
         bounds: Bounds = BOUNDS,
         pace: Pace = PACE,
     ) -> None:
         """Take the parts; with `cards`, hosts that can show a card in the chat are given one.
 
         `own` is the caller's view. `deliveries` records which outcomes were handed over, `joining` says whose questions
-        a call may join, and `draining` ends waiting calls.
+        a call may join, `draining` ends waiting calls, and `whose` says who decides a caller's questions.
         """
-        self._desk = desk
+        self._desk, self._whose = desk, whose
         self._cards = cards
         self._own = own
         self._hold_seconds = hold_seconds
@@ -115,10 +123,12 @@ class Calls:
             declared=declared,
             session=self._joining.session_of(context),
             tool_use=tools.tool_use_of(context) or "",
+            deciders=None if self._whose is None else await self._whose(caller),
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
             # The agent is to stop: the call returns soon with the link, and no dialog is shown.
-            link = await self._inbox.invite(handoff) if self._inbox is not None else None
+            invited = None if handoff.question.deciders is not None else self._inbox
+            link = None if invited is None else await invited.invite(handoff)
             guidance = words.describe_breakout(shown=self._desk.has_channels, link=link)
             return _result(handoff, Status.SUCCESS, guidance, context)
         return await self._outcome(handoff, context, declared, card=self._shows_cards(declared, context))
@@ -249,6 +259,7 @@ class Calls:
         dialog, form = host_dialog_of(context), handoff.question.form
         return Situation(
             breakout=handoff.question.breakout_of_loop,
+            others=handoff.question.deciders is not None,
             secret=form.secret,
             drawn=dialog.draws(form),
             forms=FORM in declared.abilities,

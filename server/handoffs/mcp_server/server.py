@@ -19,7 +19,7 @@ from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.callers.joining import LISTING, Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
-from handoffs.mcp_server.calls import Calls
+from handoffs.mcp_server.calls import Calls, WhoseQuestion
 from handoffs.mcp_server.cards.extension import Cards, Page
 from handoffs.mcp_server.icons import ICONS
 from handoffs.mcp_server.notice import Notice
@@ -73,6 +73,7 @@ def build_server(
     front: Front | None = None,
     join: bool = True,
     notice: str = "",
+    whose: WhoseQuestion | None = None,
     bounds: Bounds = BOUNDS,
     pace: Pace = PACE,
 ) -> StdioServer:
@@ -98,6 +99,7 @@ def build_server(
         front: The messages that have come through the pipe so far, if a first stage reads it already.
         join: Whether a client that is no gateway joins questions that its caller asked in other sessions.
         notice: A notice for the person in each result, passed on by the agent; empty for none.
+        whose: Says who decides a caller's questions; None for everybody who is reached.
         bounds: How much the server holds for all of its callers; the parts of `expiry` have bounds of their own.
         pace: How often waiting calls look, and say that they are alive.
     """
@@ -114,6 +116,7 @@ def build_server(
         joining=joining,
         cards=card is not None,
         draining=draining,
+        whose=whose,
         bounds=bounds,
         pace=pace,
     )

@@ -7,9 +7,15 @@ yes.
 import re
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from handoffs.core.display import in_words, stamp
 from handoffs.core.model import Handoff, State
+
+if TYPE_CHECKING:  # only a rule that names people needs them
+    from collections.abc import Sequence
+
+    from handoffs.core.deciders import Deciders, Vote
 
 
 class Status(StrEnum):
@@ -124,6 +130,13 @@ def describe_pending(handoff: Handoff, why: Pending, link: str | None = None, *,
     still = f"No decision yet: the question is open until {stamp(handoff.question.deadline)}. Do not act on it"
     named = " (the tool whose name ends so)" if prefixed else ""
     check = f'call check_handoff{named} with handoff_id "{handoff.id}"'
+    if handoff.question.deciders is not None:
+        crowded = why is Pending.CROWDED
+        wait = " Too many of your questions wait at once: let some be decided first." if crowded else ""
+        return (
+            f"{still}. {_whose(handoff.question.deciders, handoff.votes)}. Who asks has no vote: neither you nor the "
+            f"person you work for can answer it.{wait} To go on waiting, {check}."
+        )
     # The person may ask for this command. An agent with a shell or a browser could use it too, hence the warning.
     shell = f"`{_command(handoff)}` in a terminal"
     place = (
@@ -170,8 +183,18 @@ def describe_card_answer(handoff: Handoff) -> str:
 
 def describe_progress(handoff: Handoff, link: str | None = None) -> str:
     """Return the line that a host may show while a call waits. `link` is where the inbox shows the question."""
+    if handoff.question.deciders is not None:
+        return f"Waiting for those who decide ({handoff.id}). {_whose(handoff.question.deciders)}."
     browser = f"In the browser: {link} " if link else ""
     return f"Waiting for a person ({handoff.id}). {browser}In a terminal: {_command(handoff)}"
+
+
+def _whose(deciders: "Deciders", votes: "Sequence[Vote] | None" = None) -> str:
+    from handoffs.core.standing import votes_needed, who_decides  # only for a question with a rule
+
+    # What others voted may sway an agent that words its next question: it is told the number alone.
+    needed = "" if votes is None else f", and {votes_needed(deciders, votes)}"
+    return f"It is {who_decides(deciders)}{needed}"
 
 
 def _command(handoff: Handoff) -> str:

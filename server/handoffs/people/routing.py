@@ -7,7 +7,7 @@
 - Where those who are there can't make the quorum, the question is refused at once, with the rule's name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from handoffs.core.deciders import Deciders, Seat
@@ -23,14 +23,17 @@ MAX_CHAIN = 5
 class NobodyCanDecide(QuestionRefused):
     """The people whose decision it is can't make it."""
 
-    def __init__(self, rule: DeciderRule) -> None:
+    def __init__(self, rule: DeciderRule, asks: Collection[str] = ()) -> None:
+        """Take the rule, and the people that it names in whose name is asked."""
         self.rule = rule.rule
         votes = max(rule.votes, len(rule.each), 1)
         groups = f", one from each of {', '.join(rule.each)}" if rule.each else ""
         wanted = f"{votes} votes{groups}" if votes > 1 else "a vote"
+        named = ", ".join(sorted(asks)) if rule.visible == "all" else ""
+        without = f"This is asked in the name of {named}, and who asks has no vote" if named else "Who asks has no vote"
         super().__init__(
             f"Nobody can decide this: the rule {rule.rule} needs {wanted}, and too few of the people that it names are "
-            "there. Who asks does not count. `handoffs people list` shows who is known."
+            f"there. {without}. `handoffs people list` shows who is known."
         )
 
 
@@ -58,24 +61,35 @@ def route(rule: DeciderRule, directory: Directory, *, at: datetime, requester: s
         escalate_to=_seats(rule.escalate_to, directory, at, asks),
     )
     if not deciders.can_be_met:
-        raise NobodyCanDecide(rule)
+        raise NobodyCanDecide(rule, _named_and_asking(named, directory, asks))
     return deciders
 
 
-def _seats(named: Iterable[str], directory: Directory, at: datetime, asks: frozenset[str]) -> tuple[Seat, ...]:
-    groups: dict[str, set[str]] = {}
+def _named_and_asking(named: Iterable[str], directory: Directory, asks: frozenset[str]) -> frozenset[str]:
+    return frozenset(person for person in _persons(named, directory) if person.lower() in asks)
+
+
+def _persons(named: Iterable[str], directory: Directory) -> Mapping[str, frozenset[str]]:
+    """Return the people who are named, and were not removed, each with the groups that name them."""
+    groups: dict[str, frozenset[str]] = {}
     for name in named:
         group = name.removeprefix(GROUP) if name.startswith(GROUP) else ""
         for person in directory.members(group) if group else (name,):
-            if directory.present(person) is not None and person.lower() not in asks:
-                groups.setdefault(person, set()).update({group} - {""})
+            if directory.present(person) is not None:
+                groups[person] = groups.get(person, frozenset()) | ({group} - {""})
+    return groups
+
+
+def _seats(named: Iterable[str], directory: Directory, at: datetime, asks: frozenset[str]) -> tuple[Seat, ...]:
     seats: list[Seat] = []
-    for person, through in groups.items():
+    for person, through in _persons(named, directory).items():
+        if person.lower() in asks:
+            continue
         away = _stand_in(person, directory, at) is not None
-        seats.append(Seat(person=person, groups=frozenset(through), away=away))
+        seats.append(Seat(person=person, groups=through, away=away))
         deputy = _deputy_of(person, directory, at, asks) if away else None
         if deputy is not None:
-            seats.append(Seat(person=deputy, for_=person, groups=frozenset(through)))
+            seats.append(Seat(person=deputy, for_=person, groups=through))
     return tuple(seats)
 
 

@@ -19,10 +19,7 @@ from handoffs.gate.policy_file import PolicyFile
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.server_name import marked
 from handoffs.serving.gate_url import RemoteServer, remote_server, server_name
-from handoffs.settings import Settings, SettingsError, config_file, data_folder
-
-POLICY = "gate.toml"
-"""The policy that is used where none is named, in the folder of the configuration."""
+from handoffs.settings import POLICY, Settings, SettingsError, config_file, data_folder
 
 _LAUNCHERS = frozenset(
     {"uv", "uvx", "run", "npx", "bunx", "pipx", "node", "deno", "docker", "env", "python", "python3"}

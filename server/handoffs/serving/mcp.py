@@ -24,7 +24,8 @@ from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
-from handoffs.settings import Settings, config_file, unused_words
+from handoffs.serving.whose import WhoseDecision
+from handoffs.settings import POLICY, Settings, config_file, unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
@@ -95,6 +96,7 @@ def build(
         front=front,
         join=settings.join != "off",
         notice=_unused(),
+        whose=WhoseDecision(config_file().with_name(POLICY), desk),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Cursor, Handoff, Outline, State
+from handoffs.core.standing import sees
 from handoffs.core.untrusted import folded
 
 PAGE = 50
@@ -90,8 +91,8 @@ def _has_words(message: str, words: str) -> bool:
     return all(word in looked_in for word in folded(words).split())
 
 
-async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK) -> Found:
-    """Return the newest matching handoffs: a page of them, or those among the first `look` handoffs."""
+async def find(desk: Desk, search: Search, *, person: str = "", size: int = PAGE, look: int = LOOK) -> Found:
+    """Return the newest matching handoffs that a person may see: a page of them, or those among the first `look`."""
     found: list[str] = []
     clients: set[str] = set()
     channels: set[str] = set()
@@ -113,7 +114,7 @@ async def find(desk: Desk, search: Search, *, size: int = PAGE, look: int = LOOK
             if search.finds(outline):
                 found.append(outline.id)
     return Found(
-        handoffs=await desk.get_all(found),
+        handoffs=[each for each in await desk.get_all(found) if sees(each.question.deciders, person)],
         older=older,
         looked_to=looked_to,
         clients=sorted(clients - {""}),

@@ -21,6 +21,7 @@ from handoffs.core.events import Entry
 from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
+from handoffs.core.standing import may_vote, sees
 from handoffs.web.board import Board
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.earlier import Earlier
@@ -34,6 +35,7 @@ from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.receiving import CHANNEL, Unreadable, posted_form
+from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
@@ -149,7 +151,8 @@ class _Inbox:
         now = desk.clock.now
         self.sessions = None if people is None else PersonSessions(people, now, lambda: sign_in.cookie)
         self._board = Board(desk)
-        self.feed = Feed(desk, self._board, self.sessions)
+        self._seen = SeenBy(desk, self._board)
+        self.feed = Feed(desk, self._board, self._seen, self._who, self.sessions)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
@@ -169,17 +172,27 @@ class _Inbox:
     # Looking
 
     async def open(self, request: Request) -> Response:
-        first, handoffs = await self._board.page(_number(request.query_params.get("page", "")), PAGE)
+        number, people = _number(request.query_params.get("page", "")), await self._seen.has_people()
+        person, mine = self._who(request), people and "mine" in request.query_params
+        if people:
+            first, handoffs, listed = await self._seen.page(person, number, PAGE, mine=mine)
+        else:
+            first, handoffs = await self._board.page(number, PAGE)
+            listed = self._board.count
         await self._earlier.look_up(handoffs)
+        now = self._desk.clock.now()
         return await self._page(
             request,
             "open.html",
-            cards=self._pages.cards(together(handoffs), request.state.csrf, you=_person(request)),
-            groups=groups(handoffs),
+            cards=self._pages.cards(together(handoffs), request.state.csrf, person),
+            groups=groups([each for each in handoffs if may_vote(each.question.deciders, person, now)]),
+            people=people,
+            mine=mine,
+            listed=listed,
             shown=len(handoffs),
             first=first,
             number=first // PAGE + 1,
-            older=first + PAGE < self._board.count,
+            older=first + PAGE < listed,
             new_servers=await self.grants.new_servers(),
         )
 
@@ -190,15 +203,15 @@ class _Inbox:
         return await self._shown(request, handoff)
 
     async def card(self, request: Request) -> Response:
-        handoff = await self._desk.get(request.path_params["id"])
+        handoff = await self._whole(request)
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
         await self._earlier.look_up([handoff])
-        return HTMLResponse(self._pages.cards([handoff], request.state.csrf, you=_person(request)))
+        return HTMLResponse(self._pages.cards([handoff], request.state.csrf, self._who(request)))
 
     async def history(self, request: Request) -> Response:
         search = Search.of(request.query_params)
-        found = await find(self._desk, search)
+        found = await find(self._desk, search, person=self._who(request))
         await self._board.refresh()
         older = f"/history?{urlencode(search.query(found.older))}" if found.older else ""
         return await self._page(request, "history.html", search=search, found=found, older=older, states=STATES)
@@ -218,7 +231,7 @@ class _Inbox:
 
     async def answer(self, request: Request) -> Response:
         posted = await posted_form(request)
-        handoff = await self._desk.get(request.path_params["id"])
+        handoff = await self._whole(request)
         if handoff.state is not State.OPEN:
             return await self._late(request, handoff)
         try:
@@ -237,7 +250,7 @@ class _Inbox:
 
     async def decline(self, request: Request) -> Response:
         posted = await posted_form(request)
-        handoff = await self._desk.get(request.path_params["id"])
+        handoff = await self._whole(request)
         if handoff.state is not State.OPEN:
             return await self._late(request, handoff)
         try:
@@ -261,7 +274,8 @@ class _Inbox:
 
     def _done(self, request: Request, handoff: Handoff) -> Response:
         if wants_json(request):
-            return JSONResponse({"ended": ended_line(handoff)})
+            # A vote that does not decide yet: the script loads the page that says so.
+            return JSONResponse({"ended": ended_line(handoff)} if handoff.end else {"voted": f"/h/{handoff.id}"})
         return RedirectResponse(f"/h/{handoff.id}", 303)
 
     async def _late(self, request: Request, handoff: Handoff) -> Response:
@@ -304,7 +318,16 @@ class _Inbox:
         return await self._page(request, "problem.html", status=503, said=str(error))
 
     async def _found(self, request: Request) -> Handoff:
-        return await self._desk.find(request.path_params["id"])
+        return self._visible(request, await self._desk.find(request.path_params["id"]))
+
+    async def _whole(self, request: Request) -> Handoff:
+        """Return the question with this whole id. Raises NotFound, also where the person may not see it."""
+        return self._visible(request, await self._desk.get(request.path_params["id"]))
+
+    def _visible(self, request: Request, handoff: Handoff) -> Handoff:
+        if not sees(handoff.question.deciders, self._who(request)):
+            raise NotFound(request.path_params["id"])
+        return handoff
 
     async def _shown(
         self,
@@ -334,12 +357,13 @@ class _Inbox:
         everywhere: dict[str, object] = {
             "csrf": getattr(request.state, "csrf", ""),
             "line": self._board.line,
-            "count": self._board.count,
+            "count": await self._count(request),
+            "person": self._who(request),
             "path": request.url.path,
             "stopped": await self._stopped(),
             "posted": None,
             "problems": {},
-            "person": person or "",
+            "signed_in": person or "",
         }
         if person is not None:
             everywhere["you"] = person
@@ -347,6 +371,14 @@ class _Inbox:
 
     def _remember(self, request: Request, response: Response, token: str) -> None:
         self.entering.remember_person(request, response, token)
+
+    async def _count(self, request: Request) -> int:
+        try:
+            if await self._seen.has_people():
+                return await self._seen.count(self._who(request))
+        except StoreError:
+            pass  # the page says that the store can't be used
+        return self._board.count
 
     async def _stopped(self) -> Stop | None:
         try:

@@ -8,6 +8,7 @@ everything has no line: it is told when it comes or is lifted, and to a page tha
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -15,11 +16,13 @@ from starlette.requests import Request
 
 from handoffs.core.desk import Desk
 from handoffs.core.grant import Stop
+from handoffs.core.standing import sees
 from handoffs.core.untrusted import inert_line
 from handoffs.web.board import Board, News
 from handoffs.web.guard import signed_in_person
 from handoffs.web.pages import milliseconds
 from handoffs.web.person_sessions import PersonSessions
+from handoffs.web.seen_by import SeenBy
 
 PING_SECONDS = 15
 """How often a silent connection gets a ping, so that both sides notice its end."""
@@ -43,10 +46,16 @@ Lasts = Callable[[], Awaitable[bool]]
 class Feed:
     """Streams events to pages."""
 
-    def __init__(self, desk: Desk, board: Board, people: PersonSessions | None = None) -> None:
-        """Take the desk, the board that caches its log, and the sessions of people."""
-        self._people = people
-        self._desk, self._board = desk, board
+    def __init__(
+        self,
+        desk: Desk,
+        board: Board,
+        seen: SeenBy,
+        who: Callable[[Request], str],
+        people: PersonSessions | None = None,
+    ) -> None:
+        """Take the desk, the board that caches its log, what each person sees of it, who looks, and their sessions."""
+        self._desk, self._board, self._seen, self._who, self._people = desk, board, seen, who, people
         self._written: dict[tuple[int, int], bytes] = {}
         self._listening = 0
 
@@ -58,23 +67,24 @@ class Feed:
         after = int(known) if known.isascii() and known.isdigit() and len(known) < 16 else self._board.line
         # A page that shows a stop hears of it in any case: it may have been lifted before it began to listen.
         shown = "stopped" in request.query_params
-        return EventSourceResponse(self._counted(after, shown=shown, lasts=self._lasts(request)), ping=PING_SECONDS)
+        stream = self._counted(after, shown=shown, person=self._who(request), lasts=self._lasts(request))
+        return EventSourceResponse(stream, ping=PING_SECONDS)
 
     def _lasts(self, request: Request) -> Lasts | None:
         """Return what says whether a person's session is still open; None where no person is signed in."""
         person = signed_in_person(request)
         return None if person is None or self._people is None else partial(self._people.lasts, person)
 
-    async def _counted(self, after: int, *, shown: bool, lasts: Lasts | None) -> AsyncGenerator[bytes]:
+    async def _counted(self, after: int, *, shown: bool, person: str, lasts: Lasts | None) -> AsyncGenerator[bytes]:
         self._listening += 1
         try:
-            async with aclosing(self._stream(after, shown=shown, lasts=lasts)) as stream:
+            async with aclosing(self._stream(after, shown=shown, person=person, lasts=lasts)) as stream:
                 async for chunk in stream:
                     yield chunk
         finally:
             self._listening -= 1
 
-    async def _stream(self, after: int, *, shown: bool, lasts: Lasts | None) -> AsyncGenerator[bytes]:
+    async def _stream(self, after: int, *, shown: bool, person: str, lasts: Lasts | None) -> AsyncGenerator[bytes]:
         board, clock, line = self._board, self._desk.clock, after
         stop: Stop | None = None
         longest = _LOOK_SECONDS if lasts is None else _PERSON_SECONDS
@@ -94,7 +104,7 @@ class Feed:
                     line = board.line
                     yield _resync(line)
                 elif news:
-                    yield self._chunk(line, news)
+                    yield await self._chunk_for(person, line, news)
                     line = news[-1].entry.number
                 if news != []:
                     await clock.sleep(self._listening * _SEND_SECONDS)
@@ -117,6 +127,16 @@ class Feed:
         if len(entries) == _MAX_LINES:
             return None
         return [News(entry=entry, open=self._board.count) for entry in entries if entry.number <= upto]
+
+    async def _chunk_for(self, person: str, line: int, news: Sequence[News]) -> bytes:
+        """Return the events of these lines for one person: none about a question that they may not see."""
+        if not await self._seen.has_people():
+            return self._chunk(line, news)
+        found = await self._desk.get_all(list(dict.fromkeys(each.entry.handoff_id for each in news)))
+        seen = {each.id for each in found if sees(each.question.deciders, person)}
+        count = await self._seen.count(person)
+        told = [_written(replace(each, open=count)) for each in news if each.entry.handoff_id in seen]
+        return b"".join(told) or b": \r\n\r\n"
 
     def _chunk(self, line: int, news: Sequence[News]) -> bytes:
         key = (line, news[-1].entry.number)

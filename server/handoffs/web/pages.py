@@ -24,6 +24,7 @@ from handoffs.core.document import redacted
 from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
+from handoffs.core.standing import may_vote, notes_of_votes
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.controls import controls
@@ -78,7 +79,6 @@ class Pages:
         `unused` returns the notice about unused settings in an agent's folder.
         """
         self._now = now
-        self._you = you
         self._cards: OrderedDict[tuple[str, str], tuple[tuple[int, int], str]] = OrderedDict()
         # A placeholder for the session's CSRF token in cached HTML; it is random, so no agent can write it.
         self._token = secrets.token_hex(16)
@@ -117,6 +117,8 @@ class Pages:
             "you": you,
             "repeatable": repeatable,
             "notes_of_calls": notes_of_calls,
+            "votes_of": self._votes_of,
+            "votes_here": self._votes_here,
         }
         self._environment.filters.update(filters)
         cast("dict[str, object]", self._environment.globals).update(words)
@@ -136,21 +138,31 @@ class Pages:
         everywhere: dict[str, object] = {"now": milliseconds(self._now())}
         return HTMLResponse(self.text(template, **(everywhere | context)), status)
 
-    def cards(self, handoffs: Iterable[Handoff], csrf: str, *, you: str | None = None) -> Markup:
-        """Return open questions as HTML, each with its form; rendered at most once a second for all sessions.
+    def _votes_of(self, handoff: Handoff, person: str) -> tuple[str, ...]:
+        of, ended = handoff.question.deciders, handoff.end is not None
+        return notes_of_votes(of, handoff.votes, self._now(), reader=person, ended=ended)
 
-        `you` is the person who looks, if it is another than the one that the pages are for.
+    def _votes_here(self, handoff: Handoff, person: str) -> bool:
+        return may_vote(handoff.question.deciders, person, self._now())
+
+    def cards(self, handoffs: Iterable[Handoff], csrf: str, person: str) -> Markup:
+        """Return open questions as HTML for a person, each with its form.
+
+        A question that everybody may decide is rendered at most once a second for all sessions.
         """
-        text = "".join(self._card(each, self._you if you is None else you) for each in handoffs)
+        text = "".join(self._card(handoff, person) for handoff in handoffs)
         return Markup(text.replace(self._token, str(escape(csrf))))  # noqa: S704 - our own templates
 
-    def _card(self, handoff: Handoff, you: str) -> str:
+    def _card(self, handoff: Handoff, person: str) -> str:
+        if handoff.question.deciders is not None:
+            parts: dict[str, object] = {"posted": None, "problems": {}, "person": person, "you": person}
+            return self.text("_card.html", handoff=handoff, csrf=self._token, **parts)
         # Ages and times left are shown in seconds.
         key = (handoff.version, int(self._now().timestamp()))
-        which = (handoff.id, you)
+        which = (handoff.id, person)
         kept = self._cards.get(which)
         if kept is None or kept[0] != key:
-            text = self.text("_card.html", handoff=handoff, csrf=self._token, posted=None, problems={}, you=you)
+            text = self.text("_card.html", handoff=handoff, csrf=self._token, posted=None, problems={}, you=person)
             kept = self._cards[which] = (key, text)
         self._cards.move_to_end(which)
         if len(self._cards) > _CARDS:

@@ -17,6 +17,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound, StoreError
 from handoffs.core.form import DECISION, DENY, Value
 from handoffs.core.model import Handoff, State
+from handoffs.core.standing import sees
 from handoffs.web.action_card import agent_of
 from handoffs.web.pages import ended_line
 from handoffs.web.receiving import CHANNEL, Unreadable, posted_form
@@ -107,7 +108,7 @@ class Together:
         fresh: list[Handoff] = []
         left: list[Said] = []
         for each in seen:
-            found = await self._fresh(each)
+            found = await self._fresh(each, self._who(request))
             if isinstance(found, Handoff):
                 fresh.append(found)
             else:
@@ -121,10 +122,12 @@ class Together:
         said = [await self._decided(each, decision, reason, by) for each in seen]
         return await self._show(request, "decided.html", decision=decision, said=said)
 
-    async def _fresh(self, seen: Seen) -> Handoff | Said:
+    async def _fresh(self, seen: Seen, by: str) -> Handoff | Said:
         """Return a call that is as it was shown; else why it is not decided."""
         try:
             handoff = await self._desk.get(seen.id)
+            if not sees(handoff.question.deciders, by):
+                raise NotFound(seen.id)
         except NotFound:
             return Said(id=seen.id, words="Not decided: it is no longer in this inbox.")
         action = handoff.question.action
@@ -138,7 +141,7 @@ class Together:
 
     async def _decided(self, seen: Seen, decision: str, reason: str, by: str) -> Said:
         try:
-            found = await self._fresh(seen)
+            found = await self._fresh(seen, by)
             if isinstance(found, Said):
                 return found
             values: dict[str, Value] = {DECISION: decision}

@@ -247,14 +247,15 @@ class Tasks(Extension):
             return "completed", None
         question = handoff.question
         # The host must not get a secret's form, or one that it does not draw; a handover needs no answer.
-        asked = dialog.open and not question.breakout_of_loop and host_dialog_of(ctx).draws(question.form)
+        others = question.deciders is not None  # who asks has no vote
+        asked = dialog.open and not (question.breakout_of_loop or others) and host_dialog_of(ctx).draws(question.form)
         if asked and shows_forms(ctx.session.client_capabilities):
             return "input_required", words.describe_progress(handoff)
         return "working", words.describe_progress(handoff, await self._link(handoff))
 
     async def _link(self, handoff: Handoff) -> str | None:
         """Return the question's address in the inbox, and open the inbox again if it may have ended."""
-        if self._inbox is None:
+        if self._inbox is None or handoff.question.deciders is not None:
             return None
         now = self._desk.clock.now()
         since, link = self._links.get(handoff.id, (None, None))

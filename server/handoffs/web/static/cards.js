@@ -144,6 +144,11 @@ async function post(form, data, declines, submitter) {
     // The answer may or may not have arrived: a second try gets the state.
     return { failed: "The inbox could not be reached. Try again when the connection is back: what was first stands." };
   }
+  if (reply.ok && said.voted) {
+    // A vote that does not decide yet: its page says who else is needed.
+    location.assign(said.voted);
+    return new Promise(() => {});
+  }
   if (reply.ok) return { ended: said.ended };
   if (reply.status === 409) return { late: said.ended };
   if (reply.status === 422) return { problems: said.problems };
