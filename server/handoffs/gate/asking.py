@@ -72,7 +72,7 @@ class Asking:
         directory: People | None = None,
     ) -> None:
         """Take the parts; `hold_seconds` of None goes by the host and the transport."""
-        self._seats = Seats(directory, subject=subject)
+        self._seats = Seats(directory, subject=subject, proving=desk.proving)
         self._desk, self._rounds, self._remembered = desk, rounds, remembered
         self._server, self._subject, self._project, self._transport = server, subject, project, transport
         self._waiting = Waiting(
@@ -158,7 +158,7 @@ class Asking:
             terms = await look.check()
             if why := _refusal(handoff, terms):
                 return Reply(call.refused(why))
-            if not await self._seats.decided(handoff, terms):
+            if not await self._seats.decided(handoff, action, terms):
                 await self._desk.collect(handoff)  # so that the same call, sent again, asks those who decide
                 return Reply(call.refused(words.NOT_THEIRS))
             try:
@@ -167,7 +167,7 @@ class Asking:
                     if arguments is None:  # a rule that came after the question
                         return Reply(call.refused(words.denied_by_rule(denied.rule, denied.reason)))
                     raise ValueError(f"the rule {denied.rule} denies it")
-                if arguments is not None and not await self._seats.decided(handoff, look.terms_of(arguments)):
+                if arguments is not None and not await self._seats.decided(handoff, action, look.terms_of(arguments)):
                     raise ValueError("with these arguments it is the decision of others")
             except ValueError as wrong:
                 edits += 1

@@ -195,7 +195,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
     url = f"http://{in_url(local)}:{port}/"
     last_visit = _LastVisit()
     interrupts: list[signal.Signals] = []
-    async with open_desk(settings) as desk, notifying(settings, desk):
+    async with open_desk(settings, page=url) as desk, notifying(settings, desk):
         await desk.newest(open_only=True, limit=1)  # raise now, not on the page, if the store can't be used
         app = build_inbox(
             desk,
