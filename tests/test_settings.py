@@ -76,6 +76,8 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         inbox_password=None,
         inbox_proxy_header=None,
         inbox_url=None,
+        proof="off",
+        pinned_keys=None,
         permission_tool="auto",
         url=None,
         tokens="auto",
@@ -109,6 +111,8 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "INBOX_PASSWORD": "a long password",
         "INBOX_PROXY_HEADER": "X-Forwarded-User",
         "INBOX_URL": "https://Inbox.example/",
+        "PROOF": "Passkey",
+        "PINNED_KEYS": "/etc/handoffs/keys.toml",
         "PERMISSION_TOOL": "OFF",
         "URL": "https://handoffs.example/a/",
         "TOKENS": "On",
@@ -138,6 +142,8 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         inbox_password = "a long password"
         inbox_proxy_header = "X-Forwarded-User"
         inbox_url = "https://inbox.example"
+        proof = "passkey"
+        pinned_keys = "/etc/handoffs/keys.toml"
         permission_tool = "off"
         url = "https://handoffs.example/a/"
         tokens = "on"
@@ -168,6 +174,8 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "inbox_password": "a long password",
         "inbox_proxy_header": "X-Forwarded-User",
         "inbox_url": "https://inbox.example",
+        "proof": "passkey",
+        "pinned_keys": Path("/etc/handoffs/keys.toml"),
         "permission_tool": "off",
         "url": "https://handoffs.example/a",
         "tokens": "on",
@@ -421,8 +429,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, "
         "host_timeout_seconds, inbox, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "
-        "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, quota_bytes, "
-        "quota_open, quota_per_minute, store, terminal, tokens, url.",
+        "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, "
+        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, store, terminal, tokens, url.",
     ]
 
 

@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
 
 if TYPE_CHECKING:  # only a rule that names people needs it
     from handoffs.core.person import Directory
+    from handoffs.core.proving import Proofs
 
 MIN_KEY = 32
 """The least characters of a key for sealing."""
@@ -39,12 +41,24 @@ async def open_desk(
     channels: Sequence[Channel] = (),
     store: OpenStore | None = None,
     clock: SystemClock | None = None,
+    page: str | None = None,
 ) -> AsyncGenerator[Desk]:
     """Yield a desk over the store of the settings. Questions are shown in `channels` for the length of the block.
 
     The store is opened at first use, and closed at the end. A `store` that is passed in belongs to the caller, with the
-    `clock` that it sets.
+    `clock` that it sets. `page` is the address of the inbox that this process serves on this machine.
+
+    Raises:
+        SettingsError: The file of pinned keys can't be used.
     """
+    pinned = None
+    if settings.pinned_keys is not None:
+        from handoffs.proof.pinned_keys import PinnedKeysRefused, read_pinned_keys
+
+        try:
+            pinned = read_pinned_keys(settings.pinned_keys)
+        except PinnedKeysRefused as refused:
+            raise SettingsError(f"{PREFIX}PINNED_KEYS: {refused}") from None
     limits = Limits(
         default_seconds=settings.default_timeout_seconds,
         min_seconds=settings.min_timeout_seconds,
@@ -59,6 +73,15 @@ async def open_desk(
         async def directory() -> "Directory":
             return await opened.people.directory()  # what keeps people is imported where a rule names some
 
+        def proofs() -> "Proofs":
+            from handoffs.proof.passkeys import PasskeyProofs, RelyingParty  # where a rule demands a proof
+
+            async def claim(key: str, now: datetime, until: datetime) -> bool:
+                return await opened.claim(key, now=now, until=until)
+
+            party = RelyingParty.of(settings.inbox_url, page=page)
+            return PasskeyProofs(lambda: opened.people, party, claim=claim, pinned=pinned)
+
         desk = Desk(
             store=opened,
             clock=clock,
@@ -67,6 +90,8 @@ async def open_desk(
             sealer=sealer,
             local=current_user(),
             directory=directory,
+            proofs=proofs,
+            proof_demanded=settings.proof == "passkey",
         )
         if not channels:
             yield desk

@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         AfterValidator(lambda written: written and origin_url(written)),
         Field(description="the address by which people reach the inbox, such as https://inbox.example.com"),
     ] = None
+    proof: Annotated[Literal["off", "passkey"], BeforeValidator(lowered), Field(description="off or passkey")] = "off"
+    pinned_keys: Annotated[
+        Path | None,
+        Field(description="a TOML file of people's public keys, which only root can write"),
+    ] = None
     permission_tool: Annotated[
         Literal["auto", "on", "off"], BeforeValidator(lowered), Field(description="auto, on or off")
     ] = "auto"

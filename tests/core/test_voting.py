@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handoffs.core.action import Action, Asker
 from handoffs.core.deciders import Deciders, Seat
-from handoffs.core.errors import AlreadyEnded, NotTheirDecision
+from handoffs.core.errors import AlreadyEnded, NotProved, NotTheirDecision
 from handoffs.core.events import Answered, Cancelled, Declined, Event, Voted, details_of
 from handoffs.core.lifecycle import advance
 from handoffs.core.model import SCRIPT, Handoff, State
@@ -81,7 +81,7 @@ def test_others_are_told_whose_decision_it_is() -> None:
 
 def test_what_demands_a_passkey_is_only_refused_without_one() -> None:
     of = asked("ada", proof="passkey")
-    with pytest.raises(NotTheirDecision, match="demands a passkey"):
+    with pytest.raises(NotProved, match="demands a passkey"):
         after(of, yes("ada"))
     assert after(of, no("ada")).state is State.DECLINED
 

@@ -10,7 +10,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, cast
 
@@ -44,6 +44,8 @@ class Vote:
     at: datetime
     digest: str = ""
     """The content that they voted for, see `content_digest`; empty for a refusal."""
+    proof: str = field(default="", repr=False)
+    """The assertion of the person's passkey, as `decision.Assertion.dumps` writes it; empty where none is demanded."""
 
     @property
     def refuses(self) -> bool:
@@ -237,16 +239,19 @@ def content_digest(fingerprint: str, values: Mapping[str, object], other: str = 
 
 def dump_votes(votes: Sequence[Vote]) -> str:
     """Return votes as text for a store."""
-    kept = [[vote.person, vote.for_, vote.channel, _micros(vote.at), vote.digest] for vote in votes]
+    kept = [
+        [vote.person, vote.for_, vote.channel, _micros(vote.at), vote.digest, *([vote.proof] if vote.proof else [])]
+        for vote in votes
+    ]
     return json.dumps(kept, separators=(",", ":"))
 
 
 def load_votes(text: str) -> tuple[Vote, ...]:
     """Return what `dump_votes` wrote. Raises ValueError."""
-    kept = cast("list[tuple[str, str, str, int, str]]", json.loads(text))
+    kept = cast("list[tuple[str, str, str, int, str] | tuple[str, str, str, int, str, str]]", json.loads(text))
     return tuple(
-        Vote(person=person, for_=for_, channel=channel, at=_moment(at), digest=digest)
-        for person, for_, channel, at, digest in kept
+        Vote(person=person, for_=for_, channel=channel, at=_moment(at), digest=digest, proof="".join(proof))
+        for person, for_, channel, at, digest, *proof in kept
     )
 
 

@@ -35,6 +35,7 @@ from handoffs.core.events import (
     Sent,
     Unknown,
     Used,
+    Voted,
     opened_by,
 )  # fmt: skip
 from handoffs.core.form import Value
@@ -55,7 +56,9 @@ from handoffs.core.secrets_vault import SecretsVault
 
 if TYPE_CHECKING:  # only a question with a rule needs them
     from handoffs.core.deciders import Deciders
+    from handoffs.core.decision import Assertion, Decision
     from handoffs.core.person import Directory
+    from handoffs.core.proving import Proofs, Proving
 
 MAX_NOTED = 5_000
 """After this many changes of a handoff, the log no longer notes what its channels report, only its outcome."""
@@ -77,17 +80,21 @@ class Desk(Reader):
         max_put_off: int = MAX_PUT_OFF,
         max_noted: int = MAX_NOTED,
         directory: "Callable[[], Awaitable[Directory]] | None" = None,
+        proofs: "Callable[[], Proofs] | None" = None,
+        proof_demanded: bool = False,
     ) -> None:
         """Take the parts. Nothing is opened or shown yet.
 
         `local` is the user of this machine, whose programs can read secrets from the store: only this subject can ask
         for a secret. Without `local` or `sealer`, no caller can. By the `directory`, people who were removed have no
-        vote.
+        vote. `proofs` checks the signatures of decisions that demand one; with `proof_demanded`, every answer does.
         """
         super().__init__(store=store, clock=clock)
         self._limits = limits or Limits()
         self._max_noted = max_noted
         self._directory = directory
+        self._proofs, self._proof_demanded = proofs, proof_demanded
+        self._proving: Proving | None = None
         self._make_id = make_id
         self._vault = SecretsVault(store=store, clock=clock, sealer=sealer, local=local)
         self._presenter = Presenter(self, channels, max_put_off=max_put_off)
@@ -97,6 +104,20 @@ class Desk(Reader):
     def directory(self) -> "Callable[[], Awaitable[Directory]] | None":
         """What returns all people as they are now; None where no people are known."""
         return self._directory
+
+    @property
+    def proof_demanded(self) -> bool:
+        """Whether every answer takes a proof, by the settings."""
+        return self._proof_demanded
+
+    @property
+    def proving(self) -> "Proving":
+        """What demands proofs of decisions, and checks them."""
+        if self._proving is None:
+            from handoffs.core.proving import Proving  # only where a proof is demanded
+
+            self._proving = Proving(self._proofs, demanded=self._proof_demanded, directory=self._directory)
+        return self._proving
 
     @property
     def clock(self) -> Clock:
@@ -148,6 +169,8 @@ class Desk(Reader):
         """
         await self._store.ready()
         asked = self._clock.now()
+        if self._proof_demanded:
+            deciders = await self.proving.deciders(deciders, asked)
         asked_form = form_of(message, options, form, max_message=max_message)
         if action is not None:
             asked_form = with_titles(asked_form)
@@ -267,6 +290,7 @@ class Desk(Reader):
         note: str = "",
         other: str = "",
         private: bool = False,
+        proof: "Assertion | None" = None,
     ) -> Handoff:
         """Answer. `values` are checked against the form for every channel.
 
@@ -276,14 +300,54 @@ class Desk(Reader):
         `private` says that the values came from the person directly, unseen by host and model: a form that asks for a
         secret accepts only such values.
 
+        `proof` is what the person's passkey made of the challenge of `to_sign`, with the same values.
+
         Raises:
             AnswerRefused: The values do not fit, or a secret came through a channel that is not private. Nothing was
                 recorded.
             AlreadyEnded: The handoff has an outcome already.
             NotTheirDecision: Others decide it. Nothing was recorded.
+            NotProved: It demands a proof, which is missing or does not fit. Nothing was recorded.
 
         Returns the open handoff where the votes are not enough yet: the vote was recorded.
         """
+        answered = await self._answered(
+            handoff, values, by=by, channel=channel, note=note, other=other, private=private
+        )
+        return await self._decide(handoff, answered, proof)
+
+    async def to_sign(
+        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, note: str = "", other: str = ""
+    ) -> "Decision | None":
+        """Return what a person signs to give this answer; None where it demands no proof.
+
+        Raises:
+            AnswerRefused, NotTheirDecision, NotProved: As `answer`.
+        """
+        from handoffs.core.decision import Ticket
+
+        deciders = handoff.question.deciders
+        answered = await self._answered(handoff, values, by=by, channel=channel, note=note, other=other, private=True)
+        if deciders is None or not deciders.proof:
+            return None
+        voted = await self._vote(handoff, answered)
+        return (
+            self.proving.decision(handoff, voted, answered, Ticket.issue(answered.at, note=note))
+            if voted.digest
+            else None
+        )
+
+    async def _answered(
+        self,
+        handoff: Handoff,
+        values: Mapping[str, object],
+        *,
+        by: str,
+        channel: str,
+        note: str,
+        other: str,
+        private: bool,
+    ) -> Answered:
         form = handoff.question.form
         if form.secret and not private:
             raise AnswerRefused({"": "a secret can only be typed into the inbox: `handoffs inbox` opens it"})
@@ -292,10 +356,9 @@ class Desk(Reader):
             other = checked_other(other, values=values, allowed=handoff.question.takes_other)
         else:
             public, sealed = await self._vault.seal(handoff, form.check(values))
-        event = Answered(
+        return Answered(
             at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
         )
-        return await self._decide(handoff, event)
 
     async def allow(
         self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, call: str
@@ -307,7 +370,7 @@ class Desk(Reader):
             Stopped: Everything is stopped. Nothing was recorded.
             NotTheirDecision: It takes votes.
         """
-        if handoff.question.deciders is not None:
+        if handoff.question.deciders is not None or self._proof_demanded:
             raise NotTheirDecision(f"{handoff.id} is decided by votes.")
         now = self._clock.now()
         answered = Answered(at=now, by=by, channel=channel, values=handoff.question.form.check(values))
@@ -318,16 +381,39 @@ class Desk(Reader):
         """Refuse to answer. Raises AlreadyEnded and NotTheirDecision."""
         return await self._decide(handoff, Declined(at=self._clock.now(), by=by, channel=channel, note=note))
 
-    async def _decide(self, handoff: Handoff, outcome: Answered | Declined) -> Handoff:
+    async def _decide(
+        self, handoff: Handoff, outcome: Answered | Declined, proof: "Assertion | None" = None
+    ) -> Handoff:
         deciders = handoff.question.deciders
         if deciders is None:
             return await self._store.record(handoff.id, outcome, known=handoff)
+        voted = await self._vote(handoff, outcome)
+        if isinstance(outcome, Answered) and deciders.proof and voted.digest and handoff.state is State.OPEN:
+            if proof is None:
+                from handoffs.core.voting import no_proof
+
+                raise no_proof(deciders)
+            voted = await self.proving.use(handoff, voted, outcome, proof)
+        # The store leaves the outcome out where the votes that it finds are not enough.
+        return await self._store.record(handoff.id, voted, outcome, known=handoff)
+
+    async def _vote(self, handoff: Handoff, outcome: Answered | Declined) -> Voted:
         from handoffs.core.voting import vote_for
 
+        deciders = handoff.question.deciders
+        everyone = frozenset[str]() if deciders is None else deciders.everyone
         people = None if self._directory is None else await self._directory()
-        gone = [] if people is None else [each for each in deciders.everyone if people.present(each) is None]
-        # The store leaves the outcome out where the votes that it finds are not enough.
-        return await self._store.record(handoff.id, vote_for(handoff, outcome, gone=gone), outcome, known=handoff)
+        gone = [] if people is None else [each for each in everyone if people.present(each) is None]
+        return vote_for(handoff, outcome, gone=gone)
+
+    async def check_proof(self, handoff: Handoff) -> None:
+        """Return if what a question was answered may be believed. Raises NotProved: It demands a proof, and has none.
+
+        A question that demands none costs nothing here.
+        """
+        deciders = handoff.question.deciders
+        if self._proof_demanded or (deciders is not None and deciders.proof):
+            await self.proving.check(handoff)
 
     async def cancel(self, handoff: Handoff, *, by: str, channel: str, note: str = "") -> Handoff:
         """Withdraw the question for good. Raises AlreadyEnded."""

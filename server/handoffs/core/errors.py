@@ -4,7 +4,8 @@ HandoffError
 ├── QuestionRefused        the question can't be asked as it is
 ├── QuotaUsedUp            the caller has reached its quota for now; nothing was stored
 ├── AnswerRefused          the answer does not fit the form; nothing was recorded
-│   └── NotTheirDecision   others decide this; nothing was recorded
+│   ├── NotTheirDecision   others decide this; nothing was recorded
+│   └── NotProved          the signature of the person who decides is missing, or does not fit; nothing was recorded
 ├── AlreadyEnded           the handoff has an outcome already; `core.lifecycle` raises it
 ├── AlreadyReminded        another process sends this reminder; `core.lifecycle` raises it
 ├── AlreadyUsed            another use of the tool has the approval; `core.lifecycle` raises it
@@ -54,6 +55,13 @@ class AnswerRefused(HandoffError):
 
 class NotTheirDecision(AnswerRefused):
     """Others decide this, or their votes are missing."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__({"": words})
+
+
+class NotProved(AnswerRefused):
+    """The signature that a decision needs is missing, or does not fit."""
 
     def __init__(self, words: str) -> None:
         super().__init__({"": words})

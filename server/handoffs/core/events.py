@@ -127,6 +127,8 @@ class Voted(_Event):
     """What they voted for, see `core.deciders`; empty for a refusal."""
     gone: tuple[str, ...] = ()
     """People who had been removed by then: their votes end."""
+    proof: str = field(default="", repr=False)
+    """The assertion of the person's passkey, see `core.decision`; empty where none is demanded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -273,7 +275,7 @@ EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 
 # Kept once, with the handoff: the log holds nothing that people wrote.
-_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other", "gone"})
+_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other", "gone", "proof"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,14 +4,14 @@ All of it is computed from the handoff as it is in the transaction that records 
 never count on a quorum that is no longer there.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from handoffs.core.action_form import ALLOW, REASON
 from handoffs.core.deciders import Deciders, Vote, content_digest
-from handoffs.core.errors import NotTheirDecision
+from handoffs.core.errors import NotProved, NotTheirDecision
 from handoffs.core.events import Answered, Declined, Voted
-from handoffs.core.form import DECISION
+from handoffs.core.form import DECISION, Value
 from handoffs.core.model import SCRIPT, Handoff
 from handoffs.core.standing import who_decides
 from handoffs.core.untrusted import inert_line
@@ -27,8 +27,6 @@ def vote_for(handoff: Handoff, outcome: Answered | Declined, *, gone: Collection
     if outcome.channel == SCRIPT:
         raise NotTheirDecision(f"a script has no vote: {_whose(deciders)}")
     digest = _digest_of(handoff, outcome)
-    if digest and deciders.proof:
-        raise NotTheirDecision(f"the rule {deciders.rule} demands a {deciders.proof}, which can't be given here")
     seat = deciders.seat_of(outcome.by, outcome.at)
     if seat is None:
         raise NotTheirDecision(_whose(deciders))
@@ -40,6 +38,7 @@ def votes_after(handoff: Handoff, voted: Voted) -> tuple[Vote, ...]:
     """Return the votes of a handoff after one more.
 
     Raises:
+        NotProved: It demands a proof, and the vote has none.
         NotTheirDecision: The person has no seat, or the person whose deputy they are has voted.
     """
     deciders = _deciders_of(handoff).without(voted.gone)
@@ -50,7 +49,16 @@ def votes_after(handoff: Handoff, voted: Voted) -> tuple[Vote, ...]:
         raise NotTheirDecision(_whose(deciders))
     if voted.for_ and any(vote.person == voted.for_ for vote in deciders.still_needed(handoff.votes).voted):
         raise NotTheirDecision(f"{inert_line(voted.for_, 60)} has voted already")
-    vote = Vote(person=voted.by, for_=voted.for_, channel=voted.channel, at=voted.at, digest=voted.digest)
+    if voted.digest and deciders.proof and not voted.proof:
+        raise no_proof(deciders)
+    vote = Vote(
+        person=voted.by,
+        for_=voted.for_,
+        channel=voted.channel,
+        at=voted.at,
+        digest=voted.digest,
+        proof=voted.proof,
+    )
     return deciders.with_vote(handoff.votes, vote)
 
 
@@ -78,16 +86,29 @@ def not_enough(handoff: Handoff) -> NotTheirDecision:
     return NotTheirDecision(f"votes are missing: {_whose(_deciders_of(handoff))}")
 
 
+def no_proof(deciders: Deciders) -> NotProved:
+    """Return the error that says that a proof is demanded."""
+    return NotProved(
+        f"{deciders.rule} demands a {deciders.proof} for an answer: sign in to the inbox and decide there, or decline"
+    )
+
+
+def content_of(handoff: Handoff, values: Mapping[str, Value]) -> dict[str, Value] | None:
+    """Return of the values of an answer what is voted for; None where they deny an action, which is a refusal."""
+    content = dict(values)
+    if handoff.question.action is not None:
+        if content.get(DECISION) != ALLOW:
+            return None
+        content.pop(REASON, None)  # of a denial
+    return content
+
+
 def _digest_of(handoff: Handoff, outcome: Answered | Declined) -> str:
     """Return the digest of what is voted for; empty for a refusal, which *deny* is, too."""
     if isinstance(outcome, Declined):
         return ""
-    values = dict(outcome.values)
-    if handoff.question.action is not None:
-        if values.get(DECISION) != ALLOW:
-            return ""
-        values.pop(REASON, None)  # of a denial
-    return content_digest(handoff.fingerprint, values, outcome.other)
+    content = content_of(handoff, outcome.values)
+    return "" if content is None else content_digest(handoff.fingerprint, content, outcome.other)
 
 
 def _deciders_of(handoff: Handoff) -> Deciders:

@@ -159,7 +159,7 @@ class Asking:
             terms = await look.check()
             if why := _refusal(handoff, terms):
                 return Reply(call.refused(why))
-            if not await self._decided(handoff, terms):
+            if not await self._decided(handoff, action, terms):
                 await self._desk.collect(handoff)  # so that the same call, sent again, asks those who decide
                 return Reply(call.refused(words.NOT_THEIRS))
             try:
@@ -168,7 +168,7 @@ class Asking:
                     if arguments is None:  # a rule that came after the question
                         return Reply(call.refused(words.denied_by_rule(denied.rule, denied.reason)))
                     raise ValueError(f"the rule {denied.rule} denies it")
-                if arguments is not None and not await self._decided(handoff, look.terms_of(arguments)):
+                if arguments is not None and not await self._decided(handoff, action, look.terms_of(arguments)):
                     raise ValueError("with these arguments it is the decision of others")
             except ValueError as wrong:
                 edits += 1
@@ -204,7 +204,7 @@ class Asking:
             AlreadyEnded: It was decided elsewhere before.
         """
         plain = values.get(DECISION) == ALLOW and not any(values.get(each) for each in (ARGUMENTS, REMEMBER))
-        if not plain or handoff.question.deciders is not None:
+        if not plain or handoff.question.deciders is not None or self._desk.proof_demanded:
             return None
         terms = look.at_once() if self._remembered.before(action.tool) is None else None
         if terms is None or terms.answer != "any" or terms.deciders is not None or look.denied(None) is not None:
@@ -246,13 +246,13 @@ class Asking:
     def _seats(self) -> "Seats":
         from handoffs.gate.seats import Seats  # only a rule that names people needs it
 
-        return Seats(self._directory, subject=self._subject)
+        return Seats(self._directory, subject=self._subject, proving=self._desk.proving)
 
-    async def _decided(self, handoff: Handoff, terms: Terms) -> bool:
+    async def _decided(self, handoff: Handoff, action: Action, terms: Terms) -> bool:
         """Say whether those have decided whose decision it was, and is now."""
-        if handoff.question.deciders is None and terms.deciders is None:
+        if handoff.question.deciders is None and terms.deciders is None and not self._desk.proof_demanded:
             return True
-        return await self._seats.decided(handoff, terms)
+        return await self._seats.decided(handoff, action, terms)
 
     async def _open(
         self, call: HeldCall, action: Action, terms: Terms, again: str, ended: Sequence[Handoff], *, pinned: bool
@@ -263,7 +263,7 @@ class Asking:
         if len(message) > MAX_SHOWN:
             return Reply(call.refused(words.TOO_LONG))
         deciders = None
-        if terms.deciders is not None:
+        if terms.deciders is not None or self._desk.proof_demanded:
             from handoffs.people.routing import NobodyCanDecide
 
             try:

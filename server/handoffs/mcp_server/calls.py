@@ -310,6 +310,7 @@ class Calls:
     async def _ended(
         self, handoff: Handoff, context: Context, *, earlier: bool = False, late: bool = False
     ) -> CallToolResult:
+        await self._desk.check_proof(handoff)
         guidance = words.describe(handoff, now=self._desk.clock.now(), earlier=earlier, late=late)
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)

@@ -199,7 +199,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
     clock = SystemClock()
     async with (
         store_at(settings.store, clock) as store,
-        open_desk(settings, store=store, clock=clock) as desk,
+        open_desk(settings, store=store, clock=clock, page=url) as desk,
         notifying(settings, desk),
     ):
         await desk.newest(open_only=True, limit=1)  # raise now, not on the page, if the store can't be used

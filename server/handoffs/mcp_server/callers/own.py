@@ -46,6 +46,12 @@ class OwnHandoffs:
             raise NotFound(handoff_id)
         return handoff
 
+    async def get_proved(self, handoff_id: str) -> Handoff:
+        """Return a handoff of this caller, whose answer may be believed. Raises NotFound and NotProved."""
+        handoff = await self.get(handoff_id)
+        await self._desk.check_proof(handoff)
+        return handoff
+
     async def newest(self, *, open_only: bool) -> list[Handoff]:
         """Return this caller's newest thousand handoffs, newest first; none if other people's may be among them."""
         if not self._joining.lists:

@@ -20,7 +20,7 @@ from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import ARGUMENTS, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyUsed, QuestionRefused
+from handoffs.core.errors import AlreadyUsed, NotProved, QuestionRefused
 from handoffs.core.form import Schema
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server.asking.dialog import has_left
@@ -136,6 +136,10 @@ class _Asking:
                 return deny(waiting)  # if the client has left, its next call gets the decision
             if why := words.no_approval(handoff):
                 return self._denied(why)
+            try:
+                await self._desk.check_proof(handoff)
+            except NotProved as unproved:
+                return self._denied(str(unproved))
             try:
                 allowed, edited = self._result(handoff, wanted)
             except ValueError as wrong:

@@ -40,7 +40,7 @@ def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
 
     async def read(id: str) -> str:  # noqa: A002 - the template's name for it
         try:
-            return json.dumps(document(await own.get(id)))
+            return json.dumps(document(await own.get_proved(id)))
         except NotFound:
             raise ResourceNotFoundError(f"Unknown resource: {uri_of(inert_line(id, 80))}") from None
         except HandoffError as error:

@@ -32,11 +32,11 @@ from handoffs.asking.host_dialog import HostDialog
 from handoffs.asking.judge import READING_SECONDS
 from handoffs.asking.task_fields import KEEP, TASK_CHANNEL, TASKS, UNKNOWN, is_forgotten, is_withdrawn
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound
+from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound, NotProved
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.hosts import host_named
-from handoffs.mcp_server import words
+from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
@@ -163,6 +163,9 @@ class Tasks(Extension):
             except MCPError as failed:
                 status, message = "failed", failed.error.message
                 carried["error"] = _dump(failed.error)
+            except NotProved as unproved:
+                refused = tools.refusal(str(unproved), message=handoff.question.message, tool_use=task.tool_use or None)
+                carried["result"] = _dump(self._notice.add_to(refused))
         described = describe_task(task, handoff, status, log=log, now=self._desk.clock.now())
         return {**described, **_said(message), **carried}
 

@@ -26,10 +26,12 @@ class Outcomes:
 
         Raises:
             MCPError: The plain call would have failed with this error.
+            NotProved: It demands a proof, and the answer in the store has none.
         """
         if handoff.state is State.OPEN:
             guidance = words.describe_pending(handoff, Pending.DISMISSED)
             return tools.result(handoff, Status.PENDING, guidance, tool_use=tool_use)
+        await self._desk.check_proof(handoff)
         now = self._desk.clock.now()
         guidance = words.describe(handoff, now=now, earlier=words.is_earlier(handoff, now=now), late=False)
         self._deliveries.expect(handoff, context=context, tool_use=tool_use, marks=marks)
