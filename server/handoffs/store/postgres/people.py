@@ -15,6 +15,7 @@ from handoffs.core.invitation import Invitation
 from handoffs.core.model import new_id
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
+from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
     INVITATION,
@@ -37,7 +38,7 @@ from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
-from handoffs.store.rows import micros, storable
+from handoffs.store.rows import micros
 
 T = TypeVar("T")
 

@@ -11,6 +11,7 @@ from handoffs.core.invitation import Invitation
 from handoffs.core.model import new_id
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
+from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
     INVITATION,
@@ -29,7 +30,7 @@ from handoffs.store.people_rows import (
     encode_session,
     everybody,
 )
-from handoffs.store.rows import micros, storable
+from handoffs.store.rows import micros
 from handoffs.store.watches import Line
 
 T = TypeVar("T")
