@@ -228,6 +228,8 @@ def _text(text: str) -> bytes:
 def _canonical(value: object) -> bytes:
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, tuple):
+        return _canonical_json([storable(str(each)) for each in cast("tuple[object, ...]", value)]).encode()
     values = dict(cast("Mapping[str, Value]", value))
     try:
         if all(name.isascii() and _is_plain(each) for name, each in values.items()):
