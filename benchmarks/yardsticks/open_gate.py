@@ -33,6 +33,9 @@ class Nothing:
     def tools_changed(self) -> None:
         """Nothing is known of tools."""
 
+    def listed(self, asked: Message, answer: Message) -> None:
+        """Nor is anything compared."""
+
     async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
         """Nothing is watched."""
 

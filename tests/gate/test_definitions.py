@@ -62,7 +62,7 @@ async def test_from_2026_on_the_tools_are_listed_again_after_a_while() -> None:
         listed.append(name)
         return Message(json.dumps({"jsonrpc": "2.0", "id": name, "result": {"tools": [PAY]}}).encode())
 
-    async def seen(tools: Mapping[str, str]) -> None:
+    async def seen(tools: Mapping[str, str], told: Mapping[str, str]) -> None:
         assert list(tools) == ["pay"]
 
     info: dict[str, Value] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}

@@ -103,15 +103,16 @@ async def wire(
     *rules: str,
     tools: list[list[dict[str, Any]]] | None = None,
     server: list[str] | None = None,
+    url: str = "",
     seconds: float = 60,
 ) -> AsyncGenerator[Wire]:
-    """A gate with these rules before the stub."""
+    """A gate with these rules before the stub, or before what is at a URL."""
     journal = home.folder / "journal"
     command = [sys.executable, str(STUB), str(journal)]
     if tools is not None:
         (home.folder / "tools.json").write_text(json.dumps(tools))
         command.append(str(home.folder / "tools.json"))
-    gate = [*HANDOFFS, "gate", "--name", "stub", *rules, "--", *(server or command)]
+    gate = [*HANDOFFS, "gate", "--name", "stub", *rules, *(("--url", url) if url else ("--", *(server or command)))]
     with anyio.fail_after(seconds):
         async with await anyio.open_process(gate, env=home.env, cwd=home.folder, stderr=None) as process:
             try:

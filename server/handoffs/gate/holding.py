@@ -157,6 +157,10 @@ class Holding:
         """Have the tools listed again: the server says that they have changed."""
         self._definitions.forget()
 
+    def listed(self, asked: Message, answer: Message) -> None:
+        """Look at what the client is told of the tools."""
+        self._definitions.told(asked, answer)
+
     async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
         """Answer a request that the server will never answer, though it goes on."""
         self._own.watching.discard(id)
@@ -178,8 +182,8 @@ class Holding:
         self._own.end()
         await self._sending.note_unknown(interrupted, reason)
 
-    async def _listed(self, tools: Mapping[str, str]) -> None:
-        if await self._remembered.compare(tools) and self._new_server is not None:
+    async def _listed(self, tools: Mapping[str, str], told: Mapping[str, str]) -> None:
+        if await self._remembered.compare(tools, told) and self._new_server is not None:
             self._new_server(len(tools))
 
     # One call

@@ -39,13 +39,18 @@ class Remembered:
         self._permissions, self._clock = permissions, clock
         self._server, self._subject, self._project, self._session = server, subject, project, session
         self._before: dict[str, str] = {}
+        self._apart: dict[str, tuple[str, str]] = {}  # of each tool of which the gate and the client were told apart
+        self._settled: dict[str, tuple[str, str]] = {}  # and those that a person has allowed since
         self._used: dict[str, Grant] = {}  # the one of each tool that was used last, as it was then
 
-    async def compare(self, tools: Mapping[str, str]) -> bool:
+    async def compare(self, tools: Mapping[str, str], told: Mapping[str, str] | None = None) -> bool:
         """Compare the definitions that the server lists with those that are pinned, and pin them at first sight.
 
-        Return whether it was that.
+        `told` are those that the client was told otherwise: they have changed, whatever is pinned, until a person has
+        allowed a call by them. Return whether it was first sight.
         """
+        told = told or {}
+        apart = {tool: (digest_of(tools.get(tool, "")), digest_of(each)) for tool, each in told.items()}
         try:
             pins = await self._permissions.pins(self._server)
             if not pins:
@@ -55,14 +60,21 @@ class Remembered:
                 for tool, definition in tools.items()
                 if pins and (tool not in pins or pins[tool].digest != digest_of(definition))
             }
+            for tool, each in apart.items():
+                if self._settled.get(tool) == each:
+                    changed.pop(tool, None)
+                    continue
+                own = tools.get(tool, "")
+                pinned = pins[tool].definition if tool in pins else "" if pins else own
+                changed[tool] = own if digest_of(pinned) == each[1] else pinned
             for tool in changed.keys() - self._before.keys():
                 await self._permissions.end_grants(server=self._server, tool=tool, at=self._clock.now())
         except HandoffError as error:
             logger.warning("whether a tool of %s has changed is not known: %s", self._server, error)
             return False
         # A change that nobody has seen yet stays one while the server does not list the tool, or nothing at all.
-        unlisted = {tool: before for tool, before in self._before.items() if tool not in tools}
-        self._before = {**unlisted, **changed}
+        unlisted = {tool: before for tool, before in self._before.items() if tool not in tools and tool not in apart}
+        self._before, self._apart = {**unlisted, **changed}, apart
         return not pins and bool(tools)
 
     def before(self, tool: str) -> str | None:
@@ -77,6 +89,8 @@ class Remembered:
         if tool in self._before:
             await self._permissions.pin([self._pin(tool, definition)])
             del self._before[tool]
+            if tool in self._apart:
+                self._settled[tool] = self._apart[tool]
 
     async def stopped(self) -> Stop | None:
         """Return the stop that stands; None where none does."""

@@ -48,6 +48,9 @@ class Keeper:
     def tools_changed(self) -> None:
         pass
 
+    def listed(self, asked: Message, answer: Message) -> None:
+        pass
+
     async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
         """The process behind is lost at its end alone."""
 

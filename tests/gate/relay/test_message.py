@@ -45,7 +45,7 @@ def test_a_call_is_read() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n',
+        b'{"jsonrpc":"2.0","id":1,"method":"resources/list"}\n',
         b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":2}}\n',
         '{"jsonrpc":"2.0","id":1,"result":{"text":"a\\nline \\"of\\" \\\\ with \\t ä and \\ud83d\\ude00"}}\n'.encode(),
         b"noise\r\n",

@@ -33,7 +33,7 @@ NOT_ANSWERED: Final = -32000
 """The code of an error for a request that the server behind did not answer."""
 
 _CALL = "tools/call"
-_MARKS = (b"tools/call", b"notifications/cancelled", b'"initialize"', OURS.encode(), b"\x00")
+_MARKS = (b"tools/call", b"notifications/cancelled", b'"initialize"', b'"tools/list"', OURS.encode(), b"\x00")
 _ESCAPED = re.compile(rb'(?<!\\)(?:\\\\)*\\(?:[^"\\bfnrtu]|u00[2-7])')
 """An escape that may write a character of a mark; the second is ASCII."""
 

@@ -34,6 +34,10 @@ class Holder(Protocol):
         """Hear that the server says that its list of tools has changed."""
         ...
 
+    def listed(self, asked: Message, answer: Message) -> None:
+        """Look at a response to a `tools/list` of the client's, which passes as it is once this returns."""
+        ...
+
     async def lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
         """Answer a request that is watched: the server goes on, but will not answer it, and why. It may have run."""
         ...

@@ -56,6 +56,7 @@ class StdioRelay:
         self._through = through
         self._long = LongLines(self._down, self._to_client, self._may_pass, self._look_for_change)
         self._waiting: dict[str, None] = {}  # requests that the server has not answered
+        self._lists: dict[str, Message] = {}  # those of them that want its tools
         self._heard = self._stopped = self._unended = False
         self._said = anyio.Event()  # once an error was said, or nobody is there any more
         self._ended: str | None = None
@@ -138,6 +139,9 @@ class StdioRelay:
     def _pass_read(self, found: Message, piece: Piece) -> None:
         if found.method == "notifications/cancelled" and (cancelled := message.cancelled(found)) is not None:
             self._waiting.pop(cancelled, None)
+            self._lists.pop(cancelled, None)
+        elif found.method == "tools/list" and found.id is not None:
+            self._lists[found.id.text] = found
         self._note(piece.body)
 
     async def _refuse(self, odd: Odd, before: bytes, after: Iterator[Piece]) -> None:
@@ -188,7 +192,7 @@ class StdioRelay:
             await rest
 
     def _may_pass(self, name: str) -> bool:
-        if self._up.framed or name in self._holder.watching:
+        if self._up.framed or name in self._holder.watching or self._list_of(name):
             return False
         self._heard = True
         return True
@@ -217,6 +221,8 @@ class StdioRelay:
         if not self._waiting and not self._holder.watching:
             return piece.raw
         found = outline(piece.body)
+        if self._lists and (b'"result"' in piece.body if found is None else found.is_response):
+            self._show_list("" if found is None else found.id, piece.body)
         if found is None or not found.is_response:
             return piece.raw
         self._waiting.pop(found.id, None)
@@ -228,7 +234,23 @@ class StdioRelay:
             return None if passed is None else piece.raw
         return frame(passed) if self._down.framed else passed
 
+    def _show_list(self, name: str, line: bytes) -> None:
+        if asked := self._list_of(name):
+            self._holder.listed(self._lists[asked], Message(line))
+            self._lists.pop(name, None)
+
+    def _list_of(self, name: str) -> str:
+        """Return the request for tools that a response with this id may answer; empty where it answers another.
+
+        Clients take `1` and `"1"` for the same, and other spellings, too: what answers nobody else may answer it.
+        """
+        if not self._lists or name in self._lists:
+            return name if self._lists else ""
+        same = next((each for each in self._lists if _bare(each) == _bare(name)), "")
+        return same or ("" if name in self._waiting else next(reversed(self._lists)))
+
     async def _lost(self, id: str, reason: str) -> None:  # noqa: A002 - JSON-RPC's word
+        self._lists.pop(id, None)
         if id in self._holder.watching:
             self._waiting.pop(id, None)
             await self._holder.lost(id, reason)
@@ -283,6 +305,10 @@ class StdioRelay:
 async def _to_the_end(rest: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(anyio.ClosedResourceError, OSError):  # it has ended, and its output tells so
         await rest
+
+
+def _bare(name: str) -> str:
+    return name.strip('"')
 
 
 def _concerns_holder(found: Message) -> bool:
