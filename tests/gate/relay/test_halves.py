@@ -51,7 +51,7 @@ async def allow(client: Wire) -> None:
 async def test_a_held_call_with_half_an_answer_is_unknown(home: Home, size: int) -> None:
     async with wire(home) as client:
         await client.begin(elicitation={})
-        await client.send(call(1, "half", {"size": size}))
+        await client.send(call(1, "break", {"size": size}))
         await allow(client)
         [line] = await lines_of(client)
     told = json.loads(line)
@@ -64,7 +64,7 @@ async def test_a_held_call_with_half_an_answer_is_unknown(home: Home, size: int)
 @pytest.mark.parametrize("size", SIZES[:2])
 async def test_in_the_newer_era_half_an_answer_is_unknown(home: Home, size: int) -> None:
     async with wire(home) as client:
-        await client.send(call(1, "half", {"size": size}, _meta=modern()))
+        await client.send(call(1, "break", {"size": size}, _meta=modern()))
         async with Shop(home).desk() as desk:
             await desk.answer(await waiting(desk), {"decision": "allow"}, by="ada", channel="inbox")
         [line] = await lines_of(client)
@@ -75,18 +75,18 @@ async def test_in_the_newer_era_half_an_answer_is_unknown(home: Home, size: int)
 
 @pytest.mark.parametrize("size", SIZES[:2])
 async def test_a_call_that_passes_with_half_an_answer_gets_an_error(home: Home, size: int) -> None:
-    async with wire(home, "--allow", "half") as client:
+    async with wire(home, "--allow", "break") as client:
         await client.begin()
-        await client.send(call(1, "half", {"size": size}))
+        await client.send(call(1, "break", {"size": size}))
         [line] = await lines_of(client)
     told = json.loads(line)
     assert (told["id"], told["error"]["code"]) == (1, -32000)
 
 
 async def test_the_line_behind_half_a_long_answer_is_whole(home: Home) -> None:
-    async with wire(home, "--allow", "half") as client:
+    async with wire(home, "--allow", "break") as client:
         await client.begin(elicitation={})
-        await client.send(call(1, "half", {"size": 5_000_000, "seconds": 4}))
+        await client.send(call(1, "break", {"size": 5_000_000, "seconds": 4}))
         begun = await client.receive()
         await client.send(call(2))
         async with Shop(home).desk() as desk:
@@ -104,7 +104,7 @@ async def test_the_line_behind_half_a_long_answer_is_whole(home: Home) -> None:
 @pytest.mark.parametrize("era", ["older", "newer"])
 async def test_over_http_half_an_answer_is_none(home: Home, era: str, rule: str) -> None:
     command = (sys.executable, str(STUB), str(home.folder / "journal"))
-    half: dict[str, Any] = {"name": "half", "arguments": {"size": 3_000}}
+    half: dict[str, Any] = {"name": "break", "arguments": {"size": 3_000}}
 
     async def answer() -> None:
         if rule == "--ask":
@@ -112,7 +112,7 @@ async def test_over_http_half_an_answer_is_none(home: Home, era: str, rule: str)
                 await desk.answer(await waiting(desk), {"decision": "allow"}, by="ada", channel="inbox")
 
     with anyio.fail_after(60):
-        async with home.http(args=("gate", rule, "half", "--", *command)) as server, anyio.create_task_group() as tasks:
+        async with home.http(args=("gate", rule, "break", "--", *command)) as server, anyio.create_task_group() as tasks:
             async with httpx2.AsyncClient(timeout=30) as http:
                 caller = Plain(http, server.url, server.bearer)
                 tasks.start_soon(answer)
