@@ -29,6 +29,12 @@ def call(number: object, name: str, params: dict[str, Any]) -> None:
     match name:
         case "die":
             os._exit(3)
+        case "break":
+            text = json.dumps({"jsonrpc": "2.0", "id": number, "result": {"content": [{"type": "text", "text": ""}]}})
+            sys.stdout.write(text[:-5] + "x" * params["arguments"]["size"])
+            sys.stdout.flush()
+            time.sleep(params["arguments"].get("seconds", 0))
+            os._exit(3)
         case "slow":
             return
         case "broken":

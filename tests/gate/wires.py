@@ -54,6 +54,10 @@ class Wire:
             if fits(message):
                 return message
 
+    async def receive(self) -> bytes:
+        """Return bytes as they come. Raises EndOfStream."""
+        return await self._lines.receive(10_000_000)
+
     async def reply(self, number: int | str) -> dict[str, Any]:
         """Return the next response to a request."""
         return await self.next(lambda each: each.get("id") == number and "method" not in each)

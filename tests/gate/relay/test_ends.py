@@ -114,11 +114,45 @@ def test_all_that_waits_is_answered_at_once_when_the_server_dies_in_a_call(tmp_p
 
 def test_what_a_server_says_last_arrives_and_its_exit_code_is_the_gates(tmp_path: Path) -> None:
     with gate(*RECORDER, str(tmp_path / "got")) as running:
-        running.send(request(1, noise=["last words\n", "half a line"], exit=5))
+        running.send(request(1, noise=["last words\n"], exit=5))
         assert running.read() == b"last words\n"
-        assert running.read() == b"half a line\n"
         assert json.loads(running.read())["error"]["message"].endswith("exit code 5.")
         assert running.process.wait(30) == 5
+
+
+HALVES = [
+    "half a line",
+    '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"te',
+    '{"jsonrpc":"2.0","id":1,"result":"' + "x" * 3_000,
+    '{"result":{"a":{},"id":1}',
+]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_a_response_is_no_answer_and_is_not_passed_on(half: str, tmp_path: Path) -> None:
+    with gate(*RECORDER, str(tmp_path / "got")) as running:
+        running.send(request(1, noise=["noise\n", half], exit=5))
+        assert running.read() == b"noise\n"
+        found = json.loads(running.read())
+        assert (found["id"], found["error"]["code"]) == (1, -32000)
+        assert running.read() == b""
+
+
+def test_half_a_response_of_a_server_that_lives_on_is_no_answer() -> None:
+    code = f"import os, time; os.write(1, {HALVES[1].encode()!r}); os.close(1); time.sleep(600)"
+    with gate(sys.executable, "-c", code) as running:
+        running.send(request(1))
+        assert "ended by SIGTERM" in json.loads(running.read())["error"]["message"]
+        assert running.read() == b""
+
+
+@pytest.mark.parametrize("size", [1, 3_000])
+def test_a_whole_response_that_no_newline_ends_is_an_answer(size: int, tmp_path: Path) -> None:
+    whole = '{"jsonrpc":"2.0","id":1,"result":"' + "x" * size + '"}'
+    with gate(*RECORDER, str(tmp_path / "got")) as running:
+        running.send(request(1, noise=[whole], exit=5))
+        assert running.read() == whole.encode() + b"\n"
+        assert running.read() == b""
 
 
 def test_half_a_long_response_is_no_answer(tmp_path: Path) -> None:

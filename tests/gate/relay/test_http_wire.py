@@ -276,6 +276,27 @@ def test_a_connection_that_is_cut_before_a_word_is_said_at_once() -> None:
                 listener.accept()
 
 
+@pytest.mark.parametrize(("answer", "whole"), [(b'"result":{"a":[1]}}', True), (b'"result":{"a":[1', False)])
+def test_half_a_response_whose_length_is_not_told_is_none(answer: bytes, whole: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def cut() -> None:
+            connection, _ = listener.accept()
+            connection.recv(10_000)
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+            connection.sendall(head + b'{"jsonrpc":"2.0","id":1,' + answer)
+            connection.shutdown(socket.SHUT_WR)
+            connection.close()
+
+        threading.Thread(target=cut, daemon=True).start()
+        with gate("--url", f"http://127.0.0.1:{listener.getsockname()[1]}/mcp") as relay:
+            relay.write(call(1))
+            if whole:
+                assert json.loads(relay.read())["result"] == {"a": [1]}
+            else:
+                assert "it may have run" in error_of(relay)["message"]
+
+
 def test_a_session_that_is_gone_ends_the_gate_with_words() -> None:
     def answer(got: Got) -> Response:
         return session(got, lambda _: JSONResponse({"error": "gone"}, status_code=404))

@@ -278,7 +278,7 @@ class HttpBehind:
         if kind != "application/json":
             return "has answered with something else than JSON"
         line = one_line(await response.aread())
-        if request.id and (line := fitting(line, request.id)) is None:
+        if request.id and (line := fitting(response, line, request.id)) is None:
             return "has answered with something else than a response"
         await self._pass_down(request, line, Origin(request.id, json=True))
         return None
@@ -315,7 +315,7 @@ class HttpBehind:
         said = None
         if kind_of(response) == "application/json":
             with anyio.move_on_after(CONNECT_SECONDS):
-                said = fitting(one_line(await response.aread()), request.id)
+                said = fitting(response, one_line(await response.aread()), request.id)
         gone = status == 404 and in_session and not request.modern
         if said is not None and not gone:
             await self._pass_down(request, said)

@@ -9,7 +9,7 @@ from typing import Final, Protocol, cast
 
 import httpx2
 
-from handoffs.gate.relay.outline import outline
+from handoffs.gate.relay.outline import is_whole, outline
 
 CONNECT_SECONDS: Final = 10.0
 """How long a connection may take."""
@@ -59,8 +59,11 @@ def is_stream(response: Response) -> bool:
     return response.status_code == 200 and kind_of(response) == "text/event-stream"
 
 
-def fitting(line: bytes, request_id: str) -> bytes | None:
+def fitting(response: Response, line: bytes, request_id: str) -> bytes | None:
     """Return a response to this request; an error that names no request of ours gets its id. None for all else."""
+    told = "content-length" in response.headers or "transfer-encoding" in response.headers
+    if not told and not is_whole(line):
+        return None  # where no length is told, a connection that breaks off looks like an end
     found = outline(line)
     if found is not None and found.is_response and found.id == request_id:
         return line

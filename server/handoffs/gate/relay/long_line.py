@@ -54,11 +54,10 @@ class LongLines:
         self._seam = b""
         return answered, chunk[end:], rest
 
-    def end(self) -> bool:
-        """Let others write, as nothing more comes; say whether a line was under way."""
-        broken, self._under_way = bool(self._under_way), ""
-        self._outlet.end()
-        return broken
+    def end(self) -> None:
+        """Let others write, as nothing more comes: a line that is under way was broken off."""
+        self._under_way = ""
+        self._outlet.break_off()
 
     def _pass(self, part: bytes, *, last: bool = False) -> Coroutine[Any, Any, None] | None:
         self._looks(self._seam + part[:_SEAM])

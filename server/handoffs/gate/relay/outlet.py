@@ -27,20 +27,29 @@ class Outlet:
         self._lock = anyio.Lock(fast_acquire=True)
         self._left = b""  # the end of what was written in part: goes before all else
         self._ended: anyio.Event | None = None  # while a line is written in parts
+        self._unended = False  # whether what was written last has no newline
+        self._broken = False  # whether it is a part of a line whose rest never comes
 
-    async def write(self, data: bytes) -> None:
-        """Write whole lines. Raises ClosedResourceError: nobody reads any more."""
+    async def write(self, data: bytes, *, on_new_line: bool = False) -> None:
+        """Write whole lines, `on_new_line` also behind what has no end of its own.
+
+        Nothing at all ends a line that was broken off.
+
+        Raises:
+            ClosedResourceError: Nobody reads any more.
+        """
         async with self._lock:
             if self._ended is not None:
                 await self._ended.wait()
-            data, self._left = self._left + data, b""
-            await self._writer.write(data)
+            data, self._left = self._left + self._started(data, on_new_line), b""
+            if data:
+                await self._writer.write(data)
 
-    def now(self, data: bytes) -> Coroutine[Any, Any, None] | None:
+    def now(self, data: bytes, *, on_new_line: bool = False) -> Coroutine[Any, Any, None] | None:
         """Write whole lines without waiting; return what must be awaited for the rest."""
         if self._left or self._ended is not None or self._lock.locked():
-            return self.write(data)
-        self._left = self._writer.write_now(data)
+            return self.write(data, on_new_line=on_new_line)
+        self._left = self._writer.write_now(self._started(data, on_new_line))
         return self.write(b"") if self._left else None
 
     def begin(self) -> bool:
@@ -55,11 +64,23 @@ class Outlet:
         if left := self._writer.write_now(data):
             return self._part(left, last=last)
         if last:
-            self.end()
+            self._end()
         return None
 
-    def end(self) -> None:
-        """Let others write."""
+    def break_off(self) -> None:
+        """Let others write, as the rest of a line that is written in parts never comes: they begin a new one."""
+        self._broken = self._broken or self._ended is not None
+        self._end()
+
+    def _started(self, data: bytes, on_new_line: bool) -> bytes:
+        """Return data behind the newline that it needs. Only who writes next knows what was written last."""
+        if self._broken or (data and on_new_line and self._unended):
+            data = b"\n" + data
+        if data:
+            self._broken, self._unended = False, not data.endswith(b"\n")
+        return data
+
+    def _end(self) -> None:
         if self._ended is not None:
             self._ended.set()
             self._ended = None
@@ -68,7 +89,7 @@ class Outlet:
         try:
             await self._writer.write(data)
         except BaseException:
-            self.end()
+            self.break_off()
             raise
         if last:
-            self.end()
+            self._end()

@@ -36,6 +36,15 @@ def outline(line: bytes) -> Outline | None:
     return _parsed(line) if b'"id"' in line else None
 
 
+def is_whole(text: bytes) -> bool:
+    """Say whether a text that no newline ends is a message or a batch, and not only the beginning of one."""
+    try:
+        value = cast("object", json.JSONDecoder(strict=False).decode(text.decode("utf-8", "replace")))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict | list)
+
+
 def begins_response(head: bytes) -> str | None:
     """Return the id of the request that a line answers, where its beginning says so."""
     first = _FIRST.match(head)

@@ -3,7 +3,7 @@
 What the client sends is looked at line by line (`message.concerns`); of what the server sends, only replies that the
 holder watches. Both directions wait for their reader, so a client that does not read makes the server wait, not the
 gate grow. Once the server has ended, each request that it has not answered gets an error in words; where a request of
-its own is lost (a server over HTTP), at once.
+its own is lost (a server over HTTP), at once. Half a line that a server leaves behind answers nothing.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from handoffs.gate.relay.lines import Lines, Piece, frame
 from handoffs.gate.relay.long_line import LongLines
 from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.outlet import Outlet
-from handoffs.gate.relay.outline import outline
+from handoffs.gate.relay.outline import is_whole, outline
 from handoffs.gate.relay.peers import Holder, Server
 from handoffs.gate.relay.process import widen
 from handoffs.wire import FileWire, PipeWire, Wire
@@ -57,7 +57,7 @@ class StdioRelay:
         self._long = LongLines(self._down, self._to_client, self._may_pass, self._look_for_change)
         self._waiting: dict[str, None] = {}  # requests that the server has not answered
         self._lists: dict[str, Message] = {}  # those of them that want its tools
-        self._heard = self._stopped = self._unended = False
+        self._heard = self._stopped = False
         self._said = anyio.Event()  # once an error was said, or nobody is there any more
         self._ended: str | None = None
 
@@ -69,9 +69,7 @@ class StdioRelay:
     async def to_client(self, line: bytes) -> None:
         """Send a line of the gate's own, framed as the client frames its own."""
         line = b"".join(map(frame, line.splitlines())) if self._up.framed else line
-        start = b"\n" if self._unended else b""
-        self._unended = False
-        await self._to_client.write(start + line)
+        await self._to_client.write(line, on_new_line=not self._up.framed)
 
     async def to_server(self, line: bytes) -> None:
         """Send a line to the server, framed as the client frames its own, which the server understands.
@@ -82,7 +80,7 @@ class StdioRelay:
         self._note(piece.body)
         if self._up.framed and piece.body is line:
             line = frame(line)
-        if (rest := self._send_now(line)) is not None:
+        if (rest := self._send_now(line, on_new_line=not self._up.framed)) is not None:
             await rest
 
     async def run(self) -> int:
@@ -157,10 +155,10 @@ class StdioRelay:
         if (rest := self._pass_up(after)) is not None:
             await rest
 
-    def _send_now(self, data: bytes) -> Coroutine[Any, Any, None] | None:
+    def _send_now(self, data: bytes, *, on_new_line: bool = False) -> Coroutine[Any, Any, None] | None:
         if self._ended is not None:
             return self._answer_waiting()
-        rest = self._to_server.now(data)
+        rest = self._to_server.now(data, on_new_line=on_new_line)
         return None if rest is None else _to_the_end(rest)
 
     def _note(self, line: bytes) -> None:
@@ -211,9 +209,7 @@ class StdioRelay:
                 passing.append(line)
         if not passing:
             return None
-        data = b"".join(passing)
-        self._unended = not self._up.framed and not data.endswith(b"\n")
-        return self._to_client.now(data)
+        return self._to_client.now(b"".join(passing))
 
     def _seen(self, piece: Piece) -> bytes | None:
         """Return what is passed on of a piece, its id crossed off."""
@@ -271,22 +267,31 @@ class StdioRelay:
             output.cancel()
 
     async def _finish(self) -> None:
+        self._through = False  # a line that does not end in what is left has no end
         with contextlib.suppress(anyio.ClosedResourceError):
             if (rest := self._take_down(self._behind.rest())) is not None:
                 await rest
-            self._unended = self._long.end() or self._unended
-            if (rest := self._pass_down(self._down.end())) is not None:
+            self._long.end()
+            if (rest := self._pass_down(self._last())) is not None:
                 await rest
         if self._behind.exit_code is None:
             await self._behind.stop()
         reason = f"the server behind {self._behind.reason}"
         with contextlib.suppress(anyio.ClosedResourceError), anyio.move_on_after(_LAST_WORDS_SECONDS):
             self._ended = reason
+            await self._to_client.write(b"")  # ends a line that was broken off
             await self._answer_waiting()
             await self._holder.behind_ended(reason)
         if not (self._heard or self._stopped):
             with anyio.move_on_after(LINGER_SECONDS):
                 await self._said.wait()
+
+    def _last(self) -> Iterator[Piece]:
+        """Yield what nothing ended, with an end, if it is a message; half of one answers nothing."""
+        for piece in self._down.end():
+            if is_whole(piece.raw):
+                line = piece.raw + b"\n"
+                yield Piece(line, line)
 
     async def _answer_waiting(self) -> None:
         for each in list(self._waiting):
