@@ -52,7 +52,7 @@ class Authenticator:
 
     def sign(self, decision: Decision, **otherwise: object) -> Assertion:
         """Return the assertion of a decision; `otherwise` is what this once is another than usual."""
-        with_changes = replace(self, **otherwise)  # type: ignore[arg-type]
+        with_changes = replace(self, **otherwise)
         return with_changes._sign(decision)
 
     def _sign(self, decision: Decision) -> Assertion:

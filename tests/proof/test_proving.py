@@ -55,7 +55,8 @@ class Inbox:
     async def ask(self, *, votes: int = 1, **given: Any) -> Handoff:
         seats = (Seat(person="ada"), Seat(person="bob"))
         deciders = Deciders(rule="gate.toml:2", asked_at=self.clock.now(), seats=seats, votes=votes, proof="passkey")
-        return await self.desk.ask(message="Go?", caller=CALLER, **({"deciders": deciders} | given))
+        asked: dict[str, Any] = {"deciders": deciders} | given
+        return await self.desk.ask(message="Go?", caller=CALLER, **asked)
 
     async def sign(self, of: Handoff, by: str, values: dict[str, Any] = YES, **otherwise: Any) -> Assertion:
         decision = await self.desk.to_sign(of, values, by=by, channel="inbox", note=otherwise.pop("note", ""))
