@@ -10,8 +10,9 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Implementation
 
-from handoffs.core.desk import MAX_NOTED, Desk
+from handoffs.core.desk import Desk
 from handoffs.core.question import Limits
+from handoffs.core.recording import MAX_NOTED
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
 from handoffs.mcp_server.calls import WhoseQuestion

@@ -5,35 +5,21 @@ The desk does no I/O of its own: a Store keeps handoffs, Channels reach people, 
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
 from handoffs.core.errors import (
-    AlreadyEnded,
-    AlreadyReminded,
     AnswerRefused,
     NotTheirDecision,
     QuestionRefused,
-    StoreUnavailable,
 )  # fmt: skip
 from handoffs.core.events import (
     Answered,
     Cancelled,
-    Collected,
     Declined,
-    DeniedAgain,
-    Dismissed,
-    Edited,
-    Joined,
-    Left,
-    NotShown,
-    Reached,
-    Reminded,
-    Result,
     Sent,
-    Unknown,
     Used,
     Voted,
     opened_by,
@@ -51,7 +37,7 @@ from handoffs.core.model import (
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
-from handoffs.core.reading import Reader
+from handoffs.core.recording import MAX_NOTED, Recorder
 from handoffs.core.secrets_vault import SecretsVault
 
 if TYPE_CHECKING:  # only a question with a rule needs them
@@ -60,11 +46,8 @@ if TYPE_CHECKING:  # only a question with a rule needs them
     from handoffs.core.person import Directory
     from handoffs.core.proving import Proofs, Proving
 
-MAX_NOTED = 5_000
-"""After this many changes of a handoff, the log no longer notes what its channels report, only its outcome."""
 
-
-class Desk(Reader):
+class Desk(Recorder):
     """All operations on handoffs: for the agent's side and for the person's."""
 
     def __init__(
@@ -89,16 +72,14 @@ class Desk(Reader):
         for a secret. Without `local` or `sealer`, no caller can. By the `directory`, people who were removed have no
         vote. `proofs` checks the signatures of decisions that demand one; with `proof_demanded`, every answer does.
         """
-        super().__init__(store=store, clock=clock)
+        super().__init__(store=store, clock=clock, max_noted=max_noted)
         self._limits = limits or Limits()
-        self._max_noted = max_noted
         self._directory = directory
         self._proofs, self._proof_demanded = proofs, proof_demanded
         self._proving: Proving | None = None
         self._make_id = make_id
         self._vault = SecretsVault(store=store, clock=clock, sealer=sealer, local=local)
         self._presenter = Presenter(self, channels, max_put_off=max_put_off)
-        self._unsure: dict[tuple[str, str], list[datetime]] = {}  # claims whose commit is in doubt, and their times
 
     @property
     def directory(self) -> "Callable[[], Awaitable[Directory]] | None":
@@ -220,63 +201,6 @@ class Desk(Reader):
                 return handoff
         # Time is up. An event of the last moment still counts.
         return await self.get(handoff_id)
-
-    async def collect(self, handoff: Handoff, *, tool_use: str = "") -> Handoff:
-        """Record that the agent received the outcome. From now on, an identical question opens a new handoff.
-
-        Only the call with this `tool_use`, sent again, still finds it.
-        """
-        if handoff.state is State.OPEN or handoff.collected_at is not None:
-            return handoff
-        event = Collected(at=self._clock.now(), tool_use=tool_use)
-        # If a power cut loses this event, the outcome is given again, with its age: the agent lost it, too.
-        return await self._store.record(handoff.id, event, known=handoff, durable=False)
-
-    async def use(self, handoff: Handoff, *, tool_use: str, edited: bool = False) -> Handoff:
-        """Use an approval up for one use of a tool, as it is or as the person `edited` it. No other use may run.
-
-        The same use may run when its call was cut off and is sent again.
-
-        Raises:
-            AlreadyUsed: Another use has the approval.
-        """
-        if handoff.collected_at is not None and handoff.handed_to == tool_use:
-            return handoff
-        now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
-        events = [Used(at=now, tool_use=tool_use), *([Edited(at=now, by=by)] if edited else [])]
-        return await self._store.record(handoff.id, *events, known=handoff)
-
-    async def send(self, handoff: Handoff, *, call: str, edited: bool = False) -> Handoff:
-        """Use an approval up for this one call, which is sent to its server from now on.
-
-        Raises:
-            AlreadyUsed: Another call has it.
-            Stopped: Everything is stopped. Nothing was recorded.
-        """
-        if handoff.collected_at is not None and handoff.handed_to == call:
-            return handoff
-        now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
-        changed = [Edited(at=now, by=by)] if edited else []
-        events = [Used(at=now, tool_use=call), *changed, Sent(at=now, call=call)]
-        return await self._store.record(handoff.id, *events, known=handoff, unless_stopped=True)
-
-    async def note_result(self, handoff: Handoff, *, call: str, outcome: str) -> Handoff:
-        """Note that the server has answered the call: `done`, or `error` where it says so.
-
-        After a power cut the note may be missing, and the call counts as one that may have run: that is safe.
-        """
-        event = Result(at=self._clock.now(), call=call, outcome=outcome)
-        return await self._store.record(handoff.id, event, known=handoff, durable=False)
-
-    async def note_unknown(self, handoff: Handoff, *, call: str, reason: str) -> Handoff:
-        """Note that the call may have run or not: its server was cut off in between."""
-        event = Unknown(at=self._clock.now(), call=call, reason=reason)
-        return await self._store.record(handoff.id, event, known=handoff)
-
-    async def denied_again(self, handoff: Handoff) -> None:
-        """Note that the call that a person has denied came again, and was denied without a question."""
-        if handoff.version < self._max_noted:  # an agent can send it without limit
-            await self._store.record(handoff.id, DeniedAgain(at=self._clock.now()), known=handoff, durable=False)
 
     # The person's side. Each method makes one whole decision, and the first decision stands.
 
@@ -424,63 +348,7 @@ class Desk(Reader):
         """Return the secret of this name to the user who was asked; see `core.secrets_vault`. Raises SecretRefused."""
         return await self._vault.reveal(name, by=by, keep=keep)
 
-    # What a channel reports about a question, apart from decisions
-
-    async def joined(self, handoff: Handoff, *, calls: int) -> None:
-        """Record how many calls of the agent wait for the handoff, if that is or was more than one."""
-        await self._note(handoff, Joined(at=self._clock.now(), calls=calls))
-
-    async def reached(self, handoff: Handoff, *, channel: str) -> None:
-        """Record that a person has the question before them. Does nothing if the handoff has ended."""
-        await self._note(handoff, Reached(at=self._clock.now(), channel=channel))
-
-    async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:
-        """Record that a channel could not show the question to a person. The question stays open elsewhere."""
-        await self._note(handoff, NotShown(at=self._clock.now(), channel=channel, reason=reason))
-
-    async def dismissed(self, handoff: Handoff, *, channel: str) -> None:
-        """Record that a person said *not now*. The question stays open elsewhere."""
-        await self._note(handoff, Dismissed(at=self._clock.now(), channel=channel))
-
-    async def left(self, handoff: Handoff, *, seconds: float) -> None:
-        """Record that the host ended its call after `seconds`, before the person decided. The question stays open."""
-        await self._note(handoff, Left(at=self._clock.now(), seconds=f"{seconds:.1f}"))
-
-    async def claim(self, key: str, *, seconds: float) -> bool:
-        """Claim a key that may be used once. True for the first of all processes that try within `seconds`."""
-        now = self._clock.now()
-        return await self._store.claim(key, now=now, until=now + timedelta(seconds=seconds))
-
-    async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
-        """Claim the reminder of this stage, for this process to send.
-
-        True for one process only: the first that claims it. False also if the handoff has ended.
-        """
-        event, place = Reminded(at=self._clock.now(), channel=channel, stage=stage), (handoff.id, stage)
-        try:
-            await self._store.record(handoff.id, event, known=handoff)
-        except StoreUnavailable:
-            # Whether the commit took place shows later; if it did, other processes do not claim it.
-            self._unsure.setdefault(place, []).append(event.at)
-            raise
-        except AlreadyReminded:
-            tried = self._unsure.pop(place, None)
-            if tried is None:
-                return False
-            entries = await self.history(handoff.id)
-            return any(e.name == "reminded" and e.details.get("stage") == stage and e.at in tried for e in entries)
-        except AlreadyEnded:
-            self._unsure.pop(place, None)
-            return False
-        self._unsure.pop(place, None)
-        return True
-
-    async def was_dismissed(self, handoff: Handoff, *, channel: str) -> bool:
-        """Return whether a person has closed the question in this channel."""
-        entries = await self.history(handoff.id)
-        return any(e.name == "dismissed" and e.details.get("channel") == channel for e in entries)
-
-    # Reading: see `Reader`
+    # Reading: see `Reader`; what happens besides decisions: see `Recorder`
 
     @asynccontextmanager
     async def watch(self, handoff_id: str | None = None) -> AsyncGenerator[Watch]:
@@ -497,11 +365,3 @@ class Desk(Reader):
         checks.
         """
         self._presenter.present(handoff, again=again)
-
-    async def _note(self, handoff: Handoff, event: Joined | Reached | NotShown | Dismissed | Left) -> None:
-        if handoff.version >= self._max_noted:
-            return  # a caller can cause these events without limit, and its log is read on each of its calls
-        try:
-            await self._store.record(handoff.id, event, known=handoff)
-        except AlreadyEnded:
-            return  # the outcome stands; how one channel fared no longer matters
