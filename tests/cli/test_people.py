@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import sqlite3
+import tomllib
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,9 @@ import anyio
 import pytest
 
 from handoffs.access.tokens import digest_of
+from handoffs.core.passkey import Passkey
 from handoffs.inbox_process.record import InboxRecord, Running
+from handoffs.proof.passkeys import decoded
 from handoffs.store.postgres.store import PostgresStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home
@@ -252,3 +255,21 @@ def test_a_store_that_can_not_be_used_is_said(local: Home) -> None:
     local.store.write_text("not a store")
     for words in (["list"], ["add", "ada"], ["sessions"], ["groups"]):
         assert "is not a store of handoffs" in refused(local, 4, *words)
+
+
+async def test_public_keys_are_printed_as_they_are_pinned(local: Home) -> None:
+    assert done(local, "keys") == ""
+    done(local, "add", "ada")
+    done(local, "add", "Zoë of ops")
+    async with SqliteStore(local.store) as store:
+        for name, key in (("ada", b"one"), ("ada", b"\xff\xfe"), ("Zoë of ops", b"three")):
+            made = Passkey(credential_id=f"c-{key.hex()}", person=name, public_key=key, added_at=NOW, active_from=NOW)
+            await store.people.add_key(made)
+        await store.people.remove_key("c-" + b"one".hex(), at=datetime.now(UTC))
+    printed = tomllib.loads(done(local, "keys"))
+    assert {name: [decoded(each) for each in keys] for name, keys in printed.items()} == {
+        "ada": [b"\xff\xfe"],
+        "Zoë of ops": [b"three"],
+    }
+    assert list(tomllib.loads(done(local, "keys", "ada"))) == ["ada"]
+    assert "eve" in refused(local, 3, "keys", "eve")

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -196,6 +197,21 @@ async def signed_out(settings: Settings, name: str | None, start: str) -> Exit:
                 return Exit.DONE
     said = f"There is no session {inert_line(start, 40)}. `handoffs people sessions` lists them."
     return Exit(failed(said, Exit.NOT_FOUND))
+
+
+async def printed_keys(settings: Settings, name: str | None) -> None:
+    """Print the public keys of people who are there, as TOML; of one person, or of all."""
+    clock = SystemClock()
+    if name is None and missing_store(settings) is not None:
+        return
+    async with _opened_for(settings, name, clock) as people:
+        directory = await people.directory()
+        names = sorted(each.name for each in directory.people.values() if each.present)
+        for each in names if name is None else [directory.named(name).name]:
+            keys = [key for key in await people.keys(each) if key.active(clock.now())]
+            if keys:
+                written = ", ".join(f'"{urlsafe_b64encode(key.public_key).rstrip(b"=").decode()}"' for key in keys)
+                print_out(f"{json.dumps(each, ensure_ascii=False)} = [{written}]")
 
 
 @asynccontextmanager

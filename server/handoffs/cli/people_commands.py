@@ -180,6 +180,23 @@ def people_sessions(
     _finish(work)
 
 
+@people_app.command(name="keys")
+def people_keys(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this person's.")] = None,
+) -> None:
+    """Print the public keys of people's passkeys, as HANDOFFS_PINNED_KEYS reads them.
+
+    TOML: a line for each person. Pin them in a file that only root can write, and look whether each is whose it says.
+    """
+
+    async def work(settings: Settings) -> None:
+        from handoffs.cli import people
+
+        await people.printed_keys(settings, name)
+
+    _finish(work)
+
+
 def _finish(work: Callable[[Settings], Awaitable[None]]) -> NoReturn:
     """End the command with the exit code of `work`."""
     raise typer.Exit(ended(lambda: anyio.run(work, read_settings())))
