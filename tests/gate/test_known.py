@@ -33,7 +33,8 @@ async def test_what_check_pins_the_gate_knows(tmp_path: Path, era: str) -> None:
     shop, person = Shop(home), Person(DENY, DENY)
     await made(shop)
     first = checked(home)
-    assert first.count("(new)") == len(first.splitlines()) - 1
+    assert first.count("(new)") == len(first.splitlines()) - 2
+    assert "\nRules know the server as shop.\n" in first
     assert first.endswith(
         "They are pinned as they are, since shop was not known here. When one of them changes, its next call asks.\n"
     )
@@ -45,6 +46,13 @@ async def test_what_check_pins_the_gate_knows(tmp_path: Path, era: str) -> None:
         pins = await desk.permissions.pins("shop")
         [server] = await desk.permissions.servers()
     assert (server.server, server.tools) == ("shop", len(pins))
+
+
+def test_check_names_rules_that_are_for_none_of_its_tools(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    said = checked(home, "--deny", "delte_*", "--allow", "read_*")
+    assert "--deny delte_* is for no tool that it lists: delte_*.\n" in said
+    assert said.count("is for no tool") == 1
 
 
 async def test_check_names_what_has_changed_and_pins_it_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,9 @@ from handoffs.core.untrusted import inert_line
 from handoffs.gate.policy import Call, Policy, PolicyError, Verdict
 from handoffs.gate.policy_cases import check_cases
 from handoffs.gate.policy_model import Decision
+from handoffs.gate.policy_rules import Rule
 from handoffs.gate.server_name import unmarked
+from handoffs.policy_text.globs import compiled
 from handoffs.serving.gate import Options, policy_of
 from handoffs.serving.gate_url import RemoteServer
 from handoffs.settings import SettingsError, read_settings
@@ -65,12 +67,27 @@ async def check(options: Options, call: tuple[str, str] | None, cases: Path | No
         print_out(
             "\n".join(_line(*each, known_as.get(each[0], "")) for each in verdicts) or "The server lists no tools."
         )
+        print_out(f"Rules know the server as {inert_line(unmarked(options.server), 100)}.")
+        for rule in _idle(policy, unmarked(options.server), [name for name, _ in verdicts]):
+            print_out(
+                f"{inert_line(rule.place, 200)} is for no tool that it lists: {inert_line(', '.join(rule.tools), 200)}."
+            )
         if known_as and set(known_as.values()) == {NEW}:
             print_out(
                 f"They are pinned as they are, since {inert_line(options.server, 100)} was not known here. When one of "
                 "them changes, its next call asks."
             )
     return Exit.DONE
+
+
+def _idle(policy: Policy, server: str, tools: Sequence[str]) -> list[Rule]:
+    """Return the rules for this server that are for none of its tools: a name may be mistyped."""
+    return [
+        rule
+        for rule in policy.rules
+        if any(compiled(glob).fullmatch(server) for glob in rule.servers)
+        and not any(compiled(glob).fullmatch(tool) for glob in rule.tools for tool in tools)
+    ]
 
 
 def _check_cases(policy: Policy, path: Path) -> Exit:
