@@ -56,7 +56,7 @@ notify_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(notify_app, name="notify", help="The addresses where people are told of open questions.")
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
 app.add_typer(people_app, name="people", help="The people who may decide, with their groups and deputies.")
-app.add_typer(gate_app, name="gate", help="Stand before an MCP server: no tool runs before it is allowed.")
+app.add_typer(gate_app, name="gate")
 app.add_typer(db_app, name="db", help="The store: update, copy or prune it.")
 
 

@@ -62,13 +62,15 @@ def gate(
         bool, typer.Option("--watch-only", help="Let pass what would be asked about, and note it.")
     ] = False,
 ) -> None:
-    """Stand before an MCP server: no tool runs before a person, or a rule, has allowed exactly that call.
+    """Stand before an MCP server: no tool runs before it is allowed.
 
+    \b
     handoffs gate [OPTIONS] -- COMMAND …
     handoffs gate [OPTIONS] --url URL
     handoffs gate --http HOST:PORT …
 
-    Without rules every call is asked about. Everything but tool calls passes untouched.
+    A person, or a rule, allows exactly that call. Without rules every call is asked about. Everything but tool calls
+    passes untouched.
     """
     if context.invoked_subcommand is not None:
         return

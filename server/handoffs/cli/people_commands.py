@@ -184,9 +184,10 @@ def people_sessions(
 def people_keys(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this person's.")] = None,
 ) -> None:
-    """Print the public keys of people's passkeys, as HANDOFFS_PINNED_KEYS reads them.
+    """Print the public keys of passkeys, to pin them.
 
-    TOML: a line for each person. Pin them in a file that only root can write, and look whether each is whose it says.
+    TOML, as HANDOFFS_PINNED_KEYS reads it: a line for each person. Look whether each key is whose it says before you pin
+    it in a file that only root can write.
     """
 
     async def work(settings: Settings) -> None:
