@@ -186,8 +186,8 @@ def people_keys(
 ) -> None:
     """Print the public keys of passkeys, to pin them.
 
-    TOML, as HANDOFFS_PINNED_KEYS reads it: a line for each person. Look whether each key is whose it says before you pin
-    it in a file that only root can write.
+    TOML, as HANDOFFS_PINNED_KEYS reads it: a line for each person. Look whether each key is whose it says, before you
+    pin it in a file that only root can write.
     """
 
     async def work(settings: Settings) -> None:
