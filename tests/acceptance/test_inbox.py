@@ -21,6 +21,7 @@ from mcp import Client
 
 from handoffs.inbox_process.record import InboxRecord
 from handoffs.store.sqlite.store import SqliteStore
+from tests.acceptance import processes
 from tests.acceptance.processes import ERAS, HANDOFFS, Home, ask, nobody, says
 from tests.waiting import until
 
@@ -30,9 +31,21 @@ both_eras = pytest.mark.parametrize("era", ERAS)
 LINK = re.compile(r"http://localhost:\d+/h/h_\w+")
 
 
+PATIENT = """
+import sys
+from handoffs.inbox_process import start
+start.START_SECONDS = 120.0
+from handoffs.__main__ import main
+sys.argv = ["handoffs", *sys.argv[1:]]
+main()
+"""
+"""A server that waits as long as it takes for the inbox that it starts, also on a busy machine."""
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Generator[Home]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Home]:
     """A home where the inbox may start, without a desktop. The inbox that a test leaves behind is ended."""
+    monkeypatch.setattr(processes, "HANDOFFS", [HANDOFFS[0], "-c", PATIENT])
     here = Home(tmp_path, {"HANDOFFS_INBOX": "auto", "DISPLAY": "", "WAYLAND_DISPLAY": ""})
     yield here
     if (left := record_of(here).running()) is not None:
