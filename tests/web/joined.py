@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from handoffs.core.model import Handoff
 from handoffs.core.people import People
 from handoffs.core.person import Person, new_handle
 from handoffs.core.ports import Clock
+from handoffs.proof.passkeys import PasskeyProofs, RelyingParty
 from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
@@ -81,7 +82,7 @@ async def home(folder: Path, *, clock: Clock | None = None, url: str | None = No
         sign_in = SignIn(folder / "inbox", used.now)
         own = f"http://localhost:{port}"
         app = build_inbox(
-            Desk(store=store, clock=used, local="owner"),
+            _desk(store, used, RelyingParty.of(url, page=own)),
             sign_in=sign_in,
             by="owner",
             hosts=HOSTS,
@@ -90,7 +91,17 @@ async def home(folder: Path, *, clock: Clock | None = None, url: str | None = No
             url=url,
         )
         async with on_port(app, port):
-            yield Home(own, app, Desk(store=other, clock=used, local="owner"), other.people, used, sign_in)
+            yield Home(own, app, _desk(other, used, RelyingParty.of(url)), other.people, used, sign_in)
+
+
+def _desk(store: SqliteStore, clock: Clock, party: RelyingParty) -> Desk:
+    """A desk that checks the passkeys of its store, as `open_desk` makes it."""
+
+    async def claim(key: str, now: datetime, until: datetime) -> bool:
+        return await store.claim(key, now=now, until=until)
+
+    proofs = PasskeyProofs(lambda: store.people, party, claim=claim)
+    return Desk(store=store, clock=clock, local="owner", directory=store.people.directory, proofs=lambda: proofs)
 
 
 async def with_authenticator(page: Page, **options: Any) -> tuple[CDPSession, str]:

@@ -85,6 +85,11 @@ class Question:
         """Whether a person may answer in their own words instead of picking an option."""
         return self.form.is_options and not self.breakout_of_loop
 
+    @property
+    def takes_proof(self) -> bool:
+        """Whether an answer counts only with the signature of the person who gives it."""
+        return self.deciders is not None and bool(self.deciders.proof)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End:

@@ -6,7 +6,7 @@ form into a page and back, `pages` renders. The desk records every decision.
 
 import json
 from collections.abc import Callable, Sequence
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,14 +16,15 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded, Ambiguous, AnswerRefused, NotFound, StoreError
+from handoffs.core.errors import Ambiguous, NotFound, StoreError
 from handoffs.core.events import Entry
 from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
 from handoffs.core.standing import may_vote, sees
 from handoffs.web.board import Board
-from handoffs.web.controls import PREFIX, Posted, note_of, said_in
+from handoffs.web.controls import Posted
+from handoffs.web.deciding import Deciding
 from handoffs.web.earlier import Earlier
 from handoffs.web.entering import Entering
 from handoffs.web.grants import GrantsPage
@@ -34,7 +35,8 @@ from handoffs.web.live import Feed
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
-from handoffs.web.receiving import CHANNEL, Unreadable, posted_form
+from handoffs.web.proving import Signatures
+from handoffs.web.receiving import Unreadable
 from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
@@ -106,10 +108,7 @@ def build_inbox(
         Route("/events", inbox.feed.events),
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
-        Route("/h/{id}/answer", inbox.answer, methods=["POST"]),
-        Route("/h/{id}/decline", inbox.decline, methods=["POST"]),
-        Route("/h/{id}/answer", inbox.back, methods=["GET"]),
-        Route("/h/{id}/decline", inbox.back, methods=["GET"]),
+        *inbox.deciding.routes(),
         *inbox.grants.routes(),
         *inbox.together.routes(),
         *inbox.of_people,
@@ -168,6 +167,10 @@ class _Inbox:
         self.entering = Entering(self._pages, sign_in, password=password, url=url, people=self.sessions, origin=origin)
         self.grants = GrantsPage(desk, self._page, self._who)
         self.together = Together(desk, self._page, self._who)
+        self._signatures = Signatures(people, party, desk.clock)
+        self.deciding = Deciding(
+            desk, self._signatures, find=self._whole, before=self._before, show=self._shown, who=self._who
+        )
 
     # Looking
 
@@ -184,7 +187,7 @@ class _Inbox:
         return await self._page(
             request,
             "open.html",
-            cards=self._pages.cards(together(handoffs), request.state.csrf, person),
+            cards=await self._cards(request, together(handoffs)),
             groups=groups([each for each in handoffs if may_vote(each.question.deciders, person, now)]),
             people=people,
             mine=mine,
@@ -207,7 +210,11 @@ class _Inbox:
         if handoff.state is not State.OPEN:
             return JSONResponse({"ended": ended_line(handoff)}, 409)
         await self._earlier.look_up([handoff])
-        return HTMLResponse(self._pages.cards([handoff], request.state.csrf, self._who(request)))
+        return HTMLResponse(await self._cards(request, [handoff]))
+
+    async def _cards(self, request: Request, handoffs: Sequence[Handoff]) -> str:
+        signing = await self._signatures.signing(request, handoffs)
+        return self._pages.cards(handoffs, request.state.csrf, self._who(request), signing=signing)
 
     async def history(self, request: Request) -> Response:
         search = Search.of(request.query_params)
@@ -227,68 +234,12 @@ class _Inbox:
         counted = json.dumps(charts.as_json(await self._counting.figures()), indent=2)
         return _download(counted, "application/json", "handoffs.json")
 
-    # Deciding
-
-    async def answer(self, request: Request) -> Response:
-        posted = await posted_form(request)
-        handoff = await self._whole(request)
-        if handoff.state is not State.OPEN:
-            return await self._late(request, handoff)
-        try:
-            note = note_of(posted)
-            said = said_in(handoff, posted, await self._before(handoff))
-            by = self._who(request)
-            # Input on this page passes no host and no model, so secrets are allowed.
-            ended = await self._desk.answer(
-                handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, private=True
-            )
-        except AnswerRefused as wrong:
-            return await self._wrong(request, handoff, posted, wrong)
-        except AlreadyEnded:
-            return await self._late(request, await self._desk.get(handoff.id))
-        return self._done(request, ended)
-
-    async def decline(self, request: Request) -> Response:
-        posted = await posted_form(request)
-        handoff = await self._whole(request)
-        if handoff.state is not State.OPEN:
-            return await self._late(request, handoff)
-        try:
-            by = self._who(request)
-            ended = await self._desk.decline(handoff, by=by, channel=CHANNEL, note=note_of(posted))
-        except AnswerRefused as wrong:
-            return await self._wrong(request, handoff, posted, wrong)
-        except AlreadyEnded:
-            return await self._late(request, await self._desk.get(handoff.id))
-        return self._done(request, ended)
-
     async def _before(self, handoff: Handoff) -> Handoff | None:
         await self._earlier.look_up([handoff])
         return self._earlier.of(handoff)
 
     def _who(self, request: Request) -> str:
         return str(getattr(request.state, "by", self._by))
-
-    async def back(self, request: Request) -> Response:
-        return RedirectResponse(f"/h/{quote(request.path_params['id'])}", 303)
-
-    def _done(self, request: Request, handoff: Handoff) -> Response:
-        if wants_json(request):
-            # A vote that does not decide yet: the script loads the page that says so.
-            return JSONResponse({"ended": ended_line(handoff)} if handoff.end else {"voted": f"/h/{handoff.id}"})
-        return RedirectResponse(f"/h/{handoff.id}", 303)
-
-    async def _late(self, request: Request, handoff: Handoff) -> Response:
-        if wants_json(request):
-            return JSONResponse({"ended": ended_line(handoff)}, 409)
-        return await self._shown(request, handoff, status=409)
-
-    async def _wrong(self, request: Request, handoff: Handoff, posted: Posted, wrong: AnswerRefused) -> Response:
-        if wants_json(request):
-            # By the control's name; a problem of no field has a name that is empty or starts with a blank.
-            named = {PREFIX + n if n.strip() and n[0] != " " else n.strip(): why for n, why in wrong.problems.items()}
-            return JSONResponse({"problems": named}, 422)
-        return await self._shown(request, handoff, status=422, posted=posted, problems=wrong.problems)
 
     # Errors
 
@@ -348,6 +299,7 @@ class _Inbox:
             handoff=handoff,
             entries=entries,
             late=status == 409,
+            signing=await self._signatures.signing(request, [handoff]),
             posted=posted,
             problems=problems or {},
         )

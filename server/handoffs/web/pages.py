@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
@@ -57,6 +58,16 @@ _HAPPENED = {
     "revealed": "A program got the secret",
     "forgotten": "The secret was erased",
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signing:
+    """Whether the reader of a page can sign decisions there with a passkey."""
+
+    origin: str = ""
+    """Where the page must have been opened."""
+    obstacle: str = ""
+    """Why they can't, and what to do; empty where they can."""
 
 
 _CARDS = 256
@@ -145,17 +156,18 @@ class Pages:
     def _votes_here(self, handoff: Handoff, person: str) -> bool:
         return may_vote(handoff.question.deciders, person, self._now())
 
-    def cards(self, handoffs: Iterable[Handoff], csrf: str, person: str) -> Markup:
-        """Return open questions as HTML for a person, each with its form.
+    def cards(self, handoffs: Iterable[Handoff], csrf: str, person: str, *, signing: Signing | None = None) -> Markup:
+        """Return open questions as HTML for a person, each with its form; `signing` is for those that take a passkey.
 
         A question that everybody may decide is rendered at most once a second for all sessions.
         """
-        text = "".join(self._card(handoff, person) for handoff in handoffs)
+        text = "".join(self._card(handoff, person, signing) for handoff in handoffs)
         return Markup(text.replace(self._token, str(escape(csrf))))  # noqa: S704 - our own templates
 
-    def _card(self, handoff: Handoff, person: str) -> str:
+    def _card(self, handoff: Handoff, person: str, signing: Signing | None) -> str:
         if handoff.question.deciders is not None:
             parts: dict[str, object] = {"posted": None, "problems": {}, "person": person, "you": person}
+            parts["signing"] = signing
             return self.text("_card.html", handoff=handoff, csrf=self._token, **parts)
         # Ages and times left are shown in seconds.
         key = (handoff.version, int(self._now().timestamp()))

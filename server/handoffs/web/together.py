@@ -74,10 +74,10 @@ def together(handoffs: Sequence[Handoff]) -> list[Handoff]:
 
 
 def groups(handoffs: Sequence[Handoff]) -> list[Group]:
-    """Return the groups of at least two held calls of one agent."""
+    """Return the groups of at least two held calls of one agent. Calls that take a passkey are signed one by one."""
     found: dict[str, list[Handoff]] = {}
     for each in handoffs:
-        if key := agent_of(each):
+        if (key := agent_of(each)) and not each.question.takes_proof:
             found.setdefault(key, []).append(each)
     return [Group(key=key, handoffs=tuple(each)) for key, each in found.items() if len(each) > 1]
 
@@ -135,6 +135,8 @@ class Together:
             return Said(id=seen.id, handoff=handoff, words=f"Not decided here: {ended_line(handoff)}.")
         if action is None or action.asker is not Asker.GATE or action.digest != seen.digest:
             return Said(id=seen.id, handoff=handoff, words="Not decided: it is another call than was shown.")
+        if handoff.question.takes_proof:
+            return Said(id=seen.id, handoff=handoff, words="Not decided here: it takes a passkey. Decide on it alone.")
         if handoff.version != seen.version:
             return Said(id=seen.id, handoff=handoff, words="Not decided: it has changed since it was shown.")
         return handoff

@@ -132,9 +132,24 @@ export async function send(form, submitter, way) {
 }
 
 async function post(form, data, declines, submitter) {
+  if (!declines && form.dataset.sign) {
+    // The inbox checks the answer first, and says what of it is to be signed; a denial is not.
+    const offer = await reach(form.dataset.sign, data);
+    if (!("publicKey" in offer)) return offer;
+    if (offer.publicKey) {
+      const { assertion } = await import("./passkeys.js");
+      const signed = await assertion(form.dataset.origin, offer.publicKey);
+      if (signed.failed) return { failed: `${signed.failed} Nothing was recorded.` };
+      data.set("proof", signed.proof);
+    }
+  }
+  return reach(declines ? submitter.formAction : form.action, data);
+}
+
+async function reach(address, data) {
   let reply, said;
   try {
-    reply = await fetch(declines ? submitter.formAction : form.action, {
+    reply = await fetch(address, {
       method: "POST",
       body: new URLSearchParams(data),
       headers: { Accept: "application/json" },
@@ -149,7 +164,7 @@ async function post(form, data, declines, submitter) {
     location.assign(said.voted);
     return new Promise(() => {});
   }
-  if (reply.ok) return { ended: said.ended };
+  if (reply.ok) return said;
   if (reply.status === 409) return { late: said.ended };
   if (reply.status === 422) return { problems: said.problems };
   return { failed: said.problem ?? "That did not work." };

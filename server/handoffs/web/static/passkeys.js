@@ -1,4 +1,4 @@
-// Passkeys: sets up the first one, signs in with one, and adds another. The server's words are shown as they are.
+// Passkeys: sets up the first one, signs in with one, adds another, and signs decisions. The server's words are shown as they are.
 const SAID = {
   NotAllowedError: "The browser made no passkey and used none: it was called off, took too long, or the device did not check that it is you.",
   InvalidStateError: "This device has a passkey of yours already: use another device.",
@@ -37,8 +37,7 @@ async function run(form) {
   problem.textContent = "";
   form.ariaBusy = "true";
   try {
-    if (location.origin !== form.dataset.origin) throw new Error(`Passkeys count at ${form.dataset.origin} alone: open this page there.`);
-    if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) throw new Error("This browser is too old for passkeys: use a newer one.");
+    check(form.dataset.origin);
     const { to } = await ceremonies[form.dataset.ceremony](form);
     location.assign(to);
   } catch (error) {
@@ -46,6 +45,22 @@ async function run(form) {
   } finally {
     form.ariaBusy = null;
   }
+}
+
+// What the authenticator signed of a decision, as it is posted beside the form; else why there is none.
+export async function assertion(origin, publicKey) {
+  try {
+    check(origin);
+    const { credential } = await sign({ publicKey });
+    return { proof: JSON.stringify(credential) };
+  } catch (error) {
+    return { failed: SAID[error.name] ?? error.message };
+  }
+}
+
+function check(origin) {
+  if (location.origin !== origin) throw new Error(`Passkeys count at ${origin} alone: open this page there.`);
+  if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) throw new Error("This browser is too old for passkeys: use a newer one.");
 }
 
 async function create({ id, publicKey }) {
