@@ -60,7 +60,8 @@ async def joined(folder: Path, opened: Opened, **options: Any) -> AsyncGenerator
 async def sent(page: Page, inbox: Home, path: str, **form: str) -> APIResponse:
     """Post a form as the page's script does; or another program, with the cookies."""
     csrf = await page.locator("input[name=csrf]").first.get_attribute("value")
-    return await page.context.request.post(inbox.url + path, form={"csrf": csrf or ""} | form, headers=SCRIPT)
+    whole: dict[str, str | float | bool] = {"csrf": csrf or "", **form}
+    return await page.context.request.post(inbox.url + path, form=whole, headers=SCRIPT)
 
 
 async def answered(page: Page, inbox: Home, handoff: Handoff, **form: str) -> str:
@@ -187,7 +188,7 @@ async def test_an_answer_without_a_signature_is_refused_in_words(tmp_path: Path,
             assert "can't be read" in await answered(page, inbox, handoff, **YES, proof=proof)
         wrong = await sent(page, inbox, f"/h/{handoff.id}/sign", **{"field.response": "maybe"})
         assert (wrong.status, list((await wrong.json())["problems"])) == (422, ["field.response"])
-        assert (await page.context.request.post(f"{inbox.url}/h/{handoff.id}/sign", form=YES)).status == 403
+        assert (await page.context.request.post(f"{inbox.url}/h/{handoff.id}/sign", form={**YES})).status == 403
         assert await is_as_asked(inbox, handoff)
 
 
