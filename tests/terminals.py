@@ -102,6 +102,13 @@ class Terminal:
 
     def stop(self) -> None:
         """End the program, whatever it does."""
+        # To close it by force gives a busy machine a tenth of a second for each signal.
+        for number, seconds in ((signal.SIGHUP, 2.0), (signal.SIGKILL, 60.0)):
+            ends = time.monotonic() + seconds
+            if self.child.isalive():
+                self.child.kill(number)
+            while self.child.isalive() and time.monotonic() < ends:
+                time.sleep(0.02)
         self.child.close(force=True)
 
     def waits_for(self, seen: Callable[[], bool], what: str, *, until_end: bool = False) -> None:
