@@ -7,7 +7,7 @@ import pytest
 
 from handoffs.channels import CHANNELS, may_permit
 from handoffs.settings import Settings
-from handoffs.web.inbox import CHANNEL as INBOX
+from handoffs.web.receiving import CHANNEL as INBOX
 
 
 def test_what_the_host_could_have_said_itself_permits_nothing() -> None:
