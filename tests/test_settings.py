@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from handoffs import env_file
+from handoffs.setting_values import origin_url
 from handoffs.settings import (
     MODEL,
     Settings,
@@ -583,3 +584,15 @@ def test_the_address_of_the_inbox_is_one_that_nobody_on_the_way_can_read(written
 @pytest.mark.parametrize("issuer", ["https://id.example", "https://id.example/", "http://127.0.0.1:80", "http://[::1]"])
 def test_an_issuer_is_kept_exactly_as_it_is_written(written: Written, issuer: str) -> None:
     assert written.read({"HANDOFFS_OAUTH_ISSUER": issuer}).oauth_issuer == issuer
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [
+        ("https://Inbox.example:443", "https://inbox.example"),
+        ("http://localhost:80", "http://localhost"),
+        ("https://inbox.example:4443", "https://inbox.example:4443"),
+    ],
+)
+def test_the_inboxs_address_is_the_origin_that_browsers_sign(written: str, origin: str) -> None:
+    assert origin_url(written) == origin

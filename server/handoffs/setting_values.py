@@ -71,13 +71,18 @@ def issuer_url(written: str) -> str:
 
 
 def origin_url(written: str) -> str:
-    """Return the address without a path: the inbox's own pages begin at the root. Raises ValueError."""
+    """Return the address without a path, as browsers write an origin: the inbox's own pages begin at the root.
+
+    So the port that the scheme has anyhow is left out: a passkey's signature names the origin without it. Raises
+    ValueError.
+    """
     address = plain_url(written)
     if urlsplit(address).path:
         raise ValueError("a path has no place in it: the inbox has a name or a port of its own")
     if not is_private(address):
         raise ValueError("others on the way to it could read what people type: beyond this machine it must be https")
-    return address.lower()
+    address = address.lower()
+    return address.removesuffix(":443" if address.startswith("https:") else ":80")
 
 
 def _address(written: str) -> str:
