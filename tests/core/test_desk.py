@@ -423,6 +423,28 @@ async def test_what_takes_votes_is_not_answered_and_used_in_one_step(tmp_path: P
         assert (await desk.get(handoff.id)).state is State.OPEN
 
 
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_was_asked_before_a_rule_decides_nothing_after_it(answered: bool, tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        before = await desk.ask(message="Go?", caller=ADA)
+        if answered:
+            await desk.answer(before, {"response": "y"}, by="eve", channel="inbox")
+        after = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob"))
+        assert (after.id != before.id, after.state) == (True, State.OPEN)
+        assert (await desk.get(before.id)).state is (State.ANSWERED if answered else State.CANCELLED)
+        assert await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob")) == after
+        with pytest.raises(NotTheirDecision):
+            await desk.answer(after, {"response": "y"}, by="eve", channel="inbox")
+
+
+async def test_what_was_asked_before_a_rule_is_not_given_to_the_same_call(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (desk, _):
+        before = await desk.ask(message="Go?", caller=ADA, tool_use="toolu_1")
+        await desk.answer(before, {"response": "y"}, by="eve", channel="inbox")
+        with pytest.raises(QuestionRefused, match="in other words"):
+            await desk.ask(message="Go?", caller=ADA, tool_use="toolu_1", deciders=decided_by("bob"))
+
+
 async def test_who_decides_is_no_part_of_the_question(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (desk, _):
         first = await desk.ask(message="Go?", caller=ADA, deciders=decided_by("bob"))

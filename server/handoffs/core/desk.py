@@ -4,13 +4,14 @@ The desk does no I/O of its own: a Store keeps handoffs, Channels reach people, 
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
 from handoffs.core.errors import (
+    AlreadyEnded,
     AnswerRefused,
     NotTheirDecision,
     QuestionRefused,
@@ -45,6 +46,10 @@ if TYPE_CHECKING:  # only a question with a rule needs them
     from handoffs.core.decision import Assertion, Decision
     from handoffs.core.person import Directory
     from handoffs.core.proving import Proofs, Proving
+
+
+_REPLACED = "A rule says now whose decision it is: it was asked anew."
+_MOST_REPLACED = 4  # that were asked before a rule came; each is withdrawn once
 
 
 class Desk(Recorder):
@@ -142,7 +147,8 @@ class Desk(Recorder):
         are not joined; a call that is sent again finds its own handoff by `tool_use`. `Handoff.earlier` of a new
         handoff names the same question if it was decided a short while ago. An `action` is what runs if it is allowed.
         `timeout_seconds` is what the agent asks for, within the limits; `deadline_seconds` is a person's own setting,
-        and is taken as it stands. `deciders` alone decide a new handoff.
+        and is taken as it stands. `deciders` alone decide a new handoff; one that was asked without any is not joined,
+        but withdrawn.
 
         Raises:
             QuestionRefused: The question can't be asked as it is. Nothing was stored.
@@ -182,11 +188,18 @@ class Desk(Recorder):
             tool_use=tool_use,
         )
         collect_after = asked - timedelta(seconds=self._limits.join_seconds)
-        kept = await self._store.open(
-            handoff, collect_after=collect_after, opened=opened_by(declared, asked), quota=self._limits.quota
-        )
-        self.present(kept, again=True)
-        return kept
+        for _ in range(_MOST_REPLACED):
+            kept = await self._store.open(
+                handoff, collect_after=collect_after, opened=opened_by(declared, asked), quota=self._limits.quota
+            )
+            if deciders is None or kept.question.deciders is not None:
+                self.present(kept, again=True)
+                return kept
+            # It was asked before a rule said whose decision it is: what others say to it counts no more.
+            with suppress(AlreadyEnded):
+                await self.cancel(kept, by=caller.subject, channel="", note=_REPLACED)
+            await self.collect(await self.get(kept.id))
+        raise QuestionRefused("A rule says now whose decision this is, and it was asked before: ask it in other words.")
 
     async def wait(self, handoff_id: str, *, seconds: float | None) -> Handoff:
         """Return the handoff once it has ended, or as it is after `seconds`; None waits for the end."""
