@@ -107,11 +107,11 @@ class Here:
         if way in {"expired at the issuer", "key withdrawn"}:
             first = self.issuer.key
 
-            def signed() -> str:
-                exp = int(self.clock.now().timestamp()) + (600 if way == "expired at the issuer" else 86_400)
+            def signed(lasts: int = 86_400) -> str:
+                exp = int(self.clock.now().timestamp()) + lasts
                 return self.issuer.token(self.issuer.key, sub=name, aud=f"{self.url}", exp=exp)
 
-            async def renewed() -> str:
+            async def renewed() -> str:  # it lasts a day: a slow machine takes many looks, and time passes with each
                 return signed()
 
             async def lapse() -> None:
@@ -123,7 +123,8 @@ class Here:
                 assert first is not self.issuer.key
                 self.clock.forward(KEEP.total_seconds())
 
-            return Bearer(signed(), f"oauth:{name}@{self.issuer.url.partition('://')[2]}", lapse, renewed)
+            first_token = signed(600) if way == "expired at the issuer" else signed()
+            return Bearer(first_token, f"oauth:{name}@{self.issuer.url.partition('://')[2]}", lapse, renewed)
 
         async def end() -> None:
             if way == "revoked":
