@@ -46,7 +46,8 @@ async def test_after_20_seconds_a_notification_says_who_what_how_long_and_where(
     ):
         asked = await one.desk.ask(message="Deploy **now**?", caller=CODEX)
         await one.until_seen(asked)
-        await one.until(lambda: sink.tries > 0)
+        await one.until_claimed(asked)
+        await until(lambda: sink.tries > 0)
         [told] = [each for each in await one.desk.log(handoff_id=asked.id) if each.name == "reminded"]
     assert timedelta(seconds=20) <= told.at - asked.created_at < timedelta(seconds=40)
     assert (told.details, sink.titles) == ({"channel": "notify", "stage": "opened"}, ["codex · /srv/shop asks you"])
