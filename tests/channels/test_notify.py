@@ -422,7 +422,9 @@ async def test_a_link_that_leads_nowhere_from_a_phone_is_sent_to_nobody(inbox_ur
                 with anyio.fail_after(50):
                     await sink.tried(1)
     lock.release()
-    last = sink.got[0]["message"].splitlines()[-1]
+    *_, last, log = sink.got[0]["message"].splitlines()
+    assert log.startswith("Log: ")  # the head of the verifiable log, as it is then
+    assert "entr" in log
     if inbox_url:
         assert last == f"Answer: {inbox_url}/h/{asked['handoffId']}"
     else:

@@ -32,6 +32,7 @@ from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
+from handoffs.web.log_head import Log, log_routes
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
@@ -66,6 +67,7 @@ def build_inbox(
     own_url: str | None = None,
     led_here: Sequence[str] = (),
     unused: Callable[[str], str] = lambda _: "",
+    log: Log | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
@@ -74,7 +76,9 @@ def build_inbox(
     user that a proxy names there is signed in. `people` are the people of the store, who sign in with passkeys: at the
     public address, or at `own_url` where there is none. `url` is its public address behind a proxy. A page that is read
     under a host of `led_here` is redirected to the first of `hosts`. `unused` returns the notice about unused settings
-    in an agent's folder. The server must not log addresses: a sign-in link has its code there.
+    in an agent's folder; `log` has the head of the verifiable log.
+
+    The server must not log addresses: a sign-in link has its code there.
     """
     at = url or own_url
     inbox = _Inbox(
@@ -86,6 +90,7 @@ def build_inbox(
         shared=proxy_header is not None,
         unused=unused,
         people=people,
+        log=log,
         party=RelyingParty.at(at) if at else None,
     )
     guard = Middleware(
@@ -106,6 +111,7 @@ def build_inbox(
         Route("/figures.csv", inbox.figures_csv),
         Route("/figures.json", inbox.figures_json),
         Route("/events", inbox.feed.events),
+        *inbox.of_log,
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         *inbox.deciding.routes(),
@@ -145,6 +151,7 @@ class _Inbox:
         unused: Callable[[str], str],
         people: People | None,
         party: RelyingParty | None,
+        log: Log | None,
     ) -> None:
         self._desk, self._by = desk, by
         now = desk.clock.now
@@ -155,7 +162,14 @@ class _Inbox:
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
-        self._pages = Pages(now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
+        self.of_log = log_routes(log)
+        self._pages = Pages(
+            now,
+            earlier=self._earlier.of,
+            you="" if shared else by,
+            unused=unused,
+            log_head=lambda: "" if log is None else log.line,
+        )
         self.of_people: list[Route] = []
         joining = None
         if people is not None and self.sessions is not None:

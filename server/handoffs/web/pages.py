@@ -84,10 +84,11 @@ class Pages:
         earlier: Callable[[Handoff], Handoff | None] = lambda _: None,
         you: str = "",
         unused: Callable[[str], str] = lambda _: "",
+        log_head: Callable[[], str] = lambda: "",
     ) -> None:
         """Take the clock, the earlier decision of the same question, and the person (`you`), if known.
 
-        `unused` returns the notice about unused settings in an agent's folder.
+        `unused` returns the notice about unused settings in an agent's folder, `log_head` the head of the log.
         """
         self._now = now
         self._cards: OrderedDict[tuple[str, str], tuple[tuple[int, int], str]] = OrderedDict()
@@ -122,6 +123,7 @@ class Pages:
             "happened": happened,
             "asker": asker,
             "unused": unused,
+            "log_head": log_head,
             "folder": folder,
             "answered_values": answered_values,
             "earlier": earlier,
