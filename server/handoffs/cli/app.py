@@ -156,8 +156,15 @@ def show(
     secrets: Annotated[
         bool, typer.Option("--secrets", help="Show the arguments of a held call that are masked as secrets.")
     ] = False,
+    aais: Annotated[
+        bool, typer.Option("--aais", help="Print the record of its decision as JSON that follows AAIS 1.0.")
+    ] = False,
 ) -> None:
     """Show one handoff: its question, its answer and its log."""
+    if aais:
+        if json or secrets:
+            raise typer.Exit(failed("--aais takes neither --json nor --secrets: secrets are masked.", Exit.USAGE))
+        _finish(partial(looking.recorded, prefix=handoff))
     _finish(partial(looking.shown, prefix=handoff, as_json=json, secrets=secrets))
 
 
