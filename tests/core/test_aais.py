@@ -409,7 +409,7 @@ async def test_an_authority_of_the_package_takes_a_record_over(asked: Asked) -> 
     done, still = await asked.hold(id=1), await asked.hold(id=2)
     await asked.allow(done)
     ended, pending = await asked.told(done), await asked.told(still)
-    authority = ApprovalAuthority(MemoryBackend(), stream="taken.over")
+    authority = ApprovalAuthority(MemoryBackend(), stream="taken.over", clock=asked.clock.now)
     authority.import_legacy_state(
         {
             "sequence": 9,
