@@ -161,9 +161,18 @@ def show(
     proof: Annotated[
         bool, typer.Option("--proof", help="Print all that is needed to check it, for `handoffs log verify`.")
     ] = False,
+    aais: Annotated[
+        bool, typer.Option("--aais", help="Print the record of its decision as JSON that follows AAIS 1.0.")
+    ] = False,
 ) -> None:
     """Show one handoff: its question, its answer and its log."""
+    if aais:
+        if json or secrets or proof:
+            raise typer.Exit(failed("--aais takes no other option: secrets are masked.", Exit.USAGE))
+        _finish(partial(looking.recorded, prefix=handoff))
     if proof:
+        if json:
+            raise typer.Exit(failed("--proof prints JSON by itself: leave --json out.", Exit.USAGE))
 
         async def proved(settings: Settings) -> None:
             from handoffs.cli import verifiable  # what it imports, no other command needs

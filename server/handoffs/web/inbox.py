@@ -38,6 +38,7 @@ from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.proving import Signatures
 from handoffs.web.receiving import Unreadable
+from handoffs.web.record import RecordPage
 from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
@@ -115,6 +116,7 @@ def build_inbox(
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         *inbox.deciding.routes(),
+        *inbox.record.routes(),
         *inbox.grants.routes(),
         *inbox.together.routes(),
         *inbox.of_people,
@@ -185,6 +187,7 @@ class _Inbox:
         self.deciding = Deciding(
             desk, self._signatures, find=self._whole, before=self._before, show=self._shown, who=self._who
         )
+        self.record = RecordPage(desk, find=self._whole, show=self._page, who=self._who)
 
     # Looking
 
