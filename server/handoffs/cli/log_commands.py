@@ -103,6 +103,34 @@ def export(
 
 
 @log_app.command()
+def anchor(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where heads are kept; best on another machine.")],
+    git: Annotated[bool, typer.Option("--git", help="Commit it: DIR is in a git checkout.")] = False,
+    timestamp: Annotated[
+        str, typer.Option("--timestamp", metavar="URL", help="Have it stamped with the time (RFC 3161).")
+    ] = "",
+    witness: Annotated[str, typer.Option("--witness", metavar="URL", help="Have it signed by a witness (C2SP).")] = "",
+    witness_key: Annotated[
+        Path | None, typer.Option("--witness-key", metavar="FILE", help="The witness's public key.")
+    ] = None,
+) -> None:
+    """Keep the head of the log outside of it.
+
+    It is kept only if it continues the last one in DIR: a log that was written anew is found here.
+    """
+    if bool(witness) != (witness_key is not None):
+        raise typer.Exit(failed("--witness and --witness-key go together.", Exit.USAGE))
+
+    async def work(settings: Settings) -> None:
+        from handoffs.cli import verifiable
+
+        places = verifiable.Anchors(folder=folder, git=git, timestamp=timestamp, witness=witness, key=witness_key)
+        await verifiable.anchored(settings, places)
+
+    raise typer.Exit(ended(lambda: anyio.run(work, read_settings())))
+
+
+@log_app.command()
 def verify(
     place: Annotated[
         Path | None,

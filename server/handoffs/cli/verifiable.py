@@ -3,8 +3,10 @@
 import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 
@@ -12,8 +14,11 @@ from handoffs.assembly import open_desk, store_at
 from handoffs.cli.looking import is_there
 from handoffs.console import UsageError, failed, print_out
 from handoffs.core.errors import NotFound, StoreError
+from handoffs.core.untrusted import inert_line
+from handoffs.extras import command_to_add
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.decisions import check_alone
+from handoffs.proof.growing import head_line
 from handoffs.proof.keys import log_key, refuse_inside
 from handoffs.proof.notes import SigningKey, VerifierKey
 from handoffs.proof.passkeys import PinnedKeys, RelyingParty
@@ -78,6 +83,52 @@ async def exported(settings: Settings, folder: Path, *, words: bool, secret: boo
         f"Exported to {folder}: {done.checkpoint.size:,} entries, {done.written:,} new files, "
         f"{done.decisions:,} decisions.\nIts public key, for others: {key.verifier}"
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Anchors:
+    """Where a head is to be kept."""
+
+    folder: Path
+    git: bool
+    timestamp: str
+    witness: str
+    key: Path | None
+
+
+async def anchored(settings: Settings, places: Anchors) -> None:
+    """Keep the head of the log outside of it."""
+    from handoffs.proof.anchors import Witness, anchor
+
+    for url in filter(None, (places.timestamp, places.witness)):
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            raise UsageError(f"{inert_line(url)} is no address that begins with http:// or https://")
+    if places.timestamp and find_spec("rfc3161_client") is None:
+        raise UsageError(f"--timestamp needs the extra timestamp: {command_to_add('timestamp')}")
+    key = await anyio.to_thread.run_sync(_key, settings)
+    witness = None if places.key is None else Witness(url=places.witness, key=_vkey(settings, places.key))
+    _there(settings)
+    try:
+        async with store_at(settings.store) as store:
+            kept = await anchor(store, key, places.folder, witness=witness, timestamp_url=places.timestamp)
+    except (OSError, ProofRefused) as wrong:
+        raise StoreError(f"The head of the log is not kept: {_words(wrong)}") from None
+    head = head_line(kept.checkpoint)
+    if places.git and kept.files:
+        await _committed(places.folder, [each.name for each in kept.files], f"Log of Handoffs: {head}")
+    names = " and ".join(each.name for each in kept.files)
+    print_out(f"Kept in {places.folder}: {names} ({head})." if names else f"It is kept there already: {head}.")
+
+
+async def _committed(folder: Path, names: Sequence[str], message: str) -> None:
+    for command in (["add", "--"], ["commit", "--quiet", "--message", message, "--"]):
+        try:
+            done = await anyio.run_process(["git", "-C", str(folder), *command, *names], check=False)
+        except FileNotFoundError:
+            raise StoreError("git is not installed: the head is kept, and not committed.") from None
+        if done.returncode:
+            said = inert_line(done.stderr.decode(errors="replace") or done.stdout.decode(errors="replace"))
+            raise StoreError(f"The head is kept in {folder}, and git does not commit it: {said}")
 
 
 async def proved(settings: Settings, prefix: str, *, secret: bool) -> None:
