@@ -18,7 +18,13 @@ from urllib.request import url2pathname
 
 NAME = "handoffs"
 
-_NEEDED = {"postgres": "asyncpg", "notify": "apprise", "strands": "strands", "gate": "cel_expr_python"}
+_NEEDED = {
+    "postgres": "asyncpg",
+    "notify": "apprise",
+    "strands": "strands",
+    "gate": "cel_expr_python",
+    "oidc": "authlib",
+}
 """The package that each extra installs, which shows that the extra is there."""
 
 
