@@ -183,7 +183,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _has_a_provider(self) -> Self:
-        others = {"inbox_oidc_client_id", "inbox_oidc_client_secret", "inbox_oidc_claim"} & self.model_fields_set
+        others = self.inbox_oidc_client_id or self.inbox_oidc_client_secret or self.inbox_oidc_claim != "email"
         if self.inbox_oidc_issuer is None and others:
             raise ValueError(
                 "HANDOFFS_INBOX_OIDC_CLIENT_ID, …_CLIENT_SECRET and …_CLAIM are about the provider that "

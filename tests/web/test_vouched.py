@@ -111,6 +111,20 @@ async def test_the_news_of_a_stranger_end_when_they_become_a_person(tmp_path: Pa
                         pass
 
 
+async def test_the_news_of_a_stranger_end_when_they_sign_out(tmp_path: Path) -> None:
+    async with vouched(tmp_path) as first:
+        await first.sign_in()
+        cookies = dict(first.http.cookies)
+        async with httpx.AsyncClient(base_url=first.inbox.url, cookies=cookies) as http:
+            async with http.stream("GET", "/events", timeout=20) as reply:
+                lines = reply.aiter_lines()
+                assert "clock" in await anext(lines)
+                assert (await first.http.post("/sign-out", data={"csrf": await first.csrf()})).status_code == 200
+                with anyio.fail_after(15):
+                    async for _ in lines:
+                        pass
+
+
 async def test_a_header_that_names_two_people_lets_nobody_in(tmp_path: Path) -> None:
     async with behind(tmp_path, ADA) as (inbox, http):
         await inbox.add("ada", email=ADA)

@@ -6,7 +6,7 @@ caches. The provider's tokens are used for this one sign-in and are not kept.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self, cast
 
@@ -14,6 +14,7 @@ import anyio
 import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oauth2.client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc.errors import JoseError
 
@@ -75,14 +76,13 @@ class OpenIdProvider:
     async def address(self, request: SignInRequest) -> str:
         """Return where the browser is sent to sign in. Raises ProviderUnavailable."""
         metadata = await self._metadata()
-        async with self._client(metadata, request) as client:
-            url, _ = client.create_authorization_url(
-                self._endpoint(metadata, "authorization_endpoint"),
-                state=request.state,
-                nonce=request.nonce,
-                code_verifier=request.verifier,
-            )
-            return url
+        url, _ = self._client(OAuth2Client, metadata, request, session=None).create_authorization_url(
+            self._endpoint(metadata, "authorization_endpoint"),
+            state=request.state,
+            nonce=request.nonce,
+            code_verifier=request.verifier,
+        )
+        return url
 
     async def identity(self, request: SignInRequest, response: SignInResponse) -> Identity:
         """Return whom the provider names.
@@ -99,7 +99,7 @@ class OpenIdProvider:
         token_url = self._endpoint(metadata, "token_endpoint")
         try:
             with anyio.fail_after(2 * ANSWER_SECONDS):
-                async with self._client(metadata, request) as client:
+                async with self._online(metadata, request) as client:
                     tokens = await client.fetch_token(
                         token_url,
                         grant_type="authorization_code",
@@ -127,18 +127,20 @@ class OpenIdProvider:
             raise self._away(f"its metadata names no https address as {name}")
         return url
 
-    def _client(self, metadata: Claims, request: SignInRequest) -> _Client:
-        made = AsyncOAuth2Client(
+    def _client(self, kind: object, metadata: Claims, request: SignInRequest, **options: object) -> _Client:
+        return cast("Callable[..., _Client]", kind)(
             client_id=self._client_id,
             client_secret=self._client_secret,
             token_endpoint_auth_method=self._auth_method(metadata),
             scope=SCOPE,
             redirect_uri=request.callback,
             code_challenge_method="S256",
-            timeout=ANSWER_SECONDS,
-            leeway=0,  # its access token is used at once, and may last for a minute
+            **options,
         )
-        return cast("_Client", made)
+
+    def _online(self, metadata: Claims, request: SignInRequest) -> _Client:
+        # Its access token is used at once, and may last for less than the usual leeway of a minute.
+        return self._client(AsyncOAuth2Client, metadata, request, timeout=ANSWER_SECONDS, leeway=0)
 
     def _auth_method(self, metadata: Claims) -> str:
         if self._client_secret is None:

@@ -5,7 +5,7 @@ who was removed is not let in, and anybody else acts under a name that is no per
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -36,6 +36,8 @@ class Visitor:
     """None for those who are none of the store's people."""
     identity: Identity | None = None
     """What a proxy or a provider said; None where neither named the visitor."""
+    token: str = field(default="", repr=False)
+    """The token of the session of somebody whom a provider named."""
 
 
 class Visitors:
@@ -74,7 +76,7 @@ class Visitors:
             return Visitor(csrf=signed_in.csrf, by=signed_in.person, person=signed_in)
         token = request.cookies.get(self._sign_in.cookie, "")
         if self._has_provider and (kept := self._sign_in.named(token)) is not None:
-            return await self._of_provider(*kept)
+            return await self._of_provider(*kept, token)
         csrf = self._sign_in.session(token)
         return None if csrf is None else Visitor(csrf=csrf)
 
@@ -109,6 +111,8 @@ class Visitors:
         return lasts
 
     async def _is_still(self, identity: Identity, visitor: Visitor) -> bool:
+        if visitor.token and self._sign_in.named(visitor.token) is None:
+            return False
         directory = await self._directory()
         try:
             person = self._known(directory, identity)
@@ -128,11 +132,11 @@ class Visitors:
         signed_in = SignedIn(person=person.name, bound=f"proxy {person.name}", csrf=csrf)
         return Visitor(csrf=csrf, by=person.name, person=signed_in, identity=identity)
 
-    async def _of_provider(self, identity: Identity, csrf: str) -> Visitor | None:
+    async def _of_provider(self, identity: Identity, csrf: str, token: str) -> Visitor | None:
         directory = await self._directory()
         if self._known(directory, identity) is not None:
             return None  # added since: to sign in again begins a session that is listed
-        return Visitor(csrf=csrf, by=directory.stranger(identity), identity=identity)
+        return Visitor(csrf=csrf, by=directory.stranger(identity), identity=identity, token=token)
 
     def _known(self, directory: Directory, identity: Identity) -> Person | None:
         try:
