@@ -28,7 +28,7 @@ _MAX_PENDING = 1000
 """How many tickets are kept: the oldest goes first."""
 
 _NO_PEOPLE = "An answer takes a passkey, and this inbox has no people or no address that passkeys are made for."
-_NOT_SIGNED_IN = "An answer takes a passkey. Sign out here, and sign in as a person who decides."
+_NOT_SIGNED_IN = "An answer takes a passkey. Sign out here, and sign in with the passkey of a person who decides."
 _NO_KEY = (
     "An answer takes a passkey, and you have none that can be used now. A passkey is set up with an invitation: "
     "`handoffs people invite` makes one."
