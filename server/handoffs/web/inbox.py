@@ -32,12 +32,14 @@ from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
+from handoffs.web.log_head import Log, log_routes
 from handoffs.web.oidc import IdentityProvider, OidcSignIn
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.proving import Signatures
 from handoffs.web.receiving import Unreadable
+from handoffs.web.record import RecordPage
 from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
@@ -69,6 +71,7 @@ def build_inbox(
     led_here: Sequence[str] = (),
     unused: Callable[[str], str] = lambda _: "",
     provider: IdentityProvider | None = None,
+    log: Log | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
@@ -77,8 +80,9 @@ def build_inbox(
     user that a proxy names there is signed in; with a `provider`, those whom it names. `people` are the people of the
     store, who sign in with passkeys: at the public address, or at `own_url` where there is none. `url` is its public
     address behind a proxy. A page that is read under a host of `led_here` is redirected to the first of `hosts`.
-    `unused` returns the notice about unused settings in an agent's folder. The server must not log addresses: a sign-in
-    link has its code there.
+    `unused` returns the notice about unused settings in an agent's folder; `log` has the head of the verifiable log.
+
+    The server must not log addresses: a sign-in link has its code there.
     """
     at = url or own_url
     inbox = _Inbox(
@@ -92,6 +96,7 @@ def build_inbox(
         people=people,
         at=at,
         provider=provider,
+        log=log,
     )
     guard = Middleware(
         Guard,
@@ -109,9 +114,11 @@ def build_inbox(
         Route("/figures.csv", inbox.figures_csv),
         Route("/figures.json", inbox.figures_json),
         Route("/events", inbox.feed.events),
+        *inbox.of_log,
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         *inbox.deciding.routes(),
+        *inbox.record.routes(),
         *inbox.grants.routes(),
         *inbox.together.routes(),
         *inbox.of_people,
@@ -149,6 +156,7 @@ class _Inbox:
         people: People | None,
         at: str | None,
         provider: IdentityProvider | None,
+        log: Log | None,
     ) -> None:
         self._desk, self._by = desk, by
         now = desk.clock.now
@@ -162,9 +170,16 @@ class _Inbox:
         self.feed = Feed(desk, self._board, self._seen, self._who, self.visitors.lasts)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
+        self.of_log = log_routes(log)
         # Several people use the inbox then, and the page's cache does not depend on the person.
         shared = proxy_header is not None or provider is not None
-        self._pages = Pages(now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
+        self._pages = Pages(
+            now,
+            earlier=self._earlier.of,
+            you="" if shared else by,
+            unused=unused,
+            log_head=lambda: "" if log is None else log.line,
+        )
         self.of_people: list[Route] = []
         joining = None
         if people is not None and sessions is not None:
@@ -181,7 +196,7 @@ class _Inbox:
             url=url,
             people=sessions,
             origin=origin,
-            provider="" if provider is None else provider.name,
+            provider=provider.name if provider is not None and at else "",
         )
         if provider is not None and at:
             oidc = OidcSignIn(provider, sign_in, self.visitors, sessions, self.entering, self._pages, now, at=at)
@@ -192,6 +207,7 @@ class _Inbox:
         self.deciding = Deciding(
             desk, self._signatures, find=self._whole, before=self._before, show=self._shown, who=self._who
         )
+        self.record = RecordPage(desk, find=self._whole, show=self._page, who=self._who)
 
     # Looking
 
