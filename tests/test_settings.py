@@ -76,6 +76,9 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         max_timeout_seconds=2_592_000,
         inbox_password=None,
         inbox_proxy_header=None,
+        inbox_oidc_issuer=None,
+        inbox_oidc_client_id=None,
+        inbox_oidc_client_secret=None,
         inbox_url=None,
         proof="off",
         pinned_keys=None,
@@ -111,6 +114,10 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "MAX_TIMEOUT_SECONDS": "3600",
         "INBOX_PASSWORD": "a long password",
         "INBOX_PROXY_HEADER": "X-Forwarded-User",
+        "INBOX_OIDC_ISSUER": "https://login.example/",
+        "INBOX_OIDC_CLIENT_ID": "inbox",
+        "INBOX_OIDC_CLIENT_SECRET": "hush",
+        "INBOX_OIDC_CLAIM": "preferred_username",
         "INBOX_URL": "https://Inbox.example/",
         "PROOF": "Passkey",
         "PINNED_KEYS": "/etc/handoffs/keys.toml",
@@ -142,6 +149,10 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         max_timeout_seconds = 3600
         inbox_password = "a long password"
         inbox_proxy_header = "X-Forwarded-User"
+        inbox_oidc_issuer = "https://login.example/"
+        inbox_oidc_client_id = "inbox"
+        inbox_oidc_client_secret = "hush"
+        inbox_oidc_claim = "preferred_username"
         inbox_url = "https://inbox.example"
         proof = "passkey"
         pinned_keys = "/etc/handoffs/keys.toml"
@@ -174,6 +185,10 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "max_timeout_seconds": 3600,
         "inbox_password": "a long password",
         "inbox_proxy_header": "X-Forwarded-User",
+        "inbox_oidc_issuer": "https://login.example/",
+        "inbox_oidc_client_id": "inbox",
+        "inbox_oidc_client_secret": "hush",
+        "inbox_oidc_claim": "preferred_username",
         "inbox_url": "https://inbox.example",
         "proof": "passkey",
         "pinned_keys": Path("/etc/handoffs/keys.toml"),
@@ -428,7 +443,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         f"JOIN_SECOND in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
         f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, "
-        "host_timeout_seconds, inbox, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
+        "host_timeout_seconds, inbox, inbox_oidc_claim, inbox_oidc_client_id, inbox_oidc_client_secret, "
+        "inbox_oidc_issuer, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "
         "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, "
         "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, store, terminal, tokens, url.",
@@ -596,3 +612,19 @@ def test_an_issuer_is_kept_exactly_as_it_is_written(written: Written, issuer: st
 )
 def test_the_inboxs_address_is_the_origin_that_browsers_sign(written: str, origin: str) -> None:
     assert origin_url(written) == origin
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"INBOX_OIDC_CLIENT_SECRET": "hush"}, "HANDOFFS_INBOX_OIDC_ISSUER names: set that, too."),
+        ({"INBOX_OIDC_CLAIM": "sub"}, "HANDOFFS_INBOX_OIDC_ISSUER names: set that, too."),
+        ({"INBOX_OIDC_ISSUER": "https://id.example"}, "needs HANDOFFS_INBOX_OIDC_CLIENT_ID"),
+        ({"INBOX_OIDC_ISSUER": "http://id.example"}, "it must be https"),
+        ({"INBOX_OIDC_CLAIM": "my claim"}, "the claim that names people"),
+    ],
+)
+def test_a_provider_is_set_whole(written: Written, values: dict[str, str], told: str) -> None:
+    said = written.refused({f"HANDOFFS_{name}": value for name, value in values.items()})
+    assert told in said
+    assert "hush" not in said

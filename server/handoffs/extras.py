@@ -24,6 +24,7 @@ _NEEDED = {
     "strands": "strands",
     "gate": "cel_expr_python",
     "timestamp": "rfc3161_client",
+    "oidc": "authlib",
 }
 """The package that each extra installs, which shows that the extra is there."""
 

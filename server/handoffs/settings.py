@@ -106,6 +106,21 @@ class Settings(BaseSettings):
         str | None,
         Field(pattern="^[A-Za-z][A-Za-z0-9-]*$", description="the header in which a proxy says whom it let in"),
     ] = None
+    inbox_oidc_issuer: Annotated[
+        str | None,
+        AfterValidator(lambda written: written and issuer_url(written)),
+        Field(description="the https address of an OpenID provider, exactly as its tokens have it"),
+    ] = None
+    inbox_oidc_client_id: Annotated[
+        str | None, Field(min_length=1, description="by what the OpenID provider knows the inbox")
+    ] = None
+    inbox_oidc_client_secret: Annotated[
+        str | None, Field(min_length=1, repr=False, description="the secret that the OpenID provider gave the inbox")
+    ] = None
+    inbox_oidc_claim: Annotated[
+        str,
+        Field(pattern="^[A-Za-z][A-Za-z0-9_.:/-]*$", description="the claim that names people, such as email or sub"),
+    ] = "email"
     inbox_url: Annotated[
         str | None,
         AfterValidator(lambda written: written and origin_url(written)),
@@ -163,6 +178,20 @@ class Settings(BaseSettings):
             raise ValueError(
                 "HANDOFFS_OAUTH_AUDIENCE and HANDOFFS_OAUTH_SCOPES say what tokens HANDOFFS_OAUTH_ISSUER "
                 "must have issued: set that, too."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_provider(self) -> Self:
+        others = self.inbox_oidc_client_id or self.inbox_oidc_client_secret or self.inbox_oidc_claim != "email"
+        if self.inbox_oidc_issuer is None and others:
+            raise ValueError(
+                "HANDOFFS_INBOX_OIDC_CLIENT_ID, …_CLIENT_SECRET and …_CLAIM are about the provider that "
+                "HANDOFFS_INBOX_OIDC_ISSUER names: set that, too."
+            )
+        if self.inbox_oidc_issuer is not None and self.inbox_oidc_client_id is None:
+            raise ValueError(
+                "HANDOFFS_INBOX_OIDC_ISSUER needs HANDOFFS_INBOX_OIDC_CLIENT_ID: register the inbox at the provider."
             )
         return self
 

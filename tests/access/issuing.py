@@ -87,10 +87,10 @@ class LocalIssuer:
 
 
 @contextmanager
-def local_issuer() -> Generator[LocalIssuer]:
+def local_issuer(issuer: LocalIssuer | None = None) -> Generator[LocalIssuer]:
     """An issuer that answers, on a free port, while the block lasts."""
-    issuer = LocalIssuer()
-    app = Starlette(routes=[Route("/{path:path}", issuer.answer)])
+    issuer = issuer or LocalIssuer()
+    app = Starlette(routes=[Route("/{path:path}", issuer.answer, methods=["GET", "POST"])])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from handoffs.core.errors import PersonNotFound, PersonRefused
+from handoffs.core.identity import Identity, same_email
 from handoffs.core.person import Absence, Directory, Person, checked_email, checked_name, new_handle
 from tests.days import at
 
@@ -117,3 +118,67 @@ def test_handles_say_nothing_of_the_name() -> None:
     handles = {new_handle() for _ in range(100)}
     assert len(handles) == 100
     assert {len(bytes.fromhex(each)) for each in handles} == {32}
+
+
+def known(*people: tuple[str, str, bool]) -> Directory:
+    """People by name, email address, and whether they are there."""
+    return Directory(
+        people={
+            name: Person(name=name, email=email, added_at=DAY, removed_at=None if there else DAY)
+            for name, email, there in people
+        }
+    )
+
+
+MAIL = "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("people", "login", "email", "name"),
+    [
+        ([("ada", MAIL, True)], "", "ADA@Example.COM", "ada"),
+        ([("ada", MAIL, True)], "ada", "", "ada"),
+        ([("ada", MAIL, True)], "Ada", "", None),
+        ([("ada", "", True)], "", "", None),
+        ([("ada", "", True)], "", MAIL, None),
+        ([(MAIL, "", True)], MAIL, MAIL, MAIL),
+        ([("ada", MAIL, False)], "", MAIL, "ada"),
+        ([("ada", MAIL, False), ("lovelace", MAIL, True)], "", MAIL, "lovelace"),
+        ([("ada", MAIL, False), ("lovelace", MAIL, True)], "ada", "", "ada"),
+        ([("ada", MAIL, False), ("lovelace", MAIL, False)], "", MAIL, "ada"),
+    ],
+)
+def test_a_name_from_outside_is_a_persons(
+    people: list[tuple[str, str, bool]], login: str, email: str, name: str | None
+) -> None:
+    found = known(*people).identified(Identity(shown="x", login=login, email=email))
+    assert (found and found.name) == name
+
+
+def test_a_name_from_outside_that_is_two_peoples_is_refused() -> None:
+    people = known(("ada", MAIL, True), (MAIL, "", True))
+    with pytest.raises(PersonRefused, match=f"stands for several people here: ada, {MAIL}"):
+        people.identified(Identity(shown=MAIL, login=MAIL, email=MAIL))
+
+
+def test_a_stranger_has_no_persons_name_in_upper_or_lower_case() -> None:
+    people = known(("ada", "", True), ("Bob", "", False))
+    named = [people.stranger(Identity(shown=each)) for each in ("eve", "ada", "ADA", "bob")]
+    assert named == ["eve", "stranger: ada", "stranger: ADA", "stranger: bob"]
+    with pytest.raises(ValueError, match="no :"):
+        checked_name(named[1])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a@b.c", "A@B.C", True),
+        ("", "", False),
+        ("a@b.c", "", False),
+        ("k@b.c", "\u212a@b.c", False),  # the sign for kelvin, whose lower case is a k
+        ("\u00e9@b.c", "\u00e9@b.c", True),
+        ("stra\u00dfe@b.c", "strasse@b.c", False),
+    ],
+)
+def test_addresses_are_equal_in_upper_and_lower_case_of_ascii(one: str, other: str, same: bool) -> None:
+    assert same_email(one, other) is same_email(other, one) is same

@@ -17,7 +17,9 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf
 PACKAGE: dict[str, Any] = ENTRY["packages"][0]
 VARIABLES: dict[str, dict[str, Any]] = {each["name"]: each for each in PACKAGE["environmentVariables"]}
 
-NOT_THE_SERVERS = {"model", "inbox_password", "inbox_proxy_header"}
+NOT_THE_SERVERS = {"model", "inbox_password", "inbox_proxy_header"} | {
+    f"inbox_oidc_{each}" for each in ("issuer", "client_id", "client_secret", "claim")
+}
 """Settings of commands that people type, not of the server that a host starts."""
 
 

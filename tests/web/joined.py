@@ -12,6 +12,7 @@ from typing import Any
 from playwright.async_api import CDPSession, Page, expect
 
 from handoffs.clock import SystemClock
+from handoffs.core.deciders import Deciders, Proof, Seat
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 from handoffs.core.people import People
@@ -49,9 +50,9 @@ class Home:
     clock: Clock
     sign_in: SignIn
 
-    async def add(self, name: str, *groups: str) -> None:
-        person = Person(name=name, groups=frozenset(groups), handle=new_handle(), added_at=self.clock.now())
-        await self.people.add(person)
+    async def add(self, name: str, *groups: str, email: str = "") -> None:
+        now, there = self.clock.now(), frozenset(groups)
+        await self.people.add(Person(name=name, email=email, groups=there, handle=new_handle(), added_at=now))
 
     async def invite(self, name: str, token: str = "") -> str:
         """Invite a person; the address of the page on which they join."""
@@ -62,6 +63,12 @@ class Home:
     def link(self, after: str = "/") -> str:
         return sign_in_link(self.url, self.sign_in.make_code(), after)
 
+    async def ask_of(self, *names: str, proof: Proof = "") -> Handoff:
+        """Ask what these people alone decide."""
+        seats, now = tuple(Seat(person=name) for name in names), self.clock.now()
+        deciders = Deciders(rule="gate.toml:3", asked_at=now, seats=seats, proof=proof)
+        return await self.ask(options=["yes", "no"], deciders=deciders)
+
     async def ask(self, message: str = "Deploy?", **arguments: Any) -> Handoff:
         return await self.desk.ask(message=message, caller=CLAUDE, **arguments)
 
@@ -70,8 +77,10 @@ class Home:
 
 
 @asynccontextmanager
-async def home(folder: Path, *, clock: Clock | None = None, url: str | None = None) -> AsyncGenerator[Home]:
-    """The inbox at a free port of localhost."""
+async def home(
+    folder: Path, *, clock: Clock | None = None, url: str | None = None, **others: Any
+) -> AsyncGenerator[Home]:
+    """The inbox at a free port of localhost; `others` let people in, too."""
     used = clock or SystemClock()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -89,6 +98,7 @@ async def home(folder: Path, *, clock: Clock | None = None, url: str | None = No
             people=store.people,
             own_url=own,
             url=url,
+            **others,
         )
         async with on_port(app, port):
             yield Home(own, app, _desk(other, used, RelyingParty.of(url)), other.people, used, sign_in)

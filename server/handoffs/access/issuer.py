@@ -1,4 +1,4 @@
-"""The signing keys of an OAuth issuer: found by its metadata, cached for an hour, fetched by one caller at a time.
+"""The metadata and signing keys of an OAuth issuer: cached for an hour, fetched by one caller at a time.
 
 Sources: RFC 8414 (metadata), OpenID Connect Discovery 1.0, RFC 7517 (keys), MCP 2025-11-25 authorization (the order of
 the metadata addresses).
@@ -46,6 +46,7 @@ class Issuer:
         self.url = url
         self._clock = clock
         self._keys: Sequence[Key] = ()
+        self._metadata: Mapping[str, object] = {}
         self._read_at: datetime | None = None
         self._failed_at: datetime | None = None
         self._asking = anyio.Lock()
@@ -67,6 +68,17 @@ class Issuer:
                 found = self._known(kid)
             return found
 
+    async def metadata(self) -> Mapping[str, object]:
+        """Return what the issuer publishes of itself, as it was when its keys were read.
+
+        Raises:
+            Unavailable: It is not cached, and the issuer can't be reached.
+        """
+        async with self._asking:
+            if self._age(self._read_at) >= KEEP and self._worth_asking():
+                await self._read()
+            return self._metadata
+
     def _known(self, kid: str | None) -> Key | None:
         if self._age(self._read_at) >= KEEP:
             return None
@@ -84,24 +96,24 @@ class Issuer:
 
     async def _read(self) -> None:
         try:
-            self._keys = await self._fetched()
+            self._metadata, self._keys = await self._fetched()
         except Unavailable as why:
             self._failed_at = self._clock.now()
-            logger.warning("The issuer %s can't be asked for its keys: %s. New tokens are refused.", self.url, why)
+            logger.warning("The issuer %s can't be asked for its keys: %s. What it signs is refused.", self.url, why)
             raise
         self._read_at, self._failed_at = self._clock.now(), None
 
-    async def _fetched(self) -> Sequence[Key]:
+    async def _fetched(self) -> tuple[Mapping[str, object], Sequence[Key]]:
         async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
-            uri = await self._keys_uri(client)
+            metadata, uri = await self._found(client)
             written = (await _document(client, uri)).get("keys")
         keys = cast("list[object]", written) if isinstance(written, list) else []
         usable = [cast("Key", key) for key in keys if isinstance(key, dict) and _signs(cast("Key", key))]
         if not usable:
             raise Unavailable("it publishes no key that tokens can be checked with")
-        return usable
+        return metadata, usable
 
-    async def _keys_uri(self, client: httpx2.AsyncClient) -> str:
+    async def _found(self, client: httpx2.AsyncClient) -> tuple[Mapping[str, object], str]:
         problem = Unavailable("it has no metadata")
         for address in metadata_addresses(self.url):
             try:
@@ -115,7 +127,7 @@ class Issuer:
             uri = metadata.get("jwks_uri")
             if not isinstance(uri, str) or not is_private(uri):
                 raise Unavailable("its metadata names no https address of its keys")
-            return uri
+            return metadata, uri
         raise problem
 
 

@@ -1,7 +1,7 @@
-"""Tokens of an OAuth issuer: JSON Web Tokens, checked by the issuer's own public keys.
+"""Access tokens of an OAuth issuer.
 
 This server is only a resource server: it issues no tokens, passes none on, and accepts none for another audience
-(RFC 9068; MCP 2025-11-25 authorization, "Token handling"). PyJWT checks the signatures.
+(RFC 9068; MCP 2025-11-25 authorization, "Token handling").
 """
 
 import logging
@@ -9,27 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
-import jwt
 from mcp.server.auth.provider import AccessToken
 
 from handoffs.access.issuer import Issuer
+from handoffs.access.signed import LEEWAY_SECONDS, Refused, verified
 from handoffs.access.unavailable import Unavailable
 from handoffs.core.principals import oauth_principal
 
 logger = logging.getLogger(__name__)
-
-ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
-"""Algorithms with a public key. With a shared key, a program that checks tokens could make them."""
-
-LEEWAY_SECONDS = 30
-"""How much the issuer's clock may differ from ours."""
-
-MAX_TOKEN = 16_384
-"""The most characters of a token; most servers limit headers to this."""
-
-
-class Refused(Exception):
-    """A token is not valid. The message says why, without any of its content."""
 
 
 class _Signed(AccessToken):
@@ -69,20 +56,8 @@ class OAuthTokens:
         return [token for token in signed if token.kid in gone]
 
     async def _verified(self, token: str) -> AccessToken:
-        if len(token) > MAX_TOKEN:
-            raise Refused("it is too long")
-        header = _header(token)
-        algorithm, kid = header.get("alg"), header.get("kid")
-        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-            raise Refused("it is not signed by a public key")
-        if kid is not None and not isinstance(kid, str):
-            raise Refused("its header is not valid")
-        key = await self._issuer.key(kid)
-        if key is None:
-            raise Refused("it is signed by a key that the issuer does not have")
-        if key.get("alg", algorithm) != algorithm:
-            raise Refused("it is signed in another way than its key is for")
-        claims = self._claims(token, jwt_key(key, algorithm), algorithm)
+        signed = await verified(token, self._issuer, audience=self._audience, require=["exp", "iss", "aud", "sub"])
+        claims = signed.claims
         principal = oauth_principal(claims.get("sub"), self._issuer.url)
         if principal is None:
             raise Refused("its subject can't be a name")
@@ -94,38 +69,8 @@ class OAuthTokens:
             resource=self._audience,
             subject=principal,
             claims={"iss": self._issuer.url},
-            kid=kid,
+            kid=signed.kid,
         )
-
-    def _claims(self, token: str, key: jwt.PyJWK, algorithm: str) -> Mapping[str, object]:
-        try:
-            claims: Mapping[str, object] = jwt.decode(
-                token,
-                key,
-                algorithms=[algorithm],
-                audience=self._audience,
-                issuer=self._issuer.url,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as wrong:
-            raise Refused(f"{type(wrong).__name__}") from None
-        return claims
-
-
-def jwt_key(key: Mapping[str, object], algorithm: str) -> jwt.PyJWK:
-    """Return a key for one algorithm. Raises Refused if it does not fit."""
-    try:
-        return jwt.PyJWK(dict(key), algorithm)
-    except (jwt.PyJWTError, ValueError, TypeError) as wrong:
-        raise Refused(f"its key can't be used ({type(wrong).__name__})") from None
-
-
-def _header(token: str) -> Mapping[str, object]:
-    try:
-        return jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-        raise Refused("it is no JSON Web Token") from None
 
 
 def _client(claims: Mapping[str, object]) -> str | None:

@@ -19,7 +19,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 @people_app.command(name="add")
 def people_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As it shall stand in the log; it is given once.")],
-    email: Annotated[str, typer.Option("--email", metavar="EMAIL", help="Their email address.")] = "",
+    email: Annotated[
+        str, typer.Option("--email", metavar="EMAIL", help="Their email address; a provider may sign them in by it.")
+    ] = "",
     groups: Annotated[
         list[str] | None, typer.Option("--group", metavar="GROUP", help="A group they are in. Repeat it for each.")
     ] = None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from handoffs.core.errors import PersonNotFound, PersonRefused
+from handoffs.core.identity import Identity, same_email
 from handoffs.core.untrusted import folded, inert_line
 
 MAX_NAME = 64
@@ -90,6 +91,34 @@ class Directory:
         if not person.present:
             raise PersonRefused(f"{name} was removed. `handoffs people list` shows who is there.")
         return person
+
+    def identified(self, identity: Identity) -> Person | None:
+        """Return the person whom a proxy or a provider names, also one who was removed; None where it is none of them.
+
+        A person who is there comes before one who was removed: a name is given once, an address may be given again.
+
+        Raises:
+            PersonRefused: It names several.
+        """
+        named = [
+            each
+            for each in self.people.values()
+            if each.name == identity.login or same_email(each.email, identity.email)
+        ]
+        found = [each for each in named if each.present] or named[:1]
+        if len(found) > 1:
+            names = ", ".join(sorted(each.name for each in found))
+            raise PersonRefused(
+                f"{inert_line(identity.shown, 100)} stands for several people here: {names}. Whoever runs this inbox "
+                "gives each an email address of their own, with `handoffs people set`."
+            )
+        return found[0] if found else None
+
+    def stranger(self, identity: Identity) -> str:
+        """Return the name under which somebody who is none of the people acts. It is never a person's name."""
+        taken = {each.folded for each in self.people.values()}
+        # A person's name has no colon.
+        return f"stranger: {identity.shown}" if folded(identity.shown) in taken else identity.shown
 
     def groups(self) -> Mapping[str, tuple[str, ...]]:
         """Return the members of every group, in order."""

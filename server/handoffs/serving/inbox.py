@@ -22,6 +22,7 @@ from handoffs.inbox_process.record import InboxRecord, Running
 from handoffs.serving.binding import CannotServe, bound, bound_as_localhost, in_url, is_loopback
 from handoffs.serving.connections import bounded, disable_core_dumps, raise_file_limit
 from handoffs.serving.health import Probes, Readiness
+from handoffs.serving.inbox_oidc import provider_of
 from handoffs.serving.log_tree import LogTree
 from handoffs.settings import Settings, data_folder, unused_words
 from handoffs.web.inbox import build_inbox
@@ -76,12 +77,8 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
         StoreError: The store can't be used.
         KeyboardInterrupt: Ctrl-C.
     """
-    if not is_loopback(opening.host) and not (settings.inbox_password or settings.inbox_proxy_header):
-        raise CannotServe(
-            f"{opening.host} can be reached from other machines: set HANDOFFS_INBOX_PASSWORD, or "
-            "HANDOFFS_INBOX_PROXY_HEADER behind a proxy that authenticates. What is typed travels in the clear "
-            "unless that proxy speaks TLS."
-        )
+    if not is_loopback(opening.host):
+        _check_reachable(settings, opening.host)
     record = record_of(settings)
     lock = await _claim(record)
     if isinstance(lock, Running):
@@ -103,6 +100,21 @@ async def open_inbox(settings: Settings, opening: Opening) -> None:
         lock.release()
     if interrupted:
         raise KeyboardInterrupt
+
+
+def _check_reachable(settings: Settings, host: str) -> None:
+    """Check that people on other machines must sign in, and can. Raises CannotServe."""
+    if not (settings.inbox_password or settings.inbox_proxy_header or settings.inbox_oidc_issuer):
+        raise CannotServe(
+            f"{host} can be reached from other machines: set HANDOFFS_INBOX_PASSWORD, HANDOFFS_INBOX_OIDC_ISSUER, or "
+            "HANDOFFS_INBOX_PROXY_HEADER behind a proxy that authenticates. What is typed travels in the clear "
+            "unless a proxy speaks TLS."
+        )
+    if settings.inbox_oidc_issuer and not settings.inbox_url:
+        raise CannotServe(
+            f"{settings.inbox_oidc_issuer} sends browsers back to the inbox: set HANDOFFS_INBOX_URL to the https "
+            "address by which people on other machines reach it."
+        )
 
 
 def record_of(settings: Settings) -> InboxRecord:
@@ -198,6 +210,8 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
     last_visit = _LastVisit()
     interrupts: list[signal.Signals] = []
     clock = SystemClock()
+    # Not for an inbox that a server started: its port is another one each time.
+    provider = None if opening.background else provider_of(settings, clock)
     async with (
         store_at(settings.store, clock) as store,
         open_desk(settings, store=store, clock=clock, page=url) as desk,
@@ -221,6 +235,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             people=store.people,
             # No browser makes a passkey for an address, nor for a name without TLS.
             own_url=url if local == LOCALHOST else None,
+            provider=provider,
             unused=lambda folder: unused_words(Path(folder)) if folder else "",
             log=tree,
         )

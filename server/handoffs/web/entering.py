@@ -12,7 +12,8 @@ from handoffs.web.guard import host_of
 from handoffs.web.pages import Pages
 from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.receiving import any_form, posted_form
-from handoffs.web.sign_in import SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
+from handoffs.web.sign_in import NAMED_HOURS, SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
+from handoffs.web.visitors import Visitors
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -24,17 +25,20 @@ class Entering:
         self,
         pages: Pages,
         sign_in: SignIn,
+        visitors: Visitors,
         *,
         password: str | None,
         url: str | None,
         people: PersonSessions | None = None,
         origin: Callable[[], Awaitable[str]] | None = None,
+        provider: str = "",
     ) -> None:
         """Take the parts. With a `password`, a person who knows it can sign in; `url` is the public address.
 
         `people` has the sessions of people, and `origin` returns where these sign in with a passkey, if any can.
+        `provider` is the name of the OpenID provider at which one signs in; empty where there is none.
         """
-        self._people, self._origin = people, origin
+        self._people, self._origin, self._visitors, self._provider = people, origin, visitors, provider
         self._pages, self._sign_in, self._password, self._url = pages, sign_in, password, url
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
 
@@ -45,10 +49,10 @@ class Entering:
         """
         after = local_path(request.query_params.get("next", "/"))
         code = request.query_params.get("code", "")
-        if await self._signed_in(request):
+        if await self._visitors.is_in(request):
             return RedirectResponse(after, 303)
         if not code:
-            return await self._locked_page(401, after=after)
+            return await self.locked_page(401, after=after)
         return self._pages.page("enter.html", code=code, after=after, at_home=self._is_local(request))
 
     async def enter_by_form(self, request: Request) -> Response:
@@ -59,10 +63,10 @@ class Entering:
         try:
             token = await self._admitted(code, "".join(posted.get("password", [])))
         except CodeRefused as refused:
-            if code and await self._signed_in(request):
+            if code and await self._visitors.is_in(request):
                 return RedirectResponse(after, 303)  # the button was pressed twice: the code is used
             status = 429 if isinstance(refused, TooManyTries) else 403
-            return await self._locked_page(status, why=str(refused), after=after)
+            return await self.locked_page(status, why=str(refused), after=after)
         return self._entered(request, token, after)
 
     async def _admitted(self, code: str, given: str) -> str:
@@ -77,11 +81,6 @@ class Entering:
         away = self._url is not None or {"forwarded", "x-forwarded-for", "sec-purpose"} & set(request.headers.keys())
         return not away and host_of(request.headers.get("host", "")) in _LOOPBACK
 
-    async def _signed_in(self, request: Request) -> bool:
-        if self._people is not None and await self._people.of(request) is not None:
-            return True
-        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, "")) is not None
-
     def _entered(self, request: Request, token: str, after: str) -> Response:
         response = RedirectResponse(after, 303)
         self._remember(request, response, self._sign_in.cookie, token)
@@ -92,27 +91,43 @@ class Entering:
         if self._people is not None:
             self._remember(request, response, self._people.cookie, token)
 
-    def _remember(self, request: Request, response: Response, name: str, token: str) -> None:
+    def remember_named(self, request: Request, response: Response, token: str) -> None:
+        """Set the cookie with the token of somebody whom a provider named; an earlier person acts here no more."""
+        self._remember(request, response, self._sign_in.cookie, token, seconds=NAMED_HOURS * 3600)
+        if self._people is not None:
+            _forget(response, self._people.cookie)
+
+    def _remember(
+        self, request: Request, response: Response, name: str, token: str, *, seconds: int = SESSION_DAYS * 86_400
+    ) -> None:
         response.set_cookie(
             name,
             token,
-            max_age=SESSION_DAYS * 86_400,
+            max_age=seconds,
             path="/",
             httponly=True,
             samesite="strict",
-            secure=self._came_over_tls(request),
+            secure=self.came_over_tls(request),
         )
 
-    def _came_over_tls(self, request: Request) -> bool:
+    def came_over_tls(self, request: Request) -> bool:
         """Say whether the browser uses TLS, by the proxy's header or by the host name."""
         forwarded = request.headers.get("x-forwarded-proto") == "https"
         return forwarded or host_of(request.headers.get("host", "")) == self._over_tls
 
-    async def _locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
+    async def locked_page(self, status: int, *, why: str = "", after: str = "/", again: bool = False) -> Response:
+        """Return the page that says how to sign in, and why somebody is not."""
         password = self._password is not None
         origin = "" if self._origin is None else await self._origin()
         return self._pages.page(
-            "locked.html", status, why=why, again=again, password=password, after=after, origin=origin
+            "locked.html",
+            status,
+            why=why,
+            again=again,
+            password=password,
+            after=after,
+            origin=origin,
+            provider=self._provider,
         )
 
     async def leave(self, request: Request) -> Response:
@@ -124,13 +139,18 @@ class Entering:
         if self._people is not None:
             await self._people.end(request)
             cookies.append(self._people.cookie)
-        response = await self._locked_page(200, why="You are signed out.")
+        response = await self.locked_page(200, why="You are signed out.")
         for cookie in cookies:
-            response.delete_cookie(cookie, path="/", httponly=True, samesite="strict")
+            _forget(response, cookie)
         return response
 
-    async def locked(self, request: Request) -> Response:
-        """Return the page for a person who is not signed in; it is the same for every address."""
+    async def locked(self, request: Request, why: str = "") -> Response:
+        """Return the page for a person who is not signed in, or not let in; it is the same for every address."""
         # A browser does not send a strict cookie after a link on another site. Reloading the page sends it.
         again = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
-        return await self._locked_page(401, after=local_path(request.url.path), again=again)
+        after = local_path(request.url.path)
+        return await self.locked_page(403 if why else 401, why=why, after=after, again=again and not why)
+
+
+def _forget(response: Response, cookie: str) -> None:
+    response.delete_cookie(cookie, path="/", httponly=True, samesite="strict")

@@ -14,9 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.core.errors import StoreError
-from handoffs.core.untrusted import inert_line
-from handoffs.web.person_sessions import PersonSessions, SignedIn
-from handoffs.web.sign_in import SignIn
+from handoffs.web.person_sessions import SignedIn
+from handoffs.web.visitors import Visitor, VisitorRefused, Visitors
 
 log = logging.getLogger("handoffs.inbox")
 
@@ -41,38 +40,32 @@ _READS = frozenset({"GET", "HEAD"})
 class Guard:
     """Serves requests of our own pages with a session, and refuses all others.
 
-    It sets `request.state.csrf`; for people and users of a proxy also `by`, their name; and for people `person`.
+    It sets `request.state.csrf` and `visitor`; for those who have a name also `by`; and for people `person`.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        sign_in: SignIn,
+        visitors: Visitors,
         hosts: Sequence[str],
         on_seen: Callable[[], None],
-        locked: Callable[[Request], Awaitable[Response]],
-        people: PersonSessions | None = None,
-        proxy_header: str | None = None,
+        locked: Callable[[Request, str], Awaitable[Response]],
         url: str | None = None,
         led_here: Sequence[str] = (),
     ) -> None:
-        """Take the allowed host names (with any port), and the page for a person who is not signed in.
+        """Take the allowed host names (with any port), and the page for a person who is not let in, with the reason.
 
-        What is read under a host of `led_here` is redirected to the first one of `hosts`; nothing else is done there. A
-        request of a session of `people` is served as that person. A
-        request with `proxy_header` is served as the user that it names; only a proxy may be able to send it. `url` is
-        the public address, if it differs from the server's own.
+        What is read under a host of `led_here` is redirected to the first one of `hosts`; nothing else is done there.
+        `url` is the public address, if it differs from the server's own.
         """
         self._app = app
-        self._sign_in = sign_in
+        self._visitors = visitors
         self._origin = url and origin_of(url)
         self._hosts = frozenset(host.lower() for host in (*hosts, *([host_of(urlsplit(url).netloc)] if url else [])))
         self._home, self._led_here = hosts[0], frozenset(led_here)
         self._on_seen = on_seen
         self._locked = locked
-        self._people = people
-        self._proxy_header = proxy_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -98,33 +91,34 @@ class Guard:
         if request.url.path.startswith(_OPEN_TO_ALL):
             return None
         try:
-            csrf = await self._csrf(request)
+            visitor = await self._visitors.of(request)
         except StoreError as broken:
             return _away(request, broken)
-        if csrf is None:
+        except VisitorRefused as refused:
+            log.warning("Refused a request of somebody who is not let in.")
+            return await self._kept_out(request, str(refused), 403)
+        if visitor is None:
             log.info("Refused a request without a session.")
-            if wants_json(request) or request.url.path == "/events":
-                return JSONResponse({"problem": "You are signed out. Run `handoffs inbox` to sign in."}, 401)
-            return await self._locked(request)
-        request.state.csrf = csrf
+            return await self._kept_out(request, "", 401)
+        _note(request, visitor)
         self._on_seen()
         return None
 
-    async def _csrf(self, request: Request) -> str | None:
-        """Return the CSRF token of who is signed in. A proxy's header precedes cookies, and a person's the user's."""
-        named = request.headers.getlist(self._proxy_header) if self._proxy_header else []
-        # With two headers, one may be forged, so neither counts.
-        if len(named) == 1 and (user := inert_line(named[0], 100)):
-            request.state.by = user
-            return self._sign_in.vouched(user)
-        if self._people is not None and (person := await self._people.of(request)) is not None:
-            request.state.by, request.state.person = person.session.person, person
-            return person.csrf
-        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
+    async def _kept_out(self, request: Request, why: str, status: int) -> Response:
+        if wants_json(request) or request.url.path == "/events":
+            said = why or "You are signed out. Run `handoffs inbox` to sign in."
+            return JSONResponse({"problem": said}, status)
+        return await self._locked(request, why)
+
+
+def _note(request: Request, visitor: Visitor) -> None:
+    request.state.visitor, request.state.csrf, request.state.person = visitor, visitor.csrf, visitor.person
+    if visitor.by is not None:
+        request.state.by = visitor.by
 
 
 def signed_in_person(request: Request) -> SignedIn | None:
-    """Return the person of the store who is signed in; None for the user of this machine and users of a proxy."""
+    """Return the person of the store who is signed in; None for all others."""
     return getattr(request.state, "person", None)
 
 

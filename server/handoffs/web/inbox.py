@@ -33,6 +33,7 @@ from handoffs.web.history import STATES, Search, find
 from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
 from handoffs.web.log_head import Log, log_routes
+from handoffs.web.oidc import IdentityProvider, OidcSignIn
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
@@ -44,6 +45,7 @@ from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
 from handoffs.web.together import Together, groups, together
+from handoffs.web.visitors import Visitors
 from handoffs.web.you import You
 
 PAGE = 50
@@ -68,16 +70,17 @@ def build_inbox(
     own_url: str | None = None,
     led_here: Sequence[str] = (),
     unused: Callable[[str], str] = lambda _: "",
+    provider: IdentityProvider | None = None,
     log: Log | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
     `by` is recorded as the person who answered. `hosts` are the allowed host names, with any port; `on_seen` is called
     at every authenticated request. With a `password`, a person who knows it can sign in; with a `proxy_header`, the
-    user that a proxy names there is signed in. `people` are the people of the store, who sign in with passkeys: at the
-    public address, or at `own_url` where there is none. `url` is its public address behind a proxy. A page that is read
-    under a host of `led_here` is redirected to the first of `hosts`. `unused` returns the notice about unused settings
-    in an agent's folder; `log` has the head of the verifiable log.
+    user that a proxy names there is signed in; with a `provider`, those whom it names. `people` are the people of the
+    store, who sign in with passkeys: at the public address, or at `own_url` where there is none. `url` is its public
+    address behind a proxy. A page that is read under a host of `led_here` is redirected to the first of `hosts`.
+    `unused` returns the notice about unused settings in an agent's folder; `log` has the head of the verifiable log.
 
     The server must not log addresses: a sign-in link has its code there.
     """
@@ -88,20 +91,19 @@ def build_inbox(
         by,
         password,
         url,
-        shared=proxy_header is not None,
+        proxy_header=proxy_header,
         unused=unused,
         people=people,
+        at=at,
+        provider=provider,
         log=log,
-        party=RelyingParty.at(at) if at else None,
     )
     guard = Middleware(
         Guard,
-        sign_in=sign_in,
+        visitors=inbox.visitors,
         hosts=hosts,
         on_seen=on_seen,
         locked=inbox.entering.locked,
-        people=inbox.sessions,
-        proxy_header=proxy_header,
         url=url,
         led_here=led_here,
     )
@@ -149,22 +151,28 @@ class _Inbox:
         password: str | None,
         url: str | None,
         *,
-        shared: bool,
+        proxy_header: str | None,
         unused: Callable[[str], str],
         people: People | None,
-        party: RelyingParty | None,
+        at: str | None,
+        provider: IdentityProvider | None,
         log: Log | None,
     ) -> None:
         self._desk, self._by = desk, by
         now = desk.clock.now
-        self.sessions = None if people is None else PersonSessions(people, now, lambda: sign_in.cookie)
+        party = RelyingParty.at(at) if at else None
+        sessions = None if people is None else PersonSessions(people, now, lambda: sign_in.cookie)
+        self.visitors = Visitors(
+            sign_in, people, sessions, proxy_header=proxy_header, has_provider=provider is not None
+        )
         self._board = Board(desk)
         self._seen = SeenBy(desk, self._board)
-        self.feed = Feed(desk, self._board, self._seen, self._who, self.sessions)
+        self.feed = Feed(desk, self._board, self._seen, self._who, self.visitors.lasts)
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
-        # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
         self.of_log = log_routes(log)
+        # Several people use the inbox then, and the page's cache does not depend on the person.
+        shared = proxy_header is not None or provider is not None
         self._pages = Pages(
             now,
             earlier=self._earlier.of,
@@ -174,13 +182,25 @@ class _Inbox:
         )
         self.of_people: list[Route] = []
         joining = None
-        if people is not None and self.sessions is not None:
+        if people is not None and sessions is not None:
             passkeys = None if party is None else Passkeys(party, now)
-            joining = Joining(people, self.sessions, passkeys, self._pages, desk.clock, enter=self._remember)
+            joining = Joining(people, sessions, passkeys, self._pages, desk.clock, enter=self._remember)
             you = You(people, passkeys, desk.clock, self._page)
             self.of_people += [*joining.routes(), *you.routes()]
         origin = None if joining is None else joining.origin
-        self.entering = Entering(self._pages, sign_in, password=password, url=url, people=self.sessions, origin=origin)
+        self.entering = Entering(
+            self._pages,
+            sign_in,
+            self.visitors,
+            password=password,
+            url=url,
+            people=sessions,
+            origin=origin,
+            provider=provider.name if provider is not None and at else "",
+        )
+        if provider is not None and at:
+            oidc = OidcSignIn(provider, sign_in, self.visitors, sessions, self.entering, self._pages, now, at=at)
+            self.of_people += oidc.routes()
         self.grants = GrantsPage(desk, self._page, self._who)
         self.together = Together(desk, self._page, self._who)
         self._signatures = Signatures(people, party, desk.clock)
@@ -333,9 +353,10 @@ class _Inbox:
             "posted": None,
             "problems": {},
             "signed_in": person or "",
+            "named": getattr(request.state, "by", ""),
         }
-        if person is not None:
-            everywhere["you"] = person
+        if everywhere["named"]:
+            everywhere["you"] = everywhere["named"]
         return self._pages.page(template, status, **(everywhere | context))
 
     def _remember(self, request: Request, response: Response, token: str) -> None:
@@ -372,7 +393,7 @@ async def _icon(request: Request) -> Response:
 
 def _person(request: Request) -> str | None:
     signed_in = signed_in_person(request)
-    return None if signed_in is None else signed_in.session.person
+    return None if signed_in is None else signed_in.person
 
 
 def _download(data: str, kind: str, name: str) -> Response:

@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
@@ -19,9 +18,7 @@ from handoffs.core.grant import Stop
 from handoffs.core.standing import sees
 from handoffs.core.untrusted import inert_line
 from handoffs.web.board import Board, News
-from handoffs.web.guard import signed_in_person
 from handoffs.web.pages import milliseconds
-from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.seen_by import SeenBy
 
 PING_SECONDS = 15
@@ -33,14 +30,14 @@ _MAX_LINES = 500
 _LOOK_SECONDS = 60
 
 _PERSON_SECONDS = 2.0
-"""How often it is looked for whether a person is still signed in: no store notifies about that."""
+"""How often it is looked for whether a person is still let in: no store notifies about that."""
 
 _SEND_SECONDS = 0.0002
 """About the time to send to one page. After each line, as much time is left for other work."""
 
 
 Lasts = Callable[[], Awaitable[bool]]
-"""Says whether a session is still open."""
+"""Says whether who looks is still let in."""
 
 
 class Feed:
@@ -52,10 +49,13 @@ class Feed:
         board: Board,
         seen: SeenBy,
         who: Callable[[Request], str],
-        people: PersonSessions | None = None,
+        lasts: Callable[[Request], Lasts | None],
     ) -> None:
-        """Take the desk, the board that caches its log, what each person sees of it, who looks, and their sessions."""
-        self._desk, self._board, self._seen, self._who, self._people = desk, board, seen, who, people
+        """Take the desk, the board that caches its log, what each person sees of it, who looks, and whether they may.
+
+        `lasts` returns what says so; None for those who can't be kept out while they look.
+        """
+        self._desk, self._board, self._seen, self._who, self._lasts = desk, board, seen, who, lasts
         self._written: dict[tuple[int, int], bytes] = {}
         self._listening = 0
 
@@ -69,11 +69,6 @@ class Feed:
         shown = "stopped" in request.query_params
         stream = self._counted(after, shown=shown, person=self._who(request), lasts=self._lasts(request))
         return EventSourceResponse(stream, ping=PING_SECONDS)
-
-    def _lasts(self, request: Request) -> Lasts | None:
-        """Return what says whether a person's session is still open; None where no person is signed in."""
-        person = signed_in_person(request)
-        return None if person is None or self._people is None else partial(self._people.lasts, person)
 
     async def _counted(self, after: int, *, shown: bool, person: str, lasts: Lasts | None) -> AsyncGenerator[bytes]:
         self._listening += 1

@@ -26,11 +26,15 @@ _MAX_TOKEN = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedIn:
-    """A person who is signed in, in one browser."""
+    """A person who is signed in: in one browser, or by a proxy that names them at each request."""
 
-    session: Session
-    digest: str
+    person: str
+    bound: str
+    """The name of this sign-in: what is begun in one is not ended in another."""
     csrf: str
+    session: Session | None = None
+    """None where a proxy names the person."""
+    digest: str = ""
 
 
 class PersonSessions:
@@ -64,7 +68,7 @@ class PersonSessions:
         if now - session.seen_at >= SEEN_EVERY:
             await self._people.seen(digest, at=now)
         csrf = hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
-        return SignedIn(session=session, digest=digest, csrf=csrf)
+        return SignedIn(person=session.person, bound=f"session {session.id}", csrf=csrf, session=session, digest=digest)
 
     async def lasts(self, signed_in: SignedIn) -> bool:
         """Return whether a session is still open."""
@@ -72,7 +76,7 @@ class PersonSessions:
 
     async def end(self, request: Request) -> None:
         """End the session of the browser that sent a request; where there is none, nothing happens."""
-        if signed_in := await self.of(request):
+        if (signed_in := await self.of(request)) and signed_in.session:
             await self._people.end(signed_in.session.id)
 
 

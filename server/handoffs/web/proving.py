@@ -65,7 +65,7 @@ class Signatures:
         self._pending = {key: each for key, each in self._pending.items() if each.expires_at > now}
         while len(self._pending) >= _MAX_PENDING:
             del self._pending[next(iter(self._pending))]
-        self._pending[signed_in.session.id, decision.handoff.id] = decision.ticket
+        self._pending[signed_in.bound, decision.handoff.id] = decision.ticket
         return {
             "challenge": _encoded(decision.challenge),
             "rpId": self._party.id,
@@ -78,14 +78,14 @@ class Signatures:
         """Return what the browser signed for a question, once; None where the question takes no signature.
 
         Raises:
-            NotProved: It was sent without a signature of this session that can be used now.
+            NotProved: It was sent without a signature of this sign-in that can be used now.
         """
         if not handoff.question.takes_proof or not sent:
             return None
         signed_in = signed_in_person(request)
         if signed_in is None:
             raise NotProved(_NOT_SIGNED_IN)
-        ticket = self._pending.pop((signed_in.session.id, handoff.id), None)
+        ticket = self._pending.pop((signed_in.bound, handoff.id), None)
         if ticket is None or ticket.expires_at <= self._clock.now():
             raise NotProved(_OVER)
         return _assertion(sent, ticket)
@@ -94,7 +94,7 @@ class Signatures:
         signed_in, now = signed_in_person(request), self._clock.now()
         if self._people is None or signed_in is None:
             return ()
-        return [each for each in await self._people.keys(signed_in.session.person) if each.active(now)]
+        return [each for each in await self._people.keys(signed_in.person) if each.active(now)]
 
 
 def _assertion(sent: str, ticket: "Ticket") -> "Assertion":

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 from filelock import FileLock
 
+from handoffs.core.identity import Identity
 from handoffs.signing import expiry_of, opened, seal
 
 CODE_SECONDS = 600
@@ -28,6 +29,9 @@ CODE_SECONDS = 600
 
 SESSION_DAYS = 30
 """How long a browser stays signed in."""
+
+NAMED_HOURS = 12
+"""How long somebody stays signed in whom a provider named, and who is none of the store's people."""
 
 WRONG_CODES = 5
 """How many wrong codes are accepted in a minute; then no invalid one is checked until the minute is over."""
@@ -45,11 +49,22 @@ class TooManyTries(CodeRefused):
     """Too many wrong codes or passwords within a minute."""
 
 
+class _NamedSession(TypedDict):
+    """A session of somebody whom a provider named."""
+
+    ends: int
+    shown: str
+    login: str
+    email: str
+
+
 class _SessionFile(TypedDict):
     """The content of the file: expiry times in seconds since 1970, by hash."""
 
     sessions: dict[str, int]
     used: dict[str, int]
+    named: dict[str, _NamedSession]
+    """Apart from `sessions`: an earlier version, which drops what it does not know, must take none for the user's."""
 
 
 def sign_in_link(base_url: str, code: str, next: str = "/") -> str:  # noqa: A002 - the word of the address
@@ -73,7 +88,7 @@ class SignIn:
         self._clock = clock
         self._wrong: deque[datetime] = deque()
         self._seen: tuple[int, int, int] | None = None
-        self._content: _SessionFile = {"sessions": {}, "used": {}}
+        self._content: _SessionFile = _parsed(b"")
 
     @property
     def cookie(self) -> str:
@@ -121,6 +136,33 @@ class SignIn:
         with self._locked() as content:
             return _new_session(content, now)
 
+    def admit_named(self, identity: Identity) -> str:
+        """Return the token of a new session for somebody whom a provider named."""
+        token = secrets.token_urlsafe(32)
+        ends = int((self._clock() + timedelta(hours=NAMED_HOURS)).timestamp())
+        with self._locked() as content:
+            content["named"][_hash(token)] = {
+                "ends": ends,
+                "shown": identity.shown,
+                "login": identity.login,
+                "email": identity.email,
+            }
+        return token
+
+    def named(self, token: str) -> tuple[Identity, str] | None:
+        """Return whom a provider named in an open session, and its CSRF token; None where there is none."""
+        if not token or len(token) > _MAX_TOKEN:
+            return None
+        self._refresh()
+        kept = self._content["named"].get(_hash(token))
+        if kept is None or kept["ends"] <= self._clock().timestamp():
+            return None
+        return Identity(shown=kept["shown"], login=kept["login"], email=kept["email"]), self._mac("csrf", token)
+
+    def sealed(self, purpose: str, text: str) -> str:
+        """Return 43 letters that only holders of the key can compute for a text: a secret, or a proof of ours."""
+        return self._mac(f"sealed {purpose}", text)
+
     def vouched(self, user: str) -> str:
         """Return the CSRF token of a user whom a proxy authenticates at every request."""
         return self._mac("proxy", user)
@@ -139,6 +181,7 @@ class SignIn:
         """Close a session; an unknown one is no error."""
         with self._locked() as content:
             content["sessions"].pop(_hash(token), None)
+            content["named"].pop(_hash(token), None)
 
     def _limit_tries(self, now: datetime) -> None:
         while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
@@ -189,6 +232,7 @@ class SignIn:
             now = self._clock().timestamp()
             for name in ("sessions", "used"):
                 content[name] = {key: ends for key, ends in content[name].items() if ends > now}
+            content["named"] = {key: each for key, each in content["named"].items() if each["ends"] > now}
             new = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
             _write(new, json.dumps(content).encode())
             new.replace(self._file)
@@ -202,7 +246,7 @@ class SignIn:
                 self._content = _parsed(self._file.read_bytes())
                 self._seen = seen
         except FileNotFoundError:
-            self._content, self._seen = {"sessions": {}, "used": {}}, None
+            self._content, self._seen = _parsed(b""), None
 
     @property
     def _file(self) -> Path:
@@ -222,7 +266,24 @@ def _parsed(data: bytes) -> _SessionFile:
     except ValueError:
         read = None
     given = cast("dict[str, object]", read) if isinstance(read, dict) else {}
-    return {"sessions": _numbers(given.get("sessions")), "used": _numbers(given.get("used"))}
+    return {
+        "sessions": _numbers(given.get("sessions")),
+        "used": _numbers(given.get("used")),
+        "named": _named(given.get("named")),
+    }
+
+
+def _named(given: object) -> dict[str, _NamedSession]:
+    if not isinstance(given, dict):
+        return {}
+    found: dict[str, _NamedSession] = {}
+    for key, each in cast("dict[str, object]", given).items():
+        match each:
+            case {"ends": int(ends), "shown": str(shown), "login": str(login), "email": str(email)}:
+                found[key] = {"ends": ends, "shown": shown, "login": login, "email": email}
+            case _:
+                pass
+    return found
 
 
 def _numbers(given: object) -> dict[str, int]:

@@ -52,7 +52,7 @@ class You:
             who=person,
             keys=await self._people.keys(person.name),
             sessions=await self._people.sessions(person.name, at=self._clock.now()),
-            this=signed_in.session.id,
+            this=signed_in.session and signed_in.session.id,
             origin="" if self._kept is None else self._kept.party.origin,
         )
 
@@ -61,7 +61,7 @@ class You:
         signed_in = _of(request)
         await posted_form(request)
         wanted = str(request.path_params["id"])
-        own = await self._people.sessions(signed_in.session.person, at=self._clock.now())
+        own = await self._people.sessions(signed_in.person, at=self._clock.now())
         if wanted in {each.id for each in own}:
             await self._people.end(wanted)
         return RedirectResponse("/you", 303)
@@ -73,7 +73,7 @@ class You:
         wanted = str(request.path_params["id"])
         async with self._removing:
             now = self._clock.now()
-            keys = await self._people.keys(signed_in.session.person)
+            keys = await self._people.keys(signed_in.person)
             left = [each for each in keys if each.active(now) and each.credential_id != wanted]
             if wanted not in {each.credential_id for each in keys}:
                 return RedirectResponse("/you", 303)
@@ -86,7 +86,7 @@ class You:
         """Return what an earlier passkey signs before another is added."""
         signed_in = _of(request)
         check_csrf(request, await posted_json(request))
-        return offered(self._passkeys.assertion(await self._usable(signed_in), bound=_bound(signed_in)))
+        return offered(self._passkeys.assertion(await self._usable(signed_in), bound=signed_in.bound))
 
     async def vouch(self, request: Request) -> Response:
         """Return what the browser makes another passkey with, once an earlier one has signed for it."""
@@ -95,12 +95,12 @@ class You:
         check_csrf(request, posted)
         credential = posted.get("credential")
         named = credential_id_of(credential)
-        keys = await self._people.keys(signed_in.session.person)
+        keys = await self._people.keys(signed_in.person)
         key = next((each for each in keys if each.credential_id == named), None)
         if key is None:
             raise PasskeyRefused("That is none of your passkeys here. Nothing was recorded.")
         person = await self._person(signed_in)
-        bound = _bound(signed_in)
+        bound = signed_in.bound
         count = self._passkeys.asserted(text_in(posted, "id"), credential, key, person.handle, bound=bound)
         if not await self._people.use_key(key.credential_id, sign_count=count, at=self._clock.now()):
             raise PasskeyRefused(NOT_USABLE)
@@ -114,8 +114,8 @@ class You:
         key = self._passkeys.registered(
             text_in(posted, "id"),
             posted.get("credential"),
-            bound=_bound(signed_in),
-            person=signed_in.session.person,
+            bound=signed_in.bound,
+            person=signed_in.person,
             label=text_in(posted, "label"),
         )
         # The one that vouched for it may have been removed since.
@@ -132,19 +132,15 @@ class You:
 
     async def _usable(self, signed_in: SignedIn) -> Sequence[Passkey]:
         now = self._clock.now()
-        return [each for each in await self._people.keys(signed_in.session.person) if each.active(now)]
+        return [each for each in await self._people.keys(signed_in.person) if each.active(now)]
 
     async def _person(self, signed_in: SignedIn) -> Person:
-        return (await self._people.directory()).named(signed_in.session.person)
+        return (await self._people.directory()).named(signed_in.person)
 
 
 def _of(request: Request) -> SignedIn:
     """Return who is signed in as a person of the store. Raises Unreadable: nobody is."""
     signed_in = signed_in_person(request)
     if signed_in is None:
-        raise Unreadable(403, "Sign in with a passkey first. Nothing was recorded.")
+        raise Unreadable(403, "Sign in as a person first. Nothing was recorded.")
     return signed_in
-
-
-def _bound(signed_in: SignedIn) -> str:
-    return f"session {signed_in.session.id}"
