@@ -2,6 +2,7 @@
 
 A page of another site can neither read the inbox (the Host is checked, against DNS rebinding) nor write to it (Origin,
 Sec-Fetch-Site, and the CSRF token in `inbox`). Without a session the only page is the one that says how to sign in.
+Each post of a session with a page's key must be signed with it, or nothing of it reaches the inbox: see `page_keys`.
 """
 
 import logging
@@ -15,8 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
+from handoffs.web.page_keys import CLOCK_HEADER, SignedPosts
 from handoffs.web.person_sessions import PersonSessions, SignedIn
-from handoffs.web.sign_in import SignIn
+from handoffs.web.receiving import Unreadable
+from handoffs.web.sign_in import OpenSession, SignIn
 
 log = logging.getLogger("handoffs.inbox")
 
@@ -37,11 +40,16 @@ HEADERS = {
 _OPEN_TO_ALL = ("/static/", "/sign-in", "/favicon.ico", "/join/")
 _READS = frozenset({"GET", "HEAD"})
 
+_UNSIGNED = frozenset({"/key", "/sign-out"})
+"""What needs no signature: to bring a key, which a session takes once; and to leave, as who lost the key must."""
+
 
 class Guard:
     """Serves requests of our own pages with a session, and refuses all others.
 
-    It sets `request.state.csrf`; for people and users of a proxy also `by`, their name; and for people `person`.
+    It sets `request.state.csrf`, and `page_key`: the key of the session, empty where it has none yet, and None for
+    users of a proxy, who have no session here. For people and users of a proxy it sets `by`, their name, and for people
+    `person`.
     """
 
     def __init__(
@@ -52,6 +60,8 @@ class Guard:
         hosts: Sequence[str],
         on_seen: Callable[[], None],
         locked: Callable[[Request], Awaitable[Response]],
+        unreadable: Callable[[Request, Exception], Awaitable[Response]],
+        posts: SignedPosts,
         people: PersonSessions | None = None,
         proxy_header: str | None = None,
         url: str | None = None,
@@ -59,6 +69,7 @@ class Guard:
     ) -> None:
         """Take the allowed host names (with any port), and the page for a person who is not signed in.
 
+        `posts` checks signatures, and `unreadable` is the page that says why a post is refused.
         What is read under a host of `led_here` is redirected to the first one of `hosts`; nothing else is done there. A
         request of a session of `people` is served as that person. A
         request with `proxy_header` is served as the user that it names; only a proxy may be able to send it. `url` is
@@ -70,7 +81,7 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in (*hosts, *([host_of(urlsplit(url).netloc)] if url else [])))
         self._home, self._led_here = hosts[0], frozenset(led_here)
         self._on_seen = on_seen
-        self._locked = locked
+        self._locked, self._unreadable, self._posts = locked, unreadable, posts
         self._people = people
         self._proxy_header = proxy_header
 
@@ -83,7 +94,20 @@ class Guard:
         guarded = _with_headers(send)
         request = Request(scope, receive)
         refused = await self._refusal(request)
+        if refused is None and self._must_be_signed(request):
+            try:
+                state = request.state
+                receive = await self._posts.admitted(request, session=state.csrf, page_key=state.page_key)
+            except Unreadable as wrong:
+                log.warning("Refused a write: its signature is missing, or does not fit.")
+                refused = await self._unreadable(request, wrong)
+                refused.headers[CLOCK_HEADER] = self._posts.clock()
         await (refused or self._app)(scope, receive, guarded)
+
+    def _must_be_signed(self, request: Request) -> bool:
+        if request.method in _READS or request.url.path in _UNSIGNED:
+            return False
+        return bool(getattr(request.state, "page_key", None))
 
     async def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
@@ -115,12 +139,17 @@ class Guard:
         named = request.headers.getlist(self._proxy_header) if self._proxy_header else []
         # With two headers, one may be forged, so neither counts.
         if len(named) == 1 and (user := inert_line(named[0], 100)):
-            request.state.by = user
+            request.state.by, request.state.page_key = user, None
             return self._sign_in.vouched(user)
         if self._people is not None and (person := await self._people.of(request)) is not None:
             request.state.by, request.state.person = person.session.person, person
+            request.state.page_key = person.session.page_key
             return person.csrf
-        return self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
+        session: OpenSession | None = self._sign_in.session(request.cookies.get(self._sign_in.cookie, ""))
+        if session is None:
+            return None
+        request.state.page_key = session.page_key
+        return session.csrf
 
 
 def signed_in_person(request: Request) -> SignedIn | None:

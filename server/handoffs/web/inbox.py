@@ -32,6 +32,7 @@ from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
+from handoffs.web.page_keys import SignedPosts
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
@@ -94,6 +95,8 @@ def build_inbox(
         hosts=hosts,
         on_seen=on_seen,
         locked=inbox.entering.locked,
+        unreadable=inbox.unreadable,
+        posts=inbox.posts,
         people=inbox.sessions,
         proxy_header=proxy_header,
         url=url,
@@ -112,9 +115,7 @@ def build_inbox(
         *inbox.grants.routes(),
         *inbox.together.routes(),
         *inbox.of_people,
-        Route("/sign-in", inbox.entering.enter),
-        Route("/sign-in", inbox.entering.enter_by_form, methods=["POST"]),
-        Route("/sign-out", inbox.entering.leave, methods=["POST"]),
+        *inbox.entering.routes(),
         Route("/static/{version}/{name}", _asset),
         Route("/favicon.ico", _icon),
     ]
@@ -164,7 +165,10 @@ class _Inbox:
             you = You(people, passkeys, desk.clock, self._page)
             self.of_people += [*joining.routes(), *you.routes()]
         origin = None if joining is None else joining.origin
-        self.entering = Entering(self._pages, sign_in, password=password, url=url, people=self.sessions, origin=origin)
+        self.posts = SignedPosts(now)
+        self.entering = Entering(
+            self._pages, sign_in, password=password, url=url, posts=self.posts, people=self.sessions, origin=origin
+        )
         self.grants = GrantsPage(desk, self._page, self._who)
         self.together = Together(desk, self._page, self._who)
         self._signatures = Signatures(people, party, desk.clock)
@@ -316,6 +320,7 @@ class _Inbox:
             "posted": None,
             "problems": {},
             "signed_in": person or "",
+            "page_key": getattr(request.state, "page_key", None),
         }
         if person is not None:
             everywhere["you"] = person

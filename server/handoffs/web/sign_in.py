@@ -3,6 +3,8 @@
 A process that can read the key in the folder (`handoffs inbox` in a terminal) makes a code, and the inbox, another
 process, redeems it: the code carries its expiry and is signed with that key. The used codes and open sessions, which
 must survive a restart, are in one file. It has only their hashes, so that a reader of the file can't sign in with them.
+A session may be bound to a page's key (`page_keys`): those are kept apart, so that an earlier version of the program,
+which would ask for no signature, does not know them.
 """
 
 import base64
@@ -14,9 +16,10 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import cast
 from urllib.parse import urlencode
 
 from filelock import FileLock
@@ -45,11 +48,30 @@ class TooManyTries(CodeRefused):
     """Too many wrong codes or passwords within a minute."""
 
 
-class _SessionFile(TypedDict):
-    """The content of the file: expiry times in seconds since 1970, by hash."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenSession:
+    """A browser that is signed in."""
 
-    sessions: dict[str, int]
-    used: dict[str, int]
+    csrf: str
+    page_key: str
+    """The public key that signs each of its posts; empty where it has none."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _SessionFile:
+    """The content of the file: expiry times in seconds since 1970, by hash. Sessions with a page's key are apart."""
+
+    sessions: dict[str, int] = field(default_factory=dict)
+    keyed: dict[str, tuple[int, str]] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+
+    def drop_ended(self, now: float) -> None:
+        self.sessions = {key: ends for key, ends in self.sessions.items() if ends > now}
+        self.keyed = {key: kept for key, kept in self.keyed.items() if kept[0] > now}
+        self.used = {key: ends for key, ends in self.used.items() if ends > now}
+
+    def written(self) -> bytes:
+        return json.dumps({"sessions": self.sessions, "keyed": self.keyed, "used": self.used}).encode()
 
 
 def sign_in_link(base_url: str, code: str, next: str = "/") -> str:  # noqa: A002 - the word of the address
@@ -73,7 +95,7 @@ class SignIn:
         self._clock = clock
         self._wrong: deque[datetime] = deque()
         self._seen: tuple[int, int, int] | None = None
-        self._content: _SessionFile = {"sessions": {}, "used": {}}
+        self._content = _SessionFile()
 
     @property
     def cookie(self) -> str:
@@ -86,8 +108,8 @@ class SignIn:
         body = f"{secrets.token_urlsafe(16)}.{ends}"
         return f"{body}.{self._mac('code', body)}"
 
-    def redeem(self, code: str) -> str:
-        """Return the token of a new session for a code, which can't be used again.
+    def redeem(self, code: str, page_key: str = "") -> str:
+        """Return the token of a new session for a code, which can't be used again; bound to a page's key, if one came.
 
         Raises:
             TooManyTries: Five wrong codes came within a minute.
@@ -101,13 +123,13 @@ class SignIn:
             self._wrong.append(now)
             raise CodeRefused("This link is wrong, too old, or was used before.")
         with self._locked() as content:
-            if ends <= now.timestamp() or _hash(code) in content["used"]:
+            if ends <= now.timestamp() or _hash(code) in content.used:
                 raise CodeRefused("This link is wrong, too old, or was used before.")
-            content["used"][_hash(code)] = ends
-            return _new_session(content, now)
+            content.used[_hash(code)] = ends
+            return _new_session(content, now, page_key)
 
-    def admit(self, given: str, password: str) -> str:
-        """Return the token of a new session for a person who gave the password.
+    def admit(self, given: str, password: str, page_key: str = "") -> str:
+        """Return the token of a new session for a person who gave the password, as `redeem` does.
 
         Raises:
             TooManyTries: Five wrong passwords came within a minute.
@@ -119,26 +141,37 @@ class SignIn:
             self._wrong.append(now)
             raise CodeRefused("That is not the password.")
         with self._locked() as content:
-            return _new_session(content, now)
+            return _new_session(content, now, page_key)
 
     def vouched(self, user: str) -> str:
         """Return the CSRF token of a user whom a proxy authenticates at every request."""
         return self._mac("proxy", user)
 
-    def session(self, token: str) -> str | None:
-        """Return the CSRF token of an open session, or None."""
+    def session(self, token: str) -> OpenSession | None:
+        """Return an open session, or None."""
         if not token or len(token) > _MAX_TOKEN:
             return None
         self._refresh()
-        ends = self._content["sessions"].get(_hash(token))
-        if ends is None or ends <= self._clock().timestamp():
+        key = _hash(token)
+        ends, page_key = self._content.keyed.get(key) or (self._content.sessions.get(key, 0), "")
+        if ends <= self._clock().timestamp():
             return None
-        return self._mac("csrf", token)
+        return OpenSession(csrf=self._mac("csrf", token), page_key=page_key)
+
+    def bind(self, token: str, page_key: str) -> bool:
+        """Give a session without a page's key this one; False where it has another, or there is no such session."""
+        with self._locked() as content:
+            key = _hash(token)
+            ends = content.sessions.pop(key, None)
+            if ends is not None:
+                content.keyed[key] = ends, page_key
+            return content.keyed.get(key, (0, ""))[1] == page_key
 
     def end(self, token: str) -> None:
         """Close a session; an unknown one is no error."""
         with self._locked() as content:
-            content["sessions"].pop(_hash(token), None)
+            content.sessions.pop(_hash(token), None)
+            content.keyed.pop(_hash(token), None)
 
     def _limit_tries(self, now: datetime) -> None:
         while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
@@ -186,11 +219,9 @@ class SignIn:
             self._refresh()
             content = self._content
             yield content
-            now = self._clock().timestamp()
-            for name in ("sessions", "used"):
-                content[name] = {key: ends for key, ends in content[name].items() if ends > now}
+            content.drop_ended(self._clock().timestamp())
             new = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
-            _write(new, json.dumps(content).encode())
+            _write(new, content.written())
             new.replace(self._file)
 
     def _refresh(self) -> None:
@@ -202,16 +233,20 @@ class SignIn:
                 self._content = _parsed(self._file.read_bytes())
                 self._seen = seen
         except FileNotFoundError:
-            self._content, self._seen = {"sessions": {}, "used": {}}, None
+            self._content, self._seen = _SessionFile(), None
 
     @property
     def _file(self) -> Path:
         return self._folder / "sessions.json"
 
 
-def _new_session(content: _SessionFile, now: datetime) -> str:
+def _new_session(content: _SessionFile, now: datetime, page_key: str) -> str:
     token = secrets.token_urlsafe(32)
-    content["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+    ends = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+    if page_key:
+        content.keyed[_hash(token)] = ends, page_key
+    else:
+        content.sessions[_hash(token)] = ends
     return token
 
 
@@ -222,13 +257,29 @@ def _parsed(data: bytes) -> _SessionFile:
     except ValueError:
         read = None
     given = cast("dict[str, object]", read) if isinstance(read, dict) else {}
-    return {"sessions": _numbers(given.get("sessions")), "used": _numbers(given.get("used"))}
+    return _SessionFile(
+        sessions=_numbers(given.get("sessions")),
+        keyed=_with_keys(given.get("keyed")),
+        used=_numbers(given.get("used")),
+    )
 
 
 def _numbers(given: object) -> dict[str, int]:
     if not isinstance(given, dict):
         return {}
     return {k: v for k, v in cast("dict[str, object]", given).items() if isinstance(v, int)}
+
+
+def _with_keys(given: object) -> dict[str, tuple[int, str]]:
+    """Return the sessions that have a key. One whose key can't be read is none: it would take posts without it."""
+    found: dict[str, tuple[int, str]] = {}
+    for key, kept in cast("dict[str, object]", given).items() if isinstance(given, dict) else ():
+        match kept:
+            case [int(ends), str(page_key)] if page_key:
+                found[key] = ends, page_key
+            case _:
+                pass
+    return found
 
 
 def _written(seal: bytes) -> str:
