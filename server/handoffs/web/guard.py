@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.core.errors import StoreError
 from handoffs.core.untrusted import inert_line
-from handoffs.web.page_keys import CLOCK_HEADER, SignedPosts
+from handoffs.web.page_keys import CLOCK_HEADER, SignedPosts, Stale
 from handoffs.web.person_sessions import PersonSessions, SignedIn
 from handoffs.web.receiving import Unreadable
 from handoffs.web.sign_in import OpenSession, SignIn
@@ -101,7 +101,8 @@ class Guard:
             except Unreadable as wrong:
                 log.warning("Refused a write: its signature is missing, or does not fit.")
                 refused = await self._unreadable(request, wrong)
-                refused.headers[CLOCK_HEADER] = self._posts.clock()
+                if isinstance(wrong, Stale):
+                    refused.headers[CLOCK_HEADER] = self._posts.clock()
         await (refused or self._app)(scope, receive, guarded)
 
     def _must_be_signed(self, request: Request) -> bool:

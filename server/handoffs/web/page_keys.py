@@ -53,6 +53,13 @@ TOO_MANY = "Too many posts came within four minutes: wait a little. Nothing was 
 OTHER_KEY = "This sign-in is bound to the key of another browser."
 
 
+class Stale(Unreadable):
+    """What was signed is of another time: the page may sign it again, by the inbox's clock."""
+
+    def __init__(self) -> None:
+        super().__init__(403, STALE)
+
+
 def checked_key(written: str) -> str:
     """Return the public key that a browser brought, or nothing if it brought none. Raises Unreadable: it is none."""
     if written and _key(written) is None:
@@ -95,7 +102,7 @@ class SignedPosts:
     def _use(self, session: str, number: str, at: int) -> None:
         now, most = _milliseconds(self._now()), round(GOOD_FOR.total_seconds() * 1000)
         if at < self._since or abs(now - at) > most:
-            raise Unreadable(403, STALE)
+            raise Stale
         if (session, number) in self._used:
             raise Unreadable(403, REPLAYED)
         if len(self._used) >= _MOST:

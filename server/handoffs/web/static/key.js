@@ -4,12 +4,17 @@ const DATABASE = "handoffs";
 const STORE = "keys";
 const NAME = "page";
 const KIND = { name: "ECDSA", namedCurve: "P-256" };
-const SOON_MS = 3000;
+const SOON_MS = 5000;
 let found = null;
 
 // The public half, as the inbox knows it; empty where there is none.
 export async function ownKey() {
   return (await pair())?.written ?? "";
+}
+
+// The same for who signs in. Some browsers never open their database: then the person signs in without a key.
+export function broughtKey() {
+  return Promise.race([ownKey(), new Promise((resolve) => { setTimeout(resolve, SOON_MS, ""); })]);
 }
 
 // What goes with a post: the time, a number that counts once, and the signature.
@@ -24,13 +29,8 @@ export async function signature(method, address, session, body, at) {
 }
 
 function pair() {
-  found ??= Promise.race([kept(), later()]).catch(() => null);
+  found ??= kept().catch(() => null);
   return found;
-}
-
-// Some browsers never open their database: then the person signs in without a key.
-function later() {
-  return new Promise((resolve) => { setTimeout(resolve, SOON_MS, null); });
 }
 
 async function kept() {

@@ -1,5 +1,5 @@
 // Passkeys: sets up the first one, signs in with one, adds another, and signs decisions. The server's words are shown as they are.
-import { ownKey } from "./key.js";
+import { broughtKey } from "./key.js";
 import { send, Unsigned } from "./posting.js";
 
 const SAID = {
@@ -13,11 +13,11 @@ const ceremonies = {
   async join(form) {
     const { path } = form.dataset;
     const made = await create(await post(`${path}/options`, {}));
-    return post(path, { ...made, label: form.elements.label.value, key: await ownKey() });
+    return post(path, { ...made, label: form.elements.label.value, key: await broughtKey() });
   },
   async "sign-in"(form) {
     const signed = await sign(await post("/sign-in/passkey/options", {}));
-    return post("/sign-in/passkey", { ...signed, next: form.dataset.next, key: await ownKey() });
+    return post("/sign-in/passkey", { ...signed, next: form.dataset.next, key: await broughtKey() });
   },
   async add(form) {
     const { csrf } = form.dataset;

@@ -14,8 +14,8 @@ export async function send(address, body, type = FORM) {
   const key = await sessionKey();
   let reply = await sent(address, body, type, key);
   const now = Number(reply.headers.get("Handoffs-Now"));
-  if (reply.status === 403 && now && Math.abs(now - clock()) > 1000) {
-    // This machine has slept, or its clock was set.
+  if (reply.status === 403 && now) {
+    // This machine has slept, or its clock was set, since the page was loaded.
     setClock(now);
     reply = await sent(address, body, type, key);
   }
@@ -109,12 +109,13 @@ function bind(key) {
     body: new URLSearchParams({ csrf: session(), key }),
     headers: { Accept: "application/json" },
   }).then((reply) => {
-    if (reply.ok) return key;
     if (reply.status === 409) throw new Unsigned(LOST);
+    if (!reply.ok) bound = null;
+    return reply.ok ? key : "";
+  }, () => {
     bound = null;
-    return "";
+    throw new Unsigned(AWAY);
   });
-  bound.catch((error) => { if (!(error instanceof Unsigned)) bound = null; });
   return bound;
 }
 
