@@ -62,7 +62,7 @@ async def test_all_are_denied_with_one_reason(tmp_path: Path, opened: Opened) ->
         calls = [await hold(inbox.desk, call(arguments={"id": number})) for number in (1, 2)]
         await enter(page, inbox)
         await page.get_by_role("button", name="Deny all").click()
-        await page.get_by_label("Reason").fill("not today")
+        await page.locator("#reason").fill("not today")
         await page.get_by_role("button", name="Deny these 2 calls").click()
         await expect(page.locator("h1")).to_have_text("2 of 2 denied")
         for each in calls:
