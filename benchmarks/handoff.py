@@ -15,7 +15,7 @@ from benchmarks.clients import NEWER, OLDER, client, hand_off
 from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
 
-BARS = {"stored": 1.10, environment.BEFORE: 0.85}
+BARS = {"stored": 1.10, environment.BEFORE: 0.85, servers.WITHOUT_LOG: 1.05}
 """Servers that store nothing have no bar: they return less, and wait for no disk."""
 
 NEWER_VERSION = "2026-07-28"
@@ -60,11 +60,13 @@ async def measure(
     database: str | None = None,
     earlier: bool = False,
     earlier_store: str | None = None,
+    unlogged_store: str | None = None,
 ) -> Mapping[str, list[list[float]]]:
     """Let the servers take turns; return each one's milliseconds, call by call, in batches.
 
     Ours is on `store`, else on a file of its own; what stores in the cheapest way, in `database` or in another file; an
-    `earlier` build of ours on `earlier_store`, or in a file.
+    `earlier` build of ours on `earlier_store`, or in a file; ours without the verifiable log on `unlogged_store`, or in
+    a file.
     """
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
         folder = Path(name)
@@ -74,6 +76,7 @@ async def measure(
                 servers.handoffs(folder, store=store),
                 *yardsticks,
                 servers.stored(folder, database=database),
+                servers.without_log(_made(folder / "unlogged"), store=unlogged_store),
                 *([servers.before(_made(folder / "earlier"), store=earlier_store)] if earlier else []),
             ):
                 target: StdioServerParameters | servers.Running = server.stdio()

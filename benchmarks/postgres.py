@@ -11,7 +11,7 @@ from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
 from tests.store.postgres_server import Cluster
 
-BARS = {"stored": 1.15, environment.BEFORE: 0.85}
+BARS = {"stored": 1.15, environment.BEFORE: 0.85, servers.WITHOUT_LOG: 1.05}
 WAKE_BARS_MS = 10.0, 50.0
 
 
@@ -26,6 +26,7 @@ async def run(plan: Plan) -> list[Row]:
                 samples = await handoff.measure(
                     transport, era, [servers.bare()], rounds=rounds, batch=batch,
                     store=cluster.url(), database=cluster.database(), earlier=earlier, earlier_store=cluster.url(),
+                    unlogged_store=cluster.url(),
                 )  # fmt: skip
                 rows += [
                     compared(

@@ -38,8 +38,8 @@ def fill_at_once(store: Path, count: int) -> None:
             f"INSERT INTO handoffs ({', '.join(rows.COLUMNS)}) VALUES ({marks})", map(rows.encode, handoffs)
         )
         connection.executemany(
-            "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)",
-            (rows.encode_event(each.id, Opened(at=each.created_at)) for each in handoffs),
+            "INSERT INTO events (handoff_id, name, at, details, leaf, salt) VALUES (?, ?, ?, ?, ?, ?)",
+            (rows.encode_event(each, Opened(at=each.created_at)) for each in handoffs),
         )
 
 

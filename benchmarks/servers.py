@@ -22,6 +22,8 @@ YARDSTICKS = Path(__file__).parent / "yardsticks"
 OPEN_GATE = (sys.executable, str(YARDSTICKS / "open_gate.py"))
 """Goes before the command of a server over stdio: a gate that holds nothing."""
 
+WITHOUT_LOG = "without the log"
+
 TOKEN = "ho_local_" + secrets.token_urlsafe(32)
 """The local user's token, which our server accepts."""
 
@@ -75,6 +77,12 @@ def before(folder: Path, *, store: Path | str | None = None) -> Server:
     """
     command = (str(environment.before(environment.BEFORE)), "serve")
     return replace(handoffs(folder, store=store), name=environment.BEFORE, command=command)
+
+
+def without_log(folder: Path, *, store: Path | str | None = None) -> Server:
+    """Return our server, whose events get no leaf for the verifiable log, with everything that it keeps in `folder`."""
+    command = (sys.executable, str(YARDSTICKS / "without_log.py"), "serve")
+    return replace(handoffs(folder, store=store), name=WITHOUT_LOG, command=command)
 
 
 def bare() -> Server:

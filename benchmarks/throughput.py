@@ -104,11 +104,12 @@ async def _work(kind: str, url: str, seconds: float) -> int:
             while time.monotonic() < end:
                 asked, new, answer = _next()
                 row, write = rows.encode(new), time.monotonic_ns()
-                opened = [[cell] for cell in rows.encode_event(new.id, Opened(at=asked))]
-                answered = [[cell] for cell in rows.encode_event(new.id, answer)]
+                then = advance(new, answer)
+                opened = [[cell] for cell in rows.encode_event(new, Opened(at=asked))]
+                answered = [[cell] for cell in rows.encode_event(then, answer)]
                 await connection.fetch(sql.open, *row, rows.micros(asked), *opened, write)
                 await connection.fetch(sql.find, new.id)
-                after = rows.encode_changing(advance(new, answer))
+                after = rows.encode_changing(then)
                 await connection.fetch(sql.change, *after, new.id, new.version, *answered, write + 1)
                 done += 1
 

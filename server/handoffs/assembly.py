@@ -82,6 +82,11 @@ async def open_desk(
             party = RelyingParty.of(settings.inbox_url, page=page)
             return PasskeyProofs(lambda: opened.people, party, claim=claim, pinned=pinned)
 
+        async def log_head() -> str:
+            from handoffs.proof.growing import head_now  # for who is told of it
+
+            return await head_now(opened)
+
         desk = Desk(
             store=opened,
             clock=clock,
@@ -92,6 +97,7 @@ async def open_desk(
             directory=directory,
             proofs=proofs,
             proof_demanded=settings.proof == "passkey",
+            log_head=log_head,
         )
         if not channels:
             yield desk

@@ -49,6 +49,14 @@ class Running:
         """Let no more time pass than until the notifier has seen the question."""
         await until(lambda: handoff.id in self.desk.seen, meanwhile=lambda: self.clock.forward_to_next(within=1))
 
+    async def until_claimed(self, handoff: Handoff) -> None:
+        """Let time pass until a reminder is on its way, and no further: what it says of the time comes later."""
+
+        async def claimed() -> bool:
+            return any(name == "reminded" for name, _ in await self.log(handoff))
+
+        await until(claimed, meanwhile=self.pass_time_until_due)
+
     async def until(self, happened: Callable[[], bool]) -> None:
         """Let time pass, look by look, until something has happened."""
         await until(happened, meanwhile=self.pass_time_until_due)

@@ -46,7 +46,8 @@ async def test_after_20_seconds_a_notification_says_who_what_how_long_and_where(
     ):
         asked = await one.desk.ask(message="Deploy **now**?", caller=CODEX)
         await one.until_seen(asked)
-        await one.until(lambda: sink.tries > 0)
+        await one.until_claimed(asked)
+        await until(lambda: sink.tries > 0)
         [told] = [each for each in await one.desk.log(handoff_id=asked.id) if each.name == "reminded"]
     assert timedelta(seconds=20) <= told.at - asked.created_at < timedelta(seconds=40)
     assert (told.details, sink.titles) == ({"channel": "notify", "stage": "opened"}, ["codex · /srv/shop asks you"])
@@ -421,7 +422,9 @@ async def test_a_link_that_leads_nowhere_from_a_phone_is_sent_to_nobody(inbox_ur
                 with anyio.fail_after(50):
                     await sink.tried(1)
     lock.release()
-    last = sink.got[0]["message"].splitlines()[-1]
+    *_, last, log = sink.got[0]["message"].splitlines()
+    assert log.startswith("Log: ")  # the head of the verifiable log, as it is then
+    assert "entr" in log
     if inbox_url:
         assert last == f"Answer: {inbox_url}/h/{asked['handoffId']}"
     else:

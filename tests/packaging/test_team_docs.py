@@ -316,7 +316,7 @@ async def test_the_links_lead_people_through_the_proxy_to_the_inbox_to_answer(
             assert got.structured_content is not None
             assert (got.structured_content["status"], got.structured_content["channel"]) == ("SUCCESS", "inbox")
         # And who starts it gets a way in that others can open.
-        assert f"The inbox is at {url}, served here at http://127.0.0.1:{own}/" in printed
+        assert f"The inbox is at {url}, served here at http://localhost:{own}/" in printed
         [sign_in] = re.findall(r"https://\S+/sign-in\S+", printed)
         async with _browser(tmp_path / "cert.pem", url) as browser:
             assert (await browser.get(sign_in)).status_code == 200

@@ -30,6 +30,7 @@ from handoffs.store.sqlite.copying import SqliteEndpoint
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
+from tests.store.by_hand import change
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample, two_of
 
 NOW = micros(LATER)
@@ -145,12 +146,14 @@ async def dump(address: str) -> list[list[tuple[object, ...]]]:
 async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: str, second: str, tmp_path: Path) -> None:
     at = new(first, tmp_path), new(second, tmp_path / "there"), new(first, tmp_path / "back")
     await fill(at[0])
+    await change(at[0], "INSERT INTO SCHEMA.kept_leaves VALUES (0, '{}')")
+    await change(at[0], "INSERT INTO SCHEMA.log_began VALUES (1, 0)")
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 15, 1, 2, PINS, 2, 1, 3, 1, 2]
+    assert [len(table) for table in kept][1:] == [MANY + 15, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1]
     there = await copied(at[0], at[1])
     assert there == {
         "handoffs": MANY + 6, "events": MANY + 15, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
-        "people": 3, "absences": 1, "passkeys": 2,
+        "people": 3, "absences": 1, "passkeys": 2, "kept_leaves": 1, "log_began": 1,
     }  # fmt: skip
     assert await copied(at[1], at[2]) == there
     assert await dump(at[1]) == await dump(at[2]) == kept == await dump(at[0])
@@ -310,7 +313,7 @@ async def test_half_a_copy_of_one_store_does_not_become_one_of_another(engine: s
         await copied(second, there)
     # And of two who copy at once, one goes on.
     async with side(there, target=True) as other, side(there, target=True) as late:
-        rows = [(1, "h_x", "Opened", 1, "{}")]
+        rows = [(1, "h_x", "Opened", 1, "{}", "", "")]
         await other.write(EVENTS, rows, begun, begun.reached(events=1))
         with pytest.raises(StoreError, match="Another copy into"):
             await late.write(EVENTS, rows, begun, begun.reached(events=1))

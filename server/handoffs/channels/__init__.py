@@ -6,6 +6,9 @@ The `name` of a row is the channel's name in the log and in answers.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from handoffs.core.action import Asker
+from handoffs.core.model import Handoff
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -57,3 +60,13 @@ def may_permit(channel: str) -> bool:
     """Return whether an answer through this channel may permit a tool. A channel outside the table permits nothing."""
     row = CHANNELS.get(channel)
     return row is not None and not row.from_host
+
+
+def could_permit(handoff: Handoff) -> bool:
+    """Return whether what was answered can have permitted a tool, by its channel.
+
+    A gate may believe the host's dialog, too: whether it did, the rule says by which it asked.
+    """
+    action, channel = handoff.question.action, "" if handoff.end is None else handoff.end.channel
+    by_gate = action is not None and action.asker is Asker.GATE
+    return may_permit(channel) or (by_gate and channel == "elicitation")

@@ -208,7 +208,8 @@ class Notifier:
                 if current is None:
                     return
                 link = None if self._link is None else self._link(handoff.id)
-                notice = notice_of(current, stage, now=self._desk.clock.now(), link=link)
+                log = await self._log_head()
+                notice = notice_of(current, stage, now=self._desk.clock.now(), link=link, log=log)
                 await recipient.send(notice)
             except NoService as wrong:
                 await self._note(handoff, f"{recipient.name}, {stage}: {wrong}")
@@ -232,6 +233,11 @@ class Notifier:
             pass  # it was open a moment ago, and may be in the next
         return handoff if handoff.state is State.OPEN else None
 
+    async def _log_head(self) -> str:
+        with suppress(StoreError):
+            return await self._desk.log_head()
+        return ""
+
     async def _note(self, handoff: Handoff, reason: str) -> None:
         with suppress(HandoffError):  # without a store there is no log
             await self._desk.not_shown(handoff, channel=NAME, reason=reason)
@@ -244,8 +250,10 @@ def recipients(setting: str, urls: Sequence[str], *, seconds: float = SEND_SECON
     )
 
 
-def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None) -> Notice:
+def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None, log: str = "") -> Notice:
     """Return the message about a handoff: who asks, what, how long it stays open, and where to answer.
+
+    `log` is the head of the verifiable log: whoever keeps the message can find out if the log is written anew.
 
     Without a link, it names the machine on which it can be answered.
 
@@ -271,7 +279,8 @@ def notice_of(handoff: Handoff, stage: Stage, *, now: datetime, link: str | None
     title = f"{opening}{asker} {does}"
     return Notice(
         title=title[0].upper() + title[1:] if title.startswith("an agent") else title,
-        body=f"{shown}\n\n{_whose(handoff)}Open for another {left}, until {stamp(handoff.question.deadline)}.\n{where}",
+        body=f"{shown}\n\n{_whose(handoff)}Open for another {left}, until {stamp(handoff.question.deadline)}.\n{where}"
+        + (f"\nLog: {log}" if log else ""),
     )
 
 

@@ -14,6 +14,7 @@ from handoffs.cli import deciding, documents, hints, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.gate_commands import gate_app, grants_command
+from handoffs.cli.log_commands import log_app
 from handoffs.cli.people_commands import people_app
 from handoffs.cli.token_commands import token_app
 from handoffs.console import Exit, UsageError, ended, failed, print_out
@@ -57,6 +58,7 @@ app.add_typer(notify_app, name="notify", help="The addresses where people are to
 app.add_typer(token_app, name="token", help="Who may call `handoffs serve --http`.")
 app.add_typer(people_app, name="people", help="The people who may decide, with their groups and deputies.")
 app.add_typer(gate_app, name="gate")
+app.add_typer(log_app, name="log")
 app.add_typer(db_app, name="db", help="The store: update, copy or prune it.")
 
 
@@ -156,8 +158,28 @@ def show(
     secrets: Annotated[
         bool, typer.Option("--secrets", help="Show the arguments of a held call that are masked as secrets.")
     ] = False,
+    proof: Annotated[
+        bool, typer.Option("--proof", help="Print all that is needed to check it, for `handoffs log verify`.")
+    ] = False,
+    aais: Annotated[
+        bool, typer.Option("--aais", help="Print the record of its decision as JSON that follows AAIS 1.0.")
+    ] = False,
 ) -> None:
     """Show one handoff: its question, its answer and its log."""
+    if aais:
+        if json or secrets or proof:
+            raise typer.Exit(failed("--aais takes no other option: secrets are masked.", Exit.USAGE))
+        _finish(partial(looking.recorded, prefix=handoff))
+    if proof:
+        if json:
+            raise typer.Exit(failed("--proof prints JSON by itself: leave --json out.", Exit.USAGE))
+
+        async def proved(settings: Settings) -> None:
+            from handoffs.cli import verifiable  # what it imports, no other command needs
+
+            await verifiable.proved(settings, handoff, secret=secrets)
+
+        _finish(proved)
     _finish(partial(looking.shown, prefix=handoff, as_json=json, secrets=secrets))
 
 
@@ -221,26 +243,6 @@ def cancel(handoff: Id, note: Note = "", json: Json = False) -> None:
         _confirm(await deciding.cancel(settings, handoff, note=note), json=json)
 
     _finish(work)
-
-
-@app.command()
-def log(
-    handoff: Annotated[str | None, typer.Argument(metavar="ID", help="Only this handoff's lines.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines as they come, until Ctrl-C.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, an object on each line.")] = False,
-    agentack: Annotated[
-        bool, typer.Option("--agentack", help="Print the calls that a gate held as a trace for `agentack check`.")
-    ] = False,
-) -> None:
-    """Print the log of one handoff, or of all.
-
-    It does not contain what people wrote.
-    """
-    if agentack:
-        if follow or json:
-            raise typer.Exit(failed("--agentack takes neither --follow nor --json: a trace has an end.", Exit.USAGE))
-        _finish(partial(looking.traced, prefix=handoff))
-    _finish(partial(looking.logged, prefix=handoff, follow=follow, as_json=json))
 
 
 @app.command(hidden=True)

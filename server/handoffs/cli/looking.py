@@ -107,6 +107,19 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool, secrets: bool
         print_out(pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR")))
 
 
+async def recorded(settings: Settings, prefix: str) -> None:
+    """Print the record of one decision as envelopes of AAIS."""
+    from handoffs.channels import could_permit
+    from handoffs.core.aais import written  # no other command needs it
+    from handoffs.core.decision_record import read_record
+
+    if not is_there(settings):
+        raise NotFound(prefix)
+    async with open_desk(settings) as desk:
+        record = await read_record(desk, await desk.find(prefix), could_permit)
+        print_out(written(record, reader=current_user()))
+
+
 async def earlier_of(desk: Desk, handoff: Handoff) -> Earlier | None:
     """Return the recent decision of the same question; None if there is none."""
     try:

@@ -70,16 +70,19 @@ class Desk(Recorder):
         directory: "Callable[[], Awaitable[Directory]] | None" = None,
         proofs: "Callable[[], Proofs] | None" = None,
         proof_demanded: bool = False,
+        log_head: "Callable[[], Awaitable[str]] | None" = None,
     ) -> None:
         """Take the parts. Nothing is opened or shown yet.
 
         `local` is the user of this machine, whose programs can read secrets from the store: only this subject can ask
         for a secret. Without `local` or `sealer`, no caller can. By the `directory`, people who were removed have no
         vote. `proofs` checks the signatures of decisions that demand one; with `proof_demanded`, every answer does.
+        `log_head` returns the head of the verifiable log as a line.
         """
         super().__init__(store=store, clock=clock, max_noted=max_noted)
         self._limits = limits or Limits()
         self._directory = directory
+        self._log_head = log_head
         self._proofs, self._proof_demanded = proofs, proof_demanded
         self._proving: Proving | None = None
         self._make_id = make_id
@@ -90,6 +93,10 @@ class Desk(Recorder):
     def directory(self) -> "Callable[[], Awaitable[Directory]] | None":
         """What returns all people as they are now; None where no people are known."""
         return self._directory
+
+    async def log_head(self) -> str:
+        """Return the head of the verifiable log as a line; empty where there is none. Raises StoreError."""
+        return "" if self._log_head is None else await self._log_head()
 
     @property
     def proof_demanded(self) -> bool:

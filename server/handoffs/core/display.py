@@ -1,10 +1,12 @@
-"""What people are shown, in one place: who asks, the time of something, lengths of time, and the time left."""
+"""What people are shown, in one place: who asks, what happened, when, lengths of time, and the time left."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handoffs.core.client_name import readable_name
 from handoffs.core.model import Caller
+from handoffs.core.untrusted import inert_line
 
 _SHORT = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _LONG = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
@@ -36,6 +38,43 @@ def folder_of(caller: Caller) -> str:
     except (ValueError, RuntimeError):  # not below it, or no home folder is known
         return caller.project
     return "the home folder" if below == Path() else str("~" / below)
+
+
+# What happened
+
+_HAPPENED = {
+    "opened": "Asked",
+    "joined": "Waited for by the agent's calls",
+    "reached": "Shown",
+    "notshown": "Could not be shown",
+    "dismissed": "Put off: not now",
+    "left": "The host ended the agent's call; the question stayed open",
+    "reminded": "Reminded",
+    "voted": "Voted",
+    "answered": "Answered",
+    "declined": "Declined",
+    "cancelled": "Withdrawn",
+    "expired": "Expired: nobody answered in time",
+    "used": "The approval was used for a call",
+    "edited": "The call runs as it was changed",
+    "sent": "The call was sent to its server",
+    "result": "The server answered the call",
+    "unknown": "The call may have run: its server did not answer",
+    "deniedagain": "The same call came again, and was denied without a question",
+    "collected": "The agent was given the outcome",
+    "revealed": "A program got the secret",
+    "forgotten": "The secret was erased",
+}
+
+
+def event_words(name: str, details: Mapping[str, str]) -> str:
+    """Return a line of the log in words."""
+    by = f" by {inert_line(details['by'], 60)}" if details.get("by") else ""
+    through = f" through {inert_line(details['channel'], 60)}" if details.get("channel") else ""
+    reason = f": {inert_line(details['reason'], 200)}" if details.get("reason") else ""
+    field = f" {inert_line(details['field'], 60)}" if details.get("field") else ""
+    failed = ", with an error" if details.get("outcome") == "error" else ""
+    return f"{_HAPPENED.get(name, inert_line(name))}{field}{by}{through}{reason}{failed}"
 
 
 # When

@@ -125,6 +125,23 @@ def commitments_of(handoff: Handoff, event: Event, salt: bytes) -> dict[str, str
     return cast("dict[str, str]", json.loads(b"{%b}" % _committed(_parts(handoff, event)[1], salt)))
 
 
+def words_of(handoff: Handoff, event: Event) -> dict[str, str]:
+    """Return what an event's leaf commits to by field, each as the text that stands in the commitment.
+
+    Of the handoff only the question is read, and only for `opened`.
+    """
+    return {name: value.decode() for name, value in _parts(handoff, event)[1]}
+
+
+def commitment(name: str, word: str, salt: bytes) -> str:
+    """Return the commitment to a field, whose text is as `words_of` returns it."""
+    return (
+        b2a_base64(sha256(b"%b%b\0%b" % (salt, name.encode(), word.encode())).digest(), newline=False)[:43]
+        .translate(_URL_SAFE)
+        .decode()
+    )
+
+
 def opened_by(leaf: bytes, handoff: Handoff, event: Event, salt: bytes) -> list[str]:
     """Return the names of the fields in which a leaf differs from these words, sorted; empty if it is their leaf.
 

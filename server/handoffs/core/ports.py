@@ -12,6 +12,7 @@ from handoffs.core.token import Token
 
 if TYPE_CHECKING:  # most servers need none of it
     from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
+    from handoffs.core.leaves import Leaves
     from handoffs.core.people import People
 
 
@@ -166,6 +167,11 @@ class Store(Protocol):
     @property
     def permissions(self) -> Permissions:
         """The pins, grants and the stop of all of this store."""
+        ...
+
+    @property
+    def leaves(self) -> "Leaves":
+        """The leaves of the verifiable log, and the tree over them."""
         ...
 
     @property
@@ -346,6 +352,10 @@ class Overview(Protocol):
 
     async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
         """Claim the reminder of this stage. True for the first of all processes that try."""
+        ...
+
+    async def log_head(self) -> str:
+        """Return the head of the verifiable log as a line; empty where there is none. Raises StoreError."""
         ...
 
     async def not_shown(self, handoff: Handoff, *, channel: str, reason: str) -> None:

@@ -125,16 +125,25 @@ class Proving:
             vote.person == end.by and Assertion.loads(vote.proof).ticket.note == end.note for vote in proved.votes
         )
 
+    async def problems(self, handoff: Handoff) -> Mapping[str, str]:
+        """Return, for each person whose vote is signed, why the signature proves nothing; empty where it proves it."""
+        return {vote.person: await self._problem(handoff, vote) for vote in handoff.votes if vote.proof}
+
     async def _is_proved(self, handoff: Handoff, vote: Vote) -> bool:
-        if not vote.proof or handoff.values is None:
-            return False
+        return bool(vote.proof) and not await self._problem(handoff, vote)
+
+    async def _problem(self, handoff: Handoff, vote: Vote) -> str:
+        if handoff.values is None:
+            return "there is no answer that it could be compared with"
         try:
             assertion = Assertion.loads(vote.proof)
             decision = self._decision(handoff, vote.person, vote.for_, handoff.values, handoff.other, assertion.ticket)
             await self._checks().check(assertion, decision, at=vote.at)
-        except (NotProved, ValueError):
-            return False
-        return True
+        except NotProved as refused:
+            return str(refused)
+        except ValueError as wrong:
+            return f"it can't be read: {wrong}"
+        return ""
 
     def _decision(
         self, handoff: Handoff, person: str, for_: str, values: Mapping[str, Value], other: str, ticket: Ticket

@@ -6,6 +6,7 @@ folder either.
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from handoffs import secret_files
 from handoffs.proof.notes import SigningKey
@@ -31,6 +32,18 @@ def signing_key(data_folder: Path, origin: str) -> SigningKey:
         return SigningKey.parse(kept or "")
     except ProofRefused as wrong:
         raise ProofRefused(f"{path} can't be used: {wrong} Put back the file from a backup.") from None
+
+
+def log_key(data_folder: Path, inbox_url: str | None) -> SigningKey:
+    """Return the key of a data folder, which is made if there is none: its log is named by the inbox's address.
+
+    Raises:
+        OSError: The file can't be read or written, or belongs to another user.
+        ProofRefused: The file holds no key.
+    """
+    host = None if inbox_url is None else urlsplit(inbox_url).hostname
+    data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return signing_key(data_folder, f"{host}/handoffs" if host else f"handoffs.local/{os.urandom(4).hex()}")
 
 
 def refuse_inside(folder: Path, data_folder: Path) -> None:

@@ -73,6 +73,23 @@ def verify(
 
     `at` is the moment of the decision. Raises NotProved.
     """
+    signed = Signed(challenge=decision.challenge, expires_at=decision.ticket.expires_at, person=decision.person)
+    return verify_signed(assertion, signed, keys, party, at=at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """What an assertion is checked against."""
+
+    challenge: bytes
+    expires_at: datetime
+    person: str
+
+
+def verify_signed(
+    assertion: Assertion, signed: Signed, keys: Collection[bytes], party: RelyingParty, *, at: datetime
+) -> Verified:
+    """Return the key that signed this challenge, as `verify` does for a decision. Raises NotProved."""
     # Only where there is something to verify: most processes see no passkey.
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from fido2 import cbor
@@ -98,9 +115,9 @@ def verify(
         raise NotProved("the authenticator does not say that a person was there")
     if not said.is_user_verified():
         raise NotProved("the authenticator did not check who was there: use a PIN, a finger or a face")
-    if client.challenge != decision.challenge:
+    if client.challenge != signed.challenge:
         raise NotProved("it was signed for another question, answer or person, or what is decided has changed since")
-    _check_time(decision.ticket.expires_at, at)
+    _check_time(signed.expires_at, at)
     for key in keys:
         try:
             parsed = CoseKey.parse(cast("Mapping[int, object]", cbor.decode(key)))  # pyright: ignore[reportUnknownMemberType]
@@ -108,7 +125,7 @@ def verify(
         except (InvalidSignature, UnsupportedAlgorithm, NotImplementedError, *_UNREADABLE):
             continue
         return Verified(key=key, sign_count=said.counter)
-    raise NotProved(f"no active passkey of {decision.person} has signed it")
+    raise NotProved(f"no active passkey of {signed.person} has signed it")
 
 
 def _check_time(expires_at: datetime, at: datetime) -> None:

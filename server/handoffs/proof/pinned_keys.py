@@ -25,13 +25,19 @@ def read_pinned_keys(path: Path) -> PinnedKeys:
     """Return the pinned keys by person. Raises PinnedKeysRefused."""
     _check_owners(path)
     try:
-        with path.open("rb") as file:
-            read = tomllib.load(file)
-        return {person: _keys(person, keys) for person, keys in read.items()}
+        return parse_pinned_keys(path.read_bytes())
     except OSError as wrong:
         raise PinnedKeysRefused(f"{path} can't be read: {wrong.strerror}.") from None
-    except ValueError as wrong:
+    except PinnedKeysRefused as wrong:
         raise PinnedKeysRefused(f"{path} can't be used: {wrong}.") from None
+
+
+def parse_pinned_keys(written: bytes) -> PinnedKeys:
+    """Return the keys by person that a file of this content names. Raises PinnedKeysRefused."""
+    try:
+        return {person: _keys(person, keys) for person, keys in tomllib.loads(written.decode()).items()}
+    except ValueError as wrong:
+        raise PinnedKeysRefused(str(wrong)) from None
 
 
 def _keys(person: str, given: object) -> tuple[bytes, ...]:

@@ -4,16 +4,18 @@ From the signed root downwards: the tiles at the right edge must lead to the roo
 that the tile above it has for it, and each entry the hash that its tile has. So what differs is found where it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from handoffs.core.untrusted import inert_line
 from handoffs.proof.checkpoint import Checkpoint, opened
+from handoffs.proof.decisions import DECISIONS, Found, check
 from handoffs.proof.entry_checks import EntryChecks
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, folded, width_of
 from handoffs.proof.notes import VerifierKey
+from handoffs.proof.passkeys import PinnedKeys
 from handoffs.proof.proof_checks import verify_consistency
 from handoffs.proof.refused import ProofRefused
 from handoffs.proof.tiles import CHECKPOINT, TILES, FolderTiles, bundle_path, read_path, tile_path
@@ -47,7 +49,19 @@ class Report:
     since: Checkpoint | None = None
     """The old checkpoint, if the log continues it."""
     handoffs: int = 0
+    decisions: int = 0
+    """How many decisions were checked word by word."""
+    closed: int = 0
+    """In how many of them words were erased, or kept back."""
+    signed: int = 0
+    """How many of them are signed with passkeys."""
     problems: list[Problem] = field(default_factory=list[Problem])
+
+    def add(self, found: Found) -> None:
+        """Count a decision."""
+        self.decisions += 1
+        self.closed += bool(found.closed)
+        self.signed += bool(found.signed_by)
 
     @property
     def ok(self) -> bool:
@@ -55,8 +69,13 @@ class Report:
         return not self.problems
 
 
-def verify_folder(folder: Path, keys: Sequence[VerifierKey], since: bytes | None = None) -> Report:
-    """Return what is wrong with the log in a folder; `since` is a signed checkpoint that was kept elsewhere."""
+def verify_folder(
+    folder: Path, keys: Sequence[VerifierKey], since: bytes | None = None, *, pinned: PinnedKeys | None = None
+) -> Report:
+    """Return what is wrong with the log in a folder; `since` is a signed checkpoint that was kept elsewhere.
+
+    `pinned` are the passkeys that count, by person; without them, those that the decisions name.
+    """
     report = Report()
     tiles = FolderTiles(folder)
     try:
@@ -72,6 +91,7 @@ def verify_folder(folder: Path, keys: Sequence[VerifierKey], since: bytes | None
     walk.run()
     report.handoffs = walk.entries.handoffs
     report.problems += _strangers(folder, tiles, signed.checkpoint.size)
+    _decisions(folder / DECISIONS, tiles, signed.checkpoint.size, report, pinned)
     if since is not None:
         try:
             report.since = _continued(since, keys, signed.checkpoint, tiles)
@@ -163,6 +183,27 @@ class _Walk:
     def _add(self, place: str, what: str) -> None:
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(place, what))
+
+
+def _decisions(folder: Path, tiles: FolderTiles, size: int, report: Report, pinned: PinnedKeys | None) -> None:
+    """Check each decision that is written down beside the log."""
+
+    def entry(index: int, _leaf: str, _event: Mapping[str, object]) -> bytes:
+        return tiles.entry(index, size)
+
+    for path in sorted(folder.glob("*.json")):
+        if len(report.problems) >= MAX_PROBLEMS:
+            return
+        name = f"{DECISIONS}/{path.name}"
+        try:
+            found = check(path.read_bytes(), entry, pinned=pinned)
+        except OSError as wrong:
+            report.problems.append(Problem(name, f"it can't be read: {wrong.strerror}."))
+            continue
+        if not found.problems and path.stem != found.handoff:
+            found.problems.append(f"it is of {found.handoff}")
+        report.problems += [Problem(name, f"{each}.") for each in found.problems]
+        report.add(found)
 
 
 def _continued(since: bytes, keys: Sequence[VerifierKey], head: Checkpoint, tiles: FolderTiles) -> Checkpoint:

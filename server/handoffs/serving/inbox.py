@@ -22,6 +22,7 @@ from handoffs.inbox_process.record import InboxRecord, Running
 from handoffs.serving.binding import CannotServe, bound, bound_as_localhost, in_url, is_loopback
 from handoffs.serving.connections import bounded, disable_core_dumps, raise_file_limit
 from handoffs.serving.health import Probes, Readiness
+from handoffs.serving.log_tree import LogTree
 from handoffs.settings import Settings, data_folder, unused_words
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
@@ -201,7 +202,10 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
         store_at(settings.store, clock) as store,
         open_desk(settings, store=store, clock=clock, page=url) as desk,
         notifying(settings, desk),
+        anyio.create_task_group() as beside,
     ):
+        tree = LogTree(store, clock, data_folder(), settings.inbox_url)
+        beside.start_soon(tree.run)
         await desk.newest(open_only=True, limit=1)  # raise now, not on the page, if the store can't be used
         app = build_inbox(
             desk,
@@ -218,6 +222,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             # No browser makes a passkey for an address, nor for a name without TLS.
             own_url=url if local == LOCALHOST else None,
             unused=lambda folder: unused_words(Path(folder)) if folder else "",
+            log=tree,
         )
         # No access log: a sign-in link has its code in the address.
         probed = Probes(app, Readiness(desk).problem)
@@ -255,6 +260,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             tasks.start_soon(begin)
             await server.serve(sockets=listeners)
             tasks.cancel_scope.cancel()
+        beside.cancel_scope.cancel()
     return signal.SIGINT in interrupts
 
 

@@ -47,7 +47,12 @@ class Table:
 
 
 HANDOFFS = Table(name="handoffs", columns=COLUMNS, order=("id",))
-EVENTS = Table(name="events", columns=("number", "handoff_id", "name", "at", "details"), order=("number",))
+EVENTS = Table(
+    name="events", columns=("number", "handoff_id", "name", "at", "details", "leaf", "salt"), order=("number",)
+)
+# The tree over the leaves is built again.
+KEPT_LEAVES = Table(name="kept_leaves", columns=("number", "leaf"), order=("number",))
+LOG_BEGAN = Table(name="log_began", columns=("one", "number"), order=("one",))
 CLAIMS = Table(name="claims", columns=("key", "ends"), order=("key",))
 TOKENS = Table(
     name="tokens", columns=("name", "digest", "created_at", "expires_at", "revoked_at", "used_at"), order=("name",)
@@ -58,7 +63,7 @@ STOPS = Table(name="stops", columns=STOP, order=("one",))
 PEOPLE = Table(name="people", columns=PERSON, order=("folded",))
 ABSENCES = Table(name="absences", columns=ABSENCE, order=("person",))
 PASSKEYS = Table(name="passkeys", columns=PASSKEY, order=("credential_id",))
-UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS)
+UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS, KEPT_LEAVES, LOG_BEGAN)
 """The tables whose changes are in no log."""
 TABLES = (HANDOFFS, EVENTS, *UNLOGGED)
 

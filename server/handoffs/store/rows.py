@@ -15,6 +15,7 @@ from handoffs.core.action_form import with_titles
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
+from handoffs.core.leaf import leaf_of, new_salt
 from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, Question, State
 from handoffs.core.schema import parse
 from handoffs.core.storable import storable
@@ -194,9 +195,17 @@ def encode_cursor(cursor: Cursor | None) -> tuple[int, str]:
     return (_FOREVER, "") if cursor is None else (micros(cursor.created_at), storable(cursor.id))
 
 
-def encode_event(handoff_id: str, event: Event) -> tuple[Cell, ...]:
-    """Return an event as a line of the log without its number: handoff, name, time, details."""
-    return storable(handoff_id), name_of(event), micros(event.at), _json(details_of(event))
+def encode_event(handoff_after: Handoff, event: Event) -> tuple[Cell, ...]:
+    """Return an event as a line of the log without its number: handoff, name, time, details, leaf, salt."""
+    salt = new_salt()
+    return (
+        storable(handoff_after.id),
+        name_of(event),
+        micros(event.at),
+        _json(details_of(event)),
+        leaf_of(handoff_after, event, salt=salt).decode(),
+        salt.hex(),
+    )
 
 
 def decode_event(row: tuple[object, ...]) -> Entry:

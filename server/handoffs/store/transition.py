@@ -17,6 +17,8 @@ class Transition:
     after: Handoff
     events: Sequence[Event]
     """The events in order: the lines of the log. Empty if nothing changes."""
+    states: Sequence[Handoff]
+    """The handoff after each of the events."""
     late: AlreadyEnded | None
     """Raised after the commit: the expiry must be recorded first."""
 
@@ -35,7 +37,7 @@ def transition_of(before: Handoff, events: Sequence[Event]) -> Transition:
         AlreadyUsed: Another tool use has the approval.
         ValueError: An event can't happen in this state.
     """
-    after, happened, late = before, list[Event](), None
+    after, happened, states, late = before, list[Event](), list[Handoff](), None
     for step in (step for event in events for step in steps(after, event)):
         try:
             after = advance(after, step)
@@ -43,7 +45,8 @@ def transition_of(before: Handoff, events: Sequence[Event]) -> Transition:
             late = error
             break
         happened.append(step)
-    return Transition(before=before, after=after, events=happened, late=late)
+        states.append(after)
+    return Transition(before=before, after=after, events=happened, states=states, late=late)
 
 
 def expected(known: Handoff, events: Sequence[Event]) -> Transition | None:

@@ -32,12 +32,14 @@ from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
+from handoffs.web.log_head import Log, log_routes
 from handoffs.web.page_keys import SignedPosts
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.proving import Signatures
 from handoffs.web.receiving import Unreadable
+from handoffs.web.record import RecordPage
 from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
@@ -67,6 +69,7 @@ def build_inbox(
     own_url: str | None = None,
     led_here: Sequence[str] = (),
     unused: Callable[[str], str] = lambda _: "",
+    log: Log | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
@@ -75,7 +78,9 @@ def build_inbox(
     user that a proxy names there is signed in. `people` are the people of the store, who sign in with passkeys: at the
     public address, or at `own_url` where there is none. `url` is its public address behind a proxy. A page that is read
     under a host of `led_here` is redirected to the first of `hosts`. `unused` returns the notice about unused settings
-    in an agent's folder. The server must not log addresses: a sign-in link has its code there.
+    in an agent's folder; `log` has the head of the verifiable log.
+
+    The server must not log addresses: a sign-in link has its code there.
     """
     at = url or own_url
     inbox = _Inbox(
@@ -87,6 +92,7 @@ def build_inbox(
         shared=proxy_header is not None,
         unused=unused,
         people=people,
+        log=log,
         party=RelyingParty.at(at) if at else None,
     )
     guard = Middleware(
@@ -109,9 +115,11 @@ def build_inbox(
         Route("/figures.csv", inbox.figures_csv),
         Route("/figures.json", inbox.figures_json),
         Route("/events", inbox.feed.events),
+        *inbox.of_log,
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         *inbox.deciding.routes(),
+        *inbox.record.routes(),
         *inbox.grants.routes(),
         *inbox.together.routes(),
         *inbox.of_people,
@@ -146,6 +154,7 @@ class _Inbox:
         unused: Callable[[str], str],
         people: People | None,
         party: RelyingParty | None,
+        log: Log | None,
     ) -> None:
         self._desk, self._by = desk, by
         now = desk.clock.now
@@ -156,7 +165,14 @@ class _Inbox:
         self._counting = Counting(desk, self._board)
         self._earlier = Earlier(desk)
         # Behind a proxy several people use the inbox, and the page's cache does not depend on the person.
-        self._pages = Pages(now, earlier=self._earlier.of, you="" if shared else by, unused=unused)
+        self.of_log = log_routes(log)
+        self._pages = Pages(
+            now,
+            earlier=self._earlier.of,
+            you="" if shared else by,
+            unused=unused,
+            log_head=lambda: "" if log is None else log.line,
+        )
         self.of_people: list[Route] = []
         joining = None
         if people is not None and self.sessions is not None:
@@ -175,6 +191,7 @@ class _Inbox:
         self.deciding = Deciding(
             desk, self._signatures, find=self._whole, before=self._before, show=self._shown, who=self._who
         )
+        self.record = RecordPage(desk, find=self._whole, show=self._page, who=self._who)
 
     # Looking
 

@@ -20,12 +20,12 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from handoffs.core.call_notes import notes_of_calls
-from handoffs.core.display import folder_of, left, program_of, span, stamp
+from handoffs.core.display import event_words, folder_of, left, program_of, span, stamp
 from handoffs.core.document import redacted
 from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import Caller, End, Handoff, State
-from handoffs.core.standing import may_vote, notes_of_votes
+from handoffs.core.standing import may_vote, notes_of_votes, vote_words
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.controls import controls
@@ -35,28 +35,6 @@ _ENDED = {
     State.ANSWERED: "Answered",
     State.DECLINED: "Declined",
     State.CANCELLED: "Withdrawn",
-}
-_HAPPENED = {
-    "opened": "Asked",
-    "joined": "Waited for by the agent's calls",
-    "reached": "Shown",
-    "notshown": "Could not be shown",
-    "dismissed": "Put off: not now",
-    "left": "The host ended the agent's call; the question stayed open",
-    "reminded": "Reminded",
-    "voted": "Voted",
-    "answered": "Answered",
-    "declined": "Declined",
-    "cancelled": "Withdrawn",
-    "expired": "Expired: nobody answered in time",
-    "used": "The approval was used for a call",
-    "sent": "The call was sent to its server",
-    "result": "The server answered the call",
-    "unknown": "The call may have run: its server did not answer",
-    "deniedagain": "The same call came again, and was denied without a question",
-    "collected": "The agent was given the outcome",
-    "revealed": "A program got the secret",
-    "forgotten": "The secret was erased",
 }
 
 
@@ -84,10 +62,11 @@ class Pages:
         earlier: Callable[[Handoff], Handoff | None] = lambda _: None,
         you: str = "",
         unused: Callable[[str], str] = lambda _: "",
+        log_head: Callable[[], str] = lambda: "",
     ) -> None:
         """Take the clock, the earlier decision of the same question, and the person (`you`), if known.
 
-        `unused` returns the notice about unused settings in an agent's folder.
+        `unused` returns the notice about unused settings in an agent's folder, `log_head` the head of the log.
         """
         self._now = now
         self._cards: OrderedDict[tuple[str, str], tuple[tuple[int, int], str]] = OrderedDict()
@@ -122,6 +101,7 @@ class Pages:
             "happened": happened,
             "asker": asker,
             "unused": unused,
+            "log_head": log_head,
             "folder": folder,
             "answered_values": answered_values,
             "earlier": earlier,
@@ -130,6 +110,7 @@ class Pages:
             "notes_of_calls": notes_of_calls,
             "votes_of": self._votes_of,
             "votes_here": self._votes_here,
+            "vote_words": vote_words,
         }
         self._environment.filters.update(filters)
         cast("dict[str, object]", self._environment.globals).update(words)
@@ -215,12 +196,7 @@ def ended_words(state: State, end: End) -> str:
 
 def happened(entry: Entry) -> str:
     """Return a line of the log in words."""
-    details = entry.details
-    by = f" by {inert_line(details['by'], 60)}" if details.get("by") else ""
-    through = f" through {inert_line(details['channel'], 60)}" if details.get("channel") else ""
-    reason = f": {inert_line(details['reason'], 200)}" if details.get("reason") else ""
-    field = f" {inert_line(details['field'], 60)}" if details.get("field") else ""
-    return f"{_HAPPENED.get(entry.name, inert_line(entry.name))}{field}{by}{through}{reason}"
+    return event_words(entry.name, entry.details)
 
 
 def answered_values(handoff: Handoff) -> list[tuple[str, str]]:

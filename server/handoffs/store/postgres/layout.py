@@ -13,6 +13,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _TABLES = (
     "handoffs", "events", "claims", "tokens", "pins", "grants", "stops",
     "people", "absences", "passkeys", "invitations", "inbox_sessions",
+    "kept_leaves", "log_began", "log_tiles", "log_state",
 )  # fmt: skip
 _OLDEST = 120000  # MATERIALIZED
 

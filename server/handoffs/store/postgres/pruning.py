@@ -16,14 +16,18 @@ class PostgresPruning:
     def __init__(self, address: Address, age: Age) -> None:
         """Take the address; nothing is connected yet."""
         self._address = address
-        handoffs, events = (f'"{address.schema}".{table}' for table in ("handoffs", "events"))
+        names = ("handoffs", "events", "kept_leaves")
+        handoffs, events, leaves = (f'"{address.schema}".{table}' for table in names)
         rule = age.rule("old", events)
         self._count = f"SELECT count(*) FROM {handoffs} AS old WHERE {rule}"  # noqa: S608
-        # A row that is being written is skipped; the next run removes it.
+        # A row that is being written is skipped; the next run removes it. The leaves stay, without their salts: the log
+        # stays whole, and says nothing more about the words.
         self._remove = f"""WITH old AS MATERIALIZED (
                 SELECT id FROM {handoffs} AS old WHERE {rule} ORDER BY created_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
             ), lines AS (
-                DELETE FROM {events} USING old WHERE handoff_id = old.id
+                DELETE FROM {events} USING old WHERE handoff_id = old.id RETURNING number, leaf
+            ), kept AS (
+                INSERT INTO {leaves} SELECT number, leaf FROM lines WHERE leaf <> ''
             ), gone AS (
                 DELETE FROM {handoffs} AS there USING old WHERE there.id = old.id RETURNING there.id
             ) SELECT count(*) FROM gone"""  # noqa: S608

@@ -202,17 +202,20 @@ class _Logged:
 
         Each returned line comes with the expression `also`.
 
-        The parameters: arrays of handoff, name, time, details, and the number of the write.
+        The parameters: arrays of handoff, name, time, details, leaf, salt, and the number of the write.
         """
-        handoff, name, at, details, write = (f"${number}" for number in range(taken + 1, taken + 6))
+        handoff, name, at, details, leaf, salt, write = (f"${number}" for number in range(taken + 1, taken + 8))
         return f"""turn AS MATERIALIZED (
                 SELECT pg_advisory_xact_lock({lock_key("log", self.schema)}) FROM changed
             ), told AS (
-                INSERT INTO {self.events} (number, handoff_id, name, at, details, write_id)
-                SELECT nextval('"{self.schema}".events_number'), handoff_id, name, at, details, {write}::bigint FROM (
+                INSERT INTO {self.events} (number, handoff_id, name, at, details, leaf, salt, write_id)
+                SELECT nextval('"{self.schema}".events_number'), handoff_id, name, at, details, leaf, salt,
+                    {write}::bigint
+                FROM (
                     SELECT line.*
-                    FROM turn, unnest({handoff}::text[], {name}::text[], {at}::bigint[], {details}::text[])
-                        WITH ORDINALITY AS line (handoff_id, name, at, details, place) ORDER BY place
+                    FROM turn, unnest({handoff}::text[], {name}::text[], {at}::bigint[], {details}::text[],
+                            {leaf}::text[], {salt}::text[])
+                        WITH ORDINALITY AS line (handoff_id, name, at, details, leaf, salt, place) ORDER BY place
                 ) AS lines
                 RETURNING number, handoff_id
             ) SELECT number, handoff_id, pg_notify('{self.schema}', number || ' ' || handoff_id), {also} FROM told"""  # noqa: S608

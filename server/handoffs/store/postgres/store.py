@@ -45,6 +45,7 @@ from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import UNKNOWN, Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.store.postgres.leaves import PostgresLeaves
     from handoffs.store.postgres.people import PostgresPeople
     from handoffs.store.postgres.permissions import PostgresPermissions
 
@@ -71,6 +72,7 @@ class PostgresStore:
         """The tokens for calls over HTTP."""
         self._permissions: PostgresPermissions | None = None
         self._people: PostgresPeople | None = None
+        self._leaves: PostgresLeaves | None = None
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
 
     @property
@@ -90,6 +92,15 @@ class PostgresStore:
 
             self._people = PostgresPeople(self._connections)
         return self._people
+
+    @property
+    def leaves(self) -> "PostgresLeaves":
+        """The leaves of the verifiable log, and the tree over them."""
+        if self._leaves is None:
+            from handoffs.store.postgres.leaves import PostgresLeaves
+
+            self._leaves = PostgresLeaves(self._connections)
+        return self._leaves
 
     async def __aenter__(self) -> "PostgresStore":
         """Return the store, not yet connected."""
@@ -137,7 +148,7 @@ class PostgresStore:
             *map(encode_cell, encode(handoff)),
             micros(collect_after),
             *(() if quota is None else limits(handoff, quota)),
-            *_lines(handoff.id, [opened or Opened(at=handoff.created_at)], write),
+            *_lines([handoff], [opened or Opened(at=handoff.created_at)], write),
         ]
         alike = (
             *(encode_cell(storable(handoff.fingerprint)), micros(collect_after), key, write),
@@ -314,7 +325,7 @@ class PostgresStore:
             *map(encode_cell, encode_changing(transition.after)),
             encode_cell(storable(before.id)),
             before.version,
-            *_lines(before.id, transition.events, write),
+            *_lines(transition.states, transition.events, write),
         )
         self._told(told, transition.after.version)
         return bool(told)
@@ -337,9 +348,9 @@ class PostgresStore:
         return await self._connections.run(work)
 
 
-def _lines(handoff_id: str, events: Sequence[Event], write: int) -> tuple[list[object], ...]:
-    """Return events as the parameters of `_Logged`: four columns, and the number of their write."""
-    rows = [tuple(map(encode_cell, encode_event(handoff_id, event))) for event in events]
+def _lines(states: Sequence[Handoff], events: Sequence[Event], write: int) -> tuple[list[object], ...]:
+    """Return events as the parameters of `_Logged`: six columns, and the number of their write."""
+    rows = [tuple(map(encode_cell, encode_event(*each))) for each in zip(states, events, strict=True)]
     return (*(list(column) for column in zip(*rows, strict=True)), cast("list[object]", write))
 
 

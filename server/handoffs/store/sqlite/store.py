@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -23,16 +23,10 @@ from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
 from handoffs.core.quota import Quota
-from handoffs.core.storable import storable
 from handoffs.store.rows import (
-    CHANGING,
-    COLUMNS,
-    encode,
-    encode_changing,
-    encode_event,
     micros,
 )
-from handoffs.store.sqlite import queries
+from handoffs.store.sqlite import queries, writing
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
@@ -44,14 +38,11 @@ from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.watches import Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.store.sqlite.leaves import SqliteLeaves
     from handoffs.store.sqlite.people import SqlitePeople
     from handoffs.store.sqlite.permissions import SqlitePermissions
 
 T = TypeVar("T")
-
-_INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
-_UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
-_INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +78,7 @@ class SqliteStore:
         """The tokens for calls over HTTP."""
         self._permissions: SqlitePermissions | None = None
         self._people: SqlitePeople | None = None
+        self._leaves: SqliteLeaves | None = None
         base = base_folder() if datagrams else None
         sender = None if base is None else Datagrams(self._path, base)
         self._wakeups = Wakeups(self._last_line, self._news, datagrams=sender, poll_seconds=poll)
@@ -108,6 +100,15 @@ class SqliteStore:
 
             self._people = SqlitePeople(self._run, self._write)
         return self._people
+
+    @property
+    def leaves(self) -> "SqliteLeaves":
+        """The leaves of the verifiable log, and the tree over them."""
+        if self._leaves is None:
+            from handoffs.store.sqlite.leaves import SqliteLeaves
+
+            self._leaves = SqliteLeaves(self._run, self._write)
+        return self._leaves
 
     async def __aenter__(self) -> "SqliteStore":
         """Return the store, not yet opened."""
@@ -161,7 +162,7 @@ class SqliteStore:
             for found in queries.alike(connection, handoff.fingerprint, collect_after):
                 there = found
                 if there.overdue(handoff.created_at):
-                    there = _write(connection, transition_of(there, [expiry(there)]), lines)
+                    there = writing.write(connection, transition_of(there, [expiry(there)]), lines)
                 if there.joined_by(handoff, since=collect_after):
                     return there, lines
                 if there.decided:
@@ -169,11 +170,8 @@ class SqliteStore:
             if quota is not None:
                 check_quota(connection, handoff, quota)
             fresh = replace(handoff, earlier=earlier_of(decided))
-            try:
-                connection.execute(_INSERT, encode(fresh))
-            except sqlite3.IntegrityError as error:
-                raise ValueError(f"there is another handoff {handoff.id}; take a new id") from error
-            lines.append(_log(connection, fresh, opened or Opened(at=handoff.created_at)))
+            writing.insert(connection, fresh)
+            lines.append(writing.log(connection, fresh, opened or Opened(at=handoff.created_at)))
             return fresh, lines
 
         return await self._write(work)
@@ -204,10 +202,10 @@ class SqliteStore:
             lines: list[Line] = []
             if unless_stopped and queries.is_stopped(connection):
                 raise Stopped
-            if guess is not None and _change(connection, guess, lines):
+            if guess is not None and writing.change(connection, guess, lines):
                 return guess, lines
             transition = transition_of(queries.find(connection, handoff_id), events)
-            _write(connection, transition, lines)
+            writing.write(connection, transition, lines)
             return transition, lines
 
         return (await self._write(work, durable=durable)).outcome()
@@ -384,28 +382,3 @@ class SqliteStore:
     async def _leave(self, opened: _Opened) -> None:
         self._opened = None
         await opened.worker.aclose()
-
-
-def _write(connection: sqlite3.Connection, transition: Transition, lines: list[Line]) -> Handoff:
-    """Write a transition and its lines of the log. Returns the handoff after it."""
-    if transition.events and not _change(connection, transition, lines):
-        raise StoreError(
-            f"{transition.before.id} was changed by another process inside a transaction: move its "
-            "file from the network to a local disk."
-        )
-    return transition.after
-
-
-def _change(connection: sqlite3.Connection, transition: Transition, lines: list[Line]) -> bool:
-    """Write a transition. Returns False, and writes nothing, if the handoff has changed meanwhile."""
-    before = transition.before
-    row = (*encode_changing(transition.after), storable(before.id), before.version)
-    if connection.execute(_UPDATE, row).rowcount != 1:
-        return False
-    lines.extend(_log(connection, transition.after, event) for event in transition.events)
-    return True
-
-
-def _log(connection: sqlite3.Connection, handoff: Handoff, event: Event) -> Line:
-    number = connection.execute(_INSERT_EVENT, encode_event(handoff.id, event)).lastrowid
-    return cast("int", number), handoff.id, handoff.version

@@ -1,0 +1,183 @@
+"""Builds the tree of a store's log, up to its last leaf, and reads it.
+
+Any number of processes may build it at once: each step counts only if the tree is still as it was read.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from handoffs.core.errors import NotFound
+from handoffs.core.events import Entry
+from handoffs.core.leaf import leaf_of, new_salt
+from handoffs.core.leaves import Grown, Leaf, Leaves, Tile
+from handoffs.core.model import Handoff
+from handoffs.proof.checkpoint import Checkpoint
+from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
+from handoffs.proof.recorded import recorded
+from handoffs.proof.refused import ProofRefused
+
+T = TypeVar("T")
+
+STEP = 1000
+"""How many leaves are taken up at once: it takes some ten milliseconds."""
+
+_MOST_LINES = 100_000
+
+
+class LoggedStore(Protocol):
+    """A store with the leaves of its events."""
+
+    @property
+    def leaves(self) -> Leaves:
+        """The leaves, and the tree over them."""
+        ...
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id. Raises NotFound."""
+        ...
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log."""
+        ...
+
+
+class _Wanted(Exception):
+    """A tile that was not read yet."""
+
+    def __init__(self, level: int, place: int) -> None:
+        super().__init__()
+        self.level, self.place = level, place
+
+
+class StoreTiles:
+    """The tiles of a store's tree, for work that can't wait: what it needs is read, and it is done again."""
+
+    def __init__(self, leaves: Leaves) -> None:
+        """Take where the tiles are."""
+        self._leaves = leaves
+        self._read: dict[tuple[int, int], bytes] = {}
+
+    def get(self, level: int, index: int, width: int) -> bytes:
+        """Return the first `width` hashes of a tile."""
+        found = self._read.get((level, index))
+        if found is None:
+            raise _Wanted(level, index)
+        if len(found) < width * HASH:
+            raise ProofRefused(f"The tree in the store lacks hashes of its tile {index} on level {level}.")
+        return found[: width * HASH]
+
+    async def run(self, work: Callable[["StoreTiles"], T]) -> T:
+        """Return what `work` returns, once all tiles that it needs were read. Raises ProofRefused or StoreError."""
+        while True:
+            try:
+                return work(self)
+            except _Wanted as wanted:
+                tile = await self._leaves.tile(wanted.level, wanted.place)
+                if tile is None:
+                    raise ProofRefused(
+                        f"The tree in the store lacks its tile {wanted.place} on level {wanted.level}."
+                    ) from None
+                self._read[wanted.level, wanted.place] = tile.hashes
+
+
+async def grow(store: LoggedStore) -> Grown:
+    """Build the tree up to the last leaf that there is, and return how far that is.
+
+    Raises:
+        ProofRefused: The tree in the store was changed: its last tiles do not go together.
+        StoreError: The store can't be used.
+    """
+    while (grown := await _step(store)) is None:
+        pass
+    return grown
+
+
+async def head(store: LoggedStore, origin: str, grown: Grown) -> Checkpoint:
+    """Return the head of the tree as it was then. Raises ProofRefused or StoreError."""
+    root = await StoreTiles(store.leaves).run(lambda tiles: Tree(grown.size, tiles).root())
+    return Checkpoint(origin=origin, size=grown.size, root=root)
+
+
+def head_line(checkpoint: Checkpoint) -> str:
+    """Return a head as a line for people: how many entries, and the root in base64."""
+    entries = "1 entry" if checkpoint.size == 1 else f"{checkpoint.size:,} entries"
+    return f"{entries}, root {b64encode(checkpoint.root).decode()}"
+
+
+async def head_now(store: LoggedStore) -> str:
+    """Return the head of all that was recorded until now, as `head_line` does; in words if it can't be had."""
+    try:
+        return head_line(await head(store, "-", await grow(store)))
+    except ProofRefused:
+        return "it can't be continued; `handoffs log verify` says why"
+
+
+async def index_of(leaves: Leaves, leaf: Leaf) -> int:
+    """Return which entry of the log a leaf is. Raises ProofRefused: the tree does not have it."""
+    tile = await leaves.tile_of(leaf.number)
+    if tile is not None:
+        beside = await leaves.after(tile.first_number - 1, limit=WIDTH)
+        for at, each in enumerate(beside):
+            if each.number == leaf.number and tile.hashes[at * HASH : (at + 1) * HASH] == leaf_hash(leaf.text.encode()):
+                return tile.place * WIDTH + at
+    raise ProofRefused(f"The leaf of line {leaf.number} is not the one that the tree has the hash of.")
+
+
+async def inclusion(leaves: Leaves, index: int, size: int) -> list[bytes]:
+    """Return the proof that an entry is in the log of this size. Raises ProofRefused or StoreError."""
+    return await StoreTiles(leaves).run(lambda tiles: Tree(size, tiles).inclusion(index))
+
+
+async def _step(store: LoggedStore) -> Grown | None:
+    """Take up the next leaves. Returns None if there may be more."""
+    leaves = store.leaves
+    before = await leaves.grown()
+    new = await leaves.after(before.number, limit=STEP)
+    if not new:
+        return before
+    whole, made = await _with_texts(store, new)
+    if not whole:
+        return before
+    frontier = await StoreTiles(leaves).run(lambda tiles: Frontier.read(before.size, tiles))
+    first = 0
+    if before.size % WIDTH:
+        tile = await leaves.tile(0, before.size // WIDTH)
+        first = 0 if tile is None else tile.first_number
+    tiles: list[Tile] = []
+    for leaf in whole:
+        first = leaf.number if frontier.size % WIDTH == 0 else first
+        tiles += [_tile(each, first) for each in frontier.append(leaf_hash(leaf.text.encode()))]
+    tiles += [_tile(each, first) for each in frontier.partial()]
+    after = Grown(size=frontier.size, number=whole[-1].number)
+    await leaves.grow(before, after, tiles, made)
+    return None
+
+
+async def _with_texts(store: LoggedStore, leaves: Sequence[Leaf]) -> tuple[list[Leaf], list[Leaf]]:
+    """Return the leaves with their texts, and those that had to be made: a server of an earlier version wrote none."""
+    whole: list[Leaf] = []
+    made: list[Leaf] = []
+    for leaf in leaves:
+        if leaf.text:
+            whole.append(leaf)
+            continue
+        try:
+            handoff = await store.get(leaf.handoff_id)
+            entries = await store.log(handoff_id=leaf.handoff_id, limit=_MOST_LINES)
+            found = next(each for each in recorded(handoff, entries) if each.number == leaf.number)
+        except (NotFound, StopIteration):  # it was removed meanwhile
+            break
+        except ValueError as wrong:
+            raise ProofRefused(f"The log of {leaf.handoff_id} can't be read: {wrong}.") from None
+        salt = new_salt()
+        text = leaf_of(found.after, found.event, salt=salt).decode()
+        made.append(replace(leaf, text=text, salt=salt.hex()))
+        whole.append(made[-1])
+    return whole, made
+
+
+def _tile(full: tuple[int, int, bytes], first: int) -> Tile:
+    level, place, hashes = full
+    return Tile(level=level, place=place, hashes=hashes, first_number=first if level == 0 else 0)

@@ -1,0 +1,69 @@
+"""The events of a handoff as a store recorded them, with the words, which the lines of the log do not have."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+from handoffs.core.deciders import Vote
+from handoffs.core.events import EVENTS, Answered, Entry, Event
+from handoffs.core.lifecycle import TABLE
+from handoffs.core.model import Handoff, State
+
+_BY_NAME = {event.name: event for event in EVENTS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """One event of a handoff."""
+
+    number: int
+    event: Event
+    after: Handoff
+    """The handoff with the state and version after it; in all else as it is now."""
+    unkept: frozenset[str]
+    """Fields of the event that the store does not keep."""
+
+
+def recorded(handoff: Handoff, entries: Sequence[Entry]) -> Iterator[Recorded]:
+    """Yield the events of a handoff from all its lines of the log.
+
+    Raises:
+        ValueError: The lines are not those of a handoff.
+    """
+    state = State.OPEN
+    for version, entry in enumerate(entries, 1):
+        kind = _BY_NAME.get(entry.name)
+        if kind is None:
+            raise ValueError(f"line {entry.number} has the event {entry.name!r}, which this program does not know")
+        event, unkept = _event(kind, entry, handoff)
+        if version > 1:
+            after = TABLE[state].get(kind)
+            if after is None:
+                raise ValueError(f"line {entry.number}: {entry.name} can't happen to what is {state.value}")
+            state = after
+        yield Recorded(
+            number=entry.number, event=event, after=replace(handoff, state=state, version=version), unkept=unkept
+        )
+
+
+def _event(kind: type[Event], entry: Entry, handoff: Handoff) -> tuple[Event, frozenset[str]]:
+    told: dict[str, object] = dict(entry.details)
+    names = {each.name for each in fields(kind)}
+    if "calls" in names:
+        told["calls"] = int(entry.details.get("calls", "0"))
+    if "note" in names:
+        told["note"] = "" if handoff.end is None else handoff.end.note
+    if kind is Answered:
+        told |= {"values": handoff.values or {}, "sealed": handoff.sealed, "other": handoff.other}
+    unkept: set[str] = set()
+    if "proof" in names:
+        vote = _vote(handoff, entry)
+        told["proof"] = "" if vote is None else vote.proof
+        unkept = {"gone"} if vote is not None else {"gone", "proof"}  # who were removed; a vote that ended since
+    empty = {each.name: "" for each in fields(kind) if each.name not in told and each.type in {"str", str}}
+    known = {name: value for name, value in (empty | told).items() if name in names}
+    return kind(at=entry.at, **known), frozenset(unkept)  # pyright: ignore[reportArgumentType,reportUnknownVariableType]
+
+
+def _vote(handoff: Handoff, entry: Entry) -> Vote | None:
+    by, for_ = entry.details.get("by", ""), entry.details.get("for_", "")
+    return next((each for each in handoff.votes if (each.person, each.for_, each.at) == (by, for_, entry.at)), None)

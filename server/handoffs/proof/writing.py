@@ -1,0 +1,203 @@
+"""Writes a store's log down, for others to check: the folder of it, and one decision with all that belongs to it.
+
+The secrets in the arguments of a held call are kept back, with all texts that may hold them, unless they are wanted.
+"""
+
+import json
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio.to_thread
+
+from handoffs.core.deciders import content_digest
+from handoffs.core.decision import Assertion, Decision
+from handoffs.core.document import redacted
+from handoffs.core.errors import NotFound
+from handoffs.core.leaf import words_of
+from handoffs.core.leaves import Leaf
+from handoffs.core.model import Handoff, State
+from handoffs.core.people import People
+from handoffs.core.voting import content_of
+from handoffs.proof.checkpoint import Checkpoint
+from handoffs.proof.decisions import DECISIONS, VERSION
+from handoffs.proof.export import FolderWriter
+from handoffs.proof.growing import LoggedStore, grow, head, inclusion, index_of
+from handoffs.proof.merkle import WIDTH
+from handoffs.proof.notes import SigningKey
+from handoffs.proof.recorded import Recorded, recorded
+from handoffs.proof.refused import ProofRefused
+
+_HELD = frozenset({"message", "form", "arguments", "values"})
+"""What may hold the secrets of a held call."""
+_MOST_LINES = 100_000
+
+
+class PeopledStore(LoggedStore, Protocol):
+    """A store with the leaves of its events, and the people whose passkeys have signed."""
+
+    @property
+    def people(self) -> People:
+        """The people, and what signs them in."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """What an export did."""
+
+    checkpoint: Checkpoint
+    written: int
+    """How many files of the log were written."""
+    decisions: int
+    """How many decisions were written."""
+
+
+async def signed_head(store: LoggedStore, key: SigningKey) -> tuple[Checkpoint, bytes]:
+    """Return the head of the log with all that was recorded until now, and the same, signed.
+
+    Raises:
+        ProofRefused: The tree in the store was changed.
+        StoreError: The store can't be used.
+    """
+    checkpoint = await head(store, key.verifier.name, await grow(store))
+    return checkpoint, checkpoint.signed(key)
+
+
+async def export(
+    store: PeopledStore, folder: Path, key: SigningKey, *, server_id: str, words: bool = True, secret: bool = False
+) -> Exported:
+    """Write the log into a folder, or what is new of it, with each decision, if the `words` are wanted.
+
+    Raises:
+        ProofRefused: The folder, or the tree in the store, does not go with the log.
+        OSError: A file can't be written.
+        StoreError: The store can't be used.
+    """
+    await anyio.to_thread.run_sync(lambda: folder.mkdir(mode=0o700, parents=True, exist_ok=True))
+    writer = await anyio.to_thread.run_sync(FolderWriter, folder)
+    checkpoint, signed = await signed_head(store, key)
+    if writer.size > checkpoint.size:
+        raise ProofRefused(f"{folder} has {writer.size} entries, and the log has {checkpoint.size}: it was cut off.")
+    number, changed = await _number_of(store, writer.size), dict[str, None]()
+    while writer.size < checkpoint.size:
+        leaves = await store.leaves.after(number, limit=min(WIDTH, checkpoint.size - writer.size))
+        if not leaves or not all(leaf.text for leaf in leaves):
+            raise ProofRefused("Leaves of the log are gone from the store: it was changed by hand.")
+        await anyio.to_thread.run_sync(writer.append, [leaf.text.encode() for leaf in leaves])
+        number = leaves[-1].number
+        changed |= dict.fromkeys(leaf.handoff_id for leaf in leaves if leaf.handoff_id)
+    await anyio.to_thread.run_sync(writer.publish, signed)
+    decisions = 0
+    for handoff_id in changed if words else ():
+        try:
+            handoff = await store.get(handoff_id)
+        except NotFound:
+            continue
+        if handoff.state is State.OPEN:
+            continue
+        written = await decision(store, handoff, server_id=server_id, secret=secret)
+        await anyio.to_thread.run_sync(_put, folder / DECISIONS, f"{handoff.id}.json", _json(written))
+        decisions += 1
+    return Exported(checkpoint=checkpoint, written=writer.written, decisions=decisions)
+
+
+async def proof_of(
+    store: PeopledStore, handoff: Handoff, key: SigningKey, *, server_id: str, secret: bool = False
+) -> dict[str, object]:
+    """Return one decision with the proofs that it is in the log. Raises ProofRefused or StoreError."""
+    checkpoint, signed = await signed_head(store, key)
+    whole = await decision(store, handoff, server_id=server_id, secret=secret, size=checkpoint.size)
+    return whole | {"log": {"vkey": str(key.verifier), "checkpoint": signed.decode()}}
+
+
+async def decision(
+    store: PeopledStore, handoff: Handoff, *, server_id: str, secret: bool = False, size: int | None = None
+) -> dict[str, object]:
+    """Return one decision as `decisions` describes it; with `size`, with the proofs for a log of this size."""
+    leaves = {leaf.number: leaf for leaf in await store.leaves.of(handoff.id)}
+    entries = await store.log(handoff_id=handoff.id, limit=_MOST_LINES)
+    closed = frozenset[str]() if secret or redacted(handoff) == handoff else _HELD
+    try:
+        events = [each for each in recorded(handoff, entries) if each.number in leaves]
+    except ValueError as wrong:
+        raise ProofRefused(f"The log of {handoff.id} can't be read: {wrong}.") from None
+    told: list[object] = []
+    for each in events:
+        leaf = leaves[each.number]
+        index = await index_of(store.leaves, leaf)
+        proof = {} if size is None else {"path": [_base64(one) for one in await inclusion(store.leaves, index, size)]}
+        told.append(
+            {"index": index, "leaf": leaf.text, "salt": leaf.salt, "words": _words(each, leaf, closed), **proof}
+        )
+    signatures: Sequence[object] = [] if closed else await _signatures(store, handoff, server_id)
+    return {"v": VERSION, "handoff": handoff.id, "events": told, "signatures": signatures}
+
+
+def _words(each: Recorded, leaf: Leaf, closed: frozenset[str]) -> dict[str, str]:
+    if not leaf.salt:
+        return {}
+    hidden = closed | each.unkept
+    return {name: word for name, word in words_of(each.after, each.event).items() if name not in hidden}
+
+
+async def _signatures(store: PeopledStore, handoff: Handoff, server_id: str) -> Sequence[object]:
+    found: list[object] = []
+    content = None if handoff.values is None else content_of(handoff, handoff.values)
+    if content is None:
+        return found
+    digest = content_digest(handoff.fingerprint, content, handoff.other)
+    for vote in handoff.votes:
+        if not vote.proof or vote.digest != digest:  # a vote for something else was signed, too: it decided nothing
+            continue
+        try:
+            assertion = Assertion.loads(vote.proof)
+        except ValueError:
+            continue
+        known = await store.people.key(assertion.credential_id)
+        signed = Decision(
+            handoff=handoff, values=content, other=handoff.other,
+            person=vote.person, for_=vote.for_, server_id=server_id, ticket=assertion.ticket,
+        ).signed.decode()  # fmt: skip
+        public_key = "" if known is None else _base64url(known.public_key)
+        found.append({"person": vote.person, "signed": signed, "assertion": vote.proof, "public_key": public_key})
+    return found
+
+
+async def _number_of(store: LoggedStore, size: int) -> int:
+    """Return the number of the event whose leaf is the last of a log of this size; -1 for an empty one."""
+    if size == 0:
+        return -1
+    place, at = divmod(size - 1, WIDTH)
+    tile = await store.leaves.tile(0, place)
+    beside: Sequence[Leaf] = [] if tile is None else await store.leaves.after(tile.first_number - 1, limit=at + 1)
+    if len(beside) <= at:
+        raise ProofRefused("The tree in the store lacks leaves that the folder has: it was changed by hand.")
+    return beside[at].number
+
+
+def _put(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    fresh = folder / f".{name}.{secrets.token_hex(4)}"
+    try:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(fresh, folder / name)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _json(whole: dict[str, object]) -> str:
+    return json.dumps(whole, indent=1) + "\n"
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def _base64url(data: bytes) -> str:
+    return b64encode(data, altchars=b"-_").rstrip(b"=").decode()
