@@ -11,7 +11,7 @@ import anyio
 import httpx
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp import Client
-from playwright.async_api import async_playwright
+from playwright.async_api import Route, async_playwright
 
 from benchmarks import inbox_process, servers
 from benchmarks.clients import OLDER, client
@@ -66,12 +66,18 @@ async def _watching(
                 await context.add_cookies([{"name": cookie.name, "value": cookie.value or "", "url": inbox.url}])
             page = await context.new_page()
             await page.expose_function("drawn", _teller(send))
+            # The session is the client's, too, which signs nothing: the page must not bind it to its own key.
+            await page.route("**/key", _refuse)
             async with page.expect_response(lambda response: "/events" in response.url):
                 await page.goto(inbox.url)
             await page.evaluate(_TELL)
             yield receive
         finally:
             await browser.close()
+
+
+async def _refuse(route: Route) -> None:
+    await route.abort()
 
 
 def _teller(send: ObjectSendStream[tuple[str, float]]) -> Callable[[str], Awaitable[None]]:

@@ -285,6 +285,24 @@ async def test_a_session_is_found_by_its_digest_until_it_ends(store: OpenStore, 
     assert await here.sessions(at=LATER) == []
 
 
+async def test_a_session_takes_one_page_s_key(store: OpenStore, same_store: OpenStore) -> None:
+    here, there = store.people, same_store.people
+    await added(here, "ada")
+    keyed = await here.begin("c1", "ada", at=ASKED, agent="", page_key="key one")
+    assert keyed is not None
+    assert keyed.page_key == "key one"
+    assert await there.session("c1", at=ASKED) == keyed
+    plain = await here.begin("c2", "ada", at=ASKED, agent="")
+    assert plain is not None
+    assert plain.page_key == ""
+    assert await there.bind("c2", "key two")
+    assert await here.bind("c2", "key two")
+    for digest in ("c1", "c2", "c3"):
+        assert not await here.bind(digest, "key three")
+    assert await there.session("c1", at=ASKED) == keyed
+    assert await there.session("c2", at=ASKED) == replace(plain, page_key="key two")
+
+
 async def test_a_session_has_a_person_and_a_digest_of_its_own(store: OpenStore) -> None:
     await added(store.people, "ada", "bob")
     assert await store.people.begin("c1", "eve", at=ASKED, agent="") is None
@@ -434,6 +452,7 @@ async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
         lambda: people.redeem("d", at=LATER),
         lambda: people.begin("c", "ada", at=LATER, agent=""),
         lambda: people.session("c", at=LATER),
+        lambda: people.bind("c", "key"),
         lambda: people.seen("c", at=LATER),
         lambda: people.sessions(at=LATER),
         lambda: people.end("s_1"),

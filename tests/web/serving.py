@@ -129,9 +129,9 @@ class Page:
     http: httpx.AsyncClient
     inbox: Inbox
 
-    async def sign_in(self) -> None:
+    async def sign_in(self, page_key: str = "") -> None:
         address, form = self.inbox.pressed()
-        reply = await self.http.post(address, data=form)
+        reply = await self.http.post(address, data=form | {"key": page_key})
         assert reply.status_code == 303, reply.text
 
     async def csrf(self) -> str:

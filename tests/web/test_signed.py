@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from playwright.async_api import APIResponse, Page, expect
+from playwright.async_api import Page, expect
 
 from handoffs.core.action_form import action_form
 from handoffs.core.action_shown import message_of
@@ -17,13 +18,13 @@ from handoffs.core.remembering import offered
 from tests.fakes import FakeClock
 from tests.waiting import until
 from tests.web.held import call
-from tests.web.joined import Home, home, join, with_authenticator
+from tests.web.joined import Home, digest_of, home, join, with_authenticator
 from tests.web.serving import CLAUDE, Opened
+from tests.web.signing import sent_by_page
 from tests.web.test_passkeys import SIGN_AT
 from tests.web.test_reading import SHAPES, axe
 from tests.web.visiting import visit
 
-SCRIPT = {"Accept": "application/json"}
 SIGN = f"async (options) => JSON.stringify(await ({SIGN_AT})(options))"
 YES = {"field.response": "yes"}
 
@@ -57,23 +58,22 @@ async def joined(folder: Path, opened: Opened, **options: Any) -> AsyncGenerator
         yield inbox, page, steered
 
 
-async def sent(page: Page, inbox: Home, path: str, **form: str) -> APIResponse:
-    """Post a form as the page's script does; or another program, with the cookies."""
+async def sent(page: Page, inbox: Home, path: str, **form: str) -> httpx.Response:
+    """Post a form as the page's script does, signed with the page's key."""
     csrf = await page.locator("input[name=csrf]").first.get_attribute("value")
-    whole: dict[str, str | float | bool] = {"csrf": csrf or "", **form}
-    return await page.context.request.post(inbox.url + path, form=whole, headers=SCRIPT)
+    return await sent_by_page(page, inbox.url + path, csrf or "", **form)
 
 
 async def answered(page: Page, inbox: Home, handoff: Handoff, **form: str) -> str:
     """Post an answer that is refused, and return the words."""
     reply = await sent(page, inbox, f"/h/{handoff.id}/answer", **form)
-    assert reply.status == 422
-    return str((await reply.json())["problems"][""])
+    assert reply.status_code == 422
+    return str(reply.json()["problems"][""])
 
 
 async def signature(page: Page, inbox: Home, handoff: Handoff, **form: str) -> str:
     """What the authenticator signs for this form, as it is posted."""
-    offer = await (await sent(page, inbox, f"/h/{handoff.id}/sign", **form)).json()
+    offer = (await sent(page, inbox, f"/h/{handoff.id}/sign", **form)).json()
     return str(await page.evaluate(SIGN, offer["publicKey"]))
 
 
@@ -142,7 +142,7 @@ async def test_what_was_signed_counts_once_and_for_itself_alone(tmp_path: Path, 
         assert "sent before" in await answered(page, inbox, other, **YES, proof=signed)
         assert await is_as_asked(inbox, handoff)
         reply = await sent(page, inbox, f"/h/{handoff.id}/answer", **YES, proof=signed)
-        assert await reply.json() == {"voted": f"/h/{handoff.id}"}
+        assert reply.json() == {"voted": f"/h/{handoff.id}"}
         voted = await inbox.desk.get(handoff.id)
         assert len(voted.votes) == 1
         assert "sent before" in await answered(page, inbox, handoff, **YES, proof=signed)
@@ -171,7 +171,7 @@ async def test_without_a_check_of_the_person_nothing_is_recorded(tmp_path: Path,
         await page.get_by_role("button", name="yes").click()
         await expect(page.locator(".of-form")).to_contain_text("did not check that it is you. Nothing was recorded.")
         # Nor where the browser was asked for less.
-        offer = await (await sent(page, inbox, f"/h/{handoff.id}/sign", **YES)).json()
+        offer = (await sent(page, inbox, f"/h/{handoff.id}/sign", **YES)).json()
         signed = await page.evaluate(SIGN, offer["publicKey"] | {"userVerification": "discouraged"})
         words = await answered(page, inbox, handoff, **YES, proof=signed)
         assert "did not check who was there" in words
@@ -187,7 +187,7 @@ async def test_an_answer_without_a_signature_is_refused_in_words(tmp_path: Path,
             await signature(page, inbox, handoff, **YES)
             assert "can't be read" in await answered(page, inbox, handoff, **YES, proof=proof)
         wrong = await sent(page, inbox, f"/h/{handoff.id}/sign", **{"field.response": "maybe"})
-        assert (wrong.status, list((await wrong.json())["problems"])) == (422, ["field.response"])
+        assert (wrong.status_code, list(wrong.json()["problems"])) == (422, ["field.response"])
         assert (await page.context.request.post(f"{inbox.url}/h/{handoff.id}/sign", form={**YES})).status == 403
         assert await is_as_asked(inbox, handoff)
 
@@ -214,7 +214,7 @@ async def test_a_person_without_a_key_reads_what_to_do(tmp_path: Path, opened: O
         await expect(page.locator(".signing")).to_contain_text("handoffs people invite")
         await expect(page.get_by_role("button", name="yes")).to_have_count(0)
         refused = await sent(page, inbox, f"/h/{handoff.id}/sign", **YES)
-        assert "you have none" in (await refused.json())["problems"][""]
+        assert "you have none" in refused.json()["problems"][""]
         await page.get_by_role("button", name="Decline").click()
         await until(lambda: has_ended(inbox, handoff))
 
@@ -232,9 +232,12 @@ async def test_the_user_of_the_machine_is_led_to_their_passkey(tmp_path: Path, o
 
 
 async def test_without_script_one_can_only_refuse(tmp_path: Path, opened: Opened) -> None:
-    async with joined(tmp_path, opened) as (inbox, page, _), opened(java_script_enabled=False) as plain:
+    async with joined(tmp_path, opened) as (inbox, _, _), opened(java_script_enabled=False) as plain:
         handoff, action = await asked(inbox), await held(inbox)
-        await plain.context.add_cookies(await page.context.cookies())
+        # With a session of its own: that of the other browser takes no post that its page has not signed.
+        await inbox.people.begin(digest_of("plain"), "ada", at=inbox.clock.now(), agent="")
+        name = f"{inbox.sign_in.cookie}_person"
+        await plain.context.add_cookies([{"name": name, "value": "plain", "url": inbox.url}])
         await visit(plain, inbox.url)
         cards = [plain.locator(f"[id='{each.id}']") for each in (handoff, action)]
         for card in cards:
@@ -256,7 +259,7 @@ async def test_what_takes_a_passkey_is_not_allowed_with_others(tmp_path: Path, o
         mark = f"{calls[0].id} {action.digest} {calls[0].version}"
         for path in ("/together", "/together/decide"):
             reply = await sent(page, inbox, path, call=mark, decision="allow")
-            assert "it takes a passkey" in await reply.text()
+            assert "it takes a passkey" in reply.text
         assert await is_as_asked(inbox, calls[0])
 
 

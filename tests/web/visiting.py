@@ -64,7 +64,8 @@ async def visit(page: Page, address: str) -> None:
 
 async def enter(page: Page, inbox: Inbox, path: str = "/") -> None:
     await visit(page, inbox.link(path))
-    button = page.get_by_role("button", name="Sign in")
-    if await button.count():  # without script nothing presses it
+    button = page.locator("form:not([aria-busy]) button", has_text="Sign in")
+    if await button.count():  # without script nothing presses it, and nothing says that it does
         await button.click()
     await expect(page.locator(".foot")).to_be_visible()
+    await page.wait_for_load_state()

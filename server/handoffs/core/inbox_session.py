@@ -21,3 +21,5 @@ class Session:
     started_at: datetime
     seen_at: datetime
     """When it was last used, about."""
+    page_key: str = ""
+    """The public key of the page that signs each post of this session; empty where it has none. See `web.page_keys`."""

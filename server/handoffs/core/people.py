@@ -74,8 +74,12 @@ class People(Protocol):
         """
         ...
 
-    async def begin(self, digest: str, person: str, *, at: datetime, agent: str) -> Session | None:
+    async def begin(self, digest: str, person: str, *, at: datetime, agent: str, page_key: str = "") -> Session | None:
         """Begin a session; None where the person is not there, or the digest was used before."""
+        ...
+
+    async def bind(self, digest: str, page_key: str) -> bool:
+        """Give a session without a page's key this one; False where it has another, or there is no such session."""
         ...
 
     async def session(self, digest: str, *, at: datetime) -> Session | None:

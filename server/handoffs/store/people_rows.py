@@ -32,7 +32,7 @@ PASSKEY = (
 INVITATION = ("person", "expires_at", "used_at")
 """The columns of an invitation, without its digest."""
 
-SESSION = ("id", "person", "agent", "started_at", "seen_at")
+SESSION = ("id", "person", "agent", "started_at", "seen_at", "page_key")
 """The columns of a session, without its digest."""
 
 _PersonRow: TypeAlias = tuple[
@@ -144,15 +144,21 @@ def encode_session(session: Session) -> tuple[Cell, ...]:
         *map(storable, (session.id, session.person, session.agent)),
         micros(session.started_at),
         micros(session.seen_at),
+        storable(session.page_key),
     )
 
 
 def decode_session(row: tuple[object, ...]) -> Session:
     """Return the session that a row of `SESSION` holds. Raises Unreadable."""
-    session_id, person, agent, started_at, seen_at = cast("tuple[str, str, str, int, int]", row)
+    session_id, person, agent, started_at, seen_at, page_key = cast("tuple[str, str, str, int, int, str]", row)
     try:
         return Session(
-            id=session_id, person=person, agent=agent, started_at=moment(started_at), seen_at=moment(seen_at)
+            id=session_id,
+            person=person,
+            agent=agent,
+            started_at=moment(started_at),
+            seen_at=moment(seen_at),
+            page_key=page_key,
         )
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"the row of session {session_id} can't be read: {wrong}") from wrong

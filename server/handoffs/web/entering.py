@@ -1,4 +1,4 @@
-"""Signing in and out: a link with a code, a password, and the page that says how."""
+"""Signing in and out: a link with a code, a password, the key of the page, and the page that says how."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
-from handoffs.web.guard import host_of
+from handoffs.web.guard import host_of, signed_in_person
+from handoffs.web.page_keys import OTHER_KEY, SignedPosts, checked_key
 from handoffs.web.pages import Pages
 from handoffs.web.person_sessions import PersonSessions
-from handoffs.web.receiving import any_form, posted_form
+from handoffs.web.receiving import Unreadable, any_form, posted_form
 from handoffs.web.sign_in import NAMED_HOURS, SESSION_DAYS, CodeRefused, SignIn, TooManyTries, local_path
 from handoffs.web.visitors import Visitors
 
@@ -29,39 +31,57 @@ class Entering:
         *,
         password: str | None,
         url: str | None,
+        posts: SignedPosts,
         people: PersonSessions | None = None,
         origin: Callable[[], Awaitable[str]] | None = None,
         provider: str = "",
     ) -> None:
         """Take the parts. With a `password`, a person who knows it can sign in; `url` is the public address.
 
+        `posts` has the clock by which pages sign.
         `people` has the sessions of people, and `origin` returns where these sign in with a passkey, if any can.
         `provider` is the name of the OpenID provider at which one signs in; empty where there is none.
         """
         self._people, self._origin, self._visitors, self._provider = people, origin, visitors, provider
+        self._posts = posts
         self._pages, self._sign_in, self._password, self._url = pages, sign_in, password, url
         self._over_tls = host_of(urlsplit(url).netloc) if url and urlsplit(url).scheme == "https" else None
+
+    def routes(self) -> list[Route]:
+        """Return the addresses."""
+        return [
+            Route("/sign-in", self.enter),
+            Route("/sign-in", self.enter_by_form, methods=["POST"]),
+            Route("/sign-out", self.leave, methods=["POST"]),
+            Route("/key", self.key, methods=["GET"]),
+            Route("/key", self.bind, methods=["POST"]),
+        ]
 
     async def enter(self, request: Request) -> Response:
         """Show the button that signs in, without signing in: chats, scanners and prefetching browsers fetch links.
 
-        On this machine a script presses it when a person sees the page.
+        On this machine a script presses it when a person sees the page. In a browser that is signed in and still has
+        the key of its session, the script goes on, and the code is not used.
         """
         after = local_path(request.query_params.get("next", "/"))
         code = request.query_params.get("code", "")
-        if await self._visitors.is_in(request):
+        page_key = await self._visitors.page_key(request)
+        if page_key == "" or (page_key and not code):
             return RedirectResponse(after, 303)
         if not code:
             return await self.locked_page(401, after=after)
-        return self._pages.page("enter.html", code=code, after=after, at_home=self._is_local(request))
+        return self._pages.page(
+            "enter.html", code=code, after=after, at_home=self._is_local(request), page_key=page_key or ""
+        )
 
     async def enter_by_form(self, request: Request) -> Response:
         """Sign in by what a form has: a code or a password."""
         posted = await any_form(request)
         after = local_path("".join(posted.get("next", [])) or "/")
         code = "".join(posted.get("code", []))
+        page_key = checked_key("".join(posted.get("key", [])))
         try:
-            token = await self._admitted(code, "".join(posted.get("password", [])))
+            token = await self._admitted(code, "".join(posted.get("password", [])), page_key)
         except CodeRefused as refused:
             if code and await self._visitors.is_in(request):
                 return RedirectResponse(after, 303)  # the button was pressed twice: the code is used
@@ -69,12 +89,34 @@ class Entering:
             return await self.locked_page(status, why=str(refused), after=after)
         return self._entered(request, token, after)
 
-    async def _admitted(self, code: str, given: str) -> str:
+    async def _admitted(self, code: str, given: str, page_key: str) -> str:
         if code:
-            return await anyio.to_thread.run_sync(self._sign_in.redeem, code)
+            return await anyio.to_thread.run_sync(self._sign_in.redeem, code, page_key)
         if self._password is None:
             raise HTTPException(405)
-        return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password)
+        return await anyio.to_thread.run_sync(self._sign_in.admit, given, self._password, page_key)
+
+    async def key(self, request: Request) -> Response:
+        """Return, as JSON, the key that this session is bound to, and the time by which pages sign."""
+        return JSONResponse({"key": request.state.page_key or "", "now": int(self._posts.clock())})
+
+    async def bind(self, request: Request) -> Response:
+        """Bind a session that has no key yet to the one of this browser: it was begun by a page without script, or by
+        an earlier version.
+        """
+        posted = await posted_form(request)
+        page_key = checked_key("".join(posted.get("key", [])))
+        person = signed_in_person(request)
+        if not page_key or request.state.page_key is None:
+            raise Unreadable(400, "There is no key here, or no session that it could be bound to.")
+        if person is None or self._people is None:
+            token = request.cookies.get(self._sign_in.cookie, "")
+            bound = await anyio.to_thread.run_sync(self._sign_in.bind, token, page_key)
+        else:
+            bound = await self._people.bind(person, page_key)
+        if not bound:
+            raise Unreadable(409, OTHER_KEY)
+        return JSONResponse({"key": page_key})
 
     def _is_local(self, request: Request) -> bool:
         """Say whether the request comes from this machine, and is no prefetch."""

@@ -2,6 +2,7 @@
 
 A page of another site can neither read the inbox (the Host is checked, against DNS rebinding) nor write to it (Origin,
 Sec-Fetch-Site, and the CSRF token in `inbox`). Without a session the only page is the one that says how to sign in.
+Each post of a session with a page's key must be signed with it, or nothing of it reaches the inbox: see `page_keys`.
 """
 
 import logging
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.core.errors import StoreError
+from handoffs.web.page_keys import CLOCK_HEADER, SignedPosts, Stale
 from handoffs.web.person_sessions import SignedIn
+from handoffs.web.receiving import Unreadable
 from handoffs.web.visitors import Visitor, VisitorRefused, Visitors
 
 log = logging.getLogger("handoffs.inbox")
@@ -36,11 +39,15 @@ HEADERS = {
 _OPEN_TO_ALL = ("/static/", "/sign-in", "/favicon.ico", "/join/")
 _READS = frozenset({"GET", "HEAD"})
 
+_UNSIGNED = frozenset({"/key", "/sign-out"})
+"""What needs no signature: to bring a key, which a session takes once; and to leave, as who lost the key must."""
+
 
 class Guard:
     """Serves requests of our own pages with a session, and refuses all others.
 
-    It sets `request.state.csrf` and `visitor`; for those who have a name also `by`; and for people `person`.
+    It sets `request.state.csrf` and `visitor`, and `page_key`: the key of the session, empty where it has none yet, and
+    None for users of a proxy, who have no session here. For those who have a name it sets `by`; for people `person`.
     """
 
     def __init__(
@@ -51,11 +58,14 @@ class Guard:
         hosts: Sequence[str],
         on_seen: Callable[[], None],
         locked: Callable[[Request, str], Awaitable[Response]],
+        unreadable: Callable[[Request, Exception], Awaitable[Response]],
+        posts: SignedPosts,
         url: str | None = None,
         led_here: Sequence[str] = (),
     ) -> None:
         """Take the allowed host names (with any port), and the page for a person who is not let in, with the reason.
 
+        `posts` checks signatures, and `unreadable` is the page that says why a post is refused.
         What is read under a host of `led_here` is redirected to the first one of `hosts`; nothing else is done there.
         `url` is the public address, if it differs from the server's own.
         """
@@ -65,7 +75,7 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in (*hosts, *([host_of(urlsplit(url).netloc)] if url else [])))
         self._home, self._led_here = hosts[0], frozenset(led_here)
         self._on_seen = on_seen
-        self._locked = locked
+        self._locked, self._unreadable, self._posts = locked, unreadable, posts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -76,7 +86,21 @@ class Guard:
         guarded = _with_headers(send)
         request = Request(scope, receive)
         refused = await self._refusal(request)
+        if refused is None and self._must_be_signed(request):
+            try:
+                state = request.state
+                receive = await self._posts.admitted(request, session=state.csrf, page_key=state.page_key)
+            except Unreadable as wrong:
+                log.warning("Refused a write: its signature is missing, or does not fit.")
+                refused = await self._unreadable(request, wrong)
+                if isinstance(wrong, Stale):
+                    refused.headers[CLOCK_HEADER] = self._posts.clock()
         await (refused or self._app)(scope, receive, guarded)
+
+    def _must_be_signed(self, request: Request) -> bool:
+        if request.method in _READS or request.url.path in _UNSIGNED:
+            return False
+        return bool(getattr(request.state, "page_key", None))
 
     async def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
@@ -113,6 +137,7 @@ class Guard:
 
 def _note(request: Request, visitor: Visitor) -> None:
     request.state.visitor, request.state.csrf, request.state.person = visitor, visitor.csrf, visitor.person
+    request.state.page_key = visitor.page_key
     if visitor.by is not None:
         request.state.by = visitor.by
 

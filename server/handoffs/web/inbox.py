@@ -34,6 +34,7 @@ from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
 from handoffs.web.log_head import Log, log_routes
 from handoffs.web.oidc import IdentityProvider, OidcSignIn
+from handoffs.web.page_keys import SignedPosts
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
@@ -104,6 +105,8 @@ def build_inbox(
         hosts=hosts,
         on_seen=on_seen,
         locked=inbox.entering.locked,
+        unreadable=inbox.unreadable,
+        posts=inbox.posts,
         url=url,
         led_here=led_here,
     )
@@ -122,9 +125,7 @@ def build_inbox(
         *inbox.grants.routes(),
         *inbox.together.routes(),
         *inbox.of_people,
-        Route("/sign-in", inbox.entering.enter),
-        Route("/sign-in", inbox.entering.enter_by_form, methods=["POST"]),
-        Route("/sign-out", inbox.entering.leave, methods=["POST"]),
+        *inbox.entering.routes(),
         Route("/static/{version}/{name}", _asset),
         Route("/favicon.ico", _icon),
     ]
@@ -188,12 +189,14 @@ class _Inbox:
             you = You(people, passkeys, desk.clock, self._page)
             self.of_people += [*joining.routes(), *you.routes()]
         origin = None if joining is None else joining.origin
+        self.posts = SignedPosts(now)
         self.entering = Entering(
             self._pages,
             sign_in,
             self.visitors,
             password=password,
             url=url,
+            posts=self.posts,
             people=sessions,
             origin=origin,
             provider=provider.name if provider is not None and at else "",
@@ -354,6 +357,7 @@ class _Inbox:
             "problems": {},
             "signed_in": person or "",
             "named": getattr(request.state, "by", ""),
+            "page_key": getattr(request.state, "page_key", None),
         }
         if everywhere["named"]:
             everywhere["you"] = everywhere["named"]

@@ -11,6 +11,7 @@ from handoffs.core.errors import PersonNotFound, PersonRefused, StoreError
 from handoffs.core.people import People
 from handoffs.core.person import Person
 from handoffs.core.ports import Clock
+from handoffs.web.page_keys import checked_key
 from handoffs.web.pages import Pages
 from handoffs.web.passkeys import STRANGER, Offer, PasskeyRefused, Passkeys, credential_id_of
 from handoffs.web.person_sessions import PersonSessions
@@ -101,7 +102,7 @@ class Joining:
         The passkey is kept after the invitation was used up: of several browsers with one link, one joins.
         """
         posted = await posted_json(request)
-        passkeys = self._passkeys
+        passkeys, page_key = self._passkeys, checked_key(text_in(posted, "key"))
         digest = _digest(request)
         person = await self._invited(digest)
         key = passkeys.registered(
@@ -117,7 +118,7 @@ class Joining:
             raise PasskeyRefused("This invitation was used a moment ago, or has expired. Ask for a new one.")
         await self._people.add_key(key)
         self._look_again = 0.0
-        return await self._entered(request, person.name, "/")
+        return await self._entered(request, person.name, "/", page_key)
 
     async def sign_in_options(self, request: Request) -> Response:
         """Return what the browser signs to sign in."""
@@ -127,7 +128,7 @@ class Joining:
     async def sign_in(self, request: Request) -> Response:
         """Begin a session for the person whose passkey has signed."""
         posted = await posted_json(request)
-        credential = posted.get("credential")
+        credential, page_key = posted.get("credential"), checked_key(text_in(posted, "key"))
         key = await self._people.key(credential_id_of(credential))
         person = None if key is None else (await self._people.directory()).present(key.person)
         if key is None or person is None:
@@ -138,7 +139,7 @@ class Joining:
         count = self._passkeys.asserted(text_in(posted, "id"), credential, key, person.handle, bound=STRANGER)
         if not await self._people.use_key(key.credential_id, sign_count=count, at=self._clock.now()):
             raise PasskeyRefused(NOT_USABLE)
-        return await self._entered(request, person.name, local_path(text_in(posted, "next") or "/"))
+        return await self._entered(request, person.name, local_path(text_in(posted, "next") or "/"), page_key)
 
     @property
     def _passkeys(self) -> Passkeys:
@@ -176,8 +177,8 @@ class Joining:
             )
         return person
 
-    async def _entered(self, request: Request, name: str, after: str) -> Response:
-        token = await self._sessions.begin(name, request)
+    async def _entered(self, request: Request, name: str, after: str, page_key: str) -> Response:
+        token = await self._sessions.begin(name, request, page_key)
         if token is None:
             raise PasskeyRefused(f"{name} was removed a moment ago.")
         response = JSONResponse({"to": after})

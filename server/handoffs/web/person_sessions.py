@@ -49,11 +49,11 @@ class PersonSessions:
         """The name of the cookie."""
         return f"{self._base()}_person"
 
-    async def begin(self, person: str, request: Request) -> str | None:
-        """Return the token of a new session; None where the person was removed."""
+    async def begin(self, person: str, request: Request, page_key: str = "") -> str | None:
+        """Return the token of a new session, bound to a page's key if one came; None where the person was removed."""
         token = secrets.token_urlsafe(32)
         agent = request.headers.get("user-agent", "")[:_MAX_AGENT]
-        begun = await self._people.begin(_digest(token), person, at=self._now(), agent=agent)
+        begun = await self._people.begin(_digest(token), person, at=self._now(), agent=agent, page_key=page_key)
         return None if begun is None else token
 
     async def of(self, request: Request) -> SignedIn | None:
@@ -69,6 +69,10 @@ class PersonSessions:
             await self._people.seen(digest, at=now)
         csrf = hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
         return SignedIn(person=session.person, bound=f"session {session.id}", csrf=csrf, session=session, digest=digest)
+
+    async def bind(self, signed_in: SignedIn, page_key: str) -> bool:
+        """Give a session without a page's key this one; False where it has another, or has ended."""
+        return await self._people.bind(signed_in.digest, page_key)
 
     async def lasts(self, signed_in: SignedIn) -> bool:
         """Return whether a session is still open."""

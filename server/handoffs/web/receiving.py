@@ -41,7 +41,7 @@ async def posted_json(request: Request) -> Mapping[str, object]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise Unreadable(415, "Send JSON: application/json.")
     try:
-        posted: object = json.loads(await _body(request))
+        posted: object = json.loads(await body_of(request))
     except (ValueError, RecursionError):
         posted = None
     if not isinstance(posted, dict):
@@ -69,7 +69,7 @@ async def any_form(request: Request) -> dict[str, list[str]]:
     """Return a form without a check of the sender. Raises Unreadable: too large, of another type, or malformed."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Unreadable(415, "Send a form: application/x-www-form-urlencoded.")
-    body = await _body(request)
+    body = await body_of(request)
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_NAMES, errors="strict", encoding="utf-8"
@@ -82,7 +82,8 @@ async def any_form(request: Request) -> dict[str, list[str]]:
     return form
 
 
-async def _body(request: Request) -> bytearray:
+async def body_of(request: Request) -> bytearray:
+    """Return what was posted. Raises Unreadable: too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

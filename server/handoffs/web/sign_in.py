@@ -3,6 +3,8 @@
 A process that can read the key in the folder (`handoffs inbox` in a terminal) makes a code, and the inbox, another
 process, redeems it: the code carries its expiry and is signed with that key. The used codes and open sessions, which
 must survive a restart, are in one file. It has only their hashes, so that a reader of the file can't sign in with them.
+A session may be bound to a page's key (`page_keys`): those are kept apart, so that an earlier version of the program,
+which would ask for no signature, does not know them.
 """
 
 import base64
@@ -14,6 +16,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict, cast
@@ -27,11 +30,11 @@ from handoffs.signing import expiry_of, opened, seal
 CODE_SECONDS = 600
 """How long a one-time code can be redeemed."""
 
-SESSION_DAYS = 30
-"""How long a browser stays signed in."""
-
 NAMED_HOURS = 12
 """How long somebody stays signed in whom a provider named, and who is none of the store's people."""
+
+SESSION_DAYS = 30
+"""How long a browser stays signed in."""
 
 WRONG_CODES = 5
 """How many wrong codes are accepted in a minute; then no invalid one is checked until the minute is over."""
@@ -56,15 +59,38 @@ class _NamedSession(TypedDict):
     shown: str
     login: str
     email: str
+    key: str
+    """The page's key; empty where it has none."""
 
 
-class _SessionFile(TypedDict):
-    """The content of the file: expiry times in seconds since 1970, by hash."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenSession:
+    """A browser that is signed in."""
 
-    sessions: dict[str, int]
-    used: dict[str, int]
-    named: dict[str, _NamedSession]
+    csrf: str
+    page_key: str
+    """The public key that signs each of its posts; empty where it has none."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _SessionFile:
+    """The content of the file: expiry times in seconds since 1970, by hash. Sessions with a page's key are apart."""
+
+    sessions: dict[str, int] = field(default_factory=dict)
+    keyed: dict[str, tuple[int, str]] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+    named: dict[str, _NamedSession] = field(default_factory=dict)
     """Apart from `sessions`: an earlier version, which drops what it does not know, must take none for the user's."""
+
+    def drop_ended(self, now: float) -> None:
+        self.sessions = {key: ends for key, ends in self.sessions.items() if ends > now}
+        self.keyed = {key: kept for key, kept in self.keyed.items() if kept[0] > now}
+        self.used = {key: ends for key, ends in self.used.items() if ends > now}
+        self.named = {key: each for key, each in self.named.items() if each["ends"] > now}
+
+    def written(self) -> bytes:
+        kept = {"sessions": self.sessions, "keyed": self.keyed, "used": self.used, "named": self.named}
+        return json.dumps(kept).encode()
 
 
 def sign_in_link(base_url: str, code: str, next: str = "/") -> str:  # noqa: A002 - the word of the address
@@ -88,7 +114,7 @@ class SignIn:
         self._clock = clock
         self._wrong: deque[datetime] = deque()
         self._seen: tuple[int, int, int] | None = None
-        self._content: _SessionFile = _parsed(b"")
+        self._content = _SessionFile()
 
     @property
     def cookie(self) -> str:
@@ -101,8 +127,8 @@ class SignIn:
         body = f"{secrets.token_urlsafe(16)}.{ends}"
         return f"{body}.{self._mac('code', body)}"
 
-    def redeem(self, code: str) -> str:
-        """Return the token of a new session for a code, which can't be used again.
+    def redeem(self, code: str, page_key: str = "") -> str:
+        """Return the token of a new session for a code, which can't be used again; bound to a page's key, if one came.
 
         Raises:
             TooManyTries: Five wrong codes came within a minute.
@@ -116,13 +142,13 @@ class SignIn:
             self._wrong.append(now)
             raise CodeRefused("This link is wrong, too old, or was used before.")
         with self._locked() as content:
-            if ends <= now.timestamp() or _hash(code) in content["used"]:
+            if ends <= now.timestamp() or _hash(code) in content.used:
                 raise CodeRefused("This link is wrong, too old, or was used before.")
-            content["used"][_hash(code)] = ends
-            return _new_session(content, now)
+            content.used[_hash(code)] = ends
+            return _new_session(content, now, page_key)
 
-    def admit(self, given: str, password: str) -> str:
-        """Return the token of a new session for a person who gave the password.
+    def admit(self, given: str, password: str, page_key: str = "") -> str:
+        """Return the token of a new session for a person who gave the password, as `redeem` does.
 
         Raises:
             TooManyTries: Five wrong passwords came within a minute.
@@ -134,30 +160,32 @@ class SignIn:
             self._wrong.append(now)
             raise CodeRefused("That is not the password.")
         with self._locked() as content:
-            return _new_session(content, now)
+            return _new_session(content, now, page_key)
 
     def admit_named(self, identity: Identity) -> str:
         """Return the token of a new session for somebody whom a provider named."""
         token = secrets.token_urlsafe(32)
         ends = int((self._clock() + timedelta(hours=NAMED_HOURS)).timestamp())
         with self._locked() as content:
-            content["named"][_hash(token)] = {
+            content.named[_hash(token)] = {
                 "ends": ends,
                 "shown": identity.shown,
                 "login": identity.login,
                 "email": identity.email,
+                "key": "",
             }
         return token
 
-    def named(self, token: str) -> tuple[Identity, str] | None:
-        """Return whom a provider named in an open session, and its CSRF token; None where there is none."""
+    def named(self, token: str) -> tuple[Identity, OpenSession] | None:
+        """Return whom a provider named in an open session, and the session; None where there is none."""
         if not token or len(token) > _MAX_TOKEN:
             return None
         self._refresh()
-        kept = self._content["named"].get(_hash(token))
+        kept = self._content.named.get(_hash(token))
         if kept is None or kept["ends"] <= self._clock().timestamp():
             return None
-        return Identity(shown=kept["shown"], login=kept["login"], email=kept["email"]), self._mac("csrf", token)
+        identity = Identity(shown=kept["shown"], login=kept["login"], email=kept["email"])
+        return identity, OpenSession(csrf=self._mac("csrf", token), page_key=kept["key"])
 
     def sealed(self, purpose: str, text: str) -> str:
         """Return 43 letters that only holders of the key can compute for a text: a secret, or a proof of ours."""
@@ -167,21 +195,35 @@ class SignIn:
         """Return the CSRF token of a user whom a proxy authenticates at every request."""
         return self._mac("proxy", user)
 
-    def session(self, token: str) -> str | None:
-        """Return the CSRF token of an open session, or None."""
+    def session(self, token: str) -> OpenSession | None:
+        """Return an open session, or None."""
         if not token or len(token) > _MAX_TOKEN:
             return None
         self._refresh()
-        ends = self._content["sessions"].get(_hash(token))
-        if ends is None or ends <= self._clock().timestamp():
+        key = _hash(token)
+        ends, page_key = self._content.keyed.get(key) or (self._content.sessions.get(key, 0), "")
+        if ends <= self._clock().timestamp():
             return None
-        return self._mac("csrf", token)
+        return OpenSession(csrf=self._mac("csrf", token), page_key=page_key)
+
+    def bind(self, token: str, page_key: str) -> bool:
+        """Give a session without a page's key this one; False where it has another, or there is no such session."""
+        with self._locked() as content:
+            key = _hash(token)
+            if (named := content.named.get(key)) is not None:
+                named["key"] = named["key"] or page_key
+                return named["key"] == page_key
+            ends = content.sessions.pop(key, None)
+            if ends is not None:
+                content.keyed[key] = ends, page_key
+            return content.keyed.get(key, (0, ""))[1] == page_key
 
     def end(self, token: str) -> None:
         """Close a session; an unknown one is no error."""
         with self._locked() as content:
-            content["sessions"].pop(_hash(token), None)
-            content["named"].pop(_hash(token), None)
+            content.sessions.pop(_hash(token), None)
+            content.keyed.pop(_hash(token), None)
+            content.named.pop(_hash(token), None)
 
     def _limit_tries(self, now: datetime) -> None:
         while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
@@ -229,12 +271,9 @@ class SignIn:
             self._refresh()
             content = self._content
             yield content
-            now = self._clock().timestamp()
-            for name in ("sessions", "used"):
-                content[name] = {key: ends for key, ends in content[name].items() if ends > now}
-            content["named"] = {key: each for key, each in content["named"].items() if each["ends"] > now}
+            content.drop_ended(self._clock().timestamp())
             new = self._file.with_name(f"{self._file.name}.{secrets.token_hex(4)}")
-            _write(new, json.dumps(content).encode())
+            _write(new, content.written())
             new.replace(self._file)
 
     def _refresh(self) -> None:
@@ -246,16 +285,20 @@ class SignIn:
                 self._content = _parsed(self._file.read_bytes())
                 self._seen = seen
         except FileNotFoundError:
-            self._content, self._seen = _parsed(b""), None
+            self._content, self._seen = _SessionFile(), None
 
     @property
     def _file(self) -> Path:
         return self._folder / "sessions.json"
 
 
-def _new_session(content: _SessionFile, now: datetime) -> str:
+def _new_session(content: _SessionFile, now: datetime, page_key: str) -> str:
     token = secrets.token_urlsafe(32)
-    content["sessions"][_hash(token)] = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+    ends = int((now + timedelta(days=SESSION_DAYS)).timestamp())
+    if page_key:
+        content.keyed[_hash(token)] = ends, page_key
+    else:
+        content.sessions[_hash(token)] = ends
     return token
 
 
@@ -266,30 +309,30 @@ def _parsed(data: bytes) -> _SessionFile:
     except ValueError:
         read = None
     given = cast("dict[str, object]", read) if isinstance(read, dict) else {}
-    return {
-        "sessions": _numbers(given.get("sessions")),
-        "used": _numbers(given.get("used")),
-        "named": _named(given.get("named")),
-    }
-
-
-def _named(given: object) -> dict[str, _NamedSession]:
-    if not isinstance(given, dict):
-        return {}
-    found: dict[str, _NamedSession] = {}
-    for key, each in cast("dict[str, object]", given).items():
-        match each:
-            case {"ends": int(ends), "shown": str(shown), "login": str(login), "email": str(email)}:
-                found[key] = {"ends": ends, "shown": shown, "login": login, "email": email}
-            case _:
-                pass
-    return found
+    return _SessionFile(
+        sessions=_numbers(given.get("sessions")),
+        keyed=_with_keys(given.get("keyed")),
+        used=_numbers(given.get("used")),
+        named=_named(given.get("named")),
+    )
 
 
 def _numbers(given: object) -> dict[str, int]:
     if not isinstance(given, dict):
         return {}
     return {k: v for k, v in cast("dict[str, object]", given).items() if isinstance(v, int)}
+
+
+def _with_keys(given: object) -> dict[str, tuple[int, str]]:
+    """Return the sessions that have a key. One whose key can't be read is none: it would take posts without it."""
+    found: dict[str, tuple[int, str]] = {}
+    for key, kept in cast("dict[str, object]", given).items() if isinstance(given, dict) else ():
+        match kept:
+            case [int(ends), str(page_key)] if page_key:
+                found[key] = ends, page_key
+            case _:
+                pass
+    return found
 
 
 def _written(seal: bytes) -> str:
@@ -312,3 +355,22 @@ def _private(path: Path) -> Path:
     if os.name != "nt" and (mode := path.stat().st_mode) & 0o077:
         path.chmod(mode & 0o700)
     return path
+
+
+def _named(given: object) -> dict[str, _NamedSession]:
+    if not isinstance(given, dict):
+        return {}
+    found: dict[str, _NamedSession] = {}
+    for key, each in cast("dict[str, object]", given).items():
+        match each:
+            case {
+                "ends": int(ends),
+                "shown": str(shown),
+                "login": str(login),
+                "email": str(email),
+                "key": str(page_key),
+            }:
+                found[key] = {"ends": ends, "shown": shown, "login": login, "email": email, "key": page_key}
+            case _:
+                pass
+    return found

@@ -15,7 +15,7 @@ from handoffs.core.people import People
 from handoffs.core.person import Directory, Person
 from handoffs.core.untrusted import inert_line
 from handoffs.web.person_sessions import PersonSessions, SignedIn
-from handoffs.web.sign_in import SignIn
+from handoffs.web.sign_in import OpenSession, SignIn
 
 MAX_NAMED = 100
 """The most characters of the name that a proxy gives."""
@@ -34,6 +34,8 @@ class Visitor:
     """The name that is recorded; None for the user of this machine."""
     person: SignedIn | None = None
     """None for those who are none of the store's people."""
+    page_key: str | None = None
+    """The key that signs each post, empty where the session has none yet; None for users of a proxy: they have none."""
     identity: Identity | None = None
     """What a proxy or a provider said; None where neither named the visitor."""
     token: str = field(default="", repr=False)
@@ -73,12 +75,13 @@ class Visitors:
         if len(named) == 1 and (user := inert_line(named[0], MAX_NAMED)):
             return await self._of_proxy(user)
         if self._sessions is not None and (signed_in := await self._sessions.of(request)) is not None:
-            return Visitor(csrf=signed_in.csrf, by=signed_in.person, person=signed_in)
+            key = signed_in.session.page_key if signed_in.session is not None else None
+            return Visitor(csrf=signed_in.csrf, by=signed_in.person, person=signed_in, page_key=key)
         token = request.cookies.get(self._sign_in.cookie, "")
         if self._has_provider and (kept := self._sign_in.named(token)) is not None:
             return await self._of_provider(*kept, token)
-        csrf = self._sign_in.session(token)
-        return None if csrf is None else Visitor(csrf=csrf)
+        session = self._sign_in.session(token)
+        return None if session is None else Visitor(csrf=session.csrf, page_key=session.page_key)
 
     async def is_in(self, request: Request) -> bool:
         """Return whether somebody who is let in sends a request. Raises StoreError."""
@@ -86,6 +89,18 @@ class Visitors:
             return await self.of(request) is not None
         except VisitorRefused:
             return False
+
+    async def page_key(self, request: Request) -> str | None:
+        """Return the key of the session in this browser, empty where it has none; None where nobody is let in.
+
+        Raises:
+            StoreError: The people can't be read.
+        """
+        try:
+            visitor = await self.of(request)
+        except VisitorRefused:
+            return None
+        return None if visitor is None else visitor.page_key or ""
 
     async def person_of(self, identity: Identity) -> Person | None:
         """Return the person whom a proxy or a provider names; None for somebody who is none of the people.
@@ -132,11 +147,12 @@ class Visitors:
         signed_in = SignedIn(person=person.name, bound=f"proxy {person.name}", csrf=csrf)
         return Visitor(csrf=csrf, by=person.name, person=signed_in, identity=identity)
 
-    async def _of_provider(self, identity: Identity, csrf: str, token: str) -> Visitor | None:
+    async def _of_provider(self, identity: Identity, session: OpenSession, token: str) -> Visitor | None:
         directory = await self._directory()
         if self._known(directory, identity) is not None:
             return None  # added since: to sign in again begins a session that is listed
-        return Visitor(csrf=csrf, by=directory.stranger(identity), identity=identity, token=token)
+        by = directory.stranger(identity)
+        return Visitor(csrf=session.csrf, by=by, page_key=session.page_key, identity=identity, token=token)
 
     def _known(self, directory: Directory, identity: Identity) -> Person | None:
         try:

@@ -84,10 +84,12 @@ class PostgresPeople:
         self._outdated = f"DELETE FROM {sessions} WHERE started_at <= $1"  # noqa: S608
         # The id is random, and so the number of this write.
         self._begin = f"""INSERT INTO {sessions} AS there (digest, {_SESSION})
-            SELECT $1, $2, name, $4, $5::bigint, $6::bigint FROM {people} WHERE name = $3 AND removed_at IS NULL
+            SELECT $1, $2, name, $4, $5::bigint, $6::bigint, $7 FROM {people} WHERE name = $3 AND removed_at IS NULL
             ON CONFLICT (digest) DO UPDATE SET id = excluded.id WHERE there.id = excluded.id RETURNING true"""  # noqa: S608
         self._sessions = f"SELECT {_SESSION} FROM {sessions} WHERE started_at > $1 AND person IN ({there})"  # noqa: S608
         self._seen = f"UPDATE {sessions} SET seen_at = greatest(seen_at, $1) WHERE digest = $2"  # noqa: S608
+        self._bind = f"""UPDATE {sessions} SET page_key = $1 WHERE digest = $2 AND page_key IN ('', $1)
+            RETURNING true"""  # noqa: S608
         self._ids = f"SELECT id FROM {sessions} WHERE "  # noqa: S608
         self._end = f"DELETE FROM {sessions} WHERE id = ANY($1::text[])"  # noqa: S608
         self._add_key = f"""INSERT INTO {keys} AS there ({_KEY}, write_id) VALUES ({_marks(len(PASSKEY) + 1)})
@@ -178,12 +180,18 @@ class PostgresPeople:
         found = await self._fetch(_text, self._redeem, micros(at), storable(digest), _new_write())
         return found[0] if found else None
 
-    async def begin(self, digest: str, person: str, *, at: datetime, agent: str) -> Session | None:
+    async def begin(self, digest: str, person: str, *, at: datetime, agent: str, page_key: str = "") -> Session | None:
         """Begin a session; None where the person is not there, or the digest was used before."""
-        session = Session(id=new_id(ID_PREFIX), person=person, agent=storable(agent), started_at=at, seen_at=at)
+        session = Session(
+            id=new_id(ID_PREFIX), person=person, agent=storable(agent), started_at=at, seen_at=at, page_key=page_key
+        )
         await self._fetch(bool, self._outdated, micros(at - LONGEST))
         begun = await self._fetch(bool, self._begin, storable(digest), *encode_session(session))
         return session if begun else None
+
+    async def bind(self, digest: str, page_key: str) -> bool:
+        """Give a session without a page's key this one; False where it has another, or there is no such session."""
+        return bool(await self._fetch(bool, self._bind, storable(page_key), storable(digest)))
 
     async def session(self, digest: str, *, at: datetime) -> Session | None:
         """Return a session; None where it has ended, or its person was removed."""

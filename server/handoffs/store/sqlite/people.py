@@ -49,8 +49,9 @@ _REDEEM = f"""UPDATE invitations SET used_at = ?1
     WHERE digest = ?2 AND used_at IS NULL AND expires_at > ?1 AND person IN ({_THERE}) RETURNING person"""  # noqa: S608
 _SESSION = ", ".join(SESSION)
 _BEGIN = f"""INSERT OR IGNORE INTO inbox_sessions (digest, {_SESSION})
-    SELECT ?, ?, name, ?, ?, ? FROM people WHERE name = ? AND name IN ({_THERE})"""  # noqa: S608
+    SELECT ?, ?, name, ?, ?, ?, ? FROM people WHERE name = ? AND name IN ({_THERE})"""  # noqa: S608
 _SESSIONS = f"SELECT {_SESSION} FROM inbox_sessions WHERE started_at > ? AND person IN ({_THERE})"  # noqa: S608
+_BIND = "UPDATE inbox_sessions SET page_key = ?1 WHERE digest = ?2 AND page_key IN ('', ?1)"
 _KEY = ", ".join(PASSKEY)
 _ADD_KEY = f"INSERT INTO passkeys ({_KEY}) VALUES ({', '.join('?' * len(PASSKEY))})"  # noqa: S608
 _KEYS = f"SELECT {_KEY} FROM passkeys WHERE person = ? AND removed_at IS NULL ORDER BY added_at, credential_id"  # noqa: S608
@@ -160,9 +161,11 @@ class SqlitePeople:
 
         return await self._write(work)
 
-    async def begin(self, digest: str, person: str, *, at: datetime, agent: str) -> Session | None:
+    async def begin(self, digest: str, person: str, *, at: datetime, agent: str, page_key: str = "") -> Session | None:
         """Begin a session; None where the person is not there, or the digest was used before."""
-        session = Session(id=new_id(ID_PREFIX), person=person, agent=storable(agent), started_at=at, seen_at=at)
+        session = Session(
+            id=new_id(ID_PREFIX), person=person, agent=storable(agent), started_at=at, seen_at=at, page_key=page_key
+        )
 
         def work(connection: sqlite3.Connection) -> tuple[Session | None, list[Line]]:
             connection.execute("DELETE FROM inbox_sessions WHERE started_at <= ?", (micros(at - LONGEST),))
@@ -171,6 +174,10 @@ class SqlitePeople:
             return (session if begun else None), []
 
         return await self._write(work)
+
+    async def bind(self, digest: str, page_key: str) -> bool:
+        """Give a session without a page's key this one; False where it has another, or there is no such session."""
+        return await self._changed(_BIND, storable(page_key), storable(digest)) == 1
 
     async def session(self, digest: str, *, at: datetime) -> Session | None:
         """Return a session; None where it has ended, or its person was removed."""

@@ -147,15 +147,13 @@ async function post(form, data, declines, submitter) {
 }
 
 async function reach(address, data) {
+  const { send: sendSigned, Unsigned } = await import("./posting.js");
   let reply, said;
   try {
-    reply = await fetch(address, {
-      method: "POST",
-      body: new URLSearchParams(data),
-      headers: { Accept: "application/json" },
-    });
+    reply = await sendSigned(address, String(new URLSearchParams(data)));
     said = await reply.json();
-  } catch {
+  } catch (error) {
+    if (error instanceof Unsigned) return { failed: error.message };
     // The answer may or may not have arrived: a second try gets the state.
     return { failed: "The inbox could not be reached. Try again when the connection is back: what was first stands." };
   }

@@ -3,6 +3,7 @@ import { prepare, sending } from "./cards.js";
 import { keeping, restore } from "./drafts.js";
 import { keys } from "./keys.js";
 import { connect } from "./live.js";
+import { forms } from "./posting.js";
 import { standing } from "./steady.js";
 import { asking, count } from "./tell.js";
 import { setClock, ticking } from "./times.js";
@@ -16,6 +17,7 @@ for (const card of document.querySelectorAll(".card")) {
 count(Number(document.body.dataset.open));
 ticking();
 sending();
+forms();
 keeping();
 keys();
 asking();

@@ -1,4 +1,7 @@
 // Passkeys: sets up the first one, signs in with one, adds another, and signs decisions. The server's words are shown as they are.
+import { broughtKey } from "./key.js";
+import { send, Unsigned } from "./posting.js";
+
 const SAID = {
   NotAllowedError: "The browser made no passkey and used none: it was called off, took too long, or the device did not check that it is you.",
   InvalidStateError: "This device has a passkey of yours already: use another device.",
@@ -10,11 +13,11 @@ const ceremonies = {
   async join(form) {
     const { path } = form.dataset;
     const made = await create(await post(`${path}/options`, {}));
-    return post(path, { ...made, label: form.elements.label.value });
+    return post(path, { ...made, label: form.elements.label.value, key: await broughtKey() });
   },
   async "sign-in"(form) {
     const signed = await sign(await post("/sign-in/passkey/options", {}));
-    return post("/sign-in/passkey", { ...signed, next: form.dataset.next });
+    return post("/sign-in/passkey", { ...signed, next: form.dataset.next, key: await broughtKey() });
   },
   async add(form) {
     const { csrf } = form.dataset;
@@ -76,12 +79,9 @@ async function sign({ id, publicKey }) {
 async function post(address, data) {
   let reply;
   try {
-    reply = await fetch(address, {
-      method: "POST",
-      body: JSON.stringify(data),
-      headers: { Accept: "application/json", "Content-Type": "application/json" },
-    });
-  } catch {
+    reply = await send(address, JSON.stringify(data), "application/json");
+  } catch (error) {
+    if (error instanceof Unsigned) throw error;
     throw new Error("The inbox could not be reached. Try again when the connection is back.");
   }
   const said = await reply.json().catch(() => ({}));

@@ -8,6 +8,10 @@ export function setClock(now) {
   if (Number.isFinite(now)) ahead = now - Date.now();
 }
 
+export function clock() {
+  return Date.now() + ahead;
+}
+
 function span(milliseconds) {
   const seconds = Math.max(Math.floor(milliseconds / 1000), 0);
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
@@ -17,7 +21,7 @@ function span(milliseconds) {
 }
 
 export function tell(root) {
-  const now = Date.now() + ahead;
+  const now = clock();
   for (const time of root.querySelectorAll("time.age")) {
     set(time, `${span(now - Date.parse(time.dateTime))} ago`);
   }
