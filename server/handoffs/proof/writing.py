@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,7 @@ from handoffs.proof.refused import ProofRefused
 _HELD = frozenset({"message", "form", "arguments", "values"})
 """What may hold the secrets of a held call."""
 _STEP = 1000
+_GONE: Mapping[str, object] = {}
 _NAMED = re.compile(r'"handoff":"([A-Za-z0-9_]+)","state":')
 
 
@@ -99,17 +100,12 @@ async def export(
         changed |= dict.fromkeys(leaf.handoff_id or _named(leaf.text) for leaf in leaves)
     decisions = 0
     # Before the checkpoint: an export that is cut off writes them again.
-    for handoff_id in changed if words else ():
+    for handoff_id in changed:
         path = folder / DECISIONS / f"{handoff_id}.json"
-        try:
-            handoff = await store.get(handoff_id)
-            if handoff.state is State.OPEN:
-                continue
-            told = await decision(store, handoff, grown, indices, server_id=server_id, secret=secret)
-        except NotFound:  # its words were pruned, and what an earlier export wrote of it has not all entries
-            await anyio.to_thread.run_sync(lambda path=path: path.unlink(missing_ok=True))
-            continue
-        if told is not None:
+        told = await _decided(store, handoff_id, grown, indices, server_id, secret=secret) if words else _GONE
+        if told is _GONE:  # what an earlier export wrote of it has not all entries
+            await anyio.to_thread.run_sync(_remove, path)
+        elif told:
             await anyio.to_thread.run_sync(_put, path, _json(told))
             decisions += 1
     await anyio.to_thread.run_sync(writer.publish, checkpoint.signed(key))
@@ -211,6 +207,19 @@ async def _number_of(store: LoggedStore, size: int) -> int:
     return beside[at].number
 
 
+async def _decided(
+    store: PeopledStore, handoff_id: str, grown: Grown, indices: Indices, server_id: str, *, secret: bool
+) -> Mapping[str, object]:
+    """Return a decision as it is written down; `_GONE` if its words were pruned, an empty one if it is still open."""
+    try:
+        handoff = await store.get(handoff_id)
+        if handoff.state is State.OPEN:
+            return {}
+        return await decision(store, handoff, grown, indices, server_id=server_id, secret=secret) or {}
+    except NotFound:
+        return _GONE
+
+
 async def _handoffs(store: LoggedStore, last: int) -> dict[str, None]:
     """Return the ids of all handoffs with leaves up to this number."""
     found, number = dict[str, None](), -1
@@ -227,6 +236,10 @@ def _named(leaf: str) -> str:
     return named[1] if named else "-"
 
 
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
 def _put(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -238,7 +251,7 @@ def _put(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _json(whole: dict[str, object]) -> str:
+def _json(whole: Mapping[str, object]) -> str:
     return json.dumps(whole, indent=1) + "\n"
 
 
