@@ -106,9 +106,7 @@ async def test_an_export_with_words_after_one_without_writes_all_decisions(inbox
     assert checked(tmp_path / "out").decisions == 2
 
 
-async def test_a_decision_that_went_on_is_not_left_behind_by_an_export_without_words(
-    inbox: Inbox, tmp_path: Path
-) -> None:
+async def test_a_decision_that_went_on_leaves_no_old_file_without_words(inbox: Inbox, tmp_path: Path) -> None:
     handoff = await plain(inbox, "Deploy?")
     await exported(inbox.store, tmp_path / "out")
     await inbox.store.record(handoff.id, Collected(at=handoff.created_at))
