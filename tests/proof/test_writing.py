@@ -12,6 +12,7 @@ import pytest
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import action_form
 from handoffs.core.action_shown import message_of
+from handoffs.core.events import Collected
 from handoffs.core.model import Handoff
 from handoffs.proof.decisions import Found, check_alone
 from handoffs.proof.notes import SigningKey
@@ -95,6 +96,36 @@ async def test_without_words_only_the_log_is_written(inbox: Inbox, tmp_path: Pat
         path.read_text("latin-1") for path in (tmp_path / "out").rglob("*") if path.is_file()
     )
     assert checked(tmp_path / "out").ok
+
+
+async def test_an_export_with_words_after_one_without_writes_all_decisions(inbox: Inbox, tmp_path: Path) -> None:
+    await plain(inbox, "First?")
+    await exported(inbox.store, tmp_path / "out", words=False)
+    await plain(inbox, "Second?")
+    assert (await exported(inbox.store, tmp_path / "out")).decisions == 2
+    assert checked(tmp_path / "out").decisions == 2
+
+
+async def test_a_decision_that_went_on_leaves_no_old_file_without_words(inbox: Inbox, tmp_path: Path) -> None:
+    handoff = await plain(inbox, "Deploy?")
+    await exported(inbox.store, tmp_path / "out")
+    await inbox.store.record(handoff.id, Collected(at=handoff.created_at))
+    await exported(inbox.store, tmp_path / "out", words=False)
+    report = checked(tmp_path / "out")
+    assert (list(map(str, report.problems)), report.decisions) == ([], 0)
+
+
+@pytest.mark.parametrize(("kept", "said"), [(0, "it has no events"), (1, "versions 1 to 1, and the log has 1 to 2")])
+async def test_a_decision_whose_events_were_left_out_is_found(
+    kept: int, said: str, inbox: Inbox, tmp_path: Path
+) -> None:
+    handoff = await plain(inbox, "Deploy?")
+    await exported(inbox.store, tmp_path / "out")
+    path = tmp_path / f"out/decisions/{handoff.id}.json"
+    whole = json.loads(path.read_bytes())
+    path.write_text(json.dumps(whole | {"events": whole["events"][:kept]}))
+    [problem] = checked(tmp_path / "out").problems
+    assert said in str(problem)
 
 
 async def test_a_folder_that_has_more_than_the_log_is_refused(inbox: Inbox, tmp_path: Path) -> None:

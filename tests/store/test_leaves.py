@@ -8,24 +8,27 @@ from pathlib import Path
 import anyio
 import pytest
 
-from handoffs.core.events import Collected, Joined, Reached
-from handoffs.core.leaf import leaf_of, opened_by
+from handoffs.core.events import Collected, Joined, Reached, Sent, Used
+from handoffs.core.leaf import leaf_of, leaf_of_beginning, opened_by
 from handoffs.core.leaves import Grown
-from handoffs.core.model import Handoff
-from handoffs.proof.growing import grow, head, inclusion, index_of
+from handoffs.core.model import Handoff, State
+from handoffs.core.voting import vote_for
+from handoffs.proof.decisions import check_alone
+from handoffs.proof.growing import Indices, grow, head, inclusion
 from handoffs.proof.merkle import Frontier, leaf_hash
 from handoffs.proof.notes import SigningKey
 from handoffs.proof.proof_checks import verify_inclusion
 from handoffs.proof.recorded import recorded
 from handoffs.proof.refused import ProofRefused
 from handoffs.proof.store_checks import verify_store
-from handoffs.proof.writing import signed_head
+from handoffs.proof.verifying import verify_folder
+from handoffs.proof.writing import export, proof_of, signed_head
 from handoffs.store import OpenStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
 from tests.store.by_hand import change
 from tests.store.conftest import Place
-from tests.store.samples import LONG_AGO, answered, sample
+from tests.store.samples import LATER, LONG_AGO, answered, sample, two_of
 from tests.store.test_prune import DAY, ended, pruned
 
 ORIGIN = "handoffs.example/log"
@@ -79,7 +82,7 @@ async def test_each_leaf_is_proved_to_be_in_the_log(store: OpenStore) -> None:
     grown = await grow(store)
     root = (await head(store, ORIGIN, grown)).root
     for leaf in await store.leaves.of(last.id):
-        index = await index_of(store.leaves, leaf)
+        index = await Indices(store.leaves).of(leaf)
         proof = await inclusion(store.leaves, index, grown.size)
         verify_inclusion(leaf_hash(leaf.text.encode()), index, grown.size, proof, root)
 
@@ -193,3 +196,136 @@ async def test_a_tree_whose_last_tiles_do_not_go_together_grows_no_more(place: P
     await some(store, 1, first=1)
     with pytest.raises(ProofRefused, match="lacks its tile"):
         await grow(store)
+
+
+async def voted(store: OpenStore, message: str, *, gone: bool = False) -> Handoff:
+    """Ask two of three, and let them answer; the first vote ends, since the second is for something else."""
+    asked = await store.open(sample(message, deciders=two_of("ada", "bob", "cai")), collect_after=LONG_AGO)
+    for number, (by, response) in enumerate([("ada", "no"), ("bob", "yes"), ("ada", "yes")]):
+        outcome = answered(at=LATER + timedelta(seconds=number), by=by, response=response)
+        now = await store.get(asked.id)
+        vote = vote_for(now, outcome, gone=["cai"] if gone else [])
+        asked = await store.record(asked.id, vote, outcome)
+    assert asked.state is State.ANSWERED
+    return await store.record(asked.id, Used(at=LATER + DAY, tool_use="toolu_01"), Sent(at=LATER + DAY, call="c1"))
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["all are there", "one was removed"])
+async def test_votes_that_ended_and_people_who_were_removed_are_no_problem(gone: bool, store: OpenStore) -> None:
+    handoff = await voted(store, "Drop the table?", gone=gone)
+    assert len(handoff.votes) == 2
+    assert await problems(store) == []
+
+
+COLUMNS = {
+    "votes": "'[]'",
+    "deciders": "replace(deciders, '\"votes\":2', '\"votes\":1')",
+    "deadline": "deadline + 1000000",
+    "ended_by": "'eve'",
+    "ended_through": "'inbox'",
+    "ended_at": "ended_at + 1",
+    "handed_to": "'toolu_02'",
+    "collected_at": "collected_at + 1",
+    "reached": "'[\"inbox\"]'",
+    "reminded": "'[\"half\"]'",
+    "sealed": '\'{"a":"b"}\'',
+    "calls": "7",
+    "created_at": "created_at - 1",
+    "subject": "'eve'",
+    "tool_use": "'toolu_09'",
+}
+
+
+@pytest.mark.parametrize("column", sorted(COLUMNS))
+async def test_a_column_that_is_changed_by_hand_is_found(column: str, place: Place, store: OpenStore) -> None:
+    handoff = await voted(store, "Drop the table?")
+    await change(place.address, f"UPDATE SCHEMA.handoffs SET {column} = {COLUMNS[column]} WHERE id = '{handoff.id}'")
+    found = await problems(store)
+    assert len(found) == 1
+    assert found[0].startswith(handoff.id)
+
+
+async def test_a_vote_that_is_put_in_by_hand_is_found_also_where_people_left(place: Place, store: OpenStore) -> None:
+    handoff = await voted(store, "Drop the table?", gone=True)
+    await change(
+        place.address, f"UPDATE SCHEMA.handoffs SET votes = replace(votes, 'bob', 'cai') WHERE id = '{handoff.id}'"
+    )
+    assert await problems(store) == [f"{handoff.id}: it has a vote that is not among its lines."]
+
+
+async def test_an_answer_whose_salt_was_taken_with_it_is_found(place: Place, store: OpenStore) -> None:
+    handoff = (await some(store, 2))[0]
+    await grow(store)
+    await change(place.address, f"UPDATE SCHEMA.handoffs SET answer = '{{}}' WHERE id = '{handoff.id}'")
+    await change(place.address, f"UPDATE SCHEMA.events SET salt = '' WHERE handoff_id = '{handoff.id}'")
+    found = await problems(store)
+    assert found
+    assert all(each.startswith(handoff.id) for each in found)
+
+
+async def test_a_question_that_was_taken_out_by_hand_is_found(place: Place, store: OpenStore) -> None:
+    handoff = (await some(store, 2))[0]
+    await change(place.address, f"DELETE FROM SCHEMA.handoffs WHERE id = '{handoff.id}'")
+    assert await problems(store) == [f"{handoff.id}: it has lines in the log, and was removed by hand."]
+
+
+async def test_lines_that_are_put_before_the_beginning_are_found(place: Place, store: OpenStore) -> None:
+    await some(store, 3)
+    began = leaf_of_beginning(ASKED, events=6).decode()
+    await change(place.address, "INSERT INTO SCHEMA.log_began (one, number) VALUES (1, 6)")
+    await change(place.address, f"INSERT INTO SCHEMA.kept_leaves (number, leaf) VALUES (0, '{began}')")
+    assert await problems(store) == []  # one question was open when the store got its log
+    began = leaf_of_beginning(ASKED, events=5).decode()
+    await change(place.address, f"UPDATE SCHEMA.kept_leaves SET leaf = '{began}'")
+    await change(place.address, "DELETE FROM SCHEMA.log_state")
+    await change(place.address, "DELETE FROM SCHEMA.log_tiles")
+    assert await problems(store) == [
+        "the log: 6 lines have no leaf, and only 5 are older than the log: lines were added by hand."
+    ]
+
+
+async def test_a_leaf_of_a_question_that_has_no_such_line_is_found(place: Place, store: OpenStore) -> None:
+    handoff = (await some(store, 2))[0]
+    last = (await store.leaves.of(handoff.id))[-1].text.replace('"version":4', '"version":5')
+    await change(place.address, f"INSERT INTO SCHEMA.kept_leaves (number, leaf) VALUES (900, '{last}')")
+    assert await problems(store) == [
+        f"{handoff.id}: the log has an entry of it that is not among its lines: it was added by hand."
+    ]
+
+
+async def test_a_line_of_no_question_does_not_stop_the_tree_in_silence(place: Place, store: OpenStore) -> None:
+    await some(store, 1)
+    more = ", write_id" if place.backend == "postgres" else ""
+    await change(
+        place.address,
+        f"INSERT INTO SCHEMA.events (number, handoff_id, name, at, details{more}) "
+        f"VALUES (900, 'h_none', 'opened', 0, '{{}}'{', 0' if more else ''})",
+    )
+    with pytest.raises(ProofRefused, match="Line 900 is of h_none, which is not there"):
+        await grow(store)
+    assert "Line 900" in " ".join(await problems(store))
+
+
+async def test_what_is_verified_or_exported_while_others_write_is_right(
+    store: OpenStore, same_store: OpenStore, tmp_path: Path
+) -> None:
+    await some(store, 10)
+    done = anyio.Event()
+
+    async def write() -> None:
+        number = 100
+        while not done.is_set():
+            await some(same_store, 1, first=(number := number + 1))
+            await grow(same_store)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(write)
+        for _ in range(8):
+            assert await problems(store) == []
+            await export(store, tmp_path / "log", KEY, server_id="local")
+            found = verify_folder(tmp_path / "log", [KEY.verifier])
+            assert list(map(str, found.problems)) == []
+            newest = (await store.newest(open_only=False, limit=1))[0]
+            alone = await proof_of(store, newest, KEY, server_id="local")
+            assert check_alone(json.dumps(alone).encode(), [KEY.verifier]).problems == []
+        done.set()

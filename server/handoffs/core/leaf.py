@@ -85,7 +85,7 @@ def fields_of(event: type[Event]) -> tuple[frozenset[str], frozenset[str]]:
     return facts, words
 
 
-_QUESTION_WORDS = frozenset({"action", "arguments", "caller", "form", "message", "tool", "tool_use"})
+_QUESTION_WORDS = frozenset({"action", "arguments", "caller", "deciders", "form", "message", "tool", "tool_use"})
 
 
 def new_salt() -> bytes:
@@ -162,6 +162,14 @@ def opened_by(leaf: bytes, handoff: Handoff, event: Event, salt: bytes) -> list[
     return sorted(differ)
 
 
+def committed_in(leaf: bytes) -> frozenset[str]:
+    """Return the names of what a leaf commits to. Raises ValueError: the bytes are no leaf."""
+    read = exact_json.loads(leaf)
+    if not isinstance(read, dict):
+        raise ValueError("it is no JSON object")
+    return frozenset(_object(cast("dict[str, object]", read), "committed"))
+
+
 def stamp(at: datetime) -> str:
     """Return a time as leaves have it, in UTC and whole microseconds: `2026-11-22T19:35:00.000000Z`."""
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")[:26] + "Z"
@@ -207,6 +215,8 @@ def _add_question(handoff: Handoff, facts: _Facts, words: _Words) -> None:
     ]
     if handoff.tool_use:
         words.append(("tool_use", _text(handoff.tool_use)))
+    if question.deciders is not None:
+        words.append(("deciders", _text(question.deciders.dumps())))
     if (action := question.action) is not None:
         facts.append(("asker", f'"{action.asker.value}"'))
         words += [("action", _text(action.digest)), ("arguments", _text(action.arguments)), ("tool", _tool(action))]

@@ -23,7 +23,7 @@ from handoffs.core import exact_json
 from handoffs.core.action_form import REASON
 from handoffs.core.decision import Assertion
 from handoffs.core.errors import NotProved
-from handoffs.core.events import Answered
+from handoffs.core.events import Answered, Opened
 from handoffs.core.leaf import SALT_BYTES, commitment
 from handoffs.proof.checkpoint import opened
 from handoffs.proof.merkle import leaf_hash
@@ -59,11 +59,13 @@ def check(
     entry: Callable[[int, str, _Object], bytes],
     *,
     pinned: PinnedKeys | None = None,
+    versions: Callable[[str], tuple[int, int] | None] | None = None,
 ) -> Found:
     """Return what is wrong with a decision as it is written down.
 
     `entry` takes an index, the leaf, and what is written of the event, and returns the entry of the log, or raises
-    ProofRefused. `pinned` are the keys that count, by person; without them, those that are written there.
+    ProofRefused. `pinned` are the keys that count, by person; without them, those that are written there. `versions`
+    returns the first and last version that the log has of a handoff; without it, only their order is compared.
     """
     found = Found()
     try:
@@ -74,7 +76,7 @@ def check(
         found.handoff = _text(whole, "handoff")
         events = [_object(each, "an event") for each in _list(whole, "events")]
         told = [_Told.of(each, entry, found) for each in events]
-        _follow(told, found)
+        _follow(told, found, None if versions is None else versions(found.handoff))
         signatures = [_object(each, "a signature") for each in _list(whole, "signatures")]
         _signatures(signatures, told, found, pinned)
     except (ValueError, ProofRefused) as wrong:
@@ -131,8 +133,15 @@ class _Told:
         return None if text is None else exact_json.loads(text)
 
 
-def _follow(told: Sequence[_Told], found: Found) -> None:
+def _follow(told: Sequence[_Told], found: Found, versions: tuple[int, int] | None) -> None:
     """Check that the events are those of one question, and all of them from the first to the last."""
+    if not told:
+        raise ValueError("it has no events")
+    first, last = told[0].leaf.get("version"), told[-1].leaf.get("version")
+    if versions is not None and (first, last) != versions:
+        found.problems.append(
+            f"it has versions {first} to {last}, and the log has {versions[0]} to {versions[1]}: events were left out"
+        )
     before: object = None
     for each in told:
         version = each.leaf.get("version")
@@ -177,8 +186,9 @@ def _check_signature(each: _Object, person: str, told: Sequence[_Told], pinned: 
 def _same(signed: _Object, told: Sequence[_Told]) -> None:
     """Check that what was signed is what the log has. Raises ValueError."""
     first = told[0]
-    pairs = {name: first.word(name) for name in ("message", "form", "action")}
-    wrong = [name for name, word in pairs.items() if signed.get(name) != word]
+    wrong: list[str] = []
+    if first.leaf.get("event") == Opened.name:  # what was asked before the log began is not in it
+        wrong += [name for name in ("message", "form", "action") if signed.get(name) != first.word(name)]
     if signed.get("handoff") != first.leaf.get("handoff"):
         wrong.append("handoff")
     answered = next((each for each in told if each.leaf.get("event") == Answered.name), None)

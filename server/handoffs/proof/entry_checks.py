@@ -55,11 +55,21 @@ class EntryChecks:
         """Version and state by id."""
         self._began_later = False
         """Whether the store is older than the log, so that handoffs begin in the middle."""
+        self._firsts: dict[bytes, int] = {}
+        """The first version of those that do."""
+        self.older = 0
+        """How many events were recorded before the log began."""
 
     @property
     def handoffs(self) -> int:
         """How many handoffs the log has."""
         return len(self._handoffs)
+
+    def versions(self, handoff: str) -> tuple[int, int] | None:
+        """Return the first and the last version that the log has of a handoff; None if it has none."""
+        name = handoff.encode("utf-8", "replace")
+        last = self._handoffs.get(name)
+        return None if last is None else (self._firsts.get(name, 1), last[0])
 
     def check(self, index: int, entries: Sequence[bytes]) -> list[tuple[int, str]]:
         """Return index and problem of each entry with one; `index` is that of the first entry."""
@@ -100,8 +110,15 @@ class EntryChecks:
             return f"it is a leaf of form {version}; this program reads form {VERSION}"
         if "handoff" not in leaf:
             if event == BEGAN:
-                self._began_later = number == 0
-                return "" if number == 0 else "the log begins a second time"
+                if number:
+                    return "the log begins a second time"
+                self._began_later = True
+                facts = leaf.get("facts")
+                older = cast("dict[str, object]", facts).get("events") if isinstance(facts, dict) else None
+                if type(older) is not int:
+                    return "it is no leaf: it does not say how many events are older"
+                self.older = older
+                return ""
             return ""
         handoff, state, count = leaf["handoff"], leaf.get("state"), leaf.get("version")
         if not isinstance(handoff, str) or not isinstance(state, str) or type(count) is not int:
@@ -119,6 +136,7 @@ class EntryChecks:
             right = (state, version) == (_OPEN, 1)
             return "" if right else f"{name} is opened as {state.decode()}, version {version}"
         if before is None:
+            self._firsts[handoff] = version
             return "" if self._began_later else f"{name} was never opened: its entries before are missing"
         if version != before[0] + 1:
             return f"{name} has version {version} after {before[0]}: entries are missing or not in order"

@@ -9,13 +9,11 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from handoffs.core.errors import NotFound
-from handoffs.core.events import Entry
 from handoffs.core.leaf import leaf_of, new_salt
 from handoffs.core.leaves import Grown, Leaf, Leaves, Tile
-from handoffs.core.model import Handoff
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
-from handoffs.proof.recorded import recorded
+from handoffs.proof.recorded import LinedStore, lined, recorded
 from handoffs.proof.refused import ProofRefused
 
 T = TypeVar("T")
@@ -23,23 +21,13 @@ T = TypeVar("T")
 STEP = 1000
 """How many leaves are taken up at once: it takes some ten milliseconds."""
 
-_MOST_LINES = 100_000
 
-
-class LoggedStore(Protocol):
+class LoggedStore(LinedStore, Protocol):
     """A store with the leaves of its events."""
 
     @property
     def leaves(self) -> Leaves:
         """The leaves, and the tree over them."""
-        ...
-
-    async def get(self, handoff_id: str) -> Handoff:
-        """Return one handoff by its whole id. Raises NotFound."""
-        ...
-
-    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Return lines of the audit log."""
         ...
 
 
@@ -114,15 +102,29 @@ async def head_now(store: LoggedStore) -> str:
         return "it can't be continued; `handoffs log verify` says why"
 
 
-async def index_of(leaves: Leaves, leaf: Leaf) -> int:
-    """Return which entry of the log a leaf is. Raises ProofRefused: the tree does not have it."""
-    tile = await leaves.tile_of(leaf.number)
-    if tile is not None:
-        beside = await leaves.after(tile.first_number - 1, limit=WIDTH)
-        for at, each in enumerate(beside):
-            if each.number == leaf.number and tile.hashes[at * HASH : (at + 1) * HASH] == leaf_hash(leaf.text.encode()):
-                return tile.place * WIDTH + at
-    raise ProofRefused(f"The leaf of line {leaf.number} is not the one that the tree has the hash of.")
+class Indices:
+    """Which entry of the log each leaf is. What was read of a tile is kept, since the next leaf is most often in it."""
+
+    def __init__(self, leaves: Leaves) -> None:
+        """Take the leaves; nothing is read yet."""
+        self._leaves = leaves
+        self._known: dict[int, int] = {}
+
+    def know(self, leaves: Sequence[Leaf], first: int) -> None:
+        """Record that these leaves are the entries from `first` on."""
+        self._known |= {leaf.number: index for index, leaf in enumerate(leaves, first) if leaf.handoff_id}
+
+    async def of(self, leaf: Leaf) -> int:
+        """Return the index of a leaf. Raises ProofRefused: the tree does not have it."""
+        if leaf.number not in self._known and (tile := await self._leaves.tile_of(leaf.number)) is not None:
+            beside = await self._leaves.after(tile.first_number - 1, limit=WIDTH)
+            for at, each in enumerate(beside):
+                if tile.hashes[at * HASH : (at + 1) * HASH] == leaf_hash(each.text.encode()):
+                    self._known[each.number] = tile.place * WIDTH + at
+        index = self._known.get(leaf.number)
+        if index is None:
+            raise ProofRefused(f"The leaf of line {leaf.number} is not the one that the tree has the hash of.")
+        return index
 
 
 async def inclusion(leaves: Leaves, index: int, size: int) -> list[bytes]:
@@ -164,11 +166,15 @@ async def _with_texts(store: LoggedStore, leaves: Sequence[Leaf]) -> tuple[list[
             whole.append(leaf)
             continue
         try:
-            handoff = await store.get(leaf.handoff_id)
-            entries = await store.log(handoff_id=leaf.handoff_id, limit=_MOST_LINES)
+            handoff, entries = await lined(store, await store.get(leaf.handoff_id))
             found = next(each for each in recorded(handoff, entries) if each.number == leaf.number)
-        except (NotFound, StopIteration):  # it was removed meanwhile
-            break
+        except (NotFound, StopIteration):
+            if any(each.number == leaf.number for each in await store.leaves.after(leaf.number - 1, limit=1)):
+                raise ProofRefused(
+                    f"Line {leaf.number} is of {leaf.handoff_id}, which is not there: it was added by hand, or the "
+                    "question was removed by hand."
+                ) from None
+            break  # it was removed meanwhile
         except ValueError as wrong:
             raise ProofRefused(f"The log of {leaf.handoff_id} can't be read: {wrong}.") from None
         salt = new_salt()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 from handoffs.core.deciders import Vote
 from handoffs.core.events import EVENTS, Answered, Entry, Event
@@ -9,6 +10,20 @@ from handoffs.core.lifecycle import TABLE
 from handoffs.core.model import Handoff, State
 
 _BY_NAME = {event.name: event for event in EVENTS}
+_MOST_LINES = 100_000
+_TRIES = 10
+
+
+class LinedStore(Protocol):
+    """A store with the lines of its handoffs."""
+
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return one handoff by its whole id. Raises NotFound."""
+        ...
+
+    async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return lines of the audit log."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +36,25 @@ class Recorded:
     """The handoff with the state and version after it; in all else as it is now."""
     unkept: frozenset[str]
     """Fields of the event that the store does not keep."""
+
+
+async def lined(store: LinedStore, handoff: Handoff) -> tuple[Handoff, Sequence[Entry]]:
+    """Return a handoff as it is now, and its lines, of one moment: each line is one version.
+
+    Where they never go together, somebody has changed one of them by hand: then they are returned as they are.
+
+    Raises:
+        NotFound: It was removed meanwhile.
+        StoreError: The store can't be used.
+    """
+    for _ in range(_TRIES):
+        entries = await store.log(handoff_id=handoff.id, limit=_MOST_LINES)
+        if len(entries) == handoff.version:
+            break
+        handoff = await store.get(handoff.id)
+    else:
+        entries = await store.log(handoff_id=handoff.id, limit=_MOST_LINES)
+    return handoff, entries
 
 
 def recorded(handoff: Handoff, entries: Sequence[Entry]) -> Iterator[Recorded]:

@@ -1,10 +1,12 @@
 """Verifies the log in a store: the leaves against the tree, and what the store says against the leaves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
-from handoffs.core.leaf import opened_by
+from handoffs.core.leaf import SALT_BYTES, committed_in, opened_by, words_of
 from handoffs.core.leaves import Grown, Leaf
 from handoffs.core.model import Cursor, Handoff
 from handoffs.proof.checkpoint import opened
@@ -13,12 +15,13 @@ from handoffs.proof.growing import LoggedStore, StoreTiles, grow, head
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
 from handoffs.proof.notes import VerifierKey
 from handoffs.proof.proof_checks import verify_consistency
-from handoffs.proof.recorded import recorded
+from handoffs.proof.recorded import Recorded, lined, recorded
 from handoffs.proof.refused import ProofRefused
+from handoffs.proof.replaying import replayed
 from handoffs.proof.verifying import MAX_PROBLEMS, Problem, Report
 
 _PAGE = 200
-_MOST_LINES = 100_000
+_NO_WORD = '""'
 
 
 class WholeStore(LoggedStore, Protocol):
@@ -39,23 +42,36 @@ async def verify_store(
     Raises:
         StoreError: The store can't be used.
     """
-    report = Report()
+    report, seen = Report(), _Seen()
     try:
         grown = await grow(store)
         report.checkpoint = await head(store, origin, grown)
-        await _leaves(store, grown, report)
+        await _leaves(store, grown, report, seen)
         if since is not None:
             report.since = opened(since, keys).checkpoint
             await _continued(store, report)
     except ProofRefused as wrong:
         report.problems.append(Problem("the tree" if report.since is None else "since", str(wrong)))
-    await _handoffs(store, report)
+    await _handoffs(store, report, seen)
     return report
 
 
-async def _leaves(store: LoggedStore, grown: Grown, report: Report) -> None:
+@dataclass(kw_only=True, slots=True)
+class _Seen:
+    """What the leaves say, for what the store says."""
+
+    entries: EntryChecks = field(default_factory=EntryChecks)
+    whole: bool = False
+    """Whether all of them were read."""
+    number: int = -1
+    """Of the last one."""
+    alive: set[str] = field(default_factory=set[str])
+    """The handoffs that have lines in the store."""
+
+
+async def _leaves(store: LoggedStore, grown: Grown, report: Report, seen: _Seen) -> None:
     """Compare the leaves with the tree, and each with the one before."""
-    frontier, entries, number, tile = Frontier(), EntryChecks(), -1, b""
+    frontier, entries, number, tile = Frontier(), seen.entries, -1, b""
     while frontier.size < grown.size and len(report.problems) < MAX_PROBLEMS:
         found = await store.leaves.after(number, limit=min(WIDTH, grown.size - frontier.size))
         if not found:
@@ -76,7 +92,9 @@ async def _leaves(store: LoggedStore, grown: Grown, report: Report) -> None:
         for text in texts:
             frontier.append(leaf_hash(text))
         number = found[-1].number
+        seen.alive |= {leaf.handoff_id for leaf in found if leaf.handoff_id}
     report.handoffs = entries.handoffs
+    seen.whole, seen.number = frontier.size == grown.size and not report.problems, number
     if report.checkpoint is not None and not report.problems and frontier.root != report.checkpoint.root:
         raise ProofRefused("The leaves do not lead to the root of the tree: leaves or tiles were changed.")
 
@@ -92,34 +110,62 @@ async def _continued(store: LoggedStore, report: Report) -> None:
     verify_consistency(old.size, old.root, now.size, now.root, proof)
 
 
-async def _handoffs(store: WholeStore, report: Report) -> None:
+async def _handoffs(store: WholeStore, report: Report, seen: _Seen) -> None:
     """Compare what the store says of each handoff with its leaves."""
     before: Cursor | None = None
+    older = 0
     while len(report.problems) < MAX_PROBLEMS:
         page = await store.newest(open_only=False, before=before, limit=_PAGE)
         for handoff in page:
-            found, closed = await _compared(store, handoff)
-            if found:  # it may have changed between two reads
-                found, closed = await _compared(store, await store.get(handoff.id))
+            seen.alive.discard(handoff.id)
+            try:
+                found, without = await _compared(store, handoff, seen)
+            except NotFound:  # it was removed meanwhile
+                continue
             report.problems += [Problem(handoff.id, each) for each in found]
             report.decisions += 1
-            report.closed += closed
+            older += without
         if len(page) < _PAGE:
-            return
+            break
         before = Cursor(created_at=page[-1].created_at, id=page[-1].id)
+    if len(report.problems) >= MAX_PROBLEMS:
+        return
+    if seen.whole and older > seen.entries.older:
+        said = f"{older:,} lines have no leaf"
+        if seen.entries.older:
+            said += f", and only {seen.entries.older:,} are older than the log"
+        report.problems.append(Problem("the log", f"{said}: lines were added by hand."))
+    for handoff_id in sorted(seen.alive):
+        if await store.leaves.of(handoff_id) and not await _is_there(store, handoff_id):
+            report.problems.append(Problem(handoff_id, "it has lines in the log, and was removed by hand."))
 
 
-async def _compared(store: LoggedStore, handoff: Handoff) -> tuple[list[str], bool]:
-    """Return how a handoff differs from its leaves, and whether words of it were erased."""
+async def _is_there(store: LoggedStore, handoff_id: str) -> bool:
+    try:
+        await store.get(handoff_id)
+    except NotFound:
+        return False
+    return True
+
+
+async def _compared(store: LoggedStore, handoff: Handoff, seen: _Seen) -> tuple[list[str], int]:
+    """Return how a handoff differs from its leaves, and how many of its lines have none. Raises NotFound."""
+    handoff, entries = await lined(store, handoff)
     leaves = await store.leaves.of(handoff.id)
-    entries = await store.log(handoff_id=handoff.id, limit=_MOST_LINES)
-    return differences(handoff, entries, leaves), any(not leaf.salt for leaf in leaves)
+    found = differences(handoff, entries, leaves)
+    if not found and seen.whole:
+        versions = [at for at, entry in enumerate(entries, 1) if entry.number <= seen.number]
+        logged = seen.entries.versions(handoff.id)
+        if logged is not None and logged[1] != (versions[-1] if versions else 0):
+            found = ["the log has an entry of it that is not among its lines: it was added by hand."]
+    with_leaf = {leaf.number for leaf in leaves}
+    return found, sum(entry.number not in with_leaf for entry in entries)
 
 
 def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Leaf]) -> list[str]:
     """Return in words how a handoff differs from its leaves."""
     found: list[str] = []
-    by_number = {leaf.number: leaf for leaf in leaves}
+    by_number = {leaf.number: leaf for leaf in leaves if leaf.text}
     try:
         events = list(recorded(handoff, entries))
     except ValueError as wrong:
@@ -128,14 +174,10 @@ def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Lea
         return ["it has no line in the log: it was added by hand."]
     for each in events:
         leaf = by_number.get(each.number)
-        if leaf is None or not leaf.salt:
+        if leaf is None:
             continue
         try:
-            differ = [
-                name
-                for name in opened_by(leaf.text.encode(), each.after, each.event, bytes.fromhex(leaf.salt))
-                if name not in each.unkept
-            ]
+            differ = _differs(leaf, each)
         except ValueError as wrong:
             found.append(f"line {each.number}: its leaf can't be read: {wrong}.")
             continue
@@ -147,4 +189,19 @@ def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Lea
             f"it is {handoff.state.value} in version {handoff.version}, and by the log {last.state.value} in version "
             f"{last.version}."
         )
+    if not found:
+        found += replayed(handoff, events, by_number)
     return found
+
+
+def _differs(leaf: Leaf, each: Recorded) -> list[str]:
+    """Return the names of what is not as a leaf has it. Raises ValueError: it can't be read."""
+    text = leaf.text.encode()
+    salt = bytes.fromhex(leaf.salt or "00" * SALT_BYTES)
+    differ = [name for name in opened_by(text, each.after, each.event, salt) if name not in each.unkept]
+    if leaf.salt:
+        return differ
+    # Nothing opens the commitments: so the words should be gone, too.
+    committed, words = committed_in(text), words_of(each.after, each.event)
+    kept = {name for name in committed if words.get(name, _NO_WORD) != _NO_WORD}
+    return sorted(name for name in differ if name not in committed or name in kept)

@@ -91,7 +91,7 @@ def verify_folder(
     walk.run()
     report.handoffs = walk.entries.handoffs
     report.problems += _strangers(folder, tiles, signed.checkpoint.size)
-    _decisions(folder / DECISIONS, tiles, signed.checkpoint.size, report, pinned)
+    _decisions(folder / DECISIONS, tiles, signed.checkpoint.size, walk.entries, report, pinned)
     if since is not None:
         try:
             report.since = _continued(since, keys, signed.checkpoint, tiles)
@@ -185,7 +185,9 @@ class _Walk:
             self._problems.append(Problem(place, what))
 
 
-def _decisions(folder: Path, tiles: FolderTiles, size: int, report: Report, pinned: PinnedKeys | None) -> None:
+def _decisions(
+    folder: Path, tiles: FolderTiles, size: int, entries: EntryChecks, report: Report, pinned: PinnedKeys | None
+) -> None:
     """Check each decision that is written down beside the log."""
 
     def entry(index: int, _leaf: str, _event: Mapping[str, object]) -> bytes:
@@ -196,7 +198,7 @@ def _decisions(folder: Path, tiles: FolderTiles, size: int, report: Report, pinn
             return
         name = f"{DECISIONS}/{path.name}"
         try:
-            found = check(path.read_bytes(), entry, pinned=pinned)
+            found = check(path.read_bytes(), entry, pinned=pinned, versions=entries.versions)
         except OSError as wrong:
             report.problems.append(Problem(name, f"it can't be read: {wrong.strerror}."))
             continue

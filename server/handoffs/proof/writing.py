@@ -5,9 +5,10 @@ The secrets in the arguments of a held call are kept back, with all texts that m
 
 import json
 import os
+import re
 import secrets
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,22 +20,24 @@ from handoffs.core.decision import Assertion, Decision
 from handoffs.core.document import redacted
 from handoffs.core.errors import NotFound
 from handoffs.core.leaf import words_of
-from handoffs.core.leaves import Leaf
+from handoffs.core.leaves import Grown, Leaf
 from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
 from handoffs.core.voting import content_of
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.decisions import DECISIONS, VERSION
 from handoffs.proof.export import FolderWriter
-from handoffs.proof.growing import LoggedStore, grow, head, inclusion, index_of
+from handoffs.proof.growing import Indices, LoggedStore, grow, head, inclusion
 from handoffs.proof.merkle import WIDTH
 from handoffs.proof.notes import SigningKey
-from handoffs.proof.recorded import Recorded, recorded
+from handoffs.proof.recorded import Recorded, lined, recorded
 from handoffs.proof.refused import ProofRefused
 
 _HELD = frozenset({"message", "form", "arguments", "values"})
 """What may hold the secrets of a held call."""
-_MOST_LINES = 100_000
+_STEP = 1000
+_GONE: Mapping[str, object] = {}
+_NAMED = re.compile(r'"handoff":"([A-Za-z0-9_]+)","state":')
 
 
 class PeopledStore(LoggedStore, Protocol):
@@ -80,57 +83,81 @@ async def export(
     """
     await anyio.to_thread.run_sync(lambda: folder.mkdir(mode=0o700, parents=True, exist_ok=True))
     writer = await anyio.to_thread.run_sync(FolderWriter, folder)
-    checkpoint, signed = await signed_head(store, key)
+    grown = await grow(store)
+    checkpoint = await head(store, key.verifier.name, grown)
     if writer.size > checkpoint.size:
         raise ProofRefused(f"{folder} has {writer.size} entries, and the log has {checkpoint.size}: it was cut off.")
-    number, changed = await _number_of(store, writer.size), dict[str, None]()
+    number, indices = await _number_of(store, writer.size), Indices(store.leaves)
+    # An export without words was the last one: then those of all entries are wanted.
+    changed = await _handoffs(store, number) if words and not (folder / DECISIONS).is_dir() else dict[str, None]()
     while writer.size < checkpoint.size:
         leaves = await store.leaves.after(number, limit=min(WIDTH, checkpoint.size - writer.size))
         if not leaves or not all(leaf.text for leaf in leaves):
             raise ProofRefused("Leaves of the log are gone from the store: it was changed by hand.")
+        indices.know(leaves, writer.size)
         await anyio.to_thread.run_sync(writer.append, [leaf.text.encode() for leaf in leaves])
         number = leaves[-1].number
-        changed |= dict.fromkeys(leaf.handoff_id for leaf in leaves if leaf.handoff_id)
-    await anyio.to_thread.run_sync(writer.publish, signed)
+        changed |= dict.fromkeys(leaf.handoff_id or _named(leaf.text) for leaf in leaves)
     decisions = 0
-    for handoff_id in changed if words else ():
-        try:
-            handoff = await store.get(handoff_id)
-        except NotFound:
-            continue
-        if handoff.state is State.OPEN:
-            continue
-        written = await decision(store, handoff, server_id=server_id, secret=secret)
-        await anyio.to_thread.run_sync(_put, folder / DECISIONS, f"{handoff.id}.json", _json(written))
-        decisions += 1
+    # Before the checkpoint: an export that is cut off writes them again.
+    for handoff_id in changed:
+        path = folder / DECISIONS / f"{handoff_id}.json"
+        told = await _decided(store, handoff_id, grown, indices, server_id, secret=secret) if words else _GONE
+        if told is _GONE:  # what an earlier export wrote of it has not all entries
+            await anyio.to_thread.run_sync(_remove, path)
+        elif told:
+            await anyio.to_thread.run_sync(_put, path, _json(told))
+            decisions += 1
+    await anyio.to_thread.run_sync(writer.publish, checkpoint.signed(key))
     return Exported(checkpoint=checkpoint, written=writer.written, decisions=decisions)
 
 
 async def proof_of(
     store: PeopledStore, handoff: Handoff, key: SigningKey, *, server_id: str, secret: bool = False
 ) -> dict[str, object]:
-    """Return one decision with the proofs that it is in the log. Raises ProofRefused or StoreError."""
-    checkpoint, signed = await signed_head(store, key)
-    whole = await decision(store, handoff, server_id=server_id, secret=secret, size=checkpoint.size)
-    return whole | {"log": {"vkey": str(key.verifier), "checkpoint": signed.decode()}}
+    """Return one decision with the proofs that it is in the log. Raises NotFound, ProofRefused or StoreError."""
+    while True:
+        grown = await grow(store)
+        whole = await decision(
+            store, handoff, grown, Indices(store.leaves), server_id=server_id, secret=secret, paths=True
+        )
+        if whole is not None:
+            break
+        handoff = await store.get(handoff.id)  # it was decided since the tree was built
+    if not whole["events"]:
+        raise ProofRefused(f"{handoff.id} ended before the log began: it has no entries.")
+    checkpoint = await head(store, key.verifier.name, grown)
+    return whole | {"log": {"vkey": str(key.verifier), "checkpoint": checkpoint.signed(key).decode()}}
 
 
 async def decision(
-    store: PeopledStore, handoff: Handoff, *, server_id: str, secret: bool = False, size: int | None = None
-) -> dict[str, object]:
-    """Return one decision as `decisions` describes it; with `size`, with the proofs for a log of this size."""
-    leaves = {leaf.number: leaf for leaf in await store.leaves.of(handoff.id)}
-    entries = await store.log(handoff_id=handoff.id, limit=_MOST_LINES)
+    store: PeopledStore,
+    handoff: Handoff,
+    grown: Grown,
+    indices: Indices,
+    *,
+    server_id: str,
+    secret: bool = False,
+    paths: bool = False,
+) -> dict[str, object] | None:
+    """Return one decision as `decisions` describes it, by a log of this size; with `paths`, with the proofs for it.
+
+    Returns None if it is decided, and was not yet in a log of this size. Raises NotFound: it was removed meanwhile.
+    """
+    handoff, entries = await lined(store, handoff)
+    leaves = {leaf.number: leaf for leaf in await store.leaves.of(handoff.id) if leaf.number <= grown.number}
     closed = frozenset[str]() if secret or redacted(handoff) == handoff else _HELD
     try:
         events = [each for each in recorded(handoff, entries) if each.number in leaves]
     except ValueError as wrong:
         raise ProofRefused(f"The log of {handoff.id} can't be read: {wrong}.") from None
+    if (events[-1].after.state if events else State.OPEN) is not handoff.state and entries[-1].number > grown.number:
+        return None
     told: list[object] = []
     for each in events:
         leaf = leaves[each.number]
-        index = await index_of(store.leaves, leaf)
-        proof = {} if size is None else {"path": [_base64(one) for one in await inclusion(store.leaves, index, size)]}
+        index = await indices.of(leaf)
+        proof = {"path": list(map(_base64, await inclusion(store.leaves, index, grown.size)))} if paths else {}
         told.append(
             {"index": index, "leaf": leaf.text, "salt": leaf.salt, "words": _words(each, leaf, closed), **proof}
         )
@@ -180,18 +207,51 @@ async def _number_of(store: LoggedStore, size: int) -> int:
     return beside[at].number
 
 
-def _put(folder: Path, name: str, text: str) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    fresh = folder / f".{name}.{secrets.token_hex(4)}"
+async def _decided(
+    store: PeopledStore, handoff_id: str, grown: Grown, indices: Indices, server_id: str, *, secret: bool
+) -> Mapping[str, object]:
+    """Return a decision as it is written down; `_GONE` if its words were pruned, an empty one if it is still open."""
+    try:
+        handoff = await store.get(handoff_id)
+        if handoff.state is State.OPEN:
+            return {}
+        return await decision(store, handoff, grown, indices, server_id=server_id, secret=secret) or {}
+    except NotFound:
+        return _GONE
+
+
+async def _handoffs(store: LoggedStore, last: int) -> dict[str, None]:
+    """Return the ids of all handoffs with leaves up to this number."""
+    found, number = dict[str, None](), -1
+    while number < last:
+        leaves = await store.leaves.after(number, limit=_STEP)
+        found |= dict.fromkeys(leaf.handoff_id for leaf in leaves if leaf.handoff_id and leaf.number <= last)
+        number = leaves[-1].number if leaves else last
+    return found
+
+
+def _named(leaf: str) -> str:
+    """Return of which handoff a leaf is whose event was removed; "-" if of none."""
+    named = _NAMED.search(leaf)
+    return named[1] if named else "-"
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(fresh, folder / name)
+        os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def _json(whole: dict[str, object]) -> str:
+def _json(whole: Mapping[str, object]) -> str:
     return json.dumps(whole, indent=1) + "\n"
 
 
