@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from handoffs.core.events import Entry
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leaf:
@@ -17,6 +19,15 @@ class Leaf:
     """See `core.leaf`. Empty where a server of an earlier version recorded the event: see `proof.growing`."""
     salt: str = ""
     """In hexadecimal digits; empty once it was erased."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lined:
+    """A line of the log with its leaf."""
+
+    entry: Entry
+    leaf: Leaf | None
+    """None for a line that is older than the log."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +64,10 @@ class Leaves(Protocol):
 
     async def of(self, handoff_id: str) -> Sequence[Leaf]:
         """Return the leaves of one handoff, in order."""
+        ...
+
+    async def lines(self, handoff_ids: Sequence[str]) -> Sequence[Lined]:
+        """Return all lines of some handoffs with their leaves, in order."""
         ...
 
     async def tile(self, level: int, place: int) -> Tile | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
 from handoffs.core.leaf import SALT_BYTES, committed_in, opened_by, words_of
-from handoffs.core.leaves import Grown, Leaf
+from handoffs.core.leaves import Grown, Leaf, Lined
 from handoffs.core.model import Cursor, Handoff
 from handoffs.proof.checkpoint import opened
 from handoffs.proof.entry_checks import EntryChecks
@@ -116,12 +116,18 @@ async def _handoffs(store: WholeStore, report: Report, seen: _Seen) -> None:
     older = 0
     while len(report.problems) < MAX_PROBLEMS:
         page = await store.newest(open_only=False, before=before, limit=_PAGE)
+        lines: dict[str, list[Lined]] = {handoff.id: [] for handoff in page}
+        for each in await store.leaves.lines(list(lines)):
+            lines[each.entry.handoff_id].append(each)
         for handoff in page:
             seen.alive.discard(handoff.id)
-            try:
-                found, without = await _compared(store, handoff, seen)
-            except NotFound:  # it was removed meanwhile
-                continue
+            found, without = _compared(handoff, lines[handoff.id], seen)
+            if found or len(lines[handoff.id]) != handoff.version:  # it may have changed between two reads
+                try:
+                    handoff, _ = await lined(store, handoff)
+                    found, without = _compared(handoff, await store.leaves.lines([handoff.id]), seen)
+                except NotFound:  # it was removed meanwhile
+                    continue
             report.problems += [Problem(handoff.id, each) for each in found]
             report.decisions += 1
             older += without
@@ -148,18 +154,17 @@ async def _is_there(store: LoggedStore, handoff_id: str) -> bool:
     return True
 
 
-async def _compared(store: LoggedStore, handoff: Handoff, seen: _Seen) -> tuple[list[str], int]:
-    """Return how a handoff differs from its leaves, and how many of its lines have none. Raises NotFound."""
-    handoff, entries = await lined(store, handoff)
-    leaves = await store.leaves.of(handoff.id)
+def _compared(handoff: Handoff, lines: Sequence[Lined], seen: _Seen) -> tuple[list[str], int]:
+    """Return how a handoff differs from its leaves, and how many of its lines have none."""
+    entries = [each.entry for each in lines]
+    leaves = [each.leaf for each in lines if each.leaf is not None]
     found = differences(handoff, entries, leaves)
     if not found and seen.whole:
         versions = [at for at, entry in enumerate(entries, 1) if entry.number <= seen.number]
         logged = seen.entries.versions(handoff.id)
         if logged is not None and logged[1] != (versions[-1] if versions else 0):
             found = ["the log has an entry of it that is not among its lines: it was added by hand."]
-    with_leaf = {leaf.number for leaf in leaves}
-    return found, sum(entry.number not in with_leaf for entry in entries)
+    return found, len(entries) - len(leaves)
 
 
 def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Leaf]) -> list[str]:

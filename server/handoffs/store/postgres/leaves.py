@@ -7,11 +7,12 @@ of an event ever waits for it.
 from collections.abc import Sequence
 from typing import cast
 
-from handoffs.core.leaves import Grown, Leaf, Tile
+from handoffs.core.leaves import Grown, Leaf, Lined, Tile
 from handoffs.core.storable import storable
 from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
+from handoffs.store.rows import lined, lines_with_leaves
 
 
 class PostgresLeaves:
@@ -20,12 +21,14 @@ class PostgresLeaves:
     def __init__(self, connections: Connections) -> None:
         """Take the store's connections."""
         self._connections = connections
-        names = ("leaves", "events", "log_tiles", "log_state")
-        leaves, events, tiles, state = (f'"{connections.address.schema}".{name}' for name in names)
+        names = ("leaves", "events", "log_began", "log_tiles", "log_state")
+        leaves, events, began, tiles, state = (f'"{connections.address.schema}".{name}' for name in names)
         self._grown = f"SELECT size, number FROM {state}"  # noqa: S608
         leaf = f"SELECT number, handoff_id, leaf, salt FROM {leaves}"  # noqa: S608
         self._after = f"{leaf} WHERE number > $1 ORDER BY number LIMIT $2"
         self._of = f"{leaf} WHERE handoff_id = $1 ORDER BY number"
+        lines = lines_with_leaves(events, began)
+        self._lines = f"{lines} WHERE handoff_id = ANY($1::text[]) ORDER BY number"
         tile = f"SELECT level, place, hashes, first_number FROM {tiles}"  # noqa: S608
         self._tile = f"{tile} WHERE level = $1 AND place = $2"
         self._tile_of = f"""{tile} WHERE level = 0 AND first_number <= $1 AND (SELECT number FROM {state}) >= $1
@@ -52,6 +55,11 @@ class PostgresLeaves:
     async def of(self, handoff_id: str) -> Sequence[Leaf]:
         """Return the leaves of one handoff, in order."""
         return [_leaf(row) for row in await self._fetch(self._of, encode_cell(storable(handoff_id)))]
+
+    async def lines(self, handoff_ids: Sequence[str]) -> Sequence[Lined]:
+        """Return all lines of some handoffs with their leaves, in order."""
+        ids = [encode_cell(storable(each)) for each in handoff_ids]
+        return [lined(tuple(map(decode_cell, row))) for row in await self._fetch(self._lines, ids)]
 
     async def tile(self, level: int, place: int) -> Tile | None:
         """Return a tile, as wide as it is."""

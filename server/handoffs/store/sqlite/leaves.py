@@ -4,14 +4,16 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar, cast
 
-from handoffs.core.leaves import Grown, Leaf, Tile
+from handoffs.core.leaves import Grown, Leaf, Lined, Tile
 from handoffs.core.storable import storable
+from handoffs.store.rows import lined, lines_with_leaves
 from handoffs.store.watches import Line
 
 T = TypeVar("T")
 
 _AFTER = "SELECT number, handoff_id, leaf, salt FROM leaves WHERE number > ? ORDER BY number LIMIT ?"
 _OF = "SELECT number, handoff_id, leaf, salt FROM leaves WHERE handoff_id = ? ORDER BY number"
+_LINES = lines_with_leaves("events", "log_began")
 _TILE = "SELECT level, place, hashes, first_number FROM log_tiles"
 _FIRST = "INSERT OR IGNORE INTO log_state (one, size, number) VALUES (1, 0, -1)"
 _GROW = "UPDATE log_state SET size = ?, number = ? WHERE size = ? AND number = ?"
@@ -52,6 +54,12 @@ class SqliteLeaves:
     async def of(self, handoff_id: str) -> Sequence[Leaf]:
         """Return the leaves of one handoff, in order."""
         return await self._run(lambda connection: _leaves(connection, _OF, storable(handoff_id)))
+
+    async def lines(self, handoff_ids: Sequence[str]) -> Sequence[Lined]:
+        """Return all lines of some handoffs with their leaves, in order."""
+        sql = f"{_LINES} WHERE handoff_id IN ({', '.join('?' * len(handoff_ids))}) ORDER BY number"
+        ids = [storable(each) for each in handoff_ids]
+        return await self._run(lambda connection: [lined(row) for row in connection.execute(sql, ids)])
 
     async def tile(self, level: int, place: int) -> Tile | None:
         """Return a tile, as wide as it is."""
