@@ -16,7 +16,6 @@ from handoffs.core.errors import QuestionRefused
 from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
 from handoffs.core.leaf import leaf_of, new_salt
-from handoffs.core.leaves import Leaf, Lined
 from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, Question, State
 from handoffs.core.schema import parse
 from handoffs.core.storable import storable
@@ -217,23 +216,6 @@ def decode_event(row: tuple[object, ...]) -> Entry:
         return Entry(number=number, handoff_id=handoff_id, name=name, at=moment(at), details=told)
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"line {number} of the log can't be read: {wrong}") from wrong
-
-
-def lines_with_leaves(events: str, began: str) -> str:
-    """Return the columns that `lined` reads, of the table of events, in SQL for both engines.
-
-    What stands before the beginning of the log, in the table `began`, has no leaf.
-    """
-    after = f"number > coalesce((SELECT number FROM {began}), 0)"  # noqa: S608
-    return f"SELECT number, handoff_id, name, at, details, CASE WHEN {after} THEN leaf ELSE '' END, salt FROM {events}"  # noqa: S608
-
-
-def lined(row: tuple[object, ...]) -> Lined:
-    """Return the line of the log of a row of `lines_with_leaves`, with its leaf. Raises Unreadable."""
-    *line, text, salt = cast("tuple[object, object, object, object, object, str, str]", row)
-    entry = decode_event(tuple(line))
-    leaf = Leaf(number=entry.number, handoff_id=entry.handoff_id, text=text, salt=salt) if text else None
-    return Lined(entry=entry, leaf=leaf)
 
 
 def micros(at: datetime) -> int:

@@ -9,10 +9,10 @@ from typing import cast
 
 from handoffs.core.leaves import Grown, Leaf, Lined, Tile
 from handoffs.core.storable import storable
+from handoffs.store.leaf_rows import lined, lines_with_leaves
 from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
-from handoffs.store.rows import lined, lines_with_leaves
 
 
 class PostgresLeaves:

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar, cast
 
 from handoffs.core.leaves import Grown, Leaf, Lined, Tile
 from handoffs.core.storable import storable
-from handoffs.store.rows import lined, lines_with_leaves
+from handoffs.store.leaf_rows import lined, lines_with_leaves
 from handoffs.store.watches import Line
 
 T = TypeVar("T")
