@@ -65,9 +65,13 @@ class Program:
 
     def audit(self) -> str:
         """Return what it says of all tiles and entries in the folder: `ok`, or its error."""
+        return self.audit_of(SIZE, root_of(ENTRIES))
+
+    def audit_of(self, size: int, root: bytes) -> str:
+        """The same of a log of this size and root."""
         python = Path(self._path).with_name("python")
         done = subprocess.run(
-            [python, "-c", AUDIT, "log", str(SIZE), root_of(ENTRIES).hex()],
+            [python, "-c", AUDIT, "log", str(size), root.hex()],
             cwd=self._place, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
