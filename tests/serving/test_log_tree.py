@@ -57,6 +57,21 @@ async def test_a_tree_that_was_changed_is_said_once_and_nothing_else_ends(
         assert "`handoffs log verify` says why" in await head_now(store)
 
 
+async def test_what_no_program_would_write_ends_no_inbox(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with SqliteStore(tmp_path / "x.db") as store:
+        tree, desk = LogTree(store, SystemClock(), tmp_path, None), Desk(store=store, clock=SystemClock())
+        asked = await desk.ask(message="Deploy?", caller=CLAUDE)
+        await tree.checkpoint()
+        with closing(connect(tmp_path / "x.db")) as connection:
+            connection.execute(
+                "INSERT INTO events (handoff_id, name, at, details) VALUES (?, 'reached', 0, 'null')", (asked.id,)
+            )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tree.run)
+            await until(lambda: "can't be built: " in caplog.text)
+            tasks.cancel_scope.cancel()
+
+
 async def test_the_head_stands_at_the_foot_of_each_page_with_the_signed_text(tmp_path: Path) -> None:
     clock = SystemClock()
     async with SqliteStore(tmp_path / "x.db") as store:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -29,6 +29,8 @@ from tests.core.strategies import ASKED
 from tests.store.by_hand import change
 from tests.store.conftest import Place
 from tests.store.samples import LATER, LONG_AGO, answered, sample, two_of
+from tests.store.test_kept import VERSIONS
+from tests.store.test_kept import opened as opened_kept
 from tests.store.test_prune import DAY, ended, pruned
 
 ORIGIN = "handoffs.example/log"
@@ -329,3 +331,16 @@ async def test_what_is_verified_or_exported_while_others_write_is_right(
             alone = await proof_of(store, newest, KEY, server_id="local")
             assert check_alone(json.dumps(alone).encode(), [KEY.verifier]).problems == []
         done.set()
+
+
+@pytest.mark.parametrize("engine", ["postgres", "sqlite"])
+async def test_a_store_of_before_begins_its_log_with_one_leaf(engine: str, tmp_path: Path) -> None:
+    async with opened_kept(engine, VERSIONS[0], tmp_path) as store:
+        before = len(await store.log(limit=10_000))
+        [first] = await store.leaves.after(-1, limit=10)
+        at = datetime.fromisoformat(json.loads(first.text)["at"])
+        assert first.text.encode() == leaf_of_beginning(at, events=before)
+        assert await problems(store) == []
+        await some(store, 1)
+        assert (await grow(store)).size == 5
+        assert await problems(store) == []

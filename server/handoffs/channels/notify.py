@@ -234,9 +234,10 @@ class Notifier:
         return handoff if handoff.state is State.OPEN else None
 
     async def _log_head(self) -> str:
-        with suppress(StoreError):
+        try:
             return await self._desk.log_head()
-        return ""
+        except Exception:  # noqa: BLE001 - a question must reach people, whatever is wrong with the log
+            return ""
 
     async def _note(self, handoff: Handoff, reason: str) -> None:
         with suppress(HandoffError):  # without a store there is no log

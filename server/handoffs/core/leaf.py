@@ -117,14 +117,6 @@ def leaf_of_beginning(at: datetime, *, events: int) -> bytes:
     return f'{{"at":"{stamp(at)}","event":"{BEGAN}","facts":{{"events":{events}}},"v":{VERSION}}}'.encode()
 
 
-def commitments_of(handoff: Handoff, event: Event, salt: bytes) -> dict[str, str]:
-    """Return the commitments by field, for a program that has the words.
-
-    Of the handoff only the question is read, and only for `opened`: any later state of it gives the same.
-    """
-    return cast("dict[str, str]", json.loads(b"{%b}" % _committed(_parts(handoff, event)[1], salt)))
-
-
 def words_of(handoff: Handoff, event: Event) -> dict[str, str]:
     """Return what an event's leaf commits to by field, each as the text that stands in the commitment.
 

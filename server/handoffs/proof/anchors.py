@@ -6,9 +6,7 @@
 Each head that is kept continues the one before it, or nothing is written: so a log that was written anew is found here.
 """
 
-import os
 import re
-import secrets
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from handoffs.proof.checkpoint import Checkpoint, opened
+from handoffs.proof.files import put
 from handoffs.proof.growing import LoggedStore, StoreTiles
 from handoffs.proof.merkle import Tree
 from handoffs.proof.notes import Note, SigningKey, VerifierKey
@@ -75,11 +74,11 @@ async def anchor(
         if witness.key not in opened(signed, keys).signers:
             raise ProofRefused(f"The witness {witness.url} did not sign it with the key that it is known by.")
     if signed != kept:
-        await anyio.to_thread.run_sync(_put, path, signed)
+        await anyio.to_thread.run_sync(put, path, signed)
         written.append(path)
     stamp = path.with_suffix(".tsr")
     if timestamp_url and (signed != kept or not await anyio.to_thread.run_sync(stamp.exists)):
-        await anyio.to_thread.run_sync(_put, stamp, await _time_stamp(signed, timestamp_url))
+        await anyio.to_thread.run_sync(put, stamp, await _time_stamp(signed, timestamp_url))
         written.append(stamp)
     return Anchored(checkpoint=checkpoint, files=tuple(written))
 
@@ -168,13 +167,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        fresh.write_bytes(content)
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -5,13 +5,12 @@ finds everything that the checkpoint promises at any moment, also after a crash.
 the store can write them again.
 """
 
-import os
-import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from handoffs.proof.checkpoint import Checkpoint
+from handoffs.proof.files import put
 from handoffs.proof.merkle import EMPTY, HASH, WIDTH, Frontier, leaf_hash
 from handoffs.proof.notes import Note
 from handoffs.proof.refused import ProofRefused
@@ -104,11 +103,5 @@ class FolderWriter:
             raise ProofRefused(f"{path} holds something else: it is of another log. Export to an empty folder.")
 
     def _put(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            fresh.write_bytes(content)
-            os.replace(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        put(path, content)
         self._written += 1

@@ -4,9 +4,7 @@ The secrets in the arguments of a held call are kept back, with all texts that m
 """
 
 import json
-import os
 import re
-import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from handoffs.core.voting import content_of
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.decisions import DECISIONS, VERSION
 from handoffs.proof.export import FolderWriter
+from handoffs.proof.files import put
 from handoffs.proof.growing import Indices, LoggedStore, grow, head, inclusion
 from handoffs.proof.merkle import WIDTH
 from handoffs.proof.notes import SigningKey
@@ -106,7 +105,7 @@ async def export(
         if told is _GONE:  # what an earlier export wrote of it has not all entries
             await anyio.to_thread.run_sync(_remove, path)
         elif told:
-            await anyio.to_thread.run_sync(_put, path, _json(told))
+            await anyio.to_thread.run_sync(_put, path, told)
             decisions += 1
     await anyio.to_thread.run_sync(writer.publish, checkpoint.signed(key))
     return Exported(checkpoint=checkpoint, written=writer.written, decisions=decisions)
@@ -240,19 +239,8 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _put(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _json(whole: Mapping[str, object]) -> str:
-    return json.dumps(whole, indent=1) + "\n"
+def _put(path: Path, whole: Mapping[str, object]) -> None:
+    put(path, f"{json.dumps(whole, indent=1)}\n".encode(), private=True)
 
 
 def _base64(data: bytes) -> str:

@@ -50,17 +50,19 @@ class LogTree:
     async def run(self) -> None:
         """Build the tree, within a second after each change, until cancelled."""
         told = ""
-        async with self._store.watch() as watch:
-            while True:
-                try:
-                    await self._grow()
-                    pause, told = PAUSE_SECONDS, ""
-                except (ProofRefused, StoreError) as wrong:
-                    pause = RETRY_SECONDS
-                    if str(wrong) != told:
-                        logger.error("The tree of the log can't be built: %s", told := str(wrong))
-                await watch.changed()
-                await self._clock.sleep(pause)
+        while True:
+            try:
+                async with self._store.watch() as watch:
+                    while True:
+                        await self._grow()
+                        told = ""
+                        await watch.changed()
+                        await self._clock.sleep(PAUSE_SECONDS)
+            except Exception as wrong:  # noqa: BLE001 - the inbox must not end over its log, whatever the store holds
+                said = str(wrong) if isinstance(wrong, ProofRefused | StoreError) else type(wrong).__name__
+                if said != told:
+                    logger.error("The tree of the log can't be built: %s", told := said)
+                await self._clock.sleep(RETRY_SECONDS)
 
     async def _grow(self) -> None:
         grown = await grow(self._store)

@@ -26,9 +26,7 @@ class _Run(Protocol):
 
 
 class _Write(Protocol):
-    def __call__(
-        self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], /, *, durable: bool = True
-    ) -> Awaitable[T]: ...
+    def __call__(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], /) -> Awaitable[T]: ...
 
 
 class SqliteLeaves:
@@ -88,8 +86,8 @@ class SqliteLeaves:
                 connection.executemany(_WRITE, rows)
             return grown, []
 
-        # What a power cut takes of it is built again.
-        return await self._write(work, durable=False)
+        # Durable, and with it all that was recorded before: a head that somebody keeps must be there after a power cut.
+        return await self._write(work)
 
     async def _tile(self, sql: str, *parameters: int) -> Tile | None:
         def work(connection: sqlite3.Connection) -> Tile | None:
