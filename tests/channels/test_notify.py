@@ -109,12 +109,14 @@ async def test_a_restart_repeats_no_notification_and_sends_a_missed_one_once(tmp
     assert (claimed, len(sink.got)) == (("opened", "last"), 2)
 
 
-async def test_a_question_reaches_people_whatever_is_wrong_with_the_log(tmp_path: Path) -> None:
+async def test_a_question_reaches_people_whatever_is_wrong_with_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def broken() -> str:
         raise TypeError("a row that no program of ours wrote")
 
     async with http_sink() as sink, running(tmp_path / "x.db", [sink.url]) as one:
-        one.desk._log_head = broken
+        monkeypatch.setattr(one.desk, "log_head", broken)
         asked = await one.desk.ask(message="Deploy?", caller=CODEX)
         await one.until_claimed(asked)
         await until(lambda: len(sink.got) == 1)
