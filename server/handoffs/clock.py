@@ -7,6 +7,7 @@ earlier of the two times counts, so that no question ends before its time is ove
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Callable
@@ -27,6 +28,9 @@ BELIEVED_AFTER = timedelta(hours=1)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+_EMPTY = contextvars.Context()
+"""The context of alarms: each would else keep a copy of its call's, and a thousand calls may wait."""
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +105,7 @@ class SystemClock:
 
     def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
         """Schedule `ring` to be called once after `seconds`."""
-        return asyncio.get_running_loop().call_later(seconds, ring)
+        return asyncio.get_running_loop().call_later(seconds, ring, context=_EMPTY)
 
     def _agrees(self) -> None:
         if self._astray_since is not None:

@@ -9,9 +9,11 @@ person.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from handoffs.core.form import Field, Form, Kind, Schema
+from handoffs.core.schema import response_form
 from handoffs.core.written_schema import dialog_schema
 
 if TYPE_CHECKING:
@@ -50,9 +52,14 @@ class HostDialog:
         return not form.secret and (not texts or can_type)
 
     def schema(self, form: Form) -> Schema:
-        """Return the form's schema for this host. Raises ValueError if it must not be sent."""
+        """Return the form's schema for this host, not to be changed. Raises ValueError if it must not be sent."""
         if not self.draws(form):
             raise ValueError("this form can't be shown there")
+        # Plain questions share one form, and a call that waits for hours keeps what it sent.
+        return _plain_schema(self) if form is response_form() else self.written(form)
+
+    def written(self, form: Form) -> Schema:
+        """Return the schema of a form that this host draws, made anew."""
         sent = dialog_schema(form, defaults=self.host.shows_defaults)
         written = cast("Mapping[str, Schema]", sent["properties"])
         return sent | {"properties": {field.name: self._adapted(field, written[field.name]) for field in form.fields}}
@@ -117,6 +124,11 @@ class HostDialog:
             titled = cast("list[Mapping[str, str]]", choices)
             older |= {"enum": [each["const"] for each in titled], "enumNames": [each["title"] for each in titled]}
         return older
+
+
+@cache
+def _plain_schema(dialog: HostDialog) -> Schema:
+    return dialog.written(response_form())
 
 
 def _hint(field: Field) -> str:

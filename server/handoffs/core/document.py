@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from handoffs.core.action import Action
 from handoffs.core.display import stamp
 from handoffs.core.exact_json import OddNumber
-from handoffs.core.masking import masked, masked_answer, masked_message
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 
@@ -23,6 +22,8 @@ def redacted(handoff: Handoff) -> Handoff:
     action, message = handoff.question.action, handoff.question.message
     if action is None:
         return handoff
+    from handoffs.core.masking import masked_answer, masked_message  # for actions alone: a waiting server has few
+
     values = None if handoff.values is None else masked_answer(action, handoff.values)
     return replace(handoff, question=replace(handoff.question, message=masked_message(action, message)), values=values)
 
@@ -76,6 +77,8 @@ def summary(handoff: Handoff) -> dict[str, object]:
 def _action(action: Action | None, *, secrets: bool = False) -> dict[str, object] | None:
     if action is None:
         return None
+    from handoffs.core.masking import masked  # as above
+
     return {
         "server": action.server,
         "tool": action.tool,

@@ -102,18 +102,25 @@ class _Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
         super().data_received(data)
-        if self.awaits_request and self._look is None:
+        if not self.awaits_request:
+            # Its answer may take hours. Afterwards the connection is uvicorn's to close, after its keep-alive time.
+            self._look_no_longer()
+        elif self._look is None:
             self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._look is not None:
-            self._look.cancel()
+        self._look_no_longer()
         super().connection_lost(exc)
 
     def evict(self) -> None:
         """Close the connection now, without flushing."""
         self.connections.discard(self)
         self.transport.abort()
+
+    def _look_no_longer(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     def _look_later(self) -> None:
         self._look = self.loop.call_at(self.heard + self.silent_seconds, self._close_if_silent)

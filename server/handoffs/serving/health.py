@@ -7,6 +7,7 @@ answer with a fixed word only; the log has the store's address and its error.
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import anyio
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +18,9 @@ from handoffs.core.errors import NotFound, StoreError
 logger = logging.getLogger(__name__)
 
 HEALTH, READY = "/healthz", "/readyz"
+
+ASGI: Literal["asgi3"] = "asgi3"
+"""The `interface` for uvicorn: it would take an outermost application that is no coroutine for one of ASGI 2."""
 
 STORE_SECONDS = 2.0
 """How long the store may take to answer."""
@@ -82,12 +86,14 @@ class Probes:
         self._app = app
         self._problem = problem
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        # A coroutine, since uvicorn takes an outermost application that is none for one of ASGI 2.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request. No coroutine, so a request that waits for hours has no frame here: see `ASGI`."""
         if scope["type"] != "http" or scope["path"] not in {HEALTH, READY}:
-            await self._app(scope, receive, send)
-        elif scope["method"] not in {"GET", "HEAD"}:
+            return self._app(scope, receive, send)
+        return self._probed(scope, send)
+
+    async def _probed(self, scope: Scope, send: Send) -> None:
+        if scope["method"] not in {"GET", "HEAD"}:
             await _reply(send, 405, b"", "text/plain", (b"allow", b"GET, HEAD"))
         elif scope["path"] == HEALTH:
             await _reply(send, 200, b"ok\n", "text/plain")

@@ -26,7 +26,7 @@ from handoffs.core.retry import growing_pauses
 from handoffs.serving.admission import checked, local_token
 from handoffs.serving.binding import in_url
 from handoffs.serving.connections import bounded, raise_file_limit
-from handoffs.serving.health import Probes, Readiness
+from handoffs.serving.health import ASGI, Probes, Readiness
 from handoffs.serving.startup import StartupGate
 from handoffs.settings import Settings, data_folder
 
@@ -84,6 +84,7 @@ async def serve_until_signalled(
         Probes(gate, readiness.problem),
         log_config=None,
         lifespan="off",
+        interface=ASGI,
         timeout_graceful_shutdown=CLOSE_SECONDS,
         **connections,
     )

@@ -21,7 +21,7 @@ from handoffs.core.desk import Desk
 from handoffs.inbox_process.record import InboxRecord, Running
 from handoffs.serving.binding import CannotServe, bound, bound_as_localhost, in_url, is_loopback
 from handoffs.serving.connections import bounded, disable_core_dumps, raise_file_limit
-from handoffs.serving.health import Probes, Readiness
+from handoffs.serving.health import ASGI, Probes, Readiness
 from handoffs.serving.inbox_oidc import provider_of
 from handoffs.serving.log_tree import LogTree
 from handoffs.settings import Settings, data_folder, unused_words
@@ -245,6 +245,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             probed,
             log_config=None,
             access_log=False,
+            interface=ASGI,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             **bounded(raise_file_limit()),
         )

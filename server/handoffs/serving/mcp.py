@@ -15,11 +15,8 @@ import handoffs
 from handoffs.assembly import current_user, seal_keys
 from handoffs.core.desk import Desk
 from handoffs.first_stage.front import Front
-from handoffs.first_stage.pipe import FirstStage
-from handoffs.first_stage.snapshot import SnapshotFile
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.cards.extension import Page
-from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
 from handoffs.serving.desk import serving_desk
@@ -29,10 +26,12 @@ from handoffs.settings import POLICY, Settings, config_file, unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
+    from handoffs.first_stage.pipe import FirstStage
+    from handoffs.first_stage.snapshot import SnapshotFile
     from handoffs.mcp_server.token_expiry import TokenExpiry  # of HTTP alone
 
 
-def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: FirstStage | None = None) -> None:
+def serve_stdio(settings: Settings, file: "SnapshotFile | None" = None, stage: "FirstStage | None" = None) -> None:
     """Serve one client on standard input and output until it closes them.
 
     Args:
@@ -48,7 +47,7 @@ def serve_stdio(settings: Settings, file: SnapshotFile | None = None, stage: Fir
     anyio.run(_serve_stdio, settings, file, stage)
 
 
-async def _serve_stdio(settings: Settings, file: SnapshotFile | None, stage: FirstStage | None) -> None:
+async def _serve_stdio(settings: Settings, file: "SnapshotFile | None", stage: "FirstStage | None") -> None:
     # On stdio the terminal belongs to the host: it is used only if the setting says so.
     async with serving_desk(settings, terminal=settings.terminal == "on", device=True) as desk:
         server = build(settings, desk, front=None if stage is None else stage.answering.front)
@@ -57,6 +56,8 @@ async def _serve_stdio(settings: Settings, file: SnapshotFile | None, stage: Fir
             await anyio.to_thread.run_sync(stage.stop)
         server.first_stage = stage
         if file is not None:
+            from handoffs.mcp_server.sdk.first_answers import FirstAnswers  # not for HTTP
+
             answered = None if stage is None else stage.answering.answered
             server.first_answers = FirstAnswers(file, _depended_on(), answered)
         await server.run_stdio_async()

@@ -10,7 +10,6 @@ The dialog here is a form. Secrets are never asked for in a form: see `link`.
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -150,11 +149,16 @@ async def ask_while_open(
     for _ in range(MAX_ROUNDS):
         reply: ElicitResult | None = None
         # A client that refuses, or sends an invalid reply, has shown nothing.
-        with wait, suppress(MCPError, ValidationError):
-            # Without the id the form goes to the session's own stream, which need not be alive.
-            reply = await context.session.elicit_form(
-                _message(handoff, reason), dialog.schema(handoff.question.form), related_request_id=context.request_id
-            )
+        with wait:
+            try:
+                # Without the id the form goes to the session's own stream, which need not be alive.
+                reply = await context.session.elicit_form(
+                    _message(handoff, reason),
+                    dialog.schema(handoff.question.form),
+                    related_request_id=context.request_id,
+                )
+            except (MCPError, ValidationError):
+                reply = None
         if reply is None:
             if wait.was_ended:
                 return wait.ended

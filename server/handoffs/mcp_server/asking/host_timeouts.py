@@ -5,9 +5,9 @@ of the session return PENDING before that time-out. A call that a person interru
 """
 
 import re
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, TypeAlias, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
@@ -22,6 +22,9 @@ _TIME_OUT = re.compile(r"tim(?:ed|e)[ -]?out|timeout|deadline exceeded", re.IGNO
 
 _PIPE = "pipe"
 
+_Key: TypeAlias = tuple[str, str]
+"""A session, and the id of a request in it."""
+
 
 class _Call:
     __slots__ = ("dialog", "since")
@@ -30,23 +33,39 @@ class _Call:
         self.since, self.dialog = since, dialog
 
 
+class TimedCall:
+    """A block in which one call waits. A class: a generator would keep a frame more for each of a thousand calls."""
+
+    __slots__ = ("_calls", "_key")
+
+    def __init__(self, calls: BoundedCache[_Key, _Call], key: _Key) -> None:
+        self._calls, self._key = calls, key
+
+    def __enter__(self) -> None:
+        """Begin: the call is in the table already."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Forget the call. A cancelled one stays in the table: its notification comes afterwards."""
+        if kind is None:
+            self._calls.pop(self._key, None)
+
+
 class HostTimeouts:
     """The time-outs of the sessions of one server."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin with nothing learned."""
         self._clock = clock
-        self._calls: BoundedCache[tuple[str, str], _Call] = BoundedCache()
+        self._calls: BoundedCache[_Key, _Call] = BoundedCache()
         self._lifetimes: BoundedCache[tuple[str, bool], float] = BoundedCache()
 
-    @contextmanager
-    def call(self, context: Context, *, dialog: bool) -> Generator[None]:
-        """Time a call while the block lasts, with or without a dialog of its host."""
+    def call(self, context: Context, *, dialog: bool) -> "TimedCall":
+        """Return a block in which a call is timed, with or without a dialog of its host."""
         key = (_session_of(context.headers), str(context.request_id))
         self._calls[key] = _Call(self._clock.monotonic(), dialog=dialog)
-        yield
-        # A cancelled call stays in the table: its notification comes afterwards.
-        self._calls.pop(key, None)
+        return TimedCall(self._calls, key)
 
     def most(self, context: Context, *, dialog: bool) -> float | None:
         """Return how long a call of this session may wait, in seconds; None when no time-out is known."""

@@ -36,10 +36,13 @@ async def send_while_open(
     asked = desk.clock.now()
     reply: ElicitResult | None = None
     # A client that refuses, or sends an invalid reply, has shown nothing.
-    with wait, suppress(MCPError, ValidationError):
-        reply = await context.session.elicit_url(
-            link_message(handoff), link, handoff.id, related_request_id=context.request_id
-        )
+    with wait:
+        try:
+            reply = await context.session.elicit_url(
+                link_message(handoff), link, handoff.id, related_request_id=context.request_id
+            )
+        except (MCPError, ValidationError):
+            reply = None
     if reply is None:
         if wait.was_ended:
             return wait.ended

@@ -59,22 +59,29 @@ class _Response:
     """One HTTP response, and the outcomes that it is to contain."""
 
     # A request may wait for a person for hours, and there may be thousands: no frame of its own, one small object.
-    __slots__ = ("_gone", "_look", "_receive", "_send", "expected")
+    __slots__ = ("_look", "_receive", "_send", "expected")
 
     def __init__(self, receive: Receive, send: Send, look: "Callable[[_Response, Message], None]") -> None:
-        self._receive, self._send, self._look, self._gone = receive, send, look, False
+        self._receive, self._send, self._look = receive, send, look
         self.expected: Sequence[_Expected] = ()
 
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._gone = self._gone or message["type"] == "http.disconnect"
-        return message
-
     async def send(self, message: Message) -> None:
-        await self._send(message)
         # The server drops what is sent to a disconnected client, without an error.
-        if self.expected and not self._gone and message["type"] == "http.response.body":
+        counts = bool(self.expected) and message["type"] == "http.response.body" and not await self._is_gone()
+        await self._send(message)
+        if counts:
             self._look(self, message)
+
+    async def _is_gone(self) -> bool:
+        """Say whether the client has hung up, before the end of the response, which the server takes for the same.
+
+        The request was read whole, so there is nothing else to receive.
+        """
+        message: Message | None = None
+        with anyio.CancelScope() as at_once:
+            at_once.cancel()
+            message = await self._receive()
+        return message is not None and message["type"] == "http.disconnect"
 
 
 class Deliveries:
@@ -196,7 +203,7 @@ class Written:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         response = scope[_SCOPE] = _Response(receive, send, self._look)
-        return self._app(scope, response.receive, response.send)
+        return self._app(scope, receive, response.send)
 
     def _look(self, response: _Response, message: Message) -> None:
         body = cast("bytes", message.get("body", b""))

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from mcp.server.mcpserver import MCPServer
@@ -22,9 +22,11 @@ from mcp.server.stdio import stdio_server
 from handoffs.first_stage.front import Begin, Front, Pass, Reply, Step
 from handoffs.first_stage.pipe import FirstStage, is_pipe
 from handoffs.mcp_server.sdk.delivery import Deliveries
-from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.middleware import Stage
 from handoffs.wire import ByteStream, FileWire, PipeWire, Wire
+
+if TYPE_CHECKING:
+    from handoffs.mcp_server.sdk.first_answers import FirstAnswers  # not for HTTP
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class StdioServer(MCPServer[Any]):
     first_stage: FirstStage | None = None
     """The first stage, which read the pipe, answered, and has stopped; None if there was none."""
 
-    first_answers: FirstAnswers | None = None
+    first_answers: "FirstAnswers | None" = None
     """Compares the first stage's answers, and saves them for later starts; None when none are saved."""
 
     @cached_property
@@ -95,7 +97,7 @@ class _Sessions:
         wire: ByteStream,
         deliveries: Deliveries | None,
         before: FirstStage | None = None,
-        first_answers: FirstAnswers | None = None,
+        first_answers: "FirstAnswers | None" = None,
     ) -> None:
         self._front, self._wire, self._deliveries, self._first_answers = front, wire, deliveries, first_answers
         self._steps: Iterator[Step] = iter(())

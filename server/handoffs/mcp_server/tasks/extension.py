@@ -40,7 +40,7 @@ from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.dialog import CHANNEL, Misfit, ask_between, judge
 from handoffs.mcp_server.asking.waiting import Inbox
 from handoffs.mcp_server.callers.bounds import BOUNDS, Bounds
-from handoffs.mcp_server.callers.capabilities import MODERN, host_dialog_of, shows_forms
+from handoffs.mcp_server.callers.capabilities import LONG, MODERN, host_dialog_of, shows_forms
 from handoffs.mcp_server.callers.lru import BoundedCache
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.notice import NO_NOTICE, Notice
@@ -118,7 +118,11 @@ class Tasks(Extension):
     def begun_by(self, call: Call) -> Call:
         """Return a call that answers with a task when `call` has begun one."""
 
-        # Not as an interceptor of calls: that would add four frames to the stack of each waiting call.
+        # Not as an interceptor of calls: that would add four frames to the stack of each waiting call. And without a
+        # frame for a client that gets no tasks.
+        def chosen(given: Mapping[str, object], context: Context) -> Awaitable[Given]:
+            return (served if LONG in self._own.declared_by(context).abilities else call)(given, context)
+
         async def served(given: Mapping[str, object], context: Context) -> Given:
             outcome = await call(given, context)
             if not isinstance(outcome, Begun):
@@ -128,7 +132,7 @@ class Tasks(Extension):
             except HandoffError as error:
                 raise as_refusal(error) from None  # the question is stored: the next identical call joins it
 
-        return served
+        return chosen
 
     async def created(self, task: TaskId, ctx: RequestContext) -> Wire:
         """Return the reply to a call that has begun a task; its handoff is stored."""
