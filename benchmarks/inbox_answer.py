@@ -1,8 +1,10 @@
 """How soon the waiting agent's call returns after a person has pressed Answer on the page."""
 
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 import anyio
 import httpx
@@ -16,6 +18,9 @@ from benchmarks.table import Row, percentile
 MEDIAN_BAR_MS, WORST_BAR_MS = 10.0, 50.0
 _FIELD = "field.response"
 
+Sign: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[str]]
+"""Returns what a passkey signs for the answer in a form, by the id of its question."""
+
 
 async def run(plan: Plan) -> list[Row]:
     """Return the median and the 99th percentile. The clock starts before the form is sent."""
@@ -27,7 +32,7 @@ async def run(plan: Plan) -> list[Row]:
             inbox_process.person(inbox) as person,
             client(server.stdio(), OLDER, person=None) as connected,
         ):
-            took = [await _answered(connected, person, number) for number in range(warm_up + count)][warm_up:]
+            took = [await answered(connected, person, number) for number in range(warm_up + count)][warm_up:]
     returned, replied = zip(*took, strict=True)
     details = {"samples": count, "median until the page has its reply, in ms": percentile(replied, 50)}
     return [
@@ -39,8 +44,13 @@ async def run(plan: Plan) -> list[Row]:
     ]
 
 
-async def _answered(connected: Client, person: httpx.AsyncClient, number: int) -> tuple[float, float]:
-    """Ask, wait and be answered; return the milliseconds until the call returned, and until the page had its reply."""
+async def answered(
+    connected: Client, person: httpx.AsyncClient, number: int, sign: Sign | None = None
+) -> tuple[float, float]:
+    """Ask, wait and be answered; return the milliseconds until the call returned, and until the page had its reply.
+
+    What `sign` returns is posted beside the answer; the clock starts afterwards.
+    """
     returned: list[float] = []
     message = f"May I deploy build {number}?"
 
@@ -61,6 +71,8 @@ async def _answered(connected: Client, person: httpx.AsyncClient, number: int) -
             await anyio.sleep(0.02 + number * 0.0007 % 0.04)
             card = inbox_process.cards_of(page)[0]
             form = {"csrf": inbox_process.token_of(page), _FIELD: ANSWER, "note": ""}
+            if sign is not None:
+                form["proof"] = await sign(card, form)
             begun = time.perf_counter()
             reply = await person.post(f"/h/{card}/answer", data=form, headers={"accept": "application/json"})
             replied = time.perf_counter()

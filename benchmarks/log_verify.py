@@ -10,19 +10,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks import seed
 from benchmarks.environment import aics_tlog
 from benchmarks.plan import Plan
 from benchmarks.table import Row, compared
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.export import FolderWriter
+from handoffs.proof.growing import grow
 from handoffs.proof.merkle import Frontier, Tree, leaf_hash
 from handoffs.proof.proof_checks import verify_inclusion
 from handoffs.proof.tiles import FolderTiles, bundle_path, bundled, entries_of
+from handoffs.store.sqlite.store import SqliteStore
 from tests.proof.sample_log import KEY, ORIGIN, export, signed, some
 
 VERIFY_BAR, APPEND_BAR, PROOF_BAR = 1.0, 1.2, 20.0
@@ -63,9 +68,10 @@ print(time.perf_counter() - start, problem)
 
 
 async def run(plan: Plan) -> list[Row]:
-    """Return three rows."""
+    """Return the rows."""
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
-        return [_verify(plan, Path(name)), *_large(plan, Path(name))]
+        place = Path(name)
+        return [_verify(plan, place), *_large(plan, place), await _in_a_store(plan, place)]
 
 
 def _verify(plan: Plan, place: Path) -> Row:
@@ -125,6 +131,28 @@ def _large(plan: Plan, place: Path) -> list[Row]:
     ours, yardstick = [[each] for each, _ in pairs], [[each] for _, each in pairs]
     what = f"append to a log of {size:,} ÷ of {SMALL:,}"
     return [compared(what, "µs", ours, yardstick, bar=APPEND_BAR), _proof(folder, size, frontier.root, rounds)]
+
+
+async def _in_a_store(plan: Plan, place: Path) -> Row:
+    """Return how long a question takes to be on disk and in the tree, by the lines that the log of its store has."""
+    size, rounds = plan.pick(full=1_000_000, quick=20_000), plan.pick(full=101, quick=9)
+    samples: list[list[float]] = [[], []]
+    async with AsyncExitStack() as open_:
+        stores: list[SqliteStore] = []
+        for each in (size, SMALL):
+            plan.say(f"a store whose log has {each:,} lines")
+            await seed.fill_log(place / f"{each}.db", each)
+            stores.append(await open_.enter_async_context(SqliteStore(place / f"{each}.db")))
+        for number in range(rounds):
+            for store, took in zip(stores, samples, strict=True):
+                asked = seed.handoff(number, datetime.now(UTC))
+                start = time.perf_counter()
+                await store.open(asked, collect_after=asked.created_at)
+                await grow(store)
+                took.append((time.perf_counter() - start) * 1e3)
+    ours, yardstick = ([[each] for each in took] for took in samples)
+    what = f"recorded and in the tree, SQLite, a log of {size:,} ÷ of {SMALL:,}"
+    return compared(what, "ms", ours, yardstick, bar=APPEND_BAR)
 
 
 def _small() -> Frontier:

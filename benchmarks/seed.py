@@ -3,12 +3,14 @@
 import shutil
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from handoffs.core.events import Opened
+from handoffs.core.events import Opened, Reached
 from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
 from handoffs.core.schema import response_form
+from handoffs.proof.growing import grow
 from handoffs.store import rows
 from handoffs.store.sqlite.file import connect, transaction
 from handoffs.store.sqlite.store import SqliteStore
@@ -41,6 +43,25 @@ def fill_at_once(store: Path, count: int) -> None:
             "INSERT INTO events (handoff_id, name, at, details, leaf, salt) VALUES (?, ?, ?, ?, ?, ?)",
             (rows.encode_event(each, Opened(at=each.created_at)) for each in handoffs),
         )
+
+
+async def fill_log(store: Path, lines: int) -> None:
+    """Make `store` with one open handoff, which has been reached so often that the log has `lines`, and its tree."""
+    with TemporaryDirectory(prefix="handoffs-bench-", dir=_MEMORY) as name:
+        draft = Path(name) / "handoffs.db"
+        asked = datetime.now(UTC)
+        reached = handoff(0, asked)
+        async with SqliteStore(draft) as kept:
+            await kept.open(reached, collect_after=asked - timedelta(hours=1))
+        row = rows.encode_event(reached, Reached(at=asked, channel="inbox"))
+        with closing(connect(draft)) as connection, transaction(connection):
+            connection.executemany(
+                "INSERT INTO events (handoff_id, name, at, details, leaf, salt) VALUES (?, ?, ?, ?, ?, ?)",
+                repeat(row, lines - 1),
+            )
+        async with SqliteStore(draft) as kept:
+            await grow(kept)
+        _copy(draft, store)
 
 
 def _copy(draft: Path, store: Path) -> None:

@@ -55,21 +55,17 @@ class Authenticator:
         with_changes = replace(self, **otherwise)
         return with_changes._sign(decision)
 
+    def response(self, challenge: str) -> dict[str, str]:
+        """Return what a browser hands over, as it writes it."""
+        said, client, signature = self._signed(challenge)
+        return {
+            "authenticatorData": encoded(said),
+            "clientDataJSON": encoded(client),
+            "signature": encoded(signature),
+        }
+
     def _sign(self, decision: Decision) -> Assertion:
-        client = json.dumps(
-            {
-                "type": self.type,
-                "challenge": encoded(decision.challenge),
-                "origin": self.origin,
-                "crossOrigin": self.crossed,
-            }
-        ).encode()
-        said = sha256(self.rp_id.encode()).digest() + struct.pack(">BI", self.flags, self.counter)
-        message = said + sha256(client).digest()
-        if isinstance(self.key, ed25519.Ed25519PrivateKey):
-            signature = self.key.sign(message)
-        else:
-            signature = self.key.sign(message, ec.ECDSA(hashes.SHA256()))
+        said, client, signature = self._signed(encoded(decision.challenge))
         return Assertion(
             credential_id=self.credential_id,
             authenticator_data=said,
@@ -77,3 +73,15 @@ class Authenticator:
             signature=signature,
             ticket=decision.ticket,
         )
+
+    def _signed(self, challenge: str) -> tuple[bytes, bytes, bytes]:
+        client = json.dumps(
+            {"type": self.type, "challenge": challenge, "origin": self.origin, "crossOrigin": self.crossed}
+        ).encode()
+        said = sha256(self.rp_id.encode()).digest() + struct.pack(">BI", self.flags, self.counter)
+        message = said + sha256(client).digest()
+        if isinstance(self.key, ed25519.Ed25519PrivateKey):
+            signature = self.key.sign(message)
+        else:
+            signature = self.key.sign(message, ec.ECDSA(hashes.SHA256()))
+        return said, client, signature
