@@ -15,6 +15,8 @@ import anyio.to_thread
 
 _CHUNK = 262_144
 
+Data: TypeAlias = bytes | memoryview
+"""What is left of a long line is a view of it: it is not copied for each part."""
 
 Sink: TypeAlias = Callable[[bytes], Coroutine[Any, Any, None] | None]
 """Takes what has come; what it returns is awaited before more is read."""
@@ -41,6 +43,13 @@ class Wire(ByteStream, Protocol):
 
     def write_now(self, data: bytes) -> bytes:
         """Write what can be written without waiting; return the rest."""
+        ...
+
+    async def write_some(self, data: Data) -> Data:
+        """Write a part once that is possible, and return the rest. When it is cancelled, nothing was written.
+
+        Raises ClosedResourceError: nobody reads any more.
+        """
         ...
 
 
@@ -112,8 +121,16 @@ class PipeWire:
         """See `Wire`."""
         left = memoryview(data)
         while left:
+            left = left[await self._write_some(left) :]
+
+    async def write_some(self, data: Data) -> Data:
+        """See `Wire`."""
+        return memoryview(data)[await self._write_some(data) :]
+
+    async def _write_some(self, data: Data) -> int:
+        while True:
             try:
-                left = left[os.write(self._stdout, left) :]
+                return os.write(self._stdout, data)
             except BlockingIOError:
                 await anyio.wait_writable(self._stdout)
             except ConnectionError:
@@ -154,8 +171,15 @@ class FileWire:
     async def write(self, data: bytes) -> None:
         """See `Wire`."""
         left = memoryview(data)
+        while left:
+            left = left[await self._write_some(left) :]
+
+    async def write_some(self, data: Data) -> Data:
+        """See `Wire`. Once the thread writes, it is not cancelled."""
+        return memoryview(data)[await self._write_some(data) :]
+
+    async def _write_some(self, data: Data) -> int:
         try:
-            while left:
-                left = left[await anyio.to_thread.run_sync(os.write, self._stdout, left) :]
+            return await anyio.to_thread.run_sync(os.write, self._stdout, data)
         except OSError:
             raise anyio.ClosedResourceError from None

@@ -343,7 +343,9 @@ def test_what_is_in_order_needs_no_yes_and_writes_nothing(home: Path, capsys: py
     capsys.readouterr()
     gate_install.run(GateOptions(host="cursor"))
     gate_install.run(GateOptions(host="cursor", servers=["a"]))
-    assert capsys.readouterr().out.count("a: is left as it is: it is behind the gate already") == 2
+    said = capsys.readouterr().out
+    assert said.count("a: is left as it is: it is behind the gate already") == 2
+    assert "Cursor has no other server in " in said
     assert path.read_bytes() == written
     gate_install.run(GateOptions(host="windsurf", remove=True))
     assert capsys.readouterr().out.startswith("Windsurf has no server behind the gate in ")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
-from handoffs.cli.gate_known import CHANGED, NEW, compared
+from handoffs.cli.gate_known import CHANGED, NEW, compared, unknown_deciders
 from handoffs.console import Exit, UsageError, print_out
 from handoffs.core import exact_json
 from handoffs.core.action import Action, Asker
@@ -55,6 +55,7 @@ async def check(options: Options, call: tuple[str, str] | None, cases: Path | No
         print_out(
             f"The policy can be used: {rules}. Name a server, behind -- or by --url, to see what becomes of its tools."
         )
+        await _tell_of_deciders(policy)
         return Exit.DONE
     verdicts = [
         (str(each["name"]), policy.decide(_call(options, str(each["name"]), {}, each, known=True))) for each in tools
@@ -72,12 +73,18 @@ async def check(options: Options, call: tuple[str, str] | None, cases: Path | No
             print_out(
                 f"{inert_line(rule.place, 200)} is for no tool that it lists: {inert_line(', '.join(rule.tools), 200)}."
             )
+        await _tell_of_deciders(policy)
         if known_as and set(known_as.values()) == {NEW}:
             print_out(
                 f"They are pinned as they are, since {inert_line(options.server, 100)} was not known here. When one of "
                 "them changes, its next call asks."
             )
     return Exit.DONE
+
+
+async def _tell_of_deciders(policy: Policy) -> None:
+    for line in await unknown_deciders(read_settings(), policy.rules):
+        print_out(inert_line(line, 400))
 
 
 def _idle(policy: Policy, server: str, tools: Sequence[str]) -> list[Rule]:

@@ -62,8 +62,7 @@ def run(wish: GateOptions) -> None:
     except Unreadable as wrong:
         raise UsageError(f"{path}: {inert_line(str(wrong))}. It was left as it is.") from None
     if not changed:
-        what = "behind the gate" if wish.remove else "that the gate could be put before"
-        print_out(f"{host.title} has no server {what} in {path}." if not wish.servers else "Nothing is to be changed.")
+        print_out("Nothing is to be changed." if wish.servers else _nothing(host, path, servers, wish))
         return
     print_out("")
     for line in difference(str(path), _masked(host, kept.text), _masked(host, after)):
@@ -74,6 +73,14 @@ def run(wish: GateOptions) -> None:
     if not wish.remove:
         _tell_of_rules(wish)
     print_out(host.then)
+
+
+def _nothing(host: Host, path: Path, servers: Sequence[Server], wish: GateOptions) -> str:
+    if wish.remove:
+        return f"{host.title} has no server behind the gate in {path}."
+    if any(each.gate is not None for each in servers):
+        return f"{host.title} has no other server in {path} that the gate could be put before."
+    return f"{host.title} has no server in {path} that the gate could be put before."
 
 
 def _chosen(host: Host, path: Path, servers: Sequence[Server], names: Sequence[str]) -> Sequence[Server]:

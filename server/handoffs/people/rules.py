@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from handoffs.core.deciders import Proof, Visible
+from handoffs.core.person import checked_name
 from handoffs.people.keys import KEYS
 from handoffs.policy_text.globs import compiled
 from handoffs.policy_text.tables import LENGTHS, NAMES, Table, read_length, read_names
@@ -115,8 +116,12 @@ def _question(table: Table, place: str) -> QuestionRule:
 
 def _people(value: object) -> tuple[str, ...] | None:
     names = read_names(value) or ()
-    named = names and all(name.removeprefix(GROUP).strip() == name.removeprefix(GROUP) != "" for name in names)
-    return tuple(dict.fromkeys(names)) if named else None
+    try:
+        for name in names:
+            checked_name(name.removeprefix(GROUP))  # `goup:dba` is nobody's name
+    except ValueError:
+        return None
+    return tuple(dict.fromkeys(names)) or None
 
 
 def _groups(value: object) -> tuple[str, ...] | None:

@@ -36,7 +36,7 @@ from handoffs.gate.relay.lines import Lines
 from handoffs.gate.relay.message import Message, Number, Value
 from handoffs.gate.relay.origin import ORIGIN, Origin
 from handoffs.gate.relay.outline import outline
-from handoffs.wire import Sink
+from handoffs.wire import Data, Sink
 
 READ_SECONDS: Final = 30.0
 """How long everybody on a wire waits for a client that does not read."""
@@ -225,13 +225,17 @@ class HttpFront:
         return b""
 
     async def write(self, data: bytes) -> None:
-        """See `wire.Wire`. A client that does not read is left after a while: others wait for it."""
+        """See `wire.Wire`."""
+        await self.write_some(data)
+
+    async def write_some(self, data: Data) -> Data:
+        """See `wire.Wire`; nothing is left. A client that does not read is left after a while: others wait for it."""
         while (full := self._full()) is not None:
             with anyio.move_on_after(READ_SECONDS):
                 await full.room()
             if full.is_full:
                 full.leave()
-        self.write_now(data)
+        return self.write_now(bytes(data))
 
     def _full(self) -> Reply | None:
         for each in tuple(self._unread):

@@ -41,7 +41,7 @@ from handoffs.gate.relay.message import Message, Odd
 from handoffs.gate.relay.origin import Origin, Streams, Unheard
 from handoffs.gate.relay.outline import outline
 from handoffs.gate.relay.peers import Lost
-from handoffs.wire import Sink
+from handoffs.wire import Data, Sink
 
 DRAIN_SECONDS: Final = 1.2
 """How long answers are waited for once the client has gone. Hosts give the gate two seconds (the MCP SDKs)."""
@@ -115,13 +115,15 @@ class HttpBehind:
         self._send_now()
         return b""
 
-    async def write(self, data: bytes) -> None:
-        """Take all of it. Raises ClosedResourceError: it has ended."""
-        while data := self.write_now(data):
+    async def write_some(self, data: Data) -> Data:
+        """Take all of it once there is room; nothing is left. Raises ClosedResourceError: it has ended."""
+        left = bytes(data)
+        while left := self.write_now(left):
             if self._stopping.is_set():
                 raise anyio.ClosedResourceError
             self._room = anyio.Event()
             await self._room.wait()
+        return b""
 
     def rest(self) -> bytes:
         """Return nothing: what it says is passed on as it comes."""

@@ -5,12 +5,14 @@ from typing import Any, Protocol
 
 import anyio
 
+from handoffs.wire import Data
+
 
 class Writer(Protocol):
     """What a wire and a server behind have in common."""
 
-    async def write(self, data: bytes) -> None:
-        """Write all of it."""
+    async def write_some(self, data: Data) -> Data:
+        """Write a part once that is possible, and return the rest. When it is cancelled, nothing was written."""
         ...
 
     def write_now(self, data: bytes) -> bytes:
@@ -25,7 +27,7 @@ class Outlet:
         """Take what writes."""
         self._writer = writer
         self._lock = anyio.Lock(fast_acquire=True)
-        self._left = b""  # the end of what was written in part: goes before all else
+        self._left: Data = b""  # the end of what was written in part: goes before all else
         self._ended: anyio.Event | None = None  # while a line is written in parts
         self._unended = False  # whether what was written last has no newline
         self._broken = False  # whether it is a part of a line whose rest never comes
@@ -33,7 +35,8 @@ class Outlet:
     async def write(self, data: bytes, *, on_new_line: bool = False) -> None:
         """Write whole lines, `on_new_line` also behind what has no end of its own.
 
-        Nothing at all ends a line that was broken off.
+        Nothing at all ends a line that was broken off. When it is cancelled, what is not written yet goes before what
+        is written next: no line is cut.
 
         Raises:
             ClosedResourceError: Nobody reads any more.
@@ -41,9 +44,10 @@ class Outlet:
         async with self._lock:
             if self._ended is not None:
                 await self._ended.wait()
-            data, self._left = self._left + self._started(data, on_new_line), b""
-            if data:
-                await self._writer.write(data)
+            data = self._started(data, on_new_line)
+            self._left = b"".join((self._left, data)) if self._left else data
+            while self._left:
+                self._left = await self._writer.write_some(self._left)
 
     def now(self, data: bytes, *, on_new_line: bool = False) -> Coroutine[Any, Any, None] | None:
         """Write whole lines without waiting; return what must be awaited for the rest."""
@@ -86,8 +90,10 @@ class Outlet:
             self._ended = None
 
     async def _part(self, data: bytes, *, last: bool) -> None:
+        left: Data = data
         try:
-            await self._writer.write(data)
+            while left:
+                left = await self._writer.write_some(left)
         except BaseException:
             self.break_off()
             raise

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Set
 from typing import Protocol, TypeAlias
 
 from handoffs.gate.relay.message import Message
-from handoffs.wire import Sink
+from handoffs.wire import Data, Sink
 
 Lost: TypeAlias = Callable[[str, str], Awaitable[None]]
 """Takes the id of a request that was sent and will not be answered, and why, in words."""
@@ -73,8 +73,8 @@ class Server(Protocol):
         """Take what can be taken without waiting; return the rest."""
         ...
 
-    async def write(self, data: bytes) -> None:
-        """Take all of it. Raises ClosedResourceError: it takes no more."""
+    async def write_some(self, data: Data) -> Data:
+        """Take a part once that is possible; return the rest. Raises ClosedResourceError: it takes no more."""
         ...
 
     def rest(self) -> bytes:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from anyio import Event
 
-    from handoffs.wire import FileWire, PipeWire, Sink
+    from handoffs.wire import Data, FileWire, PipeWire, Sink
 
 INPUT_SECONDS: Final = 1.5
 """From the end of its input to SIGTERM. Hosts give the gate two seconds (the MCP SDKs)."""
@@ -116,13 +116,13 @@ class Behind:
                 chunks.append(chunk)
         return b"".join(chunks)
 
-    async def write(self, data: bytes) -> None:
-        """Write all of it. Raises ClosedResourceError: it reads no more."""
+    async def write_some(self, data: "Data") -> "Data":
+        """Write a part once that is possible; return the rest. Raises ClosedResourceError: it reads no more."""
         import anyio
 
         if self._process is None or self._process.stdin is None or self._process.stdin.closed:
             raise anyio.ClosedResourceError
-        await self._open().write(data)
+        return await self._open().write_some(data)
 
     async def watch(self) -> None:
         """Return once the process has ended, with what is left of its group killed. For one task alone."""

@@ -334,7 +334,7 @@ class _TwoWires:
 
     def __init__(self, reading: Wire, writing: Wire) -> None:
         self.read, self.feed = reading.read, reading.feed
-        self.write, self.write_now = writing.write, writing.write_now
+        self.write, self.write_now, self.write_some = writing.write, writing.write_now, writing.write_some
 
 
 @contextmanager
