@@ -12,7 +12,7 @@ import mcp
 import mcp_types
 
 import handoffs
-from handoffs.assembly import current_user, seal_keys
+from handoffs.assembly import seal_keys
 from handoffs.core.desk import Desk
 from handoffs.first_stage.front import Front
 from handoffs.first_stage.pipe import FirstStage
@@ -22,6 +22,7 @@ from handoffs.mcp_server.cards.extension import Page
 from handoffs.mcp_server.sdk.first_answers import FirstAnswers
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
+from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.serving.whose import WhoseDecision
