@@ -152,6 +152,7 @@ FILES: Mapping[str, HookFile] = {
         HookFile(
             host=HOOK_HOSTS["copilot"],
             path=".copilot/hooks/handoffs.json",
+            moved=("COPILOT_HOME", "hooks/handoffs.json"),
             format="json",
             limit="timeoutSec",
             fails="Where the hook is dead, Copilot CLI refuses the tool; where it is late, it asks in its own dialog.",
@@ -213,7 +214,9 @@ def with_hooks(file: HookFile, text: str, launch: Launch) -> str:
     for event, entry in wanted.items():
         expected[event] = [*_list(document, event), entry]
     _prove(file, after, {**document, **_version(file, document), _KEY: expected})
-    if without_hooks(file, after) != clean and _hooks(document):
+    # An empty list, or no hooks at all in braces, is not given back: what held only ours is cut.
+    empty = _KEY in document and (not _hooks(document) or any(_hooks(document).get(event) == [] for event in wanted))
+    if not empty and text and without_hooks(file, after) != clean:
         raise Unreadable(_UNSAFE)
     return after
 
@@ -300,8 +303,8 @@ def _cut(file: HookFile, text: str, event: str) -> str:
 
 
 def _version(file: HookFile, document: Mapping[str, object]) -> dict[str, object]:
-    """Return what a file of hooks alone has besides, where it is not there yet."""
-    return {"version": 1} if file.host.name == "copilot" and "version" not in document else {}
+    """Return what a new file of hooks alone has besides."""
+    return {"version": 1} if file.host.name == "copilot" and not document else {}
 
 
 def _is_whole(file: HookFile, document: Mapping[str, object]) -> bool:
