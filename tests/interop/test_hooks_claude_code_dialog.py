@@ -54,7 +54,8 @@ def at_dialog(claude: str, folder: Path) -> Generator[tuple[Sitting, Path]]:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
         }
-        terminal = Terminal([claude], env | KIND, cwd=project, rows=40, columns=110, patience=PATIENCE)
+        command = [claude, "--permission-mode", "default"]
+        terminal = Terminal(command, env | KIND, cwd=project, rows=40, columns=110, patience=PATIENCE)
         sitting = Sitting(terminal, stub, home)
         try:
             terminal.sees("❯")
