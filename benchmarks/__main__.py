@@ -19,6 +19,7 @@ from benchmarks import (
     gate_relay,
     gate_strands,
     handoff,
+    hook,
     idle,
     inbox_answer,
     inbox_arrival,
@@ -63,6 +64,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "gate-calls": gate_calls.run,
     "gate-strands": gate_strands.run,
     "gate-http": gate_http.run,
+    "hook": hook.run,
     "log-verify": log_verify.run,
 }
 

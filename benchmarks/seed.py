@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from handoffs.core.events import Opened, Reached
-from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
+from handoffs.core.ids import new_id
+from handoffs.core.model import Caller, Handoff, Question, fingerprint_of
 from handoffs.core.schema import response_form
 from handoffs.proof.growing import grow
 from handoffs.store import rows

@@ -17,6 +17,8 @@ def main() -> None:
             sys.exit(_serve(address))
         case ["gate", *arguments] if _serves(arguments):
             sys.exit(_gate(arguments))
+        case ["hook", *arguments] if arguments and not {"-h", "--help"} & {*arguments}:
+            sys.exit(_hook(arguments))
         case arguments:
             from handoffs.cli.app import run  # typer and the commands, which no host waits for
 
@@ -59,6 +61,16 @@ def _serve(address: str | None) -> int:
     gc.freeze()
     gc.enable()
     return ended(serve)
+
+
+def _hook(arguments: list[str]) -> int:
+    # The host's tool waits for this process, and a permission that is remembered answers in a tenth of a second.
+    import gc
+
+    gc.disable()
+    from handoffs.hooks.command import run
+
+    return run(arguments)
 
 
 def _gate(arguments: list[str]) -> int:

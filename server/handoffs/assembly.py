@@ -3,9 +3,7 @@
 import contextlib
 import importlib
 import importlib.util
-import os
 import secrets
-import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -22,6 +20,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel, Tokens
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
+from handoffs.os_user import current_user
 from handoffs.sealing import AesGcmSealer
 from handoffs.settings import PREFIX, Settings, SettingsError, data_folder
 from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
@@ -185,20 +184,6 @@ def check_installed(row: Row) -> None:
 
         names = " and ".join(PREFIX + name.upper() for name in row.settings)
         raise SettingsError(f"{names} need the extra {row.extra}. Unset them, or: {command_to_add(row.extra)}")
-
-
-def current_user() -> str:
-    """Return the operating system's name of the user. Not from the environment, which any program can set."""
-    if sys.platform == "win32":
-        import getpass  # pulls in more, and is needed only here
-
-        return getpass.getuser()
-    import pwd  # not on Windows
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def seal_keys(settings: Settings) -> list[str]:

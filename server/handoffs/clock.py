@@ -6,19 +6,17 @@ store keeps it. If a process finds another difference, one of the clocks is wron
 earlier of the two times counts, so that no question ends before its time is over by both.
 """
 
-import asyncio
 import contextvars
-import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anyio
-
-from handoffs.core.ports import Alarm
+if TYPE_CHECKING:
+    from handoffs.core.ports import Alarm
 
 TOLERATED = timedelta(minutes=1)
 """How much two clocks may differ that count as equal."""
@@ -31,8 +29,6 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _EMPTY = contextvars.Context()
 """The context of alarms: each would else keep a copy of its call's, and a thousand calls may wait."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,31 +89,37 @@ class SystemClock:
 
     def limit(self, seconds: float | None) -> AbstractContextManager[object]:
         """Return a block that is left, without an error, after `seconds`; None sets no limit."""
+        import anyio  # deferred, as are the imports below: a hook that asks nobody needs only the time
+
         return anyio.move_on_after(seconds)
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
+        import anyio
+
         await anyio.sleep(seconds)
 
     def monotonic(self) -> float:
         """Return seconds since some moment, by a clock that can't be set."""
         return time.monotonic()
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> "Alarm":
         """Schedule `ring` to be called once after `seconds`."""
+        import asyncio
+
         return asyncio.get_running_loop().call_later(seconds, ring, context=_EMPTY)
 
     def _agrees(self) -> None:
         if self._astray_since is not None:
             self._astray_since = None
-            log.warning("This machine's clock is right again.")
+            _warn("This machine's clock is right again.")
 
     def _earlier(self, reading: Reading, offset: timedelta) -> datetime:
         since = self._astray_since
         if since is None or abs(reading.offset - since.offset) > TOLERATED:
             self._astray_since = reading
             away = round((reading.offset - offset).total_seconds() / 60)
-            log.warning(
+            _warn(
                 "This machine's clock is %d minutes %s of where it was. Until it is right again, or has stayed so for "
                 "an hour, no question ends by it. Check the time of this machine.",
                 abs(away),
@@ -127,3 +129,9 @@ class SystemClock:
             self._offset, self._astray_since = reading.offset, None
             return reading.wall
         return min(reading.wall, _EPOCH + reading.since_boot + offset)
+
+
+def _warn(said: str, *given: object) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(said, *given)

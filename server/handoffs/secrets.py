@@ -5,8 +5,9 @@ value gets it here by that name. The tool must run as the same user, on the same
 Without asyncio: `anyio.run(reveal, name)`.
 """
 
-from handoffs.assembly import current_user, open_desk
+from handoffs.assembly import open_desk
 from handoffs.core.errors import SecretRefused, StoreError
+from handoffs.os_user import current_user
 from handoffs.settings import SettingsError, read_settings
 
 __all__ = ["SecretRefused", "SettingsError", "StoreError", "reveal"]

@@ -121,7 +121,7 @@ async def text(client: Client, uri: str) -> str:
 OTHER = """
 import sys, anyio
 from pathlib import Path
-from handoffs.assembly import current_user
+from handoffs.os_user import current_user
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from handoffs.access.local import LOCAL, LocalToken, LocalTokenError, LocalUser
-from handoffs.assembly import current_user
+from handoffs.os_user import current_user
 from tests.acceptance.processes import ERAS, Home, HttpServer, ask, says
 from tests.acceptance.proxy import Caller
 from tests.acceptance.test_server import until_open

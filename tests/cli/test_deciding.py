@@ -8,9 +8,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from handoffs.assembly import current_user
 from handoffs.core.desk import Desk
 from handoffs.core.model import State
+from handoffs.os_user import current_user
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.cli.questions import CLAUDE, asked, events, kept, with_desk
 

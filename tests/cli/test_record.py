@@ -7,11 +7,11 @@ from typing import Any
 
 from aais import validate
 
-from handoffs.assembly import current_user
 from handoffs.clock import SystemClock
 from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.desk import Desk
 from handoffs.core.person import Person
+from handoffs.os_user import current_user
 from handoffs.proof.passkeys import PasskeyProofs, RelyingParty
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home

@@ -10,10 +10,11 @@ from typing import Any
 import anyio
 import pytest
 
-from handoffs.assembly import current_user, lasting_keys, store_at
+from handoffs.assembly import lasting_keys, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
+from handoffs.os_user import current_user
 from handoffs.sealing import AesGcmSealer
 from handoffs.settings import Settings
 from tests.acceptance.processes import Home

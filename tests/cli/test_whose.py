@@ -6,11 +6,11 @@ from pathlib import Path
 
 import anyio
 
-from handoffs.assembly import current_user
 from handoffs.clock import SystemClock
 from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.desk import Desk
 from handoffs.core.person import Person
+from handoffs.os_user import current_user
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import Home
 from tests.cli.questions import asked, events, with_desk

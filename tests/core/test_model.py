@@ -4,8 +4,9 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from handoffs.core.events import Answered
+from handoffs.core.ids import new_id
 from handoffs.core.lifecycle import advance
-from handoffs.core.model import Answer, Caller, fingerprint_of, new_id
+from handoffs.core.model import Answer, Caller, fingerprint_of
 from handoffs.core.schema import options_form, parse, response_form
 from tests.core.strategies import ADA, ASKED, handoff
 

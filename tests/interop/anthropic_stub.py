@@ -33,7 +33,8 @@ class Stub:
 
     def say(self, request: dict[str, Any]) -> Turn:
         # What it asks beside the conversation comes without tools, or with one that takes the reply apart.
-        if all(tool.get("name") != "AskUserQuestion" for tool in request.get("tools") or ()):
+        # Without somebody who could answer, it has no tool to ask them.
+        if not {"AskUserQuestion", "Bash"} & {tool.get("name") for tool in request.get("tools") or ()}:
             return "A title"
         self.requests.append(request)
         return self.turns.pop(0) if self.turns else "The script is over."

@@ -56,6 +56,24 @@ def codex() -> str:
 
 
 @pytest.fixture(scope="session")
+def copilot() -> str:
+    """Copilot CLI's own program."""
+    found = next(PACKAGES.glob("@github/copilot-linux-*/copilot"), None)
+    if found is None:
+        missing("Copilot CLI")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def gemini(node: str) -> tuple[str, str]:
+    """Node, and Gemini CLI's own script."""
+    script = PACKAGES / "@google" / "gemini-cli" / "bundle" / "gemini.js"
+    if not script.exists():
+        missing("Gemini CLI")
+    return node, str(script)
+
+
+@pytest.fixture(scope="session")
 def mcp1() -> str:
     """The Python of an environment that has mcp 1.30."""
     python = HERE / ".mcp1" / "bin" / "python"

@@ -18,7 +18,8 @@ import anyio
 from aais.backends import CorruptState, LockTimeout, RecoveryRequired, StoreError
 
 from handoffs.core.form import Form
-from handoffs.core.model import Caller, Handoff, Question, new_id
+from handoffs.core.ids import new_id
+from handoffs.core.model import Caller, Handoff, Question
 from handoffs.core.question import form_of
 from handoffs.store import OpenStore
 from tests.store.backends import BACKENDS

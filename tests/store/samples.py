@@ -7,7 +7,8 @@ from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.events import Answered, Cancelled, Declined, Event
 from handoffs.core.form import Form
 from handoffs.core.grant import Grant, Reach, new_grant_id
-from handoffs.core.model import Caller, Handoff, Question, fingerprint_of, new_id
+from handoffs.core.ids import new_id
+from handoffs.core.model import Caller, Handoff, Question, fingerprint_of
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Person, new_handle
 from handoffs.core.schema import response_form

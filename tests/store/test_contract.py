@@ -26,8 +26,9 @@ from handoffs.core.events import (
     Revealed,
     Voted,
 )  # fmt: skip
+from handoffs.core.ids import new_id
 from handoffs.core.lifecycle import advance, steps
-from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, State, new_id
+from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, State
 from handoffs.core.ports import Store
 from handoffs.core.schema import parse
 from handoffs.core.voting import vote_for

@@ -25,9 +25,9 @@ from handoffs.store.postgres.address import Address, parse
 from handoffs.store.postgres.cells import decode_cell
 from handoffs.store.postgres.copying import PostgresEndpoint
 from handoffs.store.postgres.store import PostgresStore
-from handoffs.store.rows import micros
 from handoffs.store.sqlite.copying import SqliteEndpoint
 from handoffs.store.sqlite.store import SqliteStore
+from handoffs.store.values import micros
 from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
 from tests.store.by_hand import change

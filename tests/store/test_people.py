@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from handoffs.core.errors import PersonNotFound, PersonRefused, StoreCorrupt, StoreError
 from handoffs.core.events import Collected
+from handoffs.core.ids import new_id
 from handoffs.core.inbox_session import LONGEST
 from handoffs.core.invitation import Invitation
-from handoffs.core.model import new_id
 from handoffs.core.people import People
 from handoffs.core.person import Absence, Directory
 from handoffs.store import OpenStore

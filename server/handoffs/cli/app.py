@@ -9,17 +9,19 @@ import anyio
 import typer
 
 from handoffs import __version__
-from handoffs.assembly import current_user
 from handoffs.cli import deciding, documents, hints, looking, numbers
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.gate_commands import gate_app, grants_command
+from handoffs.cli.hook_commands import hook_command
+from handoffs.cli.install_commands import install_command
 from handoffs.cli.log_commands import log_app
 from handoffs.cli.people_commands import people_app
 from handoffs.cli.token_commands import token_app
 from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
+from handoffs.os_user import current_user
 from handoffs.settings import Settings, read_settings
 
 app = typer.Typer(
@@ -274,46 +276,10 @@ def notify_test() -> None:
 
 
 app.command(name="grants")(grants_command)
+app.command(name="hook")(hook_command)
 
 
-@app.command()
-def install(
-    host: Annotated[
-        str | None, typer.Argument(metavar="HOST", help="A host's name. Without it, all hosts are listed.")
-    ] = None,
-    project: Annotated[
-        bool, typer.Option("--project", help="Write to the file of the project in this folder.")
-    ] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
-    print_only: Annotated[bool, typer.Option("--print", help="Print the entry, and change no file.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
-    command: Annotated[
-        str | None, typer.Option("--command", metavar="TEXT", help="The command to start, instead of this one.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace another server of the same name.")] = False,
-    http: Annotated[
-        str | None,
-        typer.Option("--http", metavar="HOST:PORT", help="The host calls a server that runs there, and starts none."),
-    ] = None,
-) -> None:
-    """Add handoffs to a host's configuration.
-
-    It shows the changes, and asks before it writes.
-    """
-    from handoffs.cli import install as installing  # imports the formats of all hosts, which no other command needs
-
-    def work() -> None:
-        if host is None:
-            if project or remove or print_only or yes or force or command is not None or http is not None:
-                raise UsageError("Name the host, too. `handoffs install` lists them.")
-            installing.tell()
-        else:
-            installing.run(installing.InstallOptions(
-                host=host, project=project, remove=remove, print_only=print_only, yes=yes, command=command, force=force,
-                http=http,
-            ))  # fmt: skip
-
-    raise typer.Exit(ended(work))
+app.command(name="install")(install_command)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from handoffs.settings import Settings
 from handoffs.store import StoreAddress
 from handoffs.store.copying import Phase, copy
 from handoffs.store.pruning import Age
-from handoffs.store.rows import micros
+from handoffs.store.values import micros
 
 
 async def migrated(settings: Settings) -> None:

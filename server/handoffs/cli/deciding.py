@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from handoffs.assembly import current_user, open_desk
+from handoffs.assembly import open_desk
 from handoffs.cli.looking import earlier_of, is_there
 from handoffs.console import UsageError
 from handoffs.core.choices import joined
@@ -17,6 +17,7 @@ from handoffs.core.form import Form, Kind, Value
 from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
+from handoffs.os_user import current_user
 from handoffs.settings import Settings
 from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Request, Terminal, open_terminal
 from handoffs.terminal.form_state import read_value, unnamed

@@ -18,6 +18,7 @@ from handoffs.cli.installing.planning import TIMEOUT, Installed
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.cli.installing.writing import read
 from handoffs.cli.looking import LOOK_SECONDS, is_there
+from handoffs.cli.permission_install import told, told_of
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
 from handoffs.core.display import about
@@ -99,6 +100,10 @@ async def _every_host(desk: Desk, newest: Sequence[Handoff]) -> bool:
     for target in INSTALLABLE:
         print_out(f"  {target.title}: {_set_up(target)}")
         works = await _works(target) and works
+    if prompts := told():
+        print_out("\nPermission prompts:")
+        for line in prompts:
+            print_out(line)
     clients = list(dict.fromkeys(handoff.caller.client for handoff in newest))
     print_out("\nAsked through:" if clients else "\nNo question has come through any host yet.")
     for client in clients:
@@ -158,6 +163,8 @@ async def _one_host(desk: Desk, target: InstallTarget | None, host: Host, handof
         print_out(f"{target.title}: {_set_up(target)}")
         works = await _works(target)
         _tell_of_gate(target)
+        if said := told_of(target.name):
+            print_out(f"  {said}")
         print_out(f"  {target.patience}")
         print_out(f"  {_to_set(target)}")
     print_out(_patience(host, dialog=_has_dialog(target, found)))

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from handoffs.assembly import missing_store, store_at
 from handoffs.clock import SystemClock
+from handoffs.core.action import definition_digest
 from handoffs.core.grant import Pin
 from handoffs.core.person import Directory
 from handoffs.gate.policy_rules import Rule
-from handoffs.gate.remembered import digest_of
 from handoffs.people.rules import GROUP
 from handoffs.settings import Settings
 
@@ -37,7 +37,9 @@ async def compared(settings: Settings, server: str, tools: Sequence[Mapping[str,
         if not pins:
             await store.permissions.pin(
                 [
-                    Pin(server=server, tool=tool, digest=digest_of(text), definition=text, pinned_at=clock.now())
+                    Pin(
+                        server=server, tool=tool, digest=definition_digest(text), definition=text, pinned_at=clock.now()
+                    )
                     for tool, text in listed.items()
                 ]
             )
@@ -75,4 +77,4 @@ def _is_known(directory: Directory, name: str) -> bool:
 def _state(pin: Pin | None, definition: str) -> str:
     if pin is None:
         return NEW
-    return KNOWN if pin.digest == digest_of(definition) else CHANGED
+    return KNOWN if pin.digest == definition_digest(definition) else CHANGED

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from handoffs.assembly import current_user, missing_store, open_desk, store_at
+from handoffs.assembly import missing_store, open_desk, store_at
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
 from handoffs.core.display import stamp
@@ -12,6 +12,7 @@ from handoffs.core.grant import Grant, Reach
 from handoffs.core.ports import Permissions
 from handoffs.core.stopping import stop_everything
 from handoffs.core.untrusted import inert_line
+from handoffs.os_user import current_user
 from handoffs.settings import Settings
 
 CHANNEL = "command line"

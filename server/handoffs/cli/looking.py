@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 
-from handoffs.assembly import current_user, missing_store, open_desk
+from handoffs.assembly import missing_store, open_desk
 from handoffs.cli import documents, pages
 from handoffs.console import Exit, failed, print_out
 from handoffs.core.desk import Desk
@@ -19,6 +19,7 @@ from handoffs.core.errors import NotFound
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert_line
+from handoffs.os_user import current_user
 from handoffs.settings import Settings, unused_words
 from handoffs.terminal import Earlier
 

@@ -14,8 +14,9 @@ from handoffs.core.call_notes import notes_of_calls
 from handoffs.core.display import asker_of, left, span, stamp
 from handoffs.core.events import Entry
 from handoffs.core.form import Field
+from handoffs.core.ids import ID_PREFIX
 from handoffs.core.masking import MASK
-from handoffs.core.model import ID_PREFIX, Handoff, State
+from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.terminal import Earlier, render
 from handoffs.terminal.render import earlier_words

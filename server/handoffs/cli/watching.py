@@ -2,11 +2,12 @@
 
 import sys
 
-from handoffs.assembly import current_user, open_desk
+from handoffs.assembly import open_desk
 from handoffs.channels.terminal import TerminalChannel
 from handoffs.cli.looking import EVERY, LOOK_SECONDS
 from handoffs.console import UsageError
 from handoffs.core.desk import Desk
+from handoffs.os_user import current_user
 from handoffs.settings import Settings
 from handoffs.terminal import Terminal, is_console, open_terminal
 

@@ -33,7 +33,7 @@ class Action:
 
     asker: Asker
     server: str
-    """The name of the server; empty where the host has not said it."""
+    """The name of the server, or of the host whose own tool it is; empty where that is not known."""
     tool: str
     arguments: str
     """The JSON object as it was sent, character by character."""
@@ -63,6 +63,16 @@ class Action:
         whole = exact_json.canonical_with(called, definition(self.definition))
         return hashlib.sha256(whole).hexdigest()
 
+    @cached_property
+    def known_by(self) -> str:
+        """The digest of the definition for which a permission is given: of another one it allows nothing.
+
+        A tool of a host's own has none, and what stands for it is no JSON: no server can list its equal.
+        """
+        if self.asker is Asker.GATE:
+            return definition_digest(self.definition)
+        return hashlib.sha256(f"a tool of {self.server} itself".encode()).hexdigest()
+
     def dumps(self) -> str:
         """Return it as text for a store."""
         kept = [self.asker.value, self.server, self.tool, self.arguments, self.definition, list(self.masked)]
@@ -82,6 +92,22 @@ class Action:
             definition=definition,
             masked=tuple(masked),
         )
+
+
+def definition_digest(definition: str) -> str:
+    """Return what is equal for the same definition, however it is written."""
+    return _definition_digest(definition) if len(definition) > MAX_KEPT else _kept_definition_digest(definition)
+
+
+def _definition_digest(definition: str) -> str:
+    try:
+        written = exact_json.canonical(exact_json.loads(definition)) if definition else b""
+    except ValueError:
+        written = definition.encode(errors="backslashreplace")
+    return hashlib.sha256(written).hexdigest()
+
+
+_kept_definition_digest = lru_cache(maxsize=128)(_definition_digest)
 
 
 def _described(definition: str) -> Mapping[str, object]:

@@ -143,7 +143,9 @@ def _first_line(action: Action, named: bool) -> str:
     # As code only what looks like a name: the rest of it is in the block.
     tool = f"`{action.tool}`" if named else "a tool"
     if action.asker is Asker.HOST:
-        return f"Allow {tool}, once, with exactly this input?"
+        # A host that names itself can be asked to remember: then it may be more than once.
+        named_host = PLAIN_NAME.fullmatch(action.server) is not None
+        return f"Allow {tool}{f' of `{action.server}`' if named_host else ', once,'} with exactly this input?"
     server = f" of `{action.server}`" if PLAIN_NAME.fullmatch(action.server) else ""
     return f"Allow {tool}{server} with exactly these arguments?"
 

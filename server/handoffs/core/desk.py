@@ -26,15 +26,8 @@ from handoffs.core.events import (
     opened_by,
 )  # fmt: skip
 from handoffs.core.form import Value
-from handoffs.core.model import (
-    Caller,
-    Declared,
-    Handoff,
-    Question,
-    State,
-    fingerprint_of,
-    new_id,
-)  # fmt: skip
+from handoffs.core.ids import new_id
+from handoffs.core.model import Caller, Declared, Handoff, Question, State, fingerprint_of
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from handoffs.core.exact_json import OddNumber
 from handoffs.core.folders import lies_in
-from handoffs.core.model import id_of, new_id
+from handoffs.core.ids import id_of, new_id
 
 ID_PREFIX = "g_"
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,17 +11,13 @@ from typing import TYPE_CHECKING
 from handoffs.core.action import Action
 from handoffs.core.client_name import bare_name
 from handoffs.core.form import REFERENCE, Form, Value
+from handoffs.core.ids import ID_PREFIX
 
 if TYPE_CHECKING:  # only a question with a rule needs it
     from handoffs.core.deciders import Deciders, Vote
 
 GATEWAY, APART = "gateway ", "apart "
 """Prefixes of a `session` that other sessions may not join, by reason: see `Handoff.session`."""
-
-ID_PREFIX = "h_"
-_ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
-_ID_LENGTH = 20
-
 
 SCRIPT = "script"
 """The channel of an answer by a program that says that it is no person."""
@@ -233,24 +228,6 @@ class OpenCount:
     """When the next of them expires; None if none is open."""
     line: int
     """The number of the newest line of the log at the time of counting; 0 for an empty log."""
-
-
-def new_id(prefix: str = ID_PREFIX) -> str:
-    """Return an id that can't be guessed: the prefix and 20 characters without look-alikes, 115 bits."""
-    return _written_id(secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH), prefix)
-
-
-def id_of(text: str, prefix: str) -> str:
-    """Return the id that belongs to a text, always the same: as `new_id` writes them."""
-    return _written_id(int.from_bytes(hashlib.sha256(f"{prefix}{text}".encode()).digest()), prefix)
-
-
-def _written_id(number: int, prefix: str) -> str:
-    letters: list[str] = []
-    for _ in range(_ID_LENGTH):
-        number, letter = divmod(number, len(_ID_ALPHABET))
-        letters.append(_ID_ALPHABET[letter])
-    return prefix + "".join(letters)
 
 
 def earlier_of(decided: Iterable[Handoff]) -> str:

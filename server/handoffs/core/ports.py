@@ -1,19 +1,20 @@
 """The interfaces that the desk depends on: store, channels, clock, sealer."""
 
+from __future__ import annotations  # the packages of its types take longer to import than a hook that asks nobody
+
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from handoffs.core.events import Entry, Event, Opened
-from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
-from handoffs.core.quota import Quota
-from handoffs.core.token import Token
-
-if TYPE_CHECKING:  # most servers need none of it
+if TYPE_CHECKING:
+    from handoffs.core.events import Entry, Event, Opened
     from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
     from handoffs.core.leaves import Leaves
+    from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
     from handoffs.core.people import People
+    from handoffs.core.quota import Quota
+    from handoffs.core.token import Token
 
 
 class Alarm(Protocol):
@@ -90,15 +91,15 @@ class Permissions(Protocol):
     the next read of every process finds it. Only `stop` and `lift` wake watches: those of all handoffs.
     """
 
-    async def pins(self, server: str) -> "Mapping[str, Pin]":
+    async def pins(self, server: str) -> Mapping[str, Pin]:
         """Return the pins of a server, by tool."""
         ...
 
-    async def servers(self, *, limit: int = 1000) -> "Sequence[PinnedServer]":
+    async def servers(self, *, limit: int = 1000) -> Sequence[PinnedServer]:
         """Return the servers that have pins, the newest first, at most `limit`."""
         ...
 
-    async def pin(self, pins: "Sequence[Pin]") -> None:
+    async def pin(self, pins: Sequence[Pin]) -> None:
         """Keep pins, all or none, each in place of the one of the same server and tool."""
         ...
 
@@ -106,7 +107,7 @@ class Permissions(Protocol):
         """Forget the pins of these tools of a server."""
         ...
 
-    async def grant(self, grant: "Grant") -> None:
+    async def grant(self, grant: Grant) -> None:
         """Keep a new grant. Raises ValueError: There is another one with this id."""
         ...
 
@@ -118,11 +119,11 @@ class Permissions(Protocol):
         tool: str | None = None,
         active_at: datetime | None = None,
         limit: int = 1000,
-    ) -> "Sequence[Grant]":
+    ) -> Sequence[Grant]:
         """Return grants, newest first, at most `limit`: those of a subject, server and tool; those `Grant.active`."""
         ...
 
-    async def use(self, grant_id: str, *, at: datetime) -> "Grant | None":
+    async def use(self, grant_id: str, *, at: datetime) -> Grant | None:
         """Count one use of a grant, and return the grant as it is then; all of it is one commit.
 
         None, and nothing is written, where it is not `Grant.active`, where there is none, or while a stop stands.
@@ -145,7 +146,7 @@ class Permissions(Protocol):
         """Revoke every grant for a tool, whoever's, also those suspended or expired; return how many those were."""
         ...
 
-    async def stop(self, stop: "Stop") -> bool:
+    async def stop(self, stop: Stop) -> bool:
         """Let no grant be used until this is lifted; False, and nothing is changed, where a stop stands already."""
         ...
 
@@ -153,7 +154,7 @@ class Permissions(Protocol):
         """End the stop; False where there is none."""
         ...
 
-    async def stopped(self) -> "Stop | None":
+    async def stopped(self) -> Stop | None:
         """Return the stop that stands, if any."""
         ...
 
@@ -170,12 +171,12 @@ class Store(Protocol):
         ...
 
     @property
-    def leaves(self) -> "Leaves":
+    def leaves(self) -> Leaves:
         """The leaves of the verifiable log, and the tree over them."""
         ...
 
     @property
-    def people(self) -> "People":
+    def people(self) -> People:
         """The people of this store, and what signs them in."""
         ...
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound
 from handoffs.core.events import Entry
+from handoffs.core.ids import ID_PREFIX
 from handoffs.core.lifecycle import expiry
-from handoffs.core.model import ID_PREFIX, Cursor, Handoff, OpenCount, Outline
+from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.ports import Clock, Permissions, Store
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)

@@ -48,19 +48,22 @@ class Recorder(Reader):
         # If a power cut loses this event, the outcome is given again, with its age: the agent lost it, too.
         return await self._store.record(handoff.id, event, known=handoff, durable=False)
 
-    async def use(self, handoff: Handoff, *, tool_use: str, edited: bool = False) -> Handoff:
+    async def use(
+        self, handoff: Handoff, *, tool_use: str, edited: bool = False, unless_stopped: bool = False
+    ) -> Handoff:
         """Use an approval up for one use of a tool, as it is or as the person `edited` it. No other use may run.
 
         The same use may run when its call was cut off and is sent again.
 
         Raises:
             AlreadyUsed: Another use has the approval.
+            Stopped: Everything is stopped, and with `unless_stopped` nothing was recorded.
         """
         if handoff.collected_at is not None and handoff.handed_to == tool_use:
             return handoff
         now, by = self._clock.now(), handoff.end.by if handoff.end is not None else ""
         events = [Used(at=now, tool_use=tool_use), *([Edited(at=now, by=by)] if edited else [])]
-        return await self._store.record(handoff.id, *events, known=handoff)
+        return await self._store.record(handoff.id, *events, known=handoff, unless_stopped=unless_stopped)
 
     async def send(self, handoff: Handoff, *, call: str, edited: bool = False) -> Handoff:
         """Use an approval up for this one call, which is sent to its server from now on.

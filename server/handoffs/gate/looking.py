@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import anyio
 
-from handoffs.core.action import Action
+from handoffs.core.action import Action, definition_digest
 from handoffs.gate.calls import HeldCall
 from handoffs.gate.definitions import Definitions
 from handoffs.gate.policy_model import Decision, Terms, Verdict
-from handoffs.gate.remembered import digest_of
 
 STALE_SECONDS = 10.0
 """After this time, a server of 2026-07-28 is asked for its tools again: it tells only those who listen of changes."""
@@ -72,4 +71,4 @@ class Look:
 
     def _is_outdated(self) -> bool:
         now = self._definitions.of(self._call.tool)
-        return self._pinned and digest_of(now) != digest_of(self._action.definition)
+        return self._pinned and definition_digest(now) != definition_digest(self._action.definition)

@@ -7,14 +7,11 @@
 - Where the store is away, nothing is known to have changed, and no grant counts.
 """
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache
 
-from handoffs.core import exact_json
-from handoffs.core.action import MAX_KEPT, Action
+from handoffs.core.action import Action, definition_digest
 from handoffs.core.action_form import CONDITIONS, REMEMBER, USES
 from handoffs.core.errors import HandoffError
 from handoffs.core.grant import Grant, Pin, Reach, Stop, grant_id_of
@@ -50,7 +47,7 @@ class Remembered:
         allowed a call by them. Return whether it was first sight.
         """
         told = told or {}
-        apart = {tool: (digest_of(tools.get(tool, "")), digest_of(each)) for tool, each in told.items()}
+        apart = {tool: (definition_digest(tools.get(tool, "")), definition_digest(each)) for tool, each in told.items()}
         try:
             pins = await self._permissions.pins(self._server)
             if not pins:
@@ -58,7 +55,7 @@ class Remembered:
             changed = {
                 tool: pins[tool].definition if tool in pins else ""
                 for tool, definition in tools.items()
-                if pins and (tool not in pins or pins[tool].digest != digest_of(definition))
+                if pins and (tool not in pins or pins[tool].digest != definition_digest(definition))
             }
             for tool, each in apart.items():
                 if self._settled.get(tool) == each:
@@ -66,7 +63,7 @@ class Remembered:
                     continue
                 own = tools.get(tool, "")
                 pinned = pins[tool].definition if tool in pins else "" if pins else own
-                changed[tool] = own if digest_of(pinned) == each[1] else pinned
+                changed[tool] = own if definition_digest(pinned) == each[1] else pinned
             for tool in changed.keys() - self._before.keys():
                 await self._permissions.end_grants(server=self._server, tool=tool, at=self._clock.now())
         except HandoffError as error:
@@ -110,7 +107,7 @@ class Remembered:
         return await self._use(await self._of(action.tool), action, terms)
 
     async def _use(self, grants: Sequence[Grant], action: Action, terms: Terms) -> Grant | None:
-        now, definition = self._clock.now(), digest_of(action.definition)
+        now, definition = self._clock.now(), action.known_by
         for grant in grants:
             # What a rule lets be remembered now, and of whom, counts for what was remembered before.
             if ("session" if grant.session else grant.reach.value) not in terms.remember.reaches:
@@ -147,7 +144,7 @@ class Remembered:
             project=self._project,
             server=self._server,
             tool=action.tool,
-            definition=digest_of(action.definition),
+            definition=action.known_by,
             reach=meant.reach,
             arguments_digest=action.digest if meant.reach is Reach.EXACT else "",
             conditions=tuple(possible[each] for each in wanted),
@@ -177,21 +174,5 @@ class Remembered:
         return [grant for grant in found if grant.project == self._project]
 
     def _pin(self, tool: str, definition: str) -> Pin:
-        now = self._clock.now()
-        return Pin(server=self._server, tool=tool, digest=digest_of(definition), definition=definition, pinned_at=now)
-
-
-def digest_of(definition: str) -> str:
-    """Return what is equal for the same definition, however it is written."""
-    return _digest_of(definition) if len(definition) > MAX_KEPT else _kept_digest_of(definition)
-
-
-def _digest_of(definition: str) -> str:
-    try:
-        written = exact_json.canonical(exact_json.loads(definition)) if definition else b""
-    except ValueError:
-        written = definition.encode(errors="backslashreplace")
-    return hashlib.sha256(written).hexdigest()
-
-
-_kept_digest_of = lru_cache(maxsize=128)(_digest_of)
+        now, digest = self._clock.now(), definition_digest(definition)
+        return Pin(server=self._server, tool=tool, digest=digest, definition=definition, pinned_at=now)

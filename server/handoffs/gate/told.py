@@ -6,8 +6,8 @@ than the gate stays one until a later list of the client's says the same as the 
 
 from collections.abc import Mapping, Set
 
+from handoffs.core.action import definition_digest
 from handoffs.gate.relay.message import Message
-from handoffs.gate.remembered import digest_of
 from handoffs.gate.written import mapping, sequence, written
 
 MAX_CURSORS = 1_000
@@ -61,4 +61,4 @@ class Told:
 
 
 def _are_same(one: str, other: str) -> bool:
-    return one == other or digest_of(one) == digest_of(other)
+    return one == other or definition_digest(one) == definition_digest(other)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handoffs.core.events import Entry
-from handoffs.core.model import ID_PREFIX, Handoff
+from handoffs.core.ids import ID_PREFIX
+from handoffs.core.model import Handoff
 from handoffs.mcp_server.asking.dialog import CHANNEL
 
 _TASK_ID = re.compile(

@@ -16,9 +16,10 @@ from handoffs.access.addresses import is_private
 from handoffs.access.admission import Admission, admission
 from handoffs.access.local import LocalToken, LocalTokenError, LocalUser
 from handoffs.access.static import StaticTokens
-from handoffs.assembly import current_user, open_tokens
+from handoffs.assembly import open_tokens
 from handoffs.clock import SystemClock
 from handoffs.core.ports import Tokens
+from handoffs.os_user import current_user
 from handoffs.serving.binding import CannotServe, is_loopback
 from handoffs.settings import Settings
 

@@ -4,10 +4,11 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from handoffs.assembly import current_user, notifying, open_desk
+from handoffs.assembly import notifying, open_desk
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel
+from handoffs.os_user import current_user
 from handoffs.serving.binding import CannotServe
 from handoffs.settings import Settings
 from handoffs.store import OpenStore

@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from handoffs.access.challenges import Challenges
 from handoffs.access.local import LocalToken, LocalTokenError
-from handoffs.assembly import current_user, store_at
+from handoffs.assembly import store_at
 from handoffs.clock import SystemClock
 from handoffs.core.errors import StoreError
 from handoffs.gate.policy import Policy
@@ -24,6 +24,7 @@ from handoffs.gate.relay.front_wire import HttpFront
 from handoffs.gate.server_name import unmarked
 from handoffs.mcp_server.callers.subject import NotAuthenticated, token_of
 from handoffs.mcp_server.token_expiry import TokenExpiry
+from handoffs.os_user import current_user
 from handoffs.serving.admission import ADDED_WAY_IN, admitted, checked, configuration, reachable_at
 from handoffs.serving.binding import CannotServe, bound, parsed
 from handoffs.serving.desk import serving_desk

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from handoffs.assembly import current_user, seal_keys, store_at
+from handoffs.assembly import seal_keys, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Permissions
@@ -17,6 +17,7 @@ from handoffs.gate.relay.peers import Server
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.stdio import StdioRelay, client_wire
 from handoffs.gate.waiting import Inbox
+from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.gate_url import RemoteServer
 from handoffs.serving.invited import InboxWhenNeeded

@@ -14,11 +14,12 @@ import anyio
 import uvicorn
 from filelock import FileLock
 
-from handoffs.assembly import current_user, notifying, open_desk, store_at
+from handoffs.assembly import notifying, open_desk, store_at
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
 from handoffs.inbox_process.record import InboxRecord, Running
+from handoffs.os_user import current_user
 from handoffs.serving.binding import CannotServe, bound, bound_as_localhost, in_url, is_loopback
 from handoffs.serving.connections import bounded, disable_core_dumps, raise_file_limit
 from handoffs.serving.health import ASGI, Probes, Readiness

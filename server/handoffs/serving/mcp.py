@@ -12,13 +12,14 @@ import mcp
 import mcp_types
 
 import handoffs
-from handoffs.assembly import current_user, seal_keys
+from handoffs.assembly import seal_keys
 from handoffs.core.desk import Desk
 from handoffs.first_stage.front import Front
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.cards.extension import Page
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.server import build_server
+from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.serving.whose import WhoseDecision

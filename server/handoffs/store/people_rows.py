@@ -10,7 +10,7 @@ from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person
 from handoffs.core.storable import storable
-from handoffs.store.rows import Cell, Unreadable, micros, moment
+from handoffs.store.values import Cell, Unreadable, micros, moment
 
 Bytes: TypeAlias = Cell | bytes
 """A cell of a table that has keys in it."""

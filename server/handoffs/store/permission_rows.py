@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 
 from handoffs.core.grant import Condition, Grant, Kind, Pin, PinnedServer, Reach, Stop
 from handoffs.core.storable import storable
-from handoffs.store.rows import Cell, Unreadable, micros, moment
+from handoffs.store.values import Cell, Unreadable, micros, moment
 
 PIN = ("server", "tool", "digest", "definition", "pinned_at")
 """The columns of a pin."""

@@ -7,7 +7,7 @@ newest line of the log, whose number the log continues from.
 from dataclasses import dataclass
 from datetime import datetime
 
-from handoffs.store.rows import micros
+from handoffs.store.values import micros
 
 BATCH = 500
 """Handoffs that are removed in one transaction; other transactions run in between."""

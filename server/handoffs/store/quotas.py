@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from handoffs.core.quota import Usage
-from handoffs.store.rows import moment
+from handoffs.store.values import moment
 
 
 def usage_of(row: Sequence[object]) -> Usage:

@@ -7,7 +7,7 @@ again when it is read.
 import json
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from handoffs.core.action import Action
@@ -19,14 +19,10 @@ from handoffs.core.leaf import leaf_of, new_salt
 from handoffs.core.model import Caller, Cursor, End, Handoff, OpenCount, Outline, Question, State
 from handoffs.core.schema import parse
 from handoffs.core.storable import storable
+from handoffs.store.values import Cell, Unreadable, micros, moment
 
 if TYPE_CHECKING:  # only a question with a rule needs it
     from handoffs.core.deciders import Deciders, Vote
-
-Cell: TypeAlias = str | int | None
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 # The order of `encode` and `decode`.
 COLUMNS = (
@@ -52,10 +48,6 @@ OUTLINE = (
 
 _FOREVER = 2**63 - 1
 """Later than any stored time."""
-
-
-class Unreadable(ValueError):
-    """This version can't have written such a row."""
 
 
 def encode(handoff: Handoff) -> tuple[Cell, ...]:
@@ -216,16 +208,6 @@ def decode_event(row: tuple[object, ...]) -> Entry:
         return Entry(number=number, handoff_id=handoff_id, name=name, at=moment(at), details=told)
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"line {number} of the log can't be read: {wrong}") from wrong
-
-
-def micros(at: datetime) -> int:
-    """Return a timezone-aware time as it is stored."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def moment(stored: int) -> datetime:
-    """Return a stored time as a datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=stored)
 
 
 def _json(value: object) -> str:

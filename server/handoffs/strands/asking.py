@@ -24,7 +24,7 @@ from mcp.types import (
 
 from handoffs.core.action_form import is_action_form, with_titles
 from handoffs.core.errors import QuestionRefused
-from handoffs.core.model import ID_PREFIX
+from handoffs.core.ids import ID_PREFIX
 from handoffs.core.schema import parse
 from handoffs.strands.interrupts import Wait, press_ctrl_c
 from handoffs.terminal import Filled, Interrupted, Later, NoTerminal, Outcome, Refused, Request, Terminal, open_terminal

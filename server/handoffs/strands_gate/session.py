@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup
 
-from handoffs.assembly import current_user, seal_keys, store_at
+from handoffs.assembly import seal_keys, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Permissions
 from handoffs.gate.holding import Holding
 from handoffs.gate.policy import Policy
+from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.settings import Settings

@@ -18,13 +18,13 @@ from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from starlette.types import Scope
 
-from handoffs.assembly import current_user
 from handoffs.gate.relay.front import Front
 from handoffs.gate.relay.front_reply import Reply
 from handoffs.gate.relay.front_wire import HttpFront
 from handoffs.gate.relay.message import Message, read_one
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.relay.stdio import StdioRelay
+from handoffs.os_user import current_user
 from handoffs.wire import Wire
 from tests.acceptance.processes import ERAS, Home, HttpServer
 from tests.access.issuing import local_issuer

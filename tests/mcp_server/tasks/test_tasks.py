@@ -17,7 +17,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, ElicitResult
 
 from handoffs.core.desk import Desk
-from handoffs.core.model import Caller, Handoff, Question, State, new_id
+from handoffs.core.ids import new_id
+from handoffs.core.model import Caller, Handoff, Question, State
 from handoffs.core.schema import parse
 from handoffs.mcp_server.callers.bounds import Bounds
 from handoffs.mcp_server.server import build_server

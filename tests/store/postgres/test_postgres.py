@@ -20,8 +20,9 @@ from handoffs.core.errors import (
 )
 from handoffs.core.events import Cancelled, Collected, Reached
 from handoffs.core.grant import Pin, Stop, new_grant_id
+from handoffs.core.ids import new_id
 from handoffs.core.lifecycle import advance
-from handoffs.core.model import Handoff, State, new_id
+from handoffs.core.model import Handoff, State
 from handoffs.core.person import Absence
 from handoffs.core.quota import Quota
 from handoffs.core.token import Token

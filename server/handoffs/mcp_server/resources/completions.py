@@ -12,7 +12,7 @@ from mcp.types import (
 )
 
 from handoffs.core.errors import HandoffError
-from handoffs.core.model import ID_PREFIX
+from handoffs.core.ids import ID_PREFIX
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.prompts import ALSO, RULES, SUGGESTIONS
 from handoffs.mcp_server.resources.resources import HANDOFF_URI

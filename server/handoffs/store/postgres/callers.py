@@ -12,7 +12,8 @@ from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.quotas import usage_of
-from handoffs.store.rows import Cell, micros, moment, question_size
+from handoffs.store.rows import question_size
+from handoffs.store.values import Cell, micros, moment
 
 T = TypeVar("T")
 

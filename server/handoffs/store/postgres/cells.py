@@ -5,7 +5,8 @@ from typing import overload
 from handoffs.core.model import Handoff, Outline
 from handoffs.store.people_rows import Bytes
 from handoffs.store.postgres.driver import Row
-from handoffs.store.rows import COLUMNS, Cell, decode, decode_outline
+from handoffs.store.rows import COLUMNS, decode, decode_outline
+from handoffs.store.values import Cell
 
 _WIDTH = len(COLUMNS)
 

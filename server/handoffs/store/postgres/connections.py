@@ -22,7 +22,7 @@ from handoffs.store.postgres.address import Address
 from handoffs.store.postgres.driver import AT_ONCE, Connection, Listener, Pool, connect, make_pool
 from handoffs.store.postgres.errors import gone, meaning, passing, words
 from handoffs.store.postgres.layout import bring_up_to_date
-from handoffs.store.rows import Unreadable
+from handoffs.store.values import Unreadable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from handoffs.core.errors import PersonRefused
+from handoffs.core.ids import new_id
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
-from handoffs.core.model import new_id
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
 from handoffs.core.storable import storable
@@ -38,7 +38,7 @@ from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
-from handoffs.store.rows import micros
+from handoffs.store.values import micros
 
 T = TypeVar("T")
 

@@ -30,7 +30,7 @@ from handoffs.store.permission_rows import (
 from handoffs.store.postgres.cells import decode_cell, encode_cell
 from handoffs.store.postgres.connections import Connections
 from handoffs.store.postgres.driver import Connection, Row
-from handoffs.store.rows import Cell, micros
+from handoffs.store.values import Cell, micros
 from handoffs.store.watches import STOP_CHANGED
 
 T = TypeVar("T")

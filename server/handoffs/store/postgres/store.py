@@ -31,7 +31,6 @@ from handoffs.store.postgres.listener import Listening
 from handoffs.store.postgres.statements import statements
 from handoffs.store.rows import (
     COLUMNS,
-    Cell,
     decode_deadline,
     decode_event,
     decode_open_count,
@@ -39,9 +38,9 @@ from handoffs.store.rows import (
     encode_changing,
     encode_cursor,
     encode_event,
-    micros,
 )
 from handoffs.store.transition import Transition, expected, transition_of
+from handoffs.store.values import Cell, micros
 from handoffs.store.watches import UNKNOWN, Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import anyio.to_thread
-
 if TYPE_CHECKING:
     from handoffs.clock import SystemClock
     from handoffs.store import StoreAddress
@@ -55,6 +53,8 @@ class SqliteEngine:
 
     async def migrate(self, address: "StoreAddress") -> tuple[int, int]:
         """Create or migrate a file. Returns the migrations before and after. Raises StoreError."""
+        import anyio.to_thread
+
         from handoffs.store.sqlite import file
 
         path = cast("Path", address)

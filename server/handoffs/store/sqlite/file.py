@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from handoffs.core.errors import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnwritable
-from handoffs.store.rows import Unreadable
+from handoffs.store.values import Unreadable
 
 APPLICATION_ID = int.from_bytes(b"hndf")
 """In the header of every store, so that another program's database is not mistaken for a store."""
@@ -55,6 +55,29 @@ def connect(path: Path, *, half_copied: bool = False, shared: bool = False) -> s
             connection.close()
             raise
     return connection
+
+
+def connect_known(path: Path) -> sqlite3.Connection | None:
+    """Return a connection to a store that is there and up to date; None where `connect` has to look at it first.
+
+    Raises:
+        StoreError: The store can't be used.
+    """
+    if not path.is_file() or sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        return None
+    with explained(path):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            with transaction(connection, writes=False):
+                known = _recognise(connection, path, half_copied=False) == len(_migrations())
+            if known:
+                _make_durable(connection)
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+    connection.close()
+    return None
 
 
 @contextmanager
@@ -136,9 +159,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, half_copied: bool) -> N
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
             time.sleep(0.005)
-    # FULL: a commit is on the disk, not only in a cache. macOS needs `fullfsync` for that.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = ON")
+    _make_durable(connection)
     migrations = _migrations()
     while version < len(migrations):
         with transaction(connection):
@@ -151,6 +172,12 @@ def _prepare(connection: sqlite3.Connection, path: Path, half_copied: bool) -> N
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 version += 1
                 connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    # FULL: a commit is on the disk, not only in a cache. macOS needs `fullfsync` for that.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
 
 
 def layout(path: Path) -> int:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Protocol, TypeVar, cast
 
 from handoffs.core.errors import PersonRefused
+from handoffs.core.ids import new_id
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
-from handoffs.core.model import new_id
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
 from handoffs.core.storable import storable
@@ -30,7 +30,7 @@ from handoffs.store.people_rows import (
     encode_session,
     everybody,
 )
-from handoffs.store.rows import micros
+from handoffs.store.values import micros
 from handoffs.store.watches import Line
 
 T = TypeVar("T")

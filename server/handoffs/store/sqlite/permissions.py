@@ -11,8 +11,6 @@ from handoffs.store.permission_rows import (
     GRANT,
     PIN,
     STOP,
-    active,
-    decode_grant,
     decode_pin,
     decode_server,
     decode_stop,
@@ -22,7 +20,8 @@ from handoffs.store.permission_rows import (
     servers,
     wanted,
 )
-from handoffs.store.rows import Cell, micros
+from handoffs.store.sqlite.grants import found, used
+from handoffs.store.values import Cell, micros
 from handoffs.store.watches import STOP_CHANGED, Line
 
 T = TypeVar("T")
@@ -33,9 +32,6 @@ _SERVERS = servers("pins", "?")
 _PIN = f"INSERT OR REPLACE INTO pins ({', '.join(PIN)}) VALUES ({', '.join('?' * len(PIN))})"  # noqa: S608
 _UNPIN = "DELETE FROM pins WHERE server = ? AND tool = ?"
 _INSERT = f"INSERT INTO grants ({_GRANT}) VALUES ({', '.join('?' * len(GRANT))})"  # noqa: S608
-_USE = f"""UPDATE grants SET uses = uses + 1, uses_left = uses_left - 1,
-        last_used_at = max(coalesce(last_used_at, ?1), ?1)
-    WHERE id = ?2 AND {active("?1")} AND NOT EXISTS (SELECT 1 FROM stops) RETURNING {_GRANT}"""  # noqa: S608
 _REVOKE = "UPDATE grants SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
 _SUSPEND = "UPDATE grants SET suspended_at = ? WHERE id = ? AND revoked_at IS NULL AND suspended_at IS NULL"
 _RESUME = "UPDATE grants SET suspended_at = NULL WHERE id = ? AND revoked_at IS NULL AND suspended_at IS NOT NULL"
@@ -110,7 +106,7 @@ class SqlitePermissions:
         )
 
         def work(connection: sqlite3.Connection) -> list[Grant]:
-            return [decode_grant(row) for row in connection.execute(f"SELECT {_GRANT} FROM grants {which}", given)]  # noqa: S608
+            return found(connection, which, given)
 
         # What may allow one call is a few rows; a page of all may be many.
         return await self._run(work, brief=None not in (subject, server, tool))
@@ -122,9 +118,7 @@ class SqlitePermissions:
         """
 
         def work(connection: sqlite3.Connection) -> tuple[Grant | None, list[Line]]:
-            # All of its rows are fetched: until then the statement is not done.
-            rows = connection.execute(_USE, (micros(at), storable(grant_id))).fetchall()
-            return (decode_grant(rows[0]) if rows else None), []
+            return used(connection, grant_id, at), []
 
         return await self._write(work)
 

@@ -18,8 +18,8 @@ from handoffs.store.rows import (
     decode_open_count,
     decode_outline,
     encode_cursor,
-    micros,
 )
+from handoffs.store.values import micros
 from handoffs.store.watches import UNKNOWN, Line
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM handoffs"  # noqa: S608

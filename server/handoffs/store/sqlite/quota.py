@@ -7,7 +7,8 @@ from handoffs.core.model import Handoff
 from handoffs.core.quota import WINDOW, Quota
 from handoffs.core.storable import storable
 from handoffs.store.quotas import usage_of
-from handoffs.store.rows import micros, question_size
+from handoffs.store.rows import question_size
+from handoffs.store.values import micros
 
 _USED = """SELECT count(*), coalesce(sum(size), 0), min(deadline), (
         SELECT created_at FROM handoffs WHERE subject = ?1 AND created_at > ?3

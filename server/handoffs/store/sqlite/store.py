@@ -23,9 +23,6 @@ from handoffs.core.events import Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
 from handoffs.core.quota import Quota
-from handoffs.store.rows import (
-    micros,
-)
 from handoffs.store.sqlite import queries, writing
 from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
@@ -35,6 +32,7 @@ from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import POLL_SECONDS, Wakeups
 from handoffs.store.sqlite.worker import Worker
 from handoffs.store.transition import Transition, expected, transition_of
+from handoffs.store.values import micros
 from handoffs.store.watches import Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it

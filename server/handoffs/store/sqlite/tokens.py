@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar, cast
 
 from handoffs.core.token import Token
-from handoffs.store.rows import micros, moment
+from handoffs.store.values import micros, moment
 from handoffs.store.watches import Line
 
 T = TypeVar("T")

@@ -1,0 +1,90 @@
+"""A form that an MCP server has a host show (Claude Code's event `Elicitation`), asked at the desk instead.
+
+Claude Code gives the server what the hook answers without looking at it, so the answer is one that the desk has checked
+against the form that the server asked for.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from handoffs.channels import may_permit
+from handoffs.core.desk import Desk
+from handoffs.core.errors import QuestionRefused
+from handoffs.core.model import Caller, Declared, Handoff, State
+from handoffs.core.question import form_of
+from handoffs.core.untrusted import inert_line
+from handoffs.hooks import plain_words, replies
+from handoffs.hooks.events import Heard
+from handoffs.os_user import current_user
+
+OWN = "handoffs"
+"""The name of our own server in a host: its questions are at the desk already."""
+
+MAX_NAME = 100
+
+
+class _Inbox(Protocol):
+    async def invite(self, handoff: Handoff) -> str | None:
+        """Have it show the handoff."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """One form of an MCP server's."""
+
+    heard: Heard
+    server: str
+    message: str
+    schema: Mapping[str, object]
+
+    @classmethod
+    def of(cls, heard: Heard) -> "Form | None":
+        """Return the form that an event asks for; None where it is not ours to ask: a link, or our own server's."""
+        given = heard.given
+        server, message, schema = (given.get(each) for each in ("mcp_server_name", "message", "requested_schema"))
+        if given.get("mode", "form") != "form" or server == OWN or not isinstance(schema, dict):
+            return None
+        return cls(
+            heard=heard,
+            server=server if isinstance(server, str) else "",
+            message=message if isinstance(message, str) else "",
+            schema=cast("Mapping[str, object]", schema),
+        )
+
+    async def answer(self, desk: Desk, inbox: _Inbox, *, left: Callable[[], float]) -> str:
+        """Ask, and return the reply. Raises HandoffError."""
+        name = inert_line(self.server, MAX_NAME) or "without a name"
+        session = f"Session `{self.heard.session}`. " if self.heard.session else ""
+        message = f"{session}The MCP server {name} asks you, through {self.heard.host.title}:\n\n{self.message}"
+        try:
+            if form_of(message, None, self.schema).secret:
+                return replies.elicited("cancel", said="Handoffs passes no secret to an MCP server through its host.")
+            handoff = await desk.ask(
+                message=message,
+                caller=Caller(subject=current_user(), client=self.heard.host.name, project=self.heard.project),
+                form=self.schema,
+                declared=Declared(transport="hook"),
+                tool_use=f"{self.heard.session}:{self._id}",
+            )
+        except QuestionRefused as refused:
+            return replies.elicited("cancel", said=plain_words.not_asked(str(refused)))
+        if handoff.state is State.OPEN:
+            await inbox.invite(handoff)
+            handoff = await desk.wait(handoff.id, seconds=max(left() - 0.5, 0))
+        if handoff.state is State.OPEN:
+            return replies.elicited("cancel", said=plain_words.WAITING)
+        await desk.check_proof(handoff)
+        await desk.collect(handoff)
+        end = handoff.end
+        if handoff.state is State.ANSWERED and end is not None and may_permit(end.channel) and not handoff.other:
+            return replies.elicited("accept", dict(handoff.values or {}))
+        return replies.elicited("decline" if handoff.decided else "cancel", said=handoff.other)
+
+    @property
+    def _id(self) -> str:
+        found = self.heard.given.get("elicitation_id")
+        # One of ours is never the same: what was answered to an earlier form is no answer to this one.
+        return found if isinstance(found, str) and found else secrets.token_hex(8)
