@@ -3,9 +3,7 @@
 import contextlib
 import importlib
 import importlib.util
-import os
 import secrets
-import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -22,6 +20,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel, Tokens
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
+from handoffs.local_user import current_user
 from handoffs.sealing import AesGcmSealer
 from handoffs.settings import PREFIX, Settings, SettingsError, data_folder
 from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
@@ -29,6 +28,20 @@ from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
 if TYPE_CHECKING:  # only a rule that names people needs it
     from handoffs.core.person import Directory
     from handoffs.core.proving import Proofs
+
+__all__ = [
+    "check_installed",
+    "current_user",
+    "engine_at",
+    "lasting_keys",
+    "limits_of",
+    "missing_store",
+    "notifying",
+    "open_desk",
+    "open_tokens",
+    "seal_keys",
+    "store_at",
+]
 
 MIN_KEY = 32
 """The least characters of a key for sealing."""
@@ -59,13 +72,6 @@ async def open_desk(
             pinned = read_pinned_keys(settings.pinned_keys)
         except PinnedKeysRefused as refused:
             raise SettingsError(f"{PREFIX}PINNED_KEYS: {refused}") from None
-    limits = Limits(
-        default_seconds=settings.default_timeout_seconds,
-        min_seconds=settings.min_timeout_seconds,
-        max_seconds=settings.max_timeout_seconds,
-        join_seconds=settings.join_seconds,
-        quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
-    )
     clock = clock or SystemClock()
     async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
@@ -90,7 +96,7 @@ async def open_desk(
         desk = Desk(
             store=opened,
             clock=clock,
-            limits=limits,
+            limits=limits_of(settings),
             channels=channels,
             sealer=sealer,
             local=current_user(),
@@ -104,6 +110,17 @@ async def open_desk(
             return
         async with desk.presenting():
             yield desk
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits of questions and callers."""
+    return Limits(
+        default_seconds=settings.default_timeout_seconds,
+        min_seconds=settings.min_timeout_seconds,
+        max_seconds=settings.max_timeout_seconds,
+        join_seconds=settings.join_seconds,
+        quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
+    )
 
 
 def missing_store(settings: Settings) -> Path | None:
@@ -185,20 +202,6 @@ def check_installed(row: Row) -> None:
 
         names = " and ".join(PREFIX + name.upper() for name in row.settings)
         raise SettingsError(f"{names} need the extra {row.extra}. Unset them, or: {command_to_add(row.extra)}")
-
-
-def current_user() -> str:
-    """Return the operating system's name of the user. Not from the environment, which any program can set."""
-    if sys.platform == "win32":
-        import getpass  # pulls in more, and is needed only here
-
-        return getpass.getuser()
-    import pwd  # not on Windows
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def seal_keys(settings: Settings) -> list[str]:

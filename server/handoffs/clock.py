@@ -6,18 +6,18 @@ store keeps it. If a process finds another difference, one of the clocks is wron
 earlier of the two times counts, so that no question ends before its time is over by both.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
-from handoffs.core.ports import Alarm
+if TYPE_CHECKING:
+    from handoffs.core.ports import Alarm
 
 TOLERATED = timedelta(minutes=1)
 """How much two clocks may differ that count as equal."""
@@ -27,8 +27,6 @@ BELIEVED_AFTER = timedelta(hours=1)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,21 +97,23 @@ class SystemClock:
         """Return seconds since some moment, by a clock that can't be set."""
         return time.monotonic()
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> "Alarm":
         """Schedule `ring` to be called once after `seconds`."""
+        import asyncio  # whoever needs it here runs in it: a command that only reads the clock starts without
+
         return asyncio.get_running_loop().call_later(seconds, ring)
 
     def _agrees(self) -> None:
         if self._astray_since is not None:
             self._astray_since = None
-            log.warning("This machine's clock is right again.")
+            _warn("This machine's clock is right again.")
 
     def _earlier(self, reading: Reading, offset: timedelta) -> datetime:
         since = self._astray_since
         if since is None or abs(reading.offset - since.offset) > TOLERATED:
             self._astray_since = reading
             away = round((reading.offset - offset).total_seconds() / 60)
-            log.warning(
+            _warn(
                 "This machine's clock is %d minutes %s of where it was. Until it is right again, or has stayed so for "
                 "an hour, no question ends by it. Check the time of this machine.",
                 abs(away),
@@ -123,3 +123,9 @@ class SystemClock:
             self._offset, self._astray_since = reading.offset, None
             return reading.wall
         return min(reading.wall, _EPOCH + reading.since_boot + offset)
+
+
+def _warn(message: str, *details: object) -> None:
+    import logging  # most processes have no such trouble
+
+    logging.getLogger(__name__).warning(message, *details)

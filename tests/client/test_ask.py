@@ -15,6 +15,7 @@ from handoffs.client import Asking, Cancelled, Declined, Expired, Outcome, Pendi
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, NotFound, QuestionRefused
 from handoffs.core.model import State
+from handoffs.core.question import Limits
 from handoffs.settings import SettingsError
 from tests.acceptance.processes import Home
 from tests.client.people import YES_NO, Deciding, answer, asks, desk_of, opened, with_a_person
@@ -177,7 +178,7 @@ async def test_another_program_does_not_join(tmp_path: Path) -> None:
             caller=type(asking.caller)(subject=asking.caller.subject, client="other.py", project=str(tmp_path)),
             inbox=None,
             whose=None,
-            bounds=(1, 60),
+            limits=Limits(),
         )
         assert (await other.open("Deploy?")).id != mine.id
 
@@ -195,7 +196,7 @@ async def test_a_key_joins_itself_and_no_other(tmp_path: Path) -> None:
 async def test_two_machines_on_one_store_join_by_a_key_alone(tmp_path: Path) -> None:
     async with asks(tmp_path) as asking:
         one, two = [
-            Asking(asking.desk, caller=asking.caller, inbox=None, whose=None, bounds=(1, 60), machine=name)
+            Asking(asking.desk, caller=asking.caller, inbox=None, whose=None, limits=Limits(), machine=name)
             for name in ("web-1", "web-2")
         ]
         assert (await one.open("Deploy?")).id == (await one.open("Deploy?")).id

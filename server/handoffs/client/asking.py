@@ -6,7 +6,6 @@ is asked under another key is another question, in the same words, too.
 """
 
 import contextlib
-import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,12 +19,13 @@ import anyio
 from handoffs.client.forms import FormGiven, Misfit, instance_of, model_of, schema_of
 from handoffs.client.outcome import Outcome, Status, Unusable, check_answered, outcome_of
 from handoffs.core.action import Action
+from handoffs.core.asked import digest_of_key
 from handoffs.core.desk import Desk
-from handoffs.core.display import in_words
-from handoffs.core.errors import HandoffError, QuestionRefused
+from handoffs.core.display import where
+from handoffs.core.errors import HandoffError
 from handoffs.core.form import Value
 from handoffs.core.model import APART, Caller, Declared, Handoff, State
-from handoffs.core.question import MAX_MESSAGE
+from handoffs.core.question import MAX_MESSAGE, Limits
 from handoffs.core.retry import retry_while_unavailable
 
 if TYPE_CHECKING:
@@ -78,16 +78,16 @@ class Asking:
         caller: Caller,
         inbox: Inbox | None,
         whose: Whose | None,
-        bounds: tuple[float, float],
+        limits: Limits,
         machine: str = "",
     ) -> None:
-        """Take the parts; `bounds` are the shortest and the longest time in seconds that a question may stay open.
+        """Take the parts; `limits` say how long a question may stay open.
 
         Where several machines use the store, `machine` keeps questions apart of the same user, program and folder. A
         key is meant to be the same on each of them.
         """
         self.desk, self.caller = desk, caller
-        self._inbox, self._whose, self._bounds, self._machine = inbox, whose, bounds, machine
+        self._inbox, self._whose, self._limits, self._machine = inbox, whose, limits, machine
 
     @overload
     async def ask(
@@ -179,8 +179,8 @@ class Asking:
             form=form,
             deadline_seconds=self._seconds(timeout),
             declared=Declared(transport="program"),
-            session=f"{APART}{self.tool_use(key)}" if key else "",
-            tool_use=self.tool_use(key),
+            session=f"{APART}{digest_of_key(key)}" if key else "",
+            tool_use=digest_of_key(key),
             max_message=max_message,
             action=action,
             deciders=deciders,
@@ -232,11 +232,7 @@ class Asking:
         With a `key`, the same key is given it again, for the time in which outcomes are joined.
         """
         for handoff in handoffs:
-            await self.desk.collect(handoff, tool_use=self.tool_use(key))
-
-    def tool_use(self, key: str) -> str:
-        """Return what stands for a key in the store, which keeps no more of it; empty without a key."""
-        return hashlib.sha256(key.encode(errors="backslashreplace")).hexdigest()[:40] if key else ""
+            await self.desk.collect(handoff, tool_use=digest_of_key(key))
 
     async def _reach(self, handoff: Handoff, tell: Tell | None) -> None:
         link = None if self._inbox is None else await self._inbox.invite(handoff)
@@ -255,25 +251,7 @@ class Asking:
         if timeout is None:
             return None
         seconds = float(timeout) if isinstance(timeout, int | float) else timeout.total_seconds()
-        shortest, longest = self._bounds
-        if not shortest <= seconds <= longest:
-            low, high = (in_words(timedelta(seconds=each)) for each in self._bounds)
-            raise QuestionRefused(
-                f"A question stays open for {low} to {high}, by HANDOFFS_MIN_TIMEOUT_SECONDS and "
-                f"HANDOFFS_MAX_TIMEOUT_SECONDS; {seconds:g} seconds is neither."
-            )
-        return seconds
-
-
-def where(handoff: Handoff, link: str | None) -> str:
-    """Return in a line where a person finds a question."""
-    shell = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
-    browser = f"In the browser: {link} " if link else ""
-    if handoff.question.deciders is not None:
-        from handoffs.core.standing import who_decides  # only for a question with a rule
-
-        return f"Waiting for those who decide ({handoff.id}). It is {who_decides(handoff.question.deciders)}. {browser}"
-    return f"Waiting for a person ({handoff.id}). {browser}In a terminal: {shell}"
+        return self._limits.exact(seconds)
 
 
 def caller_of(subject: str, *, client: str, project: str | Path | None) -> Caller:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from handoffs.assembly import current_user, store_at
+from handoffs.assembly import current_user, limits_of, store_at
 from handoffs.client.asking import Asking, caller_of
 from handoffs.clock import SystemClock
 from handoffs.serving.desk import serving_desk
@@ -45,7 +45,7 @@ async def open_asking(
             inbox=InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url),
             whose=WhoseDecision(config_file().with_name(POLICY), desk),
             machine="" if isinstance(settings.store, Path) else platform.node(),
-            bounds=(settings.min_timeout_seconds, settings.max_timeout_seconds),
+            limits=limits_of(settings),
         )
 
 

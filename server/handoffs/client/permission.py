@@ -18,6 +18,7 @@ from handoffs.client.outcome import STATUS_OF, Status
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import ALLOW, ARGUMENTS, REASON, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
+from handoffs.core.asked import digest_of_key
 from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyUsed, NotProved, QuestionRefused
 from handoffs.core.form import DECISION
@@ -195,7 +196,7 @@ class Permitting:
             if handoff.collected_at is None:
                 await self._remembered.keep(action, handoff, terms, edited=changed is not None)
             try:
-                await self._desk.use(handoff, tool_use=self._asking.tool_use(key) or name, edited=changed is not None)
+                await self._desk.use(handoff, tool_use=digest_of_key(key) or name, edited=changed is not None)
             except AlreadyUsed:
                 asked, again, round_ = [], "", round_ + 1
                 continue  # another call has this approval: this one asks for its own

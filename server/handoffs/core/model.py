@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -237,7 +237,7 @@ class OpenCount:
 
 def new_id(prefix: str = ID_PREFIX) -> str:
     """Return an id that can't be guessed: the prefix and 20 characters without look-alikes, 115 bits."""
-    return _written_id(secrets.randbelow(len(_ID_ALPHABET) ** _ID_LENGTH), prefix)
+    return _written_id(int.from_bytes(os.urandom(32)) % len(_ID_ALPHABET) ** _ID_LENGTH, prefix)
 
 
 def id_of(text: str, prefix: str) -> str:
