@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import (
+    ask,
     gate_calls,
     gate_http,
     gate_policy,
@@ -43,6 +44,7 @@ from benchmarks.table import Row, table
 
 BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "startup": startup.run,
+    "ask": ask.run,
     "handoff": handoff.run,
     "wakeup": wakeup.run,
     "idle": idle.run,

@@ -19,10 +19,27 @@ def main() -> None:
             sys.exit(_gate(arguments))
         case ["hook", *arguments] if arguments and not {"-h", "--help"} & {*arguments}:
             sys.exit(_hook(arguments))
+        case ["ask", *arguments] if (code := _ask(arguments)) is not None:
+            sys.exit(code)
         case arguments:
             from handoffs.cli.app import run  # typer and the commands, which no host waits for
 
             sys.exit(run(arguments))
+
+
+def _ask(arguments: list[str]) -> int | None:
+    """Ask, and return the exit code; None where the arguments are not plain."""
+    if "_HANDOFFS_COMPLETE" in os.environ:
+        return None
+    import gc
+
+    gc.disable()  # as for a server: while modules are imported, it finds nothing
+    from handoffs.cli.ask import run
+    from handoffs.cli.ask_arguments import plain_arguments
+
+    gc.enable()
+    given = plain_arguments(arguments)
+    return None if given is None else run(given)
 
 
 def _serves(arguments: list[str]) -> bool:

@@ -29,6 +29,20 @@ if TYPE_CHECKING:  # only a rule that names people needs it
     from handoffs.core.person import Directory
     from handoffs.core.proving import Proofs
 
+__all__ = [
+    "check_installed",
+    "current_user",
+    "engine_at",
+    "lasting_keys",
+    "limits_of",
+    "missing_store",
+    "notifying",
+    "open_desk",
+    "open_tokens",
+    "seal_keys",
+    "store_at",
+]
+
 MIN_KEY = 32
 """The least characters of a key for sealing."""
 
@@ -58,13 +72,6 @@ async def open_desk(
             pinned = read_pinned_keys(settings.pinned_keys)
         except PinnedKeysRefused as refused:
             raise SettingsError(f"{PREFIX}PINNED_KEYS: {refused}") from None
-    limits = Limits(
-        default_seconds=settings.default_timeout_seconds,
-        min_seconds=settings.min_timeout_seconds,
-        max_seconds=settings.max_timeout_seconds,
-        join_seconds=settings.join_seconds,
-        quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
-    )
     clock = clock or SystemClock()
     async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
         sealer = AesGcmSealer(partial(lasting_keys, settings))
@@ -89,7 +96,7 @@ async def open_desk(
         desk = Desk(
             store=opened,
             clock=clock,
-            limits=limits,
+            limits=limits_of(settings),
             channels=channels,
             sealer=sealer,
             local=current_user(),
@@ -103,6 +110,17 @@ async def open_desk(
             return
         async with desk.presenting():
             yield desk
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits of questions and callers."""
+    return Limits(
+        default_seconds=settings.default_timeout_seconds,
+        min_seconds=settings.min_timeout_seconds,
+        max_seconds=settings.max_timeout_seconds,
+        join_seconds=settings.join_seconds,
+        quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
+    )
 
 
 def missing_store(settings: Settings) -> Path | None:

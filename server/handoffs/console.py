@@ -1,9 +1,6 @@
-"""Printing and the end of a command: its exit code, and one line on standard error if it failed."""
+"""The end of a command: its exit code, and one line on standard error if it failed."""
 
-import os
-import sys
 from collections.abc import Callable
-from enum import IntEnum
 from typing import cast
 
 from handoffs.core.errors import (
@@ -15,26 +12,10 @@ from handoffs.core.errors import (
     PersonRefused,
     StoreError,
 )
+from handoffs.printing import Exit, OutputLost, failed, print_out
 from handoffs.settings import SettingsError
 
-
-class Exit(IntEnum):
-    """The exit codes, for scripts."""
-
-    DONE = 0
-    ENDED = 1
-    """The state of the handoff, or of a person, does not allow it."""
-    USAGE = 2
-    """Wrong usage, or an answer that does not fit; nothing was recorded."""
-    NOT_FOUND = 3
-    STORE = 4
-    OUTPUT = 74
-    """The work was done, but its output could not be written: EX_IOERR of sysexits."""
-    INTERRUPTED = 130
-
-
-class OutputLost(Exception):
-    """Standard output can't be written. The message is empty if its reader has closed it."""
+__all__ = ["Exit", "OutputLost", "UsageError", "ended", "failed", "print_out"]
 
 
 class UsageError(Exception):
@@ -49,39 +30,17 @@ def ended(work: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except (UsageError, SettingsError, HandoffError, OutputLost) as wrong:
-        return _code(wrong)
+        return code_of(wrong)
     except BaseExceptionGroup as group:
         wrong = _alone(group)
         if not isinstance(wrong, UsageError | SettingsError | HandoffError | OutputLost):
             raise
-        return _code(wrong)
+        return code_of(wrong)
     return Exit.DONE
 
 
-def print_out(text: str, *, end: str = "\n", flush: bool = True) -> None:
-    """Print on standard output. Raises OutputLost."""
-    if sys.stdout is None:  # closed by the parent process, which wants no output
-        return
-    try:
-        sys.stdout.write(text + end)
-        if flush:
-            sys.stdout.flush()
-    except OSError as lost:
-        # Discards the buffer: it can't be written at the end of the process, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        silent = isinstance(lost, BrokenPipeError)
-        raise OutputLost("" if silent else f"Standard output can't be written: {lost.strerror or lost}.") from None
-
-
-def failed(message: str, code: int) -> int:
-    """Print the message on standard error, and return the exit code."""
-    if sys.stderr is not None:
-        for line in message.splitlines():
-            sys.stderr.write(f"handoffs: {line}\n")
-    return code
-
-
-def _code(wrong: UsageError | SettingsError | HandoffError | OutputLost) -> int:
+def code_of(wrong: UsageError | SettingsError | HandoffError | OutputLost) -> int:
+    """Print what went wrong on standard error, and return the exit code."""
     match wrong:
         case OutputLost():
             # `| head` has read enough, which is no error.

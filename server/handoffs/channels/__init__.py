@@ -40,6 +40,7 @@ CHANNELS: Mapping[str, Row] = {
         Row(name="script", does="a program that says that it answers without a person", from_host=True),
         Row(name="card", does="a card in the host's chat", from_host=True),
         Row(name="tasks", does="the host, by cancelling an MCP task", from_host=True),
+        Row(name="program", does="a program that withdraws its own question", from_host=True),
         Row(name="inbox", does="the page in the browser", from_host=False),
         Row(name="terminal", does="the console of the server, or the terminal that a program runs on", from_host=False),
         Row(name="command line", does="`handoffs answer`, `decline` and `cancel` in a shell", from_host=False),

@@ -10,6 +10,7 @@ import typer
 
 from handoffs import __version__
 from handoffs.cli import deciding, documents, hints, looking, numbers
+from handoffs.cli.ask_commands import ask_command, wait_command
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
 from handoffs.cli.gate_commands import gate_app, grants_command
@@ -22,6 +23,7 @@ from handoffs.console import Exit, UsageError, ended, failed, print_out
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
 from handoffs.os_user import current_user
+from handoffs.printing import spell_what_cant_be_printed
 from handoffs.settings import Settings, read_settings
 
 app = typer.Typer(
@@ -38,11 +40,7 @@ Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="A note to the
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # Characters that the terminal's encoding lacks are spelled out, so that no command fails on them.
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+    spell_what_cant_be_printed()
     command = typer.main.get_command(app)
     commands: Mapping[str, object] = getattr(command, "commands", {})
     if arguments and (meant := hints.hint(arguments[0], commands)):
@@ -225,6 +223,10 @@ def answer(
         _confirm(after, json=json, told=told)
 
     _finish(work)
+
+
+app.command(name="ask")(ask_command)
+app.command(name="wait")(wait_command)
 
 
 @app.command()

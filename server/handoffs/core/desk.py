@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
+from handoffs.core.asked import asked_handoff
 from handoffs.core.errors import (
     AlreadyEnded,
     AnswerRefused,
@@ -27,7 +28,7 @@ from handoffs.core.events import (
 )  # fmt: skip
 from handoffs.core.form import Value
 from handoffs.core.ids import new_id
-from handoffs.core.model import Caller, Declared, Handoff, Question, State, fingerprint_of
+from handoffs.core.model import Caller, Declared, Handoff, State
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
@@ -165,25 +166,20 @@ class Desk(Recorder):
             await self._vault.check(caller)
             if deciders is not None and len(deciders.each) + deciders.votes > 1:
                 raise QuestionRefused("A secret can't be voted on: the rule wants more than one vote.")
-        handoff = Handoff(
-            id=self._make_id(),
+        handoff = asked_handoff(
+            self._make_id(),
             caller=caller,
-            question=Question(
-                message=message,
-                form=asked_form,
-                deadline=(
-                    self._limits.deadline(asked, timeout_seconds)
-                    if deadline_seconds is None
-                    else asked + timedelta(seconds=deadline_seconds)
-                ),
-                breakout_of_loop=breakout_of_loop,
-                action=action,
-                deciders=deciders,
+            message=message,
+            form=asked_form,
+            asked=asked,
+            deadline=(
+                self._limits.deadline(asked, timeout_seconds)
+                if deadline_seconds is None
+                else asked + timedelta(seconds=deadline_seconds)
             ),
-            created_at=asked,
-            fingerprint=fingerprint_of(
-                caller, message=message, form=asked_form, breakout_of_loop=breakout_of_loop, action=action
-            ),
+            breakout_of_loop=breakout_of_loop,
+            action=action,
+            deciders=deciders,
             session=session,
             tool_use=tool_use,
         )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handoffs.core.client_name import readable_name
-from handoffs.core.model import Caller
+from handoffs.core.model import Caller, Handoff
 from handoffs.core.untrusted import inert_line
 
 _SHORT = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -38,6 +38,21 @@ def folder_of(caller: Caller) -> str:
     except (ValueError, RuntimeError):  # not below it, or no home folder is known
         return caller.project
     return "the home folder" if below == Path() else str("~" / below)
+
+
+# Where a question waits
+
+
+def where(handoff: Handoff, link: str | None) -> str:
+    """Return in a line where a person finds a question."""
+    shell = "handoffs inbox" if handoff.question.form.secret else f"handoffs answer {handoff.id}"
+    browser = f"In the browser: {link} " if link else ""
+    if handoff.question.deciders is not None:
+        from handoffs.core.standing import who_decides  # only for a question with a rule
+
+        decide = who_decides(handoff.question.deciders)
+        return f"Waiting for those who decide ({handoff.id}). It is {decide}. {browser}".rstrip()
+    return f"Waiting for a person ({handoff.id}). {browser}In a terminal: {shell}"
 
 
 # What happened

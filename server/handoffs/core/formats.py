@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import date
-from urllib.parse import urlsplit
 
 from handoffs.core.moments import is_moment
 
@@ -16,6 +15,8 @@ _EMAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\".]+(\.[^\s@<>\".]+)+")
 
 
 def _is_uri(text: str) -> bool:
+    from urllib.parse import urlsplit  # most forms ask for no address
+
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """Ids that nobody can guess, without characters that look alike."""
 
 import hashlib
-import secrets
+import os
 
 ID_PREFIX = "h_"
 """Of a handoff."""
@@ -12,7 +12,7 @@ _LENGTH = 20
 
 def new_id(prefix: str = ID_PREFIX) -> str:
     """Return an id that can't be guessed: the prefix and 20 characters without look-alikes, 115 bits."""
-    return _written_id(secrets.randbelow(len(_ALPHABET) ** _LENGTH), prefix)
+    return _written_id(int.from_bytes(os.urandom(32)) % len(_ALPHABET) ** _LENGTH, prefix)
 
 
 def id_of(text: str, prefix: str) -> str:

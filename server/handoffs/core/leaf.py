@@ -24,7 +24,7 @@ Texts are written by `json`, whose strings are those of RFC 8785 as long as no h
 """
 
 import json
-import secrets
+import os
 from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import fields
@@ -90,7 +90,7 @@ _QUESTION_WORDS = frozenset({"action", "arguments", "caller", "deciders", "form"
 
 def new_salt() -> bytes:
     """Return the salt of one event."""
-    return secrets.token_bytes(SALT_BYTES)
+    return os.urandom(SALT_BYTES)
 
 
 def leaf_of(handoff_after: Handoff, event: Event, *, salt: bytes) -> bytes:

@@ -41,6 +41,19 @@ class Limits:
             seconds = self.max_seconds
         return asked + timedelta(seconds=min(max(seconds, self.min_seconds), self.max_seconds))
 
+    def exact(self, seconds: float | None) -> float | None:
+        """Return a time that a person or their program set: not moved into the bounds, as a model's is.
+
+        Raises:
+            QuestionRefused: It is outside of the bounds.
+        """
+        if seconds is not None and not self.min_seconds <= seconds <= self.max_seconds:
+            raise QuestionRefused(
+                f"A question stays open for {self.min_seconds:.12g} to {self.max_seconds:.12g} seconds, by "
+                f"HANDOFFS_MIN_TIMEOUT_SECONDS and HANDOFFS_MAX_TIMEOUT_SECONDS; {seconds:g} is neither."
+            )
+        return seconds
+
 
 def checked_other(other: str, *, values: Mapping[str, object], allowed: bool) -> str:
     """Return what a person says instead of picking an option, cleaned for storing.

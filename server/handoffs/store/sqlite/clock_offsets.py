@@ -4,10 +4,26 @@ import sqlite3
 from datetime import timedelta
 from typing import cast
 
-from handoffs.clock import BELIEVED_AFTER, TOLERATED, Reading
+from handoffs.clock import BELIEVED_AFTER, TOLERATED, Reading, SystemClock, boot_id
+from handoffs.store.sqlite.file import transaction
 
 _MICROSECOND = timedelta(microseconds=1)
 _DRIFT = timedelta(seconds=10)  # smaller changes are not written
+
+
+def settle(connection: sqlite3.Connection, clock: SystemClock) -> None:
+    """Give the clock the offset that the store keeps for this start of the machine."""
+    reading, boot = clock.read(), boot_id()
+    if reading is None or not boot:
+        return
+    offset = known_offset(connection, reading, boot)
+    if offset is None:
+        try:
+            with transaction(connection):
+                offset = keep_offset(connection, reading, boot)
+        except sqlite3.Error:
+            return  # a full disk, a read-only file: reading must still work
+    clock.settle(offset)
 
 
 def known_offset(connection: sqlite3.Connection, reading: Reading, boot: str) -> timedelta | None:

@@ -4,17 +4,18 @@ Best effort: nothing here raises, and a datagram may be lost (a full buffer, a s
 need another way to learn of a change; datagrams only make it faster: 1 ms instead of a poll's 125.
 """
 
-import asyncio
 import hashlib
 import os
-import secrets
-import socket
 import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a process that finds nobody to wake needs none
+    import socket
 
 # The path of a socket may have 104 bytes on macOS and the BSDs, 108 on Linux, including the final zero.
 _LONGEST_PATH = 100
@@ -24,7 +25,7 @@ _AT_ONCE = 100
 
 def base_folder() -> Path | None:
     """Return the folder of this user's sockets; None if the system has no such sockets."""
-    if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
+    if sys.platform == "win32":
         return None
     # Not from the environment: hosts start servers without TMPDIR and XDG_RUNTIME_DIR, shells have them, and the
     # two must meet. Other users can write in /tmp, hence `_is_private`.
@@ -66,7 +67,7 @@ class Datagrams:
         """Call `hear` on this event loop for every message of another process, until `close`."""
         if self._own is not None:
             return
-        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{os.getpid()}-{os.urandom(4).hex()}"
         if len(os.fsencode(self.folder / f".{name}")) > _LONGEST_PATH:
             return
         own = _socket()
@@ -76,12 +77,16 @@ class Datagrams:
             own.close()
             return
         self._own, self._own_name = own, name
+        import asyncio  # only a process that waits listens
+
         asyncio.get_running_loop().add_reader(own.fileno(), self._drain, own, hear)
         _sweep(own, self._base)
 
     def close(self) -> None:
         """Stop listening, and remove the socket."""
         if self._own is not None:
+            import asyncio
+
             asyncio.get_running_loop().remove_reader(self._own.fileno())
             self._own.close()
             with suppress(OSError):
@@ -93,7 +98,7 @@ class Datagrams:
             self._sender.close()
             self._sender = None
 
-    def _drain(self, own: socket.socket, hear: Callable[[bytes], None]) -> None:
+    def _drain(self, own: "socket.socket", hear: Callable[[bytes], None]) -> None:
         # Not all at once, so that a flood leaves time for the event loop; the rest triggers another call.
         for _ in range(_AT_ONCE):
             try:
@@ -104,7 +109,7 @@ class Datagrams:
                 hear(message)
 
 
-def _bind(own: socket.socket, folder: Path, name: str) -> None:
+def _bind(own: "socket.socket", folder: Path, name: str) -> None:
     with suppress(FileExistsError):
         folder.parent.mkdir(mode=0o700)
     # Another process may have made it first. A private folder can't be changed by other users.
@@ -122,7 +127,7 @@ def _bind(own: socket.socket, folder: Path, name: str) -> None:
     hidden.rename(folder / name)
 
 
-def _send_to(sender: socket.socket, path: Path, message: bytes) -> None:
+def _send_to(sender: "socket.socket", path: Path, message: bytes) -> None:
     try:
         sender.sendto(message, str(path))
     except ConnectionRefusedError:
@@ -134,7 +139,7 @@ def _send_to(sender: socket.socket, path: Path, message: bytes) -> None:
         return
 
 
-def _sweep(sender: socket.socket, base: Path) -> None:
+def _sweep(sender: "socket.socket", base: Path) -> None:
     """Remove the sockets that killed processes left, of all stores: unused stores have no other sweep."""
     for folder in base.iterdir():
         with suppress(OSError):  # other processes may sweep at the same time
@@ -149,7 +154,9 @@ def _is_private(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077
 
 
-def _socket() -> socket.socket:
+def _socket() -> "socket.socket":
+    import socket
+
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     made.setblocking(False)
     return made

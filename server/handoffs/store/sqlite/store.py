@@ -8,7 +8,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from handoffs.clock import SystemClock, boot_id
+from handoffs.clock import SystemClock
 from handoffs.core.errors import Stopped, StoreError
 from handoffs.core.events import Entry, Event, Opened
-from handoffs.core.lifecycle import expiry
-from handoffs.core.model import Cursor, Handoff, OpenCount, Outline, earlier_of
+from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.store.sqlite import queries, writing
-from handoffs.store.sqlite.clock_offsets import keep_offset, known_offset
+from handoffs.store.sqlite.clock_offsets import settle
 from handoffs.store.sqlite.datagrams import Datagrams, base_folder
 from handoffs.store.sqlite.file import BUSY_SECONDS, connect, explained, identity, transaction, unsynced
-from handoffs.store.sqlite.quota import check_quota
+from handoffs.store.sqlite.opening import open_or_join
 from handoffs.store.sqlite.tokens import SqliteTokens
 from handoffs.store.sqlite.wakeups import POLL_SECONDS, Wakeups
 from handoffs.store.sqlite.worker import Worker
@@ -154,25 +153,8 @@ class SqliteStore:
             ValueError: Another handoff has this id.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Handoff, list[Line]]:
-            lines: list[Line] = []
-            decided: list[Handoff] = []
-            for found in queries.alike(connection, handoff.fingerprint, collect_after):
-                there = found
-                if there.overdue(handoff.created_at):
-                    there = writing.write(connection, transition_of(there, [expiry(there)]), lines)
-                if there.joined_by(handoff, since=collect_after):
-                    return there, lines
-                if there.decided:
-                    decided.append(there)
-            if quota is not None:
-                check_quota(connection, handoff, quota)
-            fresh = replace(handoff, earlier=earlier_of(decided))
-            writing.insert(connection, fresh)
-            lines.append(writing.log(connection, fresh, opened or Opened(at=handoff.created_at)))
-            return fresh, lines
-
-        return await self._write(work)
+        ask = partial(open_or_join, handoff=handoff, collect_after=collect_after, opened=opened, quota=quota)
+        return await self._write(ask)
 
     async def record(
         self,
@@ -352,7 +334,8 @@ class SqliteStore:
 
         def connector() -> sqlite3.Connection:
             connection = connect(self._path, shared=True)
-            self._settle(connection)
+            if self._clock is not None:
+                settle(connection, self._clock)
             files.append(identity(self._path))
             return connection
 
@@ -364,18 +347,6 @@ class SqliteStore:
         finally:
             self._opening = None
         return self._opened
-
-    def _settle(self, connection: sqlite3.Connection) -> None:
-        reading, boot = (None, "") if self._clock is None else (self._clock.read(), boot_id())
-        if self._clock is not None and reading is not None and boot:
-            offset = known_offset(connection, reading, boot)
-            if offset is None:
-                try:
-                    with transaction(connection):
-                        offset = keep_offset(connection, reading, boot)
-                except sqlite3.Error:
-                    return  # a full disk, a read-only file: reading must still work
-            self._clock.settle(offset)
 
     async def _leave(self, opened: _Opened) -> None:
         self._opened = None

@@ -1,0 +1,268 @@
+"""Asking from a program: a question in the store, people who are told where to answer, and the outcome.
+
+The same question, asked again by the same user, in the same folder and by a program of the same name, joins the open
+one, or is given the outcome that the last program did not live to receive. With a `key`, only the same key joins: what
+is asked under another key is another question, in the same words, too.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload
+
+import anyio
+
+from handoffs.client.forms import FormGiven, Misfit, instance_of, model_of, schema_of
+from handoffs.client.outcome import Outcome, Status, Unusable, check_answered, outcome_of
+from handoffs.core.action import Action
+from handoffs.core.asked import digest_of_key
+from handoffs.core.desk import Desk
+from handoffs.core.display import where
+from handoffs.core.errors import HandoffError
+from handoffs.core.form import Value
+from handoffs.core.model import APART, Caller, Declared, Handoff, State
+from handoffs.core.question import MAX_MESSAGE, Limits
+from handoffs.core.retry import retry_while_unavailable
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from handoffs.core.deciders import Deciders
+
+    M = TypeVar("M", bound=BaseModel)
+
+MAX_MISFITS = 5
+"""How often a person is asked again whose answer does not fit the model."""
+
+CHANNEL = "program"
+"""Stands in the log for a program that withdraws its own question."""
+
+Tell = Callable[[str], object]
+"""Is told, in a line, where a person finds the question."""
+
+
+class Inbox(Protocol):
+    """The inbox in which people answer."""
+
+    async def invite(self, handoff: Handoff) -> str | None:
+        """Have it show the handoff, and return its address there; None where there is none."""
+        ...
+
+
+class Whose(Protocol):
+    """Says whose decision a question is."""
+
+    async def __call__(self, caller: Caller) -> "Deciders | None":
+        """Return who may decide what this caller asks now; None for everybody who is reached."""
+        ...
+
+
+def tell_on_stderr(line: str) -> None:
+    """Print where a person finds the question: a program that waits says so."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Asking:
+    """Asks over a desk, in the name of one program. Any number of questions at once."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        caller: Caller,
+        inbox: Inbox | None,
+        whose: Whose | None,
+        limits: Limits,
+        machine: str = "",
+    ) -> None:
+        """Take the parts; `limits` say how long a question may stay open.
+
+        Where several machines use the store, `machine` keeps questions apart of the same user, program and folder. A
+        key is meant to be the same on each of them.
+        """
+        self.desk, self.caller = desk, caller
+        self._inbox, self._whose, self._limits, self._machine = inbox, whose, limits, machine
+
+    @overload
+    async def ask(
+        self,
+        message: str,
+        *,
+        form: "type[M]",
+        timeout: float | timedelta | None = None,
+        wait: float | None = None,
+        key: str = "",
+        tell: Tell | None = tell_on_stderr,
+    ) -> "Outcome[M]": ...
+    @overload
+    async def ask(
+        self,
+        message: str,
+        *,
+        options: Sequence[str] | None = None,
+        form: Mapping[str, object] | None = None,
+        timeout: float | timedelta | None = None,
+        wait: float | None = None,
+        key: str = "",
+        tell: Tell | None = tell_on_stderr,
+    ) -> Outcome[object]: ...
+    async def ask(
+        self,
+        message: str,
+        *,
+        options: Sequence[str] | None = None,
+        form: FormGiven = None,
+        timeout: float | timedelta | None = None,
+        wait: float | None = None,
+        key: str = "",
+        tell: Tell | None = tell_on_stderr,
+    ) -> Outcome[object]:
+        """Ask a person, and return their answer; see `handoffs.ask`."""
+        model, schema = model_of(form), schema_of(form)
+        asked: list[Handoff] = []
+        again = ""
+        while len(asked) <= MAX_MISFITS:
+            handoff = await self.open(f"{message}{again}", options=options, form=schema, timeout=timeout, key=key)
+            handoff = await self.decided(handoff, wait=wait, tell=tell)
+            asked.append(handoff)
+            outcome = outcome_of(handoff)
+            if outcome.status is not Status.ANSWERED:
+                break
+            await self.desk.check_proof(handoff)
+            try:
+                if model is not None:
+                    values = await self._revealed(handoff)
+                    outcome = _with_instance(outcome, instance_of(model, values))
+            except Misfit as wrong:
+                # Not handed over yet: the same program, started again, comes here again. The number keeps two alike
+                # apart.
+                again = f"\n\nAnswer {len(asked)} was not used: {wrong}"
+                continue
+            await self.hand_over(*asked, key=key)
+            return outcome
+        await self.hand_over(*asked, key=key)
+        outcome = outcome_of(asked[-1])
+        check_answered(outcome)
+        raise Unusable(f"{outcome.handoff_id} was answered {len(asked)} times, and no answer fitted.", outcome)
+
+    async def open(
+        self,
+        message: str,
+        *,
+        options: Sequence[str] | None = None,
+        form: Mapping[str, object] | None = None,
+        timeout: float | timedelta | None = None,
+        key: str = "",
+        action: Action | None = None,
+        deciders: "Deciders | None" = None,
+        max_message: int = MAX_MESSAGE,
+    ) -> Handoff:
+        """Store the question, or join the same one that was asked before; return it without waiting.
+
+        Raises:
+            QuestionRefused: It can't be asked as it is. Nothing was stored.
+            QuotaUsedUp: The user has reached the quota.
+        """
+        if action is None and deciders is None and self._whose is not None:
+            deciders = await self._whose(self.caller)
+        apart = self._machine and not key
+        return await self.desk.ask(
+            message=message,
+            caller=replace(self.caller, client=f"{self.caller.client} on {self._machine}") if apart else self.caller,
+            options=options,
+            form=form,
+            deadline_seconds=self._seconds(timeout),
+            declared=Declared(transport="program"),
+            session=f"{APART}{digest_of_key(key)}" if key else "",
+            tool_use=digest_of_key(key),
+            max_message=max_message,
+            action=action,
+            deciders=deciders,
+        )
+
+    async def decided(self, handoff: Handoff, *, wait: float | None = None, tell: Tell | None = None) -> Handoff:
+        """Have people reached, and return the handoff once it has ended, or as it is after `wait` seconds.
+
+        A store that is away for a while is waited for. Cancelling this leaves the question open.
+        """
+        if handoff.state is not State.OPEN:
+            return handoff
+        ended, wrong = handoff, list[HandoffError]()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._reach, handoff, tell)
+            try:
+                ended = await retry_while_unavailable(
+                    self.desk.clock, partial(self.desk.wait, handoff.id, seconds=wait), seconds=None
+                )
+            except HandoffError as error:  # raised below: a group of one error says nothing to a program
+                wrong.append(error)
+            if wrong or ended.state is not State.OPEN:
+                tasks.cancel_scope.cancel()
+        for error in wrong:
+            raise error
+        return ended
+
+    async def wait(self, handoff_id: str, *, wait: float | None = None, tell: Tell | None = None) -> Outcome[object]:
+        """Return how a question stands once it has ended, or after `wait` seconds; with PENDING it is still open.
+
+        Raises:
+            NotFound: There is no such handoff.
+        """
+        handoff = await self.decided(await self.desk.get(handoff_id), wait=wait, tell=tell)
+        outcome = outcome_of(handoff)
+        if outcome.status is Status.ANSWERED:
+            await self.desk.check_proof(handoff)
+        await self.hand_over(handoff)
+        return outcome
+
+    async def cancel(self, handoff_id: str, *, note: str = "") -> Outcome[object]:
+        """Withdraw a question for good. Raises NotFound, and AlreadyEnded: the outcome stands."""
+        handoff = await self.desk.get(handoff_id)
+        return outcome_of(await self.desk.cancel(handoff, by=self.caller.subject, channel=CHANNEL, note=note))
+
+    async def hand_over(self, *handoffs: Handoff, key: str = "") -> None:
+        """Record that the program has the outcomes: the same question, asked anew, is a new one.
+
+        With a `key`, the same key is given it again, for the time in which outcomes are joined.
+        """
+        for handoff in handoffs:
+            await self.desk.collect(handoff, tool_use=digest_of_key(key))
+
+    async def _reach(self, handoff: Handoff, tell: Tell | None) -> None:
+        link = None if self._inbox is None else await self._inbox.invite(handoff)
+        if tell is not None:
+            tell(where(handoff, link))
+
+    async def _revealed(self, handoff: Handoff) -> Mapping[str, Value]:
+        """Return the answer, with what is secret in it: for the instance of a model, which checks it."""
+        values = dict(handoff.values or {})
+        for field in handoff.question.form.fields:
+            if field.secret and field.name in values:
+                values[field.name] = await self.desk.reveal(str(values[field.name]), by=self.caller.subject)
+        return values
+
+    def _seconds(self, timeout: float | timedelta | None) -> float | None:
+        if timeout is None:
+            return None
+        seconds = float(timeout) if isinstance(timeout, int | float) else timeout.total_seconds()
+        return self._limits.exact(seconds)
+
+
+def caller_of(subject: str, *, client: str, project: str | Path | None) -> Caller:
+    """Return who asks: a program of this user, in a folder (by default the working folder)."""
+    if project is None:
+        try:
+            project = Path.cwd()
+        except OSError:  # the working folder was removed
+            project = ""
+    return Caller(subject=subject, client=client, project=str(project))
+
+
+def _with_instance(outcome: Outcome[object], instance: object) -> Outcome[object]:
+    return replace(outcome, instance=instance)
