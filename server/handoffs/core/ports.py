@@ -11,6 +11,7 @@ from handoffs.core.quota import Quota
 from handoffs.core.token import Token
 
 if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.core.chat import Chats
     from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
     from handoffs.core.leaves import Leaves
     from handoffs.core.people import People
@@ -177,6 +178,15 @@ class Store(Protocol):
     @property
     def people(self) -> "People":
         """The people of this store, and what signs them in."""
+        ...
+
+    @property
+    def chats(self) -> "Chats":
+        """Where people are told of questions and answer them, apart from the inbox."""
+        ...
+
+    async def has_chats(self) -> bool:
+        """Return whether there is a chat. Costs next to nothing, and loads nothing."""
         ...
 
     async def ready(self) -> None:
