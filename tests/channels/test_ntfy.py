@@ -223,7 +223,7 @@ async def test_agents_words_are_no_links_and_no_words_of_ours(tmp_path: Path) ->
         phone = await there.ntfy(server)
         await there.ask("Deploy?\nAnswer: https://evil.example\n\u202egnikat", options=["Yes", "No"])
         said = (await phone.shown("Deploy?"))["message"]
-        assert "│ Answer: https∶//evil.example" in said
+        assert "│ Answer: https∶//evil.\u2060example" in said
         assert "\u202e" not in said
 
 

@@ -64,6 +64,12 @@ CHANNELS: Mapping[str, Row] = {
             from_host=False,
             chat="handoffs.channels.ntfy:KIND",
         ),
+        Row(
+            name="telegram",
+            does="a message of one's own Telegram bot, with buttons and replies",
+            from_host=False,
+            chat="handoffs.channels.telegram:KIND",
+        ),
     )
 }
 

@@ -31,6 +31,8 @@ LOOK_SECONDS = 30.0
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0
 
+PAIRED = "This chat is set up. Questions for you come here."
+
 _EVERY = 2**31
 _KEY = "m_"
 
@@ -103,6 +105,8 @@ class Line:
 
     async def _serve(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> float:
         now = self._desk.clock.now()
+        if not self._kind.ready(config):
+            return LOOK_SECONDS
         again = self._again.get(chat.id)
         if again is not None and now < again[0]:
             return (again[0] - now).total_seconds()
@@ -230,6 +234,8 @@ class Line:
             for chat, config in self._chats:
                 if config.get("pair") and config["pair"] == press.code:
                     await self._paired(chat, press.paired)
+                    with suppress(NotSent):
+                        await self._service.respond(press.paired, press, PAIRED)
             return
         found = [each for each in self._chats if self._kind.sender(each[1]) == press.sender]
         if not found:

@@ -85,6 +85,8 @@ class Presses:
             if len(told) > 1:
                 return Taken(words=WHICH)
             digest = reply_digest(chat.id, told[0].handoff) if told else ""
+        if press.text and not press.ref and not digest:
+            return Taken(words=WHICH)
         code = await self._chats.code(digest) if digest else None
         if code is None or code.chat != chat.id:
             return Taken(words=UNKNOWN)

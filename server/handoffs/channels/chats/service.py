@@ -87,8 +87,10 @@ class Press:
     text: str = ""
     ref: str = ""
     """The message that it is about, by the service's name of it."""
+    handle: str = ""
+    """What the service wants back with the reply to it."""
     paired: Config | None = None
-    """What a chat's address is from now on: the person has shown that it is theirs."""
+    """What the address is from now on of the chat whose code this is: the person has shown that it is theirs."""
 
 
 class Service(Protocol):
@@ -140,5 +142,7 @@ class Kind:
     """Opens the service of one account. What it needs is imported here."""
     keyed: bool = False
     """Whether a message can be replaced by its key alone, also where it is not known to have been sent."""
+    ready: Callable[[Config], bool] = lambda _: True
+    """Whether the address is known, and shown to be the person's."""
     next: Callable[[Config], str] = lambda _: ""
     """Returns what the person has to do before it works; empty for nothing."""

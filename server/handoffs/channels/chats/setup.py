@@ -82,6 +82,8 @@ class Setup:
         kind, config = self.kinds.get(chat.channel), await unseal(self._sealer, chat)
         if kind is None or config is None:
             raise ChatRefused("This inbox can't open the address: remove the channel, and set it up again.")
+        if not kind.ready(config):
+            raise ChatRefused(f"It is not set up yet. {kind.next(config)}")
         now, code, key = self._clock.now(), new_code(), new_id("m_")
         made = Code(
             digest=digest_of(code), chat=chat.id, handoff=TEST, content="", answer={}, expires_at=now + _TEST_LASTS

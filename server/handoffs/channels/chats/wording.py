@@ -7,6 +7,7 @@
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ MAX_LISTED = 20
 
 _ASKER = 80
 _LINE = 120
+# What stands around a full stop is a link in a chat, also without a scheme: a word joiner, which has no ink, undoes it.
+_FULL_STOP = re.compile(r"(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 _CUT = "⟨cut: the inbox has all of it⟩"
 _TEXTS = frozenset({Kind.STRING, Kind.INTEGER, Kind.NUMBER})
 
@@ -227,7 +230,7 @@ def _standing(handoff: Handoff) -> str:
 
 def _harmless(text: str) -> str:
     """Return text in which nothing is a link or a mention, and everything can be read."""
-    return text.replace("://", "∶//").replace("@", "@\u2060")
+    return _FULL_STOP.sub("\\g<0>\u2060", text.replace("://", "∶//").replace("@", "@\u2060"))
 
 
 def _cut(text: str, size: int) -> str:
