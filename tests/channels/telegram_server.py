@@ -1,9 +1,9 @@
 """A stand-in for the Bot API of Telegram, on a real port, and the people who write to the bot.
 
 It follows https://core.telegram.org/bots/api field by field: "Making requests" (`ok`, `result`, `error_code`,
-`description`, `parameters`), "Getting updates" (an update is gone once a higher `offset` was asked for; a second poller
-gets 409), "sendMessage", "editMessageText" (only messages without a reply keyboard; an unchanged text is refused),
-"answerCallbackQuery" (once), "InlineKeyboardButton" (`callback_data` has 1 to 64 bytes).
+`description`, `parameters`), "Getting updates" (an update is gone once a higher `offset` was asked for; the older of
+two pollers gets 409), "sendMessage", "editMessageText" (only messages without a reply keyboard; an unchanged text is
+refused), "answerCallbackQuery" (once), "InlineKeyboardButton" (`callback_data` has 1 to 64 bytes).
 """
 
 import json
@@ -20,6 +20,7 @@ from starlette.routing import Route
 from tests.waiting import until
 from tests.web.serving import on_port
 
+CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 TOKEN = "123456:AAH_s3cret-token-of-a-bot_0123456789"
 
 
@@ -35,9 +36,10 @@ class TelegramServer:
         self.sent = 0
         self.status = 200
         self.polls = 0
-        self._next, self._asked = 100, 0
+        self._next, self.asked_to = 100, 0
         self._changed = anyio.Event()
-        self._polling = 0
+        self.poller = 0
+        self.conflicts = False
 
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/bot{token}/{method}", self.call, methods=["POST"])])
@@ -53,17 +55,19 @@ class TelegramServer:
     async def on_getUpdates(self, sent: dict[str, Any]) -> Response:
         assert set(sent) <= {"offset", "timeout", "allowed_updates"}
         self.polls += 1
-        if self._polling:
-            return refused(409, "Conflict: terminated by other getUpdates request; make sure that only one runs")
-        self._asked = max(self._asked, sent.get("offset", 0))
-        self.updates = [each for each in self.updates if each["update_id"] >= self._asked]
-        self._polling += 1
-        try:
-            if not self.updates:
-                with anyio.move_on_after(min(sent["timeout"], 0.5)):
-                    await self._changed.wait()
-        finally:
-            self._polling -= 1
+        if self.conflicts:
+            return refused(409, CONFLICT)
+        self.asked_to = max(self.asked_to, sent.get("offset", 0))
+        self.updates = [each for each in self.updates if each["update_id"] >= self.asked_to]
+        self.poller += 1
+        own = self.poller
+        if not self.updates:
+            self.wake_pollers()
+            changed = self._changed
+            with anyio.move_on_after(min(sent["timeout"], 0.5)):
+                await changed.wait()
+        if self.poller != own:
+            return refused(409, CONFLICT)  # of two, the newer one goes on
         return agreed(self.updates)
 
     async def on_sendMessage(self, sent: dict[str, Any]) -> Response:
@@ -105,10 +109,13 @@ class TelegramServer:
                     return refused(400, "Bad Request: BUTTON_DATA_INVALID")
         return None
 
-    def update(self, **what: Any) -> None:
-        self.updates.append({"update_id": 1000 + len(self.updates) + self._asked, **what})
+    def wake_pollers(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
+
+    def update(self, **what: Any) -> None:
+        self.updates.append({"update_id": 1000 + len(self.updates) + self.asked_to, **what})
+        self.wake_pollers()
 
 
 class Person:

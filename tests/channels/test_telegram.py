@@ -63,7 +63,7 @@ async def test_a_reply_answers_in_words(tmp_path: Path) -> None:
         assert (await ended(there, chosen)).other == "neither"
 
 
-async def test_a_reply_that_does_not_fit_is_asked_for_again(tmp_path: Path) -> None:
+async def test_a_reply_that_does_not_fit_isasked_to_for_again(tmp_path: Path) -> None:
     async with telegram_server() as server, home(tmp_path, kinds=KINDS) as there:
         ada = await paired(there, server)
         form = {"type": "object", "properties": {"count": {"type": "integer", "maximum": 5}}, "required": ["count"]}
@@ -143,9 +143,9 @@ async def test_two_people_share_one_bot(tmp_path: Path) -> None:
 async def test_another_program_on_the_same_bot_is_said(tmp_path: Path) -> None:
     async with telegram_server() as server, home(tmp_path, kinds=KINDS) as there:
         ada = await paired(there, server)
-        server._polling += 1
+        server.conflicts = True
         await until(lambda: there.chat(channel="telegram"), lambda chat: "another program" in chat.problem)
-        server._polling -= 1
+        server.conflicts = False
         await until(lambda: there.chat(channel="telegram"), lambda chat: chat.problem == "")
         asked = await there.ask(options=["Yes", "No"])
         assert await ada.press((await ada.shown("Deploy?"))[1], "Yes") == "Recorded: Yes."
@@ -182,7 +182,7 @@ async def test_updates_twice_and_out_of_order_answer_once(tmp_path: Path) -> Non
         code = message["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
         user, about = {"id": 42}, {"chat": {"id": 42, "type": "private"}}
         query = {"id": "q", "from": user, "message": about, "data": code}
-        high = 2_000 + server._asked
+        high = 2_000 + server.asked_to
         server.updates += [
             {"update_id": high + 1, "message": {"from": user, **about, "text": "hello"}},
             {"update_id": high, "callback_query": query},

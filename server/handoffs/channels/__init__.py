@@ -70,6 +70,14 @@ CHANNELS: Mapping[str, Row] = {
             from_host=False,
             chat="handoffs.channels.telegram:KIND",
         ),
+        Row(
+            name="slack",
+            does="a message of one's own Slack app, with buttons and replies",
+            from_host=False,
+            extra="slack",
+            needs="websockets",
+            chat="handoffs.channels.slack:KIND",
+        ),
     )
 }
 

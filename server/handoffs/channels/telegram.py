@@ -10,10 +10,12 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from handoffs.channels.chats.replies import Part, as_part, items, number, parsed, part, text
 from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ class _Telegram:
 
     async def send(self, config: Config, note: Note, *, key: str) -> str:
         sent = await self._call("sendMessage", _message(config, note) | {"disable_notification": note.silent})
-        name = sent.get("message_id") if isinstance(sent, Mapping) else None
-        if not isinstance(name, int):
+        name = number(as_part(sent), "message_id")
+        if name is None:
             raise NotSent("the service gave the message no name")
         return str(name)
 
@@ -67,41 +69,39 @@ class _Telegram:
                 wanted["offset"] = offset
             updates = await self._call("getUpdates", wanted)
             yield None
-            for update in cast("list[object]", updates if isinstance(updates, list) else []):
-                number = _number(update, "update_id")
-                if number is None:
+            for update in map(as_part, items(updates)):
+                at = number(update, "update_id")
+                if at is None:
                     continue
-                offset = max(offset or 0, number + 1)
-                press = self._press(cast("Mapping[str, object]", update), number)
+                offset = max(offset or 0, at + 1)
+                press = self._press(update, str(at))
                 if press is not None:
                     yield press
 
-    def _press(self, update: Mapping[str, object], number: int) -> Press | None:
-        pressed = _part(update, "callback_query")
-        message = _part(pressed, "message") if pressed else _part(update, "message")
-        who = _number(_part(pressed or message, "from"), "id")
-        chat = _part(message, "chat")
+    def _press(self, update: Part, at: str) -> Press | None:
+        pressed = part(update, "callback_query")
+        message = part(pressed, "message") if pressed else part(update, "message")
+        who = number(part(pressed or message, "from"), "id")
+        chat = part(message, "chat")
         # In a private chat both ids are the person's. All else is a group, a channel or a forgery.
         if who is None or chat.get("type") != "private" or chat.get("id") != who:
             return None
-        named = {"event": str(number), "position": str(number), "sender": str(who)}
+        base = Press(event=at, position=at, sender=str(who))
         if pressed:
-            data, handle = pressed.get("data"), pressed.get("id")
-            code = data if isinstance(data, str) else ""
-            return Press(**named, code=code or "-", handle=handle if isinstance(handle, str) else "")
-        text = message.get("text")
-        if not isinstance(text, str):
+            return replace(base, code=text(pressed, "data") or "-", handle=text(pressed, "id") or "")
+        said = text(message, "text")
+        if said is None:
             return None
-        word, _, rest = text.partition(" ")
+        word, _, rest = said.partition(" ")
         if word == "/start":
-            return self._paired(rest.strip(), named, who)
-        about = _number(_part(message, "reply_to_message"), "message_id")
-        return Press(**named, text=text, ref="" if about is None else str(about))
+            return self._paired(rest.strip(), base)
+        about = number(part(message, "reply_to_message"), "message_id")
+        return replace(base, text=said, ref="" if about is None else str(about))
 
-    def _paired(self, code: str, named: Mapping[str, str], who: int) -> Press | None:
+    def _paired(self, code: str, base: Press) -> Press | None:
         for config in self._configs:
             if config["pair"] and secrets.compare_digest(config["pair"].encode(), code.encode(errors="replace")):
-                return Press(**named, code=code, paired={**config, "pair": "", "user": str(who)})
+                return replace(base, code=code, paired={**config, "pair": "", "user": base.sender})
         return None
 
     async def _call(self, method: str, content: Mapping[str, object]) -> object:
@@ -116,10 +116,7 @@ class _Telegram:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as wrong:
             raise http.away(wrong) from None
         if response.is_success:
-            try:
-                return cast("Mapping[str, object]", response.json()).get("result")
-            except (ValueError, AttributeError):
-                raise NotSent("the service answers what can't be read") from None
+            return parsed(response.text).get("result")
         if response.status_code == 409:
             raise NotSent(_CONFLICT)
         if response.status_code == 400:
@@ -150,21 +147,7 @@ def _message(config: Config, note: Note) -> dict[str, object]:
 
 
 def _after(response: "httpx2.Response") -> float:
-    try:
-        parameters = _part(cast("Mapping[str, object]", response.json()), "parameters")
-    except ValueError:
-        return 0.0
-    return min(float(_number(parameters, "retry_after") or 0), 3600.0)
-
-
-def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:
-    part = whole.get(name)
-    return cast("Mapping[str, object]", part) if isinstance(part, Mapping) else {}
-
-
-def _number(whole: object, name: str) -> int | None:
-    found = cast("Mapping[str, object]", whole).get(name) if isinstance(whole, Mapping) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return min(float(number(part(parsed(response.text), "parameters"), "retry_after") or 0), 3600.0)
 
 
 def _read(written: Config) -> Config:

@@ -4,7 +4,7 @@ The code is used first, by the name of its event. An event that is delivered aga
 it stopped, so a program that ends in between loses nothing, and what the desk records is recorded once.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -12,7 +12,7 @@ from typing import Protocol
 from handoffs.channels.chats.codes import digest_of, is_code, reply_digest
 from handoffs.channels.chats.service import Press
 from handoffs.channels.chats.wording import answers_of, content_of, takes_reply
-from handoffs.core.chat import Chat, Chats, Code
+from handoffs.core.chat import Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound
 from handoffs.core.field import Value
 from handoffs.core.lifecycle import already_ended
@@ -28,6 +28,7 @@ TEST = "test"
 UNKNOWN = "This is none of the buttons that wait for you here. Nothing was recorded."
 USED = "This message was answered before, or replaced by a newer one. Nothing more was recorded."
 WORKS = "It works: what you press here reaches Handoffs."
+_TRIES, _TRY_SECONDS = 50, 0.1
 WHICH = "Reply to the message of one question. Nothing was recorded."
 
 
@@ -80,8 +81,8 @@ class Presses:
     async def _take(self, chat: Chat, press: Press) -> Taken:
         now = self._desk.clock.now()
         digest = digest_of(press.code) if is_code(press.code) else ""
-        if press.ref and not digest:
-            told = await self._chats.found(chat.id, press.ref)
+        if press.ref and press.text and not press.code:
+            told = await self._found(chat, press.ref)
             if len(told) > 1:
                 return Taken(words=WHICH)
             digest = reply_digest(chat.id, told[0].handoff) if told else ""
@@ -122,6 +123,15 @@ class Presses:
         if ended.state is State.OPEN:
             return Taken(words=f"Recorded as your vote: {_said(handoff, values, other)}.", voted=ended)
         return Taken(words=f"Recorded: {_said(handoff, values, other)}.")
+
+    async def _found(self, chat: Chat, ref: str) -> Sequence[Told]:
+        """Return what a message is about. One that is just being sent has no name here yet: it is waited for."""
+        for _ in range(_TRIES):
+            found = await self._chats.found(chat.id, ref)
+            if found or not any(each.shown is Shown.SENDING for each in await self._chats.told([chat.id])):
+                return found
+            await self._desk.clock.sleep(_TRY_SECONDS)
+        return []
 
     def _said(self, handoff: Handoff, chat: Chat, code: Code, press: Press) -> tuple[Mapping[str, object], str]:
         """Return the values, and what was said instead of them. Raises AnswerRefused."""
