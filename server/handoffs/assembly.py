@@ -17,6 +17,7 @@ from handoffs import secret_files
 from handoffs.channels import CHANNELS, Row
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
+from handoffs.core.errors import StoreError
 from handoffs.core.ports import Channel, Tokens
 from handoffs.core.question import Limits
 from handoffs.core.quota import Quota
@@ -25,7 +26,10 @@ from handoffs.sealing import AesGcmSealer
 from handoffs.settings import PREFIX, Settings, SettingsError, data_folder
 from handoffs.store import Engine, OpenStore, StoreAddress, engine_of
 
-if TYPE_CHECKING:  # only a rule that names people needs it
+if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.channels.chats.courier import Courier
+    from handoffs.channels.chats.service import Kind
+    from handoffs.channels.chats.setup import Setup
     from handoffs.core.person import Directory
     from handoffs.core.proving import Proofs
 
@@ -193,6 +197,64 @@ async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
             yield
         finally:
             tasks.cancel_scope.cancel()
+
+
+CHATS_START_SECONDS = 1.0
+"""The start of a server comes first."""
+
+CHATS_LOOK_SECONDS = 30.0
+"""How soon a server finds that somebody has set the first chat up, in another process."""
+
+
+@asynccontextmanager
+async def chatting(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
+    """Tell people of open questions in their own chats, for the length of the block, once somebody has set one up."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_chat, settings, desk)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+async def _chat(settings: Settings, desk: Desk) -> None:
+    # Apart from every call, and nothing is loaded before somebody has a chat.
+    while True:
+        await desk.clock.sleep(CHATS_START_SECONDS)
+        with contextlib.suppress(StoreError):
+            if await desk.has_chats():
+                break
+        await desk.clock.sleep(CHATS_LOOK_SECONDS)
+    await courier_of(settings, desk).run()
+
+
+def courier_of(settings: Settings, desk: Desk) -> "Courier":
+    """Return what serves people's own chats, as far as no other process does."""
+    from handoffs.channels.chats.courier import Courier
+    from handoffs.inbox_process.record import page_at
+
+    def link(handoff_id: str) -> str:
+        return page_at(str(settings.inbox_url), handoff_id) if handoff_id else str(settings.inbox_url)
+
+    sealer = AesGcmSealer(partial(lasting_keys, settings))
+    return Courier(desk.chats, desk, sealer, kinds(), None if settings.inbox_url is None else link)
+
+
+def setup_of(settings: Settings, desk: Desk, courier: "Courier") -> "Setup":
+    """Return what a person does with their own chats; the courier learns of it at once."""
+    from handoffs.channels.chats.setup import Setup
+
+    return Setup(desk.chats, AesGcmSealer(partial(lasting_keys, settings)), desk.clock, kinds(), courier.poke)
+
+
+def kinds() -> "dict[str, Kind]":
+    """Return the channels that people set up on their own page, by name; those whose packages are installed."""
+    found: dict[str, Kind] = {}
+    for row in CHANNELS.values():
+        if row.chat and (not row.needs or importlib.util.find_spec(row.needs) is not None):
+            module, _, name = row.chat.partition(":")
+            found[row.name] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def check_installed(row: Row) -> None:

@@ -25,6 +25,7 @@ _NEEDED = {
     "gate": "cel_expr_python",
     "timestamp": "rfc3161_client",
     "oidc": "authlib",
+    "slack": "websockets",
 }
 """The package that each extra installs, which shows that the extra is there."""
 

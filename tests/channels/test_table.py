@@ -5,7 +5,8 @@ import inspect
 
 import pytest
 
-from handoffs.channels import CHANNELS, may_permit
+from handoffs.assembly import kinds
+from handoffs.channels import CHANNELS, CHATS, is_chat, may_permit
 from handoffs.settings import Settings
 from handoffs.web.receiving import CHANNEL as INBOX
 
@@ -20,6 +21,10 @@ def test_a_channel_that_is_not_in_the_table_permits_nothing(name: str) -> None:
     assert not may_permit(name)
 
 
+def test_a_chat_permits_nothing_by_itself() -> None:
+    assert set(CHATS) <= {name for name in CHANNELS if is_chat(name) and not may_permit(name)}
+
+
 def test_each_row_names_what_is_there() -> None:
     assert INBOX in CHANNELS
     for name, row in CHANNELS.items():
@@ -28,3 +33,6 @@ def test_each_row_names_what_is_there() -> None:
         if row.run:
             module, _, function = row.run.partition(":")
             assert inspect.iscoroutinefunction(getattr(importlib.import_module(module), function))
+    for name, kind in kinds().items():
+        assert kind.name == name
+        assert kind.limits.label <= 75

@@ -145,6 +145,7 @@ deadline = "10m"
 remember = { what = ["exact", "tool"], longest = "8h" }
 edit = false
 answer = "inbox"
+channels = ["ntfy"]
 mask = ["token", "key"]
 pin = false
 reason = "It costs money."
@@ -163,6 +164,7 @@ mask = "token"
         remember=Remember(reaches=frozenset({"exact", "tool"}), longest_seconds=28_800),
         edit=False,
         answer="inbox",
+        channels=("ntfy",),
         mask=("token", "key"),
     )
     assert (verdict.pin, verdict.reason) == (False, "It costs money.")

@@ -48,6 +48,8 @@ RULE = '# a policy\n[[rule]]\ntool = "a"\n'
         (RULE + 'do = "ask"\nremember = { longest = "x" }', 5, "`remember` can't be", "longest"),
         (RULE + 'do = "ask"\nedit = "no"', 5, "`edit` can't be 'no'", "true or false"),
         (RULE + 'do = "ask"\nanswer = "phone"', 5, "`answer` can't be 'phone'", '"any" or "inbox"'),
+        (RULE + 'do = "ask"\nchannels = ["inbox"]', 5, "`channels` can't be ['inbox']", "ntfy"),
+        (RULE + 'do = "ask"\nchannels = []', 5, "`channels` can't be []", "ntfy"),
         (RULE + 'do = "ask"\nvotes = 2', 5, "`votes` has no meaning in a rule without `to`", "who decides"),
         (RULE + 'do = "ask"\nto = "ada"\nanswer = "any"', 6, "`answer` can't be 'any' in a rule with `to`", '"inbox"'),
         (RULE + 'do = "deny"\nto = "ada"', 5, "`to` has no meaning in a rule that says deny", "reason"),

@@ -177,3 +177,38 @@ async def test_a_rule_that_came_after_the_question_counts(tmp_path: Path) -> Non
         assert anew.question.deciders is not None
         assert anew.question.deciders.people == ("ada", "bob")
         assert held.ran == []
+
+
+@pytest.mark.parametrize("rule", [RULE, RULE.replace("votes = 2", "votes = 1")], ids=["two votes", "one"])
+async def test_a_vote_from_a_chat_counts_where_the_rule_says_so(tmp_path: Path, rule: str) -> None:
+    allowed = rule + 'channels = ["ntfy"]\n'
+    async with session(tmp_path, allowed, people("ada", "bob")) as held:
+        held.call(1)
+        asked = await waiting(held.desk)
+        assert asked.question.action is not None
+        assert asked.question.action.channels == ("ntfy",)
+        for by in ("ada", "bob")[: 2 if rule is RULE else 1]:
+            await held.desk.answer(asked, ALLOW, by=by, channel="ntfy")
+        while not held.ran:
+            await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("channels", ["", 'channels = ["ntfy"]\n'])
+async def test_a_vote_from_another_chat_counts_for_nothing(tmp_path: Path, channels: str) -> None:
+    async with session(tmp_path, RULE + channels, people("ada", "bob")) as held:
+        held.call(1)
+        asked = await waiting(held.desk)
+        await held.vote(asked, "ada")
+        # By hand: no such message has a button.
+        await held.desk.answer(asked, ALLOW, by="bob", channel="other" if channels else "ntfy")
+        assert "Not run" in await held.answer(1)
+        assert held.ran == []
+
+
+async def test_an_answer_from_a_chat_allows_nothing_without_its_rule(tmp_path: Path) -> None:
+    async with session(tmp_path, '[[rule]]\ntool = "wipe"\ndo = "ask"\n') as held:
+        held.call(1)
+        asked = await waiting(held.desk)
+        await held.desk.answer(asked, ALLOW, by="ada", channel="ntfy")
+        assert "takes no answer from a chat" in await held.answer(1)
+        assert held.ran == []

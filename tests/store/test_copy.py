@@ -32,6 +32,7 @@ from tests.core.strategies import ASKED
 from tests.store.backends import BACKENDS
 from tests.store.by_hand import change
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample, two_of
+from tests.store.test_chats import chat, code, told
 
 NOW = micros(LATER)
 ENGINES = sorted(BACKENDS)
@@ -91,6 +92,11 @@ async def fill(address: str, *, many: int = MANY) -> None:
                 await store.record(again.id, Declined(at=at, by="ada", channel="inbox"), Collected(at=at))
         for number in range(many):
             await store.open(sample(f"Question {number}"), collect_after=LONG_AGO)
+        chats = [chat("c_1"), replace(chat("c_2", "zero \0, half a letter \udce9"), quiet="22:00-07:00", on=False)]
+        for each in chats:
+            await store.chats.keep(each)
+        await store.chats.tell([told("h_1"), told("h_2")], [code("d1"), code("zero \0", "h_2")])
+        await store.chats.redeem("d1", chat_id="c_1", event="e", at=ASKED)
         await store.claim("used up", now=ASKED, until=LATER + DAY)
         await store.claim("over", now=ASKED, until=LATER - timedelta(minutes=1))
         await store.tokens.add(Token(name="ci-runner", digest="d1", created_at=ASKED, expires_at=LATER))
@@ -149,11 +155,12 @@ async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: st
     await change(at[0], "INSERT INTO SCHEMA.kept_leaves VALUES (0, '{}')")
     await change(at[0], "INSERT INTO SCHEMA.log_began VALUES (1, 0)")
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 15, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1]
+    assert [len(table) for table in kept][1:] == [MANY + 15, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1, 2, 2, 2]
     there = await copied(at[0], at[1])
     assert there == {
         "handoffs": MANY + 6, "events": MANY + 15, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
         "people": 3, "absences": 1, "passkeys": 2, "kept_leaves": 1, "log_began": 1,
+        "chats": 2, "chat_messages": 2, "chat_codes": 2,
     }  # fmt: skip
     assert await copied(at[1], at[2]) == there
     assert await dump(at[1]) == await dump(at[2]) == kept == await dump(at[0])

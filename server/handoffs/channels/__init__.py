@@ -31,6 +31,12 @@ class Row:
     """The extra that installs its packages; empty if it needs none."""
     needs: str = ""
     """The import name of the package that the extra installs."""
+    chat: str = ""
+    """The import string of a `chats.service.Kind`, for a channel that people set up on their own page.
+
+    Its keys lie on this machine, where an agent of the same user may find them. It permits no tool by itself, only
+    where the rule of a gate names it.
+    """
 
 
 CHANNELS: Mapping[str, Row] = {
@@ -53,14 +59,47 @@ CHANNELS: Mapping[str, Row] = {
             extra="notify",
             needs="apprise",
         ),
+        Row(
+            name="ntfy",
+            does="a push message with buttons, by ntfy.sh or a server of one's own",
+            from_host=False,
+            chat="handoffs.channels.ntfy:KIND",
+        ),
+        Row(
+            name="telegram",
+            does="a message of one's own Telegram bot, with buttons and replies",
+            from_host=False,
+            chat="handoffs.channels.telegram:KIND",
+        ),
+        Row(
+            name="slack",
+            does="a message of one's own Slack app, with buttons and replies",
+            from_host=False,
+            extra="slack",
+            needs="websockets",
+            chat="handoffs.channels.slack:KIND",
+        ),
     )
 }
 
 
 def may_permit(channel: str) -> bool:
-    """Return whether an answer through this channel may permit a tool. A channel outside the table permits nothing."""
+    """Return whether an answer through this channel may permit a tool. A channel outside the table permits nothing.
+
+    Nor does a chat: only a gate believes it, where its rule names the chat.
+    """
     row = CHANNELS.get(channel)
-    return row is not None and not row.from_host
+    return row is not None and not row.from_host and not row.chat
+
+
+def is_chat(channel: str) -> bool:
+    """Return whether a channel is one that people set up on their own page."""
+    row = CHANNELS.get(channel)
+    return row is not None and bool(row.chat)
+
+
+CHATS = tuple(row.name for row in CHANNELS.values() if row.chat)
+"""The names of the channels that people set up on their own page."""
 
 
 def could_permit(handoff: Handoff) -> bool:
@@ -70,4 +109,5 @@ def could_permit(handoff: Handoff) -> bool:
     """
     action, channel = handoff.question.action, "" if handoff.end is None else handoff.end.channel
     by_gate = action is not None and action.asker is Asker.GATE
-    return may_permit(channel) or (by_gate and channel == "elicitation")
+    by_chat = action is not None and channel in action.channels
+    return may_permit(channel) or (by_gate and (channel == "elicitation" or by_chat))

@@ -41,6 +41,8 @@ class Action:
     """The tool's definition as its server lists it, as JSON; empty where it lists none."""
     masked: tuple[str, ...] = ()
     """What a rule says is secret, by path with `*` and `?`: shown nowhere but to the person who decides."""
+    channels: tuple[str, ...] = ()
+    """The channels of people's own in which a rule lets them decide, beside the inbox; not part of the digest."""
 
     @cached_property
     def values(self) -> Mapping[str, object]:
@@ -75,14 +77,19 @@ class Action:
 
     def dumps(self) -> str:
         """Return it as text for a store."""
-        kept = [self.asker.value, self.server, self.tool, self.arguments, self.definition, list(self.masked)]
+        kept: list[object] = [
+            self.asker.value, self.server, self.tool, self.arguments, self.definition, list(self.masked),
+        ]  # fmt: skip
+        if self.channels:
+            kept.append(list(self.channels))
         return json.dumps(kept, separators=(",", ":"))
 
     @classmethod
     def loads(cls, text: str) -> "Action":
         """Return what `dumps` wrote. Raises ValueError."""
-        asker, server, tool, arguments, definition, masked = cast(
-            "tuple[str, str, str, str, str, list[str]]", tuple(json.loads(text))
+        asker, server, tool, arguments, definition, masked, *channels = cast(
+            "tuple[str, str, str, str, str, list[str]] | tuple[str, str, str, str, str, list[str], list[str]]",
+            tuple(json.loads(text)),
         )
         return cls(
             asker=Asker(asker),
@@ -91,6 +98,7 @@ class Action:
             arguments=arguments,
             definition=definition,
             masked=tuple(masked),
+            channels=tuple(channels[0]) if channels else (),
         )
 
 

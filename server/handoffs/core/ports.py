@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from handoffs.core.chat import Chats
     from handoffs.core.events import Entry, Event, Opened
     from handoffs.core.grant import Grant, Pin, PinnedServer, Stop
     from handoffs.core.leaves import Leaves
@@ -178,6 +179,15 @@ class Store(Protocol):
     @property
     def people(self) -> People:
         """The people of this store, and what signs them in."""
+        ...
+
+    @property
+    def chats(self) -> Chats:
+        """Where people are told of questions and answer them, apart from the inbox."""
+        ...
+
+    async def has_chats(self) -> bool:
+        """Return whether there is a chat. Costs next to nothing, and loads nothing."""
         ...
 
     async def ready(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound
 from handoffs.core.events import Entry
@@ -9,6 +10,9 @@ from handoffs.core.ids import ID_PREFIX
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.ports import Clock, Permissions, Store
+
+if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.core.chat import Chats
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -28,6 +32,15 @@ class Reader:
     def permissions(self) -> Permissions:
         """The pins, grants and the stop of all of this store."""
         return self._store.permissions
+
+    @property
+    def chats(self) -> "Chats":
+        """Where people are told of questions and answer them, apart from the inbox."""
+        return self._store.chats
+
+    async def has_chats(self) -> bool:
+        """Return whether somebody has set a chat up. Loads nothing for those who have not."""
+        return await self._store.has_chats()
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id; past its deadline, as expired. Raises NotFound."""

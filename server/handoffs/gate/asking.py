@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
-from handoffs.channels import may_permit
+from handoffs.channels import is_chat, may_permit
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_changes import changes_since
 from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER, action_form
@@ -98,6 +98,7 @@ class Asking:
             arguments=call.arguments,
             definition=definition,
             masked=terms.mask,
+            channels=terms.channels,
         )
 
     def caller_of(self, call: HeldCall) -> Caller:
@@ -329,8 +330,10 @@ def _refusal(handoff: Handoff, terms: Terms) -> str:
     end = handoff.end
     if handoff.state is not State.ANSWERED or end is None or (handoff.values or {}).get(DECISION) != ALLOW:
         return words.refusal(handoff)
-    if may_permit(end.channel):
+    if may_permit(end.channel) or end.channel in terms.channels:
         return ""
+    if is_chat(end.channel):
+        return words.BY_CHAT
     if end.channel != CHANNEL:
         return words.BY_SCRIPT
     return "" if terms.answer == "any" else words.BY_HOST

@@ -63,6 +63,8 @@ class Terms:
     """The person may change the arguments."""
     remember: Remember = Remember()
     answer: Place = "any"
+    channels: tuple[str, ...] = ()
+    """The channels of people's own in which it may be decided, too."""
     mask: tuple[str, ...] = ()
     """Which arguments are secret, by path: `token`, `auth.*`."""
     deciders: "DeciderRule | None" = None

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from handoffs.channels import CHATS
 from handoffs.gate.policy_model import (
     DECISIONS,
     PLACES,
@@ -37,13 +38,14 @@ if TYPE_CHECKING:  # only rules that have such need them
 
 _TOP = ("rule", "trust_hints", "question")
 _MATCHING = ("server", "tool", "when", "do")
-_TERMS = ("deadline", "remember", "edit", "answer", "mask", "pin")
+_TERMS = ("deadline", "remember", "edit", "answer", "channels", "mask", "pin")
 _KEYS: dict[Decision, tuple[str, ...]] = {
     Decision.ALLOW: (*_MATCHING, *_TERMS, *DECIDER_KEYS),
     Decision.ASK: (*_MATCHING, *_TERMS, *DECIDER_KEYS, "reason"),
     Decision.DENY: (*_MATCHING, "reason"),
 }
 
+_CHATS = f"a list of channels that people set up for themselves: {', '.join(CHATS)}"
 _REMEMBER = 'true, false, "exact", "tool", "session", a list of these, or { what = …, longest = "8h" }'
 
 
@@ -136,6 +138,7 @@ def _rule(table: Table, place: str) -> Rule:
         edit=table.get("edit", read_truth, "true or false") is not False,
         remember=remember or unsaid,
         answer="inbox" if deciders is not None else answer or "any",
+        channels=table.get("channels", _chats, _CHATS) or (),
         mask=table.get("mask", _paths, f"the name of an argument, or a path such as `auth.*`: {NAMES}") or (),
         deciders=deciders,
     )
@@ -213,6 +216,11 @@ def _reaches(value: object) -> frozenset[Reach] | None:
 def _paths(value: object) -> tuple[str, ...] | None:
     names = read_names(value) or ()
     return names if names and all(all(part.strip() for part in each.split(".")) for each in names) else None
+
+
+def _chats(value: object) -> tuple[str, ...] | None:
+    names = read_names(value) or ()
+    return names if names and all(name in CHATS for name in names) else None
 
 
 def _place(value: object) -> Place | None:

@@ -6,9 +6,11 @@ it believes a vote only with a signature over this very call, what was shown of 
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
+from handoffs.channels import is_chat
 from handoffs.core.action import Action
 from handoffs.core.action_shown import notes_in
 from handoffs.core.deciders import Deciders
@@ -52,6 +54,9 @@ class Seats:
         `action` is the call itself: what a question in the store says that it is about may be another.
         """
         asked = handoff.question.deciders
+        if any(is_chat(vote.channel) for vote in handoff.votes):
+            counted = [vote for vote in handoff.votes if not is_chat(vote.channel) or vote.channel in terms.channels]
+            handoff = replace(handoff, votes=tuple(counted))
         if asked is not None and not was_decided(handoff, asked):
             return False
         try:

@@ -46,6 +46,10 @@ NOT_THEIRS = (
 
 BY_SCRIPT = "Not run: a script answered the question, and no script decides whether a tool may run."
 
+BY_CHAT = (
+    "Not run: the rule for this tool takes no answer from a chat. Send the call again: a person decides in the inbox."
+)
+
 BY_HOST = (
     "Not run: the rule for this tool takes no answer from the host's own dialog. Send the call again: a person decides "
     "in the inbox."

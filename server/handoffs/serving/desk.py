@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from handoffs.assembly import notifying, open_desk
+from handoffs.assembly import chatting, notifying, open_desk
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel
@@ -28,6 +28,7 @@ async def serving_desk(
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store, clock=clock))
         await stack.enter_async_context(notifying(settings, desk))
+        await stack.enter_async_context(chatting(settings, desk))
         yield desk
 
 

@@ -14,7 +14,7 @@ import anyio
 import uvicorn
 from filelock import FileLock
 
-from handoffs.assembly import notifying, open_desk, store_at
+from handoffs.assembly import courier_of, notifying, open_desk, setup_of, store_at
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
 from handoffs.core.desk import Desk
@@ -221,6 +221,8 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
     ):
         tree = LogTree(store, clock, data_folder(), settings.inbox_url)
         beside.start_soon(tree.run)
+        courier = courier_of(settings, desk)
+        beside.start_soon(courier.run)
         await desk.newest(open_only=True, limit=1)  # raise now, not on the page, if the store can't be used
         app = build_inbox(
             desk,
@@ -239,6 +241,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             provider=provider,
             unused=lambda folder: unused_words(Path(folder)) if folder else "",
             log=tree,
+            chats=setup_of(settings, desk, courier),
         )
         # No access log: a sign-in link has its code in the address.
         probed = Probes(app, Readiness(desk).problem)

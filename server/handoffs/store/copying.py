@@ -1,6 +1,7 @@
 """Copying a store into another, on any engines, row by row: every table in `TABLES`.
 
-Invitations and sessions of the inbox stay behind: people sign in again at the copy.
+Invitations and sessions of the inbox stay behind: people sign in again at the copy. So does which program sends to
+chats.
 
 No row is decoded on the way. Other programs refuse the target until every row of both was compared. Each page is
 written in one transaction together with the progress, so that a copy that was stopped continues after its last page.
@@ -16,6 +17,7 @@ from hashlib import sha256
 from typing import Literal, Protocol, TypeAlias, cast
 
 from handoffs.core.errors import StoreError
+from handoffs.store.chat_rows import CHAT, CODE, TOLD
 from handoffs.store.people_rows import ABSENCE, PASSKEY, PERSON, Bytes
 from handoffs.store.permission_rows import GRANT, PIN, STOP
 from handoffs.store.rows import CHANGING, COLUMNS
@@ -63,7 +65,13 @@ STOPS = Table(name="stops", columns=STOP, order=("one",))
 PEOPLE = Table(name="people", columns=PERSON, order=("folded",))
 ABSENCES = Table(name="absences", columns=ABSENCE, order=("person",))
 PASSKEYS = Table(name="passkeys", columns=PASSKEY, order=("credential_id",))
-UNLOGGED = (CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS, KEPT_LEAVES, LOG_BEGAN)
+CHATS = Table(name="chats", columns=CHAT, order=("id",))
+CHAT_MESSAGES = Table(name="chat_messages", columns=TOLD, order=("chat", "handoff_id"))
+CHAT_CODES = Table(name="chat_codes", columns=CODE, order=("digest",))
+UNLOGGED = (
+    CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS, KEPT_LEAVES, LOG_BEGAN,
+    CHATS, CHAT_MESSAGES, CHAT_CODES,
+)  # fmt: skip
 """The tables whose changes are in no log."""
 TABLES = (HANDOFFS, EVENTS, *UNLOGGED)
 

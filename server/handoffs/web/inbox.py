@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from handoffs.channels.chats.setup import Setup
 from handoffs.core.desk import Desk
 from handoffs.core.errors import Ambiguous, NotFound, StoreError
 from handoffs.core.events import Entry
@@ -23,6 +24,7 @@ from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
 from handoffs.core.standing import may_vote, sees
 from handoffs.web.board import Board
+from handoffs.web.chats import OwnChats
 from handoffs.web.controls import Posted
 from handoffs.web.deciding import Deciding
 from handoffs.web.earlier import Earlier
@@ -73,6 +75,7 @@ def build_inbox(
     unused: Callable[[str], str] = lambda _: "",
     provider: IdentityProvider | None = None,
     log: Log | None = None,
+    chats: Setup | None = None,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
@@ -81,7 +84,8 @@ def build_inbox(
     user that a proxy names there is signed in; with a `provider`, those whom it names. `people` are the people of the
     store, who sign in with passkeys: at the public address, or at `own_url` where there is none. `url` is its public
     address behind a proxy. A page that is read under a host of `led_here` is redirected to the first of `hosts`.
-    `unused` returns the notice about unused settings in an agent's folder; `log` has the head of the verifiable log.
+    `chats` lets people set up where they are told of questions. `unused` returns the notice about unused settings in an
+    agent's folder; `log` has the head of the verifiable log.
 
     The server must not log addresses: a sign-in link has its code there.
     """
@@ -98,6 +102,7 @@ def build_inbox(
         at=at,
         provider=provider,
         log=log,
+        chats=chats,
     )
     guard = Middleware(
         Guard,
@@ -158,8 +163,10 @@ class _Inbox:
         at: str | None,
         provider: IdentityProvider | None,
         log: Log | None,
+        chats: Setup | None,
     ) -> None:
         self._desk, self._by = desk, by
+        self._has_chats = chats is not None
         now = desk.clock.now
         party = RelyingParty.at(at) if at else None
         sessions = None if people is None else PersonSessions(people, now, lambda: sign_in.cookie)
@@ -186,7 +193,8 @@ class _Inbox:
         if people is not None and sessions is not None:
             passkeys = None if party is None else Passkeys(party, now)
             joining = Joining(people, sessions, passkeys, self._pages, desk.clock, enter=self._remember)
-            you = You(people, passkeys, desk.clock, self._page)
+            own = None if chats is None else OwnChats(chats, people, self._page, local=by)
+            you = You(people, passkeys, desk.clock, self._page, own)
             self.of_people += [*joining.routes(), *you.routes()]
         origin = None if joining is None else joining.origin
         self.posts = SignedPosts(now)
@@ -356,6 +364,7 @@ class _Inbox:
             "posted": None,
             "problems": {},
             "signed_in": person or "",
+            "own_chats": self._has_chats and not getattr(request.state, "by", ""),
             "named": getattr(request.state, "by", ""),
             "page_key": getattr(request.state, "page_key", None),
         }

@@ -11,6 +11,7 @@ from handoffs.core.passkey import Passkey
 from handoffs.core.people import People
 from handoffs.core.person import Person
 from handoffs.core.ports import Clock
+from handoffs.web.chats import OwnChats
 from handoffs.web.guard import signed_in_person
 from handoffs.web.joining import ELSEWHERE, NOT_USABLE, offered, spoken
 from handoffs.web.passkeys import PasskeyRefused, Passkeys, credential_id_of
@@ -24,15 +25,18 @@ Show = Callable[..., Awaitable[Response]]
 class You:
     """Shows a person what signs them in, adds and removes passkeys, and ends sessions."""
 
-    def __init__(self, people: People, passkeys: Passkeys | None, clock: Clock, show: Show) -> None:
+    def __init__(
+        self, people: People, passkeys: Passkeys | None, clock: Clock, show: Show, chats: OwnChats | None = None
+    ) -> None:
         """Take the parts; `passkeys` is None where the inbox has no address that browsers make passkeys for."""
-        self._people, self._kept, self._clock, self._show = people, passkeys, clock, show
+        self._people, self._kept, self._clock, self._show, self._chats = people, passkeys, clock, show, chats
         self._removing = anyio.Lock()
 
     def routes(self) -> list[Route]:
         """Return the addresses."""
         return [
             Route("/you", self.page),
+            *([] if self._chats is None else self._chats.routes(self.page_with)),
             Route("/you/sessions/{id}/end", self.end, methods=["POST"]),
             Route("/you/keys", spoken(self.add), methods=["POST"]),
             Route("/you/keys/vouch", spoken(self.ask_to_vouch), methods=["POST"]),
@@ -42,9 +46,15 @@ class You:
 
     async def page(self, request: Request) -> Response:
         """Show the page."""
+        return await self.page_with(request)
+
+    async def page_with(self, request: Request, *, status: int = 200, said: str = "", wrong: str = "") -> Response:
+        """Show the page, with what became of something that was done on it."""
         signed_in = signed_in_person(request)
+        chats = None if self._chats is None else await self._chats.shown(request)
+        told: dict[str, object] = {"status": status, "chats": chats, "said": said, "wrong": wrong}
         if signed_in is None:
-            return await self._show(request, "you_nobody.html")
+            return await self._show(request, "you_nobody.html", **told)
         person = await self._person(signed_in)
         return await self._show(
             request,
@@ -54,6 +64,7 @@ class You:
             sessions=await self._people.sessions(person.name, at=self._clock.now()),
             this=signed_in.session and signed_in.session.id,
             origin="" if self._kept is None else self._kept.party.origin,
+            **told,
         )
 
     async def end(self, request: Request) -> Response:

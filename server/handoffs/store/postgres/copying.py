@@ -32,7 +32,7 @@ _NUMBERS = frozenset({
     "breakout", "deadline", "created_at", "version", "ended_at", "collected_at", "calls",
     "number", "at", "ends", "expires_at", "revoked_at", "used_at",
     "pinned_at", "uses_left", "uses", "last_used_at", "suspended_at", "one", "stopped_at",
-    "added_at", "removed_at", "starts", "sign_count", "active_from",
+    "added_at", "removed_at", "starts", "sign_count", "active_from", "turned_on", "told_at",
 })  # fmt: skip
 _BYTES = frozenset({"public_key"})
 

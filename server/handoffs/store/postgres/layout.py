@@ -14,6 +14,7 @@ _TABLES = (
     "handoffs", "events", "claims", "tokens", "pins", "grants", "stops",
     "people", "absences", "passkeys", "invitations", "inbox_sessions",
     "kept_leaves", "log_began", "log_tiles", "log_state",
+    "chats", "chat_messages", "chat_codes", "chat_holds",
 )  # fmt: skip
 _OLDEST = 120000  # MATERIALIZED
 

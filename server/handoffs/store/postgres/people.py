@@ -53,8 +53,8 @@ class PostgresPeople:
         self._connections = connections
         schema = connections.address.schema
         self._lock = f"SELECT pg_advisory_xact_lock({lock_key('people', schema)})"
-        names = ("people", "absences", "passkeys", "invitations", "inbox_sessions")
-        people, absences, keys, invitations, sessions = (f'"{schema}".{name}' for name in names)
+        names = ("people", "absences", "passkeys", "invitations", "inbox_sessions", "chats")
+        people, absences, keys, invitations, sessions, chats = (f'"{schema}".{name}' for name in names)
         there = f"SELECT name FROM {people} WHERE removed_at IS NULL"  # noqa: S608
         self._all = everybody(people, absences)
         self._add = f"""INSERT INTO {people} AS there ({", ".join(PERSON)}, write_id)
@@ -65,7 +65,8 @@ class PostgresPeople:
                 WHERE name = $2 AND (removed_at IS NULL OR write_id = $3) RETURNING name),
             ended AS (DELETE FROM {sessions} WHERE person IN (SELECT name FROM gone)),
             withdrawn AS (DELETE FROM {invitations} WHERE person IN (SELECT name FROM gone)),
-            back AS (DELETE FROM {absences} WHERE person IN (SELECT name FROM gone))
+            back AS (DELETE FROM {absences} WHERE person IN (SELECT name FROM gone)),
+            silent AS (DELETE FROM {chats} WHERE person IN (SELECT name FROM gone))
             SELECT true FROM gone"""  # noqa: S608
         self._away = f"""INSERT INTO {absences} ({", ".join(ABSENCE)}) VALUES ($1, $2, $3, $4)
             ON CONFLICT (person) DO UPDATE SET deputy = excluded.deputy, starts = excluded.starts,

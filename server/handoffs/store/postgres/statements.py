@@ -69,6 +69,7 @@ class Statements:
     get_all: str
     """ids → rows in no order"""
     count_open: str
+    has_chats: str
     next_deadline: str
     """→ how many, the first deadline, the number of the newest line"""
     newest_of: str
@@ -178,6 +179,7 @@ def statements(schema: str) -> Statements:
         outlines_ended=f"{outlines} AND state <> 'open' {newest} $4",
         get_all=f"{select} WHERE id = ANY($1::text[])",
         count_open=f"SELECT count(*), min(deadline), ({last}) FROM {handoffs} WHERE state = 'open'",  # noqa: S608
+        has_chats=f'SELECT true FROM "{schema}".chats LIMIT 1',  # noqa: S608
         next_deadline=f"SELECT min(deadline) FROM {handoffs} WHERE state = 'open'",  # noqa: S608
         newest_of=f"{select} WHERE subject = $1 {newest} $2",
         newest_open_of=f"{select} WHERE state = 'open' AND subject = $1 {newest} $2",

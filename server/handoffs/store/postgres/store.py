@@ -44,6 +44,7 @@ from handoffs.store.values import Cell, micros
 from handoffs.store.watches import UNKNOWN, Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.store.postgres.chats import PostgresChats
     from handoffs.store.postgres.leaves import PostgresLeaves
     from handoffs.store.postgres.people import PostgresPeople
     from handoffs.store.postgres.permissions import PostgresPermissions
@@ -72,6 +73,7 @@ class PostgresStore:
         self._permissions: PostgresPermissions | None = None
         self._people: PostgresPeople | None = None
         self._leaves: PostgresLeaves | None = None
+        self._chats: PostgresChats | None = None
         self._listening = Listening(self._connections, last=self._last_line, news=self._news)
 
     @property
@@ -100,6 +102,15 @@ class PostgresStore:
 
             self._leaves = PostgresLeaves(self._connections)
         return self._leaves
+
+    @property
+    def chats(self) -> "PostgresChats":
+        """Where people are told of questions and answer them, apart from the inbox."""
+        if self._chats is None:
+            from handoffs.store.postgres.chats import PostgresChats
+
+            self._chats = PostgresChats(self._connections)
+        return self._chats
 
     async def __aenter__(self) -> "PostgresStore":
         """Return the store, not yet connected."""
@@ -274,6 +285,10 @@ class PostgresStore:
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         (count,) = await self._fetch(lambda row: decode_open_count(tuple(row)), self._sql.count_open)
         return count
+
+    async def has_chats(self) -> bool:
+        """Return whether there is a chat."""
+        return bool(await self._fetch(bool, self._sql.has_chats))
 
     async def next_deadline(self) -> datetime | None:
         """Return when the next open handoff expires; None where none is open."""

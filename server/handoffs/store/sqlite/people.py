@@ -40,7 +40,10 @@ _THERE = "SELECT name FROM people WHERE removed_at IS NULL"
 _ADD = f"INSERT INTO people ({', '.join(PERSON)}) VALUES ({', '.join('?' * len(PERSON))})"  # noqa: S608
 _CHANGE = "UPDATE people SET email = ?, member_of = ? WHERE name = ?"
 _REMOVE = "UPDATE people SET removed_at = ? WHERE name = ? AND removed_at IS NULL"
-_FORGET = tuple(f"DELETE FROM {table} WHERE person = ?" for table in ("inbox_sessions", "invitations", "absences"))  # noqa: S608
+_FORGET = tuple(
+    f"DELETE FROM {table} WHERE person = ?"  # noqa: S608
+    for table in ("inbox_sessions", "invitations", "absences", "chats")
+)
 _AWAY = f"INSERT OR REPLACE INTO absences ({', '.join(ABSENCE)}) VALUES (?, ?, ?, ?)"  # noqa: S608
 _INVITE = f"""INSERT OR REPLACE INTO invitations (person, digest, expires_at)
     SELECT name, ?2, ?3 FROM people WHERE name = ?1 AND name IN ({_THERE})"""  # noqa: S608

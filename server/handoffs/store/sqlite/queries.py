@@ -106,6 +106,11 @@ def count_open(connection: sqlite3.Connection) -> OpenCount:
     return decode_open_count(connection.execute(_COUNT_OPEN).fetchone())
 
 
+def has_chats(connection: sqlite3.Connection) -> bool:
+    """Return whether there is a chat."""
+    return connection.execute("SELECT 1 FROM chats LIMIT 1").fetchone() is not None
+
+
 def next_deadline(connection: sqlite3.Connection) -> datetime | None:
     """Return when the next open handoff expires; None where none is open."""
     return decode_deadline(connection.execute("SELECT min(deadline) FROM handoffs WHERE state = 'open'").fetchone())

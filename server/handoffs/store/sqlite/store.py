@@ -35,6 +35,7 @@ from handoffs.store.values import micros
 from handoffs.store.watches import Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it
+    from handoffs.store.sqlite.chats import SqliteChats
     from handoffs.store.sqlite.leaves import SqliteLeaves
     from handoffs.store.sqlite.people import SqlitePeople
     from handoffs.store.sqlite.permissions import SqlitePermissions
@@ -76,6 +77,7 @@ class SqliteStore:
         self._permissions: SqlitePermissions | None = None
         self._people: SqlitePeople | None = None
         self._leaves: SqliteLeaves | None = None
+        self._chats: SqliteChats | None = None
         base = base_folder() if datagrams else None
         sender = None if base is None else Datagrams(self._path, base)
         self._wakeups = Wakeups(self._last_line, self._news, datagrams=sender, poll_seconds=poll)
@@ -106,6 +108,15 @@ class SqliteStore:
 
             self._leaves = SqliteLeaves(self._run, self._write)
         return self._leaves
+
+    @property
+    def chats(self) -> "SqliteChats":
+        """Where people are told of questions and answer them, apart from the inbox."""
+        if self._chats is None:
+            from handoffs.store.sqlite.chats import SqliteChats
+
+            self._chats = SqliteChats(self._run, self._write)
+        return self._chats
 
     async def __aenter__(self) -> "SqliteStore":
         """Return the store, not yet opened."""
@@ -229,6 +240,10 @@ class SqliteStore:
     async def count_open(self) -> OpenCount:
         """Return the number of open handoffs, the next deadline, and the newest line of the log, in one snapshot."""
         return await self._run(queries.count_open)
+
+    async def has_chats(self) -> bool:
+        """Return whether there is a chat."""
+        return await self._run(queries.has_chats, brief=True)
 
     async def next_deadline(self) -> datetime | None:
         """Return when the next open handoff expires; None where none is open."""

@@ -1,0 +1,267 @@
+"""A line: sends to the chats of one account, withdraws what has ended, and reads what comes back. One holder has it.
+
+- A message is kept as *sending* before it is sent and as *open* after, so a question is told again only where the
+  program ended in between. The service replaces the first message then, where it can; its codes are void in any case.
+- The first of several questions goes out at once. Those that follow within some seconds are told in one message.
+- A chat that fails is tried again after growing pauses, and each of its open questions notes why, once.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import anyio
+
+from handoffs.channels.chats.pressed import ChatDesk, Presses, Taken, is_there
+from handoffs.channels.chats.quiet import read_quiet
+from handoffs.channels.chats.service import Config, Kind, Note, NotSent, Press, Service
+from handoffs.channels.chats.wording import Place, list_of, outcome_of, voted_of, written
+from handoffs.core.chat import Chat, Chats, Shown, Told
+from handoffs.core.errors import HandoffError, NotFound, StoreError
+from handoffs.core.ids import new_id
+from handoffs.core.model import Handoff, State
+from handoffs.core.retry import growing_pauses, retry_while_unavailable
+from handoffs.core.standing import may_vote
+
+BURST_SECONDS = 4.0
+"""After a message, further questions of so many seconds are told in one."""
+
+LOOK_SECONDS = 30.0
+"""The most time between two looks."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0
+
+PAIRED = "This chat is set up. Questions for you come here."
+
+_EVERY = 2**31
+_KEY = "m_"
+
+
+class Line:
+    """Serves the chats of one account, over one service."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        account: str,
+        chats: Sequence[tuple[Chat, Config]],
+        service: Service,
+        *,
+        kept: Chats,
+        desk: ChatDesk,
+        link: Callable[[str], str] | None,
+        paired: Callable[[Chat, Config], Awaitable[None]],
+        burst: float = BURST_SECONDS,
+        pause: float = FIRST_PAUSE,
+    ) -> None:
+        """Take the chats with their addresses, and what sends. `paired` is told whose address has become known."""
+        self._kind, self._account, self._chats, self._service = kind, account, chats, service
+        self._kept, self._desk, self._link, self._paired = kept, desk, link, paired
+        self._burst, self._pause = burst, pause
+        self._presses = Presses(kept, desk)
+        self._sent: dict[str, datetime] = {}  # when a chat was last sent to
+        self._again: dict[str, tuple[datetime, Iterator[float]]] = {}  # when a chat that failed is tried again
+        self._noted: dict[tuple[str, str], str] = {}  # by chat and question: the last reason that was noted
+
+    async def run(self, position: str) -> None:
+        """Serve until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._tell)
+            tasks.start_soon(self._receive, position)
+
+    # Telling
+
+    async def _tell(self) -> None:
+        while True:
+            try:
+                async with self._desk.watch(None) as watch:
+                    while True:
+                        began = self._desk.clock.monotonic()
+                        seconds = await self._look()
+                        # A look reads all that is open: of a store where much happens, it takes a third of the time.
+                        await self._desk.clock.sleep(2 * (self._desk.clock.monotonic() - began))
+                        with self._desk.clock.limit(seconds):
+                            await watch.changed()
+            except StoreError:
+                # The callers whose questions can't be stored report this, where people read it.
+                await self._desk.clock.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> float:
+        """Send and withdraw what is due; return the seconds until the next look."""
+        opened = {each.id: each for each in await self._desk.newest(open_only=True, limit=_EVERY)}
+        told = await self._kept.told([chat.id for chat, _ in self._chats])
+        waits = [LOOK_SECONDS]
+        for chat, config in self._chats:
+            own = [each for each in told if each.chat == chat.id]
+            waits.append(await self._serve(chat, config, opened, own))
+        now = self._desk.clock.now()
+        for each in opened.values():
+            deciders = each.question.deciders
+            later = None if deciders is None else deciders.escalated_at
+            waits += [
+                (at - now).total_seconds() for at in (each.question.deadline, later) if at is not None and at > now
+            ]
+        return max(min(waits), 0.01)
+
+    async def _serve(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> float:
+        now = self._desk.clock.now()
+        if not self._kind.ready(config):
+            return LOOK_SECONDS
+        again = self._again.get(chat.id)
+        if again is not None and now < again[0]:
+            return (again[0] - now).total_seconds()
+        try:
+            await self._withdraw(chat, config, opened, told)
+            return await self._announce(chat, config, opened, told)
+        except NotSent as wrong:
+            pauses = again[1] if again is not None else growing_pauses(self._pause, LONGEST_PAUSE)
+            seconds = max(next(pauses), wrong.after)
+            self._again[chat.id] = self._desk.clock.now() + timedelta(seconds=seconds), pauses
+            await self._failed(chat, str(wrong), opened, told)
+            return seconds
+
+    async def _withdraw(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> None:
+        over: dict[str, list[tuple[Told, Handoff | None]]] = {}  # by message
+        for each in told:
+            if each.handoff not in opened:
+                ended = await self._handoff(each.handoff)
+                if ended is None or ended.state is not State.OPEN:  # else it was opened a moment ago
+                    over.setdefault(each.key, []).append((each, ended))
+        for key, gone in over.items():
+            first, ended = gone[0]
+            if ended is not None and (first.ref or self._kind.keyed):
+                note = await self._after(chat, first, ended)
+                await self._service.change(config, note, key=key, ref=first.ref)
+            await self._kept.tell([replace(each, shown=Shown.ENDED) for each, _ in gone])
+            for each, _ in gone:
+                self._noted.pop((chat.id, each.handoff), None)
+
+    async def _after(self, chat: Chat, told: Told, ended: Handoff) -> Note:
+        together = [each for each in await self._kept.found(chat.id, told.ref) if each.key == told.key]
+        if not told.ref or len(together) < 2:
+            return outcome_of(ended, self._place(chat, ended.id))
+        found = [await self._handoff(each.handoff) for each in together]
+        return list_of([each for each in found if each is not None], self._place(chat))
+
+    async def _announce(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> float:
+        now = self._desk.clock.now()
+        there = {each.handoff: each for each in told if each.shown is Shown.OPEN}
+        fresh = [
+            each
+            for each in reversed([*opened.values()])  # oldest first
+            if each.id not in there and each.created_at >= chat.added_at and not each.overdue(now)
+            and may_vote(each.question.deciders, chat.person, now)
+        ]  # fmt: skip
+        if not fresh or not await is_there(self._desk, chat.person):
+            return LOOK_SECONDS
+        quiet = read_quiet(chat.quiet)  # it was read before it was kept
+        until = None if quiet is None else quiet.until(now)
+        if until is not None:
+            return (until - now).total_seconds()
+        last = self._sent.get(chat.id)
+        wait = 0.0 if last is None else self._burst - (now - last).total_seconds()
+        if wait > 0:
+            return wait
+        # Sent and not confirmed: the same message is sent again, one by one, each in place of the first.
+        unsure = {each.handoff: each for each in told if each.shown is Shown.SENDING}
+        keys = {each.key for each in unsure.values()}
+        key = keys.pop() if len(keys) == 1 and {each.id for each in fresh} == {*unsure} else new_id(_KEY)
+        place = self._place(chat, fresh[0].id if len(fresh) == 1 else "")
+        made = written(fresh[0], place, now=now) if len(fresh) == 1 else None
+        note = list_of(fresh, place) if made is None else made.note
+        codes = () if made is None else made.codes
+        sending = [Told(chat=chat.id, handoff=each.id, key=key, shown=Shown.SENDING, at=now) for each in fresh]
+        await self._kept.tell(sending, codes)
+        ref = await self._service.send(config, note, key=key)
+        self._sent[chat.id] = self._desk.clock.now()
+        await self._kept.tell([replace(each, ref=ref, shown=Shown.OPEN) for each in sending])
+        await self._worked(chat)
+        for each in fresh:
+            with suppress(HandoffError):  # it may have ended meanwhile, which the next look finds
+                await self._desk.reached(each, channel=chat.channel)
+        return LOOK_SECONDS
+
+    async def _worked(self, chat: Chat) -> None:
+        if self._again.pop(chat.id, None) is not None or chat.problem:
+            await self._kept.note(chat.id, "")
+
+    async def _failed(self, chat: Chat, words: str, opened: Mapping[str, Handoff], told: Sequence[Told]) -> None:
+        await self._kept.note(chat.id, words)
+        now = self._desk.clock.now()
+        there = {each.handoff for each in told if each.shown is Shown.OPEN}
+        for each in opened.values():
+            place = (chat.id, each.id)
+            due = each.id not in there and each.created_at >= chat.added_at
+            if due and self._noted.get(place) != words and may_vote(each.question.deciders, chat.person, now):
+                self._noted[place] = words
+                with suppress(HandoffError):
+                    await self._desk.not_shown(each, channel=chat.channel, reason=f"{words}; it is tried again")
+
+    # Receiving
+
+    async def _receive(self, position: str) -> None:
+        pauses, failures = growing_pauses(self._pause, LONGEST_PAUSE), 0
+        while True:
+            after = 0.0
+            try:
+                async for press in self._service.presses(position):
+                    if failures > 1:
+                        await self._note_reading("")
+                    pauses, failures = growing_pauses(self._pause, LONGEST_PAUSE), 0
+                    if press is not None:
+                        await self._pressed(press)
+                        position = press.position
+                        await self._read_to(position)
+            except NotSent as wrong:
+                after, failures = wrong.after, failures + 1
+                if failures > 1:  # a stream ends now and then
+                    await self._note_reading(f"Answers can't be read: {wrong}")
+            await self._desk.clock.sleep(max(next(pauses), after))
+
+    async def _read_to(self, position: str) -> None:
+        async def move() -> None:
+            await self._kept.move(self._account, position)
+
+        await retry_while_unavailable(self._desk.clock, move, seconds=None)
+
+    async def _note_reading(self, words: str) -> None:
+        with suppress(StoreError):
+            for chat, _ in self._chats:
+                await self._kept.note(chat.id, words)
+
+    async def _pressed(self, press: Press) -> None:
+        if press.paired is not None:
+            for chat, config in self._chats:
+                if config.get("pair") and config["pair"] == press.code:
+                    await self._paired(chat, press.paired)
+                    with suppress(NotSent):
+                        await self._service.respond(press.paired, press, PAIRED)
+            return
+        found = [each for each in self._chats if self._kind.sender(each[1]) == press.sender]
+        if not found:
+            return  # a stranger is told nothing
+        chat, config = found[0]
+        taken = await self._presses.take(chat, press)
+        if taken.words:
+            await self._respond(chat, config, press, taken)
+
+    async def _respond(self, chat: Chat, config: Config, press: Press, taken: Taken) -> None:
+        with suppress(NotSent, StoreError):  # what was said is recorded; to hear of it is the lesser thing
+            await self._service.respond(config, press, taken.words)
+            if taken.voted is not None:
+                for each in await self._kept.told([chat.id]):
+                    if each.handoff == taken.voted.id and each.ref:
+                        note = voted_of(taken.voted, self._place(chat, each.handoff), taken.words)
+                        await self._service.change(config, note, key=each.key, ref=each.ref)
+
+    # Parts
+
+    def _place(self, chat: Chat, handoff_id: str = "") -> Place:
+        link = "" if self._link is None else self._link(handoff_id)
+        return Place(chat=chat.id, channel=chat.channel, limits=self._kind.limits, link=link)
+
+    async def _handoff(self, handoff_id: str) -> Handoff | None:
+        with suppress(NotFound):
+            return await self._desk.get(handoff_id)
+        return None

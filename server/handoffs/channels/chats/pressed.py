@@ -1,0 +1,167 @@
+"""What came back from a chat, turned into an answer: checked here, used up in the store, and given to the desk.
+
+The code is used first, by the name of its event. An event that is delivered again finds its own use and goes on where
+it stopped, so a program that ends in between loses nothing, and what the desk records is recorded once.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from handoffs.channels.chats.codes import digest_of, is_code, reply_digest
+from handoffs.channels.chats.service import Press
+from handoffs.channels.chats.wording import answers_of, content_of, takes_reply
+from handoffs.core.chat import Chat, Chats, Code, Shown, Told
+from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound
+from handoffs.core.field import Value
+from handoffs.core.lifecycle import already_ended
+from handoffs.core.model import Handoff, State
+from handoffs.core.person import Directory
+from handoffs.core.ports import Overview
+from handoffs.core.retry import retry_while_unavailable
+from handoffs.core.untrusted import inert_line
+
+TEST = "test"
+"""In place of a question, in the code of a test."""
+
+UNKNOWN = "This is none of the buttons that wait for you here. Nothing was recorded."
+USED = "This message was answered before, or replaced by a newer one. Nothing more was recorded."
+WORKS = "It works: what you press here reaches Handoffs."
+_TRIES, _TRY_SECONDS = 50, 0.1
+WHICH = "Reply to the message of one question. Nothing was recorded."
+
+
+class ChatDesk(Overview, Protocol):
+    """The part of the desk that chats use."""
+
+    async def answer(
+        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, other: str = ""
+    ) -> Handoff:
+        """Answer; see `Desk.answer`."""
+        ...
+
+    async def reached(self, handoff: Handoff, *, channel: str) -> None:
+        """Record that a person has the question before them."""
+        ...
+
+    @property
+    def directory(self) -> Callable[[], Awaitable[Directory]] | None:
+        """What returns all people as they are now; None where no people are known."""
+        ...
+
+
+async def is_there(desk: ChatDesk, name: str) -> bool:
+    """Return whether somebody decides under this name: one of the people, or anybody where there are none."""
+    people = Directory() if desk.directory is None else await desk.directory()
+    return people.present(name) is not None or not any(each.present for each in people.people.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What became of it."""
+
+    words: str
+    """For who pressed; empty where there is nothing to say."""
+    voted: Handoff | None = None
+    """The question, where this was a vote that does not decide it yet."""
+
+
+class Presses:
+    """Takes what comes back from chats."""
+
+    def __init__(self, chats: Chats, desk: ChatDesk) -> None:
+        """Take where codes are kept, and the desk."""
+        self._chats, self._desk = chats, desk
+
+    async def take(self, chat: Chat, press: Press) -> Taken:
+        """Answer what was pressed or written in a chat. Waits for a store that is unavailable: nothing is lost."""
+        return await retry_while_unavailable(self._desk.clock, partial(self._take, chat, press), seconds=None)
+
+    async def _take(self, chat: Chat, press: Press) -> Taken:
+        now = self._desk.clock.now()
+        digest = digest_of(press.code) if is_code(press.code) else ""
+        if press.ref and press.text and not press.code:
+            told = await self._found(chat, press.ref)
+            if len(told) > 1:
+                return Taken(words=WHICH)
+            digest = reply_digest(chat.id, told[0].handoff) if told else ""
+        if press.text and not press.ref and not digest:
+            return Taken(words=WHICH)
+        code = await self._chats.code(digest) if digest else None
+        if code is None or code.chat != chat.id:
+            return Taken(words=UNKNOWN)
+        if code.handoff == TEST:
+            used = await self._chats.redeem(code.digest, chat_id=chat.id, event=press.event, at=now)
+            return Taken(words=WORKS if used else USED)
+        try:
+            handoff = await self._desk.get(code.handoff)
+        except NotFound:
+            return Taken(words="This question is no longer kept. Nothing was recorded.")
+        if handoff.state is not State.OPEN:
+            end = handoff.end
+            own = (
+                end is not None and code.used_by == press.event and (end.by, end.channel) == (chat.person, chat.channel)
+            )
+            return Taken(words="" if own else f"{already_ended(handoff)} Nothing more was recorded.")
+        if not await is_there(self._desk, chat.person):
+            return Taken(words=UNKNOWN)
+        try:
+            said = self._said(handoff, chat, code, press)
+        except AnswerRefused as refused:
+            return Taken(words=_words(refused))
+        used = await self._chats.redeem(code.digest, chat_id=chat.id, event=press.event, at=now)
+        if used is None:
+            return Taken(words=USED)
+        values, other = said
+        try:
+            ended = await self._desk.answer(handoff, values, by=chat.person, channel=chat.channel, other=other)
+        except AnswerRefused as refused:
+            return Taken(words=_words(refused))
+        except AlreadyEnded as ended:
+            return Taken(words=f"{ended} Nothing more was recorded.")
+        if ended.state is State.OPEN:
+            return Taken(words=f"Recorded as your vote: {_said(handoff, values, other)}.", voted=ended)
+        return Taken(words=f"Recorded: {_said(handoff, values, other)}.")
+
+    async def _found(self, chat: Chat, ref: str) -> Sequence[Told]:
+        """Return what a message is about. One that is just being sent has no name here yet: it is waited for."""
+        for _ in range(_TRIES):
+            found = await self._chats.found(chat.id, ref)
+            if found or not any(each.shown is Shown.SENDING for each in await self._chats.told([chat.id])):
+                return found
+            await self._desk.clock.sleep(_TRY_SECONDS)
+        return []
+
+    def _said(self, handoff: Handoff, chat: Chat, code: Code, press: Press) -> tuple[Mapping[str, object], str]:
+        """Return the values, and what was said instead of them. Raises AnswerRefused."""
+        if code.content != content_of(handoff):
+            raise AnswerRefused({"": "the question is another one than was shown"})
+        if code.answer:
+            values = dict(code.answer)
+            if values not in [dict(each) for _, each in answers_of(handoff, chat.channel)]:
+                raise AnswerRefused({"": "this is answered in the inbox"})
+            return values, ""
+        if not takes_reply(handoff) or not press.text.strip():
+            raise AnswerRefused({"": "write your answer as text, or answer in the inbox"})
+        text, field = press.text.strip(), handoff.question.form.fields[0]
+        try:
+            return {field.name: field.coerce(text)}, ""
+        except ValueError as wrong:
+            if handoff.question.takes_other:
+                return {}, text
+            raise AnswerRefused({field.name: str(wrong)}) from None
+
+
+def _said(handoff: Handoff, values: Mapping[str, object], other: str) -> str:
+    if other:
+        return inert_line(other, 60)
+    field = handoff.question.form.fields[0]
+    value = values.get(field.name)
+    said: Value = value if isinstance(value, str | int | float | bool) else ""
+    return inert_line(field.text(said), 60)
+
+
+def _words(refused: AnswerRefused) -> str:
+    said = inert_line("; ".join(f"{name} {why}".strip() for name, why in refused.problems.items()), 400)
+    return f"{said[:1].upper()}{said[1:]}. Nothing was recorded."

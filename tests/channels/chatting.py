@@ -1,0 +1,97 @@
+"""A courier over a real store, and people whose chats it serves."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from handoffs.channels import ntfy
+from handoffs.channels.chats.courier import Courier
+from handoffs.channels.chats.service import Kind
+from handoffs.channels.chats.setup import Setup
+from handoffs.clock import SystemClock
+from handoffs.core.chat import Chat
+from handoffs.core.deciders import Deciders, Seat
+from handoffs.core.desk import Desk
+from handoffs.core.model import Caller, Handoff
+from handoffs.core.person import Person, new_handle
+from handoffs.core.ports import Clock
+from handoffs.sealing import AesGcmSealer
+from handoffs.store.sqlite.store import SqliteStore
+from tests.channels.ntfy_server import NtfyServer, Phone
+
+CODEX = Caller(subject="agent", client="codex", project="/srv/shop")
+INBOX = "https://inbox.example.com"
+
+
+def link(handoff_id: str) -> str:
+    return f"{INBOX}/h/{handoff_id}" if handoff_id else INBOX
+
+
+@dataclass
+class Home:
+    """A store, the desk of an agent, and what serves the chats."""
+
+    store: SqliteStore
+    desk: Desk
+    courier: Courier
+    setup: Setup
+
+    async def ask(self, message: str = "Deploy?", **arguments: Any) -> Handoff:
+        arguments.setdefault("caller", CODEX)
+        return await self.desk.ask(message=message, **arguments)
+
+    async def people(self, *names: str) -> None:
+        for name in names:
+            await self.store.people.add(
+                Person(name=name, handle=new_handle(), added_at=datetime(2020, 1, 1, tzinfo=UTC))
+            )
+
+    async def ntfy(self, server: NtfyServer, person: str = "ada", *, quiet: str = "", **written: str) -> Phone:
+        """Set ntfy up for a person; return their phone."""
+        names = {"topic": f"{person}-questions", "answers": f"{person}-answers"} | written
+        await self.setup.add(person, "ntfy", {"server": server.url, **names}, quiet=quiet)
+        return Phone(server, names["topic"])
+
+    async def chat(self, person: str = "ada", channel: str = "ntfy") -> Chat:
+        return next(each for each in await self.setup.of(person) if each.channel == channel)
+
+    async def log(self, handoff: Handoff, name: str) -> list[Mapping[str, str]]:
+        """The details of all events of one name."""
+        return [each.details for each in await self.desk.log(handoff_id=handoff.id) if each.name == name]
+
+
+def decided_by(*people: str, votes: int = 1, **more: Any) -> Deciders:
+    seats = tuple(Seat(person=person) for person in people)
+    return Deciders(rule="gate.toml:2", asked_at=datetime.now(UTC), seats=seats, votes=votes, **more)
+
+
+@asynccontextmanager
+async def home(
+    folder: Path,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    burst: float = 0.0,
+    clock: Clock | None = None,
+    link: Callable[[str], str] | None = link,
+    serve: bool = True,
+) -> AsyncGenerator[Home]:
+    """A courier that runs in this process, over the store in a folder."""
+    used = clock or SystemClock()
+    sealer = AesGcmSealer(lambda: ["k" * 32])
+    known = {"ntfy": ntfy.KIND} if kinds is None else kinds
+    async with SqliteStore(folder / "handoffs.db") as store, SqliteStore(folder / "handoffs.db") as other:
+        served = Desk(store=other, clock=used, directory=other.people.directory, sealer=sealer, local="agent")
+        asked = Desk(store=store, clock=used, directory=store.people.directory, sealer=sealer, local="agent")
+        courier = Courier(other.chats, served, sealer, known, link, burst=burst, pause=0.05)
+        setup = Setup(store.chats, sealer, used, known, courier.poke)
+        with anyio.fail_after(120):
+            async with anyio.create_task_group() as tasks:
+                if serve:
+                    tasks.start_soon(courier.run)
+                yield Home(store=store, desk=asked, courier=courier, setup=setup)
+                tasks.cancel_scope.cancel()

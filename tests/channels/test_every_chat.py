@@ -1,0 +1,61 @@
+"""All chats at once: what is answered in one is withdrawn in all others."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from handoffs.assembly import kinds
+from tests.channels.chatting import home
+from tests.channels.ntfy_server import ntfy_server
+from tests.channels.slack_server import Member, buttons, slack_server
+from tests.channels.telegram_server import telegram_server
+from tests.channels.test_slack import member
+from tests.channels.test_telegram import paired
+from tests.waiting import until
+
+
+@pytest.mark.parametrize("where", ["ntfy", "telegram", "slack", "inbox"])
+async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) -> None:
+    async with (
+        ntfy_server() as by_ntfy,
+        telegram_server() as by_telegram,
+        slack_server() as by_slack,
+        home(tmp_path, kinds=kinds()) as there,
+    ):
+        phone = await there.ntfy(by_ntfy)
+        person = await paired(there, by_telegram)
+        ada: Member = await member(there, by_slack)
+        asked = await there.ask("Deploy to production?", options=["Yes", "No"])
+        pushed = await phone.shown("Deploy to production?")
+        number, written = await person.shown("Deploy to production?")
+        posted = await ada.shown("Deploy to production?")
+        await until(lambda: there.log(asked, "reached"), lambda found: len(found) == 3)
+        if where == "ntfy":
+            await phone.press(pushed, "Yes")
+        elif where == "telegram":
+            await person.press(written, "Yes")
+        elif where == "slack":
+            await ada.press(posted, "Yes")
+        else:
+            await there.desk.answer(await there.desk.get(asked.id), {"response": "Yes"}, by="ada", channel="inbox")
+        with anyio.fail_after(30):
+            assert (await there.desk.wait(asked.id, seconds=None)).values == {"response": "Yes"}
+        said = f"Answered by ada through {where}"
+        assert not (await phone.shown(said))["actions"]
+        after, message = await person.shown(said)
+        assert after == number
+        assert all("url" in each for row in message["reply_markup"]["inline_keyboard"] for each in row)
+        ts, _, message = await ada.shown(said)
+        assert (ts, buttons(message)) == (posted[0], [])
+        assert len(await there.log(asked, "answered")) == 1
+        # Buttons that somebody still has on their screen.
+        if where != "ntfy":
+            await phone.press(pushed, "No")
+            await phone.shown(f"was already answered by ada through {where}")
+        if where != "telegram":
+            assert f"through {where}" in await person.press(written, "No")
+        if where != "slack":
+            await ada.press(posted, "No")
+            await ada.shown(f"was already answered by ada through {where}")
+        assert (await there.desk.get(asked.id)).values == {"response": "Yes"}
