@@ -14,8 +14,9 @@ from handoffs.clock import SystemClock
 from handoffs.core.action import Action, Asker
 from handoffs.core.grant import Grant, Reach, Stop
 from handoffs.core.ports import Clock, Permissions
+from handoffs.gate.granted import digest_of
 from handoffs.gate.policy_model import Remember, Terms
-from handoffs.gate.remembered import Remembered, digest_of
+from handoffs.gate.remembered import Remembered
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.gate.behind import ALLOW, DENY, Person, Shop, text_of, waiting

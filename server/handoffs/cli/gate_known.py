@@ -10,8 +10,8 @@ from handoffs.assembly import missing_store, store_at
 from handoffs.clock import SystemClock
 from handoffs.core.grant import Pin
 from handoffs.core.person import Directory
+from handoffs.gate.granted import digest_of
 from handoffs.gate.policy_rules import Rule
-from handoffs.gate.remembered import digest_of
 from handoffs.people.rules import GROUP
 from handoffs.settings import Settings
 

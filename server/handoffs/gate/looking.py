@@ -7,8 +7,8 @@ import anyio
 from handoffs.core.action import Action
 from handoffs.gate.calls import HeldCall
 from handoffs.gate.definitions import Definitions
+from handoffs.gate.granted import digest_of
 from handoffs.gate.policy_model import Decision, Terms, Verdict
-from handoffs.gate.remembered import digest_of
 
 STALE_SECONDS = 10.0
 """After this time, a server of 2026-07-28 is asked for its tools again: it tells only those who listen of changes."""

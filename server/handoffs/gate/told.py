@@ -6,8 +6,8 @@ than the gate stays one until a later list of the client's says the same as the 
 
 from collections.abc import Mapping, Set
 
+from handoffs.gate.granted import digest_of
 from handoffs.gate.relay.message import Message
-from handoffs.gate.remembered import digest_of
 from handoffs.gate.written import mapping, sequence, written
 
 MAX_CURSORS = 1_000
