@@ -273,3 +273,17 @@ async def test_public_keys_are_printed_as_they_are_pinned(local: Home) -> None:
     }
     assert list(tomllib.loads(done(local, "keys", "ada"))) == ["ada"]
     assert "eve" in refused(local, 3, "keys", "eve")
+
+
+def test_an_identity_is_kept_changed_and_checked(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    ours, other = "https://id.example.com#248289", "https://id.example.com/#AB|c"
+    assert home.run("people", "add", "ada", "--identity", ours).returncode == 0
+    assert home.run("people", "set", "ada", "--identity", other, "--no-identity", ours).returncode == 0
+    [ada] = json.loads(home.run("people", "list", "--json").stdout)
+    assert ada["identities"] == ["oauth:ab|c@id.example.com"]
+    for wrong in ("248289", "https://id.example.com", "#1"):
+        refused = home.run("people", "set", "ada", "--identity", wrong)
+        assert (refused.returncode, "An identity is the issuer's address" in refused.stderr) == (2, True)
+    both = home.run("people", "set", "ada", "--identity", ours, "--no-identity", ours)
+    assert "not both" in both.stderr

@@ -79,3 +79,19 @@ def test_who_is_removed_has_no_vote_in_open_questions(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "it is the decision of bob" in done.stderr
     assert events(home, handoff_id) == ["opened"]
+
+
+def test_the_prompt_shows_who_has_voted_and_who_is_needed(tmp_path: Path) -> None:
+    home, me = Home(tmp_path), current_user()
+    handoff_id = question(home, me, "bob", "cyd", votes=3)
+    with_desk(home, partial(_agree, handoff_id, "bob"))
+    asked_here = home.run("answer", handoff_id, stdin="yes\n")
+    assert asked_here.returncode == 0, asked_here.stderr
+    shown = " ".join(asked_here.stderr.split())
+    assert f"It is the decision of bob, cyd, {me} (rule gate.toml:3); 2 more votes are needed." in shown
+    assert "bob agreed." in shown
+    assert shown.index("bob agreed.") < shown.index("Deploy?")
+
+
+async def _agree(handoff_id: str, by: str, desk: Desk) -> None:
+    await desk.answer(await desk.get(handoff_id), {"response": "yes"}, by=by, channel="inbox")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from handoffs.core.exact_json import read_number
 from handoffs.gate.policy import Decision, Policy, Remember
-from handoffs.gate.policy_when import DEEPEST, Expression, NotEvaluated, any_of, facts_of
+from handoffs.gate.policy_when import CALLS, facts_of
+from handoffs.policy_text.expressions import DEEPEST, Expression, NotEvaluated
 from tests.gate.policies import call, written
 
 NOTHING = Remember(reaches=frozenset())
@@ -155,10 +156,10 @@ def test_many_expressions_decide_as_one_after_the_other(
 
 
 def test_too_many_for_one_expression_are_tried_each() -> None:
-    assert any_of([f'args.a == "{"x" * 1000}{n}"' for n in range(1000)]) is None
+    assert CALLS.any_of([f'args.a == "{"x" * 1000}{n}"' for n in range(1000)]) is None
     facts = facts_of(call(arguments={"a": 1}))
-    together = any_of([f"args.a == {n}" for n in range(2, 40)])
+    together = CALLS.any_of([f"args.a == {n}" for n in range(2, 40)])
     assert together is not None
     assert not together.holds(facts)
     with pytest.raises(NotEvaluated):
-        Expression("args.b == 1").holds(facts)
+        Expression("args.b == 1", CALLS).holds(facts)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.person import Absence, Directory, Person
+from handoffs.core.principals import identity_of
 from handoffs.people.routing import MAX_CHAIN, NobodyCanDecide, route
 from handoffs.people.rules import DeciderRule
 from tests.days import at
@@ -142,3 +144,27 @@ def test_whatever_is_routed_can_be_decided_by_others(
     there = {seat.person for seat in found.seats if not seat.away}
     assert len(there) >= max(votes, len(each))
     assert there.isdisjoint({person for person, _ in absences})
+
+
+@pytest.mark.parametrize(
+    ("requester", "people"),
+    [
+        ("oauth:248289@id.example.com", ("bob",)),
+        ("oauth:248289@id.example.com/", ("bob",)),
+        ("oauth:248289@ID.example.com", ("bob",)),
+        ("oauth:24828@id.example.com", ("ada", "bob")),
+        ("oauth:248289@id.example.org", ("ada", "bob")),
+        ("token:248289@id.example.com", ("ada", "bob")),
+    ],
+)
+def test_an_identity_ties_who_asks_to_a_person(requester: str, people: tuple[str, ...]) -> None:
+    tied = replace(ADA, identities=frozenset({identity_of("https://id.example.com/#248289")}))
+    assert routed(rule("group:dba"), directory(tied, BOB), requester=requester).people == people
+
+
+@pytest.mark.parametrize(
+    "written", ["", "#", "248289", "https://id.example.com", "https://#1", "id.example.com#1", "https://a b#1"]
+)
+def test_what_is_no_identity_is_refused_in_words(written: str) -> None:
+    with pytest.raises(ValueError, match="is none"):
+        identity_of(written)

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from handoffs.core.model import Caller
+from handoffs.core.question import Asking
 from handoffs.people.rules import KEYS, DeciderRule, QuestionRule, read_questions, rule_for
 from handoffs.policy_text.tables import PolicyError, Table, read_toml
 from tests.gate.policies import written
@@ -54,7 +56,7 @@ to = "bob"
 """)
 
     def to(caller: str, client: str, project: str) -> tuple[str, ...]:
-        found = rule_for(rules, caller=caller, client=client, project=project)
+        found = rule_for(rules, Caller(subject=caller, client=client, project=project), Asking(message="?"))
         return () if found is None else found.to
 
     assert to("ada", "claude-code", "/srv/shop") == ("ada",)
@@ -67,7 +69,8 @@ to = "bob"
     [
         ("[[question]]\n", 1, "no `to`", "who decides"),
         ("[[question]]\nvotes = 2\n", 2, "`votes` has no meaning in a rule without `to`", "`to`"),
-        (QUESTION + 'when = "true"', 3, "no key `when`", "caller, client, project, to, votes"),
+        (QUESTION + 'when = "1"', 3, "gives int, not true or false", "question (message, options, fields"),
+        (QUESTION + 'unless = "true"', 3, "no key `unless`", "caller, client, project, when, to, votes"),
         (QUESTION + "votes = 0", 3, "`votes` can't be 0", "1 to 100"),
         (QUESTION + "votes = true", 3, "`votes` can't be True", "1 to 100"),
         (QUESTION + "votes = 101", 3, "`votes` can't be 101", "1 to 100"),
@@ -98,7 +101,7 @@ def test_a_mistake_is_told_with_its_line(text: str, line: int, wrong: str, allow
 def test_every_policy_on_the_page_about_who_decides_can_be_used(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/deciding.md").read_text("utf-8")
     shown = [each for each in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "[[" in each]
-    assert len(shown) == 5
+    assert len(shown) == 6
     for text in shown:
         policy = written(tmp_path, text)
         assert all(rule.terms.deciders is not None for rule in policy.rules)

@@ -116,6 +116,10 @@ async def test_email_and_groups_change_and_nothing_else(store: OpenStore, same_s
     assert changed == replace(ada, groups=frozenset({"dba", "web"}))
     assert await store.people.change("ada", email="a@example.com") == replace(changed, email="a@example.com")
     assert await store.people.change("ada", email="") == changed
+    ids = frozenset({"oauth:1@id.example.com", "oauth:2@id.example.com"})
+    assert await same_store.people.change("ada", identify=ids) == replace(changed, identities=ids)
+    assert (await store.people.directory()).people["ada"].identities == ids
+    assert await store.people.change("ada", disown=ids) == changed
     there = (await same_store.people.directory()).people
     assert (there["ada"], there["bob"].groups) == (changed, frozenset())
     with pytest.raises(PersonNotFound, match="There is no person eve"):

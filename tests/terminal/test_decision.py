@@ -11,7 +11,9 @@ from handoffs.channels.terminal import TerminalChannel
 from handoffs.clock import SystemClock
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import action_form, is_action_form, with_titles
+from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.desk import Desk
+from handoffs.core.model import State
 from handoffs.core.remembering import offered
 from handoffs.core.schema import parse
 from handoffs.store.sqlite.store import SqliteStore
@@ -215,3 +217,24 @@ async def test_the_channel_asks_for_a_held_call_in_the_same_steps(tmp_path: Path
                 ended = await desk.wait(handoff.id, seconds=20)
     assert ended.values == {"decision": "allow"}
     assert "Decision is needed" in (tmp_path / "shown").read_text()
+
+
+async def test_the_channel_shows_who_has_voted_above_the_question(tmp_path: Path) -> None:
+    seats = (Seat(person="ada"), Seat(person="b\x1b[2Job"), Seat(person="cyd"))
+    rule = Deciders(rule="gate.toml:3", asked_at=SystemClock().now(), seats=seats, votes=2)
+    (tmp_path / "given").write_bytes(b"yes\n")
+    with (tmp_path / "given").open() as given, (tmp_path / "shown").open("w") as shown, anyio.fail_after(30):
+        async with SqliteStore(tmp_path / "h.db") as store:
+            plain = Desk(store=store, clock=SystemClock())
+            handoff = await plain.ask(message="Deploy?", caller=CLAUDE, deciders=rule)
+            handoff = await plain.answer(handoff, {"response": "yes"}, by="b\x1b[2Job", channel="inbox")
+            channel = TerminalChannel(Piped(given, shown), by="ada")
+            desk = Desk(store=store, clock=SystemClock(), channels=[channel])
+            async with desk.presenting():
+                desk.present(handoff, again=True)
+                ended = await desk.wait(handoff.id, seconds=20)
+    text = (tmp_path / "shown").read_text()
+    assert ended.state is State.ANSWERED
+    assert "1 more vote is needed." in text
+    assert "ob agreed." in text
+    assert "\x1b" not in text

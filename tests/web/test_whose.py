@@ -81,6 +81,22 @@ async def test_a_vote_in_the_browser_and_what_is_still_needed(scheme: str, tmp_p
         await expect(page.locator(".row")).to_contain_text("bob agreed.")
 
 
+async def test_the_figures_and_filters_leave_out_what_only_theirs_see(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        desk = page.inbox.desk
+        await asked(page.inbox, "bob", message="Open, and hidden?", visible="theirs")
+        hidden = await asked(page.inbox, "bob", message="Hidden?", visible="theirs")
+        await desk.decline(hidden, by="bob", channel="a channel of bob's")
+        mine = await asked(page.inbox, "ada", message="Mine?", visible="theirs")
+        await desk.decline(mine, by="ada", channel="inbox")
+        counted = (await page.http.get("/figures.json")).json()
+        assert (counted["openNow"], counted["days"][-1]["declined"]) == (0, 1)
+        assert f"declined,day,{counted['days'][-1]['date']},1" in (await page.http.get("/figures.csv")).text
+        assert "a channel of bob" not in (await page.http.get("/history")).text
+        await asked(page.inbox, "ada", message="Mine, too?", visible="theirs")
+        assert (await page.http.get("/figures.json")).json()["openNow"] == 1
+
+
 async def test_an_open_page_hears_nothing_of_what_only_theirs_see(tmp_path: Path, opened: Opened) -> None:
     async with serving(tmp_path) as inbox, opened() as page:
         await asked(inbox, "bob", message="For all?")

@@ -9,6 +9,7 @@ from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotTheirDecision, 
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Reply
 from handoffs.terminal import Earlier, Filled, Interrupted, Later, Outcome, Refused, Request, Terminal
+from handoffs.terminal.request import utc_now
 
 
 class TerminalChannel:
@@ -56,7 +57,7 @@ class TerminalChannel:
         earlier = None if before is None else Earlier.of(before, asked=self._by)
         problem: str | None = ""
         while problem is not None and not self._interrupted:
-            request = Request.of(handoff, problem=problem, earlier=earlier)
+            request = Request.of(handoff, problem=problem, earlier=earlier, reader=self._by, now=utc_now())
             outcome = await self._ask(request, reply)
             if outcome is None:
                 return

@@ -196,7 +196,9 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
     """
     earlier, problem = await earlier_of(desk, handoff), ""
     while True:
-        outcome = await _outcome(desk, terminal, handoff, Request.of(handoff, problem=problem, earlier=earlier))
+        handoff = await desk.get(handoff.id) if problem else handoff  # others may have voted since
+        request = Request.of(handoff, problem=problem, earlier=earlier, reader=current_user(), now=desk.clock.now())
+        outcome = await _outcome(desk, terminal, handoff, request)
         if isinstance(outcome, Later):
             raise UsageError(f"No answer was given; {handoff.id} stays open.")
         try:

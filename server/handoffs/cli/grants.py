@@ -10,6 +10,7 @@ from handoffs.console import UsageError, print_out
 from handoffs.core.display import stamp
 from handoffs.core.grant import Grant, Reach
 from handoffs.core.ports import Permissions
+from handoffs.core.stopping import resume as resume_grant
 from handoffs.core.stopping import stop_everything
 from handoffs.core.untrusted import inert_line
 from handoffs.os_user import current_user
@@ -36,7 +37,9 @@ async def grants(settings: Settings, revoke: str | None, resume: str | None, as_
             return
         if resume is not None:
             found = await _find(kept, resume)
-            if not await kept.resume(found.id):
+            async with open_desk(settings, store=store, clock=clock) as desk:
+                resumed = await resume_grant(desk, found)
+            if not resumed:
                 raise UsageError(f"{found.id} is not suspended.")
             print_out(f"{found.id} counts again.")
             return

@@ -18,6 +18,7 @@ from handoffs.core.inbox_session import ID_PREFIX, Session
 from handoffs.core.moments import read_moment
 from handoffs.core.people import People
 from handoffs.core.person import Absence, Directory, Person, checked_email, checked_name, new_handle
+from handoffs.core.principals import identity_of
 from handoffs.core.untrusted import inert_line
 from handoffs.inbox_process.record import InboxRecord, join_page
 from handoffs.settings import Settings, data_folder
@@ -32,17 +33,29 @@ class Change:
     email: str | None = None
     join: Sequence[str] = ()
     leave: Sequence[str] = ()
+    identify: Sequence[str] = ()
+    disown: Sequence[str] = ()
 
 
-async def added(settings: Settings, name: str, *, email: str, groups: Sequence[str]) -> None:
+async def added(
+    settings: Settings, name: str, *, email: str, groups: Sequence[str], identities: Sequence[str] = ()
+) -> None:
     """Add a person. Raises PersonRefused: The name was given before."""
     clock = SystemClock()
     try:
         checked = checked_name(name), checked_email(email), frozenset(map(_group, groups))
+        known = frozenset(map(identity_of, identities))
     except ValueError as wrong:
         raise UsageError(str(wrong)) from None
     async with _opened(settings, clock) as people:
-        person = Person(name=checked[0], email=checked[1], groups=checked[2], handle=new_handle(), added_at=clock.now())
+        person = Person(
+            name=checked[0],
+            email=checked[1],
+            groups=checked[2],
+            identities=known,
+            handle=new_handle(),
+            added_at=clock.now(),
+        )
         await people.add(person)
     print_out(f"{name} is added. `handoffs people invite {_quoted(name)}` makes the link by which they join.")
 
@@ -80,20 +93,25 @@ async def removed(settings: Settings, name: str) -> None:
 
 
 async def changed(settings: Settings, name: str, change: Change) -> None:
-    """Change a person's email address and groups."""
+    """Change a person's email address, groups and identities."""
     try:
         email = None if change.email is None else checked_email(change.email)
         join, leave = frozenset(map(_group, change.join)), frozenset(map(_group, change.leave))
+        identify = frozenset(map(identity_of, change.identify))
+        disown = frozenset(map(identity_of, change.disown))
     except ValueError as wrong:
         raise UsageError(str(wrong)) from None
-    if email is None and not join and not leave:
-        raise UsageError("Say what to change: --email, --group or --no-group.")
+    if email is None and not (join or leave or identify or disown):
+        raise UsageError("Say what to change: --email, --group, --no-group, --identity or --no-identity.")
+    if identify & disown:
+        raise UsageError("Give --identity or --no-identity for one identity, not both.")
     if both := sorted(join & leave):
         raise UsageError(f"Give --group {both[0]} or --no-group {both[0]}, not both.")
     async with _opened_for(settings, name, SystemClock()) as people:
-        person = await people.change(name, email=email, join=join, leave=leave)
+        person = await people.change(name, email=email, join=join, leave=leave, identify=identify, disown=disown)
     groups = ", ".join(sorted(person.groups)) or "no group"
-    print_out(f"{name} is in {groups}; {person.email or 'no email address'}.")
+    ids = f"; {', '.join(map(inert_line, sorted(person.identities)))}" if person.identities else ""
+    print_out(f"{name} is in {groups}; {person.email or 'no email address'}{ids}.")
 
 
 async def grouped(settings: Settings, *, as_json: bool) -> None:
@@ -275,6 +293,7 @@ def _document(person: Person, absence: Absence | None) -> dict[str, object]:
         "name": person.name,
         "email": person.email,
         "groups": sorted(person.groups),
+        "identities": sorted(person.identities),
         "addedAt": stamp(person.added_at),
         "removedAt": None if person.removed_at is None else stamp(person.removed_at),
         "away": away,

@@ -25,13 +25,17 @@ def people_add(
     groups: Annotated[
         list[str] | None, typer.Option("--group", metavar="GROUP", help="A group they are in. Repeat it for each.")
     ] = None,
+    identities: Annotated[
+        list[str] | None,
+        typer.Option("--identity", metavar="ISSUER#SUB", help="Whom OAuth names when their agents ask over HTTP."),
+    ] = None,
 ) -> None:
     """Add a person who may decide."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import people
 
-        await people.added(settings, name, email=email, groups=groups or ())
+        await people.added(settings, name, email=email, groups=groups or (), identities=identities or ())
 
     _finish(work)
 
@@ -147,13 +151,27 @@ def people_set(
     leave: Annotated[
         list[str] | None, typer.Option("--no-group", metavar="GROUP", help="A group that they leave.")
     ] = None,
+    identify: Annotated[
+        list[str] | None,
+        typer.Option("--identity", metavar="ISSUER#SUB", help="Whom OAuth names when their agents ask over HTTP."),
+    ] = None,
+    disown: Annotated[
+        list[str] | None, typer.Option("--no-identity", metavar="ISSUER#SUB", help="An identity that is not theirs.")
+    ] = None,
 ) -> None:
-    """Change a person's email address and groups."""
+    """Change a person's email address, groups and identities."""
 
     async def work(settings: Settings) -> None:
         from handoffs.cli import people
 
-        await people.changed(settings, name, people.Change(email=email, join=join or (), leave=leave or ()))
+        change = people.Change(
+            email=email,
+            join=join or (),
+            leave=leave or (),
+            identify=identify or (),
+            disown=disown or (),
+        )
+        await people.changed(settings, name, change)
 
     _finish(work)
 

@@ -26,6 +26,7 @@ from handoffs.core.errors import HandoffError
 from handoffs.core.form import Value
 from handoffs.core.model import APART, Caller, Declared, Handoff, State
 from handoffs.core.question import MAX_MESSAGE, Limits
+from handoffs.core.question import Asking as Asked
 from handoffs.core.retry import retry_while_unavailable
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class Inbox(Protocol):
 class Whose(Protocol):
     """Says whose decision a question is."""
 
-    async def __call__(self, caller: Caller) -> "Deciders | None":
-        """Return who may decide what this caller asks now; None for everybody who is reached."""
+    async def __call__(self, caller: Caller, asking: Asked) -> "Deciders | None":
+        """Return who may decide this question of the caller now; None for everybody who is reached."""
         ...
 
 
@@ -170,7 +171,7 @@ class Asking:
             QuotaUsedUp: The user has reached the quota.
         """
         if action is None and deciders is None and self._whose is not None:
-            deciders = await self._whose(self.caller)
+            deciders = await self._whose(self.caller, Asked(message=message, options=options, form=form))
         apart = self._machine and not key
         return await self.desk.ask(
             message=message,

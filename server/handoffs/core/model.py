@@ -211,6 +211,8 @@ class Outline:
     ended_through: str = ""
     """The channel through which it ended; empty if no person ended it."""
     reached: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
+    """Who alone may see it; None: everybody."""
 
     @property
     def cursor(self) -> Cursor:

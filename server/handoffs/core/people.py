@@ -34,8 +34,10 @@ class People(Protocol):
         email: str | None = None,
         join: frozenset[str] = frozenset(),
         leave: frozenset[str] = frozenset(),
+        identify: frozenset[str] = frozenset(),
+        disown: frozenset[str] = frozenset(),
     ) -> Person:
-        """Change the email address (None: keep it) and the groups of a person; return the person as they are then.
+        """Change the email address (None: keep it), groups and identities of a person; return them as they are then.
 
         Raises:
             PersonNotFound: There is no such person.

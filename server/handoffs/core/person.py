@@ -29,6 +29,8 @@ class Person:
     name: str
     email: str = ""
     groups: frozenset[str] = frozenset()
+    identities: frozenset[str] = frozenset()
+    """The principals in whose name their agents ask over HTTP, see `principals.identity_of`."""
     handle: str = ""
     """Random bytes, hexadecimal, that stand for the person in their authenticators; they say nothing of the name."""
     added_at: datetime
@@ -190,11 +192,26 @@ def name_taken(name: str, there: Person) -> PersonRefused:
     )
 
 
-def regrouped(person: Person, *, email: str | None, join: frozenset[str], leave: frozenset[str]) -> Person:
-    """Return the person with another email address (None: the same one), in some groups more, out of others."""
-    return replace(
-        person, email=person.email if email is None else email, groups=frozenset((person.groups | join) - leave)
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonChange:
+    """What changes of a person."""
+
+    email: str | None = None
+    """None: the same one."""
+    join: frozenset[str] = frozenset()
+    leave: frozenset[str] = frozenset()
+    identify: frozenset[str] = frozenset()
+    """Principals that are the person's from now on."""
+    disown: frozenset[str] = frozenset()
+
+    def of(self, person: Person) -> Person:
+        """Return the person as they are then."""
+        return replace(
+            person,
+            email=person.email if self.email is None else self.email,
+            groups=frozenset((person.groups | self.join) - self.leave),
+            identities=frozenset((person.identities | self.identify) - self.disown),
+        )
 
 
 def new_handle() -> str:

@@ -34,8 +34,14 @@ class Proofs(Protocol):
         """Check the assertion of a decision that is made now, and use it up. Raises NotProved."""
         ...
 
-    async def check(self, assertion: Assertion, decision: Decision, *, at: datetime) -> None:
-        """Check the assertion of a decision that was made at this moment. Raises NotProved."""
+    async def check(
+        self, assertion: Assertion, decision: Decision, *, at: datetime, used_at: datetime | None = None
+    ) -> None:
+        """Check the assertion of a decision that was made at this moment, and is used at a later one.
+
+        Raises:
+            NotProved: It proves nothing, or its key does not count at the later moment.
+        """
         ...
 
 
@@ -91,9 +97,13 @@ class Proving:
         await self._checks().use(assertion, self.decision(handoff, voted, answered, assertion.ticket), at=voted.at)
         return replace(voted, proof=assertion.dumps())
 
-    async def proved(self, handoff: Handoff) -> Handoff:
-        """Return the handoff with those of its votes for its answer that are proved, and no others."""
-        return replace(handoff, votes=tuple([vote for vote in handoff.votes if await self._is_proved(handoff, vote)]))
+    async def proved(self, handoff: Handoff, *, used_at: datetime | None = None) -> Handoff:
+        """Return the handoff with those of its votes for its answer that are proved, and no others.
+
+        With `used_at`, the keys must count at that moment, too.
+        """
+        proved = [vote for vote in handoff.votes if vote.proof and not await self._problem(handoff, vote, used_at)]
+        return replace(handoff, votes=tuple(proved))
 
     async def check(self, handoff: Handoff) -> None:
         """Return if an answer may be believed: it needs no proof, or has it.
@@ -129,16 +139,13 @@ class Proving:
         """Return, for each person whose vote is signed, why the signature proves nothing; empty where it proves it."""
         return {vote.person: await self._problem(handoff, vote) for vote in handoff.votes if vote.proof}
 
-    async def _is_proved(self, handoff: Handoff, vote: Vote) -> bool:
-        return bool(vote.proof) and not await self._problem(handoff, vote)
-
-    async def _problem(self, handoff: Handoff, vote: Vote) -> str:
+    async def _problem(self, handoff: Handoff, vote: Vote, used_at: datetime | None = None) -> str:
         if handoff.values is None:
             return "there is no answer that it could be compared with"
         try:
             assertion = Assertion.loads(vote.proof)
             decision = self._decision(handoff, vote.person, vote.for_, handoff.values, handoff.other, assertion.ticket)
-            await self._checks().check(assertion, decision, at=vote.at)
+            await self._checks().check(assertion, decision, at=vote.at, used_at=used_at)
         except NotProved as refused:
             return str(refused)
         except ValueError as wrong:

@@ -55,6 +55,21 @@ class Limits:
         return seconds
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """What an agent asks, as its call says it, before it is a handoff."""
+
+    message: str
+    options: Sequence[str] | None = None
+    form: Mapping[str, object] | None = None
+    breakout: bool = False
+
+    @property
+    def read_form(self) -> Form:
+        """The form that it describes. Raises QuestionRefused."""
+        return form_of(self.message, self.options, self.form)
+
+
 def checked_other(other: str, *, values: Mapping[str, object], allowed: bool) -> str:
     """Return what a person says instead of picking an option, cleaned for storing.
 

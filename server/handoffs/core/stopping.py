@@ -1,9 +1,9 @@
-"""Stopping everything: no permission for later counts, and each held call that waits is denied."""
+"""Stopping everything: no permission for later counts, and each held call that waits is denied. And resuming one."""
 
 from handoffs.core.action import Asker
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded
-from handoffs.core.grant import Stop
+from handoffs.core.errors import AlreadyEnded, NotFound, NotProved
+from handoffs.core.grant import Grant, Stop
 
 STOPPED = "Everything was stopped."
 """The note with which each call that waits is denied."""
@@ -28,3 +28,21 @@ async def stop_everything(desk: Desk, *, by: str, channel: str) -> int:
         except AlreadyEnded:
             continue  # somebody was faster; what they allow is not sent while everything is stopped
     return denied
+
+
+async def resume(desk: Desk, grant: Grant) -> bool:
+    """Let a suspended permission count again; False where it is not suspended.
+
+    Raises:
+        NotProved: A passkey is demanded for what it allows, and nobody signs that it counts again.
+    """
+    try:
+        deciders = (await desk.get(grant.handoff_id)).question.deciders
+    except NotFound:  # its question was deleted
+        deciders = None
+    if desk.proof_demanded or (deciders is not None and deciders.proof):
+        raise NotProved(
+            "What takes a passkey is not resumed: the next call asks again, and whoever allows it can have it "
+            "remembered anew"
+        )
+    return await desk.permissions.resume(grant.id)

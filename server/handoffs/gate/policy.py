@@ -19,7 +19,7 @@ from handoffs.policy_text import globs
 from handoffs.policy_text.tables import PolicyError, read_text
 
 if TYPE_CHECKING:
-    from handoffs.gate.policy_when import Expression, Facts
+    from handoffs.policy_text.expressions import Expression, Facts
 
 __all__ = [
     "Call", "Decision", "Policy", "PolicyError", "Remember", "Terms", "Verdict", "load_policy", "policy_of_flags",
@@ -153,9 +153,9 @@ def _candidates_of(rules: Iterable[Rule], *, kept: bool) -> _Candidates:
 def _some(rules: "Sequence[tuple[Rule, Expression]]") -> "Expression | None":
     if len(rules) < _TOGETHER:
         return None
-    from handoffs.gate.policy_when import any_of
+    from handoffs.gate.policy_when import CALLS
 
-    return any_of([rule.when for rule, _ in rules])
+    return CALLS.any_of([rule.when for rule, _ in rules])
 
 
 # What they say
@@ -163,7 +163,8 @@ def _some(rules: "Sequence[tuple[Rule, Expression]]") -> "Expression | None":
 
 def _by_expression(groups: Sequence[_Group], call: Call) -> Verdict | None:
     """Return what the first rule says whose expression is true, or fails; None if all are false."""
-    from handoffs.gate.policy_when import NotEvaluated, facts_of
+    from handoffs.gate.policy_when import facts_of
+    from handoffs.policy_text.expressions import NotEvaluated
 
     rule = groups[0].rules[0][0]
     try:
@@ -182,7 +183,7 @@ def _by_expression(groups: Sequence[_Group], call: Call) -> Verdict | None:
 
 
 def _is_false(expression: "Expression", facts: "Facts") -> bool:
-    from handoffs.gate.policy_when import NotEvaluated
+    from handoffs.policy_text.expressions import NotEvaluated
 
     try:
         return not expression.holds(facts)

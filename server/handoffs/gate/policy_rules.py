@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,8 +32,8 @@ from handoffs.policy_text.tables import (
 )  # fmt: skip
 
 if TYPE_CHECKING:  # only rules that have such need them
-    from handoffs.gate.policy_when import Expression
     from handoffs.people.rules import DeciderRule, QuestionRule
+    from handoffs.policy_text.expressions import Expression
 
 _TOP = ("rule", "trust_hints", "question")
 _MATCHING = ("server", "tool", "when", "do")
@@ -173,21 +172,9 @@ def _questions(top: Table, file: Path) -> "tuple[QuestionRule, ...]":
 
 
 def _compiled(table: Table, when: str) -> "Expression":
-    if find_spec("cel_expr_python") is None:
-        from handoffs.extras import command_to_add
+    from handoffs.gate.policy_when import CALLS
 
-        raise table.refusal(
-            "`when` needs the extra gate, which is not installed",
-            f"rules without `when`; or all of it, after {command_to_add('gate')}",
-            "when",
-        )
-    from handoffs.gate.policy_when import ALLOWED, Expression, Unusable
-
-    try:
-        return Expression(when)
-    except Unusable as error:
-        line = f"line {error.line} of it: " if "\n" in when.strip() else ""
-        raise table.refusal(f"in `when`, {line}{error}", ALLOWED, "when") from None
+    return CALLS.read(table, "when", when)
 
 
 # What may be remembered

@@ -3,37 +3,54 @@
 - At first sight of a server its tools are pinned as they are. When a definition changes, also between two starts, its
   grants end and the next call asks, with the difference. What a person then allows is pinned.
 - A grant is used only where the policy still asks, with one durable commit, before the call is sent.
+- Where a rule says who decides, or a proof is demanded, a grant is compared with the answer that gave it.
 - While everything is stopped, no grant counts and every call that would ask is denied.
 - Where the store is away, nothing is known to have changed, and no grant counts.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action, definition_digest
-from handoffs.core.action_form import CONDITIONS, REMEMBER, USES
 from handoffs.core.errors import HandoffError
-from handoffs.core.grant import Grant, Pin, Reach, Stop, grant_id_of
+from handoffs.core.grant import Grant, Pin, Stop
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
-from handoffs.core.remembering import CHOICES, conditions_of, offered
+from handoffs.core.remembering import offered
+from handoffs.gate.granted import choice_of, granted
 from handoffs.gate.policy_model import Terms
+
+if TYPE_CHECKING:  # only a rule that says who decides, or a demanded proof, needs them
+    from handoffs.gate.grant_proofs import GrantProofs
 
 logger = logging.getLogger(__name__)
 
 MOST_GRANTS = 200
 """Grants of one tool that are looked through for a call; the newest first."""
 
+_NOT_GIVEN = "the permission %s allows nothing: no decision that counts here has given it so"
+
 
 class Remembered:
     """The pins and grants that count in one session."""
 
     def __init__(
-        self, permissions: Permissions, clock: Clock, *, server: str, subject: str, project: str, session: str
+        self,
+        permissions: Permissions,
+        clock: Clock,
+        *,
+        server: str,
+        subject: str,
+        project: str,
+        session: str,
+        proofs: "Callable[[Terms], GrantProofs | None]" = lambda _: None,
     ) -> None:
-        """Take where they are kept, and whose calls these are."""
-        self._permissions, self._clock = permissions, clock
+        """Take where they are kept, and whose calls these are.
+
+        `proofs` returns what permissions are compared with under these terms; None where each one in the store counts.
+        """
+        self._permissions, self._clock, self._proofs = permissions, clock, proofs
         self._server, self._subject, self._project, self._session = server, subject, project, session
         self._before: dict[str, str] = {}
         self._apart: dict[str, tuple[str, str]] = {}  # of each tool of which the gate and the client were told apart
@@ -107,7 +124,7 @@ class Remembered:
         return await self._use(await self._of(action.tool), action, terms)
 
     async def _use(self, grants: Sequence[Grant], action: Action, terms: Terms) -> Grant | None:
-        now, definition = self._clock.now(), action.known_by
+        now, definition, proofs = self._clock.now(), action.known_by, self._proofs(terms)
         for grant in grants:
             # What a rule lets be remembered now, and of whom, counts for what was remembered before.
             if ("session" if grant.session else grant.reach.value) not in terms.remember.reaches:
@@ -117,7 +134,13 @@ class Remembered:
             )
             if not like:
                 continue
+            if proofs is not None and not await proofs.counts(grant, terms):
+                logger.warning(_NOT_GIVEN, grant.id)
+                continue
             if (used := await self._permissions.use(grant.id, at=self._clock.now())) is not None:
+                if proofs is not None and not proofs.is_next_use(grant, used):
+                    logger.warning(_NOT_GIVEN, grant.id)
+                    continue
                 self._used[action.tool] = used
                 return used
             if await self.stopped() is not None:
@@ -126,36 +149,21 @@ class Remembered:
 
     async def keep(self, action: Action, handoff: Handoff, terms: Terms, *, edited: bool) -> None:
         """Keep the grant that a person gave with their answer, where the rule allows it."""
-        end, values = handoff.end, handoff.values or {}
-        choice, uses = str(values.get(REMEMBER) or ""), values.get(USES)
-        if end is None or choice not in offered(terms.remember.reaches, terms.remember.longest_seconds):
+        if choice_of(handoff) not in offered(terms.remember.reaches, terms.remember.longest_seconds):
             return
-        meant = CHOICES[choice]
-        if edited and meant.reach is Reach.EXACT:
-            return  # what ran is not what the agent asks for
-        picked, possible = values.get(CONDITIONS), conditions_of(action)
-        wanted = picked if meant.reach is Reach.TOOL and isinstance(picked, list) else []
-        if not possible.keys() >= set(wanted):
-            return  # another version offered it: without the condition, it would allow more
-        now = self._clock.now()
-        grant = Grant(
-            id=grant_id_of(handoff.id),
+        grant = granted(
+            handoff,
+            action,
             subject=self._subject,
             project=self._project,
-            server=self._server,
-            tool=action.tool,
-            definition=action.known_by,
-            reach=meant.reach,
-            arguments_digest=action.digest if meant.reach is Reach.EXACT else "",
-            conditions=tuple(possible[each] for each in wanted),
-            session=self._session if meant.session else "",
-            created_at=now,
-            by=end.by,
-            channel=end.channel,
-            handoff_id=handoff.id,
-            expires_at=None if meant.seconds is None else now + timedelta(seconds=meant.seconds),
-            uses_left=int(uses) if isinstance(uses, int | float) else None,
+            session=self._session,
+            now=self._clock.now(),
+            edited=edited,
         )
+        if grant is None:
+            return
+        if (proofs := self._proofs(terms)) is not None:
+            grant = proofs.keeping(grant, handoff, terms)
         self._used.pop(action.tool, None)  # the newest is used first
         try:
             await self._permissions.grant(grant)

@@ -48,10 +48,11 @@ class Seats:
         people = Directory() if self._directory is None else await self._directory()
         return route(terms.deciders, people, at=at, requester=self._subject)
 
-    async def decided(self, handoff: Handoff, action: Action, terms: Terms) -> bool:
+    async def decided(self, handoff: Handoff, action: Action, terms: Terms, *, used_at: datetime | None = None) -> bool:
         """Say whether an allowed call has the votes that it takes, by its question and by the rule as it is now.
 
-        `action` is the call itself: what a question in the store says that it is about may be another.
+        `action` is the call itself: what a question in the store says that it is about may be another. With `used_at`,
+        only the keys count that also do at that moment.
         """
         asked = handoff.question.deciders
         if any(is_chat(vote.channel) for vote in handoff.votes):
@@ -67,7 +68,7 @@ class Seats:
         if any(each.proof for each in strictest):
             if not _is_about(handoff, action):
                 return False
-            handoff = await self._proving.proved(handoff)
+            handoff = await self._proving.proved(handoff, used_at=used_at)
             if not self._proving.said_by_one(handoff):
                 return False
         return all(was_decided(handoff, each) for each in strictest)

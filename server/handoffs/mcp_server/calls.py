@@ -12,7 +12,7 @@ from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
 from handoffs.core.action import Action
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Declared, Handoff, State
-from handoffs.core.question import MAX_MESSAGE
+from handoffs.core.question import MAX_MESSAGE, Asking
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.mcp_server import tools, words
 from handoffs.mcp_server.asking.dialog import (
@@ -53,7 +53,7 @@ from handoffs.mcp_server.words import Pending, Status
 if TYPE_CHECKING:  # only a rule that names people needs it
     from handoffs.core.deciders import Deciders
 
-WhoseQuestion: TypeAlias = Callable[[Caller], Awaitable["Deciders | None"]]
+WhoseQuestion: TypeAlias = Callable[[Caller, Asking], Awaitable["Deciders | None"]]
 """Returns who may decide what a caller asks now; None for everybody who is reached. Raises QuestionRefused."""
 
 
@@ -123,7 +123,7 @@ class Calls:
             declared=declared,
             session=self._joining.session_of(context),
             tool_use=tools.tool_use_of(context) or "",
-            deciders=None if self._whose is None else await self._whose(caller),
+            deciders=None if self._whose is None else await self._whose(caller, arguments.asking),
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
             # The agent is to stop: the call returns soon with the link, and no dialog is shown.

@@ -11,6 +11,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from handoffs.core.display import stamp
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Handoff
+from handoffs.core.question import Asking
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.words import Status
 
@@ -108,6 +109,11 @@ class Arguments:
     options: tuple[str, ...] | None = None
     form: Mapping[str, object] | None = None
     timeout_seconds: float | None = None
+
+    @property
+    def asking(self) -> Asking:
+        """The question, for who says whose decision it is."""
+        return Asking(message=self.message, options=self.options, form=self.form, breakout=self.breakout_of_loop)
 
 
 def read_arguments(given: Mapping[str, object]) -> Arguments:

@@ -15,6 +15,7 @@ from handoffs.core.deciders import Deciders
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Caller
 from handoffs.core.person import Directory
+from handoffs.core.question import Asking
 from handoffs.people.routing import route
 from handoffs.people.rules import QuestionRule, read_questions, rule_for
 from handoffs.policy_text.changing_file import ChangingFile
@@ -34,15 +35,14 @@ class QuestionRouting:
         self._file: ChangingFile[Rules] | None = None
         self._told = ""
 
-    async def deciders(self, caller: Caller, at: datetime) -> Deciders | None:
+    async def deciders(self, caller: Caller, asking: Asking, at: datetime) -> Deciders | None:
         """Return who may decide what this caller asks now; None where no rule says so.
 
         Raises:
             NobodyCanDecide: Too few of the people that the rule names are there.
-            QuestionRefused: The file can't be used.
+            QuestionRefused: The file can't be used, or the question can't be asked as it is.
         """
-        rules = self._rules()
-        rule = rule_for(rules, caller=caller.subject, client=caller.client, project=caller.project)
+        rule = rule_for(self._rules(), caller, asking)
         if rule is None:
             return None
         people = Directory() if self._directory is None else await self._directory()

@@ -13,7 +13,7 @@ from datetime import datetime
 from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.person import Directory
-from handoffs.core.principals import names_of
+from handoffs.core.principals import names_of, same_identity
 from handoffs.people.rules import GROUP, DeciderRule
 
 MAX_CHAIN = 5
@@ -44,7 +44,12 @@ def route(rule: DeciderRule, directory: Directory, *, at: datetime, requester: s
         NobodyCanDecide: Too few of them are there.
     """
     names = names_of(requester)
-    asks = names | {person.name.lower() for person in directory.people.values() if person.email.lower() in names}
+    identity = same_identity(requester)
+    asks = names | {
+        person.name.lower()
+        for person in directory.people.values()
+        if person.email.lower() in names or identity in person.identities
+    }
     named = (*rule.to, *(f"{GROUP}{group}" for group in rule.each))
     deciders = Deciders(
         rule=rule.rule,

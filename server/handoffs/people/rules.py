@@ -7,13 +7,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from handoffs.core.deciders import Proof, Visible
+from handoffs.core.model import Caller
 from handoffs.core.person import checked_name
+from handoffs.core.question import Asking
 from handoffs.people.keys import KEYS
 from handoffs.policy_text.globs import compiled
-from handoffs.policy_text.tables import LENGTHS, NAMES, Table, read_length, read_names
+from handoffs.policy_text.tables import LENGTHS, NAMES, Table, read_length, read_names, read_words
+
+if TYPE_CHECKING:  # only a rule with `when` needs it
+    from handoffs.policy_text.expressions import Expression
 
 GROUP = "group:"
 """What stands before the name of a group."""
@@ -51,6 +56,8 @@ class QuestionRule:
     callers: tuple[re.Pattern[str], ...]
     clients: tuple[re.Pattern[str], ...]
     projects: tuple[re.Pattern[str], ...]
+    when: "Expression | None" = None
+    """What must be true of the question, too."""
     deciders: DeciderRule
 
     def matches(self, *, caller: str, client: str, project: str) -> bool:
@@ -97,18 +104,51 @@ def read_questions(top: Table, file: Path) -> tuple[QuestionRule, ...]:
     return tuple(_question(table, f"{file.name}:{table.line}") for table in top.tables("question"))
 
 
-def rule_for(rules: Sequence[QuestionRule], *, caller: str, client: str, project: str) -> DeciderRule | None:
-    """Return whose decision a question of this caller is, by the first rule that matches; None without one."""
-    return next((rule.deciders for rule in rules if rule.matches(caller=caller, client=client, project=project)), None)
+def rule_for(rules: Sequence[QuestionRule], caller: Caller, asking: Asking) -> DeciderRule | None:
+    """Return whose decision a question of this caller is, by the first rule that matches; None without one.
+
+    A rule whose expression fails is for the question: else what an agent writes would take the decision from people.
+
+    Raises:
+        QuestionRefused: It can't be asked as it is.
+    """
+    for rule in rules:
+        named = rule.matches(caller=caller.subject, client=caller.client, project=caller.project)
+        if named and (rule.when is None or _is_so(rule.when, caller, asking)):
+            return rule.deciders
+    return None
+
+
+def _is_so(when: "Expression", caller: Caller, asking: Asking) -> bool:
+    from handoffs.people.question_when import facts_of
+    from handoffs.policy_text.expressions import NotEvaluated
+
+    try:
+        return when.holds(facts_of(asking, caller))
+    except NotEvaluated:
+        return True
 
 
 def _question(table: Table, place: str) -> QuestionRule:
-    table.refuse_others((*_MATCHING, *KEYS))
+    table.refuse_others((*_MATCHING, "when", *KEYS))
     deciders = read_deciders(table, place)
     if deciders is None:
         raise table.refusal("a rule for questions has no `to`", "`to`, with who decides")
     callers, clients, projects = (tuple(map(compiled, table.globs(key))) for key in _MATCHING)
-    return QuestionRule(callers=callers, clients=clients, projects=projects, deciders=deciders)
+    when = table.get("when", read_words, "a text, an expression in CEL")
+    return QuestionRule(
+        callers=callers,
+        clients=clients,
+        projects=projects,
+        when=None if when is None else _compiled(table, when),
+        deciders=deciders,
+    )
+
+
+def _compiled(table: Table, when: str) -> "Expression":
+    from handoffs.people.question_when import QUESTIONS  # what evaluates it is an extra
+
+    return QUESTIONS.read(table, "when", when)
 
 
 # Values: each reader returns None for what it can't read

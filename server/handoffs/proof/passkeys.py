@@ -170,9 +170,16 @@ class PasskeyProofs:
         if not await self._claim(f"passkey {decision.challenge.hex()}", at, decision.ticket.expires_at):
             raise NotProved("it was used before: decide once more")
 
-    async def check(self, assertion: Assertion, decision: Decision, *, at: datetime) -> None:
-        """Check the assertion of a decision that was made at this moment. Raises NotProved."""
+    async def check(
+        self, assertion: Assertion, decision: Decision, *, at: datetime, used_at: datetime | None = None
+    ) -> None:
+        """Check the assertion of a decision that was made at this moment. Raises NotProved.
+
+        With `used_at`, a key of the store must be active then, too; pinned ones are as they are now.
+        """
         known = await self._people().key(assertion.credential_id)
+        if used_at is not None and self._pinned is None and known is not None and not _was_active(known, used_at):
+            raise NotProved("the passkey that has signed it was removed since")
         await self._verify(assertion, decision, known, at)
 
     async def _verify(self, assertion: Assertion, decision: Decision, known: Passkey | None, at: datetime) -> Verified:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
+from handoffs.core.question import Asking
 
 if TYPE_CHECKING:  # only a rule that names people needs them
     from handoffs.core.deciders import Deciders
@@ -19,7 +20,7 @@ class WhoseDecision:
         self._path, self._desk = path, desk
         self._routing: QuestionRouting | None = None
 
-    async def __call__(self, caller: Caller) -> "Deciders | None":
+    async def __call__(self, caller: Caller, asking: Asking) -> "Deciders | None":
         """Return who may decide what this caller asks now; None where no rule says so. Raises QuestionRefused."""
         if self._routing is None:
             if not _may_exist(self._path):
@@ -27,7 +28,7 @@ class WhoseDecision:
             from handoffs.people.questions import QuestionRouting
 
             self._routing = QuestionRouting(self._path, self._desk.directory)
-        return await self._routing.deciders(caller, self._desk.clock.now())
+        return await self._routing.deciders(caller, asking, self._desk.clock.now())
 
 
 def _may_exist(path: Path) -> bool:

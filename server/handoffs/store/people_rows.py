@@ -16,7 +16,7 @@ Bytes: TypeAlias = Cell | bytes
 """A cell of a table that has keys in it."""
 
 # In the order of `encode_person` and `decode_directory`.
-PERSON = ("folded", "name", "email", "member_of", "handle", "added_at", "removed_at")
+PERSON = ("folded", "name", "email", "member_of", "handle", "added_at", "removed_at", "identities")
 """The columns of a person."""
 
 ABSENCE = ("person", "deputy", "starts", "ends")
@@ -36,7 +36,7 @@ SESSION = ("id", "person", "agent", "started_at", "seen_at", "page_key")
 """The columns of a session, without its digest."""
 
 _PersonRow: TypeAlias = tuple[
-    str, str, str, str, str, int, int | None,
+    str, str, str, str, str, int, int | None, str,
     str | None, int | None, int | None,
 ]  # fmt: skip
 
@@ -49,11 +49,12 @@ def encode_person(person: Person) -> tuple[Cell, ...]:
         storable(person.handle),
         micros(person.added_at),
         _stored(person.removed_at),
+        encode_groups(person.identities),
     )
 
 
 def encode_groups(groups: Iterable[str]) -> str:
-    """Return groups as they are stored."""
+    """Return groups, or identities, as they are stored."""
     return json.dumps(sorted(groups), separators=(",", ":"))
 
 
@@ -69,7 +70,7 @@ def decode_directory(rows: Iterable[tuple[object, ...]]) -> Directory:
     people: dict[str, Person] = {}
     absences: list[Absence] = []
     for row in rows:
-        _, name, email, groups, handle, added_at, removed_at, deputy, starts, ends = cast("_PersonRow", row)
+        _, name, email, groups, handle, added_at, removed_at, ids, deputy, starts, ends = cast("_PersonRow", row)
         try:
             people[name] = Person(
                 name=name,
@@ -78,6 +79,7 @@ def decode_directory(rows: Iterable[tuple[object, ...]]) -> Directory:
                 handle=handle,
                 added_at=moment(added_at),
                 removed_at=_moment(removed_at),
+                identities=frozenset(cast("list[str]", json.loads(ids))),
             )
             if deputy is not None and starts is not None and ends is not None:
                 absences.append(Absence(person=name, deputy=deputy, since=moment(starts), until=moment(ends)))

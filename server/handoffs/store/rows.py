@@ -39,10 +39,10 @@ _Row: TypeAlias = tuple[
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
     str, str, str, int, str, str, str, str, str, str, str, str,
 ]  # fmt: skip
-_OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str]
+_OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str, str]
 
 OUTLINE = (
-    "id", "subject", "client", "message", "created_at", "state", "ended_at", "ended_through", "reached",
+    "id", "subject", "client", "message", "created_at", "state", "ended_at", "ended_through", "reached", "deciders",
 )  # fmt: skip
 """The columns of an outline."""
 
@@ -153,7 +153,9 @@ def _decode(row: _Row) -> Handoff:
 
 def decode_outline(row: tuple[object, ...]) -> Outline:
     """Return the outline of a row of `OUTLINE`. Raises Unreadable."""
-    handoff_id, subject, client, message, created_at, state, ended_at, through, reached = cast("_OutlineRow", row)
+    handoff_id, subject, client, message, created_at, state, ended_at, through, reached, whose = cast(
+        "_OutlineRow", row
+    )
     try:
         return Outline(
             id=handoff_id,
@@ -165,9 +167,17 @@ def decode_outline(row: tuple[object, ...]) -> Outline:
             ended_at=None if ended_at is None else moment(ended_at),
             ended_through=through or "",
             reached=tuple(cast("list[str]", json.loads(reached))),
+            only=_only(whose),
         )
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"the row of handoff {handoff_id} can't be read: {wrong}") from wrong
+
+
+def _only(whose: str) -> frozenset[str] | None:
+    if not whose:
+        return None
+    deciders = _deciders(whose)
+    return frozenset(deciders.people) if deciders.visible == "theirs" else None
 
 
 def decode_deadline(row: tuple[object, ...]) -> datetime | None:

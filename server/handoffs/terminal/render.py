@@ -34,8 +34,8 @@ def header(request: Request, *, now: datetime, waiting: int, width: int) -> list
     lines = _titled(
         "asker", f"{asker} asks" if asker else "A question for you", " · ".join(filter(None, facts)), width - 2
     )
-    if request.shared:
-        lines += [[("fact", line)] for line in wrap(UNKNOWN_AGENT, width - 2)]
+    for note in (*([UNKNOWN_AGENT] if request.shared else ()), *request.votes):
+        lines += [[("fact", line)] for line in wrap(inert_line(note), width - 2)]
     return [[("mark", "  " if at else "● "), *line] for at, line in enumerate(lines)]
 
 

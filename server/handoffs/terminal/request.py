@@ -93,6 +93,8 @@ class Request:
     decides: bool = False
     """Whether it decides on an action: then the form is one of `action_form`, and only what belongs to the decision is
     asked for."""
+    votes: tuple[str, ...] = ()
+    """Who decides, who has voted, and what is still needed; empty where it takes no votes."""
     arguments: str = ""
     """The JSON that the action runs with; empty where the person can't edit it here."""
 
@@ -104,8 +106,10 @@ class Request:
         waiting: int = 0,
         problem: str = "",
         earlier: Earlier | None = None,
+        reader: str = "",
+        now: datetime | None = None,
     ) -> "Request":
-        """Return the request for a handoff."""
+        """Return the request for a handoff; with `now`, also how its votes stand, for the person who reads it."""
         action = handoff.question.action
         decides = action is not None and is_action_form(handoff.question.form)
         return cls(
@@ -121,8 +125,17 @@ class Request:
             calls=handoff.calls,
             shared=handoff.through_gateway,
             decides=decides,
+            votes=() if now is None else _votes(handoff, reader, now),
             arguments=action.arguments if decides and action is not None else "",
         )
+
+
+def _votes(handoff: Handoff, reader: str, now: datetime) -> tuple[str, ...]:
+    if handoff.question.deciders is None:
+        return ()
+    from handoffs.core.standing import notes_of_votes  # only for a question with a rule
+
+    return notes_of_votes(handoff.question.deciders, handoff.votes, now, reader=reader)
 
 
 class Interrupted(Exception):

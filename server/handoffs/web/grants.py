@@ -12,10 +12,10 @@ from handoffs.core import exact_json
 from handoffs.core.action import Action
 from handoffs.core.action_shown import as_json, visible
 from handoffs.core.desk import Desk
-from handoffs.core.errors import NotFound
+from handoffs.core.errors import NotFound, NotProved
 from handoffs.core.grant import Grant, Pin, PinnedServer, Reach
 from handoffs.core.masking import without_secrets
-from handoffs.core.stopping import stop_everything
+from handoffs.core.stopping import resume, stop_everything
 from handoffs.web.action_card import Argument, arguments_of
 from handoffs.web.receiving import CHANNEL, posted_form
 
@@ -147,7 +147,10 @@ class GrantsPage:
         """Let a suspended one count again."""
         await posted_form(request)
         grant = await self._found(request)
-        await self._desk.permissions.resume(grant.id)
+        try:
+            await resume(self._desk, grant)
+        except NotProved as refused:
+            return await self._show(request, "problem.html", status=403, said=f"{refused}.")
         return RedirectResponse("/grants", 303)
 
     async def ask_to_stop(self, request: Request) -> Response:

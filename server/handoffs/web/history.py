@@ -109,6 +109,8 @@ async def find(desk: Desk, search: Search, *, person: str = "", size: int = PAGE
                     older = looked_to = last
                     break
             looked, last = looked + 1, outline.created_at
+            if outline.only is not None and person not in outline.only:
+                continue
             clients.add(outline.client or outline.subject)
             channels.add(outline.ended_through)
             if search.finds(outline):

@@ -272,15 +272,22 @@ class _Inbox:
         return await self._page(request, "history.html", search=search, found=found, older=older, states=STATES)
 
     async def figures(self, request: Request) -> Response:
-        return await self._page(request, "figures.html", figures=await self._counting.figures(), draw=charts)
+        return await self._page(request, "figures.html", figures=await self._figures(request), draw=charts)
 
     async def figures_csv(self, request: Request) -> Response:
-        counted = charts.as_csv(await self._counting.figures())
+        counted = charts.as_csv(await self._figures(request))
         return _download(counted, "text/csv; charset=utf-8", "handoffs.csv")
 
     async def figures_json(self, request: Request) -> Response:
-        counted = json.dumps(charts.as_json(await self._counting.figures()), indent=2)
+        counted = json.dumps(charts.as_json(await self._figures(request)), indent=2)
         return _download(counted, "application/json", "handoffs.json")
+
+    async def _figures(self, request: Request) -> charts.Figures:
+        await self._board.refresh()
+        person, people = self._who(request), await self._seen.has_people()
+        return await self._counting.figures(
+            person, open_now=await self._seen.count(person) if people else self._board.count
+        )
 
     async def _before(self, handoff: Handoff) -> Handoff | None:
         await self._earlier.look_up([handoff])

@@ -14,7 +14,7 @@ from handoffs.core.ids import new_id
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
-from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
+from handoffs.core.person import Absence, Directory, Person, PersonChange, name_taken
 from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
@@ -60,7 +60,7 @@ class PostgresPeople:
         self._add = f"""INSERT INTO {people} AS there ({", ".join(PERSON)}, write_id)
             VALUES ({_marks(len(PERSON) + 1)}) ON CONFLICT (folded) DO UPDATE SET write_id = excluded.write_id
             WHERE there.write_id = excluded.write_id RETURNING true"""  # noqa: S608
-        self._change = f"UPDATE {people} SET email = $1, member_of = $2 WHERE name = $3"  # noqa: S608
+        self._change = f"UPDATE {people} SET email = $1, member_of = $2, identities = $3 WHERE name = $4"  # noqa: S608
         self._remove = f"""WITH gone AS (UPDATE {people} SET removed_at = $1, write_id = $3
                 WHERE name = $2 AND (removed_at IS NULL OR write_id = $3) RETURNING name),
             ended AS (DELETE FROM {sessions} WHERE person IN (SELECT name FROM gone)),
@@ -129,17 +129,22 @@ class PostgresPeople:
         email: str | None = None,
         join: frozenset[str] = frozenset(),
         leave: frozenset[str] = frozenset(),
+        identify: frozenset[str] = frozenset(),
+        disown: frozenset[str] = frozenset(),
     ) -> Person:
-        """Change the email address (None: keep it) and the groups of a person; return the person as they are then.
+        """Change the email address (None: keep it), groups and identities of a person; return them as they are then.
 
         Raises:
             PersonNotFound: There is no such person.
             PersonRefused: They were removed.
         """
 
+        wanted = PersonChange(email=email, join=join, leave=leave, identify=identify, disown=disown)
+
         async def work(connection: Connection) -> Person:
-            person = regrouped((await self._read(connection)).named(name), email=email, join=join, leave=leave)
-            given = storable(person.email), encode_groups(person.groups), person.name
+            person = wanted.of((await self._read(connection)).named(name))
+            lists = encode_groups(person.groups), encode_groups(person.identities)
+            given = storable(person.email), *lists, person.name
             await connection.fetch(self._change, *map(encode_cell, given))
             return person
 

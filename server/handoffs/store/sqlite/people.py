@@ -10,7 +10,7 @@ from handoffs.core.ids import new_id
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
-from handoffs.core.person import Absence, Directory, Person, name_taken, regrouped
+from handoffs.core.person import Absence, Directory, Person, PersonChange, name_taken
 from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _ALL = everybody("people", "absences")
 _THERE = "SELECT name FROM people WHERE removed_at IS NULL"
 _ADD = f"INSERT INTO people ({', '.join(PERSON)}) VALUES ({', '.join('?' * len(PERSON))})"  # noqa: S608
-_CHANGE = "UPDATE people SET email = ?, member_of = ? WHERE name = ?"
+_CHANGE = "UPDATE people SET email = ?, member_of = ?, identities = ? WHERE name = ?"
 _REMOVE = "UPDATE people SET removed_at = ? WHERE name = ? AND removed_at IS NULL"
 _FORGET = tuple(
     f"DELETE FROM {table} WHERE person = ?"  # noqa: S608
@@ -102,17 +102,22 @@ class SqlitePeople:
         email: str | None = None,
         join: frozenset[str] = frozenset(),
         leave: frozenset[str] = frozenset(),
+        identify: frozenset[str] = frozenset(),
+        disown: frozenset[str] = frozenset(),
     ) -> Person:
-        """Change the email address (None: keep it) and the groups of a person; return the person as they are then.
+        """Change the email address (None: keep it), groups and identities of a person; return them as they are then.
 
         Raises:
             PersonNotFound: There is no such person.
             PersonRefused: They were removed.
         """
 
+        wanted = PersonChange(email=email, join=join, leave=leave, identify=identify, disown=disown)
+
         def work(connection: sqlite3.Connection) -> tuple[Person, list[Line]]:
-            person = regrouped(_directory(connection).named(name), email=email, join=join, leave=leave)
-            connection.execute(_CHANGE, (storable(person.email), encode_groups(person.groups), person.name))
+            person = wanted.of(_directory(connection).named(name))
+            lists = encode_groups(person.groups), encode_groups(person.identities)
+            connection.execute(_CHANGE, (storable(person.email), *lists, person.name))
             return person, []
 
         return await self._write(work)

@@ -1,6 +1,7 @@
 """The figures of a store, cached until the log grows or the day changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,17 +24,27 @@ class Counting:
     def __init__(self, desk: Desk, board: Board) -> None:
         """Take the desk and the board; nothing is counted yet."""
         self._desk, self._board = desk, board
-        self._counted: tuple[object, Figures] | None = None
+        self._key: object = None
+        self._read: Sequence[Outline] = ()
+        self._counted: dict[frozenset[str], Figures] = {}
 
-    async def figures(self) -> Figures:
-        """Return the current figures."""
+    async def figures(self, person: str, *, open_now: int) -> Figures:
+        """Return the current figures of what a person sees; of open questions they see `open_now`."""
         await self._board.refresh()
-        now, open_now = self._desk.clock.now(), self._board.count
+        now = self._desk.clock.now()
         key = (self._board.line, now.date())
-        if self._counted is None or self._counted[0] != key:
-            ended = await self._ended(since=now - timedelta(days=_DAYS))
-            self._counted = key, await anyio.to_thread.run_sync(partial(figures, ended, now, open_now=open_now))
-        return self._counted[1]
+        if self._key != key:
+            self._read = await self._ended(since=now - timedelta(days=_DAYS))
+            self._key, self._counted = key, {}
+        # Those who see the same share what was counted: most often everybody sees all.
+        hidden = frozenset(each.id for each in self._read if each.only is not None and person not in each.only)
+        found = self._counted.get(hidden)
+        if found is None:
+            ended = [each for each in self._read if each.id not in hidden]
+            found = await anyio.to_thread.run_sync(partial(figures, ended, now, open_now=open_now))
+            if self._key == key:
+                self._counted[hidden] = found
+        return replace(found, open_now=open_now)
 
     async def _ended(self, *, since: datetime) -> Sequence[Outline]:
         found: list[Outline] = []
