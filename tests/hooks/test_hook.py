@@ -384,6 +384,16 @@ async def test_a_question_says_that_it_may_be_decided_in_the_host_until_it_is(ho
     assert ended["state"] == "cancelled"
 
 
+async def test_the_end_of_an_equal_use_withdraws_no_question_of_another(home: Home) -> None:
+    event = CLAUDE | {"hook_event_name": "PreToolUse", "tool_use_id": "t1"}
+    async with hook(home, "claude-code", event) as started:
+        await started.asked()
+        assert await replied(home, "claude-code", ran(CLAUDE) | {"tool_use_id": "t2"}) == {}
+        await started.asked()
+        assert await replied(home, "claude-code", ran(CLAUDE) | {"tool_use_id": "t1"}) == {}
+        assert "was withdrawn" in reason_in(await started.said())
+
+
 async def test_the_end_of_a_session_withdraws_its_questions_and_no_other(home: Home) -> None:
     two = CLAUDE | {"session_id": "two"}
     async with hook(home, "claude-code", CLAUDE) as started, hook(home, "claude-code", two) as left:
@@ -502,6 +512,13 @@ async def test_while_everything_is_stopped_nothing_runs(home: Home) -> None:
     assert "has stopped everything" in reason_in(await replied(home, "claude-code", CLAUDE))
 
 
+async def test_a_stop_denies_what_waits(home: Home) -> None:
+    async with hook(home, "claude-code", CLAUDE) as started:
+        await started.asked()
+        assert (await home.command("gate", "stop")).returncode == 0
+        reason_in(await started.said())
+
+
 async def test_a_gate_of_the_same_name_shares_no_permission(home: Home) -> None:
     await remembered(home, "tool")
     with sqlite3.connect(home.store) as store:
@@ -516,6 +533,38 @@ async def test_a_gate_of_the_same_name_shares_no_permission(home: Home) -> None:
 
 def test_the_quick_way_knows_every_setting() -> None:
     assert {*Settings.model_fields} == NAMES
+
+
+# Claude Code's own questions
+
+QUESTION: dict[str, Any] = {
+    "question": "Which database?",
+    "header": "DB",
+    "multiSelect": False,
+    "options": [{"label": "Postgres", "description": "runs"}, {"label": "MySQL", "description": "known"}],
+}
+ASKS = CLAUDE | {"tool_name": "AskUserQuestion", "tool_input": {"questions": [QUESTION]}}
+
+
+async def test_its_own_questions_are_answered_and_not_allowed(home: Home) -> None:
+    async with hook(home, "claude-code", ASKS) as started:
+        asked = await started.asked()
+        assert "Which database?" in asked["message"]
+        await started.answer(*ALLOW, "--set", "answer_1=MySQL")
+        decision = (await started.said())["hookSpecificOutput"]["decision"]
+        assert decision["behavior"] == "allow"
+        assert decision["updatedInput"] == {"questions": [QUESTION], "answers": {"Which database?": "MySQL"}}
+    async with hook(home, "claude-code", ASKS) as started:  # an answer is for one asking
+        await started.answer(*ALLOW)
+        assert "no answer to any of the questions" in reason_in(await started.said())
+
+
+async def test_its_own_question_is_withdrawn_once_it_was_answered_there(home: Home) -> None:
+    async with hook(home, "claude-code", ASKS) as started:
+        await started.asked()
+        answered = ASKS | {"tool_input": {"questions": [QUESTION], "answers": {"Which database?": "MySQL"}}}
+        assert await replied(home, "claude-code", ran(answered)) == {}
+        assert "was withdrawn" in reason_in(await started.said())
 
 
 # Forms of MCP servers

@@ -1,4 +1,7 @@
-"""Stopping everything: no permission for later counts, and each held call that waits is denied. And resuming one."""
+"""Stopping everything: no permission for later counts, and each held call or use of a tool that waits is denied.
+
+And resuming one permission.
+"""
 
 from handoffs.core.action import Asker
 from handoffs.core.desk import Desk
@@ -18,7 +21,8 @@ async def stop_everything(desk: Desk, *, by: str, channel: str) -> int:
     denied = 0
     for handoff in await desk.newest(open_only=True, limit=MOST_CALLS):
         action = handoff.question.action
-        if action is None or action.asker is not Asker.GATE:
+        # Of a host that does not name itself, the permission tool asks: it remembers nothing, and is not stopped.
+        if action is None or (action.asker is not Asker.GATE and not action.server):
             continue
         # What others decide by votes, nobody else declines: it is withdrawn.
         end = desk.decline if handoff.question.deciders is None else desk.cancel

@@ -8,5 +8,5 @@ hosts go on *as if there were no hook* where that is late, dead, or prints anyth
 - Where a permission that is remembered allows the use, `quick` answers without a desk, and imports little.
 
 `shapes` is the format of each host. `command` reads, prints and watches the time. `quick` answers at once where it can,
-`settings` finds the store for it. `asking` asks a person.
+`settings` finds the store for it. `asking` asks a person, `questions` and `forms` what is no use of a tool.
 """

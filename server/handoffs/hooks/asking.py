@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 import anyio
@@ -48,6 +49,12 @@ MAX_EDITED = 4_000
 MOST_OPEN = 1_000
 """Open questions of this user that are looked through for those of one session."""
 
+QUESTIONS = "AskUserQuestion"
+"""The tool of Claude Code with which it asks the person."""
+
+_OURS = "-"
+"""Begins the id of a use for which the host has sent none."""
+
 IN_HOST = "It was decided in the host."
 """The note with which a question is withdrawn whose tool has run, or whose session is over."""
 
@@ -79,7 +86,7 @@ def answer_form(heard: Heard, until: float) -> str:
         return replies.NOTHING
 
     async def asked(parts: _Parts) -> str:
-        return await form.answer(parts.desk, parts.inbox, left=lambda: until - monotonic())
+        return await form.answer(parts.desk, parts.inbox, left=partial(_left, until))
 
     return _ended(asked, lambda: replies.elicited("cancel", said=plain_words.WAITING), until)
 
@@ -99,11 +106,16 @@ def withdraw(heard: Heard) -> None:
 
 def is_decided(handoff: Handoff, heard: Heard) -> bool:
     """Say whether an event shows that the host has decided what this open question asks."""
-    if not handoff.tool_use.startswith(f"{heard.session}:"):
+    session, _, use = handoff.tool_use.partition(":")
+    if not heard.session or session != heard.session:
         return False
     action = handoff.question.action
     if heard.over:
         return True
+    if use.startswith("?"):
+        return heard.tool == QUESTIONS
+    if heard.tool_use and not use.startswith(_OURS) and use.partition("~")[0] != heard.tool_use:
+        return False  # an equal use beside the one that has run
     try:
         return action is not None and action.digest == heard.action.digest
     except ValueError:
@@ -112,12 +124,16 @@ def is_decided(handoff: Handoff, heard: Heard) -> bool:
 
 def name_of(heard: Heard) -> str:
     """Return the name with which a question of this use is kept: the session, and the host's id or one of ours."""
-    return f"{heard.session}:{heard.tool_use or secrets.token_hex(8)}"
+    return f"{heard.session}:{heard.tool_use or _OURS + secrets.token_hex(8)}"
 
 
 def caller_of(heard: Heard) -> Caller:
     """Return who asks."""
     return Caller(subject=current_user(), client=heard.host.name, project=heard.project)
+
+
+def _left(until: float) -> float:
+    return until - monotonic()
 
 
 DECLARED = Declared(transport="hook")
@@ -196,6 +212,11 @@ class _Asking:
 
     async def decide(self) -> str:
         """Return the reply."""
+        if self._heard.tool == QUESTIONS and self._heard.host.name == "claude-code":
+            from handoffs.hooks import questions  # the form of one tool
+
+            left = partial(_left, self._until)
+            return await questions.answer(self._heard, self._origin, self._desk, self._inbox, left=left)
         action, desk, again, edits, round_ = self._action, self._desk, "", 0, 0
         while True:
             # Also where the quick way has looked: it knows one engine, and leaves what is unusual to this.

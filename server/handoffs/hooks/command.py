@@ -90,7 +90,8 @@ def _answer(heard: Heard, until: float) -> str:
         return replies.deny(heard.host, heard.name, plain_words.unreadable(wrong))
     try:
         action = heard.action
-        if quick.is_allowed(heard, action):
+        # What it asks the person itself, no permission answers.
+        if heard.tool != "AskUserQuestion" and quick.is_allowed(heard, action):
             return replies.allow(heard.host, heard.name)
     except (ValueError, RecursionError) as wrong:
         why = "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)

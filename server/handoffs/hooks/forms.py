@@ -25,7 +25,9 @@ OWN = "handoffs"
 MAX_NAME = 100
 
 
-class _Inbox(Protocol):
+class Inbox(Protocol):
+    """Where a person finds the question."""
+
     async def invite(self, handoff: Handoff) -> str | None:
         """Have it show the handoff."""
         ...
@@ -54,7 +56,7 @@ class Form:
             schema=cast("Mapping[str, object]", schema),
         )
 
-    async def answer(self, desk: Desk, inbox: _Inbox, *, left: Callable[[], float]) -> str:
+    async def answer(self, desk: Desk, inbox: Inbox, *, left: Callable[[], float]) -> str:
         """Ask, and return the reply. Raises HandoffError."""
         name = inert_line(self.server, MAX_NAME) or "without a name"
         session = f"Session `{self.heard.session}`. " if self.heard.session else ""

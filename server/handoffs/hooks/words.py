@@ -14,6 +14,12 @@ IN_DIALOG = (
 
 BY_SCRIPT = f"Not run: a script answered this, and no script decides whether a tool may run. {AGAIN}"
 
+UNANSWERED = (
+    "Not answered: the person sent no answer to any of the questions. Take none of the options for granted: go on "
+    "without, or stop and say what you need to know."
+)
+"""About Claude Code's own questions that were sent back without an answer."""
+
 
 def no_permission(handoff: Handoff) -> str:
     """Return why a question that has ended permits nothing; empty where a person allowed it."""
