@@ -74,7 +74,7 @@ def test_a_new_file_has_a_long_time_out_in_the_host_s_own_unit(name: str) -> Non
     )
 
 
-def test_claude_code_refuses_where_the_hook_fails_and_hears_of_its_own_dialog() -> None:
+def test_claude_code_fails_closed_and_hears_of_its_own_dialog() -> None:
     document = read("claude-code", with_hooks(hook_file("claude-code"), "", LAUNCH))
     assert [*document["hooks"]] == ["PermissionRequest", "PostToolUse", "SessionEnd"]
     blocking = [hook.get("onFailure") for each in document["hooks"].values() for hook in each[0]["hooks"]]
