@@ -14,6 +14,7 @@ import anyio
 
 from benchmarks import (
     ask,
+    chats,
     gate_calls,
     gate_http,
     gate_policy,
@@ -68,6 +69,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "gate-http": gate_http.run,
     "hook": hook.run,
     "log-verify": log_verify.run,
+    "chats": chats.run,
 }
 
 

@@ -207,20 +207,23 @@ CHATS_LOOK_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def chatting(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
-    """Tell people of open questions in their own chats, for the length of the block, once somebody has set one up."""
+async def chatting(settings: Settings, desk: Desk, *, at_once: bool) -> AsyncGenerator[None]:
+    """Tell people of open questions in their own chats, for the length of the block, once somebody has set one up.
+
+    Unless `at_once`, nothing is done before the first question of this process: its store may not be open yet.
+    """
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_chat, settings, desk)
+        tasks.start_soon(_chat, settings, desk, at_once)
         try:
             yield
         finally:
             tasks.cancel_scope.cancel()
 
 
-async def _chat(settings: Settings, desk: Desk) -> None:
+async def _chat(settings: Settings, desk: Desk, at_once: bool) -> None:
     # Apart from every call, and nothing is loaded before somebody has a chat.
+    await (desk.clock.sleep(CHATS_START_SECONDS) if at_once else desk.used.wait())
     while True:
-        await desk.clock.sleep(CHATS_START_SECONDS)
         with contextlib.suppress(StoreError):
             if await desk.has_chats():
                 break

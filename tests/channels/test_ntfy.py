@@ -72,6 +72,16 @@ async def test_what_was_withdrawn_is_withdrawn_on_the_phone(tmp_path: Path, how:
         assert not (await phone.shown(f"Ended: {how}"))["actions"]
 
 
+async def test_what_has_expired_is_withdrawn_on_the_phone(tmp_path: Path) -> None:
+    async with ntfy_server() as server, home(tmp_path) as there:
+        phone = await there.ntfy(server)
+        await there.ask(options=["Yes", "No"], deadline_seconds=2)
+        message = await phone.shown("Press a button.")
+        assert not (await phone.shown("Ended: expired"))["actions"]
+        await phone.press(message, "Yes")  # of yesterday
+        await phone.shown("was already expired at")
+
+
 async def test_a_button_works_once(tmp_path: Path) -> None:
     async with ntfy_server() as server, home(tmp_path) as there:
         await there.people("ada", "bob")

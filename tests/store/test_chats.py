@@ -8,9 +8,12 @@ import anyio
 import pytest
 
 from handoffs.core.chat import Chat, Code, Shown, Told
+from handoffs.core.events import Collected
 from handoffs.store import OpenStore
 from tests.core.strategies import ASKED
-from tests.store.samples import LATER, person
+from tests.store.conftest import Place
+from tests.store.samples import LATER, LONG_AGO, answered, person, sample
+from tests.store.test_prune import pruned
 
 MINUTE = timedelta(minutes=1)
 
@@ -138,6 +141,18 @@ async def test_of_two_at_once_one_uses_the_code(
             tasks.start_soon(redeem, store, digests[0], f"one {number}")
             tasks.start_soon(redeem, same_store, digests[1], f"two {number}")
     assert len([each for each in got if each is not None]) == 1
+
+
+async def test_pruning_removes_what_was_told_of_a_question(store: OpenStore, place: Place) -> None:
+    old = await store.open(sample(at=LONG_AGO), collect_after=LONG_AGO)
+    await store.record(old.id, replace(answered(), at=LONG_AGO), Collected(at=LONG_AGO))
+    await store.open(sample("Another?"), collect_after=LONG_AGO)
+    await store.chats.keep(chat())
+    await store.chats.tell([told(old.id), told("h_2")], [code("d", old.id), code("e", "h_2")])
+    assert await pruned(place) == 1
+    assert [each.handoff for each in await store.chats.told(["c_1"])] == ["h_2"]
+    assert await store.chats.code("d") is None
+    assert await store.chats.code("e") is not None
 
 
 async def test_what_ended_long_ago_is_forgotten(store: OpenStore) -> None:

@@ -1,9 +1,9 @@
 """Slack: messages of an app of one's own, with buttons and replies, read by Socket Mode: no inbound port.
 
-From https://docs.slack.dev: "Using Socket Mode" (an envelope is acknowledged by its `envelope_id`, `disconnect` asks
-for a new connection), "block_actions payload", "chat.postMessage", "chat.update", "Formatting message text" (escape `&`,
-`<` and `>`), "Section block" (3,000 characters), "Button element" (75 characters of text, 2,000 of `value`). The extra
-`handoffs[slack]` installs websockets.
+From https://docs.slack.dev: "Using Socket Mode" (an envelope is acknowledged by its `envelope_id`; `disconnect` asks
+for a new connection), "block_actions payload", "chat.postMessage", "chat.update", "Formatting message text" (escape
+`&`, `<` and `>`), "Section block" (3,000 characters), "Button element" (75 characters of text, 2,000 of `value`). The
+extra `handoffs[slack]` installs websockets.
 """
 
 import json

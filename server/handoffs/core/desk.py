@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
 from handoffs.core.asked import asked_handoff
@@ -79,6 +81,8 @@ class Desk(Recorder):
         self._log_head = log_head
         self._proofs, self._proof_demanded = proofs, proof_demanded
         self._proving: Proving | None = None
+        self.used = anyio.Event()
+        """Set once a question was asked or looked at here."""
         self._make_id = make_id
         self._vault = SecretsVault(store=store, clock=clock, sealer=sealer, local=local)
         self._presenter = Presenter(self, channels, max_put_off=max_put_off)
@@ -373,4 +377,5 @@ class Desk(Recorder):
         A question that a person put off is shown again only with `again`: when the agent asks once more, not when it
         checks.
         """
+        self.used.set()
         self._presenter.present(handoff, again=again)

@@ -28,7 +28,7 @@ async def serving_desk(
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store, clock=clock))
         await stack.enter_async_context(notifying(settings, desk))
-        await stack.enter_async_context(chatting(settings, desk))
+        await stack.enter_async_context(chatting(settings, desk, at_once=not device))
         yield desk
 
 

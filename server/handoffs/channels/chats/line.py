@@ -17,7 +17,7 @@ from handoffs.channels.chats.pressed import ChatDesk, Presses, Taken, is_there
 from handoffs.channels.chats.quiet import read_quiet
 from handoffs.channels.chats.service import Config, Kind, Note, NotSent, Press, Service
 from handoffs.channels.chats.wording import Place, list_of, outcome_of, voted_of, written
-from handoffs.core.chat import Chat, Chats, Shown, Told
+from handoffs.core.chat import Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import HandoffError, NotFound, StoreError
 from handoffs.core.ids import new_id
 from handoffs.core.model import Handoff, State
@@ -60,6 +60,9 @@ class Line:
         self._kept, self._desk, self._link, self._paired = kept, desk, link, paired
         self._burst, self._pause = burst, pause
         self._presses = Presses(kept, desk)
+        # The messages that have not ended: this line alone changes them. None where that must be read.
+        self._told: dict[tuple[str, str], Told] | None = None
+        self._there: dict[str, datetime] = {}  # when a person was last known to be there
         self._sent: dict[str, datetime] = {}  # when a chat was last sent to
         self._again: dict[str, tuple[datetime, Iterator[float]]] = {}  # when a chat that failed is tried again
         self._noted: dict[tuple[str, str], str] = {}  # by chat and question: the last reason that was noted
@@ -84,13 +87,17 @@ class Line:
                         with self._desk.clock.limit(seconds):
                             await watch.changed()
             except StoreError:
+                self._told = None  # whether the last change was kept is not known
                 # The callers whose questions can't be stored report this, where people read it.
                 await self._desk.clock.sleep(LOOK_SECONDS)
 
     async def _look(self) -> float:
         """Send and withdraw what is due; return the seconds until the next look."""
         opened = {each.id: each for each in await self._desk.newest(open_only=True, limit=_EVERY)}
-        told = await self._kept.told([chat.id for chat, _ in self._chats])
+        if self._told is None:
+            ids = [chat.id for chat, _ in self._chats]
+            self._told = {(each.chat, each.handoff): each for each in await self._kept.told(ids)}
+        told = [*self._told.values()]
         waits = [LOOK_SECONDS]
         for chat, config in self._chats:
             own = [each for each in told if each.chat == chat.id]
@@ -133,7 +140,7 @@ class Line:
             if ended is not None and (first.ref or self._kind.keyed):
                 note = await self._after(chat, first, ended)
                 await self._service.change(config, note, key=key, ref=first.ref)
-            await self._kept.tell([replace(each, shown=Shown.ENDED) for each, _ in gone])
+            await self._keep([replace(each, shown=Shown.ENDED) for each, _ in gone])
             for each, _ in gone:
                 self._noted.pop((chat.id, each.handoff), None)
 
@@ -153,7 +160,7 @@ class Line:
             if each.id not in there and each.created_at >= chat.added_at and not each.overdue(now)
             and may_vote(each.question.deciders, chat.person, now)
         ]  # fmt: skip
-        if not fresh or not await is_there(self._desk, chat.person):
+        if not fresh or not await self._is_there(chat.person, now):
             return LOOK_SECONDS
         quiet = read_quiet(chat.quiet)  # it was read before it was kept
         until = None if quiet is None else quiet.until(now)
@@ -172,10 +179,10 @@ class Line:
         note = list_of(fresh, place) if made is None else made.note
         codes = () if made is None else made.codes
         sending = [Told(chat=chat.id, handoff=each.id, key=key, shown=Shown.SENDING, at=now) for each in fresh]
-        await self._kept.tell(sending, codes)
+        await self._keep(sending, codes)
         ref = await self._service.send(config, note, key=key)
         self._sent[chat.id] = self._desk.clock.now()
-        await self._kept.tell([replace(each, ref=ref, shown=Shown.OPEN) for each in sending])
+        await self._keep([replace(each, ref=ref, shown=Shown.OPEN) for each in sending])
         await self._worked(chat)
         for each in fresh:
             with suppress(HandoffError):  # it may have ended meanwhile, which the next look finds
@@ -256,6 +263,23 @@ class Line:
                         await self._service.change(config, note, key=each.key, ref=each.ref)
 
     # Parts
+
+    async def _keep(self, told: Sequence[Told], codes: Sequence[Code] = ()) -> None:
+        await self._kept.tell(told, codes)
+        there = {} if self._told is None else self._told
+        for each in told:
+            there[each.chat, each.handoff] = each
+            if each.shown is Shown.ENDED:
+                del there[each.chat, each.handoff]
+
+    async def _is_there(self, person: str, now: datetime) -> bool:
+        """Return whether a person decides here. Who was removed has no chat; a press asks anew each time."""
+        known = self._there.get(person)
+        if known is None or now - known > timedelta(seconds=LOOK_SECONDS):
+            if not await is_there(self._desk, person):
+                return False
+            self._there[person] = now
+        return True
 
     def _place(self, chat: Chat, handoff_id: str = "") -> Place:
         link = "" if self._link is None else self._link(handoff_id)
