@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
 
 from handoffs.core.chat import Chat, Code, Shown, Told
-from handoffs.core.events import Collected
 from handoffs.store import OpenStore
 from tests.core.strategies import ASKED
 from tests.store.conftest import Place
-from tests.store.samples import LATER, LONG_AGO, answered, person, sample
-from tests.store.test_prune import pruned
+from tests.store.samples import LATER, person
+from tests.store.test_prune import ended, pruned
 
 MINUTE = timedelta(minutes=1)
 
@@ -144,12 +143,12 @@ async def test_of_two_at_once_one_uses_the_code(
 
 
 async def test_pruning_removes_what_was_told_of_a_question(store: OpenStore, place: Place) -> None:
-    old = await store.open(sample(at=LONG_AGO), collect_after=LONG_AGO)
-    await store.record(old.id, replace(answered(), at=LONG_AGO), Collected(at=LONG_AGO))
-    await store.open(sample("Another?"), collect_after=LONG_AGO)
+    now = datetime.now(UTC)
+    old = await ended(store, "Old?", at=now - timedelta(days=400))
+    await ended(store, "Another?", at=now)
     await store.chats.keep(chat())
     await store.chats.tell([told(old.id), told("h_2")], [code("d", old.id), code("e", "h_2")])
-    assert await pruned(place) == 1
+    assert await pruned(place, timedelta(days=90)) == 1
     assert [each.handoff for each in await store.chats.told(["c_1"])] == ["h_2"]
     assert await store.chats.code("d") is None
     assert await store.chats.code("e") is not None
