@@ -123,6 +123,8 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "PINNED_KEYS": "/etc/handoffs/keys.toml",
         "PERMISSION_TOOL": "OFF",
         "URL": "https://handoffs.example/a/",
+        "SERVER": "https://handoffs.example/",
+        "SERVER_TOKEN": "ho_secret",
         "TOKENS": "On",
         "OAUTH_ISSUER": "https://id.example/realms/x/",
         "OAUTH_AUDIENCE": "handoffs",
@@ -158,6 +160,8 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         pinned_keys = "/etc/handoffs/keys.toml"
         permission_tool = "off"
         url = "https://handoffs.example/a/"
+        server = "https://handoffs.example"
+        server_token = "ho_secret"
         tokens = "on"
         oauth_issuer = "https://id.example/realms/x/"
         oauth_audience = "handoffs"
@@ -194,6 +198,8 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "pinned_keys": Path("/etc/handoffs/keys.toml"),
         "permission_tool": "off",
         "url": "https://handoffs.example/a",
+        "server": "https://handoffs.example",
+        "server_token": "ho_secret",
         "tokens": "on",
         "oauth_issuer": "https://id.example/realms/x/",
         "oauth_audience": "handoffs",

@@ -139,6 +139,14 @@ class Settings(BaseSettings):
         AfterValidator(lambda written: written and plain_url(written)),
         Field(description="the address by which clients reach `serve --http`, such as https://handoffs.example.com"),
     ] = None
+    server: Annotated[
+        str | None,
+        AfterValidator(lambda written: written and plain_url(written)),
+        Field(description="the address of a `serve --http` that asks in this machine's place"),
+    ] = None
+    server_token: Annotated[
+        str | None, Field(min_length=1, repr=False, description="a token of the server that HANDOFFS_SERVER names")
+    ] = None
     tokens: Annotated[Literal["auto", "on", "off"], BeforeValidator(lowered), Field(description="auto, on or off")] = (
         "auto"
     )

@@ -23,7 +23,7 @@ def github() -> str:
     (document,) = [each for each in DOCUMENTS if "jobs" in each]
     steps = {step["name"]: step for step in document["jobs"]["deploy"]["steps"]}
     assert [*steps] == ["Install", "Ask", "Deploy"]
-    assert "handoffs[postgres]" in steps["Install"]["run"]
+    assert steps["Install"]["run"] == "pipx install handoffs"
     return f"set -e\n{steps['Ask']['run']}\n{steps['Deploy']['run']}"
 
 

@@ -7,8 +7,8 @@ pays little for each. Only the expected answer ends with 0.
 import json
 import signal
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
@@ -27,7 +27,7 @@ from handoffs.os_user import current_user
 from handoffs.printing import Exit, OutputLost, failed, print_out, spell_what_cant_be_printed
 
 if TYPE_CHECKING:
-    from handoffs.client.asking import Asking
+    from handoffs.client.questions import Questions
 
 CLIENT = "handoffs ask"
 """The program's name, which the person reads, and by which the same command joins."""
@@ -49,6 +49,7 @@ class Given:
     timeout: str | None = None
     wait: str | None = None
     key: str = ""
+    server: str | None = None
     json: bool = False
 
 
@@ -77,7 +78,7 @@ def run(given: Given) -> int:
     try:
         with _terminating():
             read = _read(given)
-            plain = None if given.id else plain_settings()
+            plain = None if given.id or given.server else plain_settings()
             code = None if plain is None else _at_once(read, plain, asked)
             return _by_waiting(read, asked) if code is None else code
     except KeyboardInterrupt:
@@ -151,10 +152,8 @@ def _by_waiting(read: _Read, asked: list[Handoff]) -> int:
 async def _waited(read: _Read, asked: list[Handoff]) -> int:
     import anyio
 
-    from handoffs.client.opening import open_asking
-
     given, signalled = read.given, list[int]()
-    async with open_asking(client=CLIENT) as asking:
+    async with _opened(given) as asking:
         handoff = await _found(asking, read, asked)
 
         async def leave_on_a_signal() -> None:
@@ -173,18 +172,39 @@ async def _waited(read: _Read, asked: list[Handoff]) -> int:
         if handoff.state is State.OPEN:
             return _left_open(asked, Exit.OPEN)
         if handoff.state is State.ANSWERED:
-            await asking.desk.check_proof(handoff)
+            await asking.check(handoff)
         code = _finish(handoff, given)
         await asking.hand_over(handoff, key=given.key)
         return code
 
 
-async def _found(asking: "Asking", read: _Read, asked: list[Handoff]) -> Handoff:
+@asynccontextmanager
+async def _opened(given: Given) -> "AsyncGenerator[Questions]":
+    from handoffs.settings import read_settings
+
+    settings = read_settings()
+    server = given.server or settings.server
+    if server is not None:
+        from handoffs.client.remote import open_remote
+
+        async with open_remote(server, settings.server_token, client=CLIENT) as asking:
+            yield asking
+        return
+    from handoffs.client.opening import open_asking
+
+    async with open_asking(settings, client=CLIENT) as asking:
+        yield asking
+
+
+async def _found(asking: "Questions", read: _Read, asked: list[Handoff]) -> Handoff:
     given = read.given
     if asked:
-        return await asking.desk.get(asked[0].id)
+        return await asking.get(asked[0].id)
     if given.id:
-        handoff = await asking.desk.find(given.id)
+        from handoffs.client.asking import Asking
+
+        # At a server, an id is written whole: others have asked there, too.
+        handoff = await (asking.desk.find(given.id) if isinstance(asking, Asking) else asking.get(given.id))
         check_expected(given, handoff.question.form)
     else:
         handoff = await asking.open(

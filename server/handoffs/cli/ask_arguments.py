@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from handoffs.cli.ask import Given
 
-_SINGLE = {"--form": "form", "--timeout": "timeout", "--wait": "wait", "--key": "key"}
+_SINGLE = {"--form": "form", "--timeout": "timeout", "--wait": "wait", "--key": "key", "--server": "server"}
 _SEVERAL = {"--options", "--option", "--expect"}
 _FLAGS = {"--json": "json", "--any": "any_answer"}
 
@@ -52,6 +52,7 @@ def plain_arguments(arguments: Sequence[str]) -> Given | None:
         timeout=single.get("timeout"),
         wait=single.get("wait"),
         key=single.get("key", ""),
+        server=single.get("server"),
         any_answer="any_answer" in flags,
         json="json" in flags,
     )
@@ -67,6 +68,7 @@ def given(
     timeout: str | None,
     wait: str | None,
     key: str,
+    server: str | None,
     any_answer: bool,
     json: bool,
 ) -> Given:
@@ -80,6 +82,7 @@ def given(
         timeout=timeout,
         wait=wait,
         key=key,
+        server=server,
         any_answer=any_answer,
         json=json,
     )

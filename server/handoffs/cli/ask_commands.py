@@ -31,6 +31,10 @@ def ask_command(
     key: Annotated[
         str, typer.Option("--key", metavar="TEXT", help="Names the question: only the same key joins it.")
     ] = "",
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="Asks at a `serve --http`, with HANDOFFS_SERVER_TOKEN."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Ask a person, wait, and print the answer.
@@ -48,6 +52,7 @@ def ask_command(
                 timeout=timeout,
                 wait=wait,
                 key=key,
+                server=server,
                 any_answer=any_answer,
                 json=json,
             )
@@ -63,7 +68,13 @@ def wait_command(
     ] = None,
     any_answer: Annotated[bool, typer.Option("--any", help="Ends with 0 for any answer.")] = False,
     wait: Annotated[str | None, typer.Option("--wait", metavar="TIME", help="How long to wait for an answer.")] = None,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="Asks at a `serve --http`, with HANDOFFS_SERVER_TOKEN."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Wait for a question that was asked, and print the answer. It ends as `ask`."""
-    raise typer.Exit(run(Given(id=handoff, expect=tuple(expect or ()), any_answer=any_answer, wait=wait, json=json)))
+    raise typer.Exit(
+        run(Given(id=handoff, expect=tuple(expect or ()), any_answer=any_answer, wait=wait, server=server, json=json))
+    )

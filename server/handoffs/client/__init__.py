@@ -5,7 +5,8 @@ store before anybody is asked, so a program that was killed asks the same again,
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 import anyio
 
-from handoffs.client.asking import Asking, Tell, tell_on_stderr
+from handoffs.client.asking import Asking
 from handoffs.client.forms import FormGiven
 from handoffs.client.opening import open_asking
 from handoffs.client.outcome import (
@@ -27,6 +28,9 @@ from handoffs.client.outcome import (
     Unusable,
 )  # fmt: skip
 from handoffs.client.permission import Permission, Permitting
+from handoffs.client.questions import Questions, Tell, tell_on_stderr
+from handoffs.core.errors import QuestionRefused
+from handoffs.settings import read_settings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -62,6 +66,8 @@ async def ask(
     wait: float | None = None,
     key: str = "",
     store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
     client: str = "python",
     project: str | Path | None = None,
     tell: Tell | None = tell_on_stderr,
@@ -76,6 +82,8 @@ async def ask(
     wait: float | None = None,
     key: str = "",
     store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
     client: str = "python",
     project: str | Path | None = None,
     tell: Tell | None = tell_on_stderr,
@@ -89,6 +97,8 @@ async def ask(
     wait: float | None = None,
     key: str = "",
     store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
     client: str = "python",
     project: str | Path | None = None,
     tell: Tell | None = tell_on_stderr,
@@ -107,6 +117,9 @@ async def ask(
         wait: How long to wait in seconds; without it, until the question has ended.
         key: Names this question: only the same key joins it, also after the outcome was returned.
         store: A path or an address in place of HANDOFFS_STORE.
+        server: The address of a `handoffs serve --http`, which asks in place of this machine; with a `token` of it.
+            Without it, and without a `store`, HANDOFFS_SERVER says whether there is one.
+        token: What `handoffs token add` has printed; the token of an OAuth issuer as well.
         client: The program's name, which the person reads.
         project: The folder that is asked for; the working folder without it.
         tell: Is given a line that says where the person answers; it is printed on standard error without it.
@@ -119,7 +132,7 @@ async def ask(
         SettingsError: A setting is wrong.
         StoreError: The store can't be used.
     """
-    async with open_asking(store=store, client=client, project=project) as asking:
+    async with _opened(store=store, server=server, token=token, client=client, project=project) as asking:
         given = cast("Mapping[str, object] | None", form)  # a model's class as well: the overloads keep them apart
         return await asking.ask(message, options=options, form=given, timeout=timeout, wait=wait, key=key, tell=tell)
 
@@ -133,6 +146,8 @@ def ask_sync(
     wait: float | None = None,
     key: str = "",
     store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
     client: str = "python",
     project: str | Path | None = None,
     tell: Tell | None = tell_on_stderr,
@@ -147,6 +162,8 @@ def ask_sync(
     wait: float | None = None,
     key: str = "",
     store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
     client: str = "python",
     project: str | Path | None = None,
     tell: Tell | None = tell_on_stderr,
@@ -160,6 +177,8 @@ def ask_sync(
     wait: float | None = None,
     key: str = "",
     store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
     client: str = "python",
     project: str | Path | None = None,
     tell: Tell | None = tell_on_stderr,
@@ -172,26 +191,65 @@ def ask_sync(
     _check_no_loop()
     given = cast("Mapping[str, object] | None", form)
     asked = partial(
-        ask, message, options=options, form=given, timeout=timeout, wait=wait, key=key, store=store, client=client,
-        project=project, tell=tell,
+        ask, message, options=options, form=given, timeout=timeout, wait=wait, key=key, store=store, server=server,
+        token=token, client=client, project=project, tell=tell,
     )  # fmt: skip
     return anyio.run(asked)
 
 
-async def wait(handoff_id: str, *, seconds: float | None = None, store: str | Path | None = None) -> Outcome[object]:
+async def wait(
+    handoff_id: str,
+    *,
+    seconds: float | None = None,
+    store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
+) -> Outcome[object]:
     """Return how a question stands once it has ended, or after `seconds`; then its status is PENDING.
 
     Raises:
         NotFound: There is no such handoff in the store.
     """
-    async with open_asking(store=store) as asking:
+    async with _opened(store=store, server=server, token=token) as asking:
         return await asking.wait(handoff_id, wait=seconds)
 
 
-async def cancel(handoff_id: str, *, note: str = "", store: str | Path | None = None) -> Outcome[object]:
+async def cancel(
+    handoff_id: str,
+    *,
+    note: str = "",
+    store: str | Path | None = None,
+    server: str | None = None,
+    token: str | None = None,
+) -> Outcome[object]:
     """Withdraw a question for good. Raises NotFound; AlreadyEnded: it has ended before, and its outcome stands."""
-    async with open_asking(store=store) as asking:
+    async with _opened(store=store, server=server, token=token) as asking:
         return await asking.cancel(handoff_id, note=note)
+
+
+@asynccontextmanager
+async def _opened(
+    *,
+    store: str | Path | None,
+    server: str | None,
+    token: str | None,
+    client: str = "python",
+    project: str | Path | None = None,
+) -> AsyncGenerator[Questions]:
+    if store is not None and server is not None:
+        raise QuestionRefused("Give `store` or `server`, not both.")
+    settings = read_settings()
+    if server is None and store is None and settings.server is not None:
+        server, token = settings.server, token or settings.server_token
+    if server is None:
+        async with open_asking(settings, store=store, client=client, project=project) as asking:
+            yield asking
+        return
+    from handoffs.client.remote import open_remote  # an HTTP client, which only this needs
+
+    folder = None if project is None else str(project)
+    async with open_remote(server, token, client=client, project=folder) as asking:
+        yield asking
 
 
 def _check_no_loop() -> None:

@@ -5,19 +5,17 @@ one, or is given the outcome that the last program did not live to receive. With
 is asked under another key is another question, in the same words, too.
 """
 
-import contextlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from handoffs.client.forms import FormGiven, Misfit, instance_of, model_of, schema_of
-from handoffs.client.outcome import Outcome, Status, Unusable, check_answered, outcome_of
+from handoffs.client.outcome import Outcome, outcome_of
+from handoffs.client.questions import Questions, Tell
 from handoffs.core.action import Action
 from handoffs.core.asked import digest_of_key
 from handoffs.core.desk import Desk
@@ -30,20 +28,10 @@ from handoffs.core.question import Asking as Asked
 from handoffs.core.retry import retry_while_unavailable
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from handoffs.core.deciders import Deciders
-
-    M = TypeVar("M", bound=BaseModel)
-
-MAX_MISFITS = 5
-"""How often a person is asked again whose answer does not fit the model."""
 
 CHANNEL = "program"
 """Stands in the log for a program that withdraws its own question."""
-
-Tell = Callable[[str], object]
-"""Is told, in a line, where a person finds the question."""
 
 
 class Inbox(Protocol):
@@ -62,14 +50,7 @@ class Whose(Protocol):
         ...
 
 
-def tell_on_stderr(line: str) -> None:
-    """Print where a person finds the question: a program that waits says so."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            print(line, file=sys.stderr, flush=True)  # noqa: T201
-
-
-class Asking:
+class Asking(Questions):
     """Asks over a desk, in the name of one program. Any number of questions at once."""
 
     def __init__(
@@ -89,68 +70,6 @@ class Asking:
         """
         self.desk, self.caller = desk, caller
         self._inbox, self._whose, self._limits, self._machine = inbox, whose, limits, machine
-
-    @overload
-    async def ask(
-        self,
-        message: str,
-        *,
-        form: "type[M]",
-        timeout: float | timedelta | None = None,
-        wait: float | None = None,
-        key: str = "",
-        tell: Tell | None = tell_on_stderr,
-    ) -> "Outcome[M]": ...
-    @overload
-    async def ask(
-        self,
-        message: str,
-        *,
-        options: Sequence[str] | None = None,
-        form: Mapping[str, object] | None = None,
-        timeout: float | timedelta | None = None,
-        wait: float | None = None,
-        key: str = "",
-        tell: Tell | None = tell_on_stderr,
-    ) -> Outcome[object]: ...
-    async def ask(
-        self,
-        message: str,
-        *,
-        options: Sequence[str] | None = None,
-        form: FormGiven = None,
-        timeout: float | timedelta | None = None,
-        wait: float | None = None,
-        key: str = "",
-        tell: Tell | None = tell_on_stderr,
-    ) -> Outcome[object]:
-        """Ask a person, and return their answer; see `handoffs.ask`."""
-        model, schema = model_of(form), schema_of(form)
-        asked: list[Handoff] = []
-        again = ""
-        while len(asked) <= MAX_MISFITS:
-            handoff = await self.open(f"{message}{again}", options=options, form=schema, timeout=timeout, key=key)
-            handoff = await self.decided(handoff, wait=wait, tell=tell)
-            asked.append(handoff)
-            outcome = outcome_of(handoff)
-            if outcome.status is not Status.ANSWERED:
-                break
-            await self.desk.check_proof(handoff)
-            try:
-                if model is not None:
-                    values = await self._revealed(handoff)
-                    outcome = _with_instance(outcome, instance_of(model, values))
-            except Misfit as wrong:
-                # Not handed over yet: the same program, started again, comes here again. The number keeps two alike
-                # apart.
-                again = f"\n\nAnswer {len(asked)} was not used: {wrong}"
-                continue
-            await self.hand_over(*asked, key=key)
-            return outcome
-        await self.hand_over(*asked, key=key)
-        outcome = outcome_of(asked[-1])
-        check_answered(outcome)
-        raise Unusable(f"{outcome.handoff_id} was answered {len(asked)} times, and no answer fitted.", outcome)
 
     async def open(
         self,
@@ -209,18 +128,9 @@ class Asking:
             raise error
         return ended
 
-    async def wait(self, handoff_id: str, *, wait: float | None = None, tell: Tell | None = None) -> Outcome[object]:
-        """Return how a question stands once it has ended, or after `wait` seconds; with PENDING it is still open.
-
-        Raises:
-            NotFound: There is no such handoff.
-        """
-        handoff = await self.decided(await self.desk.get(handoff_id), wait=wait, tell=tell)
-        outcome = outcome_of(handoff)
-        if outcome.status is Status.ANSWERED:
-            await self.desk.check_proof(handoff)
-        await self.hand_over(handoff)
-        return outcome
+    async def get(self, handoff_id: str) -> Handoff:
+        """Return a handoff as it is now. Raises NotFound."""
+        return await self.desk.get(handoff_id)
 
     async def cancel(self, handoff_id: str, *, note: str = "") -> Outcome[object]:
         """Withdraw a question for good. Raises NotFound, and AlreadyEnded: the outcome stands."""
@@ -240,7 +150,11 @@ class Asking:
         if tell is not None:
             tell(where(handoff, link))
 
-    async def _revealed(self, handoff: Handoff) -> Mapping[str, Value]:
+    async def check(self, handoff: Handoff) -> None:
+        """Return if an answer may be believed. Raises NotProved: it demands a proof, and has none."""
+        await self.desk.check_proof(handoff)
+
+    async def revealed(self, handoff: Handoff) -> Mapping[str, Value]:
         """Return the answer, with what is secret in it: for the instance of a model, which checks it."""
         values = dict(handoff.values or {})
         for field in handoff.question.form.fields:
@@ -263,7 +177,3 @@ def caller_of(subject: str, *, client: str, project: str | Path | None) -> Calle
         except OSError:  # the working folder was removed
             project = ""
     return Caller(subject=subject, client=client, project=str(project))
-
-
-def _with_instance(outcome: Outcome[object], instance: object) -> Outcome[object]:
-    return replace(outcome, instance=instance)

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from handoffs.channels import may_permit
-from handoffs.client.asking import Asking, Tell
+from handoffs.client.asking import Asking
 from handoffs.client.outcome import STATUS_OF, Status
+from handoffs.client.questions import Tell
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import ALLOW, ARGUMENTS, REASON, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of

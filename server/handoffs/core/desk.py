@@ -30,7 +30,7 @@ from handoffs.core.events import (
 )  # fmt: skip
 from handoffs.core.form import Value
 from handoffs.core.ids import new_id
-from handoffs.core.model import Caller, Declared, Handoff, State
+from handoffs.core.model import Caller, Declared, Handoff, State, fingerprint_of
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
@@ -144,6 +144,7 @@ class Desk(Recorder):
         max_message: int = MAX_MESSAGE,
         action: Action | None = None,
         deciders: "Deciders | None" = None,
+        handoff_id: str = "",
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before, and have it shown.
 
@@ -153,9 +154,10 @@ class Desk(Recorder):
         handoff names the same question if it was decided a short while ago. An `action` is what runs if it is allowed.
         `timeout_seconds` is what the agent asks for, within the limits; `deadline_seconds` is a person's own setting,
         and is taken as it stands. `deciders` alone decide a new handoff; one that was asked without any is not joined,
-        but withdrawn.
+        but withdrawn. A new one gets the `handoff_id`, if there is one.
 
         Raises:
+            ValueError: Another handoff has this id.
             QuestionRefused: The question can't be asked as it is. Nothing was stored.
             QuotaUsedUp: The subject has reached its quota for now. Nothing was stored.
         """
@@ -171,7 +173,7 @@ class Desk(Recorder):
             if deciders is not None and len(deciders.each) + deciders.votes > 1:
                 raise QuestionRefused("A secret can't be voted on: the rule wants more than one vote.")
         handoff = asked_handoff(
-            self._make_id(),
+            handoff_id or self._make_id(),
             caller=caller,
             message=message,
             form=asked_form,
@@ -200,6 +202,17 @@ class Desk(Recorder):
                 await self.cancel(kept, by=caller.subject, channel="", note=_REPLACED)
             await self.collect(await self.get(kept.id))
         raise QuestionRefused("A rule says now whose decision this is, and it was asked before: ask it in other words.")
+
+    def fingerprint(
+        self,
+        *,
+        caller: Caller,
+        message: str,
+        options: Sequence[str] | None = None,
+        form: Mapping[str, object] | None = None,
+    ) -> str:
+        """Return the `Handoff.fingerprint` of a question as it is asked. Raises QuestionRefused."""
+        return fingerprint_of(caller, message=message, form=form_of(message, options, form), breakout_of_loop=False)
 
     async def wait(self, handoff_id: str, *, seconds: float | None) -> Handoff:
         """Return the handoff once it has ended, or as it is after `seconds`; None waits for the end."""

@@ -22,6 +22,7 @@ from handoffs.serving.binding import bound, parsed
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.http_process import Opened, serve_until_signalled
 from handoffs.serving.mcp import build
+from handoffs.serving.programs import programs_app
 from handoffs.serving.stack import mcp_app
 from handoffs.settings import Settings
 
@@ -70,9 +71,11 @@ async def _open(
     if server.deliveries is not None:
         stack.push_async_callback(server.deliveries.finish)
     challenges = partial(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
+    security = reachable_at(base, settings.url)
     app, sessions, _ = mcp_app(
         server,
-        security=reachable_at(base, settings.url),
+        security=security,
+        api=programs_app(settings, desk, admission, security=security, expiry=expiry),
         challenges=None if admission is None else challenges,
         expiry=expiry,
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from handoffs.mcp_server.sdk.http_sessions import IDLE_SECONDS, MAX_IDLE, Sessions, sessions_before
@@ -44,12 +45,14 @@ def mcp_app(
     security: TransportSecuritySettings | None = None,
     challenges: Callable[[ASGIApp], ASGIApp] | None = None,
     expiry: TokenExpiry | None = None,
+    api: ASGIApp | None = None,
     idle_seconds: float = IDLE_SECONDS,
     most_idle: int = MAX_IDLE,
 ) -> McpApp:
     """Return the application of a server that does not serve yet.
 
-    `challenges` rewrites the SDK's refusals, and `expiry` ends streams with their tokens.
+    `api` is served below `/v1`, behind the outer layers. `challenges` rewrites the SDK's refusals, and `expiry` ends
+    streams with their tokens.
     """
     sessions: list[Sessions] = []
 
@@ -77,6 +80,8 @@ def mcp_app(
         if layer.before is not None:
             app.add_middleware(partial(made, layer.before))
     limited = server.session_manager.asgi_app
+    if api is not None:
+        app.router.routes.append(Mount("/v1", app=api))
     for layer in reversed(layers[at + 1 :]):
         if layer.before is not None:
             limited.app = layer.before(limited.app)
