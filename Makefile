@@ -22,6 +22,9 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
 BACK := $(shell date +$$(( $$(date +%Y) - 10 ))-%m-15)
 
+# The extras of the bridges to agent frameworks.
+BRIDGES := langchain
+
 .PHONY: demo test interop bench bundle format setup uv programs card clients
 
 demo: uv
@@ -53,8 +56,9 @@ format: setup
 	uv run --no-sync ruff format .
 	uv run --no-sync ruff check --fix .
 
+# Without the frameworks: each bridge is tried in an environment of its own (see `clients`).
 setup: uv
-	@uv sync --quiet --locked --all-extras
+	@uv sync --quiet --locked --all-extras $(BRIDGES:%=--no-extra %)
 
 uv:
 	@command -v uv >/dev/null || { \
@@ -86,7 +90,7 @@ card: tests/web/card_host/node_modules/.package-lock.json
 # of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, and aics-tlog, each in an environment of its own, and the
 # SDK's own server with everything. Made again when their lists change.
 clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made \
-  tests/interop/.tlog/made tests/interop/.everything/made
+  tests/interop/.tlog/made tests/interop/.everything/made $(BRIDGES:%=tests/interop/.%/made)
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -101,6 +105,13 @@ tests/interop/.fastmcp/made: tests/interop/fastmcp.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
 	  echo "No FastMCP, so it is not tried as a gateway." >&2
+
+# A framework, and ours beside it.
+$(BRIDGES:%=tests/interop/.%/made): tests/interop/.%/made: tests/interop/%.txt | setup
+	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
+	   uv pip install --quiet --python $(@D) --requirement $< && \
+	   uv pip install --quiet --python $(@D) --no-deps --editable . && touch $@; } || \
+	  echo "No $*, so the bridge to it is not tried." >&2
 
 # The SDK's own server with everything is in its source alone: of the version that is installed.
 tests/interop/.everything/made: uv.lock | setup

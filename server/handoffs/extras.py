@@ -26,6 +26,7 @@ _NEEDED = {
     "timestamp": "rfc3161_client",
     "oidc": "authlib",
     "slack": "websockets",
+    "langchain": "langchain",
 }
 """The package that each extra installs, which shows that the extra is there."""
 

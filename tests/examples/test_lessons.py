@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pexpect
 import pytest
 
+from tests.interop.conftest import missing
 from tests.strands.openai_stub import OpenAiStub
 from tests.strands.programs import EXAMPLES, Home, screen
 from tests.waiting import until_there
@@ -305,3 +307,25 @@ def test_ctrl_c_ends_a_lesson_with_one_line_and_keeps_the_question(home: Home) -
     assert "Traceback" not in screen(process)
     assert process.exitstatus == 130
     assert outcomes(home) == [("open", None)]
+
+
+def play_with(home: Home, framework: str, lesson: str, *answer: str) -> str:
+    """Run the lesson of a framework, in its environment, and answer what it asks in a shell."""
+    python = EXAMPLES.parent / "tests" / "interop" / f".{framework}" / "bin" / "python"
+    if not python.exists():
+        missing(framework)
+    with subprocess.Popen(
+        [python, EXAMPLES / f"{lesson}.py"], env=home.env, cwd=home.folder, stdout=subprocess.PIPE, text=True
+    ) as process:
+        (asked,) = until_there(lambda: home.kept(open_only=True), seconds=120)
+        home.handoffs("answer", asked.id, *answer)
+        said, _ = process.communicate(timeout=180)
+    assert process.returncode == 0
+    return said
+
+
+def test_langchain_agent_pays_what_a_person_made_of_it(home: Home) -> None:
+    edit = 'arguments={"customer": "Ada", "euros": 120}'
+    said = play_with(home, "langchain", "langchain_agent", "--set", "decision=allow", "--set", edit)
+    assert "Paid 120 euros to Ada." in said
+    assert "Paid 1200" not in said

@@ -610,6 +610,17 @@ async def test_a_claim_is_forgotten_once_nobody_needs_it(store: Store) -> None:
     assert await store.claim("key", now=ASKED + HOUR, until=ASKED + DAY)
 
 
+async def test_a_claim_is_extended_by_the_process_that_has_it(store: Store, same_store: Store) -> None:
+    assert await store.claim("key", now=ASKED, until=LATER)
+    assert not await same_store.extend_claim("key", held=LATER - TICK, until=ASKED + DAY)
+    assert not await store.extend_claim("another", held=LATER, until=ASKED + DAY)
+    assert await store.extend_claim("key", held=LATER, until=ASKED + HOUR)
+    assert not await store.extend_claim("key", held=LATER, until=ASKED + DAY)
+    assert not await same_store.claim("key", now=LATER, until=ASKED + DAY)
+    assert await store.extend_claim("key", held=ASKED + HOUR, until=ASKED)
+    assert await same_store.claim("key", now=LATER, until=ASKED + DAY)
+
+
 async def test_what_became_of_one_action_is_found_among_all_others(store: Store) -> None:
     mine, hers = Caller(subject="ada\0\1"), Caller(subject="eve")
     action, other = (Action(asker=Asker.GATE, server="s", tool=each, arguments="{}") for each in ("one", "two"))

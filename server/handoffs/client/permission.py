@@ -34,6 +34,8 @@ from handoffs.gate.seats import Seats
 if TYPE_CHECKING:
     from handoffs.core.deciders import Deciders
 
+__all__ = ["ONCE", "Permission", "Permitting", "Remember", "Terms"]
+
 MAX_EDITED = 4_000
 """Characters of arguments that a person can edit; longer ones are allowed or denied as they are."""
 
@@ -104,10 +106,12 @@ class Permitting:
         wait: float | None = None,
         key: str = "",
         tell: Tell | None = None,
+        may_have_run: bool = False,
     ) -> Permission:
         """Return whether this call may run, once a person has decided, or as it stands after `wait` seconds.
 
-        `arguments` and `definition` (a tool's as MCP lists it, with its `inputSchema`) are JSON, or values.
+        `arguments` and `definition` (a tool's as MCP lists it, with its `inputSchema`) are JSON, or values. The person
+        is told where the same call `may_have_run` before.
 
         Raises:
             QuestionRefused: The arguments are no JSON object, or nobody can be asked.
@@ -122,14 +126,15 @@ class Permitting:
             masked=terms.mask,
         )
         try:
-            shown = message_of(action, again="x" * MAX_REASON)
+            shown = message_of(action, again="x" * MAX_REASON, origin=words.MAY_HAVE_RUN)
         except (ValueError, RecursionError) as wrong:
             raise QuestionRefused(f"The call of {tool} can't be shown to a person: {wrong}.") from None
         if len(shown) > MAX_SHOWN:
             return _denied(words.TOO_LONG)
         if (known := await self._known(action, terms)) is not None:
             return known
-        return await self._asked(action, terms, timeout=timeout, wait=wait, key=key, tell=tell)
+        origin = words.MAY_HAVE_RUN if may_have_run else ""
+        return await self._asked(action, terms, origin, timeout=timeout, wait=wait, key=key, tell=tell)
 
     async def _known(self, action: Action, terms: Terms) -> Permission | None:
         """Return what is known without asking; None where a person must be asked."""
@@ -152,6 +157,7 @@ class Permitting:
         self,
         action: Action,
         terms: Terms,
+        origin: str,
         *,
         timeout: float | timedelta | None,
         wait: float | None,
@@ -164,7 +170,7 @@ class Permitting:
         while True:
             deciders = await self._deciders(terms)
             handoff = await self._asking.open(
-                message_of(action, again=again),
+                message_of(action, again=again, origin=origin),
                 form=_form(action, terms),
                 timeout=timeout if terms.deadline_seconds is None else terms.deadline_seconds,
                 # A call that lost its approval to another one must not join the same question again.

@@ -289,6 +289,10 @@ class Store(Protocol):
         """Claim a key that may be used once. True for the first of all processes that try before `until`."""
         ...
 
+    async def extend_claim(self, key: str, *, held: datetime, until: datetime) -> bool:
+        """Let the claim that ends at `held` end at `until`. False where it is another's by now, or gone."""
+        ...
+
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
         """Return a watch on one handoff, or on the whole store."""
         ...

@@ -124,6 +124,22 @@ class Recorder(Reader):
         now = self._clock.now()
         return await self._store.claim(key, now=now, until=now + timedelta(seconds=seconds))
 
+    async def claimed(self, key: str) -> bool:
+        """Return whether a claim of this key stands."""
+        now = self._clock.now()
+        return not await self._store.claim(key, now=now, until=now)  # this one ends at once
+
+    async def lease(self, key: str, *, seconds: float) -> datetime | None:
+        """Claim a key for this long, and return when that ends; None where it is claimed."""
+        now = self._clock.now()
+        until = now + timedelta(seconds=seconds)
+        return until if await self._store.claim(key, now=now, until=until) else None
+
+    async def extend(self, key: str, *, held: datetime, seconds: float) -> datetime | None:
+        """Let the lease that ends at `held` end in `seconds`, and return when; None where it was lost. 0 returns it."""
+        until = self._clock.now() + timedelta(seconds=seconds)
+        return until if await self._store.extend_claim(key, held=held, until=until) else None
+
     async def remind(self, handoff: Handoff, *, channel: str, stage: str) -> bool:
         """Claim the reminder of this stage, for this process to send.
 

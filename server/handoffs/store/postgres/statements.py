@@ -54,6 +54,8 @@ class Statements:
     """→ a row while a stop stands"""
     claim: str
     """key, now, until, write → a row if the key was free, or claimed by this very write"""
+    extend_claim: str
+    """key, its end, until, write → a row if the claim ended then, or was extended by this very write"""
     forget: str
     """now → nothing"""
     ids: str
@@ -170,6 +172,8 @@ def statements(schema: str) -> Statements:
         claim=f"""INSERT INTO {claims} AS there (key, ends, write_id) VALUES ($1, $3, $4)
             ON CONFLICT (key) DO UPDATE SET ends = excluded.ends, write_id = excluded.write_id
             WHERE there.ends <= $2 OR there.write_id = $4 RETURNING true""",  # noqa: S608
+        extend_claim=f"""UPDATE {claims} SET ends = $3, write_id = $4
+            WHERE key = $1 AND (ends = $2 OR write_id = $4) RETURNING true""",  # noqa: S608
         forget=f"""DELETE FROM {claims} WHERE key IN (
             SELECT key FROM {claims} WHERE ends <= $1 LIMIT 100 FOR UPDATE SKIP LOCKED)""",  # noqa: S608
         ids=f"SELECT id FROM {handoffs} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3",  # noqa: S608

@@ -327,6 +327,16 @@ class PostgresStore:
 
         return await self._connections.run(work)
 
+    async def extend_claim(self, key: str, *, held: datetime, until: datetime) -> bool:
+        """Let the claim that ends at `held` end at `until`. False where it is another's by now, or gone."""
+        write = _new_write()
+
+        async def work(connection: Connection) -> bool:
+            cell = encode_cell(storable(key))
+            return bool(await connection.fetch(self._sql.extend_claim, cell, micros(held), micros(until), write))
+
+        return await self._connections.run(work)
+
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
         """Return a watch on one handoff, or on the whole store."""
         return self._listening.watch(handoff_id)

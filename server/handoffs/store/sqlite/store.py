@@ -267,6 +267,15 @@ class SqliteStore:
 
         return await self._write(work)
 
+    async def extend_claim(self, key: str, *, held: datetime, until: datetime) -> bool:
+        """Let the claim that ends at `held` end at `until`. False where it is another's by now, or gone."""
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
+            sql = "UPDATE claims SET ends = ? WHERE key = ? AND ends = ?"
+            return connection.execute(sql, (micros(until), key, micros(held))).rowcount == 1, []
+
+        return await self._write(work)
+
     def watch(self, handoff_id: str | None = None) -> AbstractAsyncContextManager[Watch]:
         """Return a watch on one handoff, or on the whole store."""
         return self._wakeups.watch(handoff_id)
