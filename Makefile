@@ -23,7 +23,7 @@ AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
 BACK := $(shell date +$$(( $$(date +%Y) - 10 ))-%m-15)
 
 # The extras of the bridges to agent frameworks.
-BRIDGES := langchain
+BRIDGES := langchain openai-agents pydantic-ai
 
 .PHONY: demo test interop bench bundle format setup uv programs card clients
 

@@ -27,6 +27,8 @@ _NEEDED = {
     "oidc": "authlib",
     "slack": "websockets",
     "langchain": "langchain",
+    "openai-agents": "agents",
+    "pydantic-ai": "pydantic_ai",
 }
 """The package that each extra installs, which shows that the extra is there."""
 

@@ -329,3 +329,17 @@ def test_langchain_agent_pays_what_a_person_made_of_it(home: Home) -> None:
     said = play_with(home, "langchain", "langchain_agent", "--set", "decision=allow", "--set", edit)
     assert "Paid 120 euros to Ada." in said
     assert "Paid 1200" not in said
+
+
+def test_openai_agent_is_told_why_a_person_denied_its_refund(home: Home) -> None:
+    said = play_with(home, "openai-agents", "openai_agent", "--set", "decision=deny", "--set", "reason=120, not 1200")
+    assert "Paid" not in said
+    assert "120, not 1200" in said
+    assert not (home.folder / "paused-run.json").exists()
+
+
+def test_pydantic_agent_pays_what_a_person_made_of_it(home: Home) -> None:
+    edit = 'arguments={"customer": "Ada", "euros": 120}'
+    said = play_with(home, "pydantic-ai", "pydantic_agent", "--set", "decision=allow", "--set", edit)
+    assert "Paid 120 euros to Ada." in said
+    assert "I was told: Ada got 120 euros." in said

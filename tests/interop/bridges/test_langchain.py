@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.interop.bridges.agents import Program, people, program
+from tests.interop.bridges.programs import Program, people, program
 
 ALLOW, DENY = {"decision": "allow"}, {"decision": "deny", "reason": "not her"}
 
