@@ -45,6 +45,7 @@ class Board:
         self._pages: dict[tuple[int, int, int], Sequence[Handoff]] = {}
         self._stop: Stop | None = None
         self._loaded = False
+        self._loads = 0
         self._looking: anyio.Event | None = None
         self._begun = 0
         self._done = 0
@@ -53,6 +54,11 @@ class Board:
     def line(self) -> int:
         """The number of the last known line of the log."""
         return self._counted.line
+
+    @property
+    def loads(self) -> int:
+        """How often everything was read anew: lines from before are another log's."""
+        return self._loads
 
     @property
     def count(self) -> int:
@@ -123,6 +129,7 @@ class Board:
         self._pages.clear()
         self._before = counted.line
         self._loaded = True
+        self._loads += 1
 
     async def _catch_up(self) -> None:
         last = self._last

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,7 +23,7 @@ from handoffs.core.events import Entry
 from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
-from handoffs.core.standing import may_vote, sees
+from handoffs.core.standing import sees
 from handoffs.web.board import Board
 from handoffs.web.chats import OwnChats
 from handoffs.web.controls import Posted
@@ -36,6 +37,7 @@ from handoffs.web.joining import Joining
 from handoffs.web.live import Feed
 from handoffs.web.log_head import Log, log_routes
 from handoffs.web.oidc import IdentityProvider, OidcSignIn
+from handoffs.web.open_page import OpenPage
 from handoffs.web.page_keys import SignedPosts
 from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
@@ -47,12 +49,9 @@ from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
 from handoffs.web.statistics.counting import Counting
-from handoffs.web.together import Together, groups, together
+from handoffs.web.together import Together
 from handoffs.web.visitors import Visitors
 from handoffs.web.you import You
-
-PAGE = 50
-"""How many open questions one page shows."""
 
 
 def _ignore() -> None:
@@ -116,7 +115,7 @@ def build_inbox(
         led_here=led_here,
     )
     routes = [
-        Route("/", inbox.open),
+        Route("/", inbox.open_page.show),
         Route("/history", inbox.history),
         Route("/figures", inbox.figures),
         Route("/figures.csv", inbox.figures_csv),
@@ -213,6 +212,9 @@ class _Inbox:
             oidc = OidcSignIn(provider, sign_in, self.visitors, sessions, self.entering, self._pages, now, at=at)
             self.of_people += oidc.routes()
         self.grants = GrantsPage(desk, self._page, self._who)
+        self.open_page = OpenPage(
+            desk, self._seen, self._earlier, self.grants, cards=self._cards, show=self._page, who=self._who
+        )
         self.together = Together(desk, self._page, self._who)
         self._signatures = Signatures(people, party, desk.clock)
         self.deciding = Deciding(
@@ -221,31 +223,6 @@ class _Inbox:
         self.record = RecordPage(desk, find=self._whole, show=self._page, who=self._who)
 
     # Looking
-
-    async def open(self, request: Request) -> Response:
-        number, people = _number(request.query_params.get("page", "")), await self._seen.has_people()
-        person, mine = self._who(request), people and "mine" in request.query_params
-        if people:
-            first, handoffs, listed = await self._seen.page(person, number, PAGE, mine=mine)
-        else:
-            first, handoffs = await self._board.page(number, PAGE)
-            listed = self._board.count
-        await self._earlier.look_up(handoffs)
-        now = self._desk.clock.now()
-        return await self._page(
-            request,
-            "open.html",
-            cards=await self._cards(request, together(handoffs)),
-            groups=groups([each for each in handoffs if may_vote(each.question.deciders, person, now)]),
-            people=people,
-            mine=mine,
-            listed=listed,
-            shown=len(handoffs),
-            first=first,
-            number=first // PAGE + 1,
-            older=first + PAGE < listed,
-            new_servers=await self.grants.new_servers(),
-        )
 
     async def one(self, request: Request) -> Response:
         handoff = await self._found(request)
@@ -260,7 +237,7 @@ class _Inbox:
         await self._earlier.look_up([handoff])
         return HTMLResponse(await self._cards(request, [handoff]))
 
-    async def _cards(self, request: Request, handoffs: Sequence[Handoff]) -> str:
+    async def _cards(self, request: Request, handoffs: Sequence[Handoff]) -> Markup:
         signing = await self._signatures.signing(request, handoffs)
         return self._pages.cards(handoffs, request.state.csrf, self._who(request), signing=signing)
 
@@ -418,7 +395,3 @@ def _person(request: Request) -> str | None:
 
 def _download(data: str, kind: str, name: str) -> Response:
     return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-def _number(written: str) -> int:
-    return max(int(written), 1) if written.isascii() and written.isdigit() and len(written) < 9 else 1

@@ -18,6 +18,7 @@ from handoffs.core.grant import Stop
 from handoffs.core.standing import sees
 from handoffs.core.untrusted import inert_line
 from handoffs.web.board import Board, News
+from handoffs.web.board_filter import BoardFilter
 from handoffs.web.pages import milliseconds
 from handoffs.web.seen_by import SeenBy
 
@@ -67,19 +68,24 @@ class Feed:
         after = int(known) if known.isascii() and known.isdigit() and len(known) < 16 else self._board.line
         # A page that shows a stop hears of it in any case: it may have been lifted before it began to listen.
         shown = "stopped" in request.query_params
-        stream = self._counted(after, shown=shown, person=self._who(request), lasts=self._lasts(request))
+        wanted = BoardFilter.of(request.query_params)
+        stream = self._counted(after, wanted, shown=shown, person=self._who(request), lasts=self._lasts(request))
         return EventSourceResponse(stream, ping=PING_SECONDS)
 
-    async def _counted(self, after: int, *, shown: bool, person: str, lasts: Lasts | None) -> AsyncGenerator[bytes]:
+    async def _counted(
+        self, after: int, wanted: BoardFilter, *, shown: bool, person: str, lasts: Lasts | None
+    ) -> AsyncGenerator[bytes]:
         self._listening += 1
         try:
-            async with aclosing(self._stream(after, shown=shown, person=person, lasts=lasts)) as stream:
+            async with aclosing(self._stream(after, wanted, shown=shown, person=person, lasts=lasts)) as stream:
                 async for chunk in stream:
                     yield chunk
         finally:
             self._listening -= 1
 
-    async def _stream(self, after: int, *, shown: bool, person: str, lasts: Lasts | None) -> AsyncGenerator[bytes]:
+    async def _stream(
+        self, after: int, wanted: BoardFilter, *, shown: bool, person: str, lasts: Lasts | None
+    ) -> AsyncGenerator[bytes]:
         board, clock, line = self._board, self._desk.clock, after
         stop: Stop | None = None
         longest = _LOOK_SECONDS if lasts is None else _PERSON_SECONDS
@@ -99,7 +105,7 @@ class Feed:
                     line = board.line
                     yield _resync(line)
                 elif news:
-                    yield await self._chunk_for(person, line, news)
+                    yield await self._chunk_for(person, wanted, line, news)
                     line = news[-1].entry.number
                 if news != []:
                     await clock.sleep(self._listening * _SEND_SECONDS)
@@ -123,14 +129,26 @@ class Feed:
             return None
         return [News(entry=entry, open=self._board.count) for entry in entries if entry.number <= upto]
 
-    async def _chunk_for(self, person: str, line: int, news: Sequence[News]) -> bytes:
-        """Return the events of these lines for one person: none about a question that they may not see."""
-        if not await self._seen.has_people():
+    async def _chunk_for(self, person: str, wanted: BoardFilter, line: int, news: Sequence[News]) -> bytes:
+        """Return the events of these lines for one person: none about a question that they may not see.
+
+        Of a new question that the page's filter leaves out, the page only hears that one more is open.
+        """
+        people = await self._seen.has_people()
+        looks = wanted.narrow or (people and wanted.mine)
+        if not people and not looks:
             return self._chunk(line, news)
-        found = await self._desk.get_all(list(dict.fromkeys(each.entry.handoff_id for each in news)))
-        seen = {each.id for each in found if sees(each.question.deciders, person)}
-        count = await self._seen.count(person)
-        told = [_written(replace(each, open=count)) for each in news if each.entry.handoff_id in seen]
+        seen, count = {each.entry.handoff_id for each in news}, None
+        if people:
+            found = await self._desk.get_all(list(seen))
+            seen = {each.id for each in found if sees(each.question.deciders, person)}
+            count = await self._seen.count(person)
+        told: list[bytes] = []
+        for each in news:
+            asked = each.entry.name == "opened"
+            if each.entry.handoff_id in seen:
+                unwanted = looks and asked and not await self._seen.wants(wanted, person, each.entry.handoff_id)
+                told.append(_written(each if count is None else replace(each, open=count), unwanted=unwanted))
         return b"".join(told) or b": \r\n\r\n"
 
     def _chunk(self, line: int, news: Sequence[News]) -> bytes:
@@ -151,13 +169,15 @@ def _stopped(stop: Stop | None) -> bytes:
     return ServerSentEvent(event="stop", data=json.dumps(data)).encode()
 
 
-def _written(news: News) -> bytes:
+def _written(news: News, *, unwanted: bool = False) -> bytes:
     entry = news.entry
-    data = {
+    data: dict[str, object] = {
         "id": entry.handoff_id,
         "name": entry.name,
         "by": entry.details.get("by", ""),
         "channel": entry.details.get("channel", ""),
         "open": news.open,
     }
+    if unwanted:
+        data["unwanted"] = True
     return ServerSentEvent(event="handoff", id=str(entry.number), data=json.dumps(data)).encode()

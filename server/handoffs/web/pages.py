@@ -20,14 +20,15 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from handoffs.core.call_notes import notes_of_calls
-from handoffs.core.display import event_words, folder_of, left, program_of, span, stamp
+from handoffs.core.display import event_words, left, span, stamp
 from handoffs.core.document import redacted
 from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
-from handoffs.core.model import Caller, End, Handoff, State
+from handoffs.core.model import End, Handoff, State
 from handoffs.core.standing import may_vote, notes_of_votes, vote_words
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.action_card import action_card, agent_of, mark
+from handoffs.web.asker import asker, folder
 from handoffs.web.controls import controls
 from handoffs.web.markdown.render import highlight_css, render
 
@@ -161,16 +162,6 @@ class Pages:
         if len(self._cards) > _CARDS:
             self._cards.popitem(last=False)
         return kept[1]
-
-
-def asker(caller: Caller) -> str:
-    """Return the asker: the program, or the user if the program has no name."""
-    return inert_line(program_of(caller) if caller.client else caller.subject, 80) or "An agent"
-
-
-def folder(caller: Caller) -> str:
-    """Return the agent's folder, shortened."""
-    return inert_line(folder_of(caller))
 
 
 def first_line(handoff: Handoff, width: int = 160) -> str:

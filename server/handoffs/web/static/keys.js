@@ -150,6 +150,7 @@ function open(card) {
 
 function search() {
   const box = document.getElementById("q");
+  box?.closest("details")?.setAttribute("open", "");
   if (box) box.focus();
   else location.assign("/history#q");
   return true;

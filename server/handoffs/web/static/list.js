@@ -1,5 +1,6 @@
 // The open questions on the page. Each stays where it is: a new one comes below the others and waits behind a button, and
 // one that has ended is marked. They are put in order, newest first, when the person says so, and when nobody is there.
+import { bump, ranked, underHeadings, withoutHeadings } from "./agents.js";
 import { end, leave, prepare, underway } from "./cards.js";
 import { restore } from "./drafts.js";
 import { gather, outdated, regroup } from "./groups.js";
@@ -19,7 +20,7 @@ let busy = false;
 export function listing(catchUp, refill) {
   sync = catchUp;
   document.addEventListener("card-gone", () => { settle(); regroup(); refill(); });
-  document.addEventListener("card-ended", settle);
+  document.addEventListener("card-ended", ({ detail: card }) => { bump(card, -1); settle(); });
   document.addEventListener("focusin", ({ target }) => see(target.closest?.("#list .card")));
   button().addEventListener("click", show);
   document.addEventListener("visibilitychange", tidy);
@@ -79,17 +80,20 @@ export function insert(cards) {
   const newest = Math.max(...open().map(created));
   const missing = cards.filter((card) => !document.getElementById(card.id) && !gone.has(card.id));
   const news = missing.filter((card) => created(card) > newest).sort((a, b) => created(a) - created(b));
-  const first = !list().children.length;
+  const first = !list().querySelector(".card");
   for (const card of [...news, ...missing.filter((card) => created(card) <= newest)]) {
     card.classList.add("new");
+    if (!first) withoutHeadings(list(), card);
     list().append(card);
     prepare(card);
     restore(card);
     if (!news.includes(card)) continue;
+    bump(card, 1);
     if (!first) wait(card.id);
     say(`New question from ${who(card)}`);
     notify(card);
   }
+  if (first) list().append(...underHeadings(list(), sorted([...list().children])));
   if (first) gather(); // there was nothing that it could move
   regroup();
   look();
@@ -130,12 +134,19 @@ function button() {
 
 function show() {
   if (list().dataset.number !== "1" || [...unseen].some((id) => !document.getElementById(id))) {
-    location.assign("/");
+    location.assign(newest());
     return;
   }
   arrange();
   window.scrollTo({ top: 0, behavior: "instant" });
   open()[0]?.focus({ preventScroll: true });
+}
+
+// The first page of what this page shows.
+function newest() {
+  const address = new URL(location.href);
+  address.searchParams.delete("page");
+  return address.pathname + address.search;
 }
 
 function tidy() {
@@ -149,8 +160,8 @@ function tidy() {
 function arrange() {
   const focused = document.activeElement;
   for (const card of list().querySelectorAll(":scope > .card.ended:not(.kept)")) leave(card);
-  const cards = [...list().children];
-  list().append(...sorted(cards));
+  withoutHeadings(list());
+  list().append(...underHeadings(list(), sorted([...list().children])));
   gather();
   if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   for (const id of [...unseen]) if (document.getElementById(id)) unseen.delete(id);
@@ -167,7 +178,8 @@ function sorted(cards) {
   }
   const first = (card) => newest.get(card.dataset.agent ?? card.id);
   const name = (card) => card.dataset.agent ?? card.id;
-  return [...cards].sort((a, b) => first(b) - first(a) || (name(a) === name(b) ? created(b) - created(a) : 0));
+  const rank = ranked(list(), cards, created);
+  return [...cards].sort((a, b) => rank(a) - rank(b) || first(b) - first(a) || (name(a) === name(b) ? created(b) - created(a) : 0));
 }
 
 function created(card) {

@@ -2,6 +2,7 @@
 //
 // A browser has six connections to one server. So of the tabs that nobody sees only one listens, to keep a count and to
 // notify; another listens again, from the line that it heard last, when it is seen.
+import { recount } from "./agents.js";
 import { came, regroup } from "./groups.js";
 import { arrive, depart, ended, insert, listing, open } from "./list.js";
 import { look as stand } from "./steady.js";
@@ -59,7 +60,9 @@ function choose() {
 function listen() {
   clearTimeout(retry);
   source?.close();
-  source = new EventSource(`/events?after=${line}${showsStop() ? "&stopped" : ""}`);
+  // The page's filter goes with it: of a new question that it leaves out, only the count is told.
+  const filter = page === "open" ? location.search.replace("?", "&") : "";
+  source = new EventSource(`/events?after=${line}${showsStop() ? "&stopped" : ""}${filter}`);
   source.addEventListener("open", () => {
     tries = 0;
     if (!lost) return;
@@ -116,8 +119,9 @@ function connection(text) {
   if (shown.textContent !== text) shown.textContent = text;
 }
 
-function happened({ id, name, by, channel, open }) {
+function happened({ id, name, by, channel, open, unwanted }) {
   count(open);
+  if (unwanted) return;
   if (page === "one") one(id, name, by, channel);
   else if (page !== "open" && page !== "together") return;
   else if (name === "opened") (page === "open" ? arrive(id) : tellOf(id));
@@ -214,6 +218,7 @@ async function look() {
     else if (now && id === "older") document.querySelector(".pager").append(now);
   }
   document.getElementById("empty").hidden = open().length > 0;
+  recount(fresh);
   stand();
 }
 

@@ -22,4 +22,10 @@ keeping();
 keys();
 asking();
 standing(); // after all that still makes room for itself
+for (const form of document.querySelectorAll("form[method=get]")) form.addEventListener("formdata", shortened);
 if (page) connect(page);
+
+// An address without the fields that are empty.
+function shortened({ formData }) {
+  for (const name of [...formData.keys()]) if (!formData.get(name)) formData.delete(name);
+}

@@ -5,7 +5,7 @@ import { say } from "./tell.js";
 const SETTLE_MS = 500;
 const OWN_MS = 150;
 const LEFT_MS = 30000;
-const BLOCKS = ".card, .group, .pager, .foot, .after";
+const BLOCKS = ".card, .group, .of-agent, .pager, .foot, .after";
 const CONTROLS = "button, a[href], summary, label, select, input, textarea";
 const stood = new WeakMap(); // where each block stands in the document
 const since = new WeakMap(); // since when it has stood there
