@@ -9,8 +9,11 @@ import pytest
 from playwright.async_api import Page, expect
 
 from handoffs.core.model import State
+from tests.web.joined import home
 from tests.web.serving import Inbox, Opened, serving, signed_in, stays_open
 from tests.web.visiting import FORM, enter, until_true, visit
+
+DRAFTS = "Object.keys(sessionStorage).filter((each) => each.startsWith('handoffs draft h_')).length"
 
 
 def form_of(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -90,10 +93,53 @@ async def test_what_was_typed_is_gone_from_the_tab_with_the_sign_out(tmp_path: P
         await inbox.ask()
         await enter(page, inbox)
         await page.get_by_label("Response").fill("half an answer")
-        await until_true(page, "Object.keys(sessionStorage).length === 1")
+        await until_true(page, f"{DRAFTS} === 1")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.locator("h1")).to_contain_text("Sign in")
         assert await page.evaluate("Object.keys(sessionStorage)") == []
+
+
+async def test_a_draft_goes_with_its_question_also_while_no_page_is_there(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        there, away = await inbox.ask("There?"), await inbox.ask("Away?")
+        await enter(page, inbox)
+        for each in (there, away):
+            await page.locator(f"#{each.id}").get_by_label("Response").fill("half of it")
+        await until_true(page, f"{DRAFTS} === 2")
+        await inbox.desk.cancel(there, by="eve", channel="terminal")
+        await expect(page.locator(f"#{there.id} .gone")).to_contain_text("What you entered was not sent.")
+        await until_true(page, f"{DRAFTS} === 1")
+        await page.goto("about:blank")
+        await inbox.desk.cancel(away, by="eve", channel="terminal")
+        await page.goto(inbox.url + "/history")
+        await until_true(page, f"{DRAFTS} === 0")
+
+
+async def test_a_sign_out_in_one_tab_forgets_the_drafts_of_the_others(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        await inbox.ask("There?")
+        await enter(page, inbox)
+        await page.get_by_label("Response").fill("half of it")
+        await until_true(page, f"{DRAFTS} === 1")
+        other = await page.context.new_page()
+        await other.goto(inbox.url)
+        await other.get_by_role("button", name="Sign out").click()
+        await expect(other.locator("h1")).to_have_text("Sign in from a terminal")
+        await until_true(page, f"{DRAFTS} === 0")
+
+
+async def test_a_draft_is_not_shown_to_the_next_person(tmp_path: Path, opened: Opened) -> None:
+    async with home(tmp_path, proxy_header="x-user") as inbox, opened(extra_http_headers={"x-user": "ada"}) as page:
+        await inbox.ask("There?")
+        await page.goto(inbox.url)
+        await page.get_by_label("Response").fill("half of it")
+        await until_true(page, f"{DRAFTS} === 1")
+        await page.reload()
+        await expect(page.get_by_label("Response")).to_have_value("half of it")
+        await page.set_extra_http_headers({"x-user": "bob"})
+        await page.goto(inbox.url)
+        await expect(page.get_by_label("Response")).to_have_value("")
+        await until_true(page, f"{DRAFTS} === 0")
 
 
 async def test_a_secret_that_starts_or_ends_with_a_blank_says_so_without_a_shift(
@@ -135,7 +181,7 @@ async def test_no_default_picks_for_the_person(tmp_path: Path, opened: Opened) -
         handoff = await inbox.ask(form=form)
         await enter(page, inbox)
         await expect(page.locator(".card :checked:not(option)")).to_have_count(0)
-        await expect(page.locator("select")).to_have_value("")
+        await expect(page.locator(".card select")).to_have_value("")
         await expect(page.locator('[name="field.name"]')).to_have_value("Ada")
         await send(page)
         for name in ("sure", "env", "region"):
@@ -238,6 +284,6 @@ async def test_what_is_typed_and_taken_back_is_not_kept(tmp_path: Path, opened: 
         await inbox.ask(form=FORM)
         await enter(page, inbox)
         await page.get_by_label("Name").fill("Ada")
-        await until_true(page, "Object.keys(sessionStorage).length === 1")
+        await until_true(page, f"{DRAFTS} === 1")
         await page.get_by_label("Name").fill("")
         await until_true(page, "Object.keys(sessionStorage).length === 0")

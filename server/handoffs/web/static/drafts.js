@@ -1,9 +1,12 @@
-// Drafts: this tab keeps typed text over a reload while the question is open. Secrets are not kept.
+// Drafts: this tab keeps typed text over a reload while the question is open, for the person who typed it. Secrets are not
+// kept. A draft goes with its question, also where that has ended while the page was away, and with a sign-out in any tab.
 import { typed } from "./cards.js";
 
 const KEY = "handoffs draft ";
+const OWNER = "handoffs drafts of";
 const SOON_MS = 300;
 const waiting = new Map();
+const tabs = "BroadcastChannel" in window ? new BroadcastChannel("handoffs") : null;
 
 export function keeping() {
   document.addEventListener("input", ({ target }) => {
@@ -15,11 +18,44 @@ export function keeping() {
   const all = () => { for (const card of [...waiting.keys()]) keep(card); };
   window.addEventListener("pagehide", all);
   document.addEventListener("visibilitychange", all);
-  document.addEventListener("card-answered", ({ detail: card }) => drop(card));
-  document.addEventListener("card-gone", ({ detail: card }) => drop(card));
+  for (const name of ["card-answered", "card-ended", "card-gone"]) {
+    document.addEventListener(name, ({ detail: card }) => drop(card.id, card));
+  }
   document.querySelector("form[action='/sign-out']")?.addEventListener("submit", () => {
-    for (const key of Object.keys(sessionStorage)) if (key.startsWith(KEY)) sessionStorage.removeItem(key);
+    forget();
+    tabs?.postMessage("signed out");
   });
+  tabs?.addEventListener("message", ({ data }) => { if (data === "signed out") forget(); });
+  look().catch(() => {}); // the next page looks again
+}
+
+// Drafts of somebody else, who was signed in here before, are not this person's to see.
+export function own() {
+  if ((sessionStorage.getItem(OWNER) ?? person()) !== person()) forget();
+}
+
+function person() {
+  return document.body.dataset.named ?? "";
+}
+
+// A question may have ended while no page of this tab was there to hear of it.
+async function look() {
+  for (const id of ids()) {
+    if (document.querySelector(`#list > .card[id="${CSS.escape(id)}"]:not(.ended)`)) continue;
+    const reply = await fetch(`/h/${encodeURIComponent(id)}/card`, { headers: { Accept: "application/json" } });
+    if (reply.status === 404 || reply.status === 409) drop(id);
+  }
+}
+
+function ids() {
+  return Object.keys(sessionStorage).filter((key) => key.startsWith(KEY)).map((key) => key.slice(KEY.length));
+}
+
+function forget() {
+  for (const id of ids()) sessionStorage.removeItem(KEY + id);
+  sessionStorage.removeItem(OWNER);
+  for (const timer of waiting.values()) clearTimeout(timer);
+  waiting.clear();
 }
 
 export function restore(card) {
@@ -43,23 +79,26 @@ export function restore(card) {
 function keep(card) {
   clearTimeout(waiting.get(card));
   waiting.delete(card);
+  if (card.classList.contains("ended")) return;
   const kept = {};
   for (const control of controls(card)) {
     const values = (kept[control.name] ??= []);
     if (!picks(control) || control.checked) values.push(control.value);
   }
   try {
-    if (typed(card)) sessionStorage.setItem(KEY + card.id, JSON.stringify(kept));
-    else sessionStorage.removeItem(KEY + card.id);
+    if (!typed(card)) return drop(card.id, card);
+    sessionStorage.setItem(OWNER, person());
+    sessionStorage.setItem(KEY + card.id, JSON.stringify(kept));
   } catch {
     // there is no room: it is kept on the page, as before
   }
 }
 
-function drop(card) {
+function drop(id, card = document.getElementById(id)) {
   clearTimeout(waiting.get(card));
   waiting.delete(card);
-  sessionStorage.removeItem(KEY + card.id);
+  sessionStorage.removeItem(KEY + id);
+  if (!ids().length) sessionStorage.removeItem(OWNER);
 }
 
 function controls(card) {

@@ -1,6 +1,6 @@
 // Starts the parts of the page. Without script the page works, but has no live updates.
 import { prepare, sending } from "./cards.js";
-import { keeping, restore } from "./drafts.js";
+import { keeping, own, restore } from "./drafts.js";
 import { keys } from "./keys.js";
 import { connect } from "./live.js";
 import { forms } from "./posting.js";
@@ -10,6 +10,7 @@ import { setClock, ticking } from "./times.js";
 
 const page = document.body.dataset.page;
 setClock(Number(document.body.dataset.now));
+own();
 for (const card of document.querySelectorAll(".card")) {
   prepare(card);
   restore(card);
