@@ -93,6 +93,15 @@ def controls(
     ]
 
 
+def chosen_alike(handoff: Handoff) -> bool:
+    """Say whether a question may be answered together with others that have the same form.
+
+    A held call, a secret, and what a passkey signs are decided one by one, or with the others of their own kind.
+    """
+    question = handoff.question
+    return question.action is None and not question.form.secret and not question.takes_proof
+
+
 def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None, problem: str) -> Control:
     given = _given(field) if posted is None else list(posted.get(PREFIX + field.name, ()))
     widget = _widget(field, lone=lone)

@@ -24,6 +24,7 @@ from handoffs.core.grant import Stop
 from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
 from handoffs.core.standing import sees
+from handoffs.web.alike import Alike
 from handoffs.web.board import Board
 from handoffs.web.chats import OwnChats
 from handoffs.web.controls import Posted
@@ -128,6 +129,7 @@ def build_inbox(
         *inbox.record.routes(),
         *inbox.grants.routes(),
         *inbox.together.routes(),
+        *inbox.alike.routes(),
         *inbox.of_people,
         *inbox.entering.routes(),
         Route("/static/{version}/{name}", _asset),
@@ -216,6 +218,7 @@ class _Inbox:
             desk, self._seen, self._earlier, self.grants, cards=self._cards, show=self._page, who=self._who
         )
         self.together = Together(desk, self._page, self._who)
+        self.alike = Alike(desk, self._page, self._who)
         self._signatures = Signatures(people, party, desk.clock)
         self.deciding = Deciding(
             desk, self._signatures, find=self._whole, before=self._before, show=self._shown, who=self._who

@@ -29,7 +29,7 @@ from handoffs.core.standing import may_vote, notes_of_votes, vote_words
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
 from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.asker import asker, folder
-from handoffs.web.controls import controls
+from handoffs.web.controls import chosen_alike, controls
 from handoffs.web.markdown.render import highlight_css, render
 
 _ENDED = {
@@ -96,6 +96,7 @@ class Pages:
             "action_card": action_card,
             "redacted": redacted,
             "agent_of": agent_of,
+            "chosen_alike": chosen_alike,
             "mark": mark,
             "controls": controls,
             "ended_line": ended_line,

@@ -120,7 +120,8 @@ class Together:
         decision, seen, reason = await _posted(request)
         by = self._who(request)
         said = [await self._decided(each, decision, reason, by) for each in seen]
-        return await self._show(request, "decided.html", decision=decision, said=said)
+        verb = "allowed" if decision == ALLOW else "denied"
+        return await self._show(request, "decided.html", verb=verb, said=said, left="")
 
     async def _fresh(self, seen: Seen, by: str) -> Handoff | Said:
         """Return a call that is as it was shown; else why it is not decided."""

@@ -59,7 +59,7 @@ function wanted() {
 }
 
 function waiting(agent) {
-  const cards = [...document.querySelectorAll(".list > .card[data-call]:not(.ended)")];
+  const cards = [...document.querySelectorAll(".list > .card[data-call]:not(.ended, [hidden])")];
   return agent === undefined ? cards : cards.filter((card) => card.dataset.agent === agent);
 }
 

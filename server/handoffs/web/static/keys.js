@@ -1,5 +1,6 @@
 // Keyboard control of the whole page; inactive while a person types in a field.
-import { settled } from "./steady.js";
+import { choose } from "./alike.js";
+import { own, settled } from "./steady.js";
 
 // A card in a chat stands alone: there is no list of keys, and nothing to search.
 export function keys({ alone = false } = {}) {
@@ -46,6 +47,8 @@ function act(key, help) {
     case "a": return answer(meant());
     case "d": return decline(meant());
     case "o": return open(current());
+    case "s": return later(current());
+    case "x": return choose(current());
     case "/": return help !== null && search();
     case "?": help?.showModal(); return help !== null;
     default: return /^[1-9]$/.test(key) && pick(meant(), Number(key));
@@ -62,7 +65,7 @@ function current() {
 
 // The card that a key is for: the focused one, else the first. A card that has just come is skipped.
 function meant() {
-  const card = current() ?? document.querySelector("#list .card");
+  const card = current() ?? document.querySelector("#list .card:not([hidden])");
   return card && settled(card) ? card : null;
 }
 
@@ -73,7 +76,7 @@ function mark(card) {
 
 function move(by) {
   const here = current();
-  const cards = [...document.querySelectorAll("#list .card")].filter((card) => card === here || !card.classList.contains("ended"));
+  const cards = [...document.querySelectorAll("#list .card:not([hidden])")].filter((card) => card === here || !card.classList.contains("ended"));
   if (!cards.length) return false;
   const at = cards.indexOf(here);
   const next = cards[at < 0 ? 0 : Math.min(Math.max(at + by, 0), cards.length - 1)];
@@ -146,6 +149,15 @@ function open(card) {
   const link = card?.querySelector(".permalink");
   link?.click();
   return Boolean(link);
+}
+
+function later(card) {
+  const fold = card?.querySelector(".later");
+  if (!fold || !settled(card)) return Boolean(fold);
+  own(card);
+  fold.open = true;
+  fold.querySelector("button").focus();
+  return true;
 }
 
 function search() {

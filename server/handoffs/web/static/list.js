@@ -4,6 +4,7 @@ import { bump, ranked, underHeadings, withoutHeadings } from "./agents.js";
 import { end, leave, prepare, underway } from "./cards.js";
 import { restore } from "./drafts.js";
 import { gather, outdated, regroup } from "./groups.js";
+import { offer, snoozing } from "./snooze.js";
 import { alone, look } from "./steady.js";
 import { notify, say } from "./tell.js";
 
@@ -23,6 +24,7 @@ export function listing(catchUp, refill) {
   document.addEventListener("card-ended", ({ detail: card }) => { bump(card, -1); settle(); });
   document.addEventListener("focusin", ({ target }) => see(target.closest?.("#list .card")));
   button().addEventListener("click", show);
+  snoozing(returned, () => { gather(); look(); });
   document.addEventListener("visibilitychange", tidy);
   setInterval(tidy, TIDY_MS);
 }
@@ -87,7 +89,7 @@ export function insert(cards) {
     list().append(card);
     prepare(card);
     restore(card);
-    if (!news.includes(card)) continue;
+    if (offer(card) || !news.includes(card)) continue;
     bump(card, 1);
     if (!first) wait(card.id);
     say(`New question from ${who(card)}`);
@@ -95,6 +97,16 @@ export function insert(cards) {
   }
   if (first) list().append(...underHeadings(list(), sorted([...list().children])));
   if (first) gather(); // there was nothing that it could move
+  regroup();
+  look();
+  settle();
+}
+
+// A question that was put off is back: it stands where a new one would.
+function returned(card) {
+  list().append(card);
+  wait(card.id);
+  say(`A question is back, from ${who(card)}`);
   regroup();
   look();
   settle();

@@ -5,6 +5,7 @@
 import { recount } from "./agents.js";
 import { came, regroup } from "./groups.js";
 import { arrive, depart, ended, insert, listing, open } from "./list.js";
+import { remind } from "./snooze.js";
 import { look as stand } from "./steady.js";
 import { showsStop, stopped } from "./stop.js";
 import { count, say } from "./tell.js";
@@ -123,9 +124,11 @@ function happened({ id, name, by, channel, open, unwanted }) {
   count(open);
   if (unwanted) return;
   if (page === "one") one(id, name, by, channel);
-  else if (page !== "open" && page !== "together") return;
+  else if (!["open", "together", "alike"].includes(page)) return;
+  else if (page === "alike" && name === "opened") return;
   else if (name === "opened") (page === "open" ? arrive(id) : tellOf(id));
   else if (ENDS[name] || name === "expired") depart(id, how(name, by, channel));
+  else if (name === "reminded") remind(id);
   else changed(document.getElementById(id));
 }
 
@@ -189,8 +192,8 @@ async function look() {
     await refresh();
     return;
   }
-  if (page === "together") {
-    for (const card of document.querySelectorAll(".card[data-call]:not(.ended)")) await check(card);
+  if (page === "together" || page === "alike") {
+    for (const card of document.querySelectorAll(".card.of-many:not(.ended)")) await check(card);
     return;
   }
   if (page !== "open") return;

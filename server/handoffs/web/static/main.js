@@ -1,9 +1,12 @@
 // Starts the parts of the page. Without script the page works, but has no live updates.
+import { choosing } from "./alike.js";
 import { prepare, sending } from "./cards.js";
 import { keeping, own, restore } from "./drafts.js";
+import { gather } from "./groups.js";
 import { keys } from "./keys.js";
 import { connect } from "./live.js";
 import { forms } from "./posting.js";
+import { offer } from "./snooze.js";
 import { standing } from "./steady.js";
 import { asking, count } from "./tell.js";
 import { setClock, ticking } from "./times.js";
@@ -14,12 +17,15 @@ own();
 for (const card of document.querySelectorAll(".card")) {
   prepare(card);
   restore(card);
+  offer(card);
 }
+if (document.querySelector("#list > .card[hidden]")) gather();
 count(Number(document.body.dataset.open));
 ticking();
 sending();
 forms();
 keeping();
+choosing();
 keys();
 asking();
 standing(); // after all that still makes room for itself

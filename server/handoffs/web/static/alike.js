@@ -1,0 +1,49 @@
+// Answering several questions at once. On the board: how many are chosen. On the page that names each: one that ends leaves
+// its form, so that what is sent is what is still shown.
+import { say } from "./tell.js";
+
+export function choosing() {
+  document.addEventListener("change", ({ target }) => { if (target.matches(".choose input")) tell(); });
+  for (const name of ["card-ended", "card-gone", "card-snoozed"]) {
+    document.addEventListener(name, ({ detail: card }) => { drop(card); });
+  }
+  tell();
+}
+
+// The key of the card: chooses it, or takes that back.
+export function choose(card) {
+  const box = card?.querySelector(".choose input:not(:disabled)");
+  box?.click();
+  if (box) say(box.checked ? "Chosen" : "No longer chosen");
+  return Boolean(box);
+}
+
+function drop(card) {
+  const box = card.querySelector(".choose input");
+  if (box) {
+    box.checked = false;
+    box.disabled = card.classList.contains("ended");
+    tell();
+  }
+  const kind = card.closest(".same-form");
+  if (kind) leave(kind, card.id);
+}
+
+function tell() {
+  const shown = document.querySelector(".alike .chosen");
+  if (!shown) return;
+  const count = document.querySelectorAll(".choose input:checked").length;
+  const words = count ? `${count} chosen` : "";
+  if (shown.textContent !== words) shown.textContent = words;
+}
+
+function leave(kind, id) {
+  const form = kind.querySelector("form");
+  form.querySelector(`[name=question][value="${id}"]`)?.remove();
+  const left = form.querySelectorAll("[name=question]").length;
+  const words = left === 1 ? "this question" : `these ${left} questions`;
+  for (const button of form.querySelectorAll(".actions button")) {
+    button.textContent = `${button.name === "decline" ? "Decline" : "Answer"} ${words}`;
+    button.disabled = !left;
+  }
+}
