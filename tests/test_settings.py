@@ -82,6 +82,7 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         inbox_url=None,
         proof="off",
         pinned_keys=None,
+        telemetry="off",
         permission_tool="auto",
         url=None,
         tokens="auto",
@@ -121,6 +122,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "INBOX_URL": "https://Inbox.example/",
         "PROOF": "Passkey",
         "PINNED_KEYS": "/etc/handoffs/keys.toml",
+        "TELEMETRY": "OTLP",
         "PERMISSION_TOOL": "OFF",
         "URL": "https://handoffs.example/a/",
         "SERVER": "https://handoffs.example/",
@@ -158,6 +160,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         inbox_url = "https://inbox.example"
         proof = "passkey"
         pinned_keys = "/etc/handoffs/keys.toml"
+        telemetry = "otlp"
         permission_tool = "off"
         url = "https://handoffs.example/a/"
         server = "https://handoffs.example"
@@ -196,6 +199,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "inbox_url": "https://inbox.example",
         "proof": "passkey",
         "pinned_keys": Path("/etc/handoffs/keys.toml"),
+        "telemetry": "otlp",
         "permission_tool": "off",
         "url": "https://handoffs.example/a",
         "server": "https://handoffs.example",
@@ -455,6 +459,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, "
         "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, server, server_token, store, terminal, "
         "tokens, url.",
+        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, store, telemetry, terminal, tokens, url.",
     ]
 
 

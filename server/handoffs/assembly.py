@@ -4,7 +4,8 @@ import contextlib
 import importlib
 import importlib.util
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -66,7 +67,7 @@ async def open_desk(
     `clock` that it sets. `page` is the address of the inbox that this process serves on this machine.
 
     Raises:
-        SettingsError: The file of pinned keys can't be used.
+        SettingsError: The file of pinned keys can't be used, or telemetry needs an extra that is not installed.
     """
     pinned = None
     if settings.pinned_keys is not None:
@@ -77,7 +78,11 @@ async def open_desk(
         except PinnedKeysRefused as refused:
             raise SettingsError(f"{PREFIX}PINNED_KEYS: {refused}") from None
     clock = clock or SystemClock()
-    async with store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as opened:
+    async with (
+        _telemetry(settings) as measured,
+        store_at(settings.store, clock) if store is None else contextlib.nullcontext(store) as given,
+    ):
+        opened = measured(given)
         sealer = AesGcmSealer(partial(lasting_keys, settings))
 
         async def directory() -> "Directory":
@@ -125,6 +130,20 @@ def limits_of(settings: Settings) -> Limits:
         join_seconds=settings.join_seconds,
         quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
     )
+@asynccontextmanager
+async def _telemetry(settings: Settings) -> AsyncGenerator[Callable[[OpenStore], OpenStore]]:
+    """Export telemetry for the length of the block, if the settings say so; yield what makes a store count."""
+    if settings.telemetry == "off":
+        yield lambda store: store
+        return
+    try:
+        from handoffs.telemetry import exporting, measured  # only where a setting says so
+    except ModuleNotFoundError:
+        from handoffs.extras import command_to_add
+
+        raise SettingsError(f"{PREFIX}TELEMETRY=otlp needs the extra otel: {command_to_add('otel')}") from None
+    async with exporting():
+        yield measured
 
 
 def missing_store(settings: Settings) -> Path | None:

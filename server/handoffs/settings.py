@@ -131,6 +131,7 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="a TOML file of people's public keys, which only root can write"),
     ] = None
+    telemetry: Annotated[Literal["off", "otlp"], BeforeValidator(lowered), Field(description="off or otlp")] = "off"
     permission_tool: Annotated[
         Literal["auto", "on", "off"], BeforeValidator(lowered), Field(description="auto, on or off")
     ] = "auto"

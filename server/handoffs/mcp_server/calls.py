@@ -46,6 +46,7 @@ from handoffs.mcp_server.callers.capabilities import (
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
 from handoffs.mcp_server.sdk.delivery import Deliveries
+from handoffs.mcp_server.sdk.spans import WaitSpan, note_call
 from handoffs.mcp_server.task_id import Begun, TaskId
 from handoffs.mcp_server.tool import Outcome, RequestContext
 from handoffs.mcp_server.words import Pending, Status
@@ -110,6 +111,7 @@ class Calls:
         declared = self._own.declared_by(context)
         if context.request_state is not None:
             return await self._next_round(context, declared, card=self._shows_cards(declared, context))
+        note_call(tools.tool_use_of(context) or "")
         arguments = tools.read_arguments(given)
         caller = self._own.caller(context)
         await self._deliveries.settled(caller, arguments.message)
@@ -181,8 +183,14 @@ class Calls:
         hold = hold_seconds if self._hold_seconds is None else self._hold_seconds
         async with self._waiting.slot(handoff, self._session(context)) as free:
             seconds = hold if free else 0
-            await self._waiting.elsewhere(handoff, Progress(handoff, context), invite=True, seconds=seconds)
-        return await self._desk.get(handoff.id)
+            span = WaitSpan(handoff, dialog=False)
+            try:
+                await self._waiting.elsewhere(handoff, Progress(handoff, context), invite=True, seconds=seconds)
+                handoff = await self._desk.get(handoff.id)
+                span.came(handoff)
+            finally:
+                span.end()
+        return handoff
 
     async def _next_round(self, context: Context, declared: Declared, *, card: bool = False) -> Outcome:
         round_ = Round.loads(context.request_state or "")
@@ -292,7 +300,12 @@ class Calls:
         async with self._waiting.slot(handoff, self._session(context)) as free:
             if not free:
                 return self._pending(handoff, context, Pending.CROWDED)
-            verdict = await self._waiting.anywhere(handoff, report, chosen)
+            span = WaitSpan(handoff, dialog=chosen.way is Way.FORM)
+            try:
+                verdict = await self._waiting.anywhere(handoff, report, chosen)
+                span.came(verdict if isinstance(verdict, Handoff) else handoff)
+            finally:
+                span.end()
         if verdict is Unanswered.DISMISSED:
             return self._pending(handoff, context, Pending.DISMISSED, report.link)
         # A decision in the last moment of the host's patience still counts.

@@ -29,6 +29,7 @@ from handoffs.core.errors import HandoffError
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.first_stage.front import answered
+from handoffs.mcp_server.sdk.spans import note_decision
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,8 @@ class Deliveries:
             for handoff in handoffs
             if handoff.state is not State.OPEN and handoff.collected_at is None
         ]
+        for each in expected:
+            note_decision(each.handoff)
         request: object = context.request
         response: object = request.scope.get(_SCOPE) if isinstance(request, Request) else None
         if isinstance(response, _Response):
