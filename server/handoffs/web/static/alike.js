@@ -1,21 +1,11 @@
 // Answering several questions at once. On the board: how many are chosen. On the page that names each: one that ends leaves
 // its form, so that what is sent is what is still shown.
-import { say } from "./tell.js";
-
 export function choosing() {
   document.addEventListener("change", ({ target }) => { if (target.matches(".choose input")) tell(); });
   for (const name of ["card-ended", "card-gone", "card-snoozed"]) {
     document.addEventListener(name, ({ detail: card }) => { drop(card); });
   }
   tell();
-}
-
-// The key of the card: chooses it, or takes that back.
-export function choose(card) {
-  const box = card?.querySelector(".choose input:not(:disabled)");
-  box?.click();
-  if (box) say(box.checked ? "Chosen" : "No longer chosen");
-  return Boolean(box);
 }
 
 function drop(card) {

@@ -66,7 +66,7 @@ export function end(card, reason, { mine = false } = {}) {
 
 export function leave(card) {
   if (!card.isConnected) return;
-  const open = (each) => each?.matches(".card:not(.ended)") ?? false;
+  const open = (each) => each?.matches(".card:not(.ended, [hidden])") ?? false;
   const next = [card.nextElementSibling, card.previousElementSibling].find(open);
   const inside = card.contains(document.activeElement);
   card.remove();
@@ -119,6 +119,7 @@ export async function send(form, submitter, way) {
   form.ariaBusy = "true";
   const came = await way.post(form, data, declines, submitter);
   form.ariaBusy = "false";
+  if (came.undone) return;
   if ("ended" in came) {
     way.done(card, came.ended);
   } else if ("late" in came) {
@@ -142,15 +143,20 @@ async function post(form, data, declines, submitter) {
       if (signed.failed) return { failed: `${signed.failed} Nothing was recorded.` };
       data.set("proof", signed.proof);
     }
+    return reach(form.action, data);
   }
-  return reach(declines ? submitter.formAction : form.action, data);
+  return reach(declines ? submitter.formAction : form.action, data, form);
 }
 
-async function reach(address, data) {
+// What may be taken back names its form.
+async function reach(address, data, form = null) {
   const { send: sendSigned, Unsigned } = await import("./posting.js");
+  const { held, keepsBack } = await import("./undo.js");
+  const body = String(new URLSearchParams(data));
   let reply, said;
   try {
-    reply = await sendSigned(address, String(new URLSearchParams(data)));
+    reply = form && keepsBack(body) ? await held(form, address, body) : await sendSigned(address, body);
+    if (!reply) return { undone: true };
     said = await reply.json();
   } catch (error) {
     if (error instanceof Unsigned) return { failed: error.message };

@@ -1,5 +1,4 @@
 // Keyboard control of the whole page; inactive while a person types in a field.
-import { choose } from "./alike.js";
 import { own, settled } from "./steady.js";
 
 // A card in a chat stands alone: there is no list of keys, and nothing to search.
@@ -48,6 +47,7 @@ function act(key, help) {
     case "d": return decline(meant());
     case "o": return open(current());
     case "s": return later(current());
+    case "u": return undo();
     case "x": return choose(current());
     case "/": return help !== null && search();
     case "?": help?.showModal(); return help !== null;
@@ -149,6 +149,19 @@ function open(card) {
   const link = card?.querySelector(".permalink");
   link?.click();
   return Boolean(link);
+}
+
+function undo() {
+  const button = document.querySelector(".held .undo");
+  button?.click();
+  return Boolean(button);
+}
+
+// To be answered together with others, or no longer.
+function choose(card) {
+  const box = card?.querySelector(".choose input:not(:disabled)");
+  box?.click();
+  return Boolean(box);
 }
 
 function later(card) {

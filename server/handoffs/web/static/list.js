@@ -116,7 +116,12 @@ export function depart(id, reason) {
   gone.set(id, reason);
   see(document.getElementById(id) ?? { id });
   const card = document.getElementById(id);
-  if (!card || card.classList.contains("ended") || underway(card)) return;
+  if (!card || card.classList.contains("ended")) return;
+  if (underway(card)) {
+    // Its reply says how it went; one that is kept back is sent now, to get one.
+    document.dispatchEvent(new CustomEvent("card-overtaken", { detail: card }));
+    return;
+  }
   say(`${who(card)}: ${reason}`);
   end(card, reason);
 }

@@ -10,6 +10,7 @@ import { offer } from "./snooze.js";
 import { standing } from "./steady.js";
 import { asking, count } from "./tell.js";
 import { setClock, ticking } from "./times.js";
+import { undoing } from "./undo.js";
 
 const page = document.body.dataset.page;
 setClock(Number(document.body.dataset.now));
@@ -26,6 +27,7 @@ sending();
 forms();
 keeping();
 choosing();
+undoing();
 keys();
 asking();
 standing(); // after all that still makes room for itself

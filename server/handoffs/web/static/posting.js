@@ -22,12 +22,22 @@ export async function send(address, body, type = FORM) {
   return reply;
 }
 
+// Returns what sends this at once, also for a page that is left: it is signed already, and is good for two minutes.
+export async function ready(address, body, type = FORM) {
+  const headers = await signed(address, body, type, await sessionKey());
+  return () => fetch(address, { method: "POST", body, headers, keepalive: true });
+}
+
 export class Unsigned extends Error {}
 
 async function sent(address, body, type, key) {
+  return fetch(address, { method: "POST", body, headers: await signed(address, body, type, key) });
+}
+
+async function signed(address, body, type, key) {
   const headers = { Accept: "application/json", "Content-Type": type };
   if (key) headers["Handoffs-Signed"] = await signature("POST", address, session(), body, clock());
-  return fetch(address, { method: "POST", body, headers });
+  return headers;
 }
 
 // Signs the forms that lead to another page.
