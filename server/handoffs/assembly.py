@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import importlib.util
 import secrets
-import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -130,6 +129,8 @@ def limits_of(settings: Settings) -> Limits:
         join_seconds=settings.join_seconds,
         quota=Quota(open=settings.quota_open, per_minute=settings.quota_per_minute, bytes=settings.quota_bytes),
     )
+
+
 @asynccontextmanager
 async def _telemetry(settings: Settings) -> AsyncGenerator[Callable[[OpenStore], OpenStore]]:
     """Export telemetry for the length of the block, if the settings say so; yield what makes a store count."""

@@ -82,7 +82,7 @@ async def test_a_key_names_a_question_for_good(tmp_path: Path) -> None:
             again = await http.post("/v1/handoffs", json=QUESTION, headers=key)
             assert (again.status_code, again.json()["answer"]["values"]) == (200, {"response": "no"})
         other = await http.post("/v1/handoffs", json={"message": "Something else?"}, headers=key)
-        assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+        assert (other.status_code, other.json()["errors"][0]["field"]) == (409, "Idempotency-Key")
         theirs = {"authorization": f"Bearer {await added_token(home, 'ci')}"}
         of_another = await http.post("/v1/handoffs", json=QUESTION, headers=key | theirs)
         assert (of_another.status_code, of_another.json()["state"]) == (201, "open")

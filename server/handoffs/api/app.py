@@ -26,8 +26,9 @@ from handoffs.core.asked import digest_of_key
 from handoffs.core.desk import Desk
 from handoffs.core.document import document
 from handoffs.core.errors import HandoffError, NotFound, QuestionRefused
-from handoffs.core.model import APART, ID_PREFIX, Caller, Declared, Handoff, State, id_of, new_id
-from handoffs.core.question import Limits
+from handoffs.core.ids import ID_PREFIX, id_of, new_id
+from handoffs.core.model import APART, Caller, Declared, Handoff, State
+from handoffs.core.question import Asking, Limits
 
 if TYPE_CHECKING:
     from handoffs.core.deciders import Deciders
@@ -37,7 +38,7 @@ LONGEST_WAIT = 300.0
 
 CHANNEL = "program"
 
-Whose: TypeAlias = Callable[[Caller], Awaitable["Deciders | None"]]
+Whose: TypeAlias = Callable[[Caller, Asking], Awaitable["Deciders | None"]]
 
 Checked: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 """Returns a refusal of a request from another host or page; None lets it in."""
@@ -125,12 +126,13 @@ class Api:
                 return await self._created(handoff, status=201)
         if not self._is_same(known, asked, caller):
             raise Problem(
-                422, "This key was used for another question. A new question takes a new key.", field="Idempotency-Key"
+                409, "This key was used for another question. A new question takes a new key.", field="Idempotency-Key"
             )
         return await self._created(known, status=200)
 
     async def _opened(self, asked: Asked, caller: Caller, handoff_id: str, *, key: str) -> Handoff:
         # Programs that say who they are join what they asked before; of others it is not known that they are one.
+        asking = Asking(message=asked.message, options=asked.options, form=asked.form)
         apart = key or ("" if asked.client and asked.project else new_id("a_"))
         return await self._desk.ask(
             message=asked.message,
@@ -141,7 +143,7 @@ class Api:
             declared=Declared(transport="api"),
             session=f"{APART}{digest_of_key(apart)}" if apart else "",
             tool_use=digest_of_key(key),
-            deciders=None if self._whose is None else await self._whose(caller),
+            deciders=None if self._whose is None else await self._whose(caller, asking),
             handoff_id=handoff_id,
         )
 

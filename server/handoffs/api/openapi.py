@@ -76,7 +76,7 @@ def _get() -> Schema:
 def _cancel() -> Schema:
     note: Schema = {
         "type": "object",
-        "properties": {"note": {**_WORDS, "maxLength": MAX_NOTE}},
+        "properties": {"note": {"type": ["string", "null"], "maxLength": MAX_NOTE}},
         "additionalProperties": False,
     }
     return {
@@ -182,7 +182,7 @@ _MEANINGS = {
     401: "No good token",
     403: "The token is not good for this",
     404: "Not found, or asked by another caller",
-    409: "Its state does not allow it",
+    409: "Its state does not allow it, or the key was used for another question",
     413: "The body is too large",
     415: "The body is no JSON",
     422: "It does not fit; `errors` names the field",

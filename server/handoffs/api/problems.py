@@ -27,7 +27,7 @@ _TITLES = {
     401: "The token is no longer good",
     404: "Not found",
     405: "Not allowed here",
-    409: "Its state does not allow it",
+    409: "It does not go with what is there",
     413: "The body is too large",
     415: "The body is no JSON",
     422: "The request does not fit",

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 import anyio
 
 from handoffs.client import Asking, NotAnswered, Outcome, Pending, Permission, Permitting, Status, open_asking
-from handoffs.client.asking import Tell, tell_on_stderr
 from handoffs.client.leases import Leases
 from handoffs.client.permission import ONCE, Terms
+from handoffs.client.questions import Tell, tell_on_stderr
 from handoffs.core.errors import HandoffError, QuestionRefused, StoreError
 
 if TYPE_CHECKING:

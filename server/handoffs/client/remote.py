@@ -23,7 +23,7 @@ from handoffs.core.model import Caller, End, Handoff, Question, State
 from handoffs.core.retry import growing_pauses
 from handoffs.core.schema import parse
 from handoffs.core.untrusted import inert_line
-from handoffs.local_user import current_user
+from handoffs.os_user import current_user
 
 WAIT_SECONDS = 60.0
 """How long one request waits on the server."""
