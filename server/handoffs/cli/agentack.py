@@ -124,7 +124,7 @@ class Trace:
         if values.get(DECISION) != ALLOW:
             yield from self._deny(held.asked, at, "a person denied it")
             return
-        if not may_permit(channel) and channel != CHANNEL:
+        if not may_permit(channel) and channel != CHANNEL and channel not in action.channels:
             yield from self._deny(held.asked, at, "what allowed it permits nothing")
             return
         try:
