@@ -116,7 +116,7 @@ async def test_a_long_choice_is_not_cut_by_the_list_that_drops_down(tmp_path: Pa
         }
         await inbox.ask("Which?", form={"type": "object", "properties": fields, "required": ["what", "where"]})
         await enter(page, inbox)
-        await expect(page.locator("select")).to_have_count(1)
+        await expect(page.locator(".card select")).to_have_count(1)
         await expect(page.get_by_role("radio")).to_have_count(9)
         assert await page.evaluate(BESIDE) == []
 
@@ -138,7 +138,7 @@ async def test_what_is_said_of_a_choice_and_a_value_its_title_hides_are_seen(tmp
         await expect(shown).to_have_count(3)
         for each in await shown.all():
             await expect(each).to_contain_text("Nothing is deleted")
-        await expect(page.locator("select")).to_have_count(0)
+        await expect(page.locator(".card select")).to_have_count(0)
         await expect(page.locator(".choice").filter(has_text="Keep")).to_have_text(["Keep"] * 3)
 
 

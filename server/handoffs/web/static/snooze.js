@@ -38,7 +38,7 @@ export function offer(card) {
   if (document.body.dataset.page !== "open" || card.querySelector(".later")) return card.hidden;
   const deadline = Date.parse(card.querySelector("time.left")?.dateTime);
   const choices = CHOICES.map(([words, at]) => [words, at(clock())]).filter(([, at]) => at < deadline);
-  if (choices.length) card.append(control(card, choices));
+  if (choices.length) card.querySelector(".facts").append(control(card, choices));
   if (snoozed(card.id)) hide(card);
   return card.hidden;
 }
@@ -50,7 +50,7 @@ export function remind(id) {
 
 function control(card, choices) {
   const fold = document.createElement("details");
-  fold.className = "note later";
+  fold.className = "later";
   const title = document.createElement("summary");
   title.textContent = "Later";
   const actions = document.createElement("div");
