@@ -107,7 +107,7 @@ async def test_what_the_button_has_moved_takes_no_press_at_once(tmp_path: Path, 
 
 
 async def test_an_ended_question_stays_in_place_and_moves_nothing_below_it(tmp_path: Path, opened: Opened) -> None:
-    async with serving(tmp_path) as inbox, opened() as page:
+    async with serving(tmp_path) as inbox, opened(viewport={"width": 1280, "height": 1000}) as page:
         below = await inbox.ask("Below?", options=CHOICES)
         above = await inbox.ask("Above?", options=CHOICES)
         await enter(page, inbox)
