@@ -66,7 +66,8 @@ async def resume(
 ) -> Mapping[str, object]:
     """Have people decide what a thread waits for, go on with it until it waits no more, and return its values.
 
-    A thread that is not paused is left as it is. Where another process goes on with the pause, this one waits for it.
+    A thread that is not paused, or that another process runs already, is left as it is. If another process goes on with
+    the pause after this one has found it, this one waits for it.
 
     Args:
         agent: The graph, with its checkpointer.

@@ -51,7 +51,8 @@ async def test_of_two_workers_on_one_pause_one_goes_on(langchain: Program, kind:
         tasks.start_soon(work)
         await those.decide({"bob": ALLOW, "eve": ALLOW})
     assert langchain.paid == ["bob 10", "eve 20"]
-    assert found[0] == found[1]
+    # The other waits for it; one that comes while the thread runs already is given what it holds then.
+    assert max(found, key=len)[-1] == ["ai", "Done."]
 
 
 async def test_a_worker_that_died_at_its_tool_runs_it_again_after_a_yes(langchain: Program) -> None:
@@ -78,7 +79,7 @@ async def test_silence_and_withdrawal_are_refusals_in_words(langchain: Program) 
             await those.desk.cancel(await those.asked("eve"), by="ada", channel="inbox")
 
         tasks.start_soon(withdraw)
-        done = await langchain.run(do="resume", kind="batched", timeout=20)
+        done = await langchain.run(do="resume", kind="batched", timeout=40)
     assert langchain.paid == []
     told = "\n".join(each[1] for each in done)
     assert "Silence is not consent" in told
