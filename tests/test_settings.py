@@ -457,9 +457,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "inbox_oidc_issuer, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "
         "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, "
-        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, server, server_token, store, terminal, "
-        "tokens, url.",
-        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, store, telemetry, terminal, tokens, url.",
+        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, server, server_token, store, telemetry, "
+        "terminal, tokens, url.",
     ]
 
 
