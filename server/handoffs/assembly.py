@@ -4,12 +4,12 @@ import contextlib
 import importlib
 import importlib.util
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
@@ -46,6 +46,9 @@ __all__ = [
     "seal_keys",
     "store_at",
 ]
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""What runs beside a block."""
 
 MIN_KEY = 32
 """The least characters of a key for sealing."""
@@ -208,15 +211,29 @@ async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
     link = None if settings.inbox_url is None else partial(page_at, settings.inbox_url)
     for row in rows:
         check_installed(row)
+    work: list[Work] = []
+    for row in rows:
+        module, _, name = row.run.partition(":")
+        run = getattr(importlib.import_module(module), name)
+        work.append(partial(run, desk, {name: getattr(settings, name) for name in row.settings}, link))
+    async with _beside(*work):
+        yield
+
+
+@asynccontextmanager
+async def _beside(*work: Work) -> AsyncGenerator[None]:
+    """Run work beside the block until its end. What the block raises is raised as it is, in no group."""
+    failed: list[Exception] = []
     async with anyio.create_task_group() as tasks:
-        for row in rows:
-            module, _, name = row.run.partition(":")
-            run = getattr(importlib.import_module(module), name)
-            tasks.start_soon(run, desk, {name: getattr(settings, name) for name in row.settings}, link)
+        for each in work:
+            tasks.start_soon(each)
         try:
             yield
-        finally:
-            tasks.cancel_scope.cancel()
+        except Exception as error:  # noqa: BLE001 - raised below: a group of one error says nothing to a program
+            failed.append(error)
+        tasks.cancel_scope.cancel()
+    for error in failed:
+        raise error
 
 
 CHATS_START_SECONDS = 1.0
@@ -232,12 +249,8 @@ async def chatting(settings: Settings, desk: Desk, *, at_once: bool) -> AsyncGen
 
     Unless `at_once`, nothing is done before the first question of this process: its store may not be open yet.
     """
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_chat, settings, desk, at_once)
-        try:
-            yield
-        finally:
-            tasks.cancel_scope.cancel()
+    async with _beside(partial(_chat, settings, desk, at_once)):
+        yield
 
 
 async def _chat(settings: Settings, desk: Desk, at_once: bool) -> None:

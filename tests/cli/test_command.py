@@ -134,7 +134,7 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         page = home.run(asked_for).stdout
         commands = page.split("Commands:\n")[1].splitlines()
         assert [line.split()[0] for line in commands] == [
-            "serve", "inbox", "list", "show", "answer", "decline", "cancel", "grants",
+            "serve", "inbox", "list", "show", "answer", "ask", "wait", "decline", "cancel", "grants", "hook",
             "install", "doctor", "demo", "config", "notify", "token", "people", "gate", "log", "db",
         ]  # fmt: skip
         assert not set(page) & set("╭│╰─\x1b")

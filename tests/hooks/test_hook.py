@@ -454,6 +454,20 @@ async def test_a_permission_is_for_one_project_one_tool_and_one_host(home: Home)
     assert await is_asked(home, CLAUDE, "qwen")
 
 
+@pytest.mark.parametrize("place", ["a variable", "config.toml"])
+async def test_where_a_proof_is_demanded_no_unsigned_permission_counts(home: Home, place: str) -> None:
+    await remembered(home, "tool")
+    assert not await is_asked(home, CLAUDE)
+    if place == "a variable":
+        home.extra["HANDOFFS_PROOF"] = "passkey"
+    else:
+        file = home.folder / "config" / "handoffs" / "config.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('proof = "passkey"\n')
+    said = await replied(home, "claude-code", CLAUDE, "--timeout", "20")
+    assert said["hookSpecificOutput"]["decision"]["behavior"] == "deny"
+
+
 async def test_the_project_is_the_host_s_own_and_not_where_the_agent_went(home: Home) -> None:
     home.extra["CLAUDE_PROJECT_DIR"] = "/srv/shop"
     await remembered(home, "tool")

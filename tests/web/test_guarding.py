@@ -279,6 +279,7 @@ async def test_what_agents_and_people_write_stays_text_wherever_it_is_shown(tmp_
                     'action="/sign-out"',
                     'method="dialog"',
                     '<form class="search"',
+                    '<form id="alike"',
                     'action="/together"',
                 )
             )

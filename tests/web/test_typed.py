@@ -152,7 +152,9 @@ async def test_a_secret_that_starts_or_ends_with_a_blank_says_so_without_a_shift
     async with serving(tmp_path) as inbox, opened() as page:
         await inbox.ask(form=form)
         await enter(page, inbox)
-        names = [await each.get_attribute("class") for each in await page.get_by_role("checkbox").all()]
+        names = [
+            await each.get_attribute("class") for each in await page.locator(".card").get_by_role("checkbox").all()
+        ]
         assert names == ["reveal", "reveal"]
         for title in ("Password", "PIN"):  # of two, each says whose it is
             await expect(page.get_by_role("checkbox", name=f"Show what I enter as {title}")).to_have_count(1)

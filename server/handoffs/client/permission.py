@@ -28,7 +28,7 @@ from handoffs.core.remembering import conditions_of, offered, takes_conditions
 from handoffs.gate import earlier_calls, words
 from handoffs.gate.edits import checked
 from handoffs.gate.policy_model import Remember, Terms
-from handoffs.gate.remembered import Remembered
+from handoffs.gate.remembered import Remembered, comparing
 from handoffs.gate.seats import Seats
 
 if TYPE_CHECKING:
@@ -84,14 +84,15 @@ class Permitting:
         counts for those with the same `session`.
         """
         self._asking, self._desk, self._server, self._terms = asking, asking.desk, server, terms
-        caller = asking.caller
+        caller, session = asking.caller, session or secrets.token_hex(16)
         self._remembered = Remembered(
             self._desk.permissions,
             self._desk.clock,
             server=server,
             subject=caller.subject,
             project=caller.project,
-            session=session or secrets.token_hex(16),
+            session=session,
+            proofs=comparing(self._desk, subject=caller.subject, project=caller.project, session=session),
         )
         self._seats = Seats(self._desk.directory, subject=caller.subject, proving=self._desk.proving)
 

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -32,7 +32,7 @@ from handoffs.gate.looking import Look, Outdated
 from handoffs.gate.policy import Policy
 from handoffs.gate.policy_model import Call, Decision, Terms, Verdict
 from handoffs.gate.relay.message import OURS, Message
-from handoffs.gate.remembered import Remembered
+from handoffs.gate.remembered import Remembered, comparing
 from handoffs.gate.rounds import Rounds
 from handoffs.gate.sending import NOTING_SECONDS, Sending
 from handoffs.gate.server_name import unmarked
@@ -41,7 +41,6 @@ from handoffs.gate.waiting import Inbox
 from handoffs.gate.written import mapping, written
 
 if TYPE_CHECKING:
-    from handoffs.gate.grant_proofs import GrantProofs
     from handoffs.gate.seats import People
 
 logger = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ class Holding:
         self._own = OwnRequests()
         self._server, self._policy, self._project, self._transport = server, policy, project, transport
         self._rounds, self._subject = Rounds(keys), subject
-        self._desk, self._directory = desk, directory
+        self._desk = desk
         self.session = secrets.token_hex(16)
         """Whose permissions for this session alone count."""
         self._remembered = Remembered(
@@ -85,7 +84,7 @@ class Holding:
             subject=subject,
             project=project,
             session=self.session,
-            proofs=self._proofs,
+            proofs=comparing(desk, subject=subject, project=project, session=self.session),
         )
         self._asking = Asking(
             desk,
@@ -297,19 +296,6 @@ class Holding:
         except Outdated:
             return await self._decided(clean)  # no deeper than a person allows it time and again
         return None if reply is None else reply.line
-
-    def _proofs(self, terms: Terms) -> "GrantProofs | None":
-        if terms.deciders is None and not self._desk.proof_demanded:
-            return None
-        return self._grant_proofs
-
-    @cached_property
-    def _grant_proofs(self) -> "GrantProofs":
-        from handoffs.gate.grant_proofs import GrantProofs
-
-        return GrantProofs(
-            self._desk, self._directory, subject=self._subject, project=self._project, session=self.session
-        )
 
     def _terms(self, call: HeldCall, verdict: Verdict) -> Terms:
         return verdict.terms.limited_to(call.client.reaches(self._transport))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action, definition_digest
+from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
 from handoffs.core.grant import Grant, Pin, Stop
 from handoffs.core.model import Handoff
@@ -30,6 +31,22 @@ MOST_GRANTS = 200
 """Grants of one tool that are looked through for a call; the newest first."""
 
 _NOT_GIVEN = "the permission %s allows nothing: no decision that counts here has given it so"
+
+
+def comparing(desk: Desk, *, subject: str, project: str, session: str) -> "Callable[[Terms], GrantProofs | None]":
+    """Return what compares permissions with the answers that gave them, where the terms or the settings want it."""
+    made: list[GrantProofs] = []
+
+    def proofs(terms: Terms) -> "GrantProofs | None":
+        if terms.deciders is None and not desk.proof_demanded:
+            return None
+        if not made:
+            from handoffs.gate.grant_proofs import GrantProofs
+
+            made.append(GrantProofs(desk, desk.directory, subject=subject, project=project, session=session))
+        return made[0]
+
+    return proofs
 
 
 class Remembered:

@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 
-from handoffs.core.errors import HandoffError
+from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.ports import Clock
 from handoffs.gate import words
 from handoffs.gate.asking import Allowed, Asking
@@ -199,6 +199,8 @@ class Sending:
     async def _note_result(self, allowed: Allowed, outcome: str) -> None:
         try:
             await self._asking.note_result(allowed, outcome=outcome)
+        except NotFound as error:  # its question was deleted meanwhile: the session goes on
+            logger.warning("what became of a call is not recorded: %s", error)
         finally:
             self._noting -= 1
 

@@ -32,7 +32,7 @@ from handoffs.gate import earlier_calls
 from handoffs.gate import words as gate_words
 from handoffs.gate.edits import checked
 from handoffs.gate.policy_model import Reach, Terms
-from handoffs.gate.remembered import Remembered
+from handoffs.gate.remembered import Remembered, comparing
 from handoffs.hooks import plain_words, replies, words
 from handoffs.hooks.events import Heard
 from handoffs.os_user import current_user
@@ -208,6 +208,7 @@ class _Asking:
             subject=current_user(),
             project=heard.project,
             session=heard.session,
+            proofs=comparing(parts.desk, subject=current_user(), project=heard.project, session=heard.session),
         )
 
     async def decide(self) -> str:

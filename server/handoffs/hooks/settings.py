@@ -40,7 +40,10 @@ NAMES = frozenset(
         "quota_bytes",
         "quota_open",
         "quota_per_minute",
+        "server",
+        "server_token",
         "store",
+        "telemetry",
         "terminal",
         "tokens",
         "url",
@@ -53,14 +56,17 @@ _OTHERS = frozenset({"LOCAL_TOKEN"})
 
 
 def store_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the file of the store; None where only all of the settings can tell."""
+    """Return the file of the store; None where only all of the settings can tell.
+
+    So it is where a proof is demanded: then a permission counts only by the answer that gave it, which the desk checks.
+    """
     written, folder = "", Path()
     for name, value in environ.items():
         if not name.upper().startswith(PREFIX) or not value:
             continue
         rest = name[len(PREFIX) :]
         known = rest in _OTHERS or (rest.isupper() and rest.lower() in NAMES)
-        if not known or not name.startswith(PREFIX):
+        if not known or not name.startswith(PREFIX) or rest == "PROOF":
             return None
         if rest == "STORE":
             written = value
@@ -94,7 +100,8 @@ def _in_config() -> tuple[str, Path] | None:
     except ValueError:
         return None
     store = found.get("store", "")
-    return (store, file.parent) if isinstance(store, str) and found.keys() <= NAMES else None
+    known = found.keys() <= NAMES and "proof" not in found
+    return (store, file.parent) if isinstance(store, str) and known else None
 
 
 def _file_of(written: str, folder: Path) -> Path | None:
