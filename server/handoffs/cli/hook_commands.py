@@ -14,7 +14,7 @@ def hook_command(
         typer.Option("--timeout", metavar="SECONDS", help="The time-out in the host's file. Default: the host's own."),
     ] = None,
 ) -> None:
-    """For the hooks of a host: have a person decide on what it asks permission for.
+    """Have a person decide what a host asks permission for.
 
     It reads the host's JSON, and prints the host's JSON. `handoffs install HOST --permissions` sets it up.
     """

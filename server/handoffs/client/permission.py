@@ -92,7 +92,13 @@ class Permitting:
             subject=caller.subject,
             project=caller.project,
             session=session,
-            proofs=comparing(self._desk, subject=caller.subject, project=caller.project, session=session),
+            proofs=comparing(
+                self._desk,
+                self._desk.directory,
+                subject=caller.subject,
+                project=caller.project,
+                session=session,
+            ),
         )
         self._seats = Seats(self._desk.directory, subject=caller.subject, proving=self._desk.proving)
 

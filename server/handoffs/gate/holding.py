@@ -84,7 +84,7 @@ class Holding:
             subject=subject,
             project=project,
             session=self.session,
-            proofs=comparing(desk, subject=subject, project=project, session=self.session),
+            proofs=comparing(desk, directory, subject=subject, project=project, session=self.session),
         )
         self._asking = Asking(
             desk,

@@ -24,6 +24,7 @@ from handoffs.gate.policy_model import Terms
 
 if TYPE_CHECKING:  # only a rule that says who decides, or a demanded proof, needs them
     from handoffs.gate.grant_proofs import GrantProofs
+    from handoffs.gate.seats import People
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,13 @@ MOST_GRANTS = 200
 _NOT_GIVEN = "the permission %s allows nothing: no decision that counts here has given it so"
 
 
-def comparing(desk: Desk, *, subject: str, project: str, session: str) -> "Callable[[Terms], GrantProofs | None]":
-    """Return what compares permissions with the answers that gave them, where the terms or the settings want it."""
+def comparing(
+    desk: Desk, directory: "People | None", *, subject: str, project: str, session: str
+) -> "Callable[[Terms], GrantProofs | None]":
+    """Return what compares permissions with the answers that gave them, where the terms or the settings want it.
+
+    `directory` knows the people.
+    """
     made: list[GrantProofs] = []
 
     def proofs(terms: Terms) -> "GrantProofs | None":
@@ -43,7 +49,7 @@ def comparing(desk: Desk, *, subject: str, project: str, session: str) -> "Calla
         if not made:
             from handoffs.gate.grant_proofs import GrantProofs
 
-            made.append(GrantProofs(desk, desk.directory, subject=subject, project=project, session=session))
+            made.append(GrantProofs(desk, directory, subject=subject, project=project, session=session))
         return made[0]
 
     return proofs

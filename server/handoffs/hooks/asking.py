@@ -208,7 +208,9 @@ class _Asking:
             subject=current_user(),
             project=heard.project,
             session=heard.session,
-            proofs=comparing(parts.desk, subject=current_user(), project=heard.project, session=heard.session),
+            proofs=comparing(
+                parts.desk, parts.desk.directory, subject=current_user(), project=heard.project, session=heard.session
+            ),
         )
 
     async def decide(self) -> str:
