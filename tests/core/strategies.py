@@ -54,6 +54,7 @@ any_event = st.one_of(
     st.builds(events.DeniedAgain, at=times),
     st.builds(events.Revealed, at=times, by=people, field=st.just("password")),
     st.builds(events.Forgotten, at=times, by=people, field=st.just("password")),
+    st.builds(events.Erased, at=times, person=st.just("p_1"), lines=st.just("1=c")),
 )
 
 json_like: st.SearchStrategy[object] = st.recursive(

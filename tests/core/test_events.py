@@ -8,7 +8,7 @@ from tests.core.strategies import ASKED, any_event
 
 STORED = (
     "opened joined reached notshown dismissed left reminded voted answered declined cancelled expired collected used "
-    "edited sent result unknown deniedagain revealed forgotten"
+    "edited sent result unknown deniedagain revealed forgotten erased"
 )
 
 

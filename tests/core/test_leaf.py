@@ -170,8 +170,8 @@ def test_the_leaf_before_all_others_names_nothing() -> None:
 def test_a_field_of_an_event_is_committed_to_until_it_is_named_a_fact() -> None:
     """Look at each name here: a fact can't be erased."""
     assert {name for event in EVENTS for name in fields_of(event)[0]} == {
-        "asker", "breakout_of_loop", "call", "calls", "channel", "deadline", "declares", "outcome", "seconds", "stage",
-        "transport",
+        "asker", "breakout_of_loop", "call", "calls", "channel", "deadline", "declares", "outcome", "person", "seconds",
+        "stage", "transport",
     }  # fmt: skip
 
 

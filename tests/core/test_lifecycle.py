@@ -17,6 +17,7 @@ from handoffs.core.events import (
     DeniedAgain,
     Dismissed,
     Edited,
+    Erased,
     Event,
     Expired,
     Forgotten,
@@ -61,6 +62,7 @@ EXAMPLES: dict[type[Event], Event] = {
     Unknown: Unknown(at=LATER, call="c_1", reason="its server was cut off"),
     Revealed: Revealed(at=LATER, by="ada", field="password"),
     Forgotten: Forgotten(at=LATER, by="ada", field="password"),
+    Erased: Erased(at=LATER, person="p_1", lines="1=c"),
 }
 RUNS = ["Used", "Edited", "Sent", "Result", "Unknown", "DeniedAgain"]
 ENDS: list[type[Event]] = [Answered, Declined, Cancelled, Expired]
@@ -101,11 +103,13 @@ def test_every_state_says_what_every_event_does() -> None:
     table = {state: {e.__name__: what_happens(state, EXAMPLES[e]) for e in EVENTS} for state in State}
     over = dict.fromkeys([e.__name__ for e in EVENTS], "AlreadyEnded")
     assert table == {
-        State.OPEN: dict.fromkeys(["Opened", "Collected", *RUNS, "Revealed", "Forgotten"], "ValueError") | stays | ends,
-        State.ANSWERED: over | dict.fromkeys(["Collected", *RUNS, "Revealed", "Forgotten"], "answered"),
-        State.DECLINED: over | {"Collected": "declined", "DeniedAgain": "declined"},
-        State.CANCELLED: over | {"Collected": "cancelled"},
-        State.EXPIRED: over | {"Collected": "expired"},
+        State.OPEN: dict.fromkeys(["Opened", "Collected", *RUNS, "Revealed", "Forgotten", "Erased"], "ValueError")
+        | stays
+        | ends,
+        State.ANSWERED: over | dict.fromkeys(["Collected", *RUNS, "Revealed", "Forgotten", "Erased"], "answered"),
+        State.DECLINED: over | dict.fromkeys(["Collected", "DeniedAgain", "Erased"], "declined"),
+        State.CANCELLED: over | dict.fromkeys(["Collected", "Erased"], "cancelled"),
+        State.EXPIRED: over | dict.fromkeys(["Collected", "Erased"], "expired"),
     }
 
 
@@ -277,8 +281,9 @@ def test_the_diagram_draws_every_arrow_of_the_table() -> None:
         "    open --> declined: declined",
         "    open --> cancelled: cancelled",
         "    open --> expired: expired",
-        "    answered --> answered: collected, used, edited, sent, result, unknown, deniedagain, revealed, forgotten",
-        "    declined --> declined: collected, deniedagain",
-        "    cancelled --> cancelled: collected",
-        "    expired --> expired: collected",
+        "    answered --> answered: collected, used, edited, sent, result, unknown, deniedagain, revealed, forgotten, "
+        "erased",
+        "    declined --> declined: collected, deniedagain, erased",
+        "    cancelled --> cancelled: collected, erased",
+        "    expired --> expired: collected, erased",
     ]

@@ -17,6 +17,7 @@ from handoffs.core.people import People
 from handoffs.core.person import Absence
 from handoffs.core.ports import Permissions
 from handoffs.core.quota import Quota
+from handoffs.core.recovery import Recovery
 from handoffs.core.token import Token
 from handoffs.core.voting import vote_for
 from handoffs.setting_values import store_address
@@ -124,6 +125,9 @@ async def fill(address: str, *, many: int = MANY) -> None:
         await store.people.add_key(passkey(person="Ada", public_key=bytes(range(256))))
         await store.people.add_key(passkey("K1", person="Bøb", added_with="k1", active_from=LATER))
         await store.people.use_key("k1", sign_count=3, at=LATER)
+        begins = ASKED + 2 * DAY
+        asked = Recovery(person="Ada", asked_by="eve", asked_at=ASKED, begins_at=begins, ends_at=begins + DAY)
+        await store.people.ask_recovery("d2", asked)
         await store.people.invite("d1", "Ada", expires_at=LATER + DAY)
         await store.people.begin("c1", "Ada", at=ASKED, agent="Firefox")
 
@@ -155,11 +159,11 @@ async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: st
     await change(at[0], "INSERT INTO SCHEMA.kept_leaves VALUES (0, '{}')")
     await change(at[0], "INSERT INTO SCHEMA.log_began VALUES (1, 0)")
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 15, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1, 2, 2, 2]
+    assert [len(table) for table in kept][1:] == [MANY + 22, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1, 1, 2, 2, 2]
     there = await copied(at[0], at[1])
     assert there == {
-        "handoffs": MANY + 6, "events": MANY + 15, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
-        "people": 3, "absences": 1, "passkeys": 2, "kept_leaves": 1, "log_began": 1,
+        "handoffs": MANY + 6, "events": MANY + 22, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
+        "people": 3, "absences": 1, "passkeys": 2, "recoveries": 1, "kept_leaves": 1, "log_began": 1,
         "chats": 2, "chat_messages": 2, "chat_codes": 2,
     }  # fmt: skip
     assert await copied(at[1], at[2]) == there

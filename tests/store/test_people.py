@@ -19,6 +19,8 @@ from handoffs.core.inbox_session import LONGEST
 from handoffs.core.invitation import Invitation
 from handoffs.core.people import People
 from handoffs.core.person import Absence, Directory
+from handoffs.core.recovery import Recovery
+from handoffs.proof.erasing import rewrite_at
 from handoffs.store import OpenStore
 from handoffs.store.sqlite.store import SqliteStore
 from tests.core.strategies import ASKED
@@ -112,30 +114,33 @@ async def test_email_and_groups_change_and_nothing_else(store: OpenStore, same_s
     ada = person("ada", "dba", "ops")
     await store.people.add(ada)
     await added(store.people, "bob")
-    changed = await same_store.people.change("ada", join=frozenset({"web"}), leave=frozenset({"ops", "never in"}))
+    changed = await same_store.people.change(
+        "ada", at=LATER, join=frozenset({"web"}), leave=frozenset({"ops", "never in"})
+    )
     assert changed == replace(ada, groups=frozenset({"dba", "web"}))
-    assert await store.people.change("ada", email="a@example.com") == replace(changed, email="a@example.com")
-    assert await store.people.change("ada", email="") == changed
+    later = await store.people.change("ada", at=LATER, email="a@example.com")
+    assert later == replace(changed, email="a@example.com")
+    assert await store.people.change("ada", at=LATER, email="") == changed
     ids = frozenset({"oauth:1@id.example.com", "oauth:2@id.example.com"})
-    assert await same_store.people.change("ada", identify=ids) == replace(changed, identities=ids)
+    assert await same_store.people.change("ada", at=LATER, identify=ids) == replace(changed, identities=ids)
     assert (await store.people.directory()).people["ada"].identities == ids
-    assert await store.people.change("ada", disown=ids) == changed
+    assert await store.people.change("ada", at=LATER, disown=ids) == changed
     there = (await same_store.people.directory()).people
     assert (there["ada"], there["bob"].groups) == (changed, frozenset())
     with pytest.raises(PersonNotFound, match="There is no person eve"):
-        await store.people.change("eve", email="x")
+        await store.people.change("eve", at=LATER, email="x")
     with pytest.raises(PersonNotFound, match="The name is written ada"):
-        await store.people.change("Ada", email="x")
+        await store.people.change("Ada", at=LATER, email="x")
     await store.people.remove("bob", at=LATER)
     with pytest.raises(PersonRefused, match="bob was removed"):
-        await store.people.change("bob", join=frozenset({"dba"}))
+        await store.people.change("bob", at=LATER, join=frozenset({"dba"}))
 
 
 async def test_those_who_change_groups_at_once_lose_none(store: OpenStore, same_store: OpenStore) -> None:
     await added(store.people, "ada")
 
     async def join(people: People, number: int) -> None:
-        await people.change("ada", join=frozenset({f"g{number}"}))
+        await people.change("ada", at=LATER, join=frozenset({f"g{number}"}))
 
     async with anyio.create_task_group() as tasks:
         for number in range(12):
@@ -418,20 +423,120 @@ async def test_a_key_signs_from_its_first_moment_until_it_is_removed(store: Open
     assert not gone.active(LATER + DAY)
 
 
+# Recoveries
+
+BEGINS = ASKED + 2 * DAY
+ENDS = BEGINS + DAY
+
+
+def recovery(who: str = "ada", **changes: datetime) -> Recovery:
+    times = {"asked_at": ASKED, "begins_at": BEGINS, "ends_at": ENDS} | changes
+    return Recovery(person=who, asked_by="eve", **times)
+
+
+async def test_a_recovery_replaces_all_keys_once_its_time_has_come(store: OpenStore, same_store: OpenStore) -> None:
+    here, there = store.people, same_store.people
+    await added(here, "ada", "bob")
+    for name in ("k1", "k2"):
+        await here.add_key(passkey(name))
+    await here.add_key(passkey("b1", person="bob"))
+    await here.begin("c", "ada", at=ASKED, agent="")
+    await here.invite("i", "ada", expires_at=ENDS)
+    await here.ask_recovery("d", recovery())
+    assert await there.recovery("d") == recovery()
+    assert await there.recoveries(at=LATER) == await there.every_recovery() == [recovery()]
+    new = passkey("k3", at=BEGINS)
+    assert not await there.recover("d", new, at=BEGINS - TICK)
+    assert not await there.recover("other", new, at=BEGINS)
+    assert not await there.recover("d", passkey("b2", person="bob"), at=BEGINS)
+    assert [each.credential_id for each in await here.keys("ada")] == ["k1", "k2"]
+    assert await there.recover("d", new, at=BEGINS)
+    assert await here.keys("ada") == [new]
+    assert await here.key("k1") == replace(passkey("k1"), removed_at=BEGINS)
+    assert not await here.use_key("k1", sign_count=1, at=BEGINS)
+    assert [each.credential_id for each in await here.keys("bob")] == ["b1"]
+    assert await here.session("c", at=BEGINS) is None
+    assert await here.invitation("i") is None
+    assert await here.recovery("d") == recovery_used(BEGINS)
+    assert await here.recoveries(at=BEGINS) == []
+    assert not await here.recover("d", passkey("k4"), at=BEGINS + TICK)
+    assert not await here.stop_recovery("ada", by="ada", at=BEGINS + TICK)
+    names = [each.name for each in await store.log()]
+    assert names[-2:] == ["recoveryasked", "recovered"]
+
+
+def recovery_used(at: datetime) -> Recovery:
+    return replace(recovery(), used_at=at)
+
+
+async def test_a_recovery_that_was_stopped_or_is_over_sets_no_key(store: OpenStore, same_store: OpenStore) -> None:
+    people = store.people
+    await added(people, "ada", "bob")
+    await people.add_key(passkey())
+    await people.ask_recovery("d", recovery())
+    with pytest.raises(PersonRefused, match="is under way"):
+        await same_store.people.ask_recovery("d2", recovery())
+    assert not await people.stop_recovery("bob", by="bob", at=LATER)
+    assert await same_store.people.stop_recovery("ada", by="ada", at=LATER)
+    assert not await people.stop_recovery("ada", by="ada", at=LATER)
+    assert not await people.recover("d", passkey("k3"), at=BEGINS)
+    await people.ask_recovery("d2", recovery())
+    assert await people.recovery("d") is None
+    assert not await people.recover("d2", passkey("k3"), at=ENDS)
+    assert await people.recoveries(at=ENDS) == []
+    assert not await people.stop_recovery("ada", by="ada", at=ENDS)
+    assert [each.name for each in (await store.log())[-3:]] == ["recoveryasked", "recoverystopped", "recoveryasked"]
+
+
+async def test_a_recovery_is_of_a_person_who_is_there_and_begins_a_day_later(store: OpenStore) -> None:
+    people = store.people
+    await added(people, "ada")
+    with pytest.raises(PersonNotFound):
+        await people.ask_recovery("d", recovery("eve"))
+    with pytest.raises(PersonRefused, match="begins 24 hours after it is asked for"):
+        await people.ask_recovery("d", recovery(begins_at=ASKED + DAY - TICK))
+    await people.ask_recovery("d", recovery())
+    await people.remove("ada", at=LATER)
+    assert await people.recovery("d") is None
+    assert not await people.recover("d", passkey(), at=BEGINS)
+    with pytest.raises(PersonRefused, match="removed"):
+        await people.ask_recovery("d", recovery())
+
+
+async def test_of_many_who_use_one_recovery_at_once_one_does(store: OpenStore, same_store: OpenStore) -> None:
+    await added(store.people, "ada")
+    await store.people.ask_recovery("d", recovery())
+    said: list[bool] = []
+
+    async def use(people: People, number: int) -> None:
+        said.append(await people.recover("d", passkey(f"k{number}"), at=BEGINS))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(use, (store, same_store)[number % 2].people, number)
+    assert sorted(said) == [False] * 7 + [True]
+    assert len(await store.people.keys("ada")) == 1
+
+
+async def test_a_key_that_was_enrolled_before_leaves_a_recovery_as_it_is(store: OpenStore) -> None:
+    await added(store.people, "ada")
+    await store.people.add_key(passkey())
+    await store.people.ask_recovery("d", recovery())
+    with pytest.raises(PersonRefused, match="enrolled before"):
+        await store.people.recover("d", passkey(), at=BEGINS)
+    assert await store.people.keys("ada") == [passkey()]
+    assert await store.people.recover("d", passkey("k2"), at=BEGINS)
+
+
 # Beside the handoffs
 
 
-async def test_nobody_is_woken_by_people_and_pruning_leaves_them(store: OpenStore, place: Place) -> None:
-    async with store.watch() as watch:
-        with anyio.move_on_after(0.2):
-            await watch.changed()  # what it has to say of its own beginning
-        await added(store.people, "ada", "bob")
-        await store.people.add_key(passkey())
-        await store.people.away(absence())
-        with anyio.move_on_after(0.3) as waited:
-            await watch.changed()
-        assert waited.cancelled_caught
-    assert await store.log() == []
+async def test_people_have_lines_in_the_log_and_pruning_leaves_them(store: OpenStore, place: Place) -> None:
+    await added(store.people, "ada", "bob")
+    await store.people.add_key(passkey())
+    await store.people.away(absence())
+    lines = await store.log()
+    assert [each.name for each in lines] == ["personadded", "personadded", "keyadded"]
     kept = await store.people.directory()
     asked = await store.open(sample(), collect_after=LONG_AGO)
     await store.record(asked.id, answered(at=LATER), Collected(at=LATER))
@@ -439,6 +544,7 @@ async def test_nobody_is_woken_by_people_and_pruning_leaves_them(store: OpenStor
     assert await pruned(place, HOUR) == 1
     assert await store.people.directory() == kept
     assert await store.people.keys("ada") == [passkey()]
+    assert (await store.log())[:3] == lines
 
 
 async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
@@ -448,7 +554,7 @@ async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
     every: list[Callable[[], Awaitable[object]]] = [
         people.directory,
         lambda: people.add(person()),
-        lambda: people.change("ada"),
+        lambda: people.change("ada", at=LATER),
         lambda: people.remove("ada", at=LATER),
         lambda: people.away(absence()),
         lambda: people.come_back("ada"),
@@ -466,6 +572,14 @@ async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
         lambda: people.key("k1"),
         lambda: people.use_key("k1", sign_count=1, at=LATER),
         lambda: people.remove_key("k1", at=LATER),
+        people.every_key,
+        lambda: people.ask_recovery("d", recovery()),
+        lambda: people.recovery("d"),
+        lambda: people.recoveries(at=LATER),
+        people.every_recovery,
+        lambda: people.stop_recovery("ada", by="eve", at=LATER),
+        lambda: people.recover("d", passkey(), at=LATER),
+        lambda: people.erase("ada", at=LATER, rewrite=rewrite_at(LATER)),
     ]
     for each in every:
         with pytest.raises(StoreError, match="is closed"):

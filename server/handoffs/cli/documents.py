@@ -7,6 +7,7 @@ from handoffs.core.display import stamp
 from handoffs.core.document import document as described
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff
+from handoffs.core.person import is_of_person
 
 
 def array(handoffs: Sequence[Handoff], *, reader: str) -> str:
@@ -25,7 +26,7 @@ def line(entry: Entry) -> str:
         {
             "number": entry.number,
             "at": stamp(entry.at),
-            "handoffId": entry.handoff_id,
+            ("person" if is_of_person(entry.handoff_id) else "handoffId"): entry.handoff_id,
             "event": entry.name,
             "details": dict(entry.details),
         }

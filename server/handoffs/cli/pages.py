@@ -161,9 +161,14 @@ class Page:
         return render.quoted([[("", each)] for each in wrap(inert(text).strip("\n"), self.width - 2)])
 
 
+_LONG = frozenset({"lines", "public_key"})
+"""Details that only a program reads: `--json` has them."""
+
+
 def line(entry: Entry) -> str:
     """Return a line of the log."""
-    details = "  ".join(f"{name}: {inert_line(text)}" for name, text in entry.details.items())
+    told = {name: text for name, text in entry.details.items() if name not in _LONG}
+    details = "  ".join(f"{name}: {inert_line(text)}" for name, text in told.items())
     return f"{stamp(entry.at)}  {inert_line(entry.handoff_id)}  {entry.name:<9}  {details}".rstrip()
 
 

@@ -57,7 +57,7 @@ async def added(
             added_at=clock.now(),
         )
         await people.add(person)
-    print_out(f"{name} is added. `handoffs people invite {_quoted(name)}` makes the link by which they join.")
+    print_out(f"{name} is added. `handoffs people invite {quoted(name)}` makes the link by which they join.")
 
 
 async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
@@ -79,7 +79,7 @@ async def listed(settings: Settings, *, every: bool, as_json: bool) -> None:
 async def removed(settings: Settings, name: str) -> None:
     """Remove a person for good."""
     clock = SystemClock()
-    async with _opened_for(settings, name, clock) as people:
+    async with opened_for(settings, name, clock) as people:
         directory = await people.directory()
         if not await people.remove(directory.named(name).name, at=clock.now()):
             raise PersonRefused(f"{name} was removed a moment ago.")
@@ -88,7 +88,7 @@ async def removed(settings: Settings, name: str) -> None:
         if each.deputy == name and each.until > clock.now():
             print_out(
                 f"{name} was the deputy of {each.person}, until {stamp(each.until)}: name another one with "
-                f"`handoffs people away {_quoted(each.person)} --until … --deputy NAME`."
+                f"`handoffs people away {quoted(each.person)} --until … --deputy NAME`."
             )
 
 
@@ -107,8 +107,11 @@ async def changed(settings: Settings, name: str, change: Change) -> None:
         raise UsageError("Give --identity or --no-identity for one identity, not both.")
     if both := sorted(join & leave):
         raise UsageError(f"Give --group {both[0]} or --no-group {both[0]}, not both.")
-    async with _opened_for(settings, name, SystemClock()) as people:
-        person = await people.change(name, email=email, join=join, leave=leave, identify=identify, disown=disown)
+    clock = SystemClock()
+    async with opened_for(settings, name, clock) as people:
+        person = await people.change(
+            name, at=clock.now(), email=email, join=join, leave=leave, identify=identify, disown=disown
+        )
     groups = ", ".join(sorted(person.groups)) or "no group"
     ids = f"; {', '.join(map(inert_line, sorted(person.identities)))}" if person.identities else ""
     print_out(f"{name} is in {groups}; {person.email or 'no email address'}{ids}.")
@@ -134,18 +137,9 @@ async def invited(settings: Settings, name: str, *, hours: float) -> str:
     if not 0 < hours <= 24 * 30:
         raise UsageError("--hours takes a number from 0 to 720 (thirty days), such as 24.")
     clock, token = SystemClock(), secrets.token_urlsafe(32)
-    async with _opened_for(settings, name, clock) as people:
+    async with opened_for(settings, name, clock) as people:
         (await people.directory()).named(name)
-        inbox = settings.inbox_url
-        if inbox is None:
-            with suppress(OSError):
-                running = InboxRecord(store=settings.store, data=data_folder()).running()
-                inbox = None if running is None else running.url
-        if inbox is None:
-            raise UsageError(
-                "The link leads to the inbox, and none runs here: start it with `handoffs inbox`, or set "
-                "HANDOFFS_INBOX_URL to the address by which people reach it."
-            )
+        inbox = inbox_address(settings)
         expires = clock.now() + timedelta(hours=hours)
         if not await people.invite(digest_of(token), name, expires_at=expires):
             raise PersonRefused(f"{name} was removed a moment ago.")
@@ -155,6 +149,25 @@ async def invited(settings: Settings, name: str, *, hours: float) -> str:
         f"The link lets {name} set up a passkey and sign in to the inbox: once, until {stamp(expires)}. Send it to "
         f"{name} alone: any person who has it can join as {name}. Earlier links of {name} work no more.{where}"
     )
+
+
+def inbox_address(settings: Settings) -> str:
+    """Return the address that links lead to: that of the team's inbox, or of the one that runs here.
+
+    Raises:
+        UsageError: There is none.
+    """
+    inbox = settings.inbox_url
+    if inbox is None:
+        with suppress(OSError):
+            running = InboxRecord(store=settings.store, data=data_folder()).running()
+            inbox = None if running is None else running.url
+    if inbox is None:
+        raise UsageError(
+            "The link leads to the inbox, and none runs here: start it with `handoffs inbox`, or set "
+            "HANDOFFS_INBOX_URL to the address by which people reach it."
+        )
+    return inbox
 
 
 async def gone(settings: Settings, name: str, *, since: str | None, until: str, deputy: str) -> None:
@@ -167,14 +180,14 @@ async def gone(settings: Settings, name: str, *, since: str | None, until: str, 
         raise UsageError(f"--until must be later than {'now' if begins <= now else '--since'}; it is {stamp(ends)}.")
     if name == deputy:
         raise UsageError(f"{inert_line(name)} can't be their own deputy: name somebody else with --deputy.")
-    async with _opened_for(settings, name, clock) as people:
+    async with opened_for(settings, name, clock) as people:
         await people.away(Absence(person=name, deputy=deputy, since=begins, until=ends))
     print_out(f"{name} is away from {stamp(begins)} until {stamp(ends)}; {deputy} decides in their place.")
 
 
 async def returned(settings: Settings, name: str) -> None:
     """End a person's absence."""
-    async with _opened_for(settings, name, SystemClock()) as people:
+    async with opened_for(settings, name, SystemClock()) as people:
         (await people.directory()).named(name)
         if not await people.come_back(name):
             raise PersonRefused(f"{name} is not away.")
@@ -186,7 +199,7 @@ async def signed_in(settings: Settings, name: str | None, *, as_json: bool) -> N
     clock = SystemClock()
     found: Sequence[Session] = ()
     if name is not None or missing_store(settings) is None:
-        async with _opened_for(settings, name, clock) as people:
+        async with opened_for(settings, name, clock) as people:
             if name is not None:
                 (await people.directory()).named(name)
             found = await people.sessions(name, at=clock.now())
@@ -204,7 +217,7 @@ async def signed_out(settings: Settings, name: str | None, start: str) -> Exit:
     clock = SystemClock()
     whole = start if start.startswith(ID_PREFIX) else f"{ID_PREFIX}{start}"
     if name is not None or missing_store(settings) is None:
-        async with _opened_for(settings, name, clock) as people:
+        async with opened_for(settings, name, clock) as people:
             if name is not None:
                 (await people.directory()).named(name)
             found = [each for each in await people.sessions(name, at=clock.now()) if each.id.startswith(whole)]
@@ -222,7 +235,7 @@ async def printed_keys(settings: Settings, name: str | None) -> None:
     clock = SystemClock()
     if name is None and missing_store(settings) is not None:
         return
-    async with _opened_for(settings, name, clock) as people:
+    async with opened_for(settings, name, clock) as people:
         directory = await people.directory()
         names = sorted(each.name for each in directory.people.values() if each.present)
         for each in names if name is None else [directory.named(name).name]:
@@ -240,7 +253,7 @@ async def _opened(settings: Settings, clock: SystemClock) -> AsyncGenerator[Peop
 
 
 @asynccontextmanager
-async def _opened_for(settings: Settings, name: str | None, clock: SystemClock) -> AsyncGenerator[People]:
+async def opened_for(settings: Settings, name: str | None, clock: SystemClock) -> AsyncGenerator[People]:
     """Open the store for what is done about a person of it: a store that is not there has none, and is not made."""
     if name is not None and missing_store(settings) is not None:
         Directory().named(name)
@@ -269,13 +282,15 @@ def _moment(option: str, written: str) -> datetime:
         raise UsageError(f"{option} {wrong}; or a date, like 2026-12-24.") from None
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return f"'{name}'" if " " in name else name
 
 
 def _row(person: Person, absence: Absence | None, now: datetime) -> tuple[str, ...]:
     state = "here"
-    if person.removed_at is not None:
+    if person.erased and person.removed_at is not None:
+        state = "erased"
+    elif person.removed_at is not None:
         state = f"removed {stamp(person.removed_at)}"
     elif absence is not None:
         begins = "" if absence.covers(now) else f"from {stamp(absence.since)} "
@@ -290,7 +305,9 @@ def _document(person: Person, absence: Absence | None) -> dict[str, object]:
         "until": stamp(absence.until),
     }
     return {
+        "id": person.id,
         "name": person.name,
+        "erased": bool(person.erased),
         "email": person.email,
         "groups": sorted(person.groups),
         "identities": sorted(person.identities),

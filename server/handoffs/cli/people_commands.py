@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import anyio
@@ -214,6 +215,69 @@ def people_keys(
         from handoffs.cli import people
 
         await people.printed_keys(settings, name)
+
+    _finish(work)
+
+
+@people_app.command(name="recover")
+def people_recover(
+    name: Name,
+    after: Annotated[
+        str, typer.Option("--after", metavar="TIME", help="From when on the link works: 24h or more.")
+    ] = "48h",
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the recovery that is under way.")] = False,
+) -> None:
+    """Print a link that replaces a person's lost passkeys, after a delay.
+
+    It works once, for three days after the delay. Until then every page of the inbox tells of it, and the person can
+    stop it with a passkey. When it is used, all earlier passkeys are removed. Each step is a line of the log.
+    """
+
+    async def work(settings: Settings) -> None:
+        from handoffs.cli import recovering
+
+        if stop:
+            await recovering.stopped(settings, name)
+            return
+        said = await recovering.asked(settings, name, after=after)
+        print(said, file=sys.stderr)  # noqa: T201 - beside the link, not in its pipe
+
+    _finish(work)
+
+
+@people_app.command(name="export")
+def people_export(
+    name: Name,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write it to this file instead.")] = None,
+) -> None:
+    """Print all that the store keeps about a person, as JSON.
+
+    Also of a person who was removed. Secrets are not in it: of a secret that they typed, only its name.
+    """
+
+    async def work(settings: Settings) -> None:
+        from handoffs.cli import people_data
+
+        await people_data.exported(settings, name, to)
+
+    _finish(work)
+
+
+@people_app.command(name="erase")
+def people_erase(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
+) -> None:
+    """Erase a person, and what they wrote and decided, for good.
+
+    The name gives way to a number everywhere. The log can still be verified, and says which lines lost words. What is
+    open and names the person has to end first.
+    """
+
+    async def work(settings: Settings) -> None:
+        from handoffs.cli import people_data
+
+        await people_data.erased(settings, name, yes=yes)
 
     _finish(work)
 

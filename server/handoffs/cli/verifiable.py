@@ -180,7 +180,9 @@ def _print(report: Report, asked: Asked) -> None:
     head = report.checkpoint
     if asked.as_json:
         told = {} if head is None else _told(head)
-        counts = {"handoffs": report.handoffs, "decisions": report.decisions, "signed": report.signed}
+        counts: dict[str, object] = {"people": report.people, "erasedPeople": report.erased_people}
+        counts |= {"erasedLines": report.erased}
+        counts |= {"handoffs": report.handoffs, "decisions": report.decisions, "signed": report.signed}
         print_out(json.dumps({"ok": report.ok, **told, **counts, "problems": list(map(str, report.problems))}))
         return
     if head is None or not report.ok:
@@ -188,10 +190,26 @@ def _print(report: Report, asked: Asked) -> None:
     since = "" if report.since is None else f" It continues the checkpoint of {report.since.size:,} entries."
     closed = f" In {report.closed:,} of them words were erased or kept back." if report.closed else ""
     signed = f", {report.signed:,} signed with passkeys" if report.signed else ""
+    people = f" and {report.people:,} people" if report.people else ""
+    erased = ""
+    if report.erased_people:
+        erased = f" {report.erased_people:,} people were erased"
+        erased += f": so the words of lines {_runs(report.erased)} were." if report.erased else "."
     print_out(
-        f"Nothing is wrong with {head.origin}: {head.size:,} entries of {report.handoffs:,} handoffs, "
-        f"{report.decisions:,} compared word by word{signed}.{closed}{since}"
+        f"Nothing is wrong with {head.origin}: {head.size:,} entries of {report.handoffs:,} handoffs{people}, "
+        f"{report.decisions:,} compared word by word{signed}.{closed}{erased}{since}"
     )
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    """Return numbers as runs: `3, 5-8`."""
+    runs: list[list[int]] = []
+    for each in sorted(numbers):
+        if runs and runs[-1][1] == each - 1:
+            runs[-1][1] = each
+        else:
+            runs.append([each, each])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _vkey(settings: Settings, path: Path | None) -> VerifierKey:

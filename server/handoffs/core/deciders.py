@@ -136,6 +136,11 @@ class Deciders:
         return frozenset(name for seat in self._seats(None) for name in (seat.person, seat.for_) if name)
 
     @property
+    def everyone_named(self) -> frozenset[str]:
+        """The names in all seats, also in those of the requester, who may not use them."""
+        return frozenset(name for seat in (*self.seats, *self.escalate_to) for name in (seat.person, seat.for_) if name)
+
+    @property
     def can_be_met(self) -> bool:
         """Whether those who were not away when it was routed are enough."""
         groups: dict[str, frozenset[str]] = {}

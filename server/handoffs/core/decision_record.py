@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from handoffs.core.desk import Desk
 from handoffs.core.document import redacted
 from handoffs.core.errors import NotProved
-from handoffs.core.events import Entry
+from handoffs.core.events import Entry, Erased
 from handoffs.core.model import Handoff, State
 
 if TYPE_CHECKING:  # only a question with a rule has them
@@ -83,12 +83,16 @@ class Record:
 async def read_record(desk: Desk, handoff: Handoff, permits: Permits) -> Record:
     """Return the record of a handoff. Its signatures are checked with the keys that are known now."""
     entries = await desk.history(handoff.id)
+    refused = await _refused(desk, handoff)
+    unknown = bool(refused) or (handoff.state is State.ANSWERED and handoff.values is None)
+    if unknown and any(entry.name == Erased.name for entry in entries):
+        refused = "what a person said or signed was erased since, so it can't be checked any more"
     return Record(
         handoff=handoff,
         shown=redacted(handoff),
         entries=entries,
         votes=await _checked(desk, handoff) if handoff.votes else (),
-        refused=await _refused(desk, handoff),
+        refused=refused,
         permits=permits(handoff),
     )
 

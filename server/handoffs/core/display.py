@@ -79,6 +79,16 @@ _HAPPENED = {
     "collected": "The agent was given the outcome",
     "revealed": "A program got the secret",
     "forgotten": "The secret was erased",
+    "erased": "What a person said in it was erased",
+    "personadded": "Added",
+    "personchanged": "Changed",
+    "personremoved": "Removed",
+    "personerased": "Erased",
+    "keyadded": "A passkey was added",
+    "keyremoved": "A passkey was removed",
+    "recoveryasked": "A recovery of the passkeys was asked for",
+    "recoverystopped": "The recovery was stopped",
+    "recovered": "The recovery was used: a new passkey took the place of all others",
 }
 
 

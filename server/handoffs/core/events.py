@@ -264,14 +264,26 @@ class Forgotten(_Event):
     field: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class Erased(_Event):
+    """The name and the words of a person were erased from the handoff and its lines."""
+
+    name: ClassVar[str] = "erased"
+
+    person: str
+    """The number that stands for the person."""
+    lines: str
+    """Which lines lost words, and what is left of each, committed to anew: see `proof.erasing`."""
+
+
 Event: TypeAlias = (
     Opened | Joined | Reached | NotShown | Dismissed | Left | Reminded | Voted | Answered | Declined | Cancelled
-    | Expired | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten
+    | Expired | Collected | Used | Edited | Sent | Result | Unknown | DeniedAgain | Revealed | Forgotten | Erased
 )  # fmt: skip
 
 EVENTS: tuple[type[Event], ...] = (
     Opened, Joined, Reached, NotShown, Dismissed, Left, Reminded, Voted, Answered, Declined, Cancelled, Expired,
-    Collected, Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten,
+    Collected, Used, Edited, Sent, Result, Unknown, DeniedAgain, Revealed, Forgotten, Erased,
 )  # fmt: skip
 
 # Kept once, with the handoff: the log holds nothing that people wrote.

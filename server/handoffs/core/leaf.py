@@ -51,7 +51,7 @@ SALT_BYTES = 16
 BEGAN = "began"
 """The event of a log's first leaf where its store is older than the log."""
 
-_EVENT_FACTS = frozenset({"call", "calls", "channel", "declares", "outcome", "seconds", "stage", "transport"})
+_EVENT_FACTS = frozenset({"call", "calls", "channel", "declares", "outcome", "person", "seconds", "stage", "transport"})
 _NEITHER = frozenset({"at", "sealed"})
 _MAX_FACT = 200
 """A fact has at most as many characters, all of them ASCII; else it is committed to."""

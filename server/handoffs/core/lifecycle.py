@@ -14,6 +14,7 @@ from handoffs.core.events import (
     DeniedAgain,
     Dismissed,
     Edited,
+    Erased,
     Event,
     Expired,
     Forgotten,
@@ -58,10 +59,11 @@ TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
             DeniedAgain: State.ANSWERED,
             Revealed: State.ANSWERED,
             Forgotten: State.ANSWERED,
+            Erased: State.ANSWERED,
         },
-        State.DECLINED: {Collected: State.DECLINED, DeniedAgain: State.DECLINED},
-        State.CANCELLED: {Collected: State.CANCELLED},
-        State.EXPIRED: {Collected: State.EXPIRED},
+        State.DECLINED: {Collected: State.DECLINED, DeniedAgain: State.DECLINED, Erased: State.DECLINED},
+        State.CANCELLED: {Collected: State.CANCELLED, Erased: State.CANCELLED},
+        State.EXPIRED: {Collected: State.EXPIRED, Erased: State.EXPIRED},
     }
 )
 """The next state by state and event. An event that is missing in a row can't happen there. `Opened` creates it."""

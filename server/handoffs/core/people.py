@@ -8,13 +8,16 @@ from handoffs.core.inbox_session import Session
 from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person
+from handoffs.core.recovery import Recovery
+from handoffs.core.rewriting import Erasure, Rewrite
 
 
 class People(Protocol):
     """Where people are kept. Safe for any number of processes at once.
 
     Every method raises StoreError where the store can't be used. What a method has returned has been made durable, and
-    the next read of every process finds it. No watch is woken.
+    the next read of every process finds it. What changes people, keys or recoveries has a line in the log
+    (`core.person_log`), in the same transaction.
 
     Invitations and sessions are found by the digest of a secret; the secret itself is not stored.
     """
@@ -31,6 +34,7 @@ class People(Protocol):
         self,
         name: str,
         *,
+        at: datetime,
         email: str | None = None,
         join: frozenset[str] = frozenset(),
         leave: frozenset[str] = frozenset(),
@@ -131,4 +135,52 @@ class People(Protocol):
 
     async def remove_key(self, credential_id: str, *, at: datetime) -> bool:
         """Let a passkey sign nothing from now on; False where there is none, or it was removed before."""
+        ...
+
+    async def every_key(self) -> Sequence[Passkey]:
+        """Return the passkeys of all people, also removed ones."""
+        ...
+
+    async def ask_recovery(self, digest: str, recovery: Recovery) -> None:
+        """Keep a recovery, in place of the person's earlier one.
+
+        Raises:
+            PersonNotFound: There is no such person.
+            PersonRefused: They were removed, a recovery of theirs is under way, or it would begin too soon.
+        """
+        ...
+
+    async def recovery(self, digest: str) -> Recovery | None:
+        """Return a recovery, also a used, stopped or past one; None where there is none, or its person was removed."""
+        ...
+
+    async def recoveries(self, *, at: datetime) -> Sequence[Recovery]:
+        """Return the recoveries that are under way."""
+        ...
+
+    async def every_recovery(self) -> Sequence[Recovery]:
+        """Return the last recovery of each person who is there, as it is."""
+        ...
+
+    async def stop_recovery(self, person: str, *, by: str, at: datetime) -> bool:
+        """Stop the recovery of a person that is under way; False where there is none."""
+        ...
+
+    async def recover(self, digest: str, key: Passkey, *, at: datetime) -> bool:
+        """Use a recovery up: this passkey takes the place of all of the person's, whose sessions end.
+
+        False, and nothing is written, where it can't be used now, or it is of another person.
+
+        Raises:
+            PersonRefused: The credential id was enrolled before.
+        """
+        ...
+
+    async def erase(self, name: str, *, at: datetime, rewrite: Rewrite) -> Erasure:
+        """Erase all that is kept about a person, in one transaction; `rewrite` says what changes in a handoff.
+
+        Raises:
+            PersonNotFound: There is no such person.
+            PersonRefused: They were erased before, or something open still names them.
+        """
         ...

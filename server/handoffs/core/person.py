@@ -18,8 +18,26 @@ from handoffs.core.untrusted import folded, inert_line
 MAX_NAME = 64
 """Characters of a person's or a group's name."""
 
+PERSON_PREFIX = "p_"
+"""What the number of a person begins with."""
+
 _EMAIL = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
 _MAX_EMAIL = 254
+
+
+def is_of_person(handoff_id: str) -> bool:
+    """Say whether what a line of the log is about is a person, and no handoff."""
+    return handoff_id.startswith(PERSON_PREFIX)
+
+
+def new_person_id() -> str:
+    """Return a new random number of a person."""
+    return f"{PERSON_PREFIX}{secrets.token_hex(11)}"
+
+
+def mark_of(person_id: str) -> str:
+    """Return what stands in place of the name of a person who was erased. No name has a colon."""
+    return f"erased: {person_id}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +53,10 @@ class Person:
     """Random bytes, hexadecimal, that stand for the person in their authenticators; they say nothing of the name."""
     added_at: datetime
     removed_at: datetime | None = None
+    id: str = field(default_factory=new_person_id)
+    """The person's number: it stands for them in the log, and says nothing of the name."""
+    erased: str = field(default="", repr=False)
+    """Of a person who was erased, what recognises the name (`person_erasure`), so that it is not given again."""
 
     @property
     def present(self) -> bool:
@@ -90,9 +112,25 @@ class Directory:
             alike = [each.name for each in self.people.values() if each.present and each.folded == folded(name)]
             meant = f" The name is written {alike[0]}." if alike else " `handoffs people list` shows all."
             raise PersonNotFound(f"There is no person {inert_line(name, MAX_NAME)}.{meant}")
+        if person.erased:
+            raise PersonRefused(f"{person.id} was erased: nothing is kept of them any more.")
         if not person.present:
             raise PersonRefused(f"{name} was removed. `handoffs people list` shows who is there.")
         return person
+
+    def to_erase(self, name: str) -> Person:
+        """Return the person of this name, or with this number, who may have been removed.
+
+        Raises:
+            PersonNotFound: There is no such person.
+            PersonRefused: They were erased before.
+        """
+        person = self.people.get(name)
+        if person is not None and not person.erased:
+            return person
+        if any(each.erased and name in (each.name, each.id) for each in self.people.values()):
+            raise PersonRefused(f"{inert_line(name, MAX_NAME)} was erased before: nothing is kept any more.")
+        return self.named(name)
 
     def identified(self, identity: Identity) -> Person | None:
         """Return the person whom a proxy or a provider names, also one who was removed; None where it is none of them.
@@ -189,6 +227,14 @@ def name_taken(name: str, there: Person) -> PersonRefused:
         return PersonRefused(f"There is {there.name} already. Choose another name than {name}.")
     return PersonRefused(
         f"{there.name} was removed, and a name is given once: the log must not mean two people by it. Choose another."
+    )
+
+
+def name_erased(name: str) -> PersonRefused:
+    """Return the refusal of the name of a person who was erased."""
+    return PersonRefused(
+        f"{name} is the name of a person who was erased, and a name is given once: copies of the log may still have "
+        "it. Choose another."
     )
 
 

@@ -2,11 +2,14 @@
 
 Without the words and salts this is all that can be seen: the form of the leaf (`core.leaf`, RFC 8785), that the
 versions of a handoff rise by one from `opened` on, and that each event is possible in the state before it
-(`core.lifecycle.TABLE`). Nothing follows an end but what the table allows.
+(`core.lifecycle.TABLE`). Nothing follows an end but what the table allows. Of a person, that the versions rise by one
+from `personadded` on, and that a recovery was asked for, begins late enough, was not stopped, and was used in its time.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from handoffs.core import exact_json
@@ -14,6 +17,8 @@ from handoffs.core.events import EVENTS, Event, Opened
 from handoffs.core.leaf import BEGAN, VERSION, fields_of
 from handoffs.core.lifecycle import TABLE
 from handoffs.core.model import State
+from handoffs.core.person_log import ADDED, ERASED, KEY_REMOVED, PERSON_EVENTS
+from handoffs.core.recovery import LEAST_DELAY
 
 _NEXT: Mapping[tuple[bytes, bytes], bytes] = {
     (state.encode(), event.name.encode()): after.encode()
@@ -47,6 +52,48 @@ def _usual(event: type[Event]) -> re.Pattern[bytes]:
 _USUAL = {event.name.encode(): _usual(event).fullmatch for event in EVENTS}
 
 
+@dataclass(kw_only=True, slots=True)
+class _PersonSeen:
+    """What the entries of one person lead to, as far as it is plain."""
+
+    version: int = 0
+    gone: bool = False
+    erased: bool = False
+    recovery: tuple[str, str] | None = None
+    """When the one that is under way begins and ends."""
+
+    def after(self, person: str, event: str, at: str, facts: Mapping[str, object]) -> str:
+        """Record an event; return why it can't have happened, empty if it can."""
+        if self.erased or (self.gone and event in _ONLY_WHILE_THERE):
+            return f"{person} is gone, and {event} came after that"
+        match event:
+            case "personremoved" | "personerased":
+                self.gone, self.erased, self.recovery = True, event == ERASED, None
+            case "recoveryasked":
+                self.recovery = str(facts.get("begins")), str(facts.get("ends"))
+                if _time(self.recovery[0]) - _time(at) < LEAST_DELAY:
+                    return f"a recovery of {person} begins too soon after it was asked for"
+            case "recoverystopped":
+                if self.recovery is None:
+                    return f"a recovery of {person} is stopped that nobody asked for"
+                self.recovery = None
+            case "recovered":
+                begins, ends = self.recovery or ("", "")
+                self.recovery = None
+                if not begins <= at < ends:
+                    return f"{person} is recovered at a time at which no recovery was good"
+            case _:
+                pass
+        return ""
+
+
+def _time(written: str) -> datetime:
+    return datetime.fromisoformat(written)
+
+
+_ONLY_WHILE_THERE = frozenset(PERSON_EVENTS) - {ERASED, KEY_REMOVED}
+
+
 class EntryChecks:
     """Checks the entries of one log, from the first on."""
 
@@ -59,11 +106,22 @@ class EntryChecks:
         """The first version of those that do."""
         self.older = 0
         """How many events were recorded before the log began."""
+        self._people: dict[str, _PersonSeen] = {}
 
     @property
     def handoffs(self) -> int:
         """How many handoffs the log has."""
         return len(self._handoffs)
+
+    @property
+    def people(self) -> int:
+        """How many people the log has."""
+        return len(self._people)
+
+    @property
+    def erased_people(self) -> int:
+        """How many of them were erased."""
+        return sum(each.erased for each in self._people.values())
 
     def versions(self, handoff: str) -> tuple[int, int] | None:
         """Return the first and the last version that the log has of a handoff; None if it has none."""
@@ -119,11 +177,33 @@ class EntryChecks:
                     return "it is no leaf: it does not say how many events are older"
                 self.older = older
                 return ""
-            return ""
+            return self._of_person(leaf) if "person" in leaf else ""
         handoff, state, count = leaf["handoff"], leaf.get("state"), leaf.get("version")
         if not isinstance(handoff, str) or not isinstance(state, str) or type(count) is not int:
             return "it is no leaf: its handoff, state or version is missing"
         return self._follow(handoff.encode(), event.encode(), state.encode(), count)
+
+    def _of_person(self, leaf: Mapping[str, object]) -> str:
+        """Record what happened to a person; return why it can't follow what was before, empty if it can."""
+        person, event, version, at = leaf["person"], str(leaf["event"]), leaf.get("version"), leaf.get("at")
+        facts, committed = leaf.get("facts"), leaf.get("committed")
+        if not isinstance(person, str) or type(version) is not int or not isinstance(at, str):
+            return "it is no leaf: its person, version or time is missing"
+        if not isinstance(facts, dict) or not isinstance(committed, dict):
+            return "it is no leaf: its facts, or what it commits to, are missing"
+        before = self._people.get(person)
+        seen = self._people.setdefault(person, _PersonSeen())
+        first, seen.version = seen.version + 1, version
+        if event == ADDED and before is not None:
+            return f"{person} is added a second time"
+        if version != first:
+            return f"{person} has version {version} after {first - 1}: entries are missing or not in order"
+        if before is None and event != ADDED:
+            return f"{person} was never added"
+        try:
+            return seen.after(person, event, at, cast("Mapping[str, object]", facts))
+        except (ValueError, TypeError):
+            return f"a time of {person} can't be read"
 
     def _follow(self, handoff: bytes, event: bytes, state: bytes, version: int) -> str:
         """Record an event; return why it can't follow what was before, empty if it can."""

@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 from handoffs.core.errors import NotFound
 from handoffs.core.leaf import leaf_of, new_salt
 from handoffs.core.leaves import Grown, Leaf, Leaves, Tile
+from handoffs.core.person import is_of_person
+from handoffs.core.person_log import PersonEvent, person_leaf
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
 from handoffs.proof.recorded import LinedStore, lined, recorded
@@ -165,10 +167,10 @@ async def _with_texts(store: LoggedStore, leaves: Sequence[Leaf]) -> tuple[list[
         if leaf.text:
             whole.append(leaf)
             continue
+        salt = new_salt()
         try:
-            handoff, entries = await lined(store, await store.get(leaf.handoff_id))
-            found = next(each for each in recorded(handoff, entries) if each.number == leaf.number)
-        except (NotFound, StopIteration):
+            text = await _made(store, leaf, salt)
+        except NotFound:
             if any(each.number == leaf.number for each in await store.leaves.after(leaf.number - 1, limit=1)):
                 raise ProofRefused(
                     f"Line {leaf.number} is of {leaf.handoff_id}, which is not there: it was added by hand, or the "
@@ -177,11 +179,23 @@ async def _with_texts(store: LoggedStore, leaves: Sequence[Leaf]) -> tuple[list[
             break  # it was removed meanwhile
         except ValueError as wrong:
             raise ProofRefused(f"The log of {leaf.handoff_id} can't be read: {wrong}.") from None
-        salt = new_salt()
-        text = leaf_of(found.after, found.event, salt=salt).decode()
         made.append(replace(leaf, text=text, salt=salt.hex()))
         whole.append(made[-1])
     return whole, made
+
+
+async def _made(store: LoggedStore, leaf: Leaf, salt: bytes) -> str:
+    """Return the leaf of a line without one. Raises NotFound or ValueError: there is no such line."""
+    if is_of_person(leaf.handoff_id):
+        for version, entry in enumerate(await store.log(handoff_id=leaf.handoff_id), 1):
+            if entry.number == leaf.number:
+                return person_leaf(PersonEvent.of(entry), version=version, salt=salt).decode()
+        raise NotFound(leaf.handoff_id)
+    handoff, entries = await lined(store, await store.get(leaf.handoff_id))
+    found = [each for each in recorded(handoff, entries) if each.number == leaf.number]
+    if not found:
+        raise NotFound(leaf.handoff_id)
+    return leaf_of(found[0].after, found[0].event, salt=salt).decode()
 
 
 def _tile(full: tuple[int, int, bytes], first: int) -> Tile:

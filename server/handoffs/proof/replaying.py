@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from handoffs.core.errors import HandoffError
-from handoffs.core.events import Answered, Opened, Voted
+from handoffs.core.events import Answered, Erased, Opened, Voted
 from handoffs.core.leaf import committed_in
 from handoffs.core.leaves import Leaf
 from handoffs.core.lifecycle import advance
@@ -42,6 +42,7 @@ def replayed(handoff: Handoff, events: Sequence[Recorded], leaves: Mapping[int, 
         handoff, state=State.OPEN, version=1, values=None, end=None, collected_at=None, other="", sealed={}, calls=1,
         handed_to="", reached=(), reminded=(), votes=handoff.votes if free else (),
     )  # fmt: skip
+    erased = handoff.values is None and any(isinstance(each.event, Erased) for each in events)
     for each in events[1:]:
         event = each.event
         if isinstance(event, Voted):
@@ -54,9 +55,11 @@ def replayed(handoff: Handoff, events: Sequence[Recorded], leaves: Mapping[int, 
             names = [name for name, value in event.values.items() if value == secret_name(handoff.id, name)]
             event = replace(event, sealed=dict.fromkeys(names, ""))
         try:
-            after = advance(after, event)
+            after = _without_words(after, event) if erased and isinstance(event, Answered) else advance(after, event)
         except (HandoffError, ValueError) as wrong:
             return [f"line {each.number} ({event.name}) can't have happened: {wrong}"]
+    if erased:
+        after = replace(after, values=None)
     said = _said(
         [
             ("its end", _end(handoff.end), _end(after.end)),
@@ -74,6 +77,14 @@ def replayed(handoff: Handoff, events: Sequence[Recorded], leaves: Mapping[int, 
     if any((vote.person, vote.for_, vote.at) not in cast for vote in handoff.votes):
         said += ["it has a vote that is not among its lines."]
     return said
+
+
+def _without_words(handoff: Handoff, event: Answered) -> Handoff:
+    """Return the handoff after an answer that was erased: its votes must be enough for whatever it was."""
+    of, question = handoff.question.deciders, handoff.question
+    if of is not None and not of.met_by(handoff.votes) and not of.refused_by(handoff.votes):
+        raise ValueError("votes are missing")
+    return replace(advance(replace(handoff, question=replace(question, deciders=None)), event), question=question)
 
 
 def _said(pairs: Sequence[tuple[str, object, object]]) -> list[str]:

@@ -9,11 +9,14 @@ from handoffs.core.events import Entry
 from handoffs.core.leaf import SALT_BYTES, committed_in, opened_by, words_of
 from handoffs.core.leaves import Grown, Leaf, Lined
 from handoffs.core.model import Cursor, Handoff
+from handoffs.core.person import is_of_person
 from handoffs.proof.checkpoint import opened
 from handoffs.proof.entry_checks import EntryChecks
+from handoffs.proof.erasing import ERASED_SALT, rest_differs, rests
 from handoffs.proof.growing import LoggedStore, StoreTiles, grow, head
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
 from handoffs.proof.notes import VerifierKey
+from handoffs.proof.people_checks import PeopledStore, check_people
 from handoffs.proof.proof_checks import verify_consistency
 from handoffs.proof.recorded import Recorded, lined, recorded
 from handoffs.proof.refused import ProofRefused
@@ -24,8 +27,8 @@ _PAGE = 200
 _NO_WORD = '""'
 
 
-class WholeStore(LoggedStore, Protocol):
-    """A store whose handoffs can be gone through."""
+class WholeStore(PeopledStore, Protocol):
+    """A store whose handoffs and people can be gone through."""
 
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
@@ -52,8 +55,23 @@ async def verify_store(
             await _continued(store, report)
     except ProofRefused as wrong:
         report.problems.append(Problem("the tree" if report.since is None else "since", str(wrong)))
+    await _people(store, report, seen)
     await _handoffs(store, report, seen)
     return report
+
+
+async def _people(store: WholeStore, report: Report, seen: "_Seen") -> None:
+    """Compare what the store says of its people with the lines about them."""
+    checked = await check_people(store)
+    report.people = checked.people
+    report.erased_people = len(checked.erased)
+    report.problems += [Problem(place, what) for place, what in checked.problems]
+    if not seen.whole:
+        return
+    for number in sorted(each for each in seen.alive if is_of_person(each)):
+        seen.alive.discard(number)
+        if number not in checked.numbers:
+            report.problems.append(Problem(number, "they have lines in the log, and were removed by hand."))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -130,6 +148,7 @@ async def _handoffs(store: WholeStore, report: Report, seen: _Seen) -> None:
                     continue
             report.problems += [Problem(handoff.id, each) for each in found]
             report.decisions += 1
+            report.erased += _erased(lines[handoff.id])
             older += without
         if len(page) < _PAGE:
             break
@@ -172,7 +191,7 @@ def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Lea
     found: list[str] = []
     by_number = {leaf.number: leaf for leaf in leaves if leaf.text}
     try:
-        events = list(recorded(handoff, entries))
+        events, left = list(recorded(handoff, entries)), rests(entries)
     except ValueError as wrong:
         return [f"{wrong}."]
     if not events:
@@ -182,7 +201,7 @@ def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Lea
         if leaf is None:
             continue
         try:
-            differ = _differs(leaf, each)
+            differ = _differs(leaf, each, left.get(each.after.version))
         except ValueError as wrong:
             found.append(f"line {each.number}: its leaf can't be read: {wrong}.")
             continue
@@ -199,9 +218,20 @@ def differences(handoff: Handoff, entries: Sequence[Entry], leaves: Sequence[Lea
     return found
 
 
-def _differs(leaf: Leaf, each: Recorded) -> list[str]:
+def _erased(lines: Sequence[Lined]) -> list[int]:
+    """Return the numbers of the lines whose words were erased."""
+    return [each.entry.number for each in lines if each.leaf is not None and each.leaf.salt.startswith(ERASED_SALT)]
+
+
+def _differs(leaf: Leaf, each: Recorded, left: str | None) -> list[str]:
     """Return the names of what is not as a leaf has it. Raises ValueError: it can't be read."""
     text = leaf.text.encode()
+    if leaf.salt.startswith(ERASED_SALT):
+        # Nothing opens what it commits to: what is left is committed to in the line of the erasure.
+        differ = [name for name in opened_by(text, each.after, each.event, bytes(SALT_BYTES)) if name != "committed"]
+        gone = committed_in(text)
+        found = [name for name in differ if name not in gone]
+        return [*found, "what is left of it"] if rest_differs(each, leaf.salt, left) else found
     salt = bytes.fromhex(leaf.salt or "00" * SALT_BYTES)
     differ = [name for name in opened_by(text, each.after, each.event, salt) if name not in each.unkept]
     if leaf.salt:

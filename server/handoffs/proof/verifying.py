@@ -49,6 +49,11 @@ class Report:
     since: Checkpoint | None = None
     """The old checkpoint, if the log continues it."""
     handoffs: int = 0
+    people: int = 0
+    erased_people: int = 0
+    """How many of them were erased."""
+    erased: list[int] = field(default_factory=list[int])
+    """The numbers of the lines that lost words when a person was erased."""
     decisions: int = 0
     """How many decisions were checked word by word."""
     closed: int = 0
@@ -89,7 +94,8 @@ def verify_folder(
     report.checkpoint, report.signers = signed.checkpoint, signed.signers
     walk = _Walk(tiles, signed.checkpoint, report.problems)
     walk.run()
-    report.handoffs = walk.entries.handoffs
+    report.handoffs, report.people = walk.entries.handoffs, walk.entries.people
+    report.erased_people = walk.entries.erased_people
     report.problems += _strangers(folder, tiles, signed.checkpoint.size)
     _decisions(folder / DECISIONS, tiles, signed.checkpoint.size, walk.entries, report, pinned)
     if since is not None:

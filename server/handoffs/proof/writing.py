@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import anyio.to_thread
 
@@ -17,18 +16,20 @@ from handoffs.core.deciders import content_digest
 from handoffs.core.decision import Assertion, Decision
 from handoffs.core.document import redacted
 from handoffs.core.errors import NotFound
+from handoffs.core.events import Erased
 from handoffs.core.leaf import words_of
 from handoffs.core.leaves import Grown, Leaf
 from handoffs.core.model import Handoff, State
-from handoffs.core.people import People
 from handoffs.core.voting import content_of
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.decisions import DECISIONS, VERSION
+from handoffs.proof.erasing import ERASED_SALT
 from handoffs.proof.export import FolderWriter
 from handoffs.proof.files import put
 from handoffs.proof.growing import Indices, LoggedStore, grow, head, inclusion
 from handoffs.proof.merkle import WIDTH
 from handoffs.proof.notes import SigningKey
+from handoffs.proof.people_checks import PeopledStore
 from handoffs.proof.recorded import Recorded, lined, recorded
 from handoffs.proof.refused import ProofRefused
 
@@ -37,15 +38,6 @@ _HELD = frozenset({"message", "form", "arguments", "values"})
 _STEP = 1000
 _GONE: Mapping[str, object] = {}
 _NAMED = re.compile(r'"handoff":"([A-Za-z0-9_]+)","state":')
-
-
-class PeopledStore(LoggedStore, Protocol):
-    """A store with the leaves of its events, and the people whose passkeys have signed."""
-
-    @property
-    def people(self) -> People:
-        """The people, and what signs them in."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,14 +150,22 @@ async def decision(
         index = await indices.of(leaf)
         proof = {"path": list(map(_base64, await inclusion(store.leaves, index, grown.size)))} if paths else {}
         told.append(
-            {"index": index, "leaf": leaf.text, "salt": leaf.salt, "words": _words(each, leaf, closed), **proof}
+            {
+                "index": index,
+                "leaf": leaf.text,
+                "salt": "" if leaf.salt.startswith(ERASED_SALT) else leaf.salt,
+                "words": _words(each, leaf, closed),
+                **proof,
+            }
         )
-    signatures: Sequence[object] = [] if closed else await _signatures(store, handoff, server_id)
+    # What was signed has words that were erased, of somebody else, too.
+    erased = any(each.event.name == Erased.name for each in events)
+    signatures: Sequence[object] = [] if closed or erased else await _signatures(store, handoff, server_id)
     return {"v": VERSION, "handoff": handoff.id, "events": told, "signatures": signatures}
 
 
 def _words(each: Recorded, leaf: Leaf, closed: frozenset[str]) -> dict[str, str]:
-    if not leaf.salt:
+    if not leaf.salt or leaf.salt.startswith(ERASED_SALT):
         return {}
     hidden = closed | each.unkept
     return {name: word for name, word in words_of(each.after, each.event).items() if name not in hidden}

@@ -242,6 +242,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             unused=lambda folder: unused_words(Path(folder)) if folder else "",
             log=tree,
             chats=setup_of(settings, desk, courier),
+            pinned=settings.pinned_keys is not None,
         )
         # No access log: a sign-in link has its code in the address.
         probed = Probes(app, Readiness(desk).problem)

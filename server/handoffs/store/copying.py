@@ -18,7 +18,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from handoffs.core.errors import StoreError
 from handoffs.store.chat_rows import CHAT, CODE, TOLD
-from handoffs.store.people_rows import ABSENCE, PASSKEY, PERSON, Bytes
+from handoffs.store.people_rows import ABSENCE, PASSKEY, PERSON, RECOVERY, Bytes
 from handoffs.store.permission_rows import GRANT, PIN, STOP
 from handoffs.store.rows import CHANGING, COLUMNS
 
@@ -65,11 +65,12 @@ STOPS = Table(name="stops", columns=STOP, order=("one",))
 PEOPLE = Table(name="people", columns=PERSON, order=("folded",))
 ABSENCES = Table(name="absences", columns=ABSENCE, order=("person",))
 PASSKEYS = Table(name="passkeys", columns=PASSKEY, order=("credential_id",))
+RECOVERIES = Table(name="recoveries", columns=RECOVERY, order=("person",))
 CHATS = Table(name="chats", columns=CHAT, order=("id",))
 CHAT_MESSAGES = Table(name="chat_messages", columns=TOLD, order=("chat", "handoff_id"))
 CHAT_CODES = Table(name="chat_codes", columns=CODE, order=("digest",))
 UNLOGGED = (
-    CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS, KEPT_LEAVES, LOG_BEGAN,
+    CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS, RECOVERIES, KEPT_LEAVES, LOG_BEGAN,
     CHATS, CHAT_MESSAGES, CHAT_CODES,
 )  # fmt: skip
 """The tables whose changes are in no log."""

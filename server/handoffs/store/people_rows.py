@@ -1,14 +1,21 @@
 """How people, absences, passkeys and sessions are written as rows, and read back as equal values."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias, cast
 
+from handoffs.core.display import in_words
+from handoffs.core.errors import PersonRefused
+from handoffs.core.events import Entry
 from handoffs.core.inbox_session import Session
 from handoffs.core.invitation import Invitation
+from handoffs.core.leaf import new_salt
 from handoffs.core.passkey import Passkey
-from handoffs.core.person import Absence, Directory, Person
+from handoffs.core.person import Absence, Directory, Person, name_erased, name_taken
+from handoffs.core.person_erasure import recognised
+from handoffs.core.person_log import PersonEvent, person_leaf
+from handoffs.core.recovery import LEAST_DELAY, Recovery
 from handoffs.core.storable import storable
 from handoffs.store.values import Cell, Unreadable, micros, moment
 
@@ -16,7 +23,7 @@ Bytes: TypeAlias = Cell | bytes
 """A cell of a table that has keys in it."""
 
 # In the order of `encode_person` and `decode_directory`.
-PERSON = ("folded", "name", "email", "member_of", "handle", "added_at", "removed_at", "identities")
+PERSON = ("folded", "name", "email", "member_of", "handle", "added_at", "removed_at", "identities", "id", "erased")
 """The columns of a person."""
 
 ABSENCE = ("person", "deputy", "starts", "ends")
@@ -32,11 +39,15 @@ PASSKEY = (
 INVITATION = ("person", "expires_at", "used_at")
 """The columns of an invitation, without its digest."""
 
+# In the order of `encode_recovery` and `decode_recovery`.
+RECOVERY = ("person", "asked_by", "asked_at", "begins_at", "ends_at", "used_at", "stopped_at", "digest")
+"""The columns of a recovery; the digest of its link comes last."""
+
 SESSION = ("id", "person", "agent", "started_at", "seen_at", "page_key")
 """The columns of a session, without its digest."""
 
 _PersonRow: TypeAlias = tuple[
-    str, str, str, str, str, int, int | None, str,
+    str, str, str, str, str, int, int | None, str, str, str,
     str | None, int | None, int | None,
 ]  # fmt: skip
 
@@ -50,6 +61,8 @@ def encode_person(person: Person) -> tuple[Cell, ...]:
         micros(person.added_at),
         _stored(person.removed_at),
         encode_groups(person.identities),
+        storable(person.id),
+        person.erased,
     )
 
 
@@ -70,7 +83,9 @@ def decode_directory(rows: Iterable[tuple[object, ...]]) -> Directory:
     people: dict[str, Person] = {}
     absences: list[Absence] = []
     for row in rows:
-        _, name, email, groups, handle, added_at, removed_at, ids, deputy, starts, ends = cast("_PersonRow", row)
+        _, name, email, groups, handle, added_at, removed_at, ids, number, erased, deputy, starts, ends = cast(
+            "_PersonRow", row
+        )
         try:
             people[name] = Person(
                 name=name,
@@ -80,12 +95,35 @@ def decode_directory(rows: Iterable[tuple[object, ...]]) -> Directory:
                 added_at=moment(added_at),
                 removed_at=_moment(removed_at),
                 identities=frozenset(cast("list[str]", json.loads(ids))),
+                id=number,
+                erased=erased,
             )
             if deputy is not None and starts is not None and ends is not None:
                 absences.append(Absence(person=name, deputy=deputy, since=moment(starts), until=moment(ends)))
         except (ValueError, TypeError, OverflowError) as wrong:
             raise Unreadable(f"the row of the person {name} can't be read: {wrong}") from wrong
     return Directory(people=people, absences=tuple(absences))
+
+
+def check_name(person: Person, directory: Directory) -> None:
+    """Check that a name can be given. It takes tens of milliseconds where people were erased.
+
+    Raises:
+        PersonRefused: It was given before, in upper or lower case.
+    """
+    for there in directory.people.values():
+        if there.folded == person.folded:
+            raise name_taken(person.name, there)
+    if recognised(person.folded, (each.erased for each in directory.people.values())):
+        raise name_erased(person.name)
+
+
+def check_recovery(recovery: Recovery, there: Sequence[Recovery]) -> None:
+    """Check that a recovery can be kept. Raises PersonRefused."""
+    if recovery.begins_at - recovery.asked_at < LEAST_DELAY:
+        raise PersonRefused(f"A recovery begins {in_words(LEAST_DELAY, least=2)} after it is asked for, or later.")
+    if any(each.under_way(recovery.asked_at) for each in there):
+        raise PersonRefused(f"A recovery of {recovery.person} is under way. To begin anew, stop it first: --stop.")
 
 
 def encode_absence(absence: Absence) -> tuple[Cell, ...]:
@@ -138,6 +176,53 @@ def decode_invitation(row: tuple[object, ...]) -> Invitation:
         return Invitation(person=person, expires_at=moment(expires_at), used_at=_moment(used_at))
     except (ValueError, TypeError, OverflowError) as wrong:
         raise Unreadable(f"the row of an invitation of {person} can't be read: {wrong}") from wrong
+
+
+def encode_recovery(recovery: Recovery, digest: str) -> tuple[Cell, ...]:
+    """Return a recovery as a row of `RECOVERY`."""
+    return (
+        *map(storable, (recovery.person, recovery.asked_by)),
+        *map(_stored, (recovery.asked_at, recovery.begins_at, recovery.ends_at)),
+        *map(_stored, (recovery.used_at, recovery.stopped_at)),
+        storable(digest),
+    )
+
+
+def decode_recovery(row: tuple[object, ...]) -> Recovery:
+    """Return the recovery that a row of `RECOVERY` holds. Raises Unreadable."""
+    person, by, asked_at, begins_at, ends_at, used_at, stopped_at, _ = cast(
+        "tuple[str, str, int, int, int, int | None, int | None, str]", row
+    )
+    try:
+        return Recovery(
+            person=person,
+            asked_by=by,
+            asked_at=moment(asked_at),
+            begins_at=moment(begins_at),
+            ends_at=moment(ends_at),
+            used_at=_moment(used_at),
+            stopped_at=_moment(stopped_at),
+        )
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise Unreadable(f"the row of a recovery of {person} can't be read: {wrong}") from wrong
+
+
+def encode_line(event: PersonEvent, version: int) -> tuple[Cell, ...]:
+    """Return what happened to a person as a line of the log without its number, as `rows.encode_event` does."""
+    salt = new_salt()
+    return (
+        storable(event.person),
+        event.name,
+        micros(event.at),
+        json.dumps({name: text for name, text in event.details.items() if text}, separators=(",", ":")),
+        person_leaf(event, version=version, salt=salt).decode(),
+        salt.hex(),
+    )
+
+
+def words_gone(entries: Iterable[Entry]) -> list[tuple[int, str]]:
+    """Return the lines of a person by number, with the details that are left when the words are gone."""
+    return [(each.number, json.dumps(PersonEvent.of(each).without_words, separators=(",", ":"))) for each in entries]
 
 
 def encode_session(session: Session) -> tuple[Cell, ...]:

@@ -46,6 +46,7 @@ from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.proving import Signatures
 from handoffs.web.receiving import Unreadable
 from handoffs.web.record import RecordPage
+from handoffs.web.recovering import Recovering
 from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
@@ -76,6 +77,7 @@ def build_inbox(
     provider: IdentityProvider | None = None,
     log: Log | None = None,
     chats: Setup | None = None,
+    pinned: bool = False,
 ) -> Starlette:
     """Return the inbox of a desk as an application.
 
@@ -85,7 +87,8 @@ def build_inbox(
     store, who sign in with passkeys: at the public address, or at `own_url` where there is none. `url` is its public
     address behind a proxy. A page that is read under a host of `led_here` is redirected to the first of `hosts`.
     `chats` lets people set up where they are told of questions. `unused` returns the notice about unused settings in an
-    agent's folder; `log` has the head of the verifiable log.
+    agent's folder; `log` has the head of the verifiable log. Where keys are `pinned` in a file, no passkey is
+    recovered.
 
     The server must not log addresses: a sign-in link has its code there.
     """
@@ -103,6 +106,7 @@ def build_inbox(
         provider=provider,
         log=log,
         chats=chats,
+        pinned=pinned,
     )
     guard = Middleware(
         Guard,
@@ -165,6 +169,7 @@ class _Inbox:
         provider: IdentityProvider | None,
         log: Log | None,
         chats: Setup | None,
+        pinned: bool,
     ) -> None:
         self._desk, self._by = desk, by
         self._has_chats = chats is not None
@@ -190,13 +195,15 @@ class _Inbox:
             log_head=lambda: "" if log is None else log.line,
         )
         self.of_people: list[Route] = []
+        self._recovering: Recovering | None = None
         joining = None
         if people is not None and sessions is not None:
             passkeys = None if party is None else Passkeys(party, now)
-            joining = Joining(people, sessions, passkeys, self._pages, desk.clock, enter=self._remember)
+            joining = Joining(people, sessions, passkeys, self._pages, desk.clock, enter=self._remember, pinned=pinned)
             own = None if chats is None else OwnChats(chats, people, self._page, local=by)
             you = You(people, passkeys, desk.clock, self._page, own)
-            self.of_people += [*joining.routes(), *you.routes()]
+            self._recovering = Recovering(people, passkeys, desk.clock)
+            self.of_people += [*joining.routes(), *you.routes(), *self._recovering.routes()]
         origin = None if joining is None else joining.origin
         self.posts = SignedPosts(now)
         self.entering = Entering(
@@ -354,6 +361,7 @@ class _Inbox:
             "own_chats": self._has_chats and not getattr(request.state, "by", ""),
             "named": getattr(request.state, "by", ""),
             "page_key": getattr(request.state, "page_key", None),
+            **await self._recoveries(),
         }
         if everywhere["named"]:
             everywhere["you"] = everywhere["named"]
@@ -361,6 +369,19 @@ class _Inbox:
 
     def _remember(self, request: Request, response: Response, token: str) -> None:
         self.entering.remember_person(request, response, token)
+
+    async def _recoveries(self) -> dict[str, object]:
+        """Return the recoveries that each page tells of; without people nothing is read for it."""
+        told: dict[str, object] = {"recoveries": (), "recovery_origin": "", "recovery_now": self._desk.clock.now()}
+        try:
+            if self._recovering is not None and await self._seen.has_people():
+                told |= {
+                    "recoveries": await self._recovering.under_way(),
+                    "recovery_origin": self._recovering.origin,
+                }
+        except StoreError:
+            pass  # the page says that the store can't be used
+        return told
 
     async def _count(self, request: Request) -> int:
         try:

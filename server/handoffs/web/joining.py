@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from handoffs.core.display import stamp
 from handoffs.core.errors import PersonNotFound, PersonRefused, StoreError
 from handoffs.core.people import People
 from handoffs.core.person import Person
@@ -49,10 +50,14 @@ class Joining:
         clock: Clock,
         *,
         enter: Enter,
+        pinned: bool = False,
     ) -> None:
-        """Take the parts; `passkeys` is None where the inbox has no address that browsers make passkeys for."""
+        """Take the parts; `passkeys` is None where the inbox has no address that browsers make passkeys for.
+
+        Where keys are `pinned` in a file, no recovery can be used.
+        """
         self._people, self._sessions, self._kept, self._pages = people, sessions, passkeys, pages
-        self._clock, self._enter = clock, enter
+        self._clock, self._enter, self._pinned = clock, enter, pinned
         self._somebody, self._look_again = False, 0.0
 
     def routes(self) -> list[Route]:
@@ -82,18 +87,19 @@ class Joining:
         """Show whom an invitation is for. Nothing is used up: chats, scanners and prefetching browsers fetch links."""
         try:
             origin, why, status = self._passkeys.party.origin, "", 200
-            person = await self._invited(_digest(request))
+            person, again = await self._let_in(_digest(request))
         except (PasskeyRefused, StoreError) as refused:
             person, origin, why, status = None, "", str(refused), 503 if isinstance(refused, StoreError) else 404
-        path = request.url.path
-        return self._pages.page("join.html", status, name=person and person.name, origin=origin, why=why, path=path)
+            again = False
+        told = {"name": person and person.name, "origin": origin, "why": why, "path": request.url.path, "again": again}
+        return self._pages.page("join.html", status, **told)
 
     async def join_options(self, request: Request) -> Response:
         """Return what the browser makes a passkey with."""
         await posted_json(request)
         passkeys = self._passkeys
         digest = _digest(request)
-        person = await self._invited(digest)
+        person, _ = await self._let_in(digest)
         return offered(passkeys.registration(person, (), bound=_bound(digest, person)))
 
     async def join(self, request: Request) -> Response:
@@ -104,7 +110,7 @@ class Joining:
         posted = await posted_json(request)
         passkeys, page_key = self._passkeys, checked_key(text_in(posted, "key"))
         digest = _digest(request)
-        person = await self._invited(digest)
+        person, again = await self._let_in(digest)
         key = passkeys.registered(
             text_in(posted, "id"),
             posted.get("credential"),
@@ -114,6 +120,11 @@ class Joining:
         )
         if await self._people.key(key.credential_id) is not None:
             raise PasskeyRefused("This passkey was enrolled before: make another one. The invitation still works.")
+        if again:
+            if not await self._people.recover(digest, key, at=self._clock.now()):
+                raise PasskeyRefused("This recovery was used, stopped or over a moment ago. Nothing was recorded.")
+            self._look_again = 0.0
+            return await self._entered(request, person.name, "/you", page_key)
         if await self._people.redeem(digest, at=self._clock.now()) != person.name:
             raise PasskeyRefused("This invitation was used a moment ago, or has expired. Ask for a new one.")
         await self._people.add_key(key)
@@ -153,6 +164,33 @@ class Joining:
             if person.present and any(each.active(now) for each in await self._people.keys(person.name)):
                 return True
         return False
+
+    async def _let_in(self, digest: str) -> tuple[Person, bool]:
+        """Return the person whom a link lets in, and whether it is a recovery. Raises PasskeyRefused, in words."""
+        recovery = await self._people.recovery(digest)
+        if recovery is None:
+            return await self._invited(digest), False
+        now = self._clock.now()
+        if recovery.used_at is not None:
+            raise PasskeyRefused(
+                "This recovery was used. If that was you, sign in with your new passkey. If it was not, say so at "
+                "once: somebody signs in as you."
+            )
+        if recovery.stopped_at is not None:
+            raise PasskeyRefused("This recovery was stopped. Ask for a new one.")
+        if now >= recovery.ends_at:
+            raise PasskeyRefused("This recovery is over. Ask for a new one.")
+        if self._pinned:
+            raise PasskeyRefused(
+                "This inbox counts the keys of a file (HANDOFFS_PINNED_KEYS), and no recovery changes them. Whoever "
+                "runs it puts your new key there."
+            )
+        if not recovery.usable(now):
+            raise PasskeyRefused(
+                f"This recovery begins at {stamp(recovery.begins_at)}: open this link then. Until then it can be "
+                "stopped."
+            )
+        return (await self._people.directory()).named(recovery.person), True
 
     async def _invited(self, digest: str) -> Person:
         """Return the person of an invitation that can be used. Raises PasskeyRefused, with the reason in words."""

@@ -5,12 +5,14 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import anyio
 import pytest
 
 from handoffs.core.errors import (
     AlreadyEnded,
+    PersonNotFound,
     PersonRefused,
     QuotaUsedUp,
     StoreCorrupt,
@@ -25,7 +27,9 @@ from handoffs.core.lifecycle import advance
 from handoffs.core.model import Handoff, State
 from handoffs.core.person import Absence
 from handoffs.core.quota import Quota
+from handoffs.core.recovery import Recovery
 from handoffs.core.token import Token
+from handoffs.proof.erasing import rewrite_at
 from handoffs.store import rows
 from handoffs.store.postgres import driver
 from handoffs.store.postgres.address import parse
@@ -280,7 +284,7 @@ async def test_whichever_reply_is_lost_a_grant_is_used_once(url: str, through: s
             made.id: replace(used, revoked_at=LATER), other.id: replace(other, revoked_at=LATER),
         }  # fmt: skip
 
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         async with PostgresStore(through) as store:
             await everything(store)
             network.replies = 0
@@ -301,7 +305,7 @@ async def test_whichever_reply_is_lost_people_and_keys_are_kept_once(through: st
             await people.add(person(name))
         with pytest.raises(PersonRefused, match="already"):
             await people.add(person(ada.upper()))
-        assert (await people.change(ada, join=frozenset({mark}))).groups == {mark}
+        assert (await people.change(ada, at=LATER, join=frozenset({mark}))).groups == {mark}
         away = Absence(person=ada, deputy=bob, since=ASKED, until=LATER)
         await people.away(away)
         assert away in (await people.directory()).absences
@@ -329,7 +333,45 @@ async def test_whichever_reply_is_lost_people_and_keys_are_kept_once(through: st
         assert await people.remove(ada, at=LATER)
         assert not await people.remove(ada, at=LATER)
 
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
+        async with PostgresStore(through) as store:
+            await everything(store)
+            network.replies = 0
+            await everything(store)
+            replies, lost = network.replies, 0
+            for number in range(1, replies + 1):
+                network.replies, network.cut_at = 0, number
+                await everything(store)
+                lost += network.replies > number
+    assert lost > 30
+
+
+async def test_whichever_reply_is_lost_a_recovery_and_an_erasure_happen_once(through: str, network: Relay) -> None:
+    async def everything(store: PostgresStore) -> None:
+        people, mark = store.people, new_id("")
+        bob = f"bob {mark}"
+        await people.add(person(bob))
+        begins = ASKED + timedelta(days=2)
+        asked = Recovery(person=bob, asked_by="eve", asked_at=ASKED, begins_at=begins, ends_at=begins + DAY)
+        await people.ask_recovery(f"{mark} 1", asked)
+        assert await people.stop_recovery(bob, by="eve", at=LATER)
+        assert not await people.stop_recovery(bob, by="eve", at=LATER)
+        await people.ask_recovery(f"{mark} 2", asked)
+        assert await people.recover(f"{mark} 2", passkey(f"{mark} b", person=bob), at=begins)
+        assert not await people.recover(f"{mark} 2", passkey(f"{mark} c", person=bob), at=begins)
+        asked_one = await store.open(sample(mark), collect_after=LONG_AGO)
+        await store.record(asked_one.id, answered(by=bob), Collected(at=LATER))
+        erased = await people.erase(bob, at=LATER, rewrite=rewrite_at(LATER))
+        names = [each.name for each in await store.log(handoff_id=erased.person)]
+        assert names == [
+            "personadded", "recoveryasked", "recoverystopped", "recoveryasked", "recovered", "personerased",
+        ]  # fmt: skip
+        lines = [each.name for each in await store.log(handoff_id=asked_one.id)]
+        assert lines == ["opened", "answered", "collected", "erased"]
+        with pytest.raises(PersonNotFound):
+            await people.erase(bob, at=LATER, rewrite=rewrite_at(LATER))
+
+    with anyio.fail_after(120):
         async with PostgresStore(through) as store:
             await everything(store)
             network.replies = 0
@@ -602,7 +644,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(server: 
         await store.ids("")
     server.sql(f"UPDATE {parse(url).schema}.handoffs_layout SET version = 999")
     async with PostgresStore(url) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 12\b"):
+        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 13\b"):
             await store.ids("")
 
 
@@ -629,7 +671,7 @@ async def test_a_schema_that_is_there_needs_no_right_to_make_one(server: Cluster
     assert tables(server, url).split() == [
         "absences", "chat_codes", "chat_holds", "chat_messages", "chats", "claims", "events", "grants", "handoffs",
         "handoffs_layout", "inbox_sessions", "invitations", "kept_leaves", "log_began", "log_state", "log_tiles",
-        "passkeys", "people", "pins", "stops", "tokens",
+        "passkeys", "people", "pins", "recoveries", "stops", "tokens",
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from handoffs.store.copying import (
     PAGE,
     PASSKEYS,
     PEOPLE,
+    RECOVERIES,
     STOPS,
     TABLES,
     Progress,
@@ -33,6 +34,7 @@ _NUMBERS = frozenset({
     "number", "at", "ends", "expires_at", "revoked_at", "used_at",
     "pinned_at", "uses_left", "uses", "last_used_at", "suspended_at", "one", "stopped_at",
     "added_at", "removed_at", "starts", "sign_count", "active_from", "turned_on", "told_at",
+    "asked_at", "begins_at", "ends_at",
 })  # fmt: skip
 _BYTES = frozenset({"public_key"})
 
@@ -167,7 +169,7 @@ class PostgresEndpoint:
             before = f"SELECT max(nth) FROM {self._of(table)} AS there WHERE there.fingerprint = new.fingerprint"  # noqa: S608
             nth = f"row_number() OVER (PARTITION BY fingerprint ORDER BY line) + coalesce(({before}), 0)"
             more, values = ", nth", f", {nth}"
-        elif table in {EVENTS, CLAIMS, GRANTS, STOPS, PEOPLE, PASSKEYS}:
+        elif table in {EVENTS, CLAIMS, GRANTS, STOPS, PEOPLE, PASSKEYS, RECOVERIES}:
             more, values = ", write_id", ", 0"  # their writers have their reply by now
         written = ", ".join(f"{name} = excluded.{name}" for name in table.changing)
         conflict = f"ON CONFLICT ({', '.join(table.order)}) DO UPDATE SET {written}" if written else ""

@@ -12,7 +12,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 _TABLES = (
     "handoffs", "events", "claims", "tokens", "pins", "grants", "stops",
-    "people", "absences", "passkeys", "invitations", "inbox_sessions",
+    "people", "absences", "passkeys", "invitations", "inbox_sessions", "recoveries",
     "kept_leaves", "log_began", "log_tiles", "log_state",
     "chats", "chat_messages", "chat_codes", "chat_holds",
 )  # fmt: skip

@@ -1,16 +1,16 @@
 """People, in a SQLite store: who they are, and what signs them in. Each change is one transaction."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
-from handoffs.core.errors import PersonRefused
 from handoffs.core.ids import new_id
 from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
-from handoffs.core.person import Absence, Directory, Person, PersonChange, name_taken
+from handoffs.core.person import Absence, Directory, Person, PersonChange
+from handoffs.core.person_log import added, changed, key_added, key_removed, removed
 from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
@@ -19,31 +19,27 @@ from handoffs.store.people_rows import (
     PERSON,
     SESSION,
     Bytes,
-    decode_directory,
+    check_name,
     decode_invitation,
     decode_key,
     decode_session,
     encode_absence,
     encode_groups,
-    encode_key,
     encode_person,
     encode_session,
-    everybody,
 )
+from handoffs.store.sqlite.recoveries import SqliteRecoveries, add_key, read_directory, record
 from handoffs.store.values import micros
 from handoffs.store.watches import Line
 
 T = TypeVar("T")
 
-_ALL = everybody("people", "absences")
 _THERE = "SELECT name FROM people WHERE removed_at IS NULL"
 _ADD = f"INSERT INTO people ({', '.join(PERSON)}) VALUES ({', '.join('?' * len(PERSON))})"  # noqa: S608
 _CHANGE = "UPDATE people SET email = ?, member_of = ?, identities = ? WHERE name = ?"
 _REMOVE = "UPDATE people SET removed_at = ? WHERE name = ? AND removed_at IS NULL"
-_FORGET = tuple(
-    f"DELETE FROM {table} WHERE person = ?"  # noqa: S608
-    for table in ("inbox_sessions", "invitations", "absences", "chats")
-)
+_OF_THOSE_THERE = ("inbox_sessions", "invitations", "absences", "recoveries", "chats")
+_FORGET = tuple(f"DELETE FROM {table} WHERE person = ?" for table in _OF_THOSE_THERE)  # noqa: S608
 _AWAY = f"INSERT OR REPLACE INTO absences ({', '.join(ABSENCE)}) VALUES (?, ?, ?, ?)"  # noqa: S608
 _INVITE = f"""INSERT OR REPLACE INTO invitations (person, digest, expires_at)
     SELECT name, ?2, ?3 FROM people WHERE name = ?1 AND name IN ({_THERE})"""  # noqa: S608
@@ -56,42 +52,27 @@ _BEGIN = f"""INSERT OR IGNORE INTO inbox_sessions (digest, {_SESSION})
 _SESSIONS = f"SELECT {_SESSION} FROM inbox_sessions WHERE started_at > ? AND person IN ({_THERE})"  # noqa: S608
 _BIND = "UPDATE inbox_sessions SET page_key = ?1 WHERE digest = ?2 AND page_key IN ('', ?1)"
 _KEY = ", ".join(PASSKEY)
-_ADD_KEY = f"INSERT INTO passkeys ({_KEY}) VALUES ({', '.join('?' * len(PASSKEY))})"  # noqa: S608
 _KEYS = f"SELECT {_KEY} FROM passkeys WHERE person = ? AND removed_at IS NULL ORDER BY added_at, credential_id"  # noqa: S608
 _USE_KEY = f"""UPDATE passkeys SET sign_count = ?1, last_used_at = max(coalesce(last_used_at, ?2), ?2)
     WHERE credential_id = ?3 AND removed_at IS NULL AND active_from <= ?2 AND person IN ({_THERE})
         AND (sign_count < ?1 OR (sign_count = 0 AND ?1 = 0))"""  # noqa: S608
-_REMOVE_KEY = "UPDATE passkeys SET removed_at = ? WHERE credential_id = ? AND removed_at IS NULL"
+_REMOVE_KEY = "UPDATE passkeys SET removed_at = ? WHERE credential_id = ? AND removed_at IS NULL RETURNING person"
 
 
-class _Run(Protocol):
-    def __call__(self, work: Callable[[sqlite3.Connection], T], /, *, brief: bool = False) -> Awaitable[T]: ...
-
-
-class _Write(Protocol):
-    def __call__(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], /) -> Awaitable[T]: ...
-
-
-class SqlitePeople:
+class SqlitePeople(SqliteRecoveries):
     """The people of one store. Every method raises StoreError where it can't be used."""
-
-    def __init__(self, run: _Run, write: _Write) -> None:
-        """Take what runs work on the store's connection, and what does so in a transaction."""
-        self._run, self._write = run, write
 
     async def directory(self) -> Directory:
         """Return all people and absences, as they are at one moment; also those who were removed."""
-        return await self._run(_directory)
+        return await self._run(read_directory)
 
     async def add(self, person: Person) -> None:
         """Add a person. Raises PersonRefused: The name was given before, in upper or lower case."""
 
         def work(connection: sqlite3.Connection) -> tuple[None, list[Line]]:
-            there = [each for each in _directory(connection).people.values() if each.folded == person.folded]
-            if there:
-                raise name_taken(person.name, there[0])
+            check_name(person, read_directory(connection))
             connection.execute(_ADD, encode_person(person))
-            return None, []
+            return None, [record(connection, added(person))]
 
         await self._write(work)
 
@@ -99,6 +80,7 @@ class SqlitePeople:
         self,
         name: str,
         *,
+        at: datetime,
         email: str | None = None,
         join: frozenset[str] = frozenset(),
         leave: frozenset[str] = frozenset(),
@@ -115,10 +97,13 @@ class SqlitePeople:
         wanted = PersonChange(email=email, join=join, leave=leave, identify=identify, disown=disown)
 
         def work(connection: sqlite3.Connection) -> tuple[Person, list[Line]]:
-            person = wanted.of(_directory(connection).named(name))
+            before = read_directory(connection).named(name)
+            person = wanted.of(before)
+            if person == before:
+                return person, []
             lists = encode_groups(person.groups), encode_groups(person.identities)
             connection.execute(_CHANGE, (storable(person.email), *lists, person.name))
-            return person, []
+            return person, [record(connection, changed(person, at))]
 
         return await self._write(work)
 
@@ -126,10 +111,13 @@ class SqlitePeople:
         """Remove a person for good, with their sessions, invitation and absence; False where they are not there."""
 
         def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
-            removed = connection.execute(_REMOVE, (micros(at), storable(name))).rowcount == 1
-            for forget in _FORGET if removed else ():
+            person = read_directory(connection).present(name)
+            if person is None:
+                return False, []
+            connection.execute(_REMOVE, (micros(at), storable(name)))
+            for forget in _FORGET:
                 connection.execute(forget, (storable(name),))
-            return removed, []
+            return True, [record(connection, removed(person, at))]
 
         return await self._write(work)
 
@@ -137,7 +125,7 @@ class SqlitePeople:
         """Keep an absence, in place of the person's earlier one. Raises as `Directory.check_absence`."""
 
         def work(connection: sqlite3.Connection) -> tuple[None, list[Line]]:
-            _directory(connection).check_absence(absence)
+            read_directory(connection).check_absence(absence)
             connection.execute(_AWAY, encode_absence(absence))
             return None, []
 
@@ -224,12 +212,9 @@ class SqlitePeople:
         """
 
         def work(connection: sqlite3.Connection) -> tuple[None, list[Line]]:
-            _directory(connection).named(key.person)
-            try:
-                connection.execute(_ADD_KEY, encode_key(key))
-            except sqlite3.IntegrityError as error:
-                raise PersonRefused("This passkey was enrolled before: make another one.") from error
-            return None, []
+            person = read_directory(connection).named(key.person)
+            add_key(connection, key)
+            return None, [record(connection, key_added(person, key))]
 
         await self._write(work)
 
@@ -244,7 +229,21 @@ class SqlitePeople:
 
     async def remove_key(self, credential_id: str, *, at: datetime) -> bool:
         """Let a passkey sign nothing from now on; False where there is none, or it was removed before."""
-        return await self._changed(_REMOVE_KEY, micros(at), storable(credential_id)) == 1
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
+            rows = connection.execute(_REMOVE_KEY, (micros(at), storable(credential_id))).fetchall()
+            person = read_directory(connection).people.get(cast("str", rows[0][0])) if rows else None
+            return bool(rows), [] if person is None else [record(connection, key_removed(person, credential_id, at))]
+
+        return await self._write(work)
+
+    async def every_key(self) -> Sequence[Passkey]:
+        """Return the passkeys of all people, also removed ones."""
+
+        def work(connection: sqlite3.Connection) -> list[Passkey]:
+            return [decode_key(row) for row in connection.execute(f"SELECT {_KEY} FROM passkeys")]  # noqa: S608
+
+        return await self._run(work)
 
     async def _keys(self, sql: str, which: str) -> list[Passkey]:
         def work(connection: sqlite3.Connection) -> list[Passkey]:
@@ -263,7 +262,3 @@ class SqlitePeople:
             return connection.execute(sql, given).rowcount, []
 
         return await self._write(work)
-
-
-def _directory(connection: sqlite3.Connection) -> Directory:
-    return decode_directory(connection.execute(_ALL))

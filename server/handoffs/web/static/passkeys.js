@@ -1,4 +1,4 @@
-// Passkeys: sets up the first one, signs in with one, adds another, and signs decisions. The server's words are shown as they are.
+// Passkeys: sets up the first one, signs in with one, adds another, stops a recovery, and signs decisions. The server's words are shown as they are.
 import { broughtKey } from "./key.js";
 import { send, Unsigned } from "./posting.js";
 
@@ -24,6 +24,11 @@ const ceremonies = {
     const signed = await sign(await post("/you/keys/vouch", { csrf }));
     const made = await create(await post("/you/keys/options", { ...signed, csrf }));
     return post("/you/keys", { ...made, csrf, label: form.elements.label.value });
+  },
+  async "stop-recovery"(form) {
+    const { csrf } = form.dataset;
+    const signed = await sign(await post("/recovery/stop/options", { csrf }));
+    return post("/recovery/stop", { ...signed, csrf });
   },
 };
 

@@ -1,0 +1,76 @@
+"""A store whose people are older than their lines in the log gets these when it is brought up to date."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from handoffs.proof.store_checks import verify_store
+from handoffs.setting_values import store_address
+from handoffs.store import OpenStore
+from handoffs.store.postgres import layout
+from handoffs.store.postgres.address import Address
+from handoffs.store.postgres.driver import connect
+from handoffs.store.sqlite import file
+from tests.store.backends import BACKENDS
+from tests.store.by_hand import change
+from tests.store.conftest import Place, place
+from tests.store.samples import LONG_AGO, sample
+from tests.store.test_leaves import KEY, ORIGIN, problems
+
+__all__ = ["place"]
+
+_BEFORE = {"sqlite": 14, "postgres": 10}
+_PEOPLE = """INSERT INTO SCHEMA.people (folded, name, email, member_of, handle, added_at, removed_at {more}) VALUES
+    ('ada', 'Ada', 'ada@example.com', '["dba","\\u00e9"]', 'aa', 1, NULL {zero}),
+    ('bøb "b"', 'Bøb "b"', '', '[]', 'bb', 2, 3 {zero})"""
+_KEYS = """INSERT INTO SCHEMA.passkeys (credential_id, person, public_key, sign_count, label, added_at, added_with,
+    active_from, last_used_at, removed_at {more}) VALUES
+    ('k1', 'Ada', {bytes}, 4, 'blue', 1, '', 1000001, 9, NULL {zero}),
+    ('k2', 'Ada', {bytes}, 0, '', 2, 'k1', 2, NULL, 5 {zero})"""
+
+
+async def older(place: Place) -> None:
+    """Make a store of the layout before, with people in it."""
+    at = store_address(place.address)
+    if isinstance(at, Path):
+        at.parent.mkdir()
+        scripts = sorted(Path(file.__file__).with_name("migrations").glob("*.sql"))[: _BEFORE["sqlite"]]
+        with closing(sqlite3.connect(at)) as connection, connection:
+            for script in scripts:
+                connection.executescript(script.read_text("utf-8"))
+            connection.execute(f"PRAGMA application_id = {file.APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(scripts)}")
+        more = {"more": "", "zero": "", "bytes": "x'a501'"}
+    else:
+        assert isinstance(at, Address)
+        scripts = sorted(layout.MIGRATIONS.glob("*.sql"))[: _BEFORE["postgres"]]
+        connection = await connect(at)
+        await connection.execute(f'CREATE SCHEMA "{at.schema}"; SET search_path = "{at.schema}"')
+        for script in scripts:
+            await connection.execute(script.read_text("utf-8"))
+        await connection.execute(f"UPDATE handoffs_layout SET version = {len(scripts)}")
+        await connection.close(timeout=5)
+        more = {"more": ", write_id", "zero": ", 0", "bytes": "'\\xa501'"}
+    for sql in (_PEOPLE, _KEYS):
+        await change(place.address, sql.format(**more))
+
+
+async def names(store: OpenStore) -> list[str]:
+    return [each.name for each in await store.log()]
+
+
+async def test_people_of_an_older_store_get_their_lines(place: Place) -> None:
+    await older(place)
+    async with BACKENDS[place.backend].connect(place.address) as store:
+        assert await names(store) == [
+            "personadded", "personadded", "keyadded", "keyadded", "keyremoved", "personremoved",
+        ]  # fmt: skip
+        people = (await store.people.directory()).people
+        assert len({each.id for each in people.values()}) == 2
+        assert people["Ada"].groups == {"dba", "é"}
+        await store.open(sample(), collect_after=LONG_AGO)
+        report = await verify_store(store, ORIGIN, [KEY.verifier])
+        assert ([str(each) for each in report.problems], report.people) == ([], 2)
+        assert all(each.text for each in await store.leaves.after(-1, limit=10))
+        await change(place.address, "UPDATE SCHEMA.passkeys SET person = 'Bøb \"b\"' WHERE credential_id = 'k1'")
+        assert len(await problems(store)) == 2
