@@ -238,6 +238,8 @@ async def test_events_tell_of_ones_own_questions_and_go_on_where_they_were(tmp_p
         asked = (await http.post("/v1/handoffs", json=QUESTION)).json()["id"]
         with anyio.fail_after(20):
             last = await follow(1, {"last-event-id": "0"})
+            for words in (["add", "eve"], ["set", "eve", "--group", "dba"], ["erase", "eve", "--yes"]):
+                assert (await home.command("people", *words)).returncode == 0  # their lines are told nobody
             await desk.answer(await desk.get(asked), {"response": "yes"}, by="ada", channel="inbox")
             await follow(2, {"last-event-id": last})
         assert seen == [(asked, "opened"), (asked, "answered")]

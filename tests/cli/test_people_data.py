@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.acceptance.processes import Home
 from tests.cli.test_people import INBOX, NOW, done, refused
 from tests.store import postgres_server as postgres
 from tests.store.samples import LONG_AGO, answered, passkey, sample, two_of
+from tests.store.test_chats import chat
 
 WORDS = "what ada thinks of it"
 
@@ -109,14 +111,28 @@ def test_with_pinned_keys_a_recovery_is_refused(tmp_path: Path) -> None:
     assert "HANDOFFS_PINNED_KEYS is set" in refused(home, 1, "recover", "ada")
 
 
+def with_chat(home: Home) -> None:
+    """Give ada a chat."""
+
+    async def work() -> None:
+        async with stored(home) as store:
+            await store.chats.keep(replace(chat(at=NOW), sealed="the sealed address", hint="on ntfy.sh"))
+
+    anyio.run(work)
+
+
 def test_an_export_has_all_that_is_kept_about_a_person(home: Home) -> None:
-    done(home, "add", "ada", "--email", "ada@example.com", "--group", "dba")
+    done(home, "add", "ada", "--email", "ada@example.com", "--group", "dba", "--identity", "https://id.example#1")
+    with_chat(home)
     done(home, "add", "bob")
     done(home, "away", "ada", "--until", "2099-01-01", "--deputy", "bob")
     with_key(home)
     handoff = with_answer(home)
     told = json.loads(done(home, "export", "ada"))
     assert (told["person"]["email"], told["person"]["groups"]) == ("ada@example.com", ["dba"])
+    assert told["person"]["identities"] == ["oauth:1@id.example"]
+    assert [(each["channel"], each["hint"]) for each in told["chats"]] == [("ntfy", "on ntfy.sh")]
+    assert "the sealed address" not in json.dumps(told)
     assert told["absences"][0]["deputy"] == "bob"
     assert (told["passkeys"][0]["label"], told["passkeys"][0]["publicKey"]) == ("blue", "a501")
     assert [each["event"] for each in told["log"]] == ["personadded", "keyadded"]

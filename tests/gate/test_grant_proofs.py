@@ -12,8 +12,10 @@ import pytest
 from handoffs.core.errors import NotProved
 from handoffs.core.grant import Grant
 from handoffs.core.model import Handoff
+from handoffs.core.person import mark_of
 from handoffs.core.stopping import resume
 from handoffs.gate.relay.message import Message, read
+from handoffs.proof.erasing import rewrite_at
 from handoffs.store.sqlite.store import SqliteStore
 from tests.gate.behind import waiting
 from tests.gate.policies import written
@@ -189,6 +191,19 @@ async def test_a_permission_given_by_votes_needs_those_who_decide_now(tmp_path: 
         assert await runs(held, 4, path="/srv/old/b")
         held.known = people("bob")
         assert not await runs(held, 5, path="/srv/old/c")
+
+
+@pytest.mark.parametrize("pin", [False, True])
+async def test_a_permission_of_a_person_who_was_erased_allows_nothing(tmp_path: Path, pin: bool) -> None:
+    async with session(tmp_path, pin=pin) as held:
+        await remembered(held, "tool")
+        assert await runs(held, 2)
+        at = held.desk.clock.now() + timedelta(days=2)  # what its agent has not received waits for a day
+        async with SqliteStore(tmp_path / "handoffs.db") as store:
+            done = await store.people.erase("ada", at=at, rewrite=rewrite_at(at))
+        assert done.grants == 1
+        assert (await the_grant(held)).by == mark_of(done.person)
+        assert not await runs(held, 3)
 
 
 async def test_to_revoke_takes_no_passkey_and_to_resume_is_refused(tmp_path: Path) -> None:

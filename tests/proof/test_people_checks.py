@@ -45,7 +45,7 @@ async def filled(store: OpenStore) -> None:
     await store.people.add_key(passkey())
     await store.people.add_key(passkey("k2"))
     await store.people.remove_key("k2", at=LATER)
-    await store.people.change("bob", at=LATER, join=frozenset({"ops"}))
+    await store.people.change("bob", at=LATER, join=frozenset({"ops"}), identify=frozenset({"oauth:2@id"}))
     await store.people.ask_recovery("d", RECOVERY)
 
 
@@ -59,12 +59,14 @@ BY_HAND = {
     "active_from, last_used_at, removed_at {more} FROM SCHEMA.passkeys WHERE credential_id = 'k1'",
     "a key of nobody is put in": "UPDATE SCHEMA.passkeys SET person = 'zed' WHERE credential_id = 'k2'",
     "a group is given": "UPDATE SCHEMA.people SET member_of = '[\"dba\",\"root\"]' WHERE name = 'ada'",
+    "an identity is given": "UPDATE SCHEMA.people SET identities = '[\"oauth:1@id\"]' WHERE name = 'ada'",
+    "an identity is taken": "UPDATE SCHEMA.people SET identities = '[]' WHERE name = 'bob'",
     "an address is changed": "UPDATE SCHEMA.people SET email = 'eve@example.com' WHERE name = 'ada'",
     "a person is renamed": "UPDATE SCHEMA.people SET name = 'eve', folded = 'eve' WHERE name = 'bob'",
     "a person is taken out": "DELETE FROM SCHEMA.people WHERE name = 'bob'",
     "a person is put in": "INSERT INTO SCHEMA.people SELECT 'eve', 'eve', email, member_of, handle, added_at, "
     "removed_at {more}, "
-    "'p_9', '' FROM SCHEMA.people WHERE name = 'bob'",
+    "identities, 'p_9', '' FROM SCHEMA.people WHERE name = 'bob'",
     "a person is removed": "UPDATE SCHEMA.people SET removed_at = 1 WHERE name = 'bob'",
     "a recovery begins sooner": "UPDATE SCHEMA.recoveries SET begins_at = asked_at",
     "a recovery is stopped": "UPDATE SCHEMA.recoveries SET stopped_at = asked_at",

@@ -1,5 +1,6 @@
 """A person is erased, on every engine: what is kept of them afterwards, and that the log can still be verified."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.core.strategies import ASKED
 from tests.store.by_hand import change
 from tests.store.conftest import Place
 from tests.store.samples import LATER, LONG_AGO, answered, passkey, permission, person, sample
+from tests.store.test_chats import chat, code, told
 from tests.store.test_leaves import KEY, ORIGIN, problems
 
 DAY = timedelta(days=1)
@@ -50,6 +52,17 @@ async def vote(store: OpenStore, message: str, *names: str, of: Deciders | None 
         asked = await store.record(asked.id, vote_for(await store.get(asked.id), outcome), outcome)
     assert asked.state is State.ANSWERED
     return await store.record(asked.id, Collected(at=LATER + DAY))
+
+
+async def with_chats(store: OpenStore) -> None:
+    """Give ada and bob a chat each, with a message and a code."""
+    for name in ("ada", "bob"):
+        made = replace(chat(f"c_of-{name}s-chat", name), sealed=f"address-of-{name}s-chat", account=f"of-{name}s-chat")
+        await store.chats.keep(made)
+        await store.chats.tell(
+            [told(chat=made.id, ref=f"ref-of-{name}s-chat")], [code(f"code-of-{name}s-chat", chat=made.id)]
+        )
+        assert await store.chats.hold(made.account, "holder", at=ASKED, until=AFTER) == ""
 
 
 async def erase(store: OpenStore, name: str = "ada") -> str:
@@ -85,6 +98,8 @@ async def test_nothing_of_an_erased_person_is_left_in_the_store(place: Place, st
     await people.away(Absence(person="cai", deputy="ada", since=ASKED, until=LATER))
     await people.invite("d", "ada", expires_at=AFTER)
     await people.begin("c", "ada", at=AFTER, agent="The browser of ada")
+    await people.change("ada", at=LATER, identify=frozenset({"oauth:subject-of-ada@id"}))
+    await with_chats(store)
     await store.permissions.grant(permission(by="ada"))
     await answer(store, "One?")
     await vote(store, "Two?", "bob", "ada")
@@ -96,6 +111,8 @@ async def test_nothing_of_an_erased_person_is_left_in_the_store(place: Place, st
     assert "ada@example.com" not in left
     assert "credential-of-ada" not in left
     assert "The browser of" not in left
+    assert "subject-of-ada" not in left
+    assert "of-adas-chat" not in left
     # "Three?" was answered by cai, in the same words.
     assert left.count(SECRET) == 1
     assert '"ada"' not in left.replace('"token:ada"', "")
@@ -240,6 +257,34 @@ async def test_a_person_who_was_removed_can_be_erased(store: OpenStore) -> None:
     there = (await store.people.directory()).people[mark_of(number)]
     assert there.removed_at == AFTER
     assert await problems(store) == []
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_chats_of_an_erased_person_are_gone_with_all_they_had(
+    place: Place, store: OpenStore, *, removed: bool
+) -> None:
+    await people_of(store, "ada", "bob")
+    await with_chats(store)
+    if removed:
+        await store.people.remove("ada", at=LATER)
+    await erase(store)
+    [left] = await store.chats.all()
+    assert left.person == "bob"
+    assert await store.chats.code("code-of-adas-chat") is None
+    assert await store.chats.redeem("code-of-bobs-chat", chat_id=left.id, event="e", at=ASKED) is not None
+    assert [each.ref for each in await store.chats.told([left.id])] == ["ref-of-bobs-chat"]
+    assert await store.chats.hold(left.account, "another", at=ASKED, until=AFTER) is None
+    assert "of-adas-chat" not in await everything(place, store)
+
+
+async def test_what_is_refused_erases_no_chat(store: OpenStore) -> None:
+    await people_of(store, "ada", "bob")
+    await with_chats(store)
+    await store.open(sample("Open?", deciders=two_of("ada", "bob")), collect_after=LONG_AGO)
+    with pytest.raises(PersonRefused):
+        await erase(store)
+    assert [each.person for each in await store.chats.all()] == ["ada", "bob"]
+    assert await store.chats.code("code-of-adas-chat") is not None
 
 
 async def test_a_process_that_knows_the_handoff_brings_nothing_back(store: OpenStore, same_store: OpenStore) -> None:

@@ -19,6 +19,7 @@ from handoffs.core.model import Cursor, Handoff
 from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.board import ENDS, Board
 from tests.fakes import FakeClock
+from tests.store.samples import LATER, person
 from tests.web.serving import CLAUDE, Inbox, serving
 
 
@@ -64,6 +65,16 @@ async def test_what_happens_is_told_with_who_did_it_and_how_many_are_open(tmp_pa
     assert answered["data"] == {"id": handoff.id, "name": "answered", "by": "eve", "channel": "terminal", "open": 0}
     assert int(answered["id"]) > int(opened["id"])
     assert "secret" not in str(answered)
+
+
+async def test_a_page_hears_nothing_of_people(tmp_path: Path) -> None:
+    async with serving(tmp_path) as inbox, client(inbox) as http, listening(http) as heard:
+        async with SqliteStore(inbox.folder / "handoffs.db") as store:
+            await store.people.add(person("ada"))
+            await store.people.change("ada", at=LATER, join=frozenset({"dba"}))
+        handoff = await inbox.ask()
+        told = await anext(heard)
+    assert (told["data"]["id"], told["data"]["open"]) == (handoff.id, 1)
 
 
 async def test_who_lost_the_connection_misses_nothing(tmp_path: Path) -> None:

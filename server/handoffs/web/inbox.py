@@ -46,7 +46,7 @@ from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.proving import Signatures
 from handoffs.web.receiving import Unreadable
 from handoffs.web.record import RecordPage
-from handoffs.web.recovering import Recovering
+from handoffs.web.recovering import Recovering, told_on_pages
 from handoffs.web.seen_by import SeenBy
 from handoffs.web.sign_in import SignIn
 from handoffs.web.statistics import charts
@@ -361,7 +361,7 @@ class _Inbox:
             "own_chats": self._has_chats and not getattr(request.state, "by", ""),
             "named": getattr(request.state, "by", ""),
             "page_key": getattr(request.state, "page_key", None),
-            **await self._recoveries(),
+            **await told_on_pages(self._recovering, self._seen, self._desk.clock),
         }
         if everywhere["named"]:
             everywhere["you"] = everywhere["named"]
@@ -369,19 +369,6 @@ class _Inbox:
 
     def _remember(self, request: Request, response: Response, token: str) -> None:
         self.entering.remember_person(request, response, token)
-
-    async def _recoveries(self) -> dict[str, object]:
-        """Return the recoveries that each page tells of; without people nothing is read for it."""
-        told: dict[str, object] = {"recoveries": (), "recovery_origin": "", "recovery_now": self._desk.clock.now()}
-        try:
-            if self._recovering is not None and await self._seen.has_people():
-                told |= {
-                    "recoveries": await self._recovering.under_way(),
-                    "recovery_origin": self._recovering.origin,
-                }
-        except StoreError:
-            pass  # the page says that the store can't be used
-        return told
 
     async def _count(self, request: Request) -> int:
         try:

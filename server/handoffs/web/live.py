@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from handoffs.core.desk import Desk
 from handoffs.core.grant import Stop
+from handoffs.core.person import is_of_person
 from handoffs.core.standing import sees
 from handoffs.core.untrusted import inert_line
 from handoffs.web.board import Board, News
@@ -32,6 +33,8 @@ _LOOK_SECONDS = 60
 
 _PERSON_SECONDS = 2.0
 """How often it is looked for whether a person is still let in: no store notifies about that."""
+
+_NOTHING = b": \r\n\r\n"
 
 _SEND_SECONDS = 0.0002
 """About the time to send to one page. After each line, as much time is left for other work."""
@@ -149,14 +152,16 @@ class Feed:
             if each.entry.handoff_id in seen:
                 unwanted = looks and asked and not await self._seen.wants(wanted, person, each.entry.handoff_id)
                 told.append(_written(each if count is None else replace(each, open=count), unwanted=unwanted))
-        return b"".join(told) or b": \r\n\r\n"
+        return b"".join(told) or _NOTHING
 
     def _chunk(self, line: int, news: Sequence[News]) -> bytes:
         key = (line, news[-1].entry.number)
         if key not in self._written:
             if len(self._written) >= _MAX_LINES:
                 self._written.clear()
-            self._written[key] = b"".join(map(_written, news))
+            # Of people, a page is told nothing.
+            about = [_written(each) for each in news if not is_of_person(each.entry.handoff_id)]
+            self._written[key] = b"".join(about) or _NOTHING
         return self._written[key]
 
 

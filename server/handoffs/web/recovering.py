@@ -18,6 +18,7 @@ from handoffs.web.joining import ELSEWHERE, NOT_USABLE, offered, spoken
 from handoffs.web.passkeys import PasskeyRefused, Passkeys, credential_id_of
 from handoffs.web.person_sessions import SignedIn
 from handoffs.web.receiving import Unreadable, check_csrf, posted_json, text_in
+from handoffs.web.seen_by import SeenBy
 
 
 class Recovering:
@@ -82,6 +83,17 @@ class Recovering:
         if self._kept is None:
             raise PasskeyRefused(ELSEWHERE)
         return self._kept
+
+
+async def told_on_pages(recovering: Recovering | None, seen: SeenBy, clock: Clock) -> dict[str, object]:
+    """Return the recoveries that each page tells of; without people nothing is read for it."""
+    told: dict[str, object] = {"recoveries": (), "recovery_origin": "", "recovery_now": clock.now()}
+    try:
+        if recovering is not None and await seen.has_people():
+            told |= {"recoveries": await recovering.under_way(), "recovery_origin": recovering.origin}
+    except StoreError:
+        pass  # the page says that the store can't be used
+    return told
 
 
 def _of(request: Request) -> SignedIn:
