@@ -227,7 +227,7 @@ def people_recover(
     ] = "48h",
     stop: Annotated[bool, typer.Option("--stop", help="Stop the recovery that is under way.")] = False,
 ) -> None:
-    """Print a link that replaces a person's lost passkeys, after a delay.
+    """Print a link that replaces lost passkeys after a delay.
 
     It works once, for three days after the delay. Until then every page of the inbox tells of it, and the person can
     stop it with a passkey. When it is used, all earlier passkeys are removed. Each step is a line of the log.
