@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import (
+    api,
     ask,
     chats,
     gate_calls,
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "startup": startup.run,
     "ask": ask.run,
     "handoff": handoff.run,
+    "api": api.run,
     "wakeup": wakeup.run,
     "idle": idle.run,
     "waiting": waiting.run,

@@ -32,7 +32,7 @@ async def measure(plan: Plan, folder: Path, store: str, what: str, *, bars: tupl
     """Return the two rows of a server on `store`, whose other files are in `folder`."""
     count, warm_up = plan.pick(full=300, quick=40), 10
     server = servers.handoffs(folder, store=store)
-    async with client(server.stdio(), OLDER, person=None) as connected, _answering(store) as told:
+    async with client(server.stdio(), OLDER, person=None) as connected, answering(store) as told:
         took = [await _wake(connected, told, number) for number in range(warm_up + count)][warm_up:]
     begun, committed = zip(*took, strict=True)
     details = {
@@ -63,9 +63,9 @@ async def _wake(connected: Client, told: BufferedByteReceiveStream, number: int)
 
 
 @asynccontextmanager
-async def _answering(store: str) -> AsyncIterator[BufferedByteReceiveStream]:
+async def answering(store: str, *flags: str) -> AsyncIterator[BufferedByteReceiveStream]:
     """Run a process that answers what is open in `store`; give what it says, a line for every answer."""
-    command = [sys.executable, "-m", answerer.__name__, store]
+    command = [sys.executable, "-m", answerer.__name__, store, *flags]
     root = Path(__file__).parents[1]
     async with await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=None, cwd=root) as process:
         try:
