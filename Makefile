@@ -87,10 +87,10 @@ programs:
 card: tests/web/card_host/node_modules/.package-lock.json
 
 # Other people's hosts, clients, gateways, verifiers and suites, in fixed versions: Node's packages (a newer Node among them), an mcp
-# of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, and aics-tlog, each in an environment of its own, and the
-# SDK's own server with everything. Made again when their lists change.
+# of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, aics-tlog, and Schemathesis, each in an environment of its own,
+# and the SDK's own server with everything. Made again when their lists change.
 clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made \
-  tests/interop/.tlog/made tests/interop/.everything/made $(BRIDGES:%=tests/interop/.%/made)
+  tests/interop/.tlog/made tests/interop/.schemathesis-env/made tests/interop/.everything/made $(BRIDGES:%=tests/interop/.%/made)
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -105,6 +105,11 @@ tests/interop/.fastmcp/made: tests/interop/fastmcp.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
 	  echo "No FastMCP, so it is not tried as a gateway." >&2
+
+tests/interop/.schemathesis-env/made: tests/interop/schemathesis.txt | setup
+	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
+	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
+	  echo "No Schemathesis, so the interface for programs is not tried by its own description." >&2
 
 # A framework, and ours beside it.
 $(BRIDGES:%=tests/interop/.%/made): tests/interop/.%/made: tests/interop/%.txt | setup

@@ -109,6 +109,15 @@ def aics_tlog() -> str:
     return str(program)
 
 
+@pytest.fixture(scope="session")
+def schemathesis() -> str:
+    """A program that tries an HTTP interface by its OpenAPI description."""
+    program = HERE / ".schemathesis-env" / "bin" / "schemathesis"
+    if not program.exists():
+        missing("Schemathesis")
+    return str(program)
+
+
 # Not for the session: while an async fixture is open, no test of another module can run a loop of its own.
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:

@@ -102,7 +102,7 @@ class Api:
         return serve
 
     async def _openapi(self, request: Request) -> Response:
-        return JSONResponse(openapi())
+        return JSONResponse(openapi(self._limits))
 
     async def _ask(self, request: Request) -> Response:
         subject, key = self._caller(request), read_key(request)

@@ -4,15 +4,15 @@ from handoffs import __version__
 from handoffs.api.bodies import MAX_KEY, MAX_NAME, MAX_NOTE
 from handoffs.core.form import Schema
 from handoffs.core.model import State
-from handoffs.core.question import MAX_MESSAGE
+from handoffs.core.question import MAX_MESSAGE, Limits
 
 _WORDS: Schema = {"type": "string"}
 _NULL: Schema = {"type": "null"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 
 
-def document() -> Schema:
-    """Return the description."""
+def document(limits: Limits | None = None) -> Schema:
+    """Return the description of a server with these limits; of one with the usual ones without them."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -38,7 +38,7 @@ def document() -> Schema:
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Question": _question(), "Handoff": _handoff(), "Problem": _problem()},
+            "schemas": {"Question": _question(limits or Limits()), "Handoff": _handoff(), "Problem": _problem()},
         },
     }
 
@@ -109,11 +109,15 @@ def _events() -> Schema:
     }
 
 
-def _question() -> Schema:
+def _question(limits: Limits) -> Schema:
     return {
         "type": "object",
         "required": ["message"],
         "additionalProperties": False,
+        "not": {
+            "required": ["options", "form"],
+            "properties": {"options": {"type": "array"}, "form": {"type": "object"}},
+        },
         "properties": {
             "message": {
                 **_WORDS,
@@ -123,14 +127,19 @@ def _question() -> Schema:
             },
             "options": {
                 "type": ["array", "null"],
-                "items": {**_WORDS, "minLength": 1},
+                "items": {**_WORDS, "minLength": 1, "pattern": r"\S"},
                 "minItems": 2,
                 "maxItems": 20,
                 "uniqueItems": True,
                 "description": "Of which the person picks one. Not together with `form`.",
             },
             "form": {"type": ["object", "null"], "description": "An elicitation schema of MCP."},
-            "timeoutSeconds": {"type": ["number", "null"], "description": "How long it stays open; a day without it."},
+            "timeoutSeconds": {
+                "type": ["number", "null"],
+                "minimum": limits.min_seconds,
+                "maximum": limits.max_seconds,
+                "description": f"How long it stays open; without it, {limits.default_seconds:.15g} seconds.",
+            },
             "client": {"type": ["string", "null"], "maxLength": MAX_NAME, "description": "The program's name."},
             "project": {"type": ["string", "null"], "maxLength": MAX_NAME, "description": "What it works on."},
         },
