@@ -19,6 +19,7 @@ from handoffs.settings import (
 from handoffs.store.postgres.address import Address, parse
 
 KEY = "0123456789abcdef0123456789abcdef"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SECRET = "hunter2-hunter2-hunter2"
 
 
@@ -94,6 +95,9 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         quota_bytes=50_000_000,
         notify=(),
         escalate=(),
+        webhook=(),
+        webhook_secret=(),
+        webhook_http="local",
         keys=(),
         model=MODEL,
     )
@@ -136,6 +140,9 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "QUOTA_BYTES": "1000",
         "NOTIFY": "ntfys://ntfy.example/a,b?tags=x,y, mailto://ada@example.org",
         "ESCALATE": "slack://token",
+        "WEBHOOK": "https://a.example/x,y?z=1, http://b.example",
+        "WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "WEBHOOK_HTTP": "Any",
         "KEYS": f"{KEY}, {KEY.upper()},",
         "MODEL": "openai/gpt",
     }
@@ -174,6 +181,9 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         quota_bytes = 1000
         notify = ["ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"]
         escalate = "slack://token"
+        webhook = ["https://a.example/x,y?z=1", "http://b.example"]
+        webhook_secret = "{WEBHOOK_SECRET}"
+        webhook_http = "any"
         keys = ["{KEY}", "{KEY.upper()}"]
         model = "openai/gpt"
     """
@@ -213,6 +223,9 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "quota_bytes": 1000,
         "notify": ("ntfys://ntfy.example/a,b?tags=x,y", "mailto://ada@example.org"),
         "escalate": ("slack://token",),
+        "webhook": ("https://a.example/x,y?z=1", "http://b.example"),
+        "webhook_secret": (WEBHOOK_SECRET,),
+        "webhook_http": "any",
         "keys": (KEY, KEY.upper()),
         "model": "openai/gpt",
     }
@@ -457,8 +470,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "inbox_oidc_issuer, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "
         "min_timeout_seconds, model, notify, oauth_audience, oauth_issuer, oauth_scopes, permission_tool, "
-        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, server, server_token, store, telemetry, "
-        "terminal, tokens, url.",
+        "pinned_keys, proof, quota_bytes, quota_open, quota_per_minute, server, server_token, store, "
+        "telemetry, terminal, tokens, url, webhook, webhook_http, webhook_secret.",
     ]
 
 

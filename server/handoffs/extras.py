@@ -29,6 +29,7 @@ _NEEDED = {
     "langchain": "langchain",
     "openai-agents": "agents",
     "pydantic-ai": "pydantic_ai",
+    "webhooks": "standardwebhooks",
     "otel": "opentelemetry.proto",
 }
 """The package that each extra installs, which shows that the extra is there."""

@@ -1,11 +1,12 @@
 """What a setting may hold: how each kind is read, and what is said to people about the allowed values."""
 
 import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from handoffs.access.addresses import is_private
 from handoffs.core.untrusted import inert_line
@@ -99,6 +100,27 @@ def at_least(least: int, of: str) -> object:
     return Field(ge=least, le=10**12, description=f"a whole number of {of}, {least} or more")
 
 
+def receiver_url(written: str) -> str:
+    """Return an http(s) address as it is written; it may hold a user and a query. Raises ValueError, without it."""
+    parts = urlsplit(written)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("it begins with http:// or https:// and a host")
+    if re.search(r"[^!-~]|#", written):
+        raise ValueError("a fragment and spaces have no place in it")
+    return written
+
+
+def webhook_secret(written: str) -> str:
+    """Return a secret of Standard Webhooks as it is written. Raises ValueError, without it."""
+    try:
+        size = len(b64decode(written.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not written.startswith("whsec_") or not 24 <= size <= 64:
+        raise ValueError("after whsec_, it is the base64 of 24 to 64 bytes")
+    return written
+
+
 Count = Annotated[int, BeforeValidator(no_boolean)]
 Seconds = Annotated[float, BeforeValidator(no_boolean)]
 _SCHEME = "[A-Za-z][A-Za-z0-9+.-]*://"
@@ -111,6 +133,16 @@ Addresses = Annotated[
     tuple[Annotated[str, Field(pattern=f"^{_SCHEME}.")], ...],
     _split(rf"[\s,]+(?={_SCHEME})"),  # an address may hold commas of its own; the next one begins with its scheme
     Field(repr=False, description="notification addresses with their scheme, several with commas"),
+]
+Receivers = Annotated[
+    tuple[Annotated[str, AfterValidator(receiver_url)], ...],
+    _split(r"[\s,]+(?=https?://)"),
+    Field(repr=False, description="addresses of receivers of webhooks, several with commas"),
+]
+WebhookSecrets = Annotated[
+    tuple[Annotated[str, AfterValidator(webhook_secret)], ...],
+    _split(r"[\s,]+"),
+    Field(repr=False, description='secrets (`printf "whsec_%s" "$(openssl rand -base64 32)"`), several with commas'),
 ]
 Keys = Annotated[
     tuple[Annotated[str, Field(min_length=32)], ...],

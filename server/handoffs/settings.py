@@ -26,13 +26,16 @@ from pydantic_settings import (
 )
 
 from handoffs import env_file
+from handoffs.access.addresses import is_private
 from handoffs.core.untrusted import inert_line
 from handoffs.setting_values import (
     Addresses,
     Count,
     Keys,
+    Receivers,
     Scopes,
     Seconds,
+    WebhookSecrets,
     at_least,
     issuer_url,
     lowered,
@@ -165,6 +168,11 @@ class Settings(BaseSettings):
     quota_bytes: Annotated[Count, at_least(1, "bytes")] = 50_000_000
     notify: Addresses = ()
     escalate: Addresses = ()
+    webhook: Receivers = ()
+    webhook_secret: WebhookSecrets = ()
+    webhook_http: Annotated[Literal["local", "any"], BeforeValidator(lowered), Field(description="local or any")] = (
+        "local"
+    )
     keys: Keys = ()
     model: Annotated[str, Field(min_length=1, description="the name of a LiteLLM model")] = MODEL
 
@@ -201,6 +209,17 @@ class Settings(BaseSettings):
         if self.inbox_oidc_issuer is not None and self.inbox_oidc_client_id is None:
             raise ValueError(
                 "HANDOFFS_INBOX_OIDC_ISSUER needs HANDOFFS_INBOX_OIDC_CLIENT_ID: register the inbox at the provider."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_good_receivers(self) -> Self:
+        if self.webhook and not self.webhook_secret:
+            raise ValueError("HANDOFFS_WEBHOOK needs HANDOFFS_WEBHOOK_SECRET: the receiver must know who posts to it.")
+        if self.webhook_http == "local" and not all(map(is_private, self.webhook)):
+            raise ValueError(
+                "HANDOFFS_WEBHOOK must be https beyond this machine: others on the way could read what is posted. If "
+                "they may, set HANDOFFS_WEBHOOK_HTTP=any."
             )
         return self
 

@@ -10,6 +10,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.ports import Channel
 from handoffs.os_user import current_user
 from handoffs.serving.binding import CannotServe
+from handoffs.serving.webhooks import posting_webhooks
 from handoffs.settings import Settings
 from handoffs.store import OpenStore
 
@@ -23,12 +24,16 @@ async def serving_desk(
     store: OpenStore | None = None,
     clock: SystemClock | None = None,
 ) -> AsyncGenerator[Desk]:
-    """Yield a desk that notifies and, with `terminal`, asks on the console or (`device`) the controlling terminal."""
+    """Yield a desk that notifies and posts webhooks.
+
+    With `terminal`, it asks on the console or (`device`) on the controlling terminal.
+    """
     async with AsyncExitStack() as stack:
         channels = [await _terminal_channel(stack, device=device)] if terminal else []
         desk = await stack.enter_async_context(open_desk(settings, channels=channels, store=store, clock=clock))
         await stack.enter_async_context(notifying(settings, desk))
         await stack.enter_async_context(chatting(settings, desk, at_once=not device))
+        await stack.enter_async_context(posting_webhooks(settings, desk, at_once=not device))
         yield desk
 
 

@@ -25,6 +25,7 @@ from handoffs.serving.connections import bounded, disable_core_dumps, raise_file
 from handoffs.serving.health import ASGI, Probes, Readiness
 from handoffs.serving.inbox_oidc import provider_of
 from handoffs.serving.log_tree import LogTree
+from handoffs.serving.webhooks import posting_webhooks
 from handoffs.settings import Settings, data_folder, unused_words
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
@@ -217,6 +218,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
         store_at(settings.store, clock) as store,
         open_desk(settings, store=store, clock=clock, page=url) as desk,
         notifying(settings, desk),
+        posting_webhooks(settings, desk, at_once=True),
         anyio.create_task_group() as beside,
     ):
         tree = LogTree(store, clock, data_folder(), settings.inbox_url)
