@@ -280,7 +280,28 @@ def setup_of(settings: Settings, desk: Desk, courier: "Courier") -> "Setup":
     """Return what a person does with their own chats; the courier learns of it at once."""
     from handoffs.channels.chats.setup import Setup
 
-    return Setup(desk.chats, AesGcmSealer(partial(lasting_keys, settings)), desk.clock, kinds(), courier.poke)
+    sealer = AesGcmSealer(partial(lasting_keys, settings))
+    return Setup(desk.chats, sealer, desk.clock, kinds(), courier.poke, partial(_browser_keys, settings))
+
+
+def _browser_keys(settings: Settings) -> dict[str, str]:
+    """Return what pushes to browsers are signed with, for which site, and whether people elsewhere can reach the inbox.
+
+    Empty where no key can be kept.
+    """
+    from handoffs.channels.vapid import derived_key
+
+    keys = lasting_keys(settings)
+    if not keys:
+        return {}
+    elsewhere = (
+        settings.inbox_url,
+        settings.inbox_password,
+        settings.inbox_proxy_header,
+        settings.inbox_oidc_issuer,
+    )
+    shared = "yes" if any(elsewhere) else ""
+    return {"vapid": derived_key(keys[0]), "site": str(settings.inbox_url or ""), "shared": shared}
 
 
 def kinds() -> "dict[str, Kind]":

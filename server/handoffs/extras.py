@@ -26,6 +26,7 @@ _NEEDED = {
     "timestamp": "rfc3161_client",
     "oidc": "authlib",
     "slack": "websockets",
+    "webpush": "pywebpush",
     "langchain": "langchain",
     "openai-agents": "agents",
     "pydantic-ai": "pydantic_ai",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 
 from handoffs.channels import ntfy
 from handoffs.channels.chats.courier import Courier
@@ -22,7 +23,10 @@ from handoffs.core.person import Person, new_handle
 from handoffs.core.ports import Clock
 from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite.store import SqliteStore
+from handoffs.web.inbox import build_inbox
+from handoffs.web.sign_in import SignIn
 from tests.channels.ntfy_server import NtfyServer, Phone
+from tests.channels.push_server import Browser, PushServer, own_keys
 
 CODEX = Caller(subject="agent", client="codex", project="/srv/shop")
 INBOX = "https://inbox.example.com"
@@ -40,6 +44,7 @@ class Home:
     desk: Desk
     courier: Courier
     setup: Setup
+    folder: Path
 
     async def ask(self, message: str = "Deploy?", **arguments: Any) -> Handoff:
         arguments.setdefault("caller", CODEX)
@@ -56,6 +61,26 @@ class Home:
         names = {"topic": f"{person}-questions", "answers": f"{person}-answers"} | written
         await self.setup.add(person, "ntfy", {"server": server.url, **names}, quiet=quiet)
         return Phone(server, names["topic"])
+
+    async def browser(self, server: PushServer, person: str = "ada", *, quiet: str = "", **written: str) -> Browser:
+        """Set a browser up for a person."""
+        made = server.subscribe()
+        await self.setup.add(person, "webpush", made.written | written, quiet=quiet)
+        return made
+
+    @asynccontextmanager
+    async def inbox(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """The inbox over the same store, to nobody who is signed in."""
+        app = build_inbox(
+            self.desk,
+            sign_in=SignIn(self.folder / "inbox", self.desk.clock.now),
+            by="ada",
+            hosts=["127.0.0.1"],
+            people=self.store.people,
+            chats=self.setup,
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+            yield http
 
     async def chat(self, person: str = "ada", channel: str = "ntfy") -> Chat:
         return next(each for each in await self.setup.of(person) if each.channel == channel)
@@ -88,10 +113,10 @@ async def home(
         served = Desk(store=other, clock=used, directory=other.people.directory, sealer=sealer, local="agent")
         asked = Desk(store=store, clock=used, directory=store.people.directory, sealer=sealer, local="agent")
         courier = Courier(other.chats, served, sealer, known, link, burst=burst, pause=0.05)
-        setup = Setup(store.chats, sealer, used, known, courier.poke)
+        setup = Setup(store.chats, sealer, used, known, courier.poke, own_keys)
         with anyio.fail_after(120):
             async with anyio.create_task_group() as tasks:
                 if serve:
                     tasks.start_soon(courier.run)
-                yield Home(store=store, desk=asked, courier=courier, setup=setup)
+                yield Home(store=store, desk=asked, courier=courier, setup=setup, folder=folder)
                 tasks.cancel_scope.cancel()

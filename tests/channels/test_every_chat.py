@@ -8,6 +8,7 @@ import pytest
 from handoffs.assembly import kinds
 from tests.channels.chatting import home
 from tests.channels.ntfy_server import ntfy_server
+from tests.channels.push_server import code_of, press, push_server
 from tests.channels.slack_server import Member, buttons, slack_server
 from tests.channels.telegram_server import telegram_server
 from tests.channels.test_slack import member
@@ -15,28 +16,34 @@ from tests.channels.test_telegram import paired
 from tests.waiting import until
 
 
-@pytest.mark.parametrize("where", ["ntfy", "telegram", "slack", "inbox"])
+@pytest.mark.parametrize("where", ["ntfy", "telegram", "slack", "webpush", "inbox"])
 async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) -> None:
     async with (
         ntfy_server() as by_ntfy,
         telegram_server() as by_telegram,
         slack_server() as by_slack,
+        push_server() as by_push,
         home(tmp_path, kinds=kinds()) as there,
+        there.inbox() as inbox,
     ):
         phone = await there.ntfy(by_ntfy)
         person = await paired(there, by_telegram)
         ada: Member = await member(there, by_slack)
+        browser = await there.browser(by_push)
         asked = await there.ask("Deploy to production?", options=["Yes", "No"])
         pushed = await phone.shown("Deploy to production?")
         number, written = await person.shown("Deploy to production?")
         posted = await ada.shown("Deploy to production?")
-        await until(lambda: there.log(asked, "reached"), lambda found: len(found) == 3)
+        notified = await browser.shown("Deploy to production?")
+        await until(lambda: there.log(asked, "reached"), lambda found: len(found) == 4)
         if where == "ntfy":
             await phone.press(pushed, "Yes")
         elif where == "telegram":
             await person.press(written, "Yes")
         elif where == "slack":
             await ada.press(posted, "Yes")
+        elif where == "webpush":
+            await press(inbox, code_of(notified, "Yes"))
         else:
             await there.desk.answer(await there.desk.get(asked.id), {"response": "Yes"}, by="ada", channel="inbox")
         with anyio.fail_after(30):
@@ -48,6 +55,8 @@ async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) 
         assert all("url" in each for row in message["reply_markup"]["inline_keyboard"] for each in row)
         ts, _, message = await ada.shown(said)
         assert (ts, buttons(message)) == (posted[0], [])
+        withdrawn = await browser.shown(said)
+        assert (withdrawn["tag"], withdrawn["buttons"], withdrawn["over"]) == (notified["tag"], [], True)
         assert len(await there.log(asked, "answered")) == 1
         # Buttons that somebody still has on their screen.
         if where != "ntfy":
@@ -58,4 +67,7 @@ async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) 
         if where != "slack":
             await ada.press(posted, "No")
             await ada.shown(f"was already answered by ada through {where}")
+        if where != "webpush":
+            late = await press(inbox, code_of(notified, "No"))
+            assert f"was already answered by ada through {where}" in late.json()["said"]
         assert (await there.desk.get(asked.id)).values == {"response": "Yes"}

@@ -199,11 +199,11 @@ async def test_what_was_refused_is_logged_without_codes_and_ids(
 
 async def test_every_reply_forbids_what_a_page_does_not_need(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as page:
-        for path in ("/", "/history", "/h/none", "/sign-in?code=x", "/favicon.ico"):
+        for path in ("/", "/history", "/h/none", "/sign-in?code=x", "/favicon.ico", "/offline"):
             headers = (await page.http.get(path)).headers
             assert headers["content-security-policy"] == (
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-                "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+                "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             )
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["referrer-policy"] == "no-referrer"

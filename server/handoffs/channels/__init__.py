@@ -79,6 +79,14 @@ CHANNELS: Mapping[str, Row] = {
             needs="websockets",
             chat="handoffs.channels.slack:KIND",
         ),
+        Row(
+            name="webpush",
+            does="a notification of a browser (Web Push), with two buttons at most",
+            from_host=False,
+            extra="webpush",
+            needs="pywebpush",
+            chat="handoffs.channels.webpush:KIND",
+        ),
     )
 }
 

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from handoffs.channels.chats.quiet import EXAMPLE
-from handoffs.channels.chats.service import ChatRefused, Kind
+from handoffs.channels.chats.service import ChatRefused, Config, Kind
 from handoffs.channels.chats.setup import Setup
+from handoffs.channels.vapid import public_key
 from handoffs.core.chat import Chat
 from handoffs.core.people import People
 from handoffs.web.guard import signed_in_person
@@ -33,6 +34,10 @@ class ShownChats:
 
     chats: Sequence[tuple[Chat, Kind | None]]
     kinds: Sequence[Kind]
+    browser: Kind | None = None
+    """The channel that is the browser itself, where there is one."""
+    server_key: str = ""
+    """The key by which browsers know this inbox; empty where none can be kept."""
     quiet: str = EXAMPLE
 
 
@@ -97,7 +102,14 @@ class OwnChats:
             return None
         kinds = self._setup.kinds
         chats = [(each, kinds.get(each.channel)) for each in await self._setup.of(person)]
-        return ShownChats(chats=chats, kinds=[*kinds.values()])
+        browser = next((each for each in kinds.values() if each.browser), None)
+        own: Config = {} if browser is None else await self._setup.browser()
+        return ShownChats(
+            chats=chats,
+            kinds=[each for each in kinds.values() if not each.browser],
+            browser=browser,
+            server_key=public_key(own["vapid"]) if own else "",
+        )
 
     async def person(self, request: Request) -> str | None:
         """Return whose chats these are: a person's, or those of the only user there is; None for nobody's."""

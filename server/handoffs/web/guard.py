@@ -24,7 +24,7 @@ log = logging.getLogger("handoffs.inbox")
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -36,7 +36,11 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
-_OPEN_TO_ALL = ("/static/", "/sign-in", "/favicon.ico", "/join/")
+# A press in a notification is believed by its code alone, as one in a chat is: see `push`.
+_OPEN_TO_ALL = (
+    "/static/", "/sign-in", "/favicon.ico", "/join/", "/service-worker.js", "/manifest.webmanifest", "/offline",
+    "/push/press",
+)  # fmt: skip
 _READS = frozenset({"GET", "HEAD"})
 
 _UNSIGNED = frozenset({"/key", "/sign-out"})

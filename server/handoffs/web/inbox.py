@@ -25,6 +25,7 @@ from handoffs.core.model import Handoff, State
 from handoffs.core.people import People
 from handoffs.core.standing import sees
 from handoffs.web.alike import Alike
+from handoffs.web.assets import asset_routes
 from handoffs.web.board import Board
 from handoffs.web.chats import OwnChats
 from handoffs.web.controls import Posted
@@ -40,10 +41,11 @@ from handoffs.web.log_head import Log, log_routes
 from handoffs.web.oidc import IdentityProvider, OidcSignIn
 from handoffs.web.open_page import OpenPage
 from handoffs.web.page_keys import SignedPosts
-from handoffs.web.pages import ASSETS, VERSION, Pages, ended_line
+from handoffs.web.pages import Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.proving import Signatures
+from handoffs.web.push import Push
 from handoffs.web.receiving import Unreadable
 from handoffs.web.record import RecordPage
 from handoffs.web.recovering import Recovering, told_on_pages
@@ -136,8 +138,8 @@ def build_inbox(
         *inbox.alike.routes(),
         *inbox.of_people,
         *inbox.entering.routes(),
-        Route("/static/{version}/{name}", _asset),
-        Route("/favicon.ico", _icon),
+        *inbox.push.routes(),
+        *inbox.assets,
     ]
     return Starlette(
         routes=routes,
@@ -194,6 +196,7 @@ class _Inbox:
             unused=unused,
             log_head=lambda: "" if log is None else log.line,
         )
+        self.push, self.assets = Push(desk, chats), asset_routes(self._pages)
         self.of_people: list[Route] = []
         self._recovering: Recovering | None = None
         joining = None
@@ -383,20 +386,6 @@ class _Inbox:
             return await self._desk.permissions.stopped()
         except StoreError:
             return None  # the page says that the store can't be used, or the next one will
-
-
-async def _asset(request: Request) -> Response:
-    name = request.path_params["name"]
-    if name not in ASSETS:
-        raise HTTPException(404)
-    data, kind = ASSETS[name]
-    # For another version the current file is served, which a browser must not cache under that address.
-    kept = "public, max-age=31536000, immutable" if request.path_params["version"] == VERSION else "no-store"
-    return Response(data, media_type=kind, headers={"Cache-Control": kept})
-
-
-async def _icon(request: Request) -> Response:
-    return RedirectResponse(f"/static/{VERSION}/favicon.svg", 308)
 
 
 def _person(request: Request) -> str | None:

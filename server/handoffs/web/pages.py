@@ -221,7 +221,7 @@ def message_html(text: str) -> Markup:
 
 def _assets() -> dict[str, tuple[bytes, str]]:
     """Return every file that a page loads, by name, with its media type."""
-    kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
     found = {
         file.name: (file.read_bytes(), kinds[Path(file.name).suffix])
         for file in resources.files("handoffs.web").joinpath("static").iterdir()

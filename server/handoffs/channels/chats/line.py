@@ -4,6 +4,7 @@
   program ended in between. The service replaces the first message then, where it can; its codes are void in any case.
 - The first of several questions goes out at once. Those that follow within some seconds are told in one message.
 - A chat that fails is tried again after growing pauses, and each of its open questions notes why, once.
+- A chat whose address is no more is forgotten.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ import anyio
 
 from handoffs.channels.chats.pressed import ChatDesk, Presses, Taken, is_there
 from handoffs.channels.chats.quiet import read_quiet
-from handoffs.channels.chats.service import Config, Kind, Note, NotSent, Press, Service
+from handoffs.channels.chats.service import Config, Gone, Kind, Note, NotSent, Press, Service
 from handoffs.channels.chats.wording import Place, list_of, outcome_of, voted_of, written
 from handoffs.core.chat import Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import HandoffError, NotFound, StoreError
@@ -65,6 +66,7 @@ class Line:
         self._there: dict[str, datetime] = {}  # when a person was last known to be there
         self._sent: dict[str, datetime] = {}  # when a chat was last sent to
         self._again: dict[str, tuple[datetime, Iterator[float]]] = {}  # when a chat that failed is tried again
+        self._gone: set[str] = set()  # the chats that were forgotten here
         self._noted: dict[tuple[str, str], str] = {}  # by chat and question: the last reason that was noted
 
     async def run(self, position: str) -> None:
@@ -113,7 +115,7 @@ class Line:
 
     async def _serve(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> float:
         now = self._desk.clock.now()
-        if not self._kind.ready(config):
+        if chat.id in self._gone or not self._kind.ready(config):
             return LOOK_SECONDS
         again = self._again.get(chat.id)
         if again is not None and now < again[0]:
@@ -121,11 +123,16 @@ class Line:
         try:
             await self._withdraw(chat, config, opened, told)
             return await self._announce(chat, config, opened, told)
+        except Gone as gone:
+            self._gone.add(chat.id)
+            await self._failed(chat, f"{gone}: the channel was removed", opened, told)
+            await self._kept.forget(chat.id)
+            return LOOK_SECONDS
         except NotSent as wrong:
             pauses = again[1] if again is not None else growing_pauses(self._pause, LONGEST_PAUSE)
             seconds = max(next(pauses), wrong.after)
             self._again[chat.id] = self._desk.clock.now() + timedelta(seconds=seconds), pauses
-            await self._failed(chat, str(wrong), opened, told)
+            await self._failed(chat, f"{wrong}; it is tried again", opened, told, problem=str(wrong))
             return seconds
 
     async def _withdraw(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> None:
@@ -193,8 +200,10 @@ class Line:
         if self._again.pop(chat.id, None) is not None or chat.problem:
             await self._kept.note(chat.id, "")
 
-    async def _failed(self, chat: Chat, words: str, opened: Mapping[str, Handoff], told: Sequence[Told]) -> None:
-        await self._kept.note(chat.id, words)
+    async def _failed(
+        self, chat: Chat, words: str, opened: Mapping[str, Handoff], told: Sequence[Told], *, problem: str = ""
+    ) -> None:
+        await self._kept.note(chat.id, problem)
         now = self._desk.clock.now()
         there = {each.handoff for each in told if each.shown is Shown.OPEN}
         for each in opened.values():
@@ -203,7 +212,7 @@ class Line:
             if due and self._noted.get(place) != words and may_vote(each.question.deciders, chat.person, now):
                 self._noted[place] = words
                 with suppress(HandoffError):
-                    await self._desk.not_shown(each, channel=chat.channel, reason=f"{words}; it is tried again")
+                    await self._desk.not_shown(each, channel=chat.channel, reason=words)
 
     # Receiving
 
@@ -283,6 +292,8 @@ class Line:
 
     def _place(self, chat: Chat, handoff_id: str = "") -> Place:
         link = "" if self._link is None else self._link(handoff_id)
+        if self._kind.browser:  # which opens the inbox where it was set up
+            link = f"/h/{handoff_id}" if handoff_id else "/"
         return Place(chat=chat.id, channel=chat.channel, limits=self._kind.limits, link=link)
 
     async def _handoff(self, handoff_id: str) -> Handoff | None:

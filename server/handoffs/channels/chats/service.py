@@ -25,6 +25,10 @@ class NotSent(Exception):
         self.after = after
 
 
+class Gone(NotSent):
+    """The address is no more, and comes never back: the chat is forgotten."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
     """One thing that a person writes to set a chat up."""
@@ -48,6 +52,10 @@ class Limits:
     """Characters on a button."""
     replies: bool = False
     """Whether a person can reply to a message with text."""
+    lines: int = 0
+    """How many lines of 40 characters are surely seen: what is longer has no buttons. 0 where all of a text is seen."""
+    brief: bool = False
+    """The message opens its page itself: it does not say how it is answered, and has no address in its text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +79,8 @@ class Note:
     """Whether a reply with text answers it."""
     silent: bool = False
     """It says that something has ended, and makes no sound."""
+    over: bool = False
+    """Nothing that it is about waits any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,3 +156,8 @@ class Kind:
     """Whether the address is known, and shown to be the person's."""
     next: Callable[[Config], str] = lambda _: ""
     """Returns what the person has to do before it works; empty for nothing."""
+    browser: bool = False
+    """Whether the address is a browser that has the inbox open: its page writes it, and its links have no host.
+
+    One browser tells one person, the last who set it up there.
+    """

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import anyio.to_thread
+
 from handoffs.channels.chats.codes import digest_of, new_code
 from handoffs.channels.chats.pressed import TEST
 from handoffs.channels.chats.quiet import read_quiet
 from handoffs.channels.chats.sealed import seal, unseal
-from handoffs.channels.chats.service import Button, ChatRefused, Config, Kind, Note, NotSent
+from handoffs.channels.chats.service import Button, ChatRefused, Config, Gone, Kind, Note, NotSent
 from handoffs.core.chat import CHAT_PREFIX, Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import SecretRefused
 from handoffs.core.ids import new_id
@@ -25,10 +27,24 @@ class Setup:
     """A person's own chats."""
 
     def __init__(
-        self, chats: Chats, sealer: Sealer, clock: Clock, kinds: Mapping[str, Kind], changed: Callable[[], None]
+        self,
+        chats: Chats,
+        sealer: Sealer,
+        clock: Clock,
+        kinds: Mapping[str, Kind],
+        changed: Callable[[], None],
+        browser: Callable[[], Config] = dict,
     ) -> None:
-        """Take where chats are kept, what seals addresses, and whom to tell that one was changed."""
+        """Take where chats are kept, what seals addresses, and whom to tell that one was changed.
+
+        `browser` returns what this machine adds to the address of a browser. It may read files.
+        """
         self._chats, self._sealer, self._clock, self.kinds, self._changed = chats, sealer, clock, kinds, changed
+        self._browser = browser
+
+    async def browser(self) -> Config:
+        """Return what this machine adds to the address of a browser; empty where no key can be kept."""
+        return await anyio.to_thread.run_sync(self._browser)
 
     async def of(self, person: str) -> Sequence[Chat]:
         """Return the chats of a person, the oldest first."""
@@ -49,11 +65,14 @@ class Setup:
         ]
         if missing:
             raise ChatRefused(f"{', '.join(missing)}: this is needed.")
-        if len(await self.of(person)) >= MOST_CHATS:
-            raise ChatRefused(f"{MOST_CHATS} channels are the most: remove one first.")
         read_quiet(quiet)
-        config = kind.read(wanted)
-        chat_id = new_id(CHAT_PREFIX)
+        config = kind.read({**wanted, **(await self.browser() if kind.browser else {})})
+        everybodys = await self._chats.all()
+        same = [each for each in everybodys if kind.browser and each.account == kind.account(config)]
+        own = next((each for each in same if each.person == person), None)
+        if own is None and sum(each.person == person for each in everybodys) >= MOST_CHATS:
+            raise ChatRefused(f"{MOST_CHATS} channels are the most: remove one first.")
+        chat_id = new_id(CHAT_PREFIX) if own is None else own.id
         chat = Chat(
             id=chat_id,
             person=person,
@@ -61,7 +80,7 @@ class Setup:
             account=kind.account(config) or chat_id,
             sealed="",
             hint=kind.hint(config),
-            added_at=self._clock.now(),
+            added_at=own.added_at if own is not None and own.on else self._clock.now(),
             quiet=quiet.strip(),
         )
         try:
@@ -69,6 +88,9 @@ class Setup:
         except SecretRefused as refused:
             raise ChatRefused(str(refused)) from None
         await self._chats.keep(sealed)
+        for each in same:
+            if each.person != person:
+                await self._chats.forget(each.id)
         self._changed()
         return sealed, kind.next(config)
 
@@ -97,6 +119,9 @@ class Setup:
         try:
             await self._chats.tell([sending], [made])
             ref = await self._send(kind, config, note, key)
+        except Gone as gone:
+            await self.remove(person, chat_id)
+            raise ChatRefused(f"It was not sent, and the channel is removed: {gone}.") from None
         except NotSent as wrong:
             await self._chats.note(chat.id, str(wrong))
             raise ChatRefused(f"It was not sent: {wrong}.") from None

@@ -31,6 +31,7 @@ _ASKER = 80
 _LINE = 120
 # What stands around a full stop is a link in a chat, also without a scheme: a word joiner, which has no ink, undoes it.
 _FULL_STOP = re.compile(r"(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
+_LINE_SEEN = 40
 _CUT = "⟨cut: the inbox has all of it⟩"
 _TEXTS = frozenset({Kind.STRING, Kind.INTEGER, Kind.NUMBER})
 
@@ -96,7 +97,8 @@ def written(handoff: Handoff, place: Place, *, now: datetime) -> Written:
     labels = [inert_line(label) for label, _ in answers]
     numbered = len({*labels}) < len(labels) or any(len(label) > place.limits.label for label in labels)
     listed = _listed(handoff, answers, numbered=numbered)
-    fits = len(answers) <= place.limits.buttons
+    seen = not place.limits.lines or _lines(f"{shown}\n{listed}" if listed else shown) <= place.limits.lines
+    fits = len(answers) <= place.limits.buttons and seen
     here = _here(fits and bool(answers), replies)
     foot = _foot(handoff, place, now=now, here=here)
     body = "\n\n".join(filter(None, (shown, listed, foot)))
@@ -137,6 +139,8 @@ def list_of(handoffs: Sequence[Handoff], place: Place) -> Note:
     lines = [f"{BAR}{_first(each)}\n{_standing(each)} · {each.id}" for each in handoffs[:MAX_LISTED]]
     more = [f"and {len(handoffs) - MAX_LISTED} more"] if len(handoffs) > MAX_LISTED else []
     where = f"Answer: {place.link}" if place.link else "Answer in the inbox: handoffs inbox"
+    if place.limits.brief:
+        where = "Open it to answer."
     title = f"{len(still)} questions wait for you" if len(still) > 1 else "1 question waits for you"
     body = "\n\n".join([*lines, *more, *([where] if still else [])])
     if _size(body) > place.limits.text:
@@ -146,6 +150,7 @@ def list_of(handoffs: Sequence[Handoff], place: Place) -> Note:
         body=body,
         link=place.link if still else "",
         silent=len(still) < len(handoffs),
+        over=not still,
     )
 
 
@@ -153,7 +158,7 @@ def outcome_of(handoff: Handoff, place: Place) -> Note:
     """Return what the message says once its question has ended."""
     standing = _standing(handoff)
     body = f"{BAR}{_first(handoff)}\n\n{standing[0].upper()}{standing[1:]}. Question {handoff.id}"
-    return Note(title=f"Ended: {handoff.state}", body=body, link=place.link, silent=True)
+    return Note(title=f"Ended: {handoff.state}", body=body, link=place.link, silent=True, over=True)
 
 
 def voted_of(handoff: Handoff, place: Place, words: str) -> Note:
@@ -212,6 +217,8 @@ def _foot(handoff: Handoff, place: Place, *, now: datetime, here: str) -> str:
     lines.append(f"Open for another {left}, until {stamp(question.deadline)}.")
     digest = "" if question.action is None else f", action {question.action.digest[:16]}"
     lines.append(f"Question {handoff.id}{digest}")
+    if place.limits.brief:
+        return "\n".join(lines if here else ["Open it to answer.", *lines])
     otherwise = f"Or: {place.link}" if here else f"Answer: {place.link}"
     # A secret can only be typed into the inbox.
     command = "handoffs inbox" if question.form.secret or question.takes_proof else f"handoffs answer {handoff.id}"
@@ -235,6 +242,10 @@ def _harmless(text: str) -> str:
 
 def _cut(text: str, size: int) -> str:
     return text.encode()[: max(size, 0)].decode(errors="ignore")
+
+
+def _lines(text: str) -> int:
+    return sum(max(1, -(-len(line) // _LINE_SEEN)) for line in text.split("\n"))
 
 
 def _size(text: str) -> int:

@@ -30,8 +30,12 @@ export function asking() {
   });
 }
 
+// Whether pushes come to this browser: then they tell of questions, and the page must not do so a second time.
+let pushed = false;
+navigator.serviceWorker?.getRegistration().then((worker) => worker?.pushManager?.getSubscription()).then((found) => { pushed = Boolean(found); }, () => {});
+
 export function notify(card) {
-  if (!("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
+  if (pushed || !("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
   const words = card.querySelector(".message").textContent.trim().replace(/\s+/g, " ").slice(0, 160);
   const shown = new Notification(`${card.querySelector("h2").textContent.trim().replace(/\s+/g, " ")} asks you`, { body: words, tag: card.id });
   shown.addEventListener("click", () => {
