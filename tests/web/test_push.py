@@ -243,6 +243,7 @@ async def test_it_is_tried_and_ended_in_this_browser(tmp_path: Path, opened: Ope
     async with there(tmp_path, opened) as at:
         await at.set_up()
         await at.page.click("button:has-text('Send a test')")
+        await expect(at.page.locator("[role=status]", has_text="A test is on its way")).to_be_visible()
         told = await at.shown("A test of Handoffs")
         await at.click(told["tag"], "0")
         assert "It works" in (await at.shows())[0]["body"]
@@ -251,6 +252,7 @@ async def test_it_is_tried_and_ended_in_this_browser(tmp_path: Path, opened: Ope
         assert await at.store.chats.all() == []
         assert await at.shows() == []
         await expect(at.page.locator("#this-browser form")).to_be_visible()
+        await expect(at.page.locator("#browser-stop")).to_be_hidden()
 
 
 async def test_a_browser_that_may_not_notify_says_why(tmp_path: Path, opened: Opened) -> None:

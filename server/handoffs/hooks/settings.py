@@ -47,6 +47,9 @@ NAMES = frozenset(
         "terminal",
         "tokens",
         "url",
+        "webhook",
+        "webhook_http",
+        "webhook_secret",
     }
 )
 """The settings, as `handoffs.settings.Settings` has them."""
