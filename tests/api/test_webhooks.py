@@ -272,3 +272,14 @@ async def test_settings_that_can_not_be_kept_are_refused_in_words(tmp_path: Path
         assert SECRET.removeprefix("whsec_") not in said
     told = {"HANDOFFS_WEBHOOK": "http://x.example/a", "HANDOFFS_WEBHOOK_SECRET": SECRET, "HANDOFFS_WEBHOOK_HTTP": "any"}
     assert (await Home(tmp_path, told).command("config")).returncode == 0
+
+
+async def test_without_the_extra_a_server_says_how_to_install_it(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['standardwebhooks'] = None\n")
+    settings = {"HANDOFFS_WEBHOOK": "https://x.example/a", "HANDOFFS_WEBHOOK_SECRET": SECRET}
+    home = Home(tmp_path, settings | {"PYTHONPATH": str(tmp_path)})
+    for command in (("serve", "--http", "127.0.0.1:0"), ("inbox", "--no-browser")):
+        with anyio.fail_after(60):
+            done = await home.command(*command)
+        assert done.returncode == 2
+        assert b"HANDOFFS_WEBHOOK needs the extra webhooks" in done.stderr

@@ -288,7 +288,7 @@ def test_without_the_extra_the_command_to_add_it_is_said(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)  # as if it were not there
     error = refused(tmp_path, '[[rule]]\nwhen = "true"\ndo = "allow"\n')
     assert error.line == 2
-    assert re.search(r"\[(\w+,)*gate(,\w+)*\]", error.allowed)
+    assert re.search(r"\[([\w-]+,)*gate(,[\w-]+)*\]", error.allowed)
 
 
 def test_a_rule_says_whose_decision_a_call_is(tmp_path: Path) -> None:
