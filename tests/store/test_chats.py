@@ -45,6 +45,15 @@ async def test_chats_come_back_equal_and_are_changed(store: OpenStore, same_stor
     assert [(each.hint, each.problem) for each in await same_store.chats.all()] == [("other", ""), ("ntfy.sh", "")]
 
 
+async def test_a_forgotten_chat_does_not_come_back_by_a_change(store: OpenStore) -> None:
+    await store.chats.keep(chat())
+    await store.chats.change(replace(chat(), hint="other", on=False))
+    assert await store.chats.all() == [replace(chat(), hint="other", on=False)]
+    await store.chats.forget("c_1")
+    await store.chats.change(chat())
+    assert await store.chats.all() == []
+
+
 async def test_a_chat_is_forgotten_with_all_it_has(store: OpenStore) -> None:
     await store.chats.keep(chat())
     await store.chats.tell([told()], [code("d")])

@@ -97,6 +97,10 @@ class Chats(Protocol):
         """Keep a chat, in place of the one with this id."""
         ...
 
+    async def change(self, chat: Chat) -> None:
+        """Keep a chat in place of the one with this id, if that is still there: a removed one does not come back."""
+        ...
+
     async def forget(self, chat_id: str) -> bool:
         """Forget a chat, with its messages and codes; False where there is none."""
         ...

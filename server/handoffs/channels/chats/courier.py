@@ -159,5 +159,5 @@ class Courier:
         """Keep the address that a person has shown to be theirs, and go on with it."""
         kind = self._kinds[chat.channel]
         fresh = replace(chat, hint=kind.hint(config), problem="")
-        await self._chats.keep(await seal(self._sealer, fresh, config))
+        await self._chats.change(await seal(self._sealer, fresh, config))
         self.poke()

@@ -134,13 +134,13 @@ class Setup:
         chat = await self._own(person, chat_id)
         # What was asked while it was off is not told afterwards.
         added_at = self._clock.now() if on and not chat.on else chat.added_at
-        await self._chats.keep(replace(chat, on=on, added_at=added_at, problem=""))
+        await self._chats.change(replace(chat, on=on, added_at=added_at, problem=""))
         self._changed()
 
     async def hush(self, person: str, chat_id: str, quiet: str) -> None:
         """Set the quiet hours of a chat. Raises ChatRefused."""
         read_quiet(quiet)
-        await self._chats.keep(replace(await self._own(person, chat_id), quiet=quiet.strip()))
+        await self._chats.change(replace(await self._own(person, chat_id), quiet=quiet.strip()))
         self._changed()
 
     async def remove(self, person: str, chat_id: str) -> None:

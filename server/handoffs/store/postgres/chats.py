@@ -41,6 +41,8 @@ class PostgresChats:
         chats, messages, codes, holds = (f'"{connections.address.schema}".{name}' for name in names)
         self._all = f"SELECT {_CHAT} FROM {chats} ORDER BY added_at, id"  # noqa: S608
         self._keep = _upsert(chats, CHAT, ("id",))
+        changed = ", ".join(f"{name} = ${number}" for number, name in enumerate(CHAT[1:], 2))
+        self._change = f"UPDATE {chats} SET {changed} WHERE id = $1"  # noqa: S608
         self._forget = tuple(f"DELETE FROM {table} WHERE chat = $1" for table in (messages, codes))  # noqa: S608
         self._there = f"SELECT true FROM {chats} WHERE id = $1"  # noqa: S608
         self._gone = f"DELETE FROM {chats} WHERE id = $1"  # noqa: S608
@@ -75,6 +77,10 @@ class PostgresChats:
     async def keep(self, chat: Chat) -> None:
         """Keep a chat, in place of the one with this id."""
         await self._fetch(bool, self._keep, *encode_chat(chat))
+
+    async def change(self, chat: Chat) -> None:
+        """Keep a chat in place of the one with this id, if that is still there: a removed one does not come back."""
+        await self._fetch(bool, self._change, *encode_chat(chat))
 
     async def forget(self, chat_id: str) -> bool:
         """Forget a chat, with its messages and codes; False where there is none."""

@@ -30,6 +30,7 @@ T = TypeVar("T")
 _CHAT, _TOLD, _CODE = ", ".join(CHAT), ", ".join(TOLD), ", ".join(CODE)
 _ALL = f"SELECT {_CHAT} FROM chats ORDER BY added_at, id"  # noqa: S608
 _KEEP = f"INSERT OR REPLACE INTO chats ({_CHAT}) VALUES ({', '.join('?' * len(CHAT))})"  # noqa: S608
+_CHANGE = f"UPDATE chats SET {', '.join(f'{name} = ?' for name in CHAT[1:])} WHERE id = ?"  # noqa: S608
 _HOLD = """INSERT INTO chat_holds (account, holder, ends, position) VALUES (?1, ?2, ?3, '')
     ON CONFLICT (account) DO UPDATE SET holder = excluded.holder, ends = excluded.ends
     WHERE holder = excluded.holder OR ends <= ?4 RETURNING position"""
@@ -68,6 +69,11 @@ class SqliteChats:
     async def keep(self, chat: Chat) -> None:
         """Keep a chat, in place of the one with this id."""
         await self._changed(_KEEP, *encode_chat(chat))
+
+    async def change(self, chat: Chat) -> None:
+        """Keep a chat in place of the one with this id, if that is still there: a removed one does not come back."""
+        first, *rest = encode_chat(chat)
+        await self._changed(_CHANGE, *rest, first)
 
     async def forget(self, chat_id: str) -> bool:
         """Forget a chat, with its messages and codes; False where there is none."""
