@@ -11,7 +11,7 @@ PARALLEL := -n 4 --dist worksteal -rs  # two cores: many tests wait; what is ski
 # What others made, or what is tried on it and takes long: hosts, clients, gateways, Strands, proxies, packers; and whole
 # servers, gates and many processes at once, which are killed or cut off.
 OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acceptance tests/access/test_local.py tests/api \
-  tests/channels/test_every_chat.py tests/channels/test_notify_processes.py tests/channels/test_slack.py \
+  tests/channels/test_every_chat.py tests/channels/test_notify_processes.py tests/channels/test_ntfy.py tests/channels/test_slack.py \
   tests/channels/test_telegram.py tests/channels/test_webpush.py tests/cli/installing/test_large.py \
   tests/cli/installing/test_permission_hooks.py tests/cli/test_ask.py tests/cli/test_doctor.py tests/cli/test_looking.py \
   tests/cli/test_people.py tests/cli/test_people_data.py tests/cli/test_token.py tests/client/test_docs.py tests/hooks \
@@ -19,7 +19,9 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/gate/test_definitions.py tests/gate/test_earlier_calls.py tests/gate/test_holding.py tests/gate/test_kinds.py \
   tests/gate/test_known.py tests/gate/test_remembered.py tests/gate/test_rounds.py tests/gate/test_tasks.py \
   tests/gate/test_told.py tests/gate/test_url.py tests/gate/test_watching.py tests/store/test_several_processes.py \
-  tests/web/test_passkeys.py tests/web/test_push.py tests/web/test_undo.py tests/test_benchmarks.py tests/test_recipes.py
+  tests/web/test_alike.py tests/web/test_joining.py tests/web/test_own_chats.py tests/web/test_paper.py \
+  tests/web/test_passkeys.py tests/web/test_push.py \
+  tests/web/test_recovering.py tests/web/test_snooze.py tests/web/test_undo.py tests/test_benchmarks.py tests/test_recipes.py
 
 # The samples take place on a day of the past and on one of the future (tests/days.py): no test may care.
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
