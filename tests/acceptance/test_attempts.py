@@ -1,6 +1,7 @@
 """An agent that has a shell, the store's file and every link tries for a yes to a call that takes a passkey."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ async def test_a_key_of_the_agents_own_is_found_by_the_keys_that_were_kept(shop:
     of_folder = shop.home.run("log", "verify", "out", "--keys", str(kept))
     said = of_store.stderr + exported.stderr + of_folder.stderr
     if attempt is it_writes_her_answer_signed_with_its_own_key:
-        assert (of_store.returncode, f"{tried.handoff_id}: line 3" in said) == (1, True), said
+        found = re.search(rf"{tried.handoff_id}: line \d+: used can't happen to what is open", said)
+        assert (of_store.returncode, found is not None) == (1, True), said
     else:
         assert (of_folder.returncode, "no active passkey of ada has signed it" in said) == (1, True), said
 

@@ -94,5 +94,5 @@ def test_a_no_elsewhere_closes_its_dialog_and_tells_the_model(claude_code: str, 
         sitting.terminal.waits_for(lambda: len(sitting.stub.requests) > 1, "the result to reach the model")
         stub: Stub = sitting.stub
         assert 'They said: "not on a Friday"' in stub.tool_results()[0]
-        assert not sitting.terminal.shows(DIALOG)
+        sitting.terminal.waits_for(lambda: not sitting.terminal.shows(DIALOG), "the dialog to go")
         assert not made.exists()

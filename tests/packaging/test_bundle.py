@@ -88,7 +88,18 @@ def test_it_holds_what_runs_and_nothing_else(bundle: Bundle) -> None:
         for folder in (bundle.folder, ROOT, ROOT / "packaging/mcpb")
     )
     assert packed == around | {path for path in ours if path.suffix != ".pyc" and not path.name.startswith(".")}
-    assert {path.suffix for path in packed} <= {".py", ".typed", ".html", ".css", ".js", ".svg", ".toml", ".sql"}
+    assert {path.suffix for path in packed} <= {
+        ".py",
+        ".pyi",
+        ".typed",
+        ".html",
+        ".css",
+        ".js",
+        ".svg",
+        ".png",
+        ".toml",
+        ".sql",
+    }
 
 
 async def test_it_starts_for_a_person_who_filled_in_nothing(bundle: Bundle, tmp_path: Path) -> None:

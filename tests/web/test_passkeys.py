@@ -250,6 +250,7 @@ async def test_the_pages_of_people_can_be_read_by_everybody(tmp_path: Path, open
         await visit(page, address)
         await _is_readable(page)
         await visit(page, inbox.url)
+        await _is_readable(page)
         await sign_out(page)
         await _is_readable(page)
 
