@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import anyio
 import pytest
@@ -12,7 +12,7 @@ from handoffs.store import OpenStore
 from tests.core.strategies import ASKED
 from tests.store.conftest import Place
 from tests.store.samples import LATER, person
-from tests.store.test_prune import ended, pruned
+from tests.store.test_prune import NOW, ended, pruned
 
 MINUTE = timedelta(minutes=1)
 
@@ -152,9 +152,8 @@ async def test_of_two_at_once_one_uses_the_code(
 
 
 async def test_pruning_removes_what_was_told_of_a_question(store: OpenStore, place: Place) -> None:
-    now = datetime.now(UTC)
-    old = await ended(store, "Old?", at=now - timedelta(days=400))
-    await ended(store, "Another?", at=now)
+    old = await ended(store, "Old?", at=ASKED)
+    await ended(store, "Another?", at=NOW)
     await store.chats.keep(chat())
     await store.chats.tell([told(old.id), told("h_2")], [code("d", old.id), code("e", "h_2")])
     assert await pruned(place, timedelta(days=90)) == 1
