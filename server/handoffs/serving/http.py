@@ -9,11 +9,15 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 import anyio
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
 
+from handoffs.access.admission import Admission
 from handoffs.access.challenges import Challenges
 from handoffs.access.local import LocalToken
 from handoffs.assembly import store_at
 from handoffs.clock import SystemClock
+from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.mcp_server.asking.shutdown import Shutdown
 from handoffs.mcp_server.token_expiry import TokenExpiry
@@ -22,8 +26,7 @@ from handoffs.serving.binding import bound, parsed
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.http_process import Opened, serve_until_signalled
 from handoffs.serving.mcp import build
-from handoffs.serving.programs import programs_app
-from handoffs.serving.stack import mcp_app
+from handoffs.serving.stack import AtFirstRequest, mcp_app
 from handoffs.settings import Settings
 
 
@@ -56,6 +59,18 @@ def _announced(settings: Settings, local: LocalToken | None, base: str) -> str:
     return f"Handoffs serves MCP at {base}/mcp (Ctrl-C stops it).\n{asked}"
 
 
+def _programs(
+    settings: Settings,
+    desk: Desk,
+    admission: Admission | None,
+    security: TransportSecuritySettings,
+    expiry: TokenExpiry | None,
+) -> ASGIApp:
+    from handoffs.serving.programs import programs_app  # most servers are asked by agents alone
+
+    return programs_app(settings, desk, admission, security=security, expiry=expiry)
+
+
 async def _open(
     settings: Settings, draining: Shutdown, stack: AsyncExitStack, base: str, local: LocalToken | None
 ) -> Opened:
@@ -75,7 +90,7 @@ async def _open(
     app, sessions, _ = mcp_app(
         server,
         security=security,
-        api=programs_app(settings, desk, admission, security=security, expiry=expiry),
+        api=AtFirstRequest(partial(_programs, settings, desk, admission, security, expiry)),
         challenges=None if admission is None else challenges,
         expiry=expiry,
     )

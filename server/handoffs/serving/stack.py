@@ -4,14 +4,14 @@ Outside of it are `Probes`, which needs no authentication, and `StartupGate`, wh
 available. Both exist when the server starts; the layers are built once the store is available.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoffs.mcp_server.sdk.http_sessions import IDLE_SECONDS, MAX_IDLE, Sessions, sessions_before
 from handoffs.mcp_server.sdk.stdio import StdioServer
@@ -37,6 +37,20 @@ class McpApp(NamedTuple):
     sessions: Sessions | None
     """The caller runs its `sweep` while the app is served; None if the SDK ends idle sessions itself."""
     layers: tuple[Layer, ...]
+
+
+class AtFirstRequest:
+    """An application that is made when it is first asked for something."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        """Take what makes it."""
+        self._make = make
+        self._app: ASGIApp | None = None
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request. No coroutine, so a request that waits has no frame here."""
+        self._app = self._app or self._make()
+        return self._app(scope, receive, send)
 
 
 def mcp_app(
