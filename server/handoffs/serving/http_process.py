@@ -85,6 +85,7 @@ async def serve_until_signalled(
         log_config=None,
         lifespan="off",
         interface=ASGI,
+        ws="none",  # else it imports whatever is installed for them
         timeout_graceful_shutdown=CLOSE_SECONDS,
         **connections,
     )

@@ -253,6 +253,7 @@ async def _serve(settings: Settings, record: InboxRecord, opening: Opening, list
             log_config=None,
             access_log=False,
             interface=ASGI,
+            ws="none",
             timeout_graceful_shutdown=DRAIN_SECONDS,
             **bounded(raise_file_limit()),
         )
