@@ -4,18 +4,17 @@ import contextlib
 import importlib
 import importlib.util
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import anyio
+from typing import TYPE_CHECKING
 
 from handoffs import secret_files
 from handoffs.channels import CHANNELS, Row
 from handoffs.clock import SystemClock
+from handoffs.core.beside import Work, beside
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.ports import Channel, Tokens
@@ -46,9 +45,6 @@ __all__ = [
     "seal_keys",
     "store_at",
 ]
-
-Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
-"""What runs beside a block."""
 
 MIN_KEY = 32
 """The least characters of a key for sealing."""
@@ -216,24 +212,8 @@ async def notifying(settings: Settings, desk: Desk) -> AsyncGenerator[None]:
         module, _, name = row.run.partition(":")
         run = getattr(importlib.import_module(module), name)
         work.append(partial(run, desk, {name: getattr(settings, name) for name in row.settings}, link))
-    async with _beside(*work):
+    async with beside(*work):
         yield
-
-
-@asynccontextmanager
-async def _beside(*work: Work) -> AsyncGenerator[None]:
-    """Run work beside the block until its end. What the block raises is raised as it is, in no group."""
-    failed: list[Exception] = []
-    async with anyio.create_task_group() as tasks:
-        for each in work:
-            tasks.start_soon(each)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - raised below: a group of one error says nothing to a program
-            failed.append(error)
-        tasks.cancel_scope.cancel()
-    for error in failed:
-        raise error
 
 
 CHATS_START_SECONDS = 1.0
@@ -249,7 +229,7 @@ async def chatting(settings: Settings, desk: Desk, *, at_once: bool) -> AsyncGen
 
     Unless `at_once`, nothing is done before the first question of this process: its store may not be open yet.
     """
-    async with _beside(partial(_chat, settings, desk, at_once)):
+    async with beside(partial(_chat, settings, desk, at_once)):
         yield
 
 

@@ -21,6 +21,8 @@ from tests.acceptance.processes import Home
 from tests.client.people import YES_NO, Deciding, answer, asks, desk_of, opened, with_a_person
 from tests.waiting import until
 
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
 
 class Target(BaseModel):
     """Where it goes."""
@@ -111,6 +113,26 @@ async def test_a_secret_is_in_the_instance_and_nowhere_else(tmp_path: Path, monk
     assert outcome.instance.password.get_secret_value() == "hunter22"
     assert str(outcome.values["password"]).startswith("secret:h_")
     assert "hunter22" not in repr(outcome)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"webhook": ["http://127.0.0.1:9/"], "webhook_secret": [WEBHOOK_SECRET]},
+        {"notify": ["json://127.0.0.1:9"]},
+    ],
+    ids=["alone", "webhooks", "notices"],
+)
+async def test_an_error_comes_as_it_is_whatever_runs_beside(tmp_path: Path, settings: dict[str, object]) -> None:
+    async def decline(desk: Desk) -> None:
+        await desk.decline(await opened(desk), by="ada", channel="inbox")
+
+    async with desk_of(tmp_path) as desk, anyio.create_task_group() as tasks:
+        tasks.start_soon(decline, desk)
+        with pytest.raises(Declined):
+            async with asks(tmp_path, **settings) as asking:
+                await asking.ask("Deploy?", tell=None)
 
 
 async def test_a_refusal_is_an_error(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import anyio
 
+from handoffs.core.beside import beside
 from handoffs.core.desk import Desk
 from handoffs.core.errors import StoreError
 from handoffs.core.retry import retry_while_unavailable
@@ -45,21 +46,13 @@ class Leases:
         key = _key("lease", name)
         while (held := await self._desk.lease(key, seconds=self._seconds)) is None:
             await self._desk.clock.sleep(LOOK_SECONDS)
-        ends, done, wrong = [held], list[T](), list[Exception]()
+        ends = [held]
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._renew, key, ends)
-                try:
-                    done.append(await work())
-                except Exception as error:  # noqa: BLE001 - raised below: a group of one error says nothing to a program
-                    wrong.append(error)
-                tasks.cancel_scope.cancel()
+            async with beside(partial(self._renew, key, ends)):
+                return await work()
         finally:
             with anyio.CancelScope(shield=True), suppress(StoreError):  # it ends by itself
                 await self._desk.extend(key, held=ends[-1], seconds=0)
-        if wrong:
-            raise wrong[0]
-        return done[0]
 
     async def mark(self, name: str) -> bool:
         """Set a mark. False where it was set before, by any process."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
+from handoffs.core.beside import beside
 from handoffs.core.errors import HandoffError
 from handoffs.core.model import Handoff, State
 from handoffs.core.ports import Channel, Clock
@@ -78,13 +79,11 @@ class Presenter:
     @asynccontextmanager
     async def presenting(self) -> AsyncGenerator[None]:
         """Show questions for the length of this block. Questions open at its end stay open."""
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
+        async with beside() as self._tasks:
             try:
                 yield
             finally:
                 self._tasks = None
-                tasks.cancel_scope.cancel()
 
     def present(self, handoff: Handoff, *, again: bool) -> None:
         """Have the channels show an open question that they do not show yet; put-off ones only with `again`."""

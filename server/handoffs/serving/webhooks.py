@@ -4,8 +4,7 @@ import importlib.util
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-import anyio
-
+from handoffs.core.beside import beside
 from handoffs.core.desk import Desk
 from handoffs.settings import PREFIX, Settings, SettingsError
 
@@ -41,9 +40,5 @@ async def posting_webhooks(settings: Settings, desk: Desk, *, at_once: bool) -> 
         ]
         await run(desk, receivers, started=started)
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(post)
-        try:
-            yield
-        finally:
-            tasks.cancel_scope.cancel()
+    async with beside(post):
+        yield
