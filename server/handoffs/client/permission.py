@@ -17,7 +17,7 @@ from handoffs.client.asking import Asking
 from handoffs.client.outcome import STATUS_OF, Status
 from handoffs.client.questions import Tell
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ALLOW, ARGUMENTS, REASON, REMEMBER, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, REASON, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.asked import digest_of_key
 from handoffs.core.display import stamp
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
     from handoffs.core.deciders import Deciders
 
 __all__ = ["ONCE", "Permission", "Permitting", "Remember", "Terms"]
-
-MAX_EDITED = 4_000
-"""Characters of arguments that a person can edit; longer ones are allowed or denied as they are."""
-
-MAX_EDITS = 5
-"""How often a person is asked again whose change does not fit the tool."""
 
 ONCE = Terms(remember=Remember(reaches=frozenset()))
 """The terms of a call that is asked about each time."""

@@ -12,6 +12,12 @@ ALLOW = "allow"
 
 ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES = "arguments", "reason", "remember", "conditions", "uses"
 
+MAX_EDITED = 4_000
+"""Characters of arguments that a person can edit; longer ones are allowed or denied as they are."""
+
+MAX_EDITS = 5
+"""How often a person is asked again whose change can't be used."""
+
 MAX_USES = 1000
 """The most uses that a permission can be limited to."""
 

@@ -19,6 +19,9 @@ from handoffs.core.ids import id_of, new_id
 
 ID_PREFIX = "g_"
 
+MOST_GRANTS = 200
+"""Grants of one tool that are looked through for a call; the newest first."""
+
 Kind: TypeAlias = Literal["equals", "prefix"]
 
 

@@ -12,7 +12,7 @@ import anyio
 from handoffs.channels import is_chat, may_permit
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_changes import changes_since
-from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.display import stamp
@@ -33,12 +33,6 @@ from handoffs.gate.waiting import CHANNEL, Inbox, Line, Reply, Waiting
 
 if TYPE_CHECKING:
     from handoffs.gate.seats import People, Seats
-
-MAX_EDITS = 5
-"""How often a change that does not fit the tool is asked for again."""
-
-MAX_EDITED = 4_000
-"""Characters of arguments that a person can edit; longer ones are allowed or denied as they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from handoffs.core.action import Action, definition_digest
 from handoffs.core.desk import Desk
 from handoffs.core.errors import HandoffError
-from handoffs.core.grant import Grant, Pin, Stop
+from handoffs.core.grant import MOST_GRANTS, Grant, Pin, Stop
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
 from handoffs.core.remembering import offered
@@ -27,9 +27,6 @@ if TYPE_CHECKING:  # only a rule that says who decides, or a demanded proof, nee
     from handoffs.gate.seats import People
 
 logger = logging.getLogger(__name__)
-
-MOST_GRANTS = 200
-"""Grants of one tool that are looked through for a call; the newest first."""
 
 _NOT_GIVEN = "the permission %s allows nothing: no decision that counts here has given it so"
 

@@ -19,7 +19,7 @@ import anyio
 from handoffs.assembly import store_at
 from handoffs.clock import SystemClock
 from handoffs.core.action import Action
-from handoffs.core.action_form import ALLOW, ARGUMENTS, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, action_form
 from handoffs.core.action_shown import MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.display import stamp
@@ -39,12 +39,6 @@ from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.settings import SettingsError, read_settings
-
-MAX_EDITS = 5
-"""How often a change that can't be used is asked for again."""
-
-MAX_EDITED = 4_000
-"""Characters of arguments that a person can edit; longer ones are allowed or denied as they are."""
 
 MOST_OPEN = 1_000
 """Open questions of this user that are looked through for those of one session."""

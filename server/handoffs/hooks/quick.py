@@ -10,13 +10,10 @@ from contextlib import closing
 from datetime import datetime
 
 from handoffs.core.action import Action
-from handoffs.core.grant import Grant
+from handoffs.core.grant import MOST_GRANTS, Grant
 from handoffs.hooks.events import Heard
 from handoffs.hooks.settings import store_file
 from handoffs.os_user import current_user
-
-MOST_GRANTS = 200
-"""Grants of one tool that are looked through; the newest first."""
 
 
 def is_allowed(heard: Heard, action: Action, environ: Mapping[str, str] = os.environ) -> bool:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from mcp.server.mcpserver import Context
 
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ARGUMENTS, action_form
+from handoffs.core.action_form import ARGUMENTS, MAX_EDITED, MAX_EDITS, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyUsed, NotProved, QuestionRefused
@@ -29,12 +29,6 @@ from handoffs.mcp_server.calls import Calls
 from handoffs.mcp_server.permission import words
 from handoffs.mcp_server.permission.claude_code import ToolUse, allow, deny, read_edit, read_tool_use, written
 from handoffs.mcp_server.permission.questions import QUESTIONS, Questions, read_questions
-
-MAX_EDITED = 4_000
-"""The most characters of an input that a person can edit; a longer one can only be allowed or denied."""
-
-MAX_EDITS = 5
-"""How often the person is asked again after an edit that can't be used."""
 
 _HOUR = 3600.0
 # Claude Code's wall clock is about 28 h (MCP_TOOL_TIMEOUT; D). Its idle limit is 5 min over HTTP and 30 min on stdio,
