@@ -341,7 +341,7 @@ async def test_the_command_asks_at_a_server(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, b"yes\n")
         assert not there.store.exists()
         there.extra["HANDOFFS_SERVER"] = server.url
-        left = await there.command("ask", "Deploy again?", "--wait", "1s")
+        left = await there.command("ask", "Deploy again?", "--options", "yes,no", "--wait", "1s")
         assert left.returncode == 9
         (handoff,) = await desk.newest(open_only=True)
         await desk.cancel(handoff, by="ada", channel="inbox")

@@ -17,7 +17,7 @@ from handoffs.cli.ask import Given
 from handoffs.cli.ask_arguments import plain_arguments
 from handoffs.cli.plain_settings import plain_settings
 from handoffs.core.desk import Desk
-from handoffs.core.model import State
+from handoffs.core.model import Caller, State
 from handoffs.settings import Settings
 from tests.acceptance.processes import HANDOFFS, Home
 from tests.client.people import answer, asks, desk_of, opened, with_a_person
@@ -61,7 +61,7 @@ def says(picked: str) -> Any:
         ((*YES_NO, "--expect", "no"), says("no"), 0, "no\n"),
         ((*YES_NO, "--expect=no"), says("yes"), 5, "yes\n"),
         (("--option", "yes, now", "--option", "no"), says("yes, now"), 0, "yes, now\n"),
-        ((), says("any words"), 0, "any words\n"),
+        (("--any",), says("any words"), 0, "any words\n"),
         (YES_NO, declines, 6, ""),
         (YES_NO, withdraws, 7, ""),
     ],
@@ -143,13 +143,22 @@ async def test_a_program_and_a_command_write_the_same(home: Home) -> None:
             assert [entry.name for entry in await desk.history(handoff.id)] == ["opened"]
 
 
+async def test_what_somebody_writes_ends_with_0_only_where_any_answer_does(home: Home) -> None:
+    async with desk_of(home.folder) as desk:
+        asked = await desk.ask(message="Deploy?", caller=Caller(subject="ada"))
+        await desk.answer(asked, {"response": "no"}, by="ada", channel="inbox")
+    done = await run(home, "wait", asked.id)
+    assert (done.returncode, done.stdout) == (5, b"no\n")
+    assert (await run(home, "wait", asked.id, "--any")).returncode == 0
+
+
 async def test_a_form_is_asked_and_printed(home: Home) -> None:
     schema = {"type": "object", "properties": {"region": {"enum": ["eu", "us"]}, "count": {"type": "integer"}}}
     (home.folder / "form.json").write_text(json.dumps(schema | {"required": ["region"]}))
-    done = await run(home, "ask", "Where?", "--form", "form.json", then=partial(answer, region="eu", count=3))
+    done = await run(home, "ask", "Where?", "--form", "form.json", "--any", then=partial(answer, region="eu", count=3))
     assert (done.returncode, done.stdout) == (0, b"region: eu\ncount: 3\n")
     as_json = await run(
-        home, "ask", "Where?", "--form", "form.json", "--json", then=partial(answer, region="us", count=1)
+        home, "ask", "Where?", "--form", "form.json", "--any", "--json", then=partial(answer, region="us", count=1)
     )
     printed = json.loads(as_json.stdout)
     assert (printed["state"], printed["answer"]["values"]) == ("answered", {"region": "us", "count": 1})
@@ -165,7 +174,8 @@ async def test_a_secret_is_printed_by_its_name(home: Home, monkeypatch: pytest.M
             handoff = await opened(desk)
             await desk.answer(handoff, {"token": "hunter22"}, by="ada", channel="inbox", private=True)
 
-        done = await with_a_person(partial(home.command, "ask", "Token?", "--form", "form.json"), asking.desk, types_it)
+        command = ("ask", "Token?", "--form", "form.json", "--any")
+        done = await with_a_person(partial(home.command, *command), asking.desk, types_it)
     assert done.returncode == 0
     assert done.stdout.startswith(b"secret:h_")
 
@@ -187,6 +197,7 @@ async def test_a_secret_is_printed_by_its_name(home: Home, monkeypatch: pytest.M
         ("ask", "Deploy?", "--form", "nowhere.json"),
         ("ask", "Deploy?", "--form", "/dev/null"),
         ("ask", "Deploy?", "--nonsense"),
+        ("ask", "Deploy?"),
         ("wait",),
     ],
 )
@@ -201,7 +212,7 @@ async def test_wrong_usage_asks_nobody(home: Home, args: tuple[str, ...]) -> Non
 async def test_what_is_not_there_and_a_store_that_is_none_have_their_codes(home: Home) -> None:
     assert (await home.command("wait", "h_nothing")).returncode == 3
     home.extra["HANDOFFS_STORE"] = str(home.folder)
-    assert (await home.command("ask", "Deploy?")).returncode == 4
+    assert (await home.command("ask", "Deploy?", *YES_NO)).returncode == 4
 
 
 def test_arguments_that_are_not_plain_are_left_to_typer() -> None:

@@ -252,12 +252,12 @@ def _text(handoff: Handoff) -> str:
 def _is_expected(handoff: Handoff, given: Given) -> bool:
     """Say whether the script goes on with this answer. Of options it is the first, if the script names none."""
     form, values = handoff.question.form, handoff.values or {}
-    if given.any_answer or not (form.is_options or given.expect):
+    if given.any_answer:
         return True
-    if handoff.other:
+    if handoff.other or not form.is_options:  # what somebody writes may be a no
         return False
-    first = [choice.value for choice in form.fields[0].choices][:1] if form.is_options else []
-    return values.get(RESPONSE) in (given.expect or tuple(first))
+    first = form.fields[0].choices[0].value
+    return values.get(RESPONSE) in (given.expect or (first,))
 
 
 def check_expected(given: Given, form: Form) -> None:
@@ -278,7 +278,12 @@ def _read(given: Given) -> _Read:
     if given.id:
         return _Read(given=given, wait=_length("--wait", given.wait))
     form = None if given.form is None else _schema(given.form)
-    check_expected(given, form_of(given.message, given.options or None, form))
+    asked = form_of(given.message, given.options or None, form)
+    check_expected(given, asked)
+    if not (asked.is_options or given.any_answer):
+        raise WrongUsage(
+            "Without --options no answer is the expected one. Add --any: then every answer ends with 0, a no, too."
+        )
     return _Read(
         given=given, form=form, timeout=_length("--timeout", given.timeout), wait=_length("--wait", given.wait)
     )

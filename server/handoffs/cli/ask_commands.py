@@ -20,7 +20,7 @@ def ask_command(
         list[str] | None,
         typer.Option("--expect", metavar="TEXT", help="Ends with 0 for this option; the first without it."),
     ] = None,
-    any_answer: Annotated[bool, typer.Option("--any", help="Ends with 0 for any answer.")] = False,
+    any_answer: Annotated[bool, typer.Option("--any", help="Ends with 0 for any answer, a no, too.")] = False,
     form: Annotated[
         str | None, typer.Option("--form", metavar="FILE", help="An elicitation schema; - reads it.")
     ] = None,
@@ -66,7 +66,7 @@ def wait_command(
         list[str] | None,
         typer.Option("--expect", metavar="TEXT", help="Ends with 0 for this option; the first without it."),
     ] = None,
-    any_answer: Annotated[bool, typer.Option("--any", help="Ends with 0 for any answer.")] = False,
+    any_answer: Annotated[bool, typer.Option("--any", help="Ends with 0 for any answer, a no, too.")] = False,
     wait: Annotated[str | None, typer.Option("--wait", metavar="TIME", help="How long to wait for an answer.")] = None,
     server: Annotated[
         str | None,
