@@ -1,6 +1,7 @@
 """The HTTP interface for programs, on a real server: what it does, and what it refuses."""
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -195,7 +196,15 @@ async def test_a_body_that_cant_be_read_is_refused(
     assert await stored(api.home) == []
 
 
-@pytest.mark.parametrize("wait", ["-1", "301", "soon", "nan", "inf", ""])
+@pytest.mark.parametrize("key", [b"\xe9", b"\xa0one", "one\u2028".encode()])
+async def test_a_key_beyond_ascii_is_refused(api: "Shared", key: bytes) -> None:
+    headers = {b"idempotency-key": key, b"content-type": b"application/json"}
+    got = await api.http.post("/v1/handoffs", content=b'{"message": "D?"}', headers=headers)
+    assert (got.status_code, got.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert await stored(api.home) == []
+
+
+@pytest.mark.parametrize("wait", ["-1", "301", "soon", "nan", "inf", "", "1_0", "%201", "%D9%A1"])
 async def test_a_wait_that_is_none_is_refused(api: "Shared", wait: str) -> None:
     got = await api.http.get(f"/v1/handoffs/h_nothing?wait={wait}")
     assert (got.status_code, got.json()["errors"][0]["field"]) == (422, "wait")
@@ -267,7 +276,11 @@ async def test_a_token_that_is_withdrawn_ends_what_waits_with_it(tmp_path: Path)
 
 
 async def test_the_description_that_is_served_is_the_one_that_is_kept(tmp_path: Path) -> None:
-    assert json.loads(OPENAPI.read_text()) == document()
+    kept = json.loads(OPENAPI.read_text())
+    assert kept == document()
+    (key,) = kept["paths"]["/v1/handoffs"]["post"]["parameters"]
+    for written, fits in [("release 1.4", True), ("\t a ", True), ("x" * 255, True), ("x" * 256, False), (" ", False)]:
+        assert bool(re.fullmatch(key["schema"]["pattern"], written)) == fits
     async with served(tmp_path) as (_, _, http):
         found = (await http.get("/v1/openapi.json")).json()
         assert found == document(Limits(min_seconds=1))  # as its settings say

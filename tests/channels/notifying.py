@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from handoffs.channels.notify import _PAUSE_SECONDS, Notifier
+from handoffs.channels.notify import PAUSE_SECONDS, Notifier
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Cursor, Handoff
 from handoffs.core.reminders import GRACE
@@ -16,7 +16,7 @@ from tests.fakes import FakeClock
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-FIRST = GRACE + timedelta(seconds=_PAUSE_SECONDS)
+FIRST = GRACE + timedelta(seconds=PAUSE_SECONDS)
 """When the notifier looks for the first reminder: once it is due, and a moment later."""
 
 CODEX = Caller(subject="ada", client="codex", project="/srv/shop")

@@ -1,6 +1,7 @@
 """The bodies of requests: read up to a limit, and checked field by field."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -17,6 +18,8 @@ MAX_UNREAD, READ_SECONDS = 20_000_000, 30.0
 """How much of a larger one is read and dropped: a reply that comes while it is sent is lost to most clients."""
 
 MAX_NAME, MAX_KEY, MAX_NOTE = 1_000, 255, 2_000
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 FIELDS = ("message", "options", "form", "timeoutSeconds", "client", "project")
 
@@ -98,19 +101,17 @@ def read_note(given: Mapping[str, object]) -> str:
 def read_key(request: Request) -> str:
     """Return the Idempotency-Key of a request; empty without one. Raises Problem."""
     keys = request.headers.getlist("idempotency-key")
-    key = keys[0].strip() if len(keys) == 1 else ""
-    if keys and not (0 < len(key) <= MAX_KEY and key.isprintable()):
-        raise Problem(422, f"Give one key of 1 to {MAX_KEY} printable characters.", field="Idempotency-Key")
+    key = keys[0].strip(" \t") if len(keys) == 1 else ""
+    if keys and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise Problem(422, f"Give one key of 1 to {MAX_KEY} printable characters of ASCII.", field="Idempotency-Key")
     return key
 
 
 def read_wait(request: Request, *, most: float) -> float:
     """Return for how many seconds a request waits at most. Raises Problem."""
     written = request.query_params.get("wait", "0")
-    try:
-        seconds = float(written)
-    except ValueError:
-        seconds = -1.0
+    # Python reads more as a number than a caller may write: blanks, underscores, digits of other scripts.
+    seconds = float(written) if _NUMBER.fullmatch(written) else -1.0
     if not 0 <= seconds <= most:
         raise Problem(422, f"It must be a number of seconds from 0 to {most:g}.", field="wait")
     return seconds

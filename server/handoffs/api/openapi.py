@@ -44,7 +44,7 @@ def document(limits: Limits | None = None) -> Schema:
 
 
 def _ask() -> Schema:
-    key = _parameter("Idempotency-Key", "header", {**_WORDS, "pattern": f"^[!-~]{{1,{MAX_KEY}}}$"})
+    key = _parameter("Idempotency-Key", "header", _field(f"[!-~]([ -~]{{0,{MAX_KEY - 2}}}[!-~])?"))
     key["description"] = (
         "Names the question for good: the same key with the same body is the same question, with another body it is "
         "refused. Without it, the same question of the same `client` and `project` is joined while it is open."
@@ -92,7 +92,7 @@ def _cancel() -> Schema:
 
 
 def _events() -> Schema:
-    last = _parameter("Last-Event-ID", "header", {**_WORDS, "pattern": "^[0-9]{1,15}$"})
+    last = _parameter("Last-Event-ID", "header", _field("[0-9]{1,15}"))
     last["description"] = "The id of the last event that was received; without it, the events from now on."
     return {
         "operationId": "follow",
@@ -228,6 +228,11 @@ def _json(description: str, schema: Schema) -> Schema:
 
 def _id() -> Schema:
     return {**_parameter("id", "path", {**_WORDS, "pattern": "^h_[0-9A-Za-z]+$"}), "required": True}
+
+
+def _field(pattern: str) -> Schema:
+    # Blanks around the value of a header are no part of it (RFC 9110, 5.5).
+    return {**_WORDS, "pattern": f"^[ \\t]*{pattern}[ \\t]*$"}
 
 
 def _parameter(name: str, place: str, schema: Schema) -> Schema:

@@ -40,7 +40,7 @@ SEND_SECONDS = 30
 BACK_OFF = (10, 40, 160, 640)
 """Seconds before each further try of a message that was not sent. After them, only the next stage is sent."""
 
-_PAUSE_SECONDS = 1
+PAUSE_SECONDS = 1
 """The least time between two looks at the open questions, and before the first: the server's start comes first."""
 _LOOK_SECONDS = 60
 """The most time between two looks: a machine that slept did not notice the time pass."""
@@ -171,7 +171,7 @@ class Notifier:
         """Notify people, until cancelled. If the store can't be used, wait for it."""
         async with anyio.create_task_group() as sending:
             while True:
-                await self._desk.clock.sleep(_PAUSE_SECONDS)
+                await self._desk.clock.sleep(PAUSE_SECONDS)
                 try:
                     await self._follow(sending)
                 except StoreError:
@@ -184,7 +184,7 @@ class Notifier:
                 seconds = await self._look(sending)
                 with self._desk.clock.limit(seconds):
                     await watch.changed()
-                await self._desk.clock.sleep(_PAUSE_SECONDS)
+                await self._desk.clock.sleep(PAUSE_SECONDS)
 
     async def _look(self, sending: TaskGroup) -> float:
         """Send the due stages that this process claims; return the seconds until the next look."""
