@@ -135,7 +135,7 @@ def test_an_export_has_all_that_is_kept_about_a_person(home: Home) -> None:
     assert "the sealed address" not in json.dumps(told)
     assert told["absences"][0]["deputy"] == "bob"
     assert (told["passkeys"][0]["label"], told["passkeys"][0]["publicKey"]) == ("blue", "a501")
-    assert [each["event"] for each in told["log"]] == ["personadded", "keyadded"]
+    assert [each["event"] for each in told["log"]] == ["personadded", "personaway", "keyadded"]
     [decided] = told["handoffs"]
     assert (decided["id"], decided["ended"]["note"], decided["ended"]["values"]) == (
         handoff.id, WORDS, {"response": "yes"},

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from handoffs.core.leaf import new_salt
+from handoffs.core.person import Absence
 from handoffs.core.person_log import (
     PersonEvent,
     added,
+    come_back,
     erased,
+    gone_away,
     key_added,
     person_leaf,
     recovered,
@@ -37,6 +40,7 @@ __all__ = ["place", "same_store", "store"]
 BEGINS = ASKED + timedelta(days=2)
 ENDS = BEGINS + timedelta(days=3)
 RECOVERY = Recovery(person="ada", asked_by="eve", asked_at=ASKED, begins_at=BEGINS, ends_at=ENDS)
+AWAY = Absence(person="ada", deputy="bob", since=ASKED, until=BEGINS)
 
 
 async def filled(store: OpenStore) -> None:
@@ -47,6 +51,9 @@ async def filled(store: OpenStore) -> None:
     await store.people.remove_key("k2", at=LATER)
     await store.people.change("bob", at=LATER, join=frozenset({"ops"}), identify=frozenset({"oauth:2@id"}))
     await store.people.ask_recovery("d", RECOVERY)
+    await store.people.away(AWAY, at=LATER)
+    await store.people.away(replace(AWAY, person="bob", deputy="ada", since=BEGINS, until=ENDS), at=LATER)
+    assert await store.people.come_back("bob", at=LATER)
 
 
 BY_HAND = {
@@ -71,6 +78,11 @@ BY_HAND = {
     "a recovery begins sooner": "UPDATE SCHEMA.recoveries SET begins_at = asked_at",
     "a recovery is stopped": "UPDATE SCHEMA.recoveries SET stopped_at = asked_at",
     "a recovery is taken out": "DELETE FROM SCHEMA.recoveries",
+    "somebody is made a deputy": "INSERT INTO SCHEMA.absences (person, deputy, starts, ends) "
+    "VALUES ('bob', 'ada', 1, 9)",
+    "a deputy is changed": "UPDATE SCHEMA.absences SET deputy = 'ada'",
+    "an absence is longer": "UPDATE SCHEMA.absences SET ends = ends + 1",
+    "an absence is taken out": "DELETE FROM SCHEMA.absences",
     "a line is changed": "UPDATE SCHEMA.events SET details = replace(details, 'ops', 'dev') WHERE name = "
     "'personchanged'",
     "a line is taken out": "DELETE FROM SCHEMA.events WHERE name = 'keyremoved'",
@@ -99,7 +111,7 @@ async def test_people_are_counted_and_exported_logs_have_their_entries(store: Op
     await export(store, tmp_path, KEY, server_id="x")
     report = verify_folder(tmp_path, [KEY.verifier])
     assert (report.problems, report.people) == ([], 2)
-    entries = (tmp_path / "tile/entries/000.p/7").read_bytes()
+    entries = (tmp_path / "tile/entries/000.p/10").read_bytes()
     for word in (b'"ada"', b'"eve"', b'"k1"', b"dba\\", b"example.com"):
         assert word not in entries
 
@@ -121,6 +133,8 @@ def test_entries_of_a_person_that_follow_each_other_are_right() -> None:
     stopped = recovery_stopped(ADA, by="ada", at=LATER)
     assert said(added(ADA), key_added(ADA, KEPT), asked(), stopped, asked(), recovered(ADA, KEPT, BEGINS)) == []
     assert said(added(ADA), asked(), removed(ADA, LATER), erased(ADA, LATER)) == []
+    away = gone_away(ADA, AWAY, deputy=person("bob"), at=LATER)
+    assert said(added(ADA), away, away, come_back(ADA, LATER), away, removed(ADA, LATER), erased(ADA, LATER)) == []
 
 
 WRONG: dict[str, tuple[Sequence[PersonEvent], str]] = {
@@ -143,6 +157,11 @@ WRONG: dict[str, tuple[Sequence[PersonEvent], str]] = {
         "begins too soon",
     ),
     "a stop of none": ([added(ADA), recovery_stopped(ADA, by="ada", at=LATER)], "that nobody asked for"),
+    "back who was not away": ([added(ADA), come_back(ADA, LATER)], "who was not away"),
+    "away without a time": (
+        [added(ADA), gone_away(ADA, replace(AWAY, until=ASKED), deputy=person("bob"), at=LATER)],
+        "ends before it begins",
+    ),
     "added twice": ([added(ADA), added(ADA)], "a second time"),
     "never added": ([key_added(ADA, KEPT)], "was never added"),
     "after they were erased": ([added(ADA), erased(ADA, LATER), key_added(ADA, KEPT)], "is gone"),

@@ -14,6 +14,7 @@ import anyio
 from handoffs.core.errors import AlreadyEnded, StoreError
 from handoffs.core.ports import Store
 from handoffs.core.voting import vote_for
+from handoffs.proof.erasing import rewrite_at
 from handoffs.store import OpenStore
 from tests.store.backends import BACKENDS
 from tests.store.samples import LATER, LONG_AGO, answered, decision, sample
@@ -85,6 +86,12 @@ async def redeem(store: OpenStore, *digests: str) -> None:
     say("done")
 
 
+async def erase(store: OpenStore, name: str) -> None:
+    """Erase a person."""
+    await store.people.erase(name, at=LATER, rewrite=rewrite_at(LATER))
+    say("done")
+
+
 async def work_until_killed(store: Store, name: str) -> None:
     """Open and answer handoffs without end; say what has been kept."""
     for number in itertools.count():
@@ -140,6 +147,7 @@ COMMANDS = {
         vote,
         use_grants,
         redeem,
+        erase,
         work_until_killed,
         wait,
         run_out_of_room,

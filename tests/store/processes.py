@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -42,7 +42,8 @@ class OtherProcess:
 
     async def kill(self) -> list[object]:
         """Kill it as `kill -9` does, and return what it had said besides, in whole lines."""
-        self._process.kill()
+        with suppress(ProcessLookupError):  # it has ended by itself
+            self._process.kill()
         await self._process.wait()
         said: list[object] = []
         try:

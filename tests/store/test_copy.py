@@ -121,7 +121,7 @@ async def fill(address: str, *, many: int = MANY) -> None:
         for each in (person("Ada", "zero \0", "half \udce9"), person("Bøb"), person("cyd")):
             await store.people.add(each)
         await store.people.remove("cyd", at=LATER)
-        await store.people.away(Absence(person="Ada", deputy="Bøb", since=ASKED, until=LATER))
+        await store.people.away(Absence(person="Ada", deputy="Bøb", since=ASKED, until=LATER), at=ASKED)
         await store.people.add_key(passkey(person="Ada", public_key=bytes(range(256))))
         await store.people.add_key(passkey("K1", person="Bøb", added_with="k1", active_from=LATER))
         await store.people.use_key("k1", sign_count=3, at=LATER)
@@ -222,7 +222,7 @@ async def it_knows_the_same_people(now: People, was: People) -> None:
         await now.add(person("CYD"))
     assert not await now.use_key("k1", sign_count=3, at=LATER)
     assert await now.use_key("k1", sign_count=4, at=LATER)
-    assert await now.come_back("Ada")
+    assert await now.come_back("Ada", at=LATER)
     # People sign in again at the copy.
     assert await now.session("c1", at=ASKED) is None
     assert await now.redeem("d1", at=ASKED) is None

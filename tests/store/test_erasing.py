@@ -94,8 +94,8 @@ async def test_nothing_of_an_erased_person_is_left_in_the_store(place: Place, st
     await people_of(store, "ada", "bob", "cai")
     people = store.people
     await people.add_key(passkey("credential-of-ada"))
-    await people.away(Absence(person="ada", deputy="bob", since=ASKED, until=LATER))
-    await people.away(Absence(person="cai", deputy="ada", since=ASKED, until=LATER))
+    await people.away(Absence(person="ada", deputy="bob", since=ASKED, until=LATER), at=ASKED)
+    await people.away(Absence(person="cai", deputy="ada", since=ASKED, until=LATER), at=ASKED)
     await people.invite("d", "ada", expires_at=AFTER)
     await people.begin("c", "ada", at=AFTER, agent="The browser of ada")
     await people.change("ada", at=LATER, identify=frozenset({"oauth:subject-of-ada@id"}))

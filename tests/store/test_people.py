@@ -66,7 +66,7 @@ async def test_a_directory_is_all_people_and_absences(store: OpenStore, same_sto
     ada, bob = person("ada", "dba", email="ada@example.com"), person("bob", "dba", "ops")
     await store.people.add(ada)
     await store.people.add(bob)
-    await store.people.away(absence())
+    await store.people.away(absence(), at=ASKED)
     there = await same_store.people.directory()
     assert there == Directory(people={"ada": ada, "bob": bob}, absences=(absence(),))
     assert there.members("dba") == ("ada", "bob")
@@ -152,8 +152,8 @@ async def test_who_is_removed_loses_all_but_name_and_keys(store: OpenStore, same
     here, there = store.people, same_store.people
     await added(here, "ada", "bob")
     await here.add_key(passkey())
-    await here.away(absence("ada", "bob"))
-    await here.away(absence("bob", "ada", since=LATER, until=LATER + DAY))
+    await here.away(absence("ada", "bob"), at=ASKED)
+    await here.away(absence("bob", "ada", since=LATER, until=LATER + DAY), at=ASKED)
     await here.invite("d1", "ada", expires_at=LATER + DAY)
     await here.begin("c1", "ada", at=ASKED, agent="Firefox")
     await here.begin("c2", "bob", at=ASKED, agent="Firefox")
@@ -180,11 +180,15 @@ async def test_who_is_removed_loses_all_but_name_and_keys(store: OpenStore, same
 
 async def test_a_later_absence_takes_the_place_of_the_one_before(store: OpenStore, same_store: OpenStore) -> None:
     await added(store.people, "ada", "bob", "cyd")
-    await store.people.away(absence())
-    await same_store.people.away(absence(deputy="cyd"))
+    await store.people.away(absence(), at=ASKED)
+    await same_store.people.away(absence(deputy="cyd"), at=ASKED)
     assert (await store.people.directory()).absences == (absence(deputy="cyd"),)
-    assert await store.people.come_back("ada")
-    assert not await same_store.people.come_back("ada")
+    assert await store.people.come_back("ada", at=LATER)
+    assert not await same_store.people.come_back("ada", at=LATER)
+    lines = [each for each in await store.log() if each.name != "personadded"]
+    assert [each.name for each in lines] == ["personaway", "personaway", "personback"]
+    numbers = {each.name: each.id for each in (await store.people.directory()).people.values()}
+    assert [each.details.get("deputy") for each in lines] == [numbers["bob"], numbers["cyd"], None]
     assert (await same_store.people.directory()).absences == ()
 
 
@@ -201,7 +205,7 @@ async def test_a_deputy_is_there_and_somebody_else(store: OpenStore) -> None:
     ]
     for wrong, error, words in refused:
         with pytest.raises(error, match=words):
-            await store.people.away(wrong)
+            await store.people.away(wrong, at=ASKED)
     assert (await store.people.directory()).absences == ()
 
 
@@ -212,7 +216,7 @@ async def test_deputies_at_once_lead_in_no_circle(store: OpenStore, same_store: 
 
     async def away(people: People, who: str, deputy: str) -> None:
         try:
-            await people.away(absence(who, deputy))
+            await people.away(absence(who, deputy), at=ASKED)
         except PersonRefused as why:
             said.append(str(why))
 
@@ -534,9 +538,9 @@ async def test_a_key_that_was_enrolled_before_leaves_a_recovery_as_it_is(store: 
 async def test_people_have_lines_in_the_log_and_pruning_leaves_them(store: OpenStore, place: Place) -> None:
     await added(store.people, "ada", "bob")
     await store.people.add_key(passkey())
-    await store.people.away(absence())
+    await store.people.away(absence(), at=ASKED)
     lines = await store.log()
-    assert [each.name for each in lines] == ["personadded", "personadded", "keyadded"]
+    assert [each.name for each in lines] == ["personadded", "personadded", "keyadded", "personaway"]
     kept = await store.people.directory()
     asked = await store.open(sample(), collect_after=LONG_AGO)
     await store.record(asked.id, answered(at=LATER), Collected(at=LATER))
@@ -544,7 +548,7 @@ async def test_people_have_lines_in_the_log_and_pruning_leaves_them(store: OpenS
     assert await pruned(place, HOUR) == 1
     assert await store.people.directory() == kept
     assert await store.people.keys("ada") == [passkey()]
-    assert (await store.log())[:3] == lines
+    assert (await store.log())[:4] == lines
 
 
 async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
@@ -556,8 +560,8 @@ async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
         lambda: people.add(person()),
         lambda: people.change("ada", at=LATER),
         lambda: people.remove("ada", at=LATER),
-        lambda: people.away(absence()),
-        lambda: people.come_back("ada"),
+        lambda: people.away(absence(), at=ASKED),
+        lambda: people.come_back("ada", at=LATER),
         lambda: people.invite("d", "ada", expires_at=LATER),
         lambda: people.redeem("d", at=LATER),
         lambda: people.begin("c", "ada", at=LATER, agent=""),
@@ -595,7 +599,7 @@ async def test_a_store_that_is_closed_says_so_of_people(place: Place) -> None:
 async def test_a_row_that_makes_no_sense_is_said(path: Path, table: str, change: str) -> None:
     async with SqliteStore(path) as store:
         await added(store.people, "ada", "bob")
-        await store.people.away(absence())
+        await store.people.away(absence(), at=ASKED)
         await store.people.add_key(passkey())
         await store.people.begin("c1", "ada", at=ASKED, agent="")
         with closing(sqlite3.connect(path)) as other, other:

@@ -33,6 +33,7 @@ _KEYS = """INSERT INTO SCHEMA.passkeys (credential_id, person, public_key, sign_
     ('k2', 'Ada', {bytes}, 0, '', 2, 'k1', 2, NULL, 5 {zero})"""
 
 
+_ABSENCES = "INSERT INTO SCHEMA.absences (person, deputy, starts, ends) VALUES ('Ada', 'Bøb \"b\"', 1000007, 9000000)"
 _IDENTITIES = """UPDATE SCHEMA.people SET identities = '["oauth:1@id","oauth:\\u00e9@id"]' WHERE name = 'Ada'"""
 
 
@@ -58,7 +59,7 @@ async def older(place: Place, layouts: Mapping[str, int]) -> None:
         await connection.execute(f"UPDATE handoffs_layout SET version = {len(scripts)}")
         await connection.close(timeout=5)
         more = {"more": ", write_id", "zero": ", 0", "bytes": "'\\xa501'"}
-    for sql in (_PEOPLE, _KEYS, *([_IDENTITIES] if layouts is _BEFORE else [])):
+    for sql in (_PEOPLE, _KEYS, *([_IDENTITIES, _ABSENCES] if layouts is _BEFORE else [])):
         await change(place.address, sql.format(**more))
 
 
@@ -72,8 +73,16 @@ async def test_people_of_an_older_store_get_their_lines(place: Place, layouts: M
     async with BACKENDS[place.backend].connect(place.address) as store:
         assert await names(store) == [
             "personadded", "personadded", "keyadded", "keyadded", "keyremoved", "personremoved",
+            *(["personaway"] if layouts is not _WITHOUT_IDENTITIES else []),
         ]  # fmt: skip
         people = (await store.people.directory()).people
+        for line in await store.log():
+            if line.name == "personaway":
+                times = "1970-01-01T00:00:01.000007Z", "1970-01-01T00:00:09.000000Z"
+                assert (line.details["deputy"], line.details["since"], line.details["until"]) == (
+                    people['Bøb "b"'].id,
+                    *times,
+                )
         assert len({each.id for each in people.values()}) == 2
         assert people["Ada"].groups == {"dba", "é"}
         assert people["Ada"].identities == ({"oauth:1@id", "oauth:é@id"} if layouts is _BEFORE else frozenset())

@@ -157,8 +157,8 @@ async def test_a_person_signs_in_at_the_provider_and_decides(tmp_path: Path, ope
         await expect(page.locator("h1")).to_contain_text("Answered by ada")
         # What has a code in its address is no page that one comes back to.
         # The page before may load itself anew at once, of which `go_back` would make an error.
-        await page.evaluate("window.wasHere = true; history.back()")
-        await page.wait_for_function("!window.wasHere")
+        async with page.expect_event("framenavigated"):
+            await page.evaluate("setTimeout(() => history.back(), 50)")
         assert "code=" not in page.url
         await visit(page, f"{inbox.url}/you")
         await expect(page.locator("text=this browser")).to_be_visible()

@@ -181,15 +181,16 @@ async def gone(settings: Settings, name: str, *, since: str | None, until: str, 
     if name == deputy:
         raise UsageError(f"{inert_line(name)} can't be their own deputy: name somebody else with --deputy.")
     async with opened_for(settings, name, clock) as people:
-        await people.away(Absence(person=name, deputy=deputy, since=begins, until=ends))
+        await people.away(Absence(person=name, deputy=deputy, since=begins, until=ends), at=now)
     print_out(f"{name} is away from {stamp(begins)} until {stamp(ends)}; {deputy} decides in their place.")
 
 
 async def returned(settings: Settings, name: str) -> None:
     """End a person's absence."""
-    async with opened_for(settings, name, SystemClock()) as people:
+    clock = SystemClock()
+    async with opened_for(settings, name, clock) as people:
         (await people.directory()).named(name)
-        if not await people.come_back(name):
+        if not await people.come_back(name, at=clock.now()):
             raise PersonRefused(f"{name} is not away.")
     print_out(f"{name} is back, and decides again.")
 

@@ -84,6 +84,8 @@ _HAPPENED = {
     "personchanged": "Changed",
     "personremoved": "Removed",
     "personerased": "Erased",
+    "personaway": "Away, with a deputy",
+    "personback": "Back again",
     "keyadded": "A passkey was added",
     "keyremoved": "A passkey was removed",
     "recoveryasked": "A recovery of the passkeys was asked for",

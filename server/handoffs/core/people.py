@@ -16,7 +16,7 @@ class People(Protocol):
     """Where people are kept. Safe for any number of processes at once.
 
     Every method raises StoreError where the store can't be used. What a method has returned has been made durable, and
-    the next read of every process finds it. What changes people, keys or recoveries has a line in the log
+    the next read of every process finds it. What changes people, keys, recoveries or absences has a line in the log
     (`core.person_log`), in the same transaction.
 
     Invitations and sessions are found by the digest of a secret; the secret itself is not stored.
@@ -56,11 +56,11 @@ class People(Protocol):
         """
         ...
 
-    async def away(self, absence: Absence) -> None:
+    async def away(self, absence: Absence, *, at: datetime) -> None:
         """Keep an absence, in place of the person's earlier one. Raises as `Directory.check_absence`."""
         ...
 
-    async def come_back(self, person: str) -> bool:
+    async def come_back(self, person: str, *, at: datetime) -> bool:
         """End a person's absence, also one to come; False where there is none."""
         ...
 

@@ -165,16 +165,15 @@ class Directory:
         names = {group for each in self.people.values() if each.present for group in each.groups}
         return {group: self.members(group) for group in sorted(names)}
 
-    def check_absence(self, absence: Absence) -> None:
-        """Check that an absence can be added, in place of the person's earlier one.
+    def check_absence(self, absence: Absence) -> tuple[Person, Person]:
+        """Check that an absence can be added, in place of the person's earlier one; return the person and the deputy.
 
         Raises:
             PersonNotFound: The person or the deputy is unknown.
             PersonRefused: Either was removed, it ends before it begins, or nobody would be left to decide: the deputy
                 is the person, or is away at the same time with a deputy who leads back to the person.
         """
-        self.named(absence.person)
-        self.named(absence.deputy)
+        both = self.named(absence.person), self.named(absence.deputy)
         if absence.until <= absence.since:
             raise PersonRefused("The absence ends before it begins: give a later --until.")
         if absence.deputy == absence.person:
@@ -185,11 +184,11 @@ class Directory:
             chain.append(name)
             after = by_person.get(name)
             if after is None:
-                return
+                return both
             # Only while all of them are away at once does a deputy pass decisions on.
             since, until = max(since, after.since), min(until, after.until)
             if since >= until:
-                return
+                return both
         circle = ", ".join(f"{one} by {other}" for one, other in zip(chain, [*chain[1:], name], strict=True))
         raise PersonRefused(
             f"The deputies would lead in a circle while all are away: {circle}. Name a deputy who is there."

@@ -1,13 +1,14 @@
-"""The lines of the log about people: who was added, changed, removed or erased, their keys, and recoveries.
+"""The lines of the log about people: who was added, changed, removed or erased, their keys, recoveries and absences.
 
 A line about a person has the person's number (`Person.id`) where others have a handoff's id, and its own leaf:
 
     {"at":"2026-11-22T19:35:00.000000Z","committed":{"credential":"…","name":"…","public_key":"…"},"event":"keyadded",
      "facts":{},"person":"p_…","v":1,"version":2}
 
-`version` counts the lines of the person, from 1 on. `facts` are plain, and are times only; everything else is committed
-to as in the leaf of an event, see `core.leaf`. All of it stands in the line itself, so a line is verified without
-anything else; carried out in order, the lines say what people and keys the store should have.
+`version` counts the lines of the person, from 1 on. `facts` are plain, and are times and numbers of people only;
+everything else is committed to as in the leaf of an event, see `core.leaf`. All of it stands in the line itself, so a
+line is verified without anything else; carried out in order, the lines say what people, keys and absences the store
+should have.
 """
 
 import json
@@ -21,7 +22,7 @@ from handoffs.core import exact_json
 from handoffs.core.events import Entry
 from handoffs.core.leaf import SALT_BYTES, VERSION, commitment, stamp
 from handoffs.core.passkey import Passkey
-from handoffs.core.person import Person
+from handoffs.core.person import Absence, Person
 from handoffs.core.recovery import Recovery
 from handoffs.core.storable import storable
 
@@ -34,6 +35,8 @@ KEY_REMOVED = "keyremoved"
 RECOVERY_ASKED = "recoveryasked"
 RECOVERY_STOPPED = "recoverystopped"
 RECOVERED = "recovered"
+AWAY = "personaway"
+BACK = "personback"
 
 PERSON_EVENTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ADDED: ((), ("email", "groups", "identities", "name")),
@@ -45,6 +48,9 @@ PERSON_EVENTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     RECOVERY_ASKED: (("begins", "ends"), ("by", "name")),
     RECOVERY_STOPPED: ((), ("by", "name")),
     RECOVERED: ((), ("credential", "name", "public_key")),
+    # The deputy by their number: their name would be words of one person in a line of another.
+    AWAY: (("deputy", "since", "until"), ("name",)),
+    BACK: ((), ("name",)),
 }
 """The names of the facts and of the words of each, sorted. What is empty is left out of its leaf."""
 
@@ -167,6 +173,18 @@ def recovered(person: Person, key: Passkey, at: datetime) -> PersonEvent:
     return PersonEvent(person=person.id, name=RECOVERED, at=at, details=_key(person, key))
 
 
+def gone_away(person: Person, absence: Absence, *, deputy: Person, at: datetime) -> PersonEvent:
+    """Return that an absence was kept, in place of an earlier one."""
+    details = {"deputy": deputy.id, "name": storable(person.name)}
+    times = {"since": stamp(absence.since), "until": stamp(absence.until)}
+    return PersonEvent(person=person.id, name=AWAY, at=at, details=details | times)
+
+
+def come_back(person: Person, at: datetime) -> PersonEvent:
+    """Return that an absence was ended."""
+    return PersonEvent(person=person.id, name=BACK, at=at, details={"name": storable(person.name)})
+
+
 # What it leads to
 
 
@@ -186,6 +204,8 @@ class Told:
     """Public key in hexadecimal digits, and whether it can be used, by credential id."""
     recovery: tuple[str, str] | None = None
     """When the one that is under way begins and ends."""
+    absence: tuple[str, str, str] | None = None
+    """The deputy's number, and when it begins and ends."""
 
 
 def told_by(events: Iterable[PersonEvent]) -> Told:
@@ -206,7 +226,7 @@ def told_by(events: Iterable[PersonEvent]) -> Told:
                 told.name, told.email = details.get("name", ""), details.get("email", "")
                 told.groups, told.identities = details.get("groups", ""), details.get("identities", "")
             case "personremoved":
-                told.present, told.recovery = False, None
+                told.present, told.recovery, told.absence = False, None, None
             case "personerased":
                 told = Told(keys={}, present=False, erased=True)
             case "keyadded":
@@ -219,6 +239,10 @@ def told_by(events: Iterable[PersonEvent]) -> Told:
                 told.recovery = details.get("begins", ""), details.get("ends", "")
             case "recoverystopped":
                 told.recovery = None
+            case "personaway":
+                told.absence = details.get("deputy", ""), details.get("since", ""), details.get("until", "")
+            case "personback":
+                told.absence = None
             case _:
                 begins, ends = told.recovery or ("", "")
                 if not begins <= stamp(event.at) < ends:

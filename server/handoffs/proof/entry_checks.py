@@ -61,6 +61,7 @@ class _PersonSeen:
     erased: bool = False
     recovery: tuple[str, str] | None = None
     """When the one that is under way begins and ends."""
+    away: bool = False
 
     def after(self, person: str, event: str, at: str, facts: Mapping[str, object]) -> str:
         """Record an event; return why it can't have happened, empty if it can."""
@@ -68,7 +69,7 @@ class _PersonSeen:
             return f"{person} is gone, and {event} came after that"
         match event:
             case "personremoved" | "personerased":
-                self.gone, self.erased, self.recovery = True, event == ERASED, None
+                self.gone, self.erased, self.recovery, self.away = True, event == ERASED, None, False
             case "recoveryasked":
                 self.recovery = str(facts.get("begins")), str(facts.get("ends"))
                 if _time(self.recovery[0]) - _time(at) < LEAST_DELAY:
@@ -77,6 +78,14 @@ class _PersonSeen:
                 if self.recovery is None:
                     return f"a recovery of {person} is stopped that nobody asked for"
                 self.recovery = None
+            case "personaway":
+                self.away = True
+                if _time(str(facts.get("since"))) >= _time(str(facts.get("until"))):
+                    return f"an absence of {person} ends before it begins"
+            case "personback":
+                if not self.away:
+                    return f"{person} is back who was not away"
+                self.away = False
             case "recovered":
                 begins, ends = self.recovery or ("", "")
                 self.recovery = None

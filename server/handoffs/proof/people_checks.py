@@ -8,7 +8,7 @@ from handoffs.core.leaf import stamp
 from handoffs.core.leaves import Lined
 from handoffs.core.passkey import Passkey
 from handoffs.core.people import People
-from handoffs.core.person import Person
+from handoffs.core.person import Absence, Directory, Person
 from handoffs.core.person_log import PersonEvent, leaf_differs, told_by, written_groups
 from handoffs.core.recovery import Recovery
 from handoffs.proof.growing import LoggedStore
@@ -70,7 +70,9 @@ def person_differences(lines: Sequence[Lined], *, erased: bool = False) -> list[
 
 
 async def _check(store: PeopledStore) -> Checked:
-    people = list((await store.people.directory()).people.values())
+    directory = await store.people.directory()
+    people = list(directory.people.values())
+    absences = {each.person: each for each in directory.absences}
     keys: dict[str, list[Passkey]] = {}
     for key in await store.people.every_key():
         keys.setdefault(key.person, []).append(key)
@@ -85,8 +87,13 @@ async def _check(store: PeopledStore) -> Checked:
             if person.erased:
                 checked.erased.append(person.id)
             found = person_differences(lines[person.id], erased=bool(person.erased))
+            away = absences.get(person.name)
             found = found or _compared(
-                person, lines[person.id], keys.pop(person.name, []), recoveries.pop(person.name, None)
+                person,
+                lines[person.id],
+                keys.pop(person.name, []),
+                recoveries.pop(person.name, None),
+                None if away is None else _absence(away, directory),
             )
             checked.problems += [(person.id, each) for each in found]
             keys.pop(person.name, None)
@@ -94,7 +101,13 @@ async def _check(store: PeopledStore) -> Checked:
     return checked
 
 
-def _compared(person: Person, lines: Sequence[Lined], keys: Sequence[Passkey], recovery: Recovery | None) -> list[str]:
+def _compared(
+    person: Person,
+    lines: Sequence[Lined],
+    keys: Sequence[Passkey],
+    recovery: Recovery | None,
+    absence: tuple[str, str, str] | None,
+) -> list[str]:
     """Return in words what a store says of a person that the lines do not lead to."""
     try:
         told = told_by([PersonEvent.of(each.entry) for each in lines])
@@ -109,6 +122,7 @@ def _compared(person: Person, lines: Sequence[Lined], keys: Sequence[Passkey], r
         "their identities": (written_groups(person.identities), told.identities or "[]"),
         "their passkeys": (_keys(keys), told.keys),
         "their recovery": (_recovery(recovery), told.recovery),
+        "whether they are away": (absence, told.absence),
     }
     return [
         f"{person.name}: {name}: it is not what the lines lead to." for name, (kept, led) in said.items() if kept != led
@@ -117,6 +131,11 @@ def _compared(person: Person, lines: Sequence[Lined], keys: Sequence[Passkey], r
 
 def _keys(keys: Sequence[Passkey]) -> dict[str, tuple[str, bool]]:
     return {each.credential_id: (each.public_key.hex(), each.removed_at is None) for each in keys}
+
+
+def _absence(absence: Absence, directory: Directory) -> tuple[str, str, str]:
+    deputy = directory.people.get(absence.deputy)
+    return "" if deputy is None else deputy.id, stamp(absence.since), stamp(absence.until)
 
 
 def _recovery(recovery: Recovery | None) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, PersonChange
-from handoffs.core.person_log import added, changed, key_added, key_removed, removed
+from handoffs.core.person_log import added, changed, come_back, gone_away, key_added, key_removed, removed
 from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
@@ -69,8 +69,7 @@ class PostgresPeople(PostgresRecoveries):
         self._away = f"""INSERT INTO {absences} ({", ".join(ABSENCE)}) VALUES ($1, $2, $3, $4)
             ON CONFLICT (person) DO UPDATE SET deputy = excluded.deputy, starts = excluded.starts,
                 ends = excluded.ends"""  # noqa: S608
-        self._is_away = f"SELECT true FROM {absences} WHERE person = $1"  # noqa: S608
-        self._back = f"DELETE FROM {absences} WHERE person = $1"  # noqa: S608
+        self._back = f"DELETE FROM {absences} WHERE person = $1 RETURNING true"  # noqa: S608
         self._invite = f"""INSERT INTO {invitations} (person, digest, expires_at, write_id)
             SELECT name, $2, $3, $4 FROM {people} WHERE name = $1 AND removed_at IS NULL
             ON CONFLICT (person) DO UPDATE SET digest = excluded.digest, expires_at = excluded.expires_at,
@@ -166,21 +165,35 @@ class PostgresPeople(PostgresRecoveries):
 
         return await self.in_turn(work)
 
-    async def away(self, absence: Absence) -> None:
+    async def away(self, absence: Absence, *, at: datetime) -> None:
         """Keep an absence, in place of the person's earlier one. Raises as `Directory.check_absence`."""
+        write = new_write()
 
         async def work(connection: Connection) -> None:
-            (await self.read(connection)).check_absence(absence)
+            directory = await self.read(connection)
+            there = directory.people.get(absence.person)
+            if there is not None and await self.was_done(connection, there.id, write):
+                return
+            person, deputy = directory.check_absence(absence)
             await connection.fetch(self._away, *map(encode_cell, encode_absence(absence)))
+            await self.record(connection, gone_away(person, absence, deputy=deputy, at=at), write)
 
         await self.in_turn(work)
 
-    async def come_back(self, person: str) -> bool:
+    async def come_back(self, person: str, *, at: datetime) -> bool:
         """End a person's absence, also one to come; False where there is none."""
-        # Asked first: a second run of the deletion would find nothing.
-        away = await self.fetch(bool, self._is_away, storable(person))
-        await self.fetch(bool, self._back, storable(person))
-        return bool(away)
+        write = new_write()
+
+        async def work(connection: Connection) -> bool:
+            there = (await self.read(connection)).people.get(person)
+            if there is None:
+                return False
+            if not await connection.fetch(self._back, encode_cell(storable(person))):
+                return await self.was_done(connection, there.id, write)
+            await self.record(connection, come_back(there, at), write)
+            return True
+
+        return await self.in_turn(work)
 
     async def invite(self, digest: str, person: str, *, expires_at: datetime) -> bool:
         """Keep an invitation, in place of the person's earlier one; False where the person is not there."""

@@ -10,7 +10,7 @@ from handoffs.core.inbox_session import ID_PREFIX, LONGEST, Session
 from handoffs.core.invitation import Invitation
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Absence, Directory, Person, PersonChange
-from handoffs.core.person_log import added, changed, key_added, key_removed, removed
+from handoffs.core.person_log import added, changed, come_back, gone_away, key_added, key_removed, removed
 from handoffs.core.storable import storable
 from handoffs.store.people_rows import (
     ABSENCE,
@@ -41,6 +41,7 @@ _REMOVE = "UPDATE people SET removed_at = ? WHERE name = ? AND removed_at IS NUL
 _OF_THOSE_THERE = ("inbox_sessions", "invitations", "absences", "recoveries", "chats")
 _FORGET = tuple(f"DELETE FROM {table} WHERE person = ?" for table in _OF_THOSE_THERE)  # noqa: S608
 _AWAY = f"INSERT OR REPLACE INTO absences ({', '.join(ABSENCE)}) VALUES (?, ?, ?, ?)"  # noqa: S608
+_BACK = "DELETE FROM absences WHERE person = ?"
 _INVITE = f"""INSERT OR REPLACE INTO invitations (person, digest, expires_at)
     SELECT name, ?2, ?3 FROM people WHERE name = ?1 AND name IN ({_THERE})"""  # noqa: S608
 _INVITATION = f"SELECT {', '.join(INVITATION)} FROM invitations WHERE digest = ? AND person IN ({_THERE})"  # noqa: S608
@@ -121,19 +122,25 @@ class SqlitePeople(SqliteRecoveries):
 
         return await self._write(work)
 
-    async def away(self, absence: Absence) -> None:
+    async def away(self, absence: Absence, *, at: datetime) -> None:
         """Keep an absence, in place of the person's earlier one. Raises as `Directory.check_absence`."""
 
         def work(connection: sqlite3.Connection) -> tuple[None, list[Line]]:
-            read_directory(connection).check_absence(absence)
+            person, deputy = read_directory(connection).check_absence(absence)
             connection.execute(_AWAY, encode_absence(absence))
-            return None, []
+            return None, [record(connection, gone_away(person, absence, deputy=deputy, at=at))]
 
         await self._write(work)
 
-    async def come_back(self, person: str) -> bool:
+    async def come_back(self, person: str, *, at: datetime) -> bool:
         """End a person's absence, also one to come; False where there is none."""
-        return await self._changed("DELETE FROM absences WHERE person = ?", storable(person)) == 1
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
+            found = connection.execute(_BACK, (storable(person),)).rowcount == 1
+            there = read_directory(connection).people.get(person) if found else None
+            return found, [] if there is None else [record(connection, come_back(there, at))]
+
+        return await self._write(work)
 
     async def invite(self, digest: str, person: str, *, expires_at: datetime) -> bool:
         """Keep an invitation, in place of the person's earlier one; False where the person is not there."""
