@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import anyio
 
 from handoffs.assembly import open_desk
-from handoffs.cli.looking import earlier_of, is_there
+from handoffs.cli.looking import earlier_of, is_there, text_of
 from handoffs.console import UsageError
 from handoffs.core.choices import joined
 from handoffs.core.desk import Desk
+from handoffs.core.document import redacted
 from handoffs.core.errors import AnswerRefused, NotFound, NotTheirDecision
 from handoffs.core.form import Form, Kind, Value
 from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
 from handoffs.core.untrusted import inert_line
+from handoffs.inbox_process.record import InboxRecord
 from handoffs.os_user import current_user
-from handoffs.settings import Settings
+from handoffs.settings import Settings, data_folder
 from handoffs.terminal import Filled, Interrupted, Later, Outcome, Refused, Request, Terminal, open_terminal
 from handoffs.terminal.form_state import read_value, unnamed
 
@@ -53,7 +55,8 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
     if sum(ways) > 1:
         raise UsageError("Give one of VALUE, --set NAME=VALUE, --other and --again.")
     _check_there(settings, prefix)
-    async with open_desk(settings) as desk:
+    page = _page(settings)
+    async with open_desk(settings, page=page) as desk:
         handoff = await _open(desk, prefix)
         if handoff.question.form.secret:
             # A shell's history and a terminal's screen would keep the secret.
@@ -62,9 +65,13 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
         if not any(ways):
             # Standard output is for the result, which a script may read.
             async with open_terminal(output=sys.stderr) as terminal:
-                return await ask_here(desk, terminal, handoff, note=given.note), True
+                return await ask_here(desk, terminal, handoff, page=page, note=given.note), True
         try:
-            return await _decided(desk, handoff, await _outcome_of(desk, handoff, given), given.note), False
+            outcome = await _outcome_of(desk, handoff, given)
+            if handoff.question.takes_proof and isinstance(outcome, Filled) and sys.stderr is not None:
+                # Nobody signs what they have not seen.
+                sys.stderr.write(f"{await text_of(desk, redacted(handoff))}\n")
+            return await _decided(desk, handoff, outcome, given.note, page), False
         except NotTheirDecision:
             raise
         except AnswerRefused as refused:
@@ -83,11 +90,26 @@ async def _outcome_of(desk: Desk, handoff: Handoff, given: Given) -> Filled | Re
     return Filled(_values(form, _typed(form, given.value, given.named)))
 
 
-async def _decided(desk: Desk, handoff: Handoff, outcome: Filled | Refused, note: str) -> Handoff:
-    by, note = current_user(), outcome.note or note
+async def _decided(desk: Desk, handoff: Handoff, outcome: Filled | Refused, note: str, page: str | None) -> Handoff:
+    by, note, proof = current_user(), outcome.note or note, None
     if isinstance(outcome, Refused):
         return await desk.decline(handoff, by=by, channel=CHANNEL, note=note)
-    return await desk.answer(handoff, outcome.values, by=by, channel=CHANNEL, note=note, other=outcome.other)
+    values, other = outcome.values, outcome.other
+    if handoff.question.takes_proof:
+        decision = await desk.to_sign(handoff, values, by=by, channel=CHANNEL, note=note, other=other)
+        if decision is not None:
+            from handoffs.cli.usb_key import sign  # imports fido2, which no other answer needs
+
+            proof = await sign(decision, page)
+    return await desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, other=other, proof=proof)
+
+
+def _page(settings: Settings) -> str | None:
+    """Return the address of the inbox, which passkeys are made for; None where none ever ran."""
+    if settings.inbox_url is not None:
+        return settings.inbox_url
+    port = InboxRecord(store=settings.store, data=data_folder()).last_port()
+    return f"http://localhost:{port}" if port else None
 
 
 def _refusal(handoff: Handoff, refused: AnswerRefused, given: Given) -> str:
@@ -186,8 +208,10 @@ def _values(form: Form, typed: Mapping[str, str]) -> dict[str, Value]:
     raise AnswerRefused(problems)
 
 
-async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: str = "") -> Handoff:
-    """Ask a person on a terminal, and return the ended handoff.
+async def ask_here(
+    desk: Desk, terminal: Terminal, handoff: Handoff, *, page: str | None = None, note: str = ""
+) -> Handoff:
+    """Ask a person on a terminal, and return the ended handoff. `page` is the address of the inbox, for passkeys.
 
     Raises:
         UsageError: They put it off.
@@ -202,7 +226,7 @@ async def ask_here(desk: Desk, terminal: Terminal, handoff: Handoff, *, note: st
         if isinstance(outcome, Later):
             raise UsageError(f"No answer was given; {handoff.id} stays open.")
         try:
-            return await _decided(desk, handoff, outcome, note)
+            return await _decided(desk, handoff, outcome, note, page)
         except NotTheirDecision:
             raise
         except AnswerRefused as refused:

@@ -96,16 +96,21 @@ async def shown(settings: Settings, prefix: str, *, as_json: bool, secrets: bool
         if as_json:
             print_out(documents.document(handoff, secrets=secrets, reader=current_user()))
             return
-        page = pages.Page(
-            handoff=handoff if secrets else redacted(handoff),
-            entries=await _entries(desk, handoff.id, after=0),
-            now=desk.clock.now(),
-            width=max(_width() or shutil.get_terminal_size().columns, NARROWEST),
-            drawn=_width() is not None,
-            earlier=await earlier_of(desk, handoff),
-            reader=current_user(),
-        )
-        print_out(pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR")))
+        print_out(await text_of(desk, handoff if secrets else redacted(handoff)))
+
+
+async def text_of(desk: Desk, handoff: Handoff) -> str:
+    """Return one handoff with its log, as a terminal shows it."""
+    page = pages.Page(
+        handoff=handoff,
+        entries=await _entries(desk, handoff.id, after=0),
+        now=desk.clock.now(),
+        width=max(_width() or shutil.get_terminal_size().columns, NARROWEST),
+        drawn=_width() is not None,
+        earlier=await earlier_of(desk, handoff),
+        reader=current_user(),
+    )
+    return pages.painted(page.lines, looks=page.drawn and not os.environ.get("NO_COLOR"))
 
 
 async def recorded(settings: Settings, prefix: str) -> None:
