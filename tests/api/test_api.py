@@ -196,6 +196,12 @@ async def test_a_body_that_cant_be_read_is_refused(
     assert await stored(api.home) == []
 
 
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/handoffs/a%0Ab", "/v1/%0A", "/v1/handoffs/%00", "/v1/a%2Fb"])
+async def test_an_address_with_nothing_at_it_is_told_so(api: "Shared", path: str) -> None:
+    got = await api.http.get(path)
+    assert (got.status_code, got.headers["content-type"]) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize("key", [b"\xe9", b"\xa0one", "one\u2028".encode()])
 async def test_a_key_beyond_ascii_is_refused(api: "Shared", key: bytes) -> None:
     headers = {b"idempotency-key": key, b"content-type": b"application/json"}

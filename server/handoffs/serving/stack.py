@@ -4,6 +4,7 @@ Outside of it are `Probes`, which needs no authentication, and `StartupGate`, wh
 available. Both exist when the server starts; the layers are built once the store is available.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
@@ -95,7 +96,9 @@ def mcp_app(
             app.add_middleware(partial(made, layer.before))
     limited = server.session_manager.asgi_app
     if api is not None:
-        app.router.routes.append(Mount("/v1", app=api))
+        below = Mount("/v1", app=api)
+        below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)  # also a path with a line break in it
+        app.router.routes.append(below)
     for layer in reversed(layers[at + 1 :]):
         if layer.before is not None:
             limited.app = layer.before(limited.app)
