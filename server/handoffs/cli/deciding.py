@@ -13,7 +13,7 @@ from handoffs.console import UsageError
 from handoffs.core.choices import joined
 from handoffs.core.desk import Desk
 from handoffs.core.document import redacted
-from handoffs.core.errors import AnswerRefused, NotFound, NotTheirDecision
+from handoffs.core.errors import AnswerRefused, NotFound, NotProved, NotTheirDecision
 from handoffs.core.form import Form, Kind, Value
 from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff
@@ -68,12 +68,12 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
                 return await ask_here(desk, terminal, handoff, page=page, note=given.note), True
         try:
             outcome = await _outcome_of(desk, handoff, given)
-            if handoff.question.takes_proof and isinstance(outcome, Filled) and sys.stderr is not None:
-                # Nobody signs what they have not seen.
-                sys.stderr.write(f"{await text_of(desk, redacted(handoff))}\n")
-            return await _decided(desk, handoff, outcome, given.note, page), False
+            unseen = await text_of(desk, redacted(handoff)) if handoff.question.takes_proof else ""
+            return await _decided(desk, handoff, outcome, given.note, page, unseen=unseen), False
         except NotTheirDecision:
             raise
+        except NotProved as refused:
+            raise UsageError(f"Nothing was recorded: {refused}.") from None
         except AnswerRefused as refused:
             raise UsageError(_refusal(handoff, refused, given)) from None
 
@@ -90,7 +90,9 @@ async def _outcome_of(desk: Desk, handoff: Handoff, given: Given) -> Filled | Re
     return Filled(_values(form, _typed(form, given.value, given.named)))
 
 
-async def _decided(desk: Desk, handoff: Handoff, outcome: Filled | Refused, note: str, page: str | None) -> Handoff:
+async def _decided(
+    desk: Desk, handoff: Handoff, outcome: Filled | Refused, note: str, page: str | None, *, unseen: str = ""
+) -> Handoff:
     by, note, proof = current_user(), outcome.note or note, None
     if isinstance(outcome, Refused):
         return await desk.decline(handoff, by=by, channel=CHANNEL, note=note)
@@ -100,7 +102,7 @@ async def _decided(desk: Desk, handoff: Handoff, outcome: Filled | Refused, note
         if decision is not None:
             from handoffs.cli.usb_key import sign  # imports fido2, which no other answer needs
 
-            proof = await sign(decision, page)
+            proof = await sign(decision, page, unseen=unseen)
     return await desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, other=other, proof=proof)
 
 

@@ -41,8 +41,10 @@ _WHY = {
 }
 
 
-async def sign(decision: Decision, page: str | None) -> Assertion:
+async def sign(decision: Decision, page: str | None, *, unseen: str = "") -> Assertion:
     """Return what a USB key makes of a decision. `page` is the address of the inbox, which its passkey is for.
+
+    `unseen` is the question, for a person who has not seen it here: nobody signs what they have not seen.
 
     Raises:
         NotProved: No key is plugged in, it holds no passkey of this person, or it signs nothing; says what to do.
@@ -52,12 +54,12 @@ async def sign(decision: Decision, page: str | None) -> Assertion:
     over = Event()
     try:
         # A key blinks until somebody touches it.
-        return await anyio.to_thread.run_sync(_signed, decision, page, over, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(_signed, decision, page, unseen, over, abandon_on_cancel=True)
     finally:
         over.set()
 
 
-def _signed(decision: Decision, page: str, over: Event) -> Assertion:
+def _signed(decision: Decision, page: str, unseen: str, over: Event) -> Assertion:
     options = PublicKeyCredentialRequestOptions(
         challenge=decision.challenge,
         timeout=int(USUAL.total_seconds() * 1000),
@@ -66,6 +68,9 @@ def _signed(decision: Decision, page: str, over: Event) -> Assertion:
     )
     problem = "it takes a passkey, and no USB key is plugged in"
     for key in CtapHidDevice.list_devices():
+        if unseen:
+            _say(unseen)
+            unseen = ""
         try:
             with key:
                 client = Fido2Client(key, DefaultClientDataCollector(page), _Person(), extensions=[])
