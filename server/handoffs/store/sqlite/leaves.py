@@ -11,7 +11,10 @@ from handoffs.store.watches import Line
 
 T = TypeVar("T")
 
-_AFTER = "SELECT number, handoff_id, leaf, salt FROM leaves WHERE number > ? ORDER BY number LIMIT ?"
+# Not by the view: SQLite begins at one of two lower bounds, and would read all lines since the log began.
+AFTER = """SELECT number, handoff_id, leaf, salt FROM events
+        WHERE number > max(?1, coalesce((SELECT number FROM log_began), 0))
+    UNION ALL SELECT number, '', leaf, '' FROM kept_leaves WHERE number > ?1 ORDER BY number LIMIT ?2"""
 _OF = "SELECT number, handoff_id, leaf, salt FROM leaves WHERE handoff_id = ? ORDER BY number"
 _LINES = lines_with_leaves("events", "log_began")
 _TILE = "SELECT level, place, hashes, first_number FROM log_tiles"
@@ -47,7 +50,7 @@ class SqliteLeaves:
 
     async def after(self, number: int, *, limit: int) -> Sequence[Leaf]:
         """Return the leaves of later events, in order, at most `limit`."""
-        return await self._run(lambda connection: _leaves(connection, _AFTER, number, limit))
+        return await self._run(lambda connection: _leaves(connection, AFTER, number, limit))
 
     async def of(self, handoff_id: str) -> Sequence[Leaf]:
         """Return the leaves of one handoff, in order."""
