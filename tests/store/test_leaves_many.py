@@ -37,6 +37,7 @@ async def test_the_next_leaves_of_a_long_log_are_read_alone(place: Place, store:
     if isinstance(at, Path):
         assert steps(at, sqlite_leaves.AFTER) < STEPS
     else:
+        assert isinstance(at, Address)
         assert (
             await rows(at, "SELECT number, handoff_id, leaf, salt FROM leaves WHERE number > $1 ORDER BY number")
             < STEPS
