@@ -18,6 +18,7 @@ import anyio
 
 from handoffs.channels.chats.codes import is_code
 from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
+from handoffs.core.sentences import say
 
 if TYPE_CHECKING:
     import httpx2
@@ -131,16 +132,16 @@ def _read(written: Config) -> Config:
     answers = written.get("answers", "") or f"handoffs-{secrets.token_hex(12)}"
     parts = urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ChatRefused("The server is an address such as https://ntfy.sh, without a name or a password in it.")
+        raise ChatRefused(say("The server is an address such as https://ntfy.sh, without a name or a password in it."))
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ChatRefused("The server must be reached by https: questions and codes would travel in the clear.")
+        raise ChatRefused(say("The server must be reached by https: questions and codes would travel in the clear."))
     if not (_TOPIC.fullmatch(topic) and _TOPIC.fullmatch(answers)):
-        raise ChatRefused("A topic has letters, digits, - and _, and 64 characters at most.")
+        raise ChatRefused(say("A topic has letters, digits, - and _, and 64 characters at most."))
     if topic == answers:
-        raise ChatRefused("Use two topics: who reads the questions must not find the answers there.")
+        raise ChatRefused(say("Use two topics: who reads the questions must not find the answers there."))
     token = written.get("token", "")
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise ChatRefused("The token has characters that no token has.")
+        raise ChatRefused(say("The token has characters that no token has."))
     return {"server": server, "topic": topic, "answers": answers, "token": token}
 
 
@@ -167,15 +168,15 @@ async def opened(configs: Sequence[Config], *, silence: float = SILENCE_SECONDS)
 KIND = Kind(
     name=NAME,
     title="ntfy",
-    about="Install the ntfy app. Leave the topics empty, and they get names that can't be guessed.",
+    about=say("Install the ntfy app. Leave the topics empty, and they get names that can't be guessed."),
     settings=(
-        Setting(name="server", title="Server", default="https://ntfy.sh"),
-        Setting(name="topic", title="Topic of the questions", secret=True, optional=True),
-        Setting(name="answers", title="Topic of the answers", secret=True, optional=True),
+        Setting(name="server", title=say("Server"), default="https://ntfy.sh"),
+        Setting(name="topic", title=say("Topic of the questions"), secret=True, optional=True),
+        Setting(name="answers", title=say("Topic of the answers"), secret=True, optional=True),
         Setting(
             name="token",
-            title="Access token",
-            hint="For a server of your own that wants one.",
+            title=say("Access token"),
+            hint=say("For a server of your own that wants one."),
             secret=True,
             optional=True,
         ),

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from handoffs.channels.chats.replies import Part, as_part, items, parsed, part, text
 from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
+from handoffs.core.sentences import say
 
 if TYPE_CHECKING:
     import httpx2
@@ -190,15 +191,15 @@ def _read(written: Config) -> Config:
     config = {name: written.get(name, "") for name in ("bot", "app", "user")}
     server = written.get("server", "").rstrip("/") or SERVER
     if not _BOT.fullmatch(config["bot"]):
-        raise ChatRefused("The bot token begins with xoxb-: it is under OAuth & Permissions of your app.")
+        raise ChatRefused(say("The bot token begins with xoxb-: it is under OAuth & Permissions of your app."))
     if not _APP.fullmatch(config["app"]):
-        raise ChatRefused("The app-level token begins with xapp-: it is under Basic Information of your app.")
+        raise ChatRefused(say("The app-level token begins with xapp-: it is under Basic Information of your app."))
     if not _USER.fullmatch(config["user"]):
-        raise ChatRefused("Your member id begins with U or W: it is in your profile, under Copy member ID.")
+        raise ChatRefused(say("Your member id begins with U or W: it is in your profile, under Copy member ID."))
     parts = urlsplit(server)
     local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not (local or parts.scheme == "https") or not parts.hostname or parts.username or parts.query:
-        raise ChatRefused("The server must be reached by https: the tokens would travel in the clear.")
+        raise ChatRefused(say("The server must be reached by https: the tokens would travel in the clear."))
     return {**config, "server": server}
 
 
@@ -214,13 +215,22 @@ async def opened(configs: Sequence[Config]) -> AsyncGenerator[Service]:
 KIND = Kind(
     name=NAME,
     title="Slack",
-    about="Make an app at api.slack.com/apps with Socket Mode, the bot scopes chat:write and im:history, and the event "
-    "message.im. Use the app for nothing else.",
+    about=say(
+        "Make an app at api.slack.com/apps with Socket Mode, the bot scopes chat:write and im:history, and the event "
+        "message.im. Use the app for nothing else."
+    ),
     settings=(
-        Setting(name="bot", title="Bot token", hint="It begins with xoxb-.", secret=True),
-        Setting(name="app", title="App-level token", hint="It begins with xapp-, with connections:write.", secret=True),
-        Setting(name="user", title="Your member id", hint="It begins with U: in your profile, Copy member ID."),
-        Setting(name="server", title="Server", hint="Only behind a proxy of your own.", optional=True),
+        Setting(name="bot", title=say("Bot token"), hint=say("It begins with xoxb-."), secret=True),
+        Setting(
+            name="app",
+            title=say("App-level token"),
+            hint=say("It begins with xapp-, with connections:write."),
+            secret=True,
+        ),
+        Setting(
+            name="user", title=say("Your member id"), hint=say("It begins with U: in your profile, Copy member ID.")
+        ),
+        Setting(name="server", title=say("Server"), hint=say("Only behind a proxy of your own."), optional=True),
     ),
     limits=Limits(text=9_000, buttons=20, label=60, replies=True),
     read=_read,

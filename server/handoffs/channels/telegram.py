@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from handoffs.channels.chats.replies import Part, as_part, items, number, parsed, part, text
 from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
+from handoffs.core.sentences import say
 
 if TYPE_CHECKING:
     import httpx2
@@ -153,11 +154,11 @@ def _after(response: "httpx2.Response") -> float:
 def _read(written: Config) -> Config:
     token, server = written.get("token", ""), written.get("server", "").rstrip("/") or SERVER
     if not _TOKEN.fullmatch(token):
-        raise ChatRefused("The token of a bot has a number, a colon, and letters: @BotFather gives it.")
+        raise ChatRefused(say("The token of a bot has a number, a colon, and letters: @BotFather gives it."))
     parts = urlsplit(server)
     local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not (local or parts.scheme == "https") or not parts.hostname or parts.username or parts.query:
-        raise ChatRefused("The server must be reached by https: the token would travel in the clear.")
+        raise ChatRefused(say("The server must be reached by https: the token would travel in the clear."))
     return {"token": token, "server": server, "user": "", "pair": secrets.token_urlsafe(12)}
 
 
@@ -178,11 +179,13 @@ async def opened(configs: Sequence[Config], *, poll: int = POLL_SECONDS) -> Asyn
 KIND = Kind(
     name=NAME,
     title="Telegram",
-    about="Send /newbot to @BotFather in Telegram, and put the token here that it gives you. "
-    "Use the bot for nothing else.",
+    about=say(
+        "Send /newbot to @BotFather in Telegram, and put the token here that it gives you. "
+        "Use the bot for nothing else."
+    ),
     settings=(
-        Setting(name="token", title="Token of the bot", secret=True),
-        Setting(name="server", title="Server", hint="Only for a Bot API server of your own.", optional=True),
+        Setting(name="token", title=say("Token of the bot"), secret=True),
+        Setting(name="server", title=say("Server"), hint=say("Only for a Bot API server of your own."), optional=True),
     ),
     limits=Limits(text=3_800, buttons=12, label=60, replies=True),
     read=_read,

@@ -33,6 +33,7 @@ from handoffs.channels.chats.service import (
 )
 from handoffs.channels.vapid import authorization, decoded, public_key
 from handoffs.clock import SystemClock
+from handoffs.core.sentences import say
 
 if TYPE_CHECKING:
     import httpx2
@@ -139,12 +140,12 @@ def _read(written: Config) -> Config:
     if not written.get("vapid"):
         raise ChatRefused(NO_KEY)
     if written["server_key"] != public_key(written["vapid"]):
-        raise ChatRefused("The inbox has another key than when this page was loaded: load it again.")
+        raise ChatRefused(say("The inbox has another key than when this page was loaded: load it again."))
     site = written.get("site", "")
     endpoint = _endpoint(written["endpoint"], alone=not (site or written.get("shared")))
     p256dh, auth = _bytes(written["p256dh"]), _bytes(written["auth"])
     if len(auth) != 16 or not _is_point(p256dh):
-        raise ChatRefused("The keys of this browser can't be read. Nothing was set up.")
+        raise ChatRefused(say("The keys of this browser can't be read. Nothing was set up."))
     return {
         "endpoint": endpoint,
         "p256dh": written["p256dh"].rstrip("="),
@@ -161,19 +162,21 @@ def _endpoint(written: str, *, alone: bool) -> str:
         parts = urlsplit(written)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ChatRefused("The address of this browser can't be read. Nothing was set up.") from None
+        raise ChatRefused(say("The address of this browser can't be read. Nothing was set up.")) from None
     if not written.isascii() or not written.isprintable() or " " in written or len(written) > _MOST_ENDPOINT:
-        raise ChatRefused("The address of this browser can't be read. Nothing was set up.")
+        raise ChatRefused(say("The address of this browser can't be read. Nothing was set up."))
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise ChatRefused("The address of a browser has no name, no password and no fragment.")
+        raise ChatRefused(say("The address of a browser has no name, no password and no fragment."))
     if parts.scheme == "http" and host in _LOOPBACK:
         if not alone:
-            raise ChatRefused("A push service on this machine is for an inbox that only this machine reaches.")
+            raise ChatRefused(say("A push service on this machine is for an inbox that only this machine reaches."))
         return written
     if parts.scheme != "https":
-        raise ChatRefused("A push service is reached by https.")
+        raise ChatRefused(say("A push service is reached by https."))
     if port not in (None, 443) or not _NAME.fullmatch(host) or host.endswith(_INSIDE):
-        raise ChatRefused("A push service has a public name, and the usual port: this address is no push service's.")
+        raise ChatRefused(
+            say("A push service has a public name, and the usual port: this address is no push service's.")
+        )
     return written
 
 
@@ -217,15 +220,17 @@ _secret = partial(Setting, secret=True)
 
 KIND = Kind(
     name=NAME,
-    title="This browser",
-    about="Questions for you come as notifications, also while no page of the inbox is open. "
-    "The push service of the browser's maker brings them, and can't read them.",
+    title=say("This browser"),
+    about=say(
+        "Questions for you come as notifications, also while no page of the inbox is open. "
+        "The push service of the browser's maker brings them, and can't read them."
+    ),
     settings=(
-        Setting(name="label", title="A word for this browser", optional=True),
-        _secret(name="endpoint", title="Address of the browser"),
-        _secret(name="p256dh", title="Key of the browser"),
-        _secret(name="auth", title="Secret of the browser"),
-        _secret(name="server_key", title="Key of the inbox"),
+        Setting(name="label", title=say("A word for this browser"), optional=True),
+        _secret(name="endpoint", title=say("Address of the browser")),
+        _secret(name="p256dh", title=say("Key of the browser")),
+        _secret(name="auth", title=say("Secret of the browser")),
+        _secret(name="server_key", title=say("Key of the inbox")),
     ),
     # JSON may double a text; a message has 4096 bytes with all else. Desktops show four lines of a notification.
     limits=Limits(text=1_400, buttons=2, label=30, lines=4, brief=True),

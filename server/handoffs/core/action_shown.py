@@ -16,6 +16,7 @@ from typing import cast
 
 from handoffs.core.action import Action, Asker
 from handoffs.core.exact_json import OddNumber
+from handoffs.core.sentences import say, say_n
 from handoffs.core.untrusted import MAX_BLANKS, inert, inert_line, spell_gaps
 
 MAX_SHOWN = 200_000
@@ -256,7 +257,8 @@ def _language(given: Mapping[str, object]) -> str:
 def size_of(text: str) -> str:
     """Return how many lines and characters a text has."""
     lines = text.count("\n") + (not text.endswith("\n"))
-    return f"{lines:,} {'line' if lines == 1 else 'lines'}, {len(text):,} characters"
+    counted = say_n("{count:,} line", "{count:,} lines", lines)
+    return say("{lines}, {characters:,} characters", lines=counted, characters=len(text))
 
 
 def block(language: str, text: str) -> str:

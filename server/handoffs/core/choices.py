@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import comparable, inert_line
 
 NONE = "none"
@@ -33,7 +34,7 @@ class Choice:
 
 
 def find(choices: Sequence[Choice], said: str, *, numbered: bool) -> str | None:
-    """Return the value of the one choice that `said` names: by value, title or label; if `numbered`, also by number.
+    """Return the value of the one choice that `say` names: by value, title or label; if `numbered`, also by number.
 
     Choices that differ only in case are matched by exact case alone.
     """
@@ -60,7 +61,7 @@ def typed_parts(typed: str) -> list[str]:
 def joined(labels: Sequence[str]) -> str:
     """Return several labels as one text that `typed_parts` can take apart again."""
     if not labels:
-        return "(none of them)"
+        return say("(none of them)")
     if not any(re.search(r'[,"\\]', label) for label in labels):
         return ", ".join(labels)
     return ", ".join('"' + re.sub(r'(["\\])', r"\\\1", label) + '"' for label in labels)

@@ -13,6 +13,7 @@ from handoffs.core.document import redacted
 from handoffs.core.errors import NotProved
 from handoffs.core.events import Entry, Erased
 from handoffs.core.model import Handoff, State
+from handoffs.core.sentences import say
 
 if TYPE_CHECKING:  # only a question with a rule has them
     from handoffs.core.deciders import Vote
@@ -86,7 +87,7 @@ async def read_record(desk: Desk, handoff: Handoff, permits: Permits) -> Record:
     refused = await _refused(desk, handoff)
     unknown = bool(refused) or (handoff.state is State.ANSWERED and handoff.values is None)
     if unknown and any(entry.name == Erased.name for entry in entries):
-        refused = "what a person said or signed was erased since, so it can't be checked any more"
+        refused = say("what a person said or signed was erased since, so it can't be checked any more")
     return Record(
         handoff=handoff,
         shown=redacted(handoff),

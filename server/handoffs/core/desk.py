@@ -36,6 +36,7 @@ from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
 from handoffs.core.recording import MAX_NOTED, Recorder
 from handoffs.core.secrets_vault import SecretsVault
+from handoffs.core.sentences import say
 
 if TYPE_CHECKING:  # only a question with a rule needs them
     from handoffs.core.deciders import Deciders
@@ -300,7 +301,7 @@ class Desk(Recorder):
     ) -> Answered:
         form = handoff.question.form
         if form.secret and not private:
-            raise AnswerRefused({"": "a secret can only be typed into the inbox: `handoffs inbox` opens it"})
+            raise AnswerRefused({"": say("a secret can only be typed into the inbox: `handoffs inbox` opens it")})
         if other:
             public, sealed = dict[str, Value](), dict[str, str]()
             other = checked_other(other, values=values, allowed=handoff.question.takes_other)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from handoffs.core.client_name import readable_name
 from handoffs.core.model import Caller, Handoff
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 
-_SHORT = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_SHORT = ((3_600, "h"), (60, "min"))
 _LONG = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -37,7 +38,7 @@ def folder_of(caller: Caller) -> str:
         below = Path(caller.project).relative_to(Path.home())
     except (ValueError, RuntimeError):  # not below it, or no home folder is known
         return caller.project
-    return "the home folder" if below == Path() else str("~" / below)
+    return say("the home folder") if below == Path() else str("~" / below)
 
 
 # Where a question waits
@@ -58,50 +59,58 @@ def where(handoff: Handoff, link: str | None) -> str:
 # What happened
 
 _HAPPENED = {
-    "opened": "Asked",
-    "joined": "Waited for by the agent's calls",
-    "reached": "Shown",
-    "notshown": "Could not be shown",
-    "dismissed": "Put off: not now",
-    "left": "The host ended the agent's call; the question stayed open",
-    "reminded": "Reminded",
-    "voted": "Voted",
-    "answered": "Answered",
-    "declined": "Declined",
-    "cancelled": "Withdrawn",
-    "expired": "Expired: nobody answered in time",
-    "used": "The approval was used for a call",
-    "edited": "The call runs as it was changed",
-    "sent": "The call was sent to its server",
-    "result": "The server answered the call",
-    "unknown": "The call may have run: its server did not answer",
-    "deniedagain": "The same call came again, and was denied without a question",
-    "collected": "The agent was given the outcome",
-    "revealed": "A program got the secret",
-    "forgotten": "The secret was erased",
-    "erased": "What a person said in it was erased",
-    "personadded": "Added",
-    "personchanged": "Changed",
-    "personremoved": "Removed",
-    "personerased": "Erased",
-    "personaway": "Away, with a deputy",
-    "personback": "Back again",
-    "keyadded": "A passkey was added",
-    "keyremoved": "A passkey was removed",
-    "recoveryasked": "A recovery of the passkeys was asked for",
-    "recoverystopped": "The recovery was stopped",
-    "recovered": "The recovery was used: a new passkey took the place of all others",
+    "opened": say("Asked"),
+    "joined": say("Waited for by the agent's calls"),
+    "reached": say("Shown"),
+    "notshown": say("Could not be shown"),
+    "dismissed": say("Put off: not now"),
+    "left": say("The host ended the agent's call; the question stayed open"),
+    "reminded": say("Reminded"),
+    "voted": say("Voted"),
+    "answered": say("Answered"),
+    "declined": say("Declined"),
+    "cancelled": say("Withdrawn"),
+    "expired": say("Expired: nobody answered in time"),
+    "used": say("The approval was used for a call"),
+    "edited": say("The call runs as it was changed"),
+    "sent": say("The call was sent to its server"),
+    "result": say("The server answered the call"),
+    "unknown": say("The call may have run: its server did not answer"),
+    "deniedagain": say("The same call came again, and was denied without a question"),
+    "collected": say("The agent was given the outcome"),
+    "revealed": say("A program got the secret"),
+    "forgotten": say("The secret was erased"),
+    "erased": say("What a person said in it was erased"),
+    "personadded": say("Added"),
+    "personchanged": say("Changed"),
+    "personremoved": say("Removed"),
+    "personerased": say("Erased"),
+    "personaway": say("Away, with a deputy"),
+    "personback": say("Back again"),
+    "keyadded": say("A passkey was added"),
+    "keyremoved": say("A passkey was removed"),
+    "recoveryasked": say("A recovery of the passkeys was asked for"),
+    "recoverystopped": say("The recovery was stopped"),
+    "recovered": say("The recovery was used: a new passkey took the place of all others"),
 }
 
 
 def event_words(name: str, details: Mapping[str, str]) -> str:
     """Return a line of the log in words."""
-    by = f" by {inert_line(details['by'], 60)}" if details.get("by") else ""
-    through = f" through {inert_line(details['channel'], 60)}" if details.get("channel") else ""
-    reason = f": {inert_line(details['reason'], 200)}" if details.get("reason") else ""
-    field = f" {inert_line(details['field'], 60)}" if details.get("field") else ""
-    failed = ", with an error" if details.get("outcome") == "error" else ""
-    return f"{_HAPPENED.get(name, inert_line(name))}{field}{by}{through}{reason}{failed}"
+    words = _HAPPENED.get(name) or inert_line(name)
+    if details.get("field"):
+        words = say("{what} {field}", what=words, field=inert_line(details["field"], 60))
+    words = with_source(words, by=details.get("by", ""), channel=details.get("channel", ""))
+    if details.get("reason"):
+        words = say("{what}: {reason}", what=words, reason=inert_line(details["reason"], 200))
+    return say("{what}, with an error", what=words) if details.get("outcome") == "error" else words
+
+
+def with_source(words: str, *, by: str, channel: str) -> str:
+    """Return words on what was done, with who did it and through which channel, as far as that is known."""
+    if by:
+        words = say("{what} by {name}", what=words, name=inert_line(by, 60))
+    return say("{what} through {channel}", what=words, channel=inert_line(channel, 60)) if channel else words
 
 
 # When
@@ -118,10 +127,11 @@ def stamp(at: datetime) -> str:
 def span(length: timedelta) -> str:
     """Return a length of time in its largest unit: `5 min`. A negative length is `0 s`."""
     seconds = max(int(length.total_seconds()), 0)
-    for size, unit in _SHORT:
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    if seconds >= 86_400:
+        return say("{number} d", number=seconds // 86_400)
+    if seconds >= 3_600:
+        return say("{number} h", number=seconds // 3_600)
+    return say("{number} min", number=seconds // 60) if seconds >= 60 else say("{number} s", number=seconds)
 
 
 def in_words(length: timedelta, *, least: int = 1) -> str:
@@ -135,7 +145,7 @@ def in_words(length: timedelta, *, least: int = 1) -> str:
 
 def about(seconds: float) -> str:
     """Return a length of time in the largest unit of which there are two, rounded: `110 s`, `28 h`."""
-    for size, unit in _SHORT[1:]:
+    for size, unit in _SHORT:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
@@ -149,8 +159,8 @@ def left(length: timedelta) -> str:
     seconds = _upwards(length)
     minutes = (seconds + 30) // 60
     if 24 * 60 <= minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return span(timedelta(minutes=minutes)) if seconds >= 60 else f"{seconds} s"
+        return say("{number} h", number=minutes // 60)
+    return span(timedelta(minutes=minutes) if seconds >= 60 else timedelta(seconds=seconds))
 
 
 def left_in_words(length: timedelta) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.form import Value
 from handoffs.core.model import Handoff, State
+from handoffs.core.sentences import say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,7 @@ def earlier_answer(handoff: Handoff, earlier: Handoff | None) -> AnswerInput:
         AnswerRefused: No earlier answer may be given again, or it no longer fits the form.
     """
     if earlier is None or not repeatable(handoff, earlier):
-        raise AnswerRefused({"": "there is no earlier answer that can be given again: answer anew"})
+        raise AnswerRefused({"": say("there is no earlier answer that can be given again: answer anew")})
     if earlier.other:
         return AnswerInput(values={}, other=earlier.other)
     return AnswerInput(values=handoff.question.form.check(dict(earlier.values or {})), other="")

@@ -13,6 +13,7 @@ from handoffs.core.formats import DATE_TIME, FORMATS, HIDDEN
 from handoffs.core.moments import Zone, in_utc, is_moment, read_moment
 from handoffs.core.numbers import bounds_in_words, is_finite, is_multiple, plain, read_number
 from handoffs.core.patterns import TooSlow, matches
+from handoffs.core.sentences import say, say_n
 from handoffs.core.untrusted import inert_line
 
 Value: TypeAlias = str | int | float | bool | list[str]
@@ -82,13 +83,13 @@ class Field:
     @property
     def hint(self) -> str:
         """What can be entered, in a few words: `a whole number, from 1 to 5`."""
-        return "; ".join([self._asked_for(), *self.notes])
+        return joined_notes([self._asked_for(), *self.notes])
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be shown beside the control: examples, and the agent's word that this is no secret."""
-        shown = [f"for example {', '.join(self.examples)}"] if self.examples else []
-        return (*shown, "no secret, the agent says") if self.harmless else tuple(shown)
+        shown = [say("for example {examples}", examples=", ".join(self.examples))] if self.examples else []
+        return (*shown, say("no secret, the agent says")) if self.harmless else tuple(shown)
 
     def check(self, value: object) -> Value:
         """Return `value` as this field's type.
@@ -103,11 +104,11 @@ class Field:
                 return self._check_number(value)
             case Kind.BOOLEAN:
                 if not isinstance(value, bool):
-                    raise ValueError("must be yes or no")
+                    raise ValueError(say("must be yes or no"))
                 return value
             case Kind.CHOICE:
                 if not isinstance(value, str) or value not in {c.value for c in self.choices}:
-                    raise ValueError(f"is not one of the choices: {listed(self.choices)}")
+                    raise ValueError(say("is not one of the choices: {choices}", choices=listed(self.choices)))
                 return value
             case Kind.CHOICES:
                 return self._check_choices(value)
@@ -131,7 +132,7 @@ class Field:
                 word = typed.casefold()
                 if word in _YES or word in _NO:
                     return word in _YES
-                raise ValueError("must be yes or no")
+                raise ValueError(say("must be yes or no"))
             case Kind.INTEGER | Kind.NUMBER:
                 return self.check(read_number(typed, whole=self.kind is Kind.INTEGER))
             case Kind.CHOICE:
@@ -174,9 +175,9 @@ class Field:
         """
         if self.secret:
             named = isinstance(value, str) and value.startswith(REFERENCE)
-            return f"(given: {value})" if named else "(given)"
+            return say("(given: {name})", name=str(value)) if named else say("(given)")
         if isinstance(value, bool):
-            return "yes" if value else "no"
+            return say("yes") if value else say("no")
         if isinstance(value, list):
             return joined([self._label(v) for v in value])
         return self._label(value) if isinstance(value, str) else str(value)
@@ -184,19 +185,25 @@ class Field:
     def _asked_for(self) -> str:
         match self.kind:
             case Kind.BOOLEAN:
-                return "yes or no"
+                return say("yes or no")
             case Kind.CHOICE:
-                return f"one of {len(self.choices)}"
+                return say("one of {count}", count=len(self.choices))
             case Kind.CHOICES:
-                what = "any of them" if self.least or not self.required else f"any of them, or {NONE}"
-                return _counted(what, self.min_items, self.max_items, "choice")
+                what = say("any of them")
+                if self.required and not self.least:
+                    what = say("any of them, or {none}", none=NONE)
+                return _with_size(what, _choices(self.min_items, self.max_items))
             case Kind.INTEGER | Kind.NUMBER:
-                parts = ["a whole number" if self.kind is Kind.INTEGER else "a number", self._bounds()]
-                return ", ".join(filter(None, (*parts, self._steps())))
+                what = say("a whole number") if self.kind is Kind.INTEGER else say("a number")
+                for more in filter(None, (self._bounds(), self._steps())):
+                    what = _with_size(what, more)
+                return what
             case Kind.STRING:
-                what = "text" if self.format is None else FORMATS[self.format][0]
-                what = _counted(what, self.min_length, self.max_length, "character")
-                return f"{what}, that matches {inert_line(self.pattern, 200)}" if self.pattern else what
+                what = say("text") if self.format is None else FORMATS[self.format][0]
+                what = _with_size(what, _characters(self.min_length, self.max_length))
+                if not self.pattern:
+                    return what
+                return say("{what}, that matches {pattern}", what=what, pattern=inert_line(self.pattern, 200))
 
     def _bounds(self) -> str:
         least, most, above, below = self.minimum, self.maximum, self.exclusive_minimum, self.exclusive_maximum
@@ -204,25 +211,29 @@ class Field:
 
     def _steps(self) -> str:
         step = self.multiple_of
-        return "" if step is None or (step == 1 and self.kind is Kind.INTEGER) else f"a multiple of {plain(step)}"
+        if step is None or (step == 1 and self.kind is Kind.INTEGER):
+            return ""
+        return say("a multiple of {step}", step=plain(step))
 
     def _check_string(self, value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError("must be text")
+            raise ValueError(say("must be text"))
         if not _is_text(value):
-            raise ValueError("has characters that are not allowed: remove them")
+            raise ValueError(say("has characters that are not allowed: remove them"))
         if self.required and not value.strip():
-            raise ValueError("must not be empty")
+            raise ValueError(say("must not be empty"))
         if self.min_length is not None and len(value) < self.min_length:
-            raise ValueError(f"is too short: {len(value)} of at least {self.min_length} characters")
+            raise ValueError(
+                say("is too short: {count} of at least {least} characters", count=len(value), least=self.min_length)
+            )
         limit = MAX_TEXT if self.max_length is None else self.max_length
         if len(value) > limit:
-            raise ValueError(f"is too long: {len(value)} of at most {limit} characters")
+            raise ValueError(say("is too long: {count} of at most {most} characters", count=len(value), most=limit))
         # A default that comes back unchanged is accepted, also a time without a zone.
         if self.format is not None and value != self.default and not FORMATS[self.format][1](value):
             if self.format == DATE_TIME:
                 read_moment(value)  # raises an error that names what is missing
-            raise ValueError(f"must be {FORMATS[self.format][0]}")
+            raise ValueError(say("must be {what}", what=FORMATS[self.format][0]))
         if self.pattern is not None:
             try:
                 self._check_pattern(self.pattern, value)
@@ -235,17 +246,22 @@ class Field:
         return value
 
     def _check_pattern(self, pattern: str, value: str) -> None:
-        example = f", like {self.examples[0]}" if self.examples else ""
         try:
             if not matches(pattern, value):
-                raise ValueError(f"must match {inert_line(pattern, 200)}{example}")
+                words = say("must match {pattern}", pattern=inert_line(pattern, 200))
+                if self.examples:
+                    words = say("{what}, like {example}", what=words, example=self.examples[0])
+                raise ValueError(words)
         except TooSlow:
             raise ValueError(
-                f"can't be checked: {inert_line(pattern, 200)} takes too long on it. Refuse, and say so to the agent"
+                say(
+                    "can't be checked: {pattern} takes too long on it. Refuse, and say so to the agent",
+                    pattern=inert_line(pattern, 200),
+                )
             ) from None
 
     def _check_number(self, value: object) -> int | float:
-        what = "must be a whole number" if self.kind is Kind.INTEGER else "must be a number"
+        what = say("must be a whole number") if self.kind is Kind.INTEGER else say("must be a number")
         if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
             raise ValueError(what)
         if self.kind is Kind.INTEGER:
@@ -256,26 +272,28 @@ class Field:
         fits = (low is None or value >= low) and (above is None or value > above)
         fits = fits and (high is None or value <= high) and (below is None or value < below)
         if not fits:
-            raise ValueError(f"must be {self._bounds() or 'a smaller number'}")
+            raise ValueError(say("must be {what}", what=self._bounds() or say("a smaller number")))
         if self.multiple_of is not None and not is_multiple(value, self.multiple_of):
-            raise ValueError(f"must be {self._steps() or 'a whole number'}")
+            raise ValueError(say("must be {what}", what=self._steps() or say("a whole number")))
         return value
 
     def _check_choices(self, value: object) -> list[str]:
         if not isinstance(value, list | tuple):
-            raise ValueError("must be a list of choices")
+            raise ValueError(say("must be a list of choices"))
         known = {c.value for c in self.choices}
         picked: list[str] = []
         for item in cast("Sequence[object]", value):
             if not isinstance(item, str) or item not in known:
-                raise ValueError(f"has a value that is not one of the choices: {listed(self.choices)}")
+                raise ValueError(
+                    say("has a value that is not one of the choices: {choices}", choices=listed(self.choices))
+                )
             if item in picked:
-                raise ValueError("has the same choice twice")
+                raise ValueError(say("has the same choice twice"))
             picked.append(item)
         if len(picked) < self.least:
-            raise ValueError(f"needs at least {self.least}")
+            raise ValueError(say("needs at least {count}", count=self.least))
         if self.max_items is not None and len(picked) > self.max_items:
-            raise ValueError(f"takes at most {self.max_items}")
+            raise ValueError(say("takes at most {count}", count=self.max_items))
         return picked
 
     def _picked(self, typed: str) -> list[str]:
@@ -285,7 +303,11 @@ class Field:
             return [whole]
         parts = typed_parts(typed)
         if not parts:
-            raise ValueError(f"needs at least {max(self.least, 1)}" if self.least else f"needs one, or {NONE}")
+            raise ValueError(
+                say("needs at least {count}", count=self.least)
+                if self.least
+                else say("needs one, or {none}", none=NONE)
+            )
         if [part.casefold() for part in parts] == [NONE]:
             return []
         return list(dict.fromkeys(self._pick(part) for part in parts))
@@ -293,7 +315,7 @@ class Field:
     def _pick(self, typed: str) -> str:
         value = find(self.choices, typed, numbered=True)
         if value is None:
-            raise ValueError(f"is not one of the choices: {listed(self.choices)}")
+            raise ValueError(say("is not one of the choices: {choices}", choices=listed(self.choices)))
         return value
 
     def _meant(self, value: object) -> object:
@@ -321,13 +343,33 @@ def _is_text(value: str) -> bool:
     return "\0" not in value
 
 
-def _counted(what: str, least: int | None, most: int | None, unit: str) -> str:
+def joined_notes(notes: Sequence[str]) -> str:
+    """Return notes as one: `a whole number; for example 3`."""
+    whole, *others = notes or ("",)
+    for each in others:
+        whole = say("{notes}; {note}", notes=whole, note=each)
+    return whole
+
+
+def _with_size(what: str, size: str) -> str:
+    return say("{what}, {size}", what=what, size=size) if size else what
+
+
+def _choices(least: int | None, most: int | None) -> str:
     if least and most is not None:
-        return f"{what}, {most} {unit}{_s(most)}" if least == most else f"{what}, {least} to {most} {unit}{_s(most)}"
+        if least == most:
+            return say_n("{count} choice", "{count} choices", most)
+        return say_n("{least} to {count} choice", "{least} to {count} choices", most, least=least)
     if least and least > 1:
-        return f"{what}, at least {least} {unit}s"
-    return f"{what}, at most {most} {unit}{_s(most)}" if most is not None else what
+        return say("at least {count} choices", count=least)
+    return "" if most is None else say_n("at most {count} choice", "at most {count} choices", most)
 
 
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+def _characters(least: int | None, most: int | None) -> str:
+    if least and most is not None:
+        if least == most:
+            return say_n("{count} character", "{count} characters", most)
+        return say_n("{least} to {count} character", "{least} to {count} characters", most, least=least)
+    if least and least > 1:
+        return say("at least {count} characters", count=least)
+    return "" if most is None else say_n("at most {count} character", "at most {count} characters", most)

@@ -15,6 +15,7 @@ from handoffs.core.errors import AnswerRefused
 from handoffs.core.field import MAX_TEXT, REFERENCE, Field, Kind, Value
 from handoffs.core.formats import FORMATS, HIDDEN
 from handoffs.core.moments import Zone
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 
 __all__ = [
@@ -81,7 +82,7 @@ class Form:
             given = values.get(field.name)
             if given is None or _is_left_out(field, given):
                 if field.required:
-                    problems[field.name] = "is missing"
+                    problems[field.name] = say("is missing")
                 continue
             try:
                 checked[field.name] = field.check(given)
@@ -90,7 +91,8 @@ class Form:
         known = [field.name for field in self.fields]
         for name in values:
             if name not in known:
-                problems[inert_line(str(name), 60)] = f"is no field of this form; it has {', '.join(known)}"
+                fields = ", ".join(known)
+                problems[inert_line(str(name), 60)] = say("is no field of this form; it has {fields}", fields=fields)
         if problems:
             raise AnswerRefused(problems)
         return checked
@@ -138,7 +140,7 @@ class Form:
             and not any(text.strip() for text in typed.values())
             and not any(f.required for f in self.fields)
         ):
-            problems[""] = "nothing was filled in"
+            problems[""] = say("nothing was filled in")
         if problems:
             raise AnswerRefused(problems)
         return self.check(values)

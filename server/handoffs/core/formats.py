@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 
 from handoffs.core.moments import is_moment
+from handoffs.core.sentences import say
 
 HIDDEN = "password"
 """The format of a secret text: it is typed into the inbox, sealed, and never shown."""
@@ -32,9 +33,9 @@ def _is_date(text: str) -> bool:
 
 
 FORMATS: dict[str, tuple[str, Callable[[str], bool]]] = {
-    "email": ("an e-mail address, like ada@example.org", lambda text: _EMAIL.fullmatch(text) is not None),
-    "uri": ("an address with its scheme, like https://example.org/page", _is_uri),
-    "date": ("a date, like 2026-11-22", _is_date),
-    DATE_TIME: ("a date and time, like 2026-11-22T19:30:00Z", is_moment),
-    HIDDEN: ("a secret: it is kept sealed, and the agent never sees it", lambda _: True),
+    "email": (say("an e-mail address, like ada@example.org"), lambda text: _EMAIL.fullmatch(text) is not None),
+    "uri": (say("an address with its scheme, like https://example.org/page"), _is_uri),
+    "date": (say("a date, like 2026-11-22"), _is_date),
+    DATE_TIME: (say("a date and time, like 2026-11-22T19:30:00Z"), is_moment),
+    HIDDEN: (say("a secret: it is kept sealed, and the agent never sees it"), lambda _: True),
 }

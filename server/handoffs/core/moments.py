@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from handoffs.core.sentences import say
+
 Zone: TypeAlias = Callable[[datetime], datetime]
 """Adds the offset to a local time with its `fold`: `datetime.astimezone` for this machine's zone, or
 `lambda at: at.replace(tzinfo=ZoneInfo("Europe/Berlin"))` for a named one."""
@@ -54,19 +56,27 @@ def read_moment(text: str, zone: Zone | None = None) -> str:
         return typed
     parts = _parts(typed)
     if parts is None:
-        raise ValueError(f"must be a date and time, like {EXAMPLE}")
+        raise ValueError(say("must be a date and time, like {example}", example=EXAMPLE))
     local, offset, fraction = parts
     if offset:
         return local.isoformat() + fraction + offset
     if zone is None:
-        raise Unclear(f"has no time zone: end it with Z for UTC, or with an offset, like {local.isoformat()}+02:00")
+        raise Unclear(
+            say(
+                "has no time zone: end it with Z for UTC, or with an offset, like {example}",
+                example=f"{local.isoformat()}+02:00",
+            )
+        )
     meant = moments(local, zone)
     if len(meant) == 1:
         return _stamped(meant[0], fraction)
     shown = [_stamped(each, fraction) for each in meant]
+    one, other = shown
     if local.replace(tzinfo=None) == meant[0].replace(tzinfo=None):
-        raise Unclear(f"occurs twice that day, because the clocks go back: write {' or '.join(shown)}", *shown)
-    raise Unclear(f"does not exist that day, because the clocks go forward: write {' or '.join(shown)}", *shown)
+        twice = say("occurs twice that day, because the clocks go back: write {one} or {other}", one=one, other=other)
+        raise Unclear(twice, *shown)
+    never = say("does not exist that day, because the clocks go forward: write {one} or {other}", one=one, other=other)
+    raise Unclear(never, *shown)
 
 
 def in_utc(moment: str) -> str:

@@ -4,6 +4,8 @@ import re
 import sys
 from decimal import Decimal
 
+from handoffs.core.sentences import say
+
 SAFE = 2**53 - 1
 """The largest whole number that JavaScript holds exactly. Programs set it as a bound; it tells a person nothing."""
 
@@ -24,13 +26,16 @@ def read_number(typed: str, *, whole: bool) -> int | float:
     Raises:
         ValueError: The text is no number, or is ambiguous. The message is for the person.
     """
-    what = "a whole number" if whole else "a number"
     text = typed.strip().replace("\u2212", "-")
     if "," in text and re.fullmatch(r"[+-]?[\d,.']+", text):
-        raise ValueError(f"must be {what} without commas: 3.5 is three and a half, 1000 is a thousand")
+        raise ValueError(
+            say("must be a whole number without commas: 3.5 is three and a half, 1000 is a thousand")
+            if whole
+            else say("must be a number without commas: 3.5 is three and a half, 1000 is a thousand")
+        )
     # A number with thousands of digits would take seconds to read.
     if len(text) > 400 or _NUMBER.fullmatch(text) is None:
-        raise ValueError(f"must be {what}")
+        raise ValueError(say("must be a whole number") if whole else say("must be a number"))
     if re.fullmatch(r"[+-]?\d+", text):
         return int(text)
     exact = Decimal(text)
@@ -59,10 +64,17 @@ def bounds_in_words(least: float | None, most: float | None, above: float | None
     if most is not None and below is not None:
         most, below = (None, below) if below <= most else (most, None)
     if least is not None and most is not None:
-        return f"from {plain(least)} to {plain(most)}" if least != most else plain(least)
-    low = f"{plain(least)} or more" if least is not None else f"more than {plain(above)}" if above is not None else ""
-    high = f"{plain(most)} or less" if most is not None else f"less than {plain(below)}" if below is not None else ""
-    return " and ".join(filter(None, (low, high)))
+        return say("from {least} to {most}", least=plain(least), most=plain(most)) if least != most else plain(least)
+    low = high = ""
+    if least is not None:
+        low = say("{least} or more", least=plain(least))
+    elif above is not None:
+        low = say("more than {bound}", bound=plain(above))
+    if most is not None:
+        high = say("{most} or less", most=plain(most))
+    elif below is not None:
+        high = say("less than {bound}", bound=plain(below))
+    return say("{low} and {high}", low=low, high=high) if low and high else low or high
 
 
 def plain(number: float) -> str:

@@ -16,6 +16,7 @@ from handoffs.core.events import Answered, Voted
 from handoffs.core.form import Value
 from handoffs.core.model import Handoff, State
 from handoffs.core.person import Directory
+from handoffs.core.sentences import say
 from handoffs.core.voting import content_of, was_decided
 
 SETTING = "HANDOFFS_PROOF"
@@ -121,8 +122,11 @@ class Proving:
         elif not self._demanded:
             return
         raise NotProved(
-            f"What {handoff.id} was answered is not proved: the record of it has no signature that fits a passkey of "
-            "who decides. Treat it as not approved, and tell the person."
+            say(
+                "What {id} was answered is not proved: the record of it has no signature that fits a passkey of "
+                "who decides. Treat it as not approved, and tell the person.",
+                id=handoff.id,
+            )
         )
 
     @staticmethod
@@ -141,7 +145,7 @@ class Proving:
 
     async def _problem(self, handoff: Handoff, vote: Vote, used_at: datetime | None = None) -> str:
         if handoff.values is None:
-            return "there is no answer that it could be compared with"
+            return say("there is no answer that it could be compared with")
         try:
             assertion = Assertion.loads(vote.proof)
             decision = self._decision(handoff, vote.person, vote.for_, handoff.values, handoff.other, assertion.ticket)
@@ -149,7 +153,7 @@ class Proving:
         except NotProved as refused:
             return str(refused)
         except ValueError as wrong:
-            return f"it can't be read: {wrong}"
+            return say("it can't be read: {why}", why=str(wrong))
         return ""
 
     def _decision(
@@ -167,5 +171,5 @@ class Proving:
 
     def _checks(self) -> Proofs:
         if self._proofs is None:
-            raise NotProved("a passkey can't be checked here: decide in the inbox, `handoffs inbox` opens it")
+            raise NotProved(say("a passkey can't be checked here: decide in the inbox, `handoffs inbox` opens it"))
         return self._proofs()

@@ -9,6 +9,7 @@ from handoffs.core.errors import AnswerRefused, QuestionRefused
 from handoffs.core.form import MAX_TEXT, Form
 from handoffs.core.quota import Quota
 from handoffs.core.schema import options_form, parse, response_form
+from handoffs.core.sentences import say
 
 MAX_MESSAGE = 20_000
 """The most characters of a message."""
@@ -77,14 +78,16 @@ def checked_other(other: str, *, values: Mapping[str, object], allowed: bool) ->
         AnswerRefused: The question accepts no such answer, an option was picked, too, or it is too long or empty.
     """
     if not allowed:
-        raise AnswerRefused({"": "only a question with options can be answered by something else"})
+        raise AnswerRefused({"": say("only a question with options can be answered by something else")})
     if values:
-        raise AnswerRefused({"": "pick an option or give your own answer, not both"})
+        raise AnswerRefused({"": say("pick an option or give your own answer, not both")})
     text = other.strip()
     if not text:
-        raise AnswerRefused({"": "write your own answer, or pick an option"})
+        raise AnswerRefused({"": say("write your own answer, or pick an option")})
     if len(text) > MAX_TEXT:
-        raise AnswerRefused({"": f"it has {len(text):,} characters; {MAX_TEXT:,} is the most"})
+        raise AnswerRefused(
+            {"": say("it has {count:,} characters; {most:,} is the most", count=len(text), most=MAX_TEXT)}
+        )
     return text
 
 

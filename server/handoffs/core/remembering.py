@@ -15,6 +15,7 @@ from handoffs.core.folders import folder_of
 from handoffs.core.grant import Condition, Reach
 from handoffs.core.look_alikes import skeleton
 from handoffs.core.masking import masked
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -48,13 +49,13 @@ class Choice:
 
 CHOICES: Mapping[str, Choice] = MappingProxyType(
     {
-        "exact-hour": Choice(title="These exact arguments, for an hour", reach=Reach.EXACT, seconds=HOUR),
-        "exact-day": Choice(title="These exact arguments, for a day", reach=Reach.EXACT, seconds=DAY),
-        "exact": Choice(title="These exact arguments, until revoked", reach=Reach.EXACT),
-        "session": Choice(title="This tool with any arguments, in this session", reach=Reach.TOOL, session=True),
-        "tool-hour": Choice(title="This tool with any arguments, for an hour", reach=Reach.TOOL, seconds=HOUR),
-        "tool-day": Choice(title="This tool with any arguments, for a day", reach=Reach.TOOL, seconds=DAY),
-        "tool": Choice(title="This tool with any arguments, until revoked", reach=Reach.TOOL),
+        "exact-hour": Choice(title=say("These exact arguments, for an hour"), reach=Reach.EXACT, seconds=HOUR),
+        "exact-day": Choice(title=say("These exact arguments, for a day"), reach=Reach.EXACT, seconds=DAY),
+        "exact": Choice(title=say("These exact arguments, until revoked"), reach=Reach.EXACT),
+        "session": Choice(title=say("This tool with any arguments, in this session"), reach=Reach.TOOL, session=True),
+        "tool-hour": Choice(title=say("This tool with any arguments, for an hour"), reach=Reach.TOOL, seconds=HOUR),
+        "tool-day": Choice(title=say("This tool with any arguments, for a day"), reach=Reach.TOOL, seconds=DAY),
+        "tool": Choice(title=say("This tool with any arguments, until revoked"), reach=Reach.TOOL),
     }
 )
 """By the value of the field `remember`."""

@@ -12,6 +12,7 @@ from handoffs.core.events import Forgotten, Revealed
 from handoffs.core.form import Value
 from handoffs.core.model import Caller, Handoff, State, read_secret_name, secret_name
 from handoffs.core.ports import Clock, Sealer, Store
+from handoffs.core.sentences import say
 
 _NO_KEYS = "this program has no keys to seal it with."
 
@@ -55,7 +56,7 @@ class SecretsVault:
                 continue
             obstacle = await self._obstacle()
             if self._sealer is None or obstacle:
-                raise AnswerRefused({field.name: f"can't be kept safe here: {obstacle}"})
+                raise AnswerRefused({field.name: say("can't be kept safe here: {why}", why=obstacle)})
             name = secret_name(handoff.id, field.name)
             sealed[field.name] = await self._sealer.seal(str(checked[field.name]), context=name)
             public[field.name] = name

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from handoffs.core.deciders import Deciders, Vote
+from handoffs.core.sentences import say, say_n
 from handoffs.core.untrusted import inert_line
 
 MOST_NAMES = 12
@@ -36,21 +37,28 @@ def who_decides(deciders: Deciders, *, named: bool | None = None) -> str:
     People are `named` where everybody may know them, unless the caller knows better.
     """
     if not (deciders.visible == "all" if named is None else named):
-        return f"the decision of the people that the rule {deciders.rule} names"
+        return say("the decision of the people that the rule {rule} names", rule=deciders.rule)
     names = [inert_line(name, _NAME) for name in deciders.people]
-    more = f" and {len(names) - MOST_NAMES} others" if len(names) > MOST_NAMES else ""
-    listed = ", ".join(names[:MOST_NAMES]) + more
-    return f"the decision of {listed or 'people who are no longer there'} (rule {deciders.rule})"
+    listed = ", ".join(names[:MOST_NAMES]) or say("people who are no longer there")
+    if len(names) > MOST_NAMES:
+        listed = say("{names} and {count} others", names=listed, count=len(names) - MOST_NAMES)
+    return say("the decision of {names} (rule {rule})", names=listed, rule=deciders.rule)
 
 
 def votes_needed(deciders: Deciders, votes: Sequence[Vote]) -> str:
     """Return what is missing until it is decided: `2 more votes are needed, also from dba`."""
     needed = deciders.still_needed(votes)
     groups = ", ".join(inert_line(group, _NAME) for group in needed.groups)
-    of = f", from the group {groups}" if len(needed.groups) == 1 else f", from each of the groups {groups}"
-    more = " more" if needed.voted else ""
-    counted = f"1{more} vote is" if needed.votes == 1 else f"{needed.votes}{more} votes are"
-    return f"{counted} needed{of if groups else ''}"
+    counted = (
+        say_n("{count} more vote is needed", "{count} more votes are needed", needed.votes)
+        if needed.voted
+        else say_n("{count} vote is needed", "{count} votes are needed", needed.votes)
+    )
+    if not groups:
+        return counted
+    if len(needed.groups) == 1:
+        return say("{votes}, from the group {group}", votes=counted, group=groups)
+    return say("{votes}, from each of the groups {groups}", votes=counted, groups=groups)
 
 
 def votes_given(deciders: Deciders, votes: Sequence[Vote]) -> tuple[str, ...]:
@@ -60,8 +68,10 @@ def votes_given(deciders: Deciders, votes: Sequence[Vote]) -> tuple[str, ...]:
 
 def vote_words(vote: Vote) -> str:
     """Return one vote in words."""
-    instead = f" for {inert_line(vote.for_, _NAME)}" if vote.for_ else ""
-    return f"{inert_line(vote.person, _NAME)}{instead} {'refused' if vote.refuses else 'agreed'}"
+    who = inert_line(vote.person, _NAME)
+    if vote.for_:
+        who = say("{deputy} for {person}", deputy=who, person=inert_line(vote.for_, _NAME))
+    return say("{who} refused", who=who) if vote.refuses else say("{who} agreed", who=who)
 
 
 def notes_of_votes(
@@ -71,16 +81,19 @@ def notes_of_votes(
     if deciders is None:
         return ()
     named = sees(deciders, reader)
-    whose = f"It {'was' if ended else 'is'} {who_decides(deciders, named=named)}"
-    lines = [whose if ended else f"{whose}; {votes_needed(deciders, votes)}"]
+    whose = who_decides(deciders, named=named)
+    needed = "" if ended else votes_needed(deciders, votes)
+    lines = [
+        say("It was {whose}", whose=whose) if ended else say("It is {whose}; {needed}", whose=whose, needed=needed)
+    ]
     if named:
         lines += votes_given(deciders, votes)
         lines += [] if ended else filter(None, [later_words(deciders, at)])
     if not ended and not may_vote(deciders, reader, at):
-        lines.append("It is not yours to decide")
+        lines.append(say("It is not yours to decide"))
     elif not ended and vote_of(deciders, votes, reader) is not None:
-        lines.append("You have voted; you can change your vote until the question ends")
-    return tuple(f"{line}." for line in lines)
+        lines.append(say("You have voted; you can change your vote until the question ends"))
+    return tuple(say("{line}.", line=line) for line in lines)
 
 
 def later_words(deciders: Deciders, at: datetime) -> str:
@@ -89,4 +102,4 @@ def later_words(deciders: Deciders, at: datetime) -> str:
     if begins is None or at >= begins or not deciders.escalate_to:
         return ""
     names = ", ".join(inert_line(name, _NAME) for name in dict.fromkeys(seat.person for seat in deciders.escalate_to))
-    return f"From {begins:%Y-%m-%d %H:%M} UTC on, {names} may decide, too"
+    return say("From {time} UTC on, {names} may decide, too", time=f"{begins:%Y-%m-%d %H:%M}", names=names)

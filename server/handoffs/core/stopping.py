@@ -7,6 +7,7 @@ from handoffs.core.action import Asker
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, NotFound, NotProved
 from handoffs.core.grant import Grant, Stop
+from handoffs.core.sentences import say
 
 STOPPED = "Everything was stopped."
 """The note with which each call that waits is denied."""
@@ -46,7 +47,9 @@ async def resume(desk: Desk, grant: Grant) -> bool:
         deciders = None
     if desk.proof_demanded or (deciders is not None and deciders.proof):
         raise NotProved(
-            "What takes a passkey is not resumed: the next call asks again, and whoever allows it can have it "
-            "remembered anew"
+            say(
+                "What takes a passkey is not resumed: the next call asks again, and whoever allows it can have it "
+                "remembered anew"
+            )
         )
     return await desk.permissions.resume(grant.id)

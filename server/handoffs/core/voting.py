@@ -13,6 +13,7 @@ from handoffs.core.errors import NotProved, NotTheirDecision
 from handoffs.core.events import Answered, Declined, Voted
 from handoffs.core.form import DECISION, Value
 from handoffs.core.model import SCRIPT, Handoff
+from handoffs.core.sentences import say
 from handoffs.core.standing import who_decides
 from handoffs.core.untrusted import inert_line
 
@@ -48,7 +49,7 @@ def votes_after(handoff: Handoff, voted: Voted) -> tuple[Vote, ...]:
     }:
         raise NotTheirDecision(_whose(deciders))
     if voted.for_ and any(vote.person == voted.for_ for vote in deciders.still_needed(handoff.votes).voted):
-        raise NotTheirDecision(f"{inert_line(voted.for_, 60)} has voted already")
+        raise NotTheirDecision(say("{person} has voted already", person=inert_line(voted.for_, 60)))
     if voted.digest and deciders.proof and not voted.proof:
         raise no_proof(deciders)
     vote = Vote(
@@ -83,13 +84,17 @@ def not_yours(deciders: Deciders) -> NotTheirDecision:
 
 def not_enough(handoff: Handoff) -> NotTheirDecision:
     """Return the error that says that votes are missing."""
-    return NotTheirDecision(f"votes are missing: {_whose(_deciders_of(handoff))}")
+    return NotTheirDecision(say("votes are missing: {whose}", whose=_whose(_deciders_of(handoff))))
 
 
 def no_proof(deciders: Deciders) -> NotProved:
     """Return the error that says that a proof is demanded."""
     return NotProved(
-        f"{deciders.rule} demands a {deciders.proof} for an answer: sign in to the inbox and decide there, or decline"
+        say(
+            "{rule} demands a {proof} for an answer: sign in to the inbox and decide there, or decline",
+            rule=deciders.rule,
+            proof=deciders.proof,
+        )
     )
 
 
@@ -118,4 +123,4 @@ def _deciders_of(handoff: Handoff) -> Deciders:
 
 
 def _whose(deciders: Deciders) -> str:
-    return f"it is {who_decides(deciders)}"
+    return say("it is {whose}", whose=who_decides(deciders))

@@ -18,6 +18,7 @@ from handoffs.core.decision import LONGEST, Assertion, Decision
 from handoffs.core.errors import NotProved
 from handoffs.core.passkey import Passkey
 from handoffs.core.people import People
+from handoffs.core.sentences import say
 
 LOCAL = "localhost"
 """The RP id of an inbox on this machine: a browser makes passkeys for a name, and for no address."""
@@ -101,22 +102,24 @@ def verify_signed(
         said = AuthenticatorData(assertion.authenticator_data)
         told = cast("tuple[object, object, object]", (client.type, client.origin, client.cross_origin))
     except _UNREADABLE as wrong:
-        raise NotProved("what the authenticator sent can't be read") from wrong
+        raise NotProved(say("what the authenticator sent can't be read")) from wrong
     kind, origin, crossed = told
     if kind != CollectedClientData.TYPE.GET:
-        raise NotProved("it was signed for something else than a decision")
+        raise NotProved(say("it was signed for something else than a decision"))
     if not isinstance(origin, str) or not party.has(origin):
-        raise NotProved("it was signed on a page of another address than the inbox's")
+        raise NotProved(say("it was signed on a page of another address than the inbox's"))
     if crossed is not False:
-        raise NotProved("it was signed in a frame of another site's page")
+        raise NotProved(say("it was signed in a frame of another site's page"))
     if said.rp_id_hash != sha256(party.rp_id.encode()).digest():
-        raise NotProved("it is the passkey of another site")
+        raise NotProved(say("it is the passkey of another site"))
     if not said.is_user_present():
-        raise NotProved("the authenticator does not say that a person was there")
+        raise NotProved(say("the authenticator does not say that a person was there"))
     if not said.is_user_verified():
-        raise NotProved("the authenticator did not check who was there: use a PIN, a finger or a face")
+        raise NotProved(say("the authenticator did not check who was there: use a PIN, a finger or a face"))
     if client.challenge != signed.challenge:
-        raise NotProved("it was signed for another question, answer or person, or what is decided has changed since")
+        raise NotProved(
+            say("it was signed for another question, answer or person, or what is decided has changed since")
+        )
     _check_time(signed.expires_at, at)
     for key in keys:
         try:
@@ -125,14 +128,19 @@ def verify_signed(
         except (InvalidSignature, UnsupportedAlgorithm, NotImplementedError, *_UNREADABLE):
             continue
         return Verified(key=key, sign_count=said.counter)
-    raise NotProved(f"no active passkey of {signed.person} has signed it")
+    raise NotProved(say("no active passkey of {person} has signed it", person=signed.person))
 
 
 def _check_time(expires_at: datetime, at: datetime) -> None:
     if at >= expires_at:
-        raise NotProved("its time is over: decide once more")
+        raise NotProved(say("its time is over: decide once more"))
     if expires_at - at > LONGEST:
-        raise NotProved(f"it is good for longer than {LONGEST // timedelta(minutes=1)} minutes: are the clocks right?")
+        raise NotProved(
+            say(
+                "it is good for longer than {count} minutes: are the clocks right?",
+                count=LONGEST // timedelta(minutes=1),
+            )
+        )
 
 
 class PasskeyProofs:
@@ -157,7 +165,7 @@ class PasskeyProofs:
     async def use(self, assertion: Assertion, decision: Decision, *, at: datetime) -> None:
         """Check the assertion of a decision that is made now, and use it up. Raises NotProved."""
         if self._party.origins is None:
-            raise NotProved("a decision is signed in the inbox alone: `handoffs inbox` opens it")
+            raise NotProved(say("a decision is signed in the inbox alone: `handoffs inbox` opens it"))
         known = await self._people().key(assertion.credential_id)
         found = await self._verify(assertion, decision, known, at)
         # A pinned key may be none of the store's: then no counter of it is kept.
@@ -165,10 +173,10 @@ class PasskeyProofs:
             used = await self._people().use_key(assertion.credential_id, sign_count=found.sign_count, at=at)
             if not used:
                 raise NotProved(
-                    "this passkey can't be used: its counter went back, as of a copied key, or it is not active"
+                    say("this passkey can't be used: its counter went back, as of a copied key, or it is not active")
                 )
         if not await self._claim(f"passkey {decision.challenge.hex()}", at, decision.ticket.expires_at):
-            raise NotProved("it was used before: decide once more")
+            raise NotProved(say("it was used before: decide once more"))
 
     async def check(
         self, assertion: Assertion, decision: Decision, *, at: datetime, used_at: datetime | None = None
@@ -179,7 +187,7 @@ class PasskeyProofs:
         """
         known = await self._people().key(assertion.credential_id)
         if used_at is not None and self._pinned is None and known is not None and not _was_active(known, used_at):
-            raise NotProved("the passkey that has signed it was removed since")
+            raise NotProved(say("the passkey that has signed it was removed since"))
         await self._verify(assertion, decision, known, at)
 
     async def _verify(self, assertion: Assertion, decision: Decision, known: Passkey | None, at: datetime) -> Verified:

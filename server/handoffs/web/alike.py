@@ -18,6 +18,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound, StoreError
 from handoffs.core.form import Value
 from handoffs.core.model import Handoff, State
+from handoffs.core.sentences import say
 from handoffs.core.standing import may_vote, sees
 from handoffs.web.controls import Control, Posted, chosen_alike, controls, note_of, values_of
 from handoffs.web.pages import ended_line
@@ -67,7 +68,10 @@ class Alike:
         """Show every chosen question whole, by the form that it has. Nothing is recorded."""
         ids = list(dict.fromkeys(request.query_params.getlist(QUESTION)))
         if not 0 < len(ids) <= MOST:
-            raise Unreadable(400, f"Choose up to {MOST} questions on the page of the open ones. Nothing was recorded.")
+            raise Unreadable(
+                400,
+                say("Choose up to {most} questions on the page of the open ones. Nothing was recorded.", most=MOST),
+            )
         return await self._page(request, ids)
 
     async def answer(self, request: Request) -> Response:
@@ -76,7 +80,7 @@ class Alike:
         ids, kind = list(dict.fromkeys(posted.pop(QUESTION, ()))), "".join(posted.pop(KIND, ()))
         left, declines = list(posted.pop(LEFT, ()))[:MOST], bool(posted.pop(DECLINE, ()))
         if not (0 < len(ids) <= MOST and kind):
-            raise Unreadable(400, "These are no questions that a page showed. Nothing was recorded.")
+            raise Unreadable(400, say("These are no questions that a page showed. Nothing was recorded."))
         by = self._who(request)
         found = [await self._fresh(each, by, kind) for each in ids]
         fresh = next((each for each in found if isinstance(each, Handoff)), None)
@@ -90,8 +94,9 @@ class Alike:
             return await self._page(request, ids, posted=posted, problems=wrong.problems, others=left)
         said = [each if isinstance(each, Said) else await self._said(each, values, note, by) for each in found]
         others = f"/alike?{urlencode([(QUESTION, each) for each in left])}" if left else ""
-        verb = "declined" if declines else "answered"
-        return await self._show(request, "decided.html", verb=verb, said=said, left=others)
+        count = {"part": sum(each.decided for each in said), "whole": len(said)}
+        heading = say("{part} of {whole} declined", **count) if declines else say("{part} of {whole} answered", **count)
+        return await self._show(request, "decided.html", heading=heading, said=said, left=others)
 
     async def _page(
         self,
@@ -135,16 +140,18 @@ class Alike:
             if not sees(handoff.question.deciders, by):
                 raise NotFound(handoff_id)
         except NotFound:
-            return Said(id=handoff_id, words="Left alone: it is not in this inbox.")
+            return Said(id=handoff_id, words=say("Left alone: it is not in this inbox."))
         if handoff.state is not State.OPEN:
-            return Said(id=handoff_id, handoff=handoff, words=f"Not answered here: {ended_line(handoff)}.")
+            return Said(
+                id=handoff_id, handoff=handoff, words=say("Not answered here: {outcome}.", outcome=ended_line(handoff))
+            )
         if not may_vote(handoff.question.deciders, by, self._desk.clock.now()):
-            return Said(id=handoff_id, handoff=handoff, words="Left alone: it is not yours to decide.")
+            return Said(id=handoff_id, handoff=handoff, words=say("Left alone: it is not yours to decide."))
         if not chosen_alike(handoff):
-            words = "Left alone: a held call, a secret, and what a passkey signs are decided on their own."
+            words = say("Left alone: a held call, a secret, and what a passkey signs are decided on their own.")
             return Said(id=handoff_id, handoff=handoff, words=words)
         if kind and kind_of(handoff) != kind:
-            return Said(id=handoff_id, handoff=handoff, words="Left alone: it asks for something else.")
+            return Said(id=handoff_id, handoff=handoff, words=say("Left alone: it asks for something else."))
         return handoff
 
     async def _said(self, handoff: Handoff, values: Mapping[str, Value] | None, note: str, by: str) -> Said:
@@ -155,13 +162,13 @@ class Alike:
             else:
                 ended = await self._desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, private=True)
         except AlreadyEnded:
-            return Said(id=handoff.id, handoff=handoff, words="Not answered here: somebody was faster.")
+            return Said(id=handoff.id, handoff=handoff, words=say("Not answered here: somebody was faster."))
         except (AnswerRefused, StoreError) as wrong:
             # The questions before it are answered, and the person must hear which.
-            return Said(id=handoff.id, handoff=handoff, words=f"Not answered: {wrong}")
+            return Said(id=handoff.id, handoff=handoff, words=say("Not answered: {why}", why=str(wrong)))
         if ended.state is State.OPEN:
-            return Said(id=handoff.id, handoff=ended, words="Your vote counts. Others must vote, too.")
-        return Said(id=handoff.id, handoff=ended, decided=True, words=f"{ended_line(ended)}.")
+            return Said(id=handoff.id, handoff=ended, words=say("Your vote counts. Others must vote, too."))
+        return Said(id=handoff.id, handoff=ended, decided=True, words=say("{line}.", line=ended_line(ended)))
 
 
 def kind_of(handoff: Handoff) -> str:

@@ -2,6 +2,7 @@
 
 from handoffs.core.display import folder_of, program_of
 from handoffs.core.model import Caller
+from handoffs.core.sentences import Sentence
 from handoffs.core.untrusted import inert_line
 
 
@@ -12,4 +13,5 @@ def asker(caller: Caller) -> str:
 
 def folder(caller: Caller) -> str:
     """Return the agent's folder, shortened."""
-    return inert_line(folder_of(caller))
+    found = folder_of(caller)
+    return found if isinstance(found, Sentence) else inert_line(found)

@@ -1,10 +1,15 @@
 """What is the same for everybody: scripts, styles, icons, and what makes an app of the inbox."""
 
+import json
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from handoffs.core.sentences import say
+from handoffs.web.languages.speaking import VARY
+from handoffs.web.languages.words import language, spoken
 from handoffs.web.pages import ASSETS, VERSION, Pages
 
 
@@ -39,10 +44,10 @@ async def _icon(request: Request) -> Response:
 
 async def _worker(request: Request) -> Response:
     data, kind = ASSETS["service-worker.js"]
-    # A browser that has it asks for it again, and takes a version that differs.
-    return Response(
-        data.replace(b"@VERSION@", VERSION.encode()), media_type=kind, headers={"Cache-Control": "no-cache"}
-    )
+    words = {"lang": language(), "title": spoken(say("A question waits")), "body": spoken(say("Open the inbox."))}
+    # A browser that has it asks for it again, and takes a version that differs: so does one in another language.
+    made = data.replace(b"@VERSION@", VERSION.encode()).replace(b'"@WORDS@"', json.dumps(words).encode())
+    return Response(made, media_type=kind, headers={"Cache-Control": "no-cache", "Vary": VARY})
 
 
 async def _manifest(request: Request) -> Response:
@@ -63,7 +68,8 @@ async def _manifest(request: Request) -> Response:
         "id": "/",
         "name": "Handoffs",
         "short_name": "Handoffs",
-        "description": "What agents ask you, and your answers.",
+        "description": spoken(say("What agents ask you, and your answers.")),
+        "lang": language(),
         "start_url": "/",
         "scope": "/",
         "display": "standalone",
@@ -71,4 +77,6 @@ async def _manifest(request: Request) -> Response:
         "theme_color": "#2563c9",
         "icons": icons,
     }
-    return JSONResponse(app, media_type="application/manifest+json", headers={"Cache-Control": "no-cache"})
+    return JSONResponse(
+        app, media_type="application/manifest+json", headers={"Cache-Control": "no-cache", "Vary": VARY}
+    )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from handoffs.core.model import Handoff
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import folded, inert_line
 from handoffs.web.asker import asker
 from handoffs.web.open_questions import OpenQuestion
@@ -13,12 +14,12 @@ from handoffs.web.open_questions import OpenQuestion
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 AGES: Mapping[str, tuple[str, timedelta | None, timedelta | None]] = {
-    "": ("Any time", None, None),
-    "hour": ("In the last hour", None, _HOUR),
-    "day": ("In the last 24 hours", None, _DAY),
-    "over-hour": ("More than an hour ago", _HOUR, None),
-    "over-day": ("More than a day ago", _DAY, None),
-    "over-week": ("More than a week ago", 7 * _DAY, None),
+    "": (say("Any time"), None, None),
+    "hour": (say("In the last hour"), None, _HOUR),
+    "day": (say("In the last 24 hours"), None, _DAY),
+    "over-hour": (say("More than an hour ago"), _HOUR, None),
+    "over-day": (say("More than a day ago"), _DAY, None),
+    "over-week": (say("More than a week ago"), 7 * _DAY, None),
 }
 """By its name in an address: what a person reads, the least age and the most."""
 

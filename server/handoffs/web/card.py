@@ -20,7 +20,7 @@ from handoffs.web.controls import PREFIX, note_of, said_in
 from handoffs.web.markdown.code import highlight_css
 from handoffs.web.pages import ASSETS, Pages
 
-SCRIPTS = ("times", "tell", "steady", "moments", "cards", "keys", "card_host", "card")
+SCRIPTS = ("words", "times", "tell", "steady", "moments", "cards", "keys", "card_host", "card")
 """The scripts of the card, each after those that it imports."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)

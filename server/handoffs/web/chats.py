@@ -14,10 +14,11 @@ from handoffs.channels.chats.setup import Setup
 from handoffs.channels.vapid import public_key
 from handoffs.core.chat import Chat
 from handoffs.core.people import People
+from handoffs.core.sentences import say
 from handoffs.web.guard import signed_in_person
 from handoffs.web.receiving import Unreadable, posted_form
 
-NOBODY = "Sign in as a person first. Nothing was recorded."
+NOBODY = say("Sign in as a person first. Nothing was recorded.")
 
 
 class Page(Protocol):
@@ -58,7 +59,7 @@ class OwnChats:
                 added, told = await self._setup.add(person, form.get("channel", ""), form, quiet=form.get("quiet", ""))
             except ChatRefused as refused:
                 return await page(request, status=422, wrong=str(refused))
-            return await page(request, said=f"{self._setup.kinds[added.channel].title} is set up. {told}".strip())
+            return await page(request, said=_set_up(self._setup.kinds[added.channel].title, told))
 
         async def test(request: Request) -> Response:
             return await done(request, lambda person, chat, _: self._setup.test(person, chat))
@@ -129,12 +130,17 @@ class OwnChats:
 
     async def _turned(self, person: str, chat: str, *, on: bool) -> str:
         await self._setup.turn(person, chat, on=on)
-        return "It is on." if on else "It is off: you are told nothing there, and its buttons do nothing."
+        return say("It is on.") if on else say("It is off: you are told nothing there, and its buttons do nothing.")
 
     async def _removed(self, person: str, chat: str) -> str:
         await self._setup.remove(person, chat)
-        return "It is removed. What stands there stays, and its buttons do nothing."
+        return say("It is removed. What stands there stays, and its buttons do nothing.")
 
     async def _hushed(self, person: str, chat: str, quiet: str) -> str:
         await self._setup.hush(person, chat, quiet)
-        return "The quiet hours are set." if quiet.strip() else "There are no quiet hours."
+        return say("The quiet hours are set.") if quiet.strip() else say("There are no quiet hours.")
+
+
+def _set_up(channel: str, told: str) -> str:
+    done = say("{channel} is set up.", channel=channel)
+    return say("{one} {other}", one=done, other=told) if told else done

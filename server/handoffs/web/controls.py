@@ -5,15 +5,19 @@ page, also not to the page that asks for it again. `Form.check` checks the value
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from handoffs.core.action_form import is_action_form
 from handoffs.core.earlier_answer import AnswerInput, earlier_answer
 from handoffs.core.errors import AnswerRefused
+from handoffs.core.field import joined_notes
 from handoffs.core.form import HIDDEN, Field, Form, Kind, Value
 from handoffs.core.formats import DATE_TIME
 from handoffs.core.model import Handoff
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
+from handoffs.web.own_words import worded
 
 PREFIX = "field."
 """The prefix of a field's name in the page, so that no agent's name collides with ours."""
@@ -71,6 +75,8 @@ class Control:
     options: tuple[Option, ...] = ()
     problem: str = ""
     hint: str = ""
+    ours: bool = False
+    """Whether its words are ours, in the reader's language."""
 
     @property
     def grouped(self) -> bool:
@@ -83,14 +89,28 @@ Posted = Mapping[str, Sequence[str]]
 
 
 def controls(
-    form: Form, *, key: str, posted: Posted | None = None, problems: Mapping[str, str] | None = None
+    form: Form,
+    *,
+    key: str,
+    ours: bool = False,
+    posted: Posted | None = None,
+    problems: Mapping[str, str] | None = None,
 ) -> list[Control]:
-    """Return the controls of a form, with its defaults, or with the `posted` values and their problems."""
+    """Return the controls of a form, with its defaults, or with the `posted` values and their problems.
+
+    The words of a form of `ours` are in the reader's language.
+    """
     lone = len(form.fields) == 1
-    return [
+    found = [
         _control(field, f"{key}-{at}", lone=lone, posted=posted, problem=(problems or {}).get(field.name, ""))
-        for at, field in enumerate(form.fields)
+        for at, field in enumerate(worded(form, ours=ours))
     ]
+    return [replace(each, ours=True) for each in found] if ours else found
+
+
+def decides_action(handoff: Handoff) -> bool:
+    """Say whether the form of a question is one of ours, by which an action is decided on."""
+    return handoff.question.action is not None and is_action_form(handoff.question.form)
 
 
 def chosen_alike(handoff: Handoff) -> bool:
@@ -109,13 +129,15 @@ def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None
         Option(value=c.value, title=c.label, picked=c.value in given, about=c.description) for c in field.choices
     )
     if field.kind is Kind.BOOLEAN:
-        options = tuple(Option(value=v, title=t, picked=v in given) for v, t in (("true", "Yes"), ("false", "No")))
+        options = tuple(
+            Option(value=v, title=t, picked=v in given) for v, t in (("true", say("Yes")), ("false", say("No")))
+        )
     if widget in ("radios", "select") and not field.required:
-        none = "Leave out" if field.kind is Kind.BOOLEAN else "None of them"
+        none = say("Leave out") if field.kind is Kind.BOOLEAN else say("None of them")
         options = (*options, Option(value="", title=none, picked=not any(option.picked for option in options)))
     if field.secret and given:
         # The page never contains the secret; the message tells the person to type it again.
-        problem = problem or ("must be entered again" if any(given) else "")
+        problem = problem or (say("must be entered again") if any(given) else "")
         given = []
     value, zone, default = given[0] if given else "", "", ""
     if widget == "datetime-local":
@@ -187,7 +209,7 @@ def _in_utc(value: str) -> str:
 def _hint(field: Field) -> str:
     # The control itself shows its kind.
     if field.kind in (Kind.BOOLEAN, Kind.CHOICE) or field.hint == "text" or field.format in ("date", "date-time"):
-        return "; ".join(field.notes)
+        return joined_notes(field.notes)
     return field.hint
 
 
@@ -206,7 +228,7 @@ def values_of(form: Form, posted: Posted) -> dict[str, Value]:
             continue
         field = fields.get(name) if key.startswith(PREFIX) else None
         if field is None:
-            problems[inert_line(name, 60)] = "is no field of this form: load the page again"
+            problems[inert_line(name, 60)] = say("is no field of this form: load the page again")
             continue
         try:
             values[name] = _value(field, sent, zone="".join(posted.get(ZONE + name, ())))
@@ -254,9 +276,11 @@ def note_of(posted: Posted) -> str:
     """
     note = _lines("".join(posted.get(NOTE, ()))).strip()
     if len(note) > MAX_NOTE:
-        raise AnswerRefused({" note": f"is too long: {len(note)} of at most {MAX_NOTE} characters"})
+        raise AnswerRefused(
+            {" note": say("is too long: {count} of at most {most} characters", count=len(note), most=MAX_NOTE)}
+        )
     if "\0" in note:
-        raise AnswerRefused({" note": "has characters that are not allowed: remove them"})
+        raise AnswerRefused({" note": say("has characters that are not allowed: remove them")})
     return note
 
 
@@ -264,7 +288,7 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
     if field.kind is Kind.CHOICES:
         return list(sent) or None
     if len(sent) != 1:
-        raise ValueError("was sent more than once: load the page again")
+        raise ValueError(say("was sent more than once: load the page again"))
     text = sent[0]
     if field.kind is not Kind.STRING:
         if not text.strip():

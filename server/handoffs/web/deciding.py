@@ -13,6 +13,7 @@ from handoffs.core.errors import AlreadyEnded, AnswerRefused
 from handoffs.core.model import Handoff, State
 from handoffs.web.controls import PREFIX, Posted, note_of, said_in
 from handoffs.web.guard import wants_json
+from handoffs.web.languages.words import spoken
 from handoffs.web.pages import ended_line
 from handoffs.web.proving import Signatures
 from handoffs.web.receiving import CHANNEL, posted_form
@@ -125,17 +126,20 @@ class Deciding:
     def _done(self, request: Request, handoff: Handoff) -> Response:
         if wants_json(request):
             # A vote that does not decide yet: the script loads the page that says so.
-            return JSONResponse({"ended": ended_line(handoff)} if handoff.end else {"voted": f"/h/{handoff.id}"})
+            return JSONResponse(
+                {"ended": spoken(ended_line(handoff))} if handoff.end else {"voted": f"/h/{handoff.id}"}
+            )
         return RedirectResponse(f"/h/{handoff.id}", 303)
 
     async def _late(self, request: Request, handoff: Handoff) -> Response:
         if wants_json(request):
-            return JSONResponse({"ended": ended_line(handoff)}, 409)
+            return JSONResponse({"ended": spoken(ended_line(handoff))}, 409)
         return await self._show(request, handoff, status=409)
 
     async def _wrong(self, request: Request, handoff: Handoff, posted: Posted, wrong: AnswerRefused) -> Response:
         if wants_json(request):
             # By the control's name; a problem of no field has a name that is empty or starts with a blank.
-            named = {PREFIX + n if n.strip() and n[0] != " " else n.strip(): why for n, why in wrong.problems.items()}
+            why = {name: spoken(each) for name, each in wrong.problems.items()}
+            named = {PREFIX + n if n.strip() and n[0] != " " else n.strip(): each for n, each in why.items()}
             return JSONResponse({"problems": named}, 422)
         return await self._show(request, handoff, status=422, posted=posted, problems=wrong.problems)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from handoffs.core.sentences import say
 from handoffs.web.guard import host_of, signed_in_person
 from handoffs.web.page_keys import OTHER_KEY, SignedPosts, checked_key
 from handoffs.web.pages import Pages
@@ -108,7 +109,7 @@ class Entering:
         page_key = checked_key("".join(posted.get("key", [])))
         person = signed_in_person(request)
         if not page_key or request.state.page_key is None:
-            raise Unreadable(400, "There is no key here, or no session that it could be bound to.")
+            raise Unreadable(400, say("There is no key here, or no session that it could be bound to."))
         if person is None or self._people is None:
             token = request.cookies.get(self._sign_in.cookie, "")
             bound = await anyio.to_thread.run_sync(self._sign_in.bind, token, page_key)
@@ -181,7 +182,7 @@ class Entering:
         if self._people is not None:
             await self._people.end(request)
             cookies.append(self._people.cookie)
-        response = await self.locked_page(200, why="You are signed out.")
+        response = await self.locked_page(200, why=say("You are signed out."))
         for cookie in cookies:
             _forget(response, cookie)
         return response

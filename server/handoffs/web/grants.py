@@ -15,6 +15,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import NotFound, NotProved
 from handoffs.core.grant import Grant, Pin, PinnedServer, Reach
 from handoffs.core.masking import without_secrets
+from handoffs.core.sentences import say
 from handoffs.core.stopping import resume, stop_everything
 from handoffs.web.action_card import Argument, arguments_of
 from handoffs.web.receiving import CHANNEL, posted_form
@@ -150,7 +151,7 @@ class GrantsPage:
         try:
             await resume(self._desk, grant)
         except NotProved as refused:
-            return await self._show(request, "problem.html", status=403, said=f"{refused}.")
+            return await self._show(request, "problem.html", status=403, said=say("{line}.", line=str(refused)))
         return RedirectResponse("/grants", 303)
 
     async def ask_to_stop(self, request: Request) -> Response:

@@ -15,6 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoffs.core.errors import StoreError
+from handoffs.core.sentences import say
+from handoffs.web.languages.words import spoken
 from handoffs.web.page_keys import CLOCK_HEADER, SignedPosts, Stale
 from handoffs.web.person_sessions import SignedIn
 from handoffs.web.receiving import Unreadable
@@ -112,10 +114,10 @@ class Guard:
         if request.method in _READS and host_of(host) in self._led_here:
             return RedirectResponse(str(request.url.replace(hostname=self._home)), 307)
         if host_of(host) not in self._hosts:
-            return _refuse(request, "the Host is none of ours", "The inbox is not at this address.")
+            return _refuse(request, "the Host is none of ours", say("The inbox is not at this address."))
         writes = request.method not in _READS
         if writes and not _from_here(headers, self._origin):
-            return _refuse(request, "it comes from another site", "Only the inbox's own page may send this.")
+            return _refuse(request, "it comes from another site", say("Only the inbox's own page may send this."))
         if request.url.path.startswith(_OPEN_TO_ALL):
             return None
         try:
@@ -134,8 +136,8 @@ class Guard:
 
     async def _kept_out(self, request: Request, why: str, status: int) -> Response:
         if wants_json(request) or request.url.path == "/events":
-            said = why or "You are signed out. Run `handoffs inbox` to sign in."
-            return JSONResponse({"problem": said}, status)
+            said = why or say("You are signed out. Run `handoffs inbox` to sign in.")
+            return JSONResponse({"problem": spoken(said)}, status)
         return await self._locked(request, why)
 
 
@@ -191,14 +193,14 @@ def _refuse(request: Request, why: str, said: str) -> Response:
     # Without the address: it may contain a code, or text of a stranger.
     log.warning("Refused a %s: %s.", "read" if request.method in _READS else "write", why)
     if wants_json(request):
-        return JSONResponse({"problem": said}, 403)
-    return PlainTextResponse(said + "\n", 403)
+        return JSONResponse({"problem": spoken(said)}, 403)
+    return PlainTextResponse(spoken(said) + "\n", 403)
 
 
 def _away(request: Request, broken: StoreError) -> Response:
     if wants_json(request):
-        return JSONResponse({"problem": str(broken)}, 503)
-    return PlainTextResponse(f"{broken}\n", 503)
+        return JSONResponse({"problem": spoken(str(broken))}, 503)
+    return PlainTextResponse(spoken(str(broken)) + "\n", 503)
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

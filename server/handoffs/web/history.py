@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Cursor, Handoff, Outline, State
+from handoffs.core.sentences import say
 from handoffs.core.standing import sees
 from handoffs.core.untrusted import folded
 
@@ -21,8 +22,16 @@ _STATES: Mapping[str, frozenset[State]] = {
     "any": frozenset(State),
 }
 
-STATES = tuple(_STATES)
-"""The values of `state`."""
+STATES: Mapping[str, str] = {
+    "ended": say("All that ended"),
+    "open": say("Open"),
+    "answered": say("Answered"),
+    "declined": say("Declined"),
+    "cancelled": say("Cancelled"),
+    "expired": say("Expired"),
+    "any": say("Everything"),
+}
+"""The values of `state`, and what a person reads of each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,6 +36,8 @@ from handoffs.web.grants import GrantsPage
 from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
 from handoffs.web.joining import Joining
+from handoffs.web.languages.speaking import Speaking
+from handoffs.web.languages.words import spoken
 from handoffs.web.live import Feed
 from handoffs.web.log_head import Log, log_routes
 from handoffs.web.oidc import IdentityProvider, OidcSignIn
@@ -44,9 +46,10 @@ from handoffs.web.page_keys import SignedPosts
 from handoffs.web.pages import Pages, ended_line
 from handoffs.web.passkeys import Passkeys, RelyingParty
 from handoffs.web.person_sessions import PersonSessions
+from handoffs.web.picking import picking_routes
 from handoffs.web.proving import Signatures
 from handoffs.web.push import Push
-from handoffs.web.receiving import Unreadable
+from handoffs.web.receiving import NO_QUESTION, NOTHING, Unreadable
 from handoffs.web.record import RecordPage
 from handoffs.web.recovering import Recovering, told_on_pages
 from handoffs.web.seen_by import SeenBy
@@ -139,12 +142,13 @@ def build_inbox(
         *inbox.of_people,
         *inbox.entering.routes(),
         *inbox.push.routes(),
+        *picking_routes(),
         *inbox.assets,
     ]
     return Starlette(
         routes=routes,
-        # Only the guard, which refuses requests without a session; a server may answer probes outside of it.
-        middleware=[guard],
+        # The guard refuses requests without a session, in the language of each; a server may answer probes outside.
+        middleware=[Middleware(Speaking), guard],
         exception_handlers={
             HTTPException: inbox.refused,
             NotFound: inbox.not_found,
@@ -174,7 +178,7 @@ class _Inbox:
         pinned: bool,
     ) -> None:
         self._desk, self._by = desk, by
-        self._has_chats = chats is not None
+        self._has_chats, self._has_you = chats is not None, people is not None
         now = desk.clock.now
         party = RelyingParty.at(at) if at else None
         sessions = None if people is None else PersonSessions(people, now, lambda: sign_in.cookie)
@@ -246,7 +250,7 @@ class _Inbox:
     async def card(self, request: Request) -> Response:
         handoff = await self._whole(request)
         if handoff.state is not State.OPEN:
-            return JSONResponse({"ended": ended_line(handoff)}, 409)
+            return JSONResponse({"ended": spoken(ended_line(handoff))}, 409)
         await self._earlier.look_up([handoff])
         return HTMLResponse(await self._cards(request, [handoff]))
 
@@ -291,26 +295,26 @@ class _Inbox:
     async def refused(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         if not hasattr(request.state, "csrf"):
-            return PlainTextResponse("There is nothing here.\n", status)
+            return PlainTextResponse(spoken(NOTHING) + "\n", status)
         if wants_json(request):
-            return JSONResponse({"problem": "There is nothing here."}, status)
+            return JSONResponse({"problem": spoken(NOTHING)}, status)
         return await self._page(request, "missing.html", status=status, ids=(), what="page")
 
     async def not_found(self, request: Request, error: Exception) -> Response:
         ids = error.ids if isinstance(error, Ambiguous) else ()
         if wants_json(request):
-            return JSONResponse({"problem": "There is no such question in this inbox."}, 404)
+            return JSONResponse({"problem": spoken(NO_QUESTION)}, 404)
         return await self._page(request, "missing.html", status=404, ids=ids, what="question")
 
     async def unreadable(self, request: Request, error: Exception) -> Response:
         status = error.status if isinstance(error, Unreadable) else 400
         if wants_json(request):
-            return JSONResponse({"problem": str(error)}, status)
+            return JSONResponse({"problem": spoken(str(error))}, status)
         return await self._page(request, "problem.html", status=status, said=str(error))
 
     async def broken(self, request: Request, error: Exception) -> Response:
         if wants_json(request):
-            return JSONResponse({"problem": str(error)}, 503)
+            return JSONResponse({"problem": spoken(str(error))}, 503)
         return await self._page(request, "problem.html", status=503, said=str(error))
 
     async def _found(self, request: Request) -> Handoff:
@@ -350,7 +354,7 @@ class _Inbox:
         )
 
     async def _page(self, request: Request, template: str, *, status: int = 200, **context: object) -> Response:
-        person = _person(request)
+        signed_in = signed_in_person(request)
         everywhere: dict[str, object] = {
             "csrf": getattr(request.state, "csrf", ""),
             "line": self._board.line,
@@ -360,8 +364,9 @@ class _Inbox:
             "stopped": await self._stopped(),
             "posted": None,
             "problems": {},
-            "signed_in": person or "",
+            "signed_in": "" if signed_in is None else signed_in.person,
             "own_chats": self._has_chats and not getattr(request.state, "by", ""),
+            "has_you": self._has_you,
             "named": getattr(request.state, "by", ""),
             "page_key": getattr(request.state, "page_key", None),
             **await told_on_pages(self._recovering, self._seen, self._desk.clock),
@@ -386,11 +391,6 @@ class _Inbox:
             return await self._desk.permissions.stopped()
         except StoreError:
             return None  # the page says that the store can't be used, or the next one will
-
-
-def _person(request: Request) -> str | None:
-    signed_in = signed_in_person(request)
-    return None if signed_in is None else signed_in.person
 
 
 def _download(data: str, kind: str, name: str) -> Response:

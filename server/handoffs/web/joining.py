@@ -12,6 +12,8 @@ from handoffs.core.errors import PersonNotFound, PersonRefused, StoreError
 from handoffs.core.people import People
 from handoffs.core.person import Person
 from handoffs.core.ports import Clock
+from handoffs.core.sentences import say
+from handoffs.web.languages.words import spoken
 from handoffs.web.page_keys import checked_key
 from handoffs.web.pages import Pages
 from handoffs.web.passkeys import STRANGER, Offer, PasskeyRefused, Passkeys, credential_id_of
@@ -19,12 +21,12 @@ from handoffs.web.person_sessions import PersonSessions
 from handoffs.web.receiving import Unreadable, posted_json, text_in
 from handoffs.web.sign_in import local_path
 
-ELSEWHERE = (
+ELSEWHERE = say(
     "Passkeys can't be used at this address. Whoever runs this inbox sets HANDOFFS_INBOX_URL to the https address by "
     "which people reach it, and starts it again."
 )
 
-NOT_USABLE = (
+NOT_USABLE = say(
     "This passkey can't be used: it was removed, or it counts its signatures backwards, which says that two devices "
     "hold it. Use another one, or ask for help."
 )
@@ -64,10 +66,10 @@ class Joining:
         """Return the addresses."""
         return [
             Route("/join/{token}", self.page),
-            Route("/join/{token}", spoken(self.join), methods=["POST"]),
-            Route("/join/{token}/options", spoken(self.join_options), methods=["POST"]),
-            Route("/sign-in/passkey", spoken(self.sign_in), methods=["POST"]),
-            Route("/sign-in/passkey/options", spoken(self.sign_in_options), methods=["POST"]),
+            Route("/join/{token}", in_words(self.join), methods=["POST"]),
+            Route("/join/{token}/options", in_words(self.join_options), methods=["POST"]),
+            Route("/sign-in/passkey", in_words(self.sign_in), methods=["POST"]),
+            Route("/sign-in/passkey/options", in_words(self.sign_in_options), methods=["POST"]),
         ]
 
     async def origin(self) -> str:
@@ -91,7 +93,7 @@ class Joining:
         except (PasskeyRefused, StoreError) as refused:
             person, origin, why, status = None, "", str(refused), 503 if isinstance(refused, StoreError) else 404
             again = False
-        told = {"name": person and person.name, "origin": origin, "why": why, "path": request.url.path, "again": again}
+        told = {"who": person and person.name, "origin": origin, "why": why, "path": request.url.path, "again": again}
         return self._pages.page("join.html", status, **told)
 
     async def join_options(self, request: Request) -> Response:
@@ -119,14 +121,14 @@ class Joining:
             label=text_in(posted, "label"),
         )
         if await self._people.key(key.credential_id) is not None:
-            raise PasskeyRefused("This passkey was enrolled before: make another one. The invitation still works.")
+            raise PasskeyRefused(say("This passkey was enrolled before: make another one. The invitation still works."))
         if again:
             if not await self._people.recover(digest, key, at=self._clock.now()):
-                raise PasskeyRefused("This recovery was used, stopped or over a moment ago. Nothing was recorded.")
+                raise PasskeyRefused(say("This recovery was used, stopped or over a moment ago. Nothing was recorded."))
             self._look_again = 0.0
             return await self._entered(request, person.name, "/you", page_key)
         if await self._people.redeem(digest, at=self._clock.now()) != person.name:
-            raise PasskeyRefused("This invitation was used a moment ago, or has expired. Ask for a new one.")
+            raise PasskeyRefused(say("This invitation was used a moment ago, or has expired. Ask for a new one."))
         await self._people.add_key(key)
         self._look_again = 0.0
         return await self._entered(request, person.name, "/", page_key)
@@ -144,8 +146,10 @@ class Joining:
         person = None if key is None else (await self._people.directory()).present(key.person)
         if key is None or person is None:
             raise PasskeyRefused(
-                "This passkey is not known here, or its person was removed: `handoffs people invite` makes a link that "
-                "sets up a new one."
+                say(
+                    "This passkey is not known here, or its person was removed: `handoffs people invite` makes a link "
+                    "that sets up a new one."
+                )
             )
         count = self._passkeys.asserted(text_in(posted, "id"), credential, key, person.handle, bound=STRANGER)
         if not await self._people.use_key(key.credential_id, sign_count=count, at=self._clock.now()):
@@ -173,22 +177,28 @@ class Joining:
         now = self._clock.now()
         if recovery.used_at is not None:
             raise PasskeyRefused(
-                "This recovery was used. If that was you, sign in with your new passkey. If it was not, say so at "
-                "once: somebody signs in as you."
+                say(
+                    "This recovery was used. If that was you, sign in with your new passkey. If it was not, say so at "
+                    "once: somebody signs in as you."
+                )
             )
         if recovery.stopped_at is not None:
-            raise PasskeyRefused("This recovery was stopped. Ask for a new one.")
+            raise PasskeyRefused(say("This recovery was stopped. Ask for a new one."))
         if now >= recovery.ends_at:
-            raise PasskeyRefused("This recovery is over. Ask for a new one.")
+            raise PasskeyRefused(say("This recovery is over. Ask for a new one."))
         if self._pinned:
             raise PasskeyRefused(
-                "This inbox counts the keys of a file (HANDOFFS_PINNED_KEYS), and no recovery changes them. Whoever "
-                "runs it puts your new key there."
+                say(
+                    "This inbox counts the keys of a file (HANDOFFS_PINNED_KEYS), and no recovery changes them. "
+                    "Whoever runs it puts your new key there."
+                )
             )
         if not recovery.usable(now):
             raise PasskeyRefused(
-                f"This recovery begins at {stamp(recovery.begins_at)}: open this link then. Until then it can be "
-                "stopped."
+                say(
+                    "This recovery begins at {time}: open this link then. Until then it can be stopped.",
+                    time=stamp(recovery.begins_at),
+                )
             )
         return (await self._people.directory()).named(recovery.person), True
 
@@ -198,44 +208,51 @@ class Joining:
         person = None if invitation is None else (await self._people.directory()).present(invitation.person)
         if invitation is None or person is None:
             raise PasskeyRefused(
-                "This invitation is not known here: its address may have lost a character, a later one may have taken "
-                "its place, or the person was removed. Ask for a new one."
+                say(
+                    "This invitation is not known here: its address may have lost a character, a later one may have "
+                    "taken its place, or the person was removed. Ask for a new one."
+                )
             )
         if invitation.used_at is not None:
             raise PasskeyRefused(
-                "This invitation was used. If that was you, sign in with your passkey. If it was not, say so at once: "
-                "somebody has joined in your name."
+                say(
+                    "This invitation was used. If that was you, sign in with your passkey. If it was not, say so at "
+                    "once: somebody has joined in your name."
+                )
             )
         if invitation.expires_at <= self._clock.now():
-            raise PasskeyRefused("This invitation has expired. Ask for a new one.")
+            raise PasskeyRefused(say("This invitation has expired. Ask for a new one."))
         if await self._people.keys(person.name):
             raise PasskeyRefused(
-                f"{person.name} has a passkey already: sign in with it, and add others on the page You. An invitation "
-                "sets up the first one."
+                say(
+                    "{name} has a passkey already: sign in with it, and add others on the page You. An invitation sets "
+                    "up the first one.",
+                    name=person.name,
+                )
             )
         return person
 
     async def _entered(self, request: Request, name: str, after: str, page_key: str) -> Response:
         token = await self._sessions.begin(name, request, page_key)
         if token is None:
-            raise PasskeyRefused(f"{name} was removed a moment ago.")
+            raise PasskeyRefused(say("{name} was removed a moment ago.", name=name))
         response = JSONResponse({"to": after})
         self._enter(request, response, token)
         return response
 
 
-def spoken(work: Spoken) -> Spoken:
+def in_words(work: Spoken) -> Spoken:
     """Return the endpoint with what it refuses as JSON, in words."""
 
     async def endpoint(request: Request) -> Response:
         try:
             return await work(request)
         except Unreadable as wrong:
-            return JSONResponse({"problem": str(wrong)}, wrong.status)
+            return JSONResponse({"problem": spoken(str(wrong))}, wrong.status)
         except (PasskeyRefused, PersonRefused, PersonNotFound) as refused:
-            return JSONResponse({"problem": str(refused)}, 403)
+            return JSONResponse({"problem": spoken(str(refused))}, 403)
         except StoreError as broken:
-            return JSONResponse({"problem": str(broken)}, 503)
+            return JSONResponse({"problem": spoken(str(broken))}, 503)
 
     return endpoint
 

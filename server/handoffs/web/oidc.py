@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from handoffs.core.errors import StoreError
 from handoffs.core.identity import Identity, IdentityRefused, ProviderUnavailable, SignInRequest, SignInResponse
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 from handoffs.web.entering import Entering
 from handoffs.web.pages import Pages
@@ -39,7 +40,6 @@ _MAX_AFTER = 1000
 
 _MAX_COOKIE = 3000
 _MAX_CODE = 4096
-_AGAIN = "Nobody was signed in. Begin again."
 
 
 class IdentityProvider(Protocol):
@@ -130,7 +130,7 @@ class OidcSignIn:
             return response
         token = None if self._sessions is None else await self._sessions.begin(person.name, request)
         if token is None:
-            raise IdentityRefused(f"{person.name} was removed a moment ago. Nobody was signed in.")
+            raise IdentityRefused(say("{name} was removed a moment ago. Nobody was signed in.", name=person.name))
         self._entering.remember_person(request, response, token)
         return response
 
@@ -140,18 +140,17 @@ class OidcSignIn:
         now = self._now()
         self._used = {each: ends for each, ends in self._used.items() if ends > now}
         if not begun or len(begun) > _MAX_COOKIE:
-            raise IdentityRefused(
-                "This sign-in was begun in another browser, took longer than ten minutes, or was ended before. "
-                f"{_AGAIN}"
+            raise _refused(
+                say("This sign-in was begun in another browser, took longer than ten minutes, or was ended before.")
             )
         asked = self._request(begun)
         if not hmac.compare_digest(asked.state.encode(), state.encode(errors="replace")):
-            raise IdentityRefused(f"This is the answer to another sign-in. {_AGAIN}")
+            raise _refused(say("This is the answer to another sign-in."))
         # Its state is right, so it is as it was written here.
         ends = datetime.fromtimestamp(int(begun.split(".")[1]), now.tzinfo)
         used = hashlib.sha256(begun.encode()).hexdigest()
         if ends <= now or used in self._used:
-            raise IdentityRefused(f"This sign-in took longer than ten minutes, or was ended before. {_AGAIN}")
+            raise _refused(say("This sign-in took longer than ten minutes, or was ended before."))
         self._used[used] = ends
         return begun, asked
 
@@ -159,13 +158,18 @@ class OidcSignIn:
         """Return what the provider answered. Raises IdentityRefused: it let nobody in."""
         query = request.query_params
         if error := query.get("error"):
-            why = "it was given up there, or you may not use this inbox" if error == "access_denied" else "ask it why"
-            raise IdentityRefused(
-                f"{self._provider.name} has not signed you in ({inert_line(error, 60)}): {why}. {_AGAIN}"
+            gave_up, other = say("it was given up there, or you may not use this inbox"), say("ask it why")
+            raise _refused(
+                say(
+                    "{provider} has not signed you in ({error}): {why}.",
+                    provider=self._provider.name,
+                    error=inert_line(error, 60),
+                    why=gave_up if error == "access_denied" else other,
+                )
             )
         code = query.get("code", "")
         if not 0 < len(code) <= _MAX_CODE:
-            raise IdentityRefused(f"{self._provider.name} has sent no answer that can be read. {_AGAIN}")
+            raise _refused(say("{provider} has sent no answer that can be read.", provider=self._provider.name))
         return SignInResponse(code=code, issuer=query.get("iss"))
 
     def _request(self, begun: str) -> SignInRequest:
@@ -190,6 +194,10 @@ class OidcSignIn:
                 return await self._entering.locked_page(503, why=str(away))
 
         return endpoint
+
+
+def _refused(why: str) -> IdentityRefused:
+    return IdentityRefused(say("{why} Nobody was signed in. Begin again.", why=why))
 
 
 def _encoded(text: str) -> str:

@@ -69,7 +69,7 @@ class OpenPage:
             sections=await self._sections(request, wanted, page.handoffs, page.of_agent),
             groups=groups([each for each in page.handoffs if may_vote(each.question.deciders, person, now)]),
             people=await self._seen.has_people(),
-            number=page.first // PAGE + 1,
+            page_number=page.first // PAGE + 1,
             older=page.first + PAGE < page.listed,
             new_servers=await self._grants.new_servers(),
         )

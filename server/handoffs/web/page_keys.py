@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from handoffs.core.sentences import say
 from handoffs.web.receiving import Unreadable, body_of
 
 HEADER = "handoffs-signed"
@@ -38,19 +39,19 @@ _MAX_KEY = 200
 _MAX_SIGNATURE = 300
 _RAW = 64
 
-UNSIGNED = (
+UNSIGNED = say(
     "This came without the signature of the inbox's own page, and this sign-in demands one. If it was you: load the "
     "page again. Nothing was recorded."
 )
-NOT_VERIFIED = (
+NOT_VERIFIED = say(
     "This was not signed with the key that this sign-in is bound to. If it was you, load the page again. If that does "
     "not help, this browser has lost the key: run `handoffs inbox` to sign in again, or sign out and use your passkey. "
     "Nothing was recorded."
 )
-STALE = "The time at which this was signed is not the inbox's: load the page again. Nothing was recorded."
-REPLAYED = "This was sent before, and counts once. Load the page again to see what became of it."
-TOO_MANY = "Too many posts came within four minutes: wait a little. Nothing was recorded."
-OTHER_KEY = "This sign-in is bound to the key of another browser."
+STALE = say("The time at which this was signed is not the inbox's: load the page again. Nothing was recorded.")
+REPLAYED = say("This was sent before, and counts once. Load the page again to see what became of it.")
+TOO_MANY = say("Too many posts came within four minutes: wait a little. Nothing was recorded.")
+OTHER_KEY = say("This sign-in is bound to the key of another browser.")
 
 
 class Stale(Unreadable):
@@ -63,7 +64,7 @@ class Stale(Unreadable):
 def checked_key(written: str) -> str:
     """Return the public key that a browser brought, or nothing if it brought none. Raises Unreadable: it is none."""
     if written and _key(written) is None:
-        raise Unreadable(400, "The key of this browser can't be read. Nothing was recorded.")
+        raise Unreadable(400, say("The key of this browser can't be read. Nothing was recorded."))
     return written
 
 

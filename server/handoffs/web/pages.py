@@ -7,7 +7,7 @@ Every text of an agent or a person goes through `inert`, and through the templat
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,23 +20,50 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from handoffs.core.call_notes import notes_of_calls
-from handoffs.core.display import event_words, left, span, stamp
+from handoffs.core.display import event_words, left, span, stamp, with_source
 from handoffs.core.document import redacted
 from handoffs.core.earlier_answer import repeatable
 from handoffs.core.events import Entry
 from handoffs.core.model import End, Handoff, State
+from handoffs.core.sentences import say
 from handoffs.core.standing import may_vote, notes_of_votes, vote_words
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
+from handoffs.web import inline
 from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.asker import asker, folder
-from handoffs.web.controls import chosen_alike, controls
+from handoffs.web.controls import chosen_alike, controls, decides_action
+from handoffs.web.languages.words import (
+    counted,
+    finished,
+    foreign,
+    known,
+    language,
+    number,
+    script_words,
+    sentence,
+    spoken,
+)
 from handoffs.web.markdown.render import highlight_css, render
+from handoffs.web.own_words import worded
 
 _ENDED = {
-    State.ANSWERED: "Answered",
-    State.DECLINED: "Declined",
-    State.CANCELLED: "Withdrawn",
+    State.ANSWERED: say("Answered"),
+    State.DECLINED: say("Declined"),
+    State.CANCELLED: say("Withdrawn"),
 }
+
+STATE_WORDS: Mapping[str, str] = {
+    "open": say("open"),
+    "answered": say("answered"),
+    "declined": say("declined"),
+    "cancelled": say("cancelled"),
+    "expired": say("expired"),
+    "active": say("active"),
+    "suspended": say("suspended"),
+    "used up": say("used up"),
+    "revoked": say("revoked"),
+}
+"""The words for the states of questions and of permissions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,22 +97,25 @@ class Pages:
         `unused` returns the notice about unused settings in an agent's folder, `log_head` the head of the log.
         """
         self._now = now
-        self._cards: OrderedDict[tuple[str, str], tuple[tuple[int, int], str]] = OrderedDict()
+        self._cards: OrderedDict[tuple[str, str, str], tuple[tuple[int, int], str]] = OrderedDict()
         # A placeholder for the session's CSRF token in cached HTML; it is random, so no agent can write it.
         self._token = secrets.token_hex(16)
         self._environment = Environment(
             loader=PackageLoader("handoffs.web"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=finished,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         filters: dict[str, Callable[..., object]] = {
-            "age": self._age,
+            "aged": self._aged,
             "left": self._left,
             "stamp": stamp,
             "moment": moment,
-            "line": inert_line,
+            "at": _at,
+            "number": number,
+            "line": _line,
             "lines": inert,
             "markdown": message_html,
             "with_line_feeds": with_line_feeds,
@@ -93,6 +123,21 @@ class Pages:
         }
         words: dict[str, object] = {
             "version": VERSION,
+            "_": sentence,
+            "n_": counted,
+            "known": known,
+            "foreign": foreign,
+            "language": language,
+            "script_words": script_words,
+            "state_word": STATE_WORDS.__getitem__,
+            "decides_action": decides_action,
+            "name": inline.name,
+            "command": inline.command,
+            "key": inline.key,
+            "emphasis": inline.emphasis,
+            "link": inline.link,
+            "of_agent": inline.of_agent,
+            "of_server": inline.of_server,
             "action_card": action_card,
             "redacted": redacted,
             "agent_of": agent_of,
@@ -117,11 +162,11 @@ class Pages:
         self._environment.filters.update(filters)
         cast("dict[str, object]", self._environment.globals).update(words)
 
-    def _age(self, at: datetime) -> str:
-        return f"{span(self._now() - at)} ago"
+    def _aged(self, at: datetime) -> Markup:
+        return inline.time(at, say("{time} ago", time=span(self._now() - at)), "age")
 
     def _left(self, at: datetime) -> str:
-        return f"{left(at - self._now())} left"
+        return say("{time} left", time=left(at - self._now()))
 
     def text(self, template: str, /, **context: object) -> str:
         """Return a template as HTML."""
@@ -154,7 +199,7 @@ class Pages:
             return self.text("_card.html", handoff=handoff, csrf=self._token, **parts)
         # Ages and times left are shown in seconds.
         key = (handoff.version, int(self._now().timestamp()))
-        which = (handoff.id, person)
+        which = (handoff.id, person, language())
         kept = self._cards.get(which)
         if kept is None or kept[0] != key:
             text = self.text("_card.html", handoff=handoff, csrf=self._token, posted=None, problems={}, you=person)
@@ -167,7 +212,9 @@ class Pages:
 
 def first_line(handoff: Handoff, width: int = 160) -> str:
     """Return the first line of a message, for a list."""
-    return inert_line(inert(handoff.question.message).strip().partition("\n")[0].lstrip("# "), width) or "(no words)"
+    return inert_line(inert(handoff.question.message).strip().partition("\n")[0].lstrip("# "), width) or spoken(
+        say("(no words)")
+    )
 
 
 def ended_line(handoff: Handoff) -> str:
@@ -180,10 +227,8 @@ def ended_line(handoff: Handoff) -> str:
 def ended_words(state: State, end: End) -> str:
     """Return an end in words: `Answered by ada through terminal`."""
     if state is State.EXPIRED:
-        return "Expired: nobody answered in time"
-    by = f" by {inert_line(end.by, 60)}" if end.by else ""
-    through = f" through {inert_line(end.channel, 60)}" if end.channel else ""
-    return f"{_ENDED[state]}{by}{through}"
+        return say("Expired: nobody answered in time")
+    return with_source(_ENDED[state], by=end.by, channel=end.channel)
 
 
 def happened(entry: Entry) -> str:
@@ -194,13 +239,10 @@ def happened(entry: Entry) -> str:
 def answered_values(handoff: Handoff) -> list[tuple[str, str]]:
     """Return the answer: each filled field's title, and its value as text."""
     if handoff.other:
-        return [("In their own words, none of the options", inert(handoff.other))]
+        return [(say("In their own words, none of the options"), inert(handoff.other))]
     values = redacted(handoff).values or {}
-    return [
-        (field.title, inert(field.text(values[field.name])))
-        for field in handoff.question.form.fields
-        if field.name in values
-    ]
+    fields = worded(handoff.question.form, ours=decides_action(handoff))
+    return [(field.title, inert(spoken(field.text(values[field.name])))) for field in fields if field.name in values]
 
 
 def milliseconds(at: datetime) -> str:
@@ -211,6 +253,14 @@ def milliseconds(at: datetime) -> str:
 def moment(at: datetime) -> str:
     """Return a time in UTC, for pages without script; a script shows it in the reader's zone."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _at(at: datetime) -> Markup:
+    return inline.time(at, moment(at))
+
+
+def _line(text: str, width: int | None = None) -> str:
+    return inert_line(spoken(text), width)
 
 
 @lru_cache(maxsize=1024)

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from handoffs.core.passkey import Passkey
 from handoffs.core.person import Person
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 from handoffs.web.guard import origin_of
 
@@ -195,9 +196,9 @@ class Passkeys:
     def _taken(self, purpose: str, offer_id: str, bound: str) -> _Challenge:
         kept = self._kept[bound == STRANGER].pop(offer_id, None)
         if kept is None or kept.expires_at <= self._now():
-            raise PasskeyRefused("This took longer than five minutes, or was sent before. Load the page again.")
+            raise PasskeyRefused(say("This took longer than five minutes, or was sent before. Load the page again."))
         if (kept.purpose, kept.bound) != (purpose, bound):
-            raise PasskeyRefused("This was begun for another invitation or sign-in. Load the page again.")
+            raise PasskeyRefused(say("This was begun for another invitation or sign-in. Load the page again."))
         return kept
 
     def _check_client(self, credential: object) -> None:
@@ -207,11 +208,15 @@ class Passkeys:
         if origin != self.party.origin:
             shown = inert_line(str(origin), 100)
             raise PasskeyRefused(
-                f"This was signed at {shown}, and passkeys of this inbox count at {self.party.origin} alone. "
-                "Nothing was recorded."
+                say(
+                    "This was signed at {shown}, and passkeys of this inbox count at {origin} alone. "
+                    "Nothing was recorded.",
+                    shown=shown,
+                    origin=self.party.origin,
+                )
             )
         if data.get("crossOrigin"):
-            raise PasskeyRefused("This was signed inside a page of another site. Nothing was recorded.")
+            raise PasskeyRefused(say("This was signed inside a page of another site. Nothing was recorded."))
 
 
 def credential_id_of(credential: object) -> str:
@@ -245,10 +250,12 @@ def _described(keys: Sequence[Passkey]) -> "list[PublicKeyCredentialDescriptor]"
 def _not_verified(credential: object) -> PasskeyRefused:
     if _unverified_user(credential):
         return PasskeyRefused(
-            "The device did not check that it is you, by a PIN, a fingerprint or the like. Set that up there, or use "
-            "another one. Nothing was recorded."
+            say(
+                "The device did not check that it is you, by a PIN, a fingerprint or the like. Set that up there, or "
+                "use another one. Nothing was recorded."
+            )
         )
-    return PasskeyRefused("That could not be verified as a passkey of this inbox. Nothing was recorded.")
+    return PasskeyRefused(say("That could not be verified as a passkey of this inbox. Nothing was recorded."))
 
 
 def _unverified_user(credential: object) -> bool:

@@ -17,6 +17,7 @@ from handoffs.core.model import Handoff
 from handoffs.core.passkey import Passkey
 from handoffs.core.people import People
 from handoffs.core.ports import Clock
+from handoffs.core.sentences import say
 from handoffs.web.guard import signed_in_person
 from handoffs.web.pages import Signing
 from handoffs.web.passkeys import RelyingParty
@@ -27,14 +28,14 @@ if TYPE_CHECKING:  # only a decision that is signed needs them
 _MAX_PENDING = 1000
 """How many tickets are kept: the oldest goes first."""
 
-_NO_PEOPLE = "An answer takes a passkey, and this inbox has no people or no address that passkeys are made for."
-_NOT_SIGNED_IN = "An answer takes a passkey. Sign out here, and sign in with the passkey of a person who decides."
-_NO_KEY = (
+_NO_PEOPLE = say("An answer takes a passkey, and this inbox has no people or no address that passkeys are made for.")
+_NOT_SIGNED_IN = say("An answer takes a passkey. Sign out here, and sign in with the passkey of a person who decides.")
+_NO_KEY = say(
     "An answer takes a passkey, and you have none that can be used now. A passkey is set up with an invitation: "
     "`handoffs people invite` makes one."
 )
-_OVER = "the two minutes to use your passkey are over, or this was sent before: decide once more"
-_UNREADABLE = "what the browser sent of your passkey can't be read"
+_OVER = say("the two minutes to use your passkey are over, or this was sent before: decide once more")
+_UNREADABLE = say("what the browser sent of your passkey can't be read")
 
 
 class Signatures:

@@ -8,8 +8,12 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from handoffs.core.sentences import say
+
 CHANNEL = "inbox"
 """The channel of what is decided on a page."""
+
+NOTHING, NO_QUESTION = say("There is nothing here."), say("There is no such question in this inbox.")
 
 MAX_BODY = 1_048_576
 """The most bytes of a form."""
@@ -39,13 +43,13 @@ async def posted_form(request: Request) -> Mapping[str, list[str]]:
 async def posted_json(request: Request) -> Mapping[str, object]:
     """Return the JSON object that a script sent, without a check of the sender. Raises Unreadable."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Unreadable(415, "Send JSON: application/json.")
+        raise Unreadable(415, say("Send JSON: application/json."))
     try:
         posted: object = json.loads(await body_of(request))
     except (ValueError, RecursionError):
         posted = None
     if not isinstance(posted, dict):
-        raise Unreadable(400, "This can't be read. Nothing was recorded.")
+        raise Unreadable(400, say("This can't be read. Nothing was recorded."))
     return cast("Mapping[str, object]", posted)
 
 
@@ -62,20 +66,20 @@ def check_csrf(request: Request, posted: Mapping[str, object]) -> None:
 
 def _check_token(request: Request, token: str) -> None:
     if not hmac.compare_digest(token.encode(errors="replace"), str(request.state.csrf).encode()):
-        raise Unreadable(403, "This page is older than your sign-in: load it again. Nothing was recorded.")
+        raise Unreadable(403, say("This page is older than your sign-in: load it again. Nothing was recorded."))
 
 
 async def any_form(request: Request) -> dict[str, list[str]]:
     """Return a form without a check of the sender. Raises Unreadable: too large, of another type, or malformed."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise Unreadable(415, "Send a form: application/x-www-form-urlencoded.")
+        raise Unreadable(415, say("Send a form: application/x-www-form-urlencoded."))
     body = await body_of(request)
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_NAMES, errors="strict", encoding="utf-8"
         )
     except ValueError:  # or UnicodeDecodeError, a subclass
-        raise Unreadable(400, "This is no form that can be read. Nothing was recorded.") from None
+        raise Unreadable(400, say("This is no form that can be read. Nothing was recorded.")) from None
     form: dict[str, list[str]] = {}
     for name, value in pairs:
         form.setdefault(name, []).append(value)
@@ -88,5 +92,7 @@ async def body_of(request: Request) -> bytearray:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise Unreadable(413, "This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
+            raise Unreadable(
+                413, say("This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
+            )
     return body

@@ -12,6 +12,7 @@ from handoffs.channels import could_permit
 from handoffs.core.decision_record import CheckedVote, Record, read_record
 from handoffs.core.desk import Desk
 from handoffs.core.model import SCRIPT, Handoff, State
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 
 _NAME = 60
@@ -66,19 +67,28 @@ def proof_words(record: Record) -> tuple[str, ...]:
     handoff, end = record.handoff, record.handoff.end
     lines = [_vote_words(each) for each in record.votes if each.vote.proof]
     if record.refused:
-        lines.append(f"What was answered is not believed: {record.refused.removesuffix('.')}.")
+        lines.append(say("What was answered is not believed: {why}", why=_ended(record.refused)))
     if end is None or not end.by or record.proved or record.refused:
         return tuple(lines)
     who = inert_line(end.by, _NAME)
-    unsigned = "To refuse takes no passkey." if handoff.question.takes_proof else "No passkey has signed it."
-    lines.append(f"{unsigned} That it was {who} rests on the channel, and on who can write the store.")
+    unsigned = say("To refuse takes no passkey.") if handoff.question.takes_proof else say("No passkey has signed it.")
+    rests = say("That it was {who} rests on the channel, and on who can write the store.", who=who)
+    lines.append(say("{one} {other}", one=unsigned, other=rests))
     if end.channel == SCRIPT:
-        lines.append("The program that answered says that it is no person.")
+        lines.append(say("The program that answered says that it is no person."))
     return tuple(lines)
 
 
 def _vote_words(checked: CheckedVote) -> str:
     who, key = inert_line(checked.vote.person, _NAME), inert_line(checked.key, _NAME)
     if checked.problem:
-        return f"{who}: the signature of the passkey {key} proves nothing: {inert_line(checked.problem)}."
-    return f"{who}: signed with the passkey {key}. The signature fits this decision, and a key of {who}."
+        return say(
+            "{who}: the signature of the passkey {key} proves nothing: {why}.", who=who, key=key, why=checked.problem
+        )
+    return say(
+        "{who}: signed with the passkey {key}. The signature fits this decision, and a key of {who}.", who=who, key=key
+    )
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith(".") else say("{line}.", line=words)

@@ -13,8 +13,9 @@ from handoffs.core.errors import StoreError
 from handoffs.core.people import People
 from handoffs.core.ports import Clock
 from handoffs.core.recovery import Recovery
+from handoffs.core.sentences import say
 from handoffs.web.guard import signed_in_person
-from handoffs.web.joining import ELSEWHERE, NOT_USABLE, offered, spoken
+from handoffs.web.joining import ELSEWHERE, NOT_USABLE, in_words, offered
 from handoffs.web.passkeys import PasskeyRefused, Passkeys, credential_id_of
 from handoffs.web.person_sessions import SignedIn
 from handoffs.web.receiving import Unreadable, check_csrf, posted_json, text_in
@@ -31,8 +32,8 @@ class Recovering:
     def routes(self) -> list[Route]:
         """Return the addresses."""
         return [
-            Route("/recovery/stop", spoken(self.stop), methods=["POST"]),
-            Route("/recovery/stop/options", spoken(self.options), methods=["POST"]),
+            Route("/recovery/stop", in_words(self.stop), methods=["POST"]),
+            Route("/recovery/stop/options", in_words(self.options), methods=["POST"]),
         ]
 
     @property
@@ -55,8 +56,10 @@ class Recovering:
         keys = [each for each in await self._people.keys(signed_in.person) if each.active(now)]
         if not keys:
             raise PasskeyRefused(
-                "To stop a recovery takes a passkey of yours, and you have none: ask the person who runs this inbox "
-                "for `handoffs people recover --stop`."
+                say(
+                    "To stop a recovery takes a passkey of yours, and you have none: ask the person who runs this "
+                    "inbox for `handoffs people recover --stop`."
+                )
             )
         return offered(self._passkeys.assertion(keys, bound=_bound(signed_in)))
 
@@ -69,13 +72,13 @@ class Recovering:
         key = await self._people.key(credential_id_of(credential))
         person = (await self._people.directory()).named(signed_in.person)
         if key is None or key.person != person.name:
-            raise PasskeyRefused("That is none of your passkeys here. Nothing was stopped.")
+            raise PasskeyRefused(say("That is none of your passkeys here. Nothing was stopped."))
         count = self._passkeys.asserted(text_in(posted, "id"), credential, key, person.handle, bound=_bound(signed_in))
         now = self._clock.now()
         if not await self._people.use_key(key.credential_id, sign_count=count, at=now):
             raise PasskeyRefused(NOT_USABLE)
         if not await self._people.stop_recovery(person.name, by=person.name, at=now):
-            raise PasskeyRefused("The recovery is over: it was stopped or used a moment ago. Load the page again.")
+            raise PasskeyRefused(say("The recovery is over: it was stopped or used a moment ago. Load the page again."))
         return JSONResponse({"to": "/you"})
 
     @property
@@ -99,7 +102,7 @@ async def told_on_pages(recovering: Recovering | None, seen: SeenBy, clock: Cloc
 def _of(request: Request) -> SignedIn:
     signed_in = signed_in_person(request)
     if signed_in is None:
-        raise Unreadable(403, "Sign in as the person whose passkeys are to be recovered. Nothing was stopped.")
+        raise Unreadable(403, say("Sign in as the person whose passkeys are to be recovered. Nothing was stopped."))
     return signed_in
 
 

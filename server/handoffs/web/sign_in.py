@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 from filelock import FileLock
 
 from handoffs.core.identity import Identity
+from handoffs.core.sentences import say
 from handoffs.signing import expiry_of, opened, seal
 
 CODE_SECONDS = 600
@@ -140,10 +141,10 @@ class SignIn:
             # Only invalid codes are limited, so that strangers can't keep out a person with a valid one.
             self._limit_tries(now)
             self._wrong.append(now)
-            raise CodeRefused("This link is wrong, too old, or was used before.")
+            raise CodeRefused(say("This link is wrong, too old, or was used before."))
         with self._locked() as content:
             if ends <= now.timestamp() or _hash(code) in content.used:
-                raise CodeRefused("This link is wrong, too old, or was used before.")
+                raise CodeRefused(say("This link is wrong, too old, or was used before."))
             content.used[_hash(code)] = ends
             return _new_session(content, now, page_key)
 
@@ -158,7 +159,7 @@ class SignIn:
         self._limit_tries(now)
         if not hmac.compare_digest(given.encode(errors="replace"), password.encode(errors="replace")):
             self._wrong.append(now)
-            raise CodeRefused("That is not the password.")
+            raise CodeRefused(say("That is not the password."))
         with self._locked() as content:
             return _new_session(content, now, page_key)
 
@@ -229,7 +230,7 @@ class SignIn:
         while self._wrong and now - self._wrong[0] >= timedelta(minutes=1):
             self._wrong.popleft()
         if len(self._wrong) >= WRONG_CODES:
-            raise TooManyTries("Too many wrong tries: wait a minute.")
+            raise TooManyTries(say("Too many wrong tries: wait a minute."))
 
     def _checked(self, code: str) -> int | None:
         """Return when a valid code expires; None when its signature is not valid."""

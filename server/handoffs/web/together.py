@@ -17,6 +17,7 @@ from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound, StoreError
 from handoffs.core.form import DECISION, DENY, Value
 from handoffs.core.model import Handoff, State
+from handoffs.core.sentences import say
 from handoffs.core.standing import sees
 from handoffs.web.action_card import agent_of
 from handoffs.web.pages import ended_line
@@ -120,8 +121,10 @@ class Together:
         decision, seen, reason = await _posted(request)
         by = self._who(request)
         said = [await self._decided(each, decision, reason, by) for each in seen]
-        verb = "allowed" if decision == ALLOW else "denied"
-        return await self._show(request, "decided.html", verb=verb, said=said, left="")
+        count = {"part": sum(each.decided for each in said), "whole": len(said)}
+        allowed, denied = say("{part} of {whole} allowed", **count), say("{part} of {whole} denied", **count)
+        heading = allowed if decision == ALLOW else denied
+        return await self._show(request, "decided.html", heading=heading, said=said, left="")
 
     async def _fresh(self, seen: Seen, by: str) -> Handoff | Said:
         """Return a call that is as it was shown; else why it is not decided."""
@@ -130,16 +133,20 @@ class Together:
             if not sees(handoff.question.deciders, by):
                 raise NotFound(seen.id)
         except NotFound:
-            return Said(id=seen.id, words="Not decided: it is no longer in this inbox.")
+            return Said(id=seen.id, words=say("Not decided: it is no longer in this inbox."))
         action = handoff.question.action
         if handoff.state is not State.OPEN:
-            return Said(id=seen.id, handoff=handoff, words=f"Not decided here: {ended_line(handoff)}.")
+            return Said(
+                id=seen.id, handoff=handoff, words=say("Not decided here: {outcome}.", outcome=ended_line(handoff))
+            )
         if action is None or action.asker is not Asker.GATE or action.digest != seen.digest:
-            return Said(id=seen.id, handoff=handoff, words="Not decided: it is another call than was shown.")
+            return Said(id=seen.id, handoff=handoff, words=say("Not decided: it is another call than was shown."))
         if handoff.question.takes_proof:
-            return Said(id=seen.id, handoff=handoff, words="Not decided here: it takes a passkey. Decide on it alone.")
+            return Said(
+                id=seen.id, handoff=handoff, words=say("Not decided here: it takes a passkey. Decide on it alone.")
+            )
         if handoff.version != seen.version:
-            return Said(id=seen.id, handoff=handoff, words="Not decided: it has changed since it was shown.")
+            return Said(id=seen.id, handoff=handoff, words=say("Not decided: it has changed since it was shown."))
         return handoff
 
     async def _decided(self, seen: Seen, decision: str, reason: str, by: str) -> Said:
@@ -152,13 +159,15 @@ class Together:
                 values[REASON] = reason
             ended = await self._desk.answer(found, values, by=by, channel=CHANNEL, private=True)
         except AlreadyEnded:
-            return Said(id=seen.id, words="Not decided here: somebody was faster.")
+            return Said(id=seen.id, words=say("Not decided here: somebody was faster."))
         except (AnswerRefused, StoreError) as wrong:
             # The calls before it are decided, and the person must hear which.
-            return Said(id=seen.id, words=f"Not decided: {wrong}")
+            return Said(id=seen.id, words=say("Not decided: {why}", why=str(wrong)))
         if ended.state is State.OPEN:
-            return Said(id=seen.id, handoff=ended, words="Your vote counts. Others must vote, too.")
-        return Said(id=seen.id, handoff=ended, decided=True, words="Allowed." if decision == ALLOW else "Denied.")
+            return Said(id=seen.id, handoff=ended, words=say("Your vote counts. Others must vote, too."))
+        return Said(
+            id=seen.id, handoff=ended, decided=True, words=say("Allowed.") if decision == ALLOW else say("Denied.")
+        )
 
 
 async def _posted(request: Request) -> tuple[str, list[Seen], str]:
@@ -171,5 +180,5 @@ async def _posted(request: Request) -> tuple[str, list[Seen], str]:
     except ValueError:
         seen = []
     if decision not in (ALLOW, DENY) or not 0 < len(seen) <= MOST:
-        raise Unreadable(400, "This is no decision on calls that a page showed. Nothing was recorded.")
+        raise Unreadable(400, say("This is no decision on calls that a page showed. Nothing was recorded."))
     return decision, seen, reason

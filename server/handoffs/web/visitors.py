@@ -13,6 +13,7 @@ from handoffs.core.errors import PersonRefused
 from handoffs.core.identity import Identity
 from handoffs.core.people import People
 from handoffs.core.person import Directory, Person
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
 from handoffs.web.person_sessions import PersonSessions, SignedIn
 from handoffs.web.sign_in import OpenSession, SignIn
@@ -160,7 +161,9 @@ class Visitors:
         except PersonRefused as several:
             raise VisitorRefused(str(several)) from None
         if person is not None and not person.present:
-            raise VisitorRefused(f"{person.name} was removed from the people of this inbox, and decides nothing here.")
+            raise VisitorRefused(
+                say("{name} was removed from the people of this inbox, and decides nothing here.", name=person.name)
+            )
         return person
 
     async def _directory(self) -> Directory:

@@ -11,9 +11,12 @@ from handoffs.core.passkey import Passkey
 from handoffs.core.people import People
 from handoffs.core.person import Person
 from handoffs.core.ports import Clock
+from handoffs.core.sentences import say
 from handoffs.web.chats import OwnChats
 from handoffs.web.guard import signed_in_person
-from handoffs.web.joining import ELSEWHERE, NOT_USABLE, offered, spoken
+from handoffs.web.joining import ELSEWHERE, NOT_USABLE, in_words, offered
+from handoffs.web.languages.accepted import LANGUAGES
+from handoffs.web.languages.speaking import picked
 from handoffs.web.passkeys import PasskeyRefused, Passkeys, credential_id_of
 from handoffs.web.person_sessions import SignedIn
 from handoffs.web.receiving import Unreadable, check_csrf, posted_form, posted_json, text_in
@@ -38,9 +41,9 @@ class You:
             Route("/you", self.page),
             *([] if self._chats is None else self._chats.routes(self.page_with)),
             Route("/you/sessions/{id}/end", self.end, methods=["POST"]),
-            Route("/you/keys", spoken(self.add), methods=["POST"]),
-            Route("/you/keys/vouch", spoken(self.ask_to_vouch), methods=["POST"]),
-            Route("/you/keys/options", spoken(self.vouch), methods=["POST"]),
+            Route("/you/keys", in_words(self.add), methods=["POST"]),
+            Route("/you/keys/vouch", in_words(self.ask_to_vouch), methods=["POST"]),
+            Route("/you/keys/options", in_words(self.vouch), methods=["POST"]),
             Route("/you/keys/{id}/remove", self.remove, methods=["POST"]),
         ]
 
@@ -53,6 +56,7 @@ class You:
         signed_in = signed_in_person(request)
         chats = None if self._chats is None else await self._chats.shown(request)
         told: dict[str, object] = {"status": status, "chats": chats, "said": said, "wrong": wrong}
+        told |= {"languages": LANGUAGES, "picked": picked(request.headers.get("cookie", ""))}
         if signed_in is None:
             return await self._show(request, "you_nobody.html", **told)
         person = await self._person(signed_in)
@@ -89,7 +93,7 @@ class You:
             if wanted not in {each.credential_id for each in keys}:
                 return RedirectResponse("/you", 303)
             if not left:
-                raise Unreadable(409, "This is your last passkey: add another one before you remove it.")
+                raise Unreadable(409, say("This is your last passkey: add another one before you remove it."))
             await self._people.remove_key(wanted, at=now)
         return RedirectResponse("/you", 303)
 
@@ -109,7 +113,7 @@ class You:
         keys = await self._people.keys(signed_in.person)
         key = next((each for each in keys if each.credential_id == named), None)
         if key is None:
-            raise PasskeyRefused("That is none of your passkeys here. Nothing was recorded.")
+            raise PasskeyRefused(say("That is none of your passkeys here. Nothing was recorded."))
         person = await self._person(signed_in)
         bound = signed_in.bound
         count = self._passkeys.asserted(text_in(posted, "id"), credential, key, person.handle, bound=bound)
@@ -153,5 +157,5 @@ def _of(request: Request) -> SignedIn:
     """Return who is signed in as a person of the store. Raises Unreadable: nobody is."""
     signed_in = signed_in_person(request)
     if signed_in is None:
-        raise Unreadable(403, "Sign in as a person first. Nothing was recorded.")
+        raise Unreadable(403, say("Sign in as a person first. Nothing was recorded."))
     return signed_in

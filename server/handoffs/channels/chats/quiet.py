@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from handoffs.channels.chats.service import ChatRefused
+from handoffs.core.sentences import say
 
 EXAMPLE = "22:00-07:00 Europe/Berlin"
 
@@ -46,7 +47,9 @@ def read_quiet(written: str) -> Quiet | None:
         starts, ends = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
         zone = UTC if found[5] is None else ZoneInfo(found[5])
     except (ValueError, KeyError, OSError):  # an unknown zone is a KeyError, the name of a folder an OSError
-        raise ChatRefused(f"Write quiet hours like this: {EXAMPLE}. Or leave them empty.") from None
+        raise ChatRefused(
+            say("Write quiet hours like this: {example}. Or leave them empty.", example=EXAMPLE)
+        ) from None
     if starts == ends:
-        raise ChatRefused("Quiet hours begin and end at different times. Turn the channel off to hear nothing.")
+        raise ChatRefused(say("Quiet hours begin and end at different times. Turn the channel off to hear nothing."))
     return Quiet(starts=starts, ends=ends, zone=zone)

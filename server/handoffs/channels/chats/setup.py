@@ -15,6 +15,7 @@ from handoffs.core.chat import CHAT_PREFIX, Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import SecretRefused
 from handoffs.core.ids import new_id
 from handoffs.core.ports import Clock, Sealer
+from handoffs.core.sentences import say
 
 MOST_CHATS = 10
 """The most chats of one person."""
@@ -58,20 +59,20 @@ class Setup:
         """
         kind = self.kinds.get(channel)
         if kind is None:
-            raise ChatRefused("There is no such channel here.")
+            raise ChatRefused(say("There is no such channel here."))
         wanted = {each.name: written.get(each.name, "").strip()[:_MOST_TEXT] for each in kind.settings}
         missing = [
             each.title for each in kind.settings if not each.optional and not wanted[each.name] and not each.default
         ]
         if missing:
-            raise ChatRefused(f"{', '.join(missing)}: this is needed.")
+            raise ChatRefused(say("{fields}: this is needed.", fields=", ".join(missing)))
         read_quiet(quiet)
         config = kind.read({**wanted, **(await self.browser() if kind.browser else {})})
         everybodys = await self._chats.all()
         same = [each for each in everybodys if kind.browser and each.account == kind.account(config)]
         own = next((each for each in same if each.person == person), None)
         if own is None and sum(each.person == person for each in everybodys) >= MOST_CHATS:
-            raise ChatRefused(f"{MOST_CHATS} channels are the most: remove one first.")
+            raise ChatRefused(say("{count} channels are the most: remove one first.", count=MOST_CHATS))
         chat_id = new_id(CHAT_PREFIX) if own is None else own.id
         chat = Chat(
             id=chat_id,
@@ -103,9 +104,9 @@ class Setup:
         chat = await self._own(person, chat_id)
         kind, config = self.kinds.get(chat.channel), await unseal(self._sealer, chat)
         if kind is None or config is None:
-            raise ChatRefused("This inbox can't open the address: remove the channel, and set it up again.")
+            raise ChatRefused(say("This inbox can't open the address: remove the channel, and set it up again."))
         if not kind.ready(config):
-            raise ChatRefused(f"It is not set up yet. {kind.next(config)}")
+            raise ChatRefused(say("It is not set up yet. {next}", next=kind.next(config)))
         now, code, key = self._clock.now(), new_code(), new_id("m_")
         made = Code(
             digest=digest_of(code), chat=chat.id, handoff=TEST, content="", answer={}, expires_at=now + _TEST_LASTS
@@ -121,13 +122,13 @@ class Setup:
             ref = await self._send(kind, config, note, key)
         except Gone as gone:
             await self.remove(person, chat_id)
-            raise ChatRefused(f"It was not sent, and the channel is removed: {gone}.") from None
+            raise ChatRefused(say("It was not sent, and the channel is removed: {why}.", why=str(gone))) from None
         except NotSent as wrong:
             await self._chats.note(chat.id, str(wrong))
-            raise ChatRefused(f"It was not sent: {wrong}.") from None
+            raise ChatRefused(say("It was not sent: {why}.", why=str(wrong))) from None
         await self._chats.tell([replace(sending, ref=ref)])
         await self._chats.note(chat.id, "")
-        return "A test is on its way. Press its button."
+        return say("A test is on its way. Press its button.")
 
     async def turn(self, person: str, chat_id: str, *, on: bool) -> None:
         """Turn a chat on or off. Raises ChatRefused: It is no chat of theirs."""
@@ -152,7 +153,7 @@ class Setup:
         for chat in await self.of(person):
             if chat.id == chat_id:
                 return chat
-        raise ChatRefused("There is no such channel of yours.")
+        raise ChatRefused(say("There is no such channel of yours."))
 
     async def _send(self, kind: Kind, config: Config, note: Note, key: str) -> str:
         async with kind.open([config]) as service:

@@ -1,5 +1,6 @@
 // The headings of the list where it stands by agent: each names an agent, and counts its questions that match, also those of
 // other pages. What has just come stands below all, under a heading of its own, until the cards are put in order.
+import { _, language } from "./words.js";
 const totals = new Map();
 const order = [];
 
@@ -34,7 +35,7 @@ export function withoutHeadings(list, card = null) {
   if (!grouped(list)) return;
   learn(list);
   if (!card) for (const each of list.querySelectorAll(":scope > .of-agent")) each.remove();
-  else if (!list.querySelector(":scope > .of-agent:not([data-of])")) list.append(made("Just asked"));
+  else if (!list.querySelector(":scope > .of-agent:not([data-of])")) list.append(made(_("Just asked")));
 }
 
 // Returns cards that are in order, each agent's behind its heading.
@@ -69,7 +70,7 @@ export function recount(fresh) {
 function count(name, total) {
   totals.set(name, total);
   for (const each of document.querySelectorAll(".of-agent[data-of]")) {
-    if (each.dataset.of === name) each.querySelector(".count").textContent = total.toLocaleString("en");
+    if (each.dataset.of === name) each.querySelector(".count").textContent = total.toLocaleString(language);
   }
 }
 
@@ -88,7 +89,7 @@ function heading(name, total) {
   link.append(words);
   const shown = document.createElement("span");
   shown.className = "count";
-  shown.textContent = total.toLocaleString("en");
+  shown.textContent = total.toLocaleString(language);
   const all = made("");
   all.dataset.of = name;
   all.append(link, " ", shown);

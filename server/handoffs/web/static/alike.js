@@ -1,5 +1,6 @@
 // Answering several questions at once. On the board: how many are chosen. On the page that names each: one that ends leaves
 // its form, so that what is sent is what is still shown.
+import { n_ } from "./words.js";
 export function choosing() {
   document.addEventListener("change", ({ target }) => { if (target.matches(".choose input")) tell(); });
   for (const name of ["card-ended", "card-gone", "card-snoozed"]) {
@@ -23,7 +24,7 @@ function tell() {
   const shown = document.querySelector(".alike .chosen");
   if (!shown) return;
   const count = document.querySelectorAll(".choose input:checked").length;
-  const words = count ? `${count} chosen` : "";
+  const words = count ? n_("{count} chosen", "{count} chosen", count) : "";
   if (shown.textContent !== words) shown.textContent = words;
 }
 
@@ -31,9 +32,10 @@ function leave(kind, id) {
   const form = kind.querySelector("form");
   form.querySelector(`[name=question][value="${id}"]`)?.remove();
   const left = form.querySelectorAll("[name=question]").length;
-  const words = left === 1 ? "this question" : `these ${left} questions`;
   for (const button of form.querySelectorAll(".actions button")) {
-    button.textContent = `${button.name === "decline" ? "Decline" : "Answer"} ${words}`;
+    button.textContent = button.name === "decline"
+      ? n_("Decline this question", "Decline these {count} questions", left)
+      : n_("Answer this question", "Answer these {count} questions", left);
     button.disabled = !left;
   }
 }

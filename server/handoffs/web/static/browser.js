@@ -1,4 +1,5 @@
 // Sets this browser up for notifications, and ends them, on the page of a person.
+import { _ } from "./words.js";
 const place = document.getElementById("this-browser");
 const form = place.querySelector("form");
 const problem = place.querySelector(".problem");
@@ -19,8 +20,8 @@ async function start() {
   form.hidden = Boolean(row);
   stop.parentElement.hidden = !row;
   if (row) {
-    row.querySelector("h3").append(" ", Object.assign(document.createElement("span"), { className: "state active", textContent: "this browser" }));
-    state.textContent = row.dataset.on ? "Questions for you come to this browser." : "This browser is set up, and turned off.";
+    row.querySelector("h3").append(" ", Object.assign(document.createElement("span"), { className: "state active", textContent: _("this browser") }));
+    state.textContent = row.dataset.on ? _("Questions for you come to this browser.") : _("This browser is set up, and turned off.");
   }
   // Before the page's own listener, which would send the form as it is.
   form.addEventListener("submit", (event) => {
@@ -33,13 +34,12 @@ async function start() {
 }
 
 function obstacle() {
-  const here = "This browser can't be set up here:";
-  if (!window.isSecureContext) return `${here} notifications need https, or the inbox at localhost.`;
-  if (!place.dataset.key) return `${here} the inbox can't keep a key. Let its user write the data folder, or set HANDOFFS_KEYS.`;
+  if (!window.isSecureContext) return _("This browser can't be set up here: notifications need https, or the inbox at localhost.");
+  if (!place.dataset.key) return _("This browser can't be set up here: the inbox can't keep a key. Let its user write the data folder, or set HANDOFFS_KEYS.");
   if (!("serviceWorker" in navigator && "PushManager" in window && "Notification" in window)) {
-    return `${here} it has no Web Push, or keeps it from this page. On an iPhone or iPad, add the inbox to the Home Screen, and open it there.`;
+    return _("This browser can't be set up here: it has no Web Push, or keeps it from this page. On an iPhone or iPad, add the inbox to the Home Screen, and open it there.");
   }
-  if (Notification.permission === "denied") return `${here} it blocks notifications of this page. Allow them in the settings of the browser, and load this page again.`;
+  if (Notification.permission === "denied") return _("This browser can't be set up here: it blocks notifications of this page. Allow them in the settings of the browser, and load this page again.");
   return "";
 }
 
@@ -48,7 +48,7 @@ async function begin() {
   place.ariaBusy = "true";
   problem.textContent = "";
   try {
-    if (await Notification.requestPermission() !== "granted") throw new Error("The browser was not allowed to notify you. Nothing was set up.");
+    if (await Notification.requestPermission() !== "granted") throw new Error(_("The browser was not allowed to notify you. Nothing was set up."));
     await navigator.serviceWorker.register(WORKER, { scope: "/" });
     const { pushManager } = await navigator.serviceWorker.ready;
     const subscription = await subscribed(pushManager);
@@ -96,7 +96,7 @@ function encoded(data) {
 }
 
 function words(error) {
-  if (error.name === "NotAllowedError") return "The browser does not allow it: in a private window, or by its settings. Nothing was set up.";
-  if (error.name === "AbortError") return "The browser can't reach its push service, or has none. Nothing was set up.";
+  if (error.name === "NotAllowedError") return _("The browser does not allow it: in a private window, or by its settings. Nothing was set up.");
+  if (error.name === "AbortError") return _("The browser can't reach its push service, or has none. Nothing was set up.");
   return error.message;
 }

@@ -3,6 +3,7 @@ import { inLocalTime, sent } from "./moments.js";
 import { own, stir } from "./steady.js";
 import { say } from "./tell.js";
 import { tell } from "./times.js";
+import { _ } from "./words.js";
 
 const LONG = 1000;
 
@@ -50,11 +51,11 @@ export function end(card, reason, { mine = false } = {}) {
   const gone = document.createElement("div");
   gone.className = "gone";
   const words = document.createElement("p");
-  words.textContent = dirty ? `${reason}. What you entered was not sent.` : `${reason}.`;
+  words.textContent = dirty ? _("{reason}. What you entered was not sent.", { reason }) : _("{line}.", { line: reason });
   const away = document.createElement("button");
   away.type = "button";
   away.className = "quiet away";
-  away.textContent = "Put away";
+  away.textContent = _("Put away");
   away.addEventListener("click", () => leave(card));
   gone.append(words, away);
   card.append(gone);
@@ -102,12 +103,12 @@ export async function send(form, submitter, way) {
   if (fold) {
     // A folded question can't be decided.
     fold.click();
-    show(form, { "": "Nothing was sent: the message was not shown whole. Read it to its end, then send this" });
+    show(form, { "": _("Nothing was sent: the message was not shown whole. Read it to its end, then send this") });
     return;
   }
   const unread = declines ? [] : [...form.elements].filter((control) => control.validity?.badInput);
   if (unread.length) {
-    show(form, Object.fromEntries(unread.map((control) => [control.name, "can't be read as entered"])));
+    show(form, Object.fromEntries(unread.map((control) => [control.name, _("can't be read as entered")])));
     return;
   }
   const data = new FormData(form, submitter?.name ? submitter : undefined);
@@ -140,7 +141,7 @@ async function post(form, data, declines, submitter) {
     if (offer.publicKey) {
       const { assertion } = await import("./passkeys.js");
       const signed = await assertion(form.dataset.origin, offer.publicKey);
-      if (signed.failed) return { failed: `${signed.failed} Nothing was recorded.` };
+      if (signed.failed) return { failed: `${signed.failed} ${_("Nothing was recorded.")}` };
       data.set("proof", signed.proof);
     }
     return reach(form.action, data);
@@ -161,7 +162,7 @@ async function reach(address, data, form = null) {
   } catch (error) {
     if (error instanceof Unsigned) return { failed: error.message };
     // The answer may or may not have arrived: a second try gets the state.
-    return { failed: "The inbox could not be reached. Try again when the connection is back: what was first stands." };
+    return { failed: _("The inbox could not be reached. Try again when the connection is back: what was first stands.") };
   }
   if (reply.ok && said.voted) {
     // A vote that does not decide yet: its page says who else is needed.
@@ -171,7 +172,7 @@ async function reach(address, data, form = null) {
   if (reply.ok) return said;
   if (reply.status === 409) return { late: said.ended };
   if (reply.status === 422) return { problems: said.problems };
-  return { failed: said.problem ?? "That did not work." };
+  return { failed: said.problem ?? _("That did not work.") };
 }
 
 // While an answer is on its way, its reply says how it went; not what is heard meanwhile, which may be the answer itself.
@@ -186,8 +187,9 @@ function done(card, words) {
 }
 
 function late(card, words) {
-  say(`Too late: your answer was not recorded. ${words}`);
-  end(card, `Too late: your answer was not recorded. ${words}`);
+  const told = `${_("Too late: your answer was not recorded.")} ${words}`;
+  say(told);
+  end(card, told);
 }
 
 function clear(form) {
@@ -204,19 +206,23 @@ function show(form, problems) {
   for (const [name, why] of Object.entries(problems)) {
     const field = fields.find((each) => each.dataset.name === name);
     if (!field) {
-      rest.push(name ? `${name.replace(/^field\./, "")} ${why}` : sentence(why));
+      rest.push(name ? problem(name.replace(/^field\./, ""), why) : sentence(why));
       continue;
     }
     field.closest("details")?.setAttribute("open", "");
-    field.querySelector(".problem").textContent = `${field.dataset.title} ${why}.`;
+    field.querySelector(".problem").textContent = problem(field.dataset.title, why);
     const control = field.querySelector("input:not([type=hidden]), textarea, select, button");
     (field.querySelector("fieldset") ?? control).setAttribute("aria-invalid", "true");
     if (!first || field.compareDocumentPosition(first) & Node.DOCUMENT_POSITION_FOLLOWING) first = control;
   }
   const whole = form.querySelector(".of-form");
-  whole.textContent = rest.map((each) => (/[.!?]$/.test(each) ? each : `${each}.`)).join(" ");
+  whole.textContent = rest.map((each) => (/[.!?。！？]$/.test(each) ? each : _("{line}.", { line: each }))).join(" ");
   say([...form.querySelectorAll(".problem")].map((line) => line.textContent).filter(Boolean).join(" "));
   (first ?? whole).focus();
+}
+
+function problem(title, why) {
+  return _("{title} {problem}.", { title, problem: why });
 }
 
 function sentence(words) {
@@ -241,13 +247,13 @@ function collapse(message) {
   button.type = "button";
   button.className = "quiet show-all";
   button.setAttribute("aria-expanded", "false");
-  button.textContent = "Show all of it";
+  button.textContent = _("Show all of it");
   button.addEventListener("click", () => {
     own(message.closest(".card"));
     message.closest(".card").style.height = "";
     const all = message.classList.toggle("all");
     button.setAttribute("aria-expanded", String(all));
-    button.textContent = all ? "Show less" : "Show all of it";
+    button.textContent = all ? _("Show less") : _("Show all of it");
   });
   message.after(button);
 }

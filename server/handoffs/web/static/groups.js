@@ -1,5 +1,6 @@
 // The held calls of one agent that stand together. What is decided on at once is what this page shows: a call that has
 // ended leaves its panel, and one that has come joins it when the cards are put in order, and is told of until then.
+import { _, n_, n_pieces, pieces } from "./words.js";
 
 export function gather() {
   const box = document.getElementById("groups");
@@ -37,11 +38,15 @@ function confirming() {
   if (!form) return;
   const left = keep(form, waiting()).size;
   const button = form.querySelector("button");
-  const calls = left === 1 ? "this call" : `these ${left} calls`;
-  const verb = form.querySelector("[name=decision]").value === "allow" ? "Allow" : "Deny";
-  button.textContent = `${verb} ${calls}`;
+  const allows = form.querySelector("[name=decision]").value === "allow";
+  button.textContent = allows ? n_("Allow this call", "Allow these {count} calls", left) : n_("Deny this call", "Deny these {count} calls", left);
   button.disabled = !left;
-  document.querySelector(".head h1").textContent = left ? `${verb} ${calls}?` : "Nothing is left to decide";
+  document.querySelector(".head h1").textContent = heading(allows, left);
+}
+
+function heading(allows, left) {
+  if (!left) return _("Nothing is left to decide");
+  return allows ? n_("Allow this call?", "Allow these {count} calls?", left) : n_("Deny this call?", "Deny these {count} calls?", left);
 }
 
 // On the page that confirms, a call that comes is no more than told of.
@@ -86,10 +91,8 @@ function panel(cards) {
   group.setAttribute("aria-labelledby", `group-${agent}`);
   const title = group.querySelector("h2");
   title.id = `group-${agent}`;
-  title.querySelector(".who").textContent = cards[0].querySelector("h2 > bdi").textContent;
-  const folder = cards[0].querySelector(".folder bdi")?.textContent;
-  if (folder) title.querySelector(".where bdi").textContent = folder;
-  else title.querySelector(".where").remove();
+  title.replaceChildren(
+    named("who", cards[0].querySelector("h2 > bdi").textContent), named("where", cards[0].querySelector(".folder bdi")?.textContent ?? ""));
   const form = group.querySelector("form");
   for (const card of cards) {
     const input = document.createElement("input");
@@ -107,9 +110,16 @@ function item(card) {
   const link = document.createElement("a");
   line.dataset.id = card.id;
   link.href = `#${card.id}`;
-  link.append(code(tool), ...(server ? [" of ", code(server)] : []));
+  link.append(...(server ? pieces("{tool} of {server}", { tool: code(tool), server: code(server) }) : [code(tool)]));
   line.append(link);
   return line;
+}
+
+function named(kind, text) {
+  const made = document.createElement("bdi");
+  made.className = kind;
+  made.textContent = text;
+  return made;
 }
 
 function code(text) {
@@ -120,13 +130,17 @@ function code(text) {
 }
 
 function count(group, calls) {
-  group.querySelector(".many").textContent = `${calls} call${calls === 1 ? "" : "s"}`;
-  group.querySelector(".verb").textContent = calls === 1 ? "waits" : "wait";
+  const title = group.querySelector("h2");
+  const who = title.querySelector(".who");
+  const where = title.querySelector(".where");
+  title.replaceChildren(...(where?.textContent
+    ? n_pieces("{count} call of {who} in {where} waits", "{count} calls of {who} in {where} wait", calls, { who, where })
+    : n_pieces("{count} call of {who} waits", "{count} calls of {who} wait", calls, { who })));
   for (const button of group.querySelectorAll("button")) button.disabled = !calls;
 }
 
 function since(part, more) {
   const line = part.querySelector(".since");
-  const words = more > 0 ? `${more} more came: not among these.` : "";
+  const words = more > 0 ? n_("{count} more came: not among these.", "{count} more came: not among these.", more) : "";
   if (line.textContent !== words) line.textContent = words;
 }

@@ -7,6 +7,7 @@ import { gather, outdated, regroup } from "./groups.js";
 import { offer, snoozing } from "./snooze.js";
 import { alone, look } from "./steady.js";
 import { notify, say } from "./tell.js";
+import { _, n_ } from "./words.js";
 
 const MOST = 150;
 const FEW = 5;
@@ -92,7 +93,7 @@ export function insert(cards) {
     if (offer(card) || !news.includes(card)) continue;
     bump(card, 1);
     if (!first) wait(card.id);
-    say(`New question from ${who(card)}`);
+    say(_("New question from {name}", { name: who(card) }));
     notify(card);
   }
   if (first) list().append(...underHeadings(list(), sorted([...list().children])));
@@ -106,7 +107,7 @@ export function insert(cards) {
 function returned(card) {
   list().append(card);
   wait(card.id);
-  say(`A question is back, from ${who(card)}`);
+  say(_("A question is back, from {name}", { name: who(card) }));
   regroup();
   look();
   settle();
@@ -142,7 +143,7 @@ function see(card) {
 function tellNew() {
   const count = unseen.size;
   button().hidden = !count;
-  button().textContent = `${count.toLocaleString("en")} new question${count === 1 ? "" : "s"}`;
+  button().textContent = n_("{count} new question", "{count} new questions", count);
 }
 
 function button() {

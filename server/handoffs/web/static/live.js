@@ -10,8 +10,9 @@ import { look as stand } from "./steady.js";
 import { showsStop, stopped } from "./stop.js";
 import { count, say } from "./tell.js";
 import { setClock, tell } from "./times.js";
+import { _ } from "./words.js";
 
-const ENDS = { answered: "Answered", declined: "Declined", cancelled: "Withdrawn" };
+const ENDS = { answered: _("Answered"), declined: _("Declined"), cancelled: _("Withdrawn") };
 const REFILL = 20;
 let line = Number(document.body.dataset.line);
 let page = "";
@@ -69,7 +70,7 @@ function listen() {
     if (!lost) return;
     lost = false;
     connection("");
-    say("Connected again.");
+    say(_("Connected again."));
     sync(true);
   });
   source.addEventListener("handoff", (event) => {
@@ -94,8 +95,8 @@ function broken() {
   tries += 1;
   source = null;
   connection(tries > 8
-    ? "Reconnecting… The inbox does not answer: run “handoffs inbox” in a terminal to open it again."
-    : "Reconnecting… What you see may be out of date.");
+    ? _("Reconnecting… The inbox does not answer: run “handoffs inbox” in a terminal to open it again.")
+    : _("Reconnecting… What you see may be out of date."));
   clearTimeout(retry);
   retry = setTimeout(again, Math.min(500 * 1.5 ** Math.min(tries, 8), 8000));
 }
@@ -107,8 +108,8 @@ async function again() {
     const reply = await fetch("/events?probe", { method: "HEAD", headers: { Accept: "application/json" } });
     if (reply.status === 401) {
       connection(document.body.dataset.person
-        ? "You are signed out: load this page again to sign in."
-        : "You are signed out: run “handoffs inbox” in a terminal to sign in.");
+        ? _("You are signed out: load this page again to sign in.")
+        : _("You are signed out: run “handoffs inbox” in a terminal to sign in."));
       return;
     }
   } catch { /* not there yet: the next try says so again */ }
@@ -143,8 +144,9 @@ async function tellOf(id) {
 }
 
 function how(name, by, channel) {
-  if (name === "expired") return "Expired: nobody answered in time";
-  return `${ENDS[name]}${by ? ` by ${by}` : ""}${channel ? ` through ${channel}` : ""}`;
+  if (name === "expired") return _("Expired: nobody answered in time");
+  const what = by ? _("{what} by {name}", { what: ENDS[name], name: by }) : ENDS[name];
+  return channel ? _("{what} through {channel}", { what, channel }) : what;
 }
 
 function refill() {
@@ -229,7 +231,7 @@ async function look() {
 async function check(card) {
   const reply = await fetch(`/h/${card.id}/card`, { headers: { Accept: "application/json" } });
   if (reply.status === 409) depart(card.id, (await reply.json()).ended);
-  else if (reply.status === 404) depart(card.id, "It is not in this inbox any more");
+  else if (reply.status === 404) depart(card.id, _("It is not in this inbox any more"));
   else if (reply.ok && card.dataset.call) mark(parse(await reply.text()).querySelector(".card"));
 }
 

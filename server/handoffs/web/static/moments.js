@@ -1,4 +1,5 @@
 // Dates and times in the person's own zone, which is shown, and sent with the value.
+import { _ } from "./words.js";
 
 const HOUR_MS = 3600000;
 
@@ -28,7 +29,7 @@ export function sent(form, data) {
       data.set(zone, "");
     } else if (control.value) {
       const [first, second] = instants(control.value);
-      if (!first) problems[control.name] = `is a time that never was where you are: ${place()} puts its clocks forward then`;
+      if (!first) problems[control.name] = _("is a time that never was where you are: {place} puts its clocks forward then", { place: place() });
       else if (second && !picked) problems[control.name] = ask(control, first, second);
       else data.set(zone, picked?.value ?? offset(first));
     }
@@ -59,10 +60,10 @@ function ask(control, first, second) {
     const asked = document.createElement("fieldset");
     asked.className = "twice";
     const legend = document.createElement("legend");
-    legend.textContent = "Which of the two?";
+    legend.textContent = _("Which of the two?");
     const picks = document.createElement("div");
     picks.className = "picks";
-    for (const [at, which] of [[first, "the first"], [second, "the second, an hour later"]]) {
+    for (const [at, which] of [[first, _("the first")], [second, _("the second, an hour later")]]) {
       const label = document.createElement("label");
       label.className = "pick";
       const radio = document.createElement("input");
@@ -77,17 +78,17 @@ function ask(control, first, second) {
     asked.append(legend, picks);
     field(control).querySelector(".problem").before(asked);
   }
-  return "is there twice that day, as the clocks go back: say which";
+  return _("is there twice that day, as the clocks go back: say which");
 }
 
 function tellZone(control) {
   const [first, second] = control.value ? instants(control.value) : [new Date()];
   const shift = first && !second ? `, UTC${offset(first) === "+00:00" ? "" : offset(first)}` : "";
-  field(control).querySelector(".zone").textContent = `your time, ${place()}${shift}`;
+  field(control).querySelector(".zone").textContent = _("your time, {place}", { place: place() }) + shift;
 }
 
 function place() {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? "your zone";
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? _("your zone");
 }
 
 function offset(at) {

@@ -1,12 +1,13 @@
 // Passkeys: sets up the first one, signs in with one, adds another, stops a recovery, and signs decisions. The server's words are shown as they are.
 import { broughtKey } from "./key.js";
 import { send, Unsigned } from "./posting.js";
+import { _ } from "./words.js";
 
 const SAID = {
-  NotAllowedError: "The browser made no passkey and used none: it was called off, took too long, or the device did not check that it is you.",
-  InvalidStateError: "This device has a passkey of yours already: use another device.",
-  SecurityError: "The browser makes no passkeys at this address.",
-  NotSupportedError: "This device makes no passkey of a kind that can be used here.",
+  NotAllowedError: _("The browser made no passkey and used none: it was called off, took too long, or the device did not check that it is you."),
+  InvalidStateError: _("This device has a passkey of yours already: use another device."),
+  SecurityError: _("The browser makes no passkeys at this address."),
+  NotSupportedError: _("This device makes no passkey of a kind that can be used here."),
 };
 
 const ceremonies = {
@@ -67,8 +68,8 @@ export async function assertion(origin, publicKey) {
 }
 
 function check(origin) {
-  if (location.origin !== origin) throw new Error(`Passkeys count at ${origin} alone: open this page there.`);
-  if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) throw new Error("This browser is too old for passkeys: use a newer one.");
+  if (location.origin !== origin) throw new Error(_("Passkeys count at {origin} alone: open this page there.", { origin }));
+  if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) throw new Error(_("This browser is too old for passkeys: use a newer one."));
 }
 
 async function create({ id, publicKey }) {
@@ -87,9 +88,9 @@ async function post(address, data) {
     reply = await send(address, JSON.stringify(data), "application/json");
   } catch (error) {
     if (error instanceof Unsigned) throw error;
-    throw new Error("The inbox could not be reached. Try again when the connection is back.");
+    throw new Error(_("The inbox could not be reached. Try again when the connection is back."));
   }
   const said = await reply.json().catch(() => ({}));
-  if (!reply.ok) throw new Error(said.problem ?? "That did not work.");
+  if (!reply.ok) throw new Error(said.problem ?? _("That did not work."));
   return said;
 }

@@ -2,10 +2,11 @@
 // forms that the browser sends itself. A session that has no key yet takes the one of this browser.
 import { ownKey, signature } from "./key.js";
 import { clock, setClock } from "./times.js";
+import { _ } from "./words.js";
 
 const FORM = "application/x-www-form-urlencoded";
-const AWAY = "The inbox could not be reached. Try again when the connection is back.";
-const LOST = "Nothing was sent: this browser has lost the key that your sign-in is bound to. What you typed is still here. Run “handoffs inbox” in a terminal to sign in again; if you use a passkey, sign out below and in again.";
+const AWAY = _("The inbox could not be reached. Try again when the connection is back.");
+const LOST = _("Nothing was sent: this browser has lost the key that your sign-in is bound to. What you typed is still here. Run “handoffs inbox” in a terminal to sign in again; if you use a passkey, sign out below and in again.");
 const signs = "key" in document.body.dataset && Boolean(window.crypto?.subtle);
 let bound = null;
 

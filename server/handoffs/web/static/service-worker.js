@@ -1,7 +1,9 @@
 // The service worker: shows what is pushed to this browser, sends what is pressed, and says so where the inbox is away.
 // No page is cached but the one that says so. See `channels/webpush.py` for what is pushed, `web/push.py` for presses.
 const VERSION = "@VERSION@";
-const CACHE = `handoffs-${VERSION}`;
+// What the worker itself says, in the language that the browser wanted when it asked for it.
+const WORDS = "@WORDS@";
+const CACHE = `handoffs-${VERSION}-${WORDS.lang}`;
 const OFFLINE = "/offline";
 const KEPT = [OFFLINE, `/static/${VERSION}/style.css`];
 const ICON = `/static/${VERSION}/icon-192.png`;
@@ -47,7 +49,7 @@ function read(data) {
     const note = data.json();
     if (typeof note.title === "string" && typeof note.tag === "string") return note;
   } catch { /* it is none of ours, or empty */ }
-  return { title: "A question waits", body: "Open the inbox.", tag: "unread", url: "/", buttons: [] };
+  return { ...WORDS, tag: "unread", url: "/", buttons: [] };
 }
 
 async function pushed(note) {
@@ -71,7 +73,7 @@ function show(note) {
     body: note.body,
     tag: note.tag,
     icon: ICON,
-    lang: "en",
+    lang: note.lang ?? "en",
     silent: Boolean(note.silent),
     renotify: !note.silent,
     requireInteraction: !note.over,

@@ -2,13 +2,14 @@
 // on, a reminder comes as ever, and brings it back. What is hidden is counted, and comes back at a press.
 import { say } from "./tell.js";
 import { clock } from "./times.js";
+import { _, locale, n_ } from "./words.js";
 
 const MINUTE_MS = 60000;
 const LOOK_MS = 1000;
 const CHOICES = [
-  ["In 15 minutes", (now) => now + 15 * MINUTE_MS],
-  ["In an hour", (now) => now + 60 * MINUTE_MS],
-  ["Tomorrow at 9", tomorrow],
+  [_("In 15 minutes"), (now) => now + 15 * MINUTE_MS],
+  [_("In an hour"), (now) => now + 60 * MINUTE_MS],
+  [_("Tomorrow at 9"), tomorrow],
 ];
 let back = null;
 
@@ -52,7 +53,7 @@ function control(card, choices) {
   const fold = document.createElement("details");
   fold.className = "later";
   const title = document.createElement("summary");
-  title.textContent = "Later";
+  title.textContent = _("Later");
   const actions = document.createElement("div");
   actions.className = "actions";
   for (const [words, at] of choices) {
@@ -63,7 +64,7 @@ function control(card, choices) {
       keep({ ...kept(), [card.id]: at });
       fold.open = false;
       document.dispatchEvent(new CustomEvent("snooze", { detail: card }));
-      say(`Hidden until ${new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}. Its deadline goes on.`);
+      say(_("Hidden until {time}. Its deadline goes on.", { time: new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" }) }));
     });
     actions.append(button);
   }
@@ -114,7 +115,7 @@ function count() {
   if (!button) return;
   const hidden = shown().length;
   button.hidden = !hidden;
-  const words = `${hidden.toLocaleString("en")} snoozed: show ${hidden === 1 ? "it" : "them"}`;
+  const words = n_("{count} snoozed: show it", "{count} snoozed: show them", hidden);
   if (button.textContent !== words) button.textContent = words;
 }
 

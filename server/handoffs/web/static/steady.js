@@ -1,6 +1,7 @@
 // Guards against moving targets: an element that has come or moved ignores presses for half a second, since such a
 // press was meant for what stood there before.
 import { say } from "./tell.js";
+import { _ } from "./words.js";
 
 const SETTLE_MS = 500;
 const OWN_MS = 150;
@@ -115,7 +116,7 @@ function written(control) {
 }
 
 function refuse(block) {
-  say("That has just come or moved, and took nothing. Look, and press again.");
+  say(_("That has just come or moved, and took nothing. Look, and press again."));
   block.classList.remove("refused");
   void block.offsetWidth; // so that it shows again
   block.classList.add("refused");

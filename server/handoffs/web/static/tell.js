@@ -1,4 +1,5 @@
 // Signals outside of the cards: the title, the icon, screen-reader text, notifications. None covers a card.
+import { _, language } from "./words.js";
 
 let known = -1;
 const title = document.title.replace(/^\(\d+\) /, "");
@@ -8,7 +9,7 @@ export function count(open) {
   known = open;
   document.title = open ? `(${open}) ${title}` : title;
   const shown = document.getElementById("count");
-  if (shown) shown.textContent = open.toLocaleString("en");
+  if (shown) shown.textContent = open.toLocaleString(language);
   document.querySelector("link[rel=icon]").href = icon(open);
 }
 
@@ -37,7 +38,8 @@ navigator.serviceWorker?.getRegistration().then((worker) => worker?.pushManager?
 export function notify(card) {
   if (pushed || !("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
   const words = card.querySelector(".message").textContent.trim().replace(/\s+/g, " ").slice(0, 160);
-  const shown = new Notification(`${card.querySelector("h2").textContent.trim().replace(/\s+/g, " ")} asks you`, { body: words, tag: card.id });
+  const name = card.querySelector("h2").textContent.trim().replace(/\s+/g, " ");
+  const shown = new Notification(_("{name} asks you", { name }), { body: words, tag: card.id });
   shown.addEventListener("click", () => {
     window.focus();
     card.focus();

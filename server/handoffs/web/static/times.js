@@ -1,4 +1,5 @@
 // Ages and times left, updated while the page is visible, by the server's clock, not by this machine's.
+import { _, locale } from "./words.js";
 
 const JUMP_MS = 2000;
 let ahead = 0;
@@ -14,27 +15,39 @@ export function clock() {
 
 function span(milliseconds) {
   const seconds = Math.max(Math.floor(milliseconds / 1000), 0);
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+  for (const [size, words] of [[86400, day], [3600, hour], [60, minute]]) {
+    if (seconds >= size) return words(Math.floor(seconds / size));
   }
-  return `${seconds} s`;
+  return _("{number} s", { number: seconds });
+}
+
+function day(number) {
+  return _("{number} d", { number });
+}
+
+function hour(number) {
+  return _("{number} h", { number });
+}
+
+function minute(number) {
+  return _("{number} min", { number });
 }
 
 export function tell(root) {
   const now = clock();
   for (const time of root.querySelectorAll("time.age")) {
-    set(time, `${span(now - Date.parse(time.dateTime))} ago`);
+    set(time, _("{time} ago", { time: span(now - Date.parse(time.dateTime)) }));
   }
   for (const time of root.querySelectorAll("time.left")) {
     const left = Date.parse(time.dateTime) - now;
-    set(time, left > 0 ? `${countdown(left)} left` : "time is up");
+    set(time, left > 0 ? _("{time} left", { time: countdown(left) }) : _("time is up"));
     time.classList.toggle("soon", left < 300000);
   }
   for (const time of root.querySelectorAll("time.at")) {
-    set(time, new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
+    set(time, new Date(time.dateTime).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" }));
   }
   for (const time of root.querySelectorAll("time")) {
-    if (!time.title) time.title = new Date(time.dateTime).toLocaleString();
+    if (!time.title) time.title = new Date(time.dateTime).toLocaleString(locale);
   }
 }
 
@@ -56,8 +69,8 @@ export function ticking() {
 // A day that has just begun is 24 h, and not 23: the minute that is under way counts.
 function countdown(left) {
   const minutes = Math.ceil(left / 60000);
-  if (minutes >= 2880) return `${Math.floor(minutes / 1440)} d`;
-  if (minutes > 60) return `${Math.floor(minutes / 60)} h`;
+  if (minutes >= 2880) return day(Math.floor(minutes / 1440));
+  if (minutes > 60) return hour(Math.floor(minutes / 60));
   const seconds = Math.floor(left / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

@@ -3,6 +3,7 @@
 // signs is not kept back: the device has asked already, and what it has signed can't be taken back by a page.
 import { own } from "./steady.js";
 import { say } from "./tell.js";
+import { _, pieces } from "./words.js";
 
 const HOLD_MS = 5000;
 const MOST = 60000; // what a browser still sends for a page that is gone
@@ -65,11 +66,11 @@ export async function held(form, address, body) {
       settle(() => null);
       if (card.contains(focused)) focused.focus();
       else card.focus({ preventScroll: true });
-      say("Taken back: nothing was sent.");
+      say(_("Taken back: nothing was sent."));
     });
     form.inert = true;
     bar.undo.focus({ preventScroll: true });
-    say("It is sent in 5 seconds. Undo takes it back.");
+    say(_("It is sent in 5 seconds. Undo takes it back."));
   });
 }
 
@@ -84,11 +85,11 @@ function shown(card) {
   const words = document.createElement("p");
   const left = document.createElement("span");
   left.textContent = String(HOLD_MS / 1000);
-  words.append("Sent in ", left, " s.");
+  words.append(...pieces("Sent in {seconds} s.", { seconds: left }));
   const undo = document.createElement("button");
   undo.type = "button";
   undo.className = "undo";
-  undo.textContent = "Undo";
+  undo.textContent = _("Undo");
   element.append(words, undo);
   card.append(element);
   return { element, left, undo, timer: 0 };

@@ -18,10 +18,13 @@ from typing import Literal
 
 from handoffs.core.display import stamp
 from handoffs.core.model import Outline, State
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
+from handoffs.web.languages.words import number as written
+from handoffs.web.languages.words import spoken
 
 DAYS = 30
-NAMELESS = "unknown"
+NAMELESS = say("unknown")
 """The name of an agent or a channel without one."""
 
 By = Literal["agent", "channel"]
@@ -29,6 +32,18 @@ By = Literal["agent", "channel"]
 
 ENDS = (State.ANSWERED, State.DECLINED, State.CANCELLED, State.EXPIRED)
 _NAME_WIDTH = 80
+_WORDS: Mapping[State, str] = {
+    State.ANSWERED: say("answered"),
+    State.DECLINED: say("declined"),
+    State.CANCELLED: say("cancelled"),
+    State.EXPIRED: say("expired"),
+}
+_TITLES: Mapping[By, str] = {"agent": say("Time to answer, by agent"), "channel": say("Time to answer, by channel")}
+_GROUPS: Mapping[By, str] = {"agent": say("Agent"), "channel": say("Channel")}
+_MONTHS = (
+    *(say("Jan"), say("Feb"), say("Mar"), say("Apr"), say("May"), say("Jun")),
+    *(say("Jul"), say("Aug"), say("Sep"), say("Oct"), say("Nov"), say("Dec")),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +114,7 @@ def figures(handoffs: Iterable[Outline], now: datetime, *, open_now: int) -> Fig
         at=now,
         open_now=open_now,
         days=tuple(Day(date=day, **{state.value: count for state, count in ended[day].items()}) for day in dates),
-        everybody=_timing("everybody", [seconds for _, seconds in answered]) if answered else None,
+        everybody=_timing(say("everybody"), [seconds for _, seconds in answered]) if answered else None,
         by_agent=_timings(answered, lambda handoff: handoff.client),
         by_channel=_timings(answered, lambda handoff: handoff.ended_through),
     )
@@ -190,7 +205,7 @@ def per_day_svg(figures: Figures) -> str:
     for number, day in enumerate(figures.days):
         x, y = _LEFT + number * step, float(floor)
         if (len(figures.days) - 1 - number) % 7 == 0:
-            parts.append(_text(x + step / 2, floor + 18, f"{day.date:%d %b}"))
+            parts.append(_text(x + step / 2, floor + 18, _day(day.date)))
         bars = ""
         for state in ENDS:
             height = _HEIGHT * day.ended(state) / top
@@ -201,21 +216,30 @@ def per_day_svg(figures: Figures) -> str:
                 edge = 'stroke="var(--paper, none)"'
                 bars += f'<rect class="{state.value}" fill="{_FILLS[state]}" {edge} {size}/>'
         if bars:
-            parts.append(f"<g><title>{day.date.isoformat()}: {_counted(day)}</title>{bars}</g>")
+            counted = say("{what}: {reason}", what=day.date.isoformat(), reason=_counted(day))
+            parts.append(f"<g><title>{_said(counted)}</title>{bars}</g>")
     first, last = figures.days[0].date, figures.days[-1].date
     all_days = Day(date=last, **{state.value: sum(day.ended(state) for day in figures.days) for state in ENDS})
-    described = f"From {first.isoformat()} to {last.isoformat()}, in UTC: {_counted(all_days)}."
-    return _svg("per-day", "Handoffs that ended, per day", described, floor + 30, parts)
+    days = {"first": first.isoformat(), "last": last.isoformat()}
+    described = say("From {first} to {last}, in UTC: {counts}.", **days, counts=_counted(all_days))
+    return _svg("per-day", say("Handoffs that ended, per day"), described, floor + 30, parts)
 
 
 def per_day_table(figures: Figures) -> str:
     """Return the same as a table, the latest day first."""
     rows = [[day.date.isoformat(), *(str(day.ended(state)) for state in ENDS)] for day in reversed(figures.days)]
-    return _table("Handoffs that ended, per day (UTC)", ["Day", *(state.value.capitalize() for state in ENDS)], rows)
+    heads = [say("Day"), say("Answered"), say("Declined"), say("Cancelled"), say("Expired")]
+    return _table(say("Handoffs that ended, per day (UTC)"), heads, rows)
 
 
 def _counted(day: Day) -> str:
-    return ", ".join(f"{day.ended(state)} {state.value}" for state in ENDS if day.ended(state)) or "none"
+    counts = {
+        State.ANSWERED: say("{count} answered", count=day.answered),
+        State.DECLINED: say("{count} declined", count=day.declined),
+        State.CANCELLED: say("{count} cancelled", count=day.cancelled),
+        State.EXPIRED: say("{count} expired", count=day.expired),
+    }
+    return ", ".join(spoken(counts[state]) for state in ENDS if day.ended(state)) or say("none")
 
 
 def _legend() -> str:
@@ -223,7 +247,7 @@ def _legend() -> str:
     for number, state in enumerate(ENDS):
         x = _LEFT + number * 110
         parts.append(f'<rect class="{state.value}" fill="{_FILLS[state]}" x="{x}" y="5" width="12" height="12"/>')
-        parts.append(_text(x + 18, 16, state.value, "start"))
+        parts.append(_text(x + 18, 16, _WORDS[state], "start"))
     return "".join(parts)
 
 
@@ -256,45 +280,61 @@ def time_to_answer_svg(figures: Figures, by: By) -> str:
     longest = max((timing.p90 for timing in shown), default=0)
     end = next((mark for mark in _MARKS if mark >= longest and mark >= 60), _MARKS[-1])
     floor = _TOP + _ROW * max(len(shown), 1)
-    parts = [_dot("median", _NAMES + 6, 11), _text(_NAMES + 18, 16, "median", "start")]
-    parts += [_dot("p90", _NAMES + 116, 11), _text(_NAMES + 128, 16, "9 of 10 answers", "start")]
+    parts = [_dot("median", _NAMES + 6, 11), _text(_NAMES + 18, 16, say("median"), "start")]
+    parts += [_dot("p90", _NAMES + 116, 11), _text(_NAMES + 128, 16, say("9 of 10 answers"), "start")]
     for mark in _MARKS[: _MARKS.index(end) + 1]:
         x = _along(mark, end)
         parts.append(_line(x, _TOP, x, floor) + _text(x, floor + 18, words(mark)))
     for number, timing in enumerate(shown):
         y = _TOP + _ROW * number + _ROW / 2
-        parts.append(_text(_NAMES - 10, y + 4, inert_line(timing.name, _SHOWN_NAME), "end"))
+        parts.append(_text(_NAMES - 10, y + 4, inert_line(spoken(timing.name), _SHOWN_NAME), "end"))
         at, until = _along(timing.median, end), _along(timing.p90, end)
         between = f'<line x1="{at:.1f}" y1="{y}" x2="{until:.1f}" y2="{y}" stroke="currentColor" stroke-width="2"/>'
-        parts.append(f"<g><title>{escape(_summary(timing))}</title>{between}{_dot('p90', until, y)}")
+        parts.append(f"<g><title>{_said(_summary(timing))}</title>{between}{_dot('p90', until, y)}")
         parts.append(f"{_dot('median', at, y)}</g>")
     if not shown:
-        parts.append(_text(_WIDTH / 2, _TOP + _ROW / 2 + 4, "no answers yet"))
+        parts.append(_text(_WIDTH / 2, _TOP + _ROW / 2 + 4, say("no answers yet")))
     if more := len(timings) - len(shown):
-        parts.append(_text(_WIDTH - _RIGHT, floor + 36, f"and {more} more in the table", "end"))
-    described = "; ".join(_summary(timing) for timing in shown) or "No answers yet"
-    return _svg(f"times-by-{by}", f"Time to answer, by {by}", f"{described}.", floor + 42, parts)
+        parts.append(_text(_WIDTH - _RIGHT, floor + 36, say("and {count} more in the table", count=more), "end"))
+    described = "; ".join(spoken(_summary(timing)) for timing in shown) or spoken(say("No answers yet"))
+    return _svg(f"times-by-{by}", _TITLES[by], say("{line}.", line=described), floor + 42, parts)
 
 
 def time_to_answer_table(figures: Figures, by: By) -> str:
     """Return the same as a table, with all answers together in its last row."""
     timings = [*figures.timings(by), *([figures.everybody] if figures.everybody else [])]
     rows = [[timing.name, str(timing.answered), words(timing.median), words(timing.p90)] for timing in timings]
-    return _table(f"Time to answer, by {by}", [by.capitalize(), "Answers", "Median", "9 of 10 within"], rows)
+    heads = [_GROUPS[by], say("Answers"), say("Median"), say("9 of 10 within")]
+    return _table(_TITLES[by], heads, rows)
 
 
 def words(seconds: float) -> str:
     """Return a duration in a suitable unit, to one decimal: `1.5 h`."""
-    for size, enough, unit in ((1, 60, "s"), (60, 60, "min"), (3_600, 24, "h")):
-        if (shown := round(seconds / size, 1)) < enough:
-            return f"{shown:g} {unit}"
-    return f"{round(seconds / 86_400, 1):g} d"
+    if (shown := round(seconds, 1)) < 60:
+        return say("{number} s", number=written(shown, "g"))
+    if (shown := round(seconds / 60, 1)) < 60:
+        return say("{number} min", number=written(shown, "g"))
+    if (shown := round(seconds / 3_600, 1)) < 24:
+        return say("{number} h", number=written(shown, "g"))
+    return say("{number} d", number=written(round(seconds / 86_400, 1), "g"))
 
 
 def _summary(timing: Timing) -> str:
-    return (
-        f"{timing.name}: median {words(timing.median)}, 9 of 10 within {words(timing.p90)}, {timing.answered} answers"
+    return say(
+        "{name}: median {median}, 9 of 10 within {most}, {count} answers",
+        name=timing.name,
+        median=words(timing.median),
+        most=words(timing.p90),
+        count=timing.answered,
     )
+
+
+def _day(day: date) -> str:
+    return say("{day} {month}", day=f"{day:%d}", month=_MONTHS[day.month - 1])
+
+
+def _said(text: str) -> str:
+    return escape(spoken(text))
 
 
 def _along(seconds: float, end: float) -> float:
@@ -318,23 +358,23 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
 
 def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
     size = 'font-size="13" fill="currentColor"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {size}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {size}>{_said(words)}</text>'
 
 
 def _svg(name: str, title: str, described: str, height: float, parts: Sequence[str]) -> str:
     labels = f'role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
-    words = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(described)}</desc>'
+    words = f'<title id="{name}-title">{_said(title)}</title><desc id="{name}-desc">{_said(described)}</desc>'
     return f'<svg class="figure {name}" viewBox="0 0 {_WIDTH} {height:g}" {labels}>{words}{"".join(parts)}</svg>'
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return an HTML table; the first cell of each row is its header."""
-    heads = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    heads = "".join(f'<th scope="col">{_said(cell)}</th>' for cell in head)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>\n'
+        f'<tr><th scope="row">{_said(row[0])}</th>{"".join(f"<td>{_said(cell)}</td>" for cell in row[1:])}</tr>\n'
         for row in rows
     )
     return (
-        f'<table class="table"><caption>{escape(caption)}</caption>\n'
+        f'<table class="table"><caption>{_said(caption)}</caption>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table>"
     )
