@@ -71,9 +71,8 @@ def catalogue(tag: str) -> Catalog:
         return read_po(file, locale=tag.replace("-", "_"))
 
 
-def update(tag: str) -> None:
-    """Write a catalogue anew: with what is said now, in the order of the files, and what was translated before."""
-    path = CATALOGUES / f"{tag}.po"
+def written(tag: str) -> str:
+    """A catalogue as it should be: what is said now, in the order of the files, and what was translated before."""
     before = catalogue(tag)
     fresh = Catalog(locale=tag.replace("-", "_"), project="handoffs", header_comment=before.header_comment, fuzzy=False)
     # Two forms at most: CLDR has one more for whole millions in French and Spanish, which no page counts.
@@ -81,21 +80,15 @@ def update(tag: str) -> None:
     for sentence, files in sentences().items():
         known = before.get(sentence)
         fresh.add(sentence, known.string if known else None, locations=[(each, 0) for each in files])
-    written = io.BytesIO()
-    write_po(written, fresh, width=120, omit_header=False, include_lineno=False)
-    kept = [line for line in written.getvalue().decode().splitlines() if not line.startswith(_DATED)]
-    path.write_text("\n".join(kept).rstrip("\n") + "\n", encoding="utf-8")
+    file = io.BytesIO()
+    write_po(file, fresh, width=120, omit_header=False, include_lineno=False)
+    kept = [line for line in file.getvalue().decode().splitlines() if not line.startswith(_DATED)]
+    return "\n".join(kept).rstrip("\n") + "\n"
 
 
-_DATED = (
-    '"POT-Creation-Date',
-    '"PO-Revision-Date',
-    '"Last-Translator',
-    '"Report-Msgid',
-    '"Language-Team',
-    '"Generated-By',
-)
+_DATED = ('"POT-Creation-Date', '"PO-Revision-Date', '"Last-Translator', '"Language-Team', '"Generated-By')
 
 if __name__ == "__main__":
     for each in TAGS:
-        update(each)
+        text = written(each)
+        (CATALOGUES / f"{each}.po").write_text(text, encoding="utf-8")
