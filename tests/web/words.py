@@ -6,6 +6,7 @@ in Python. What is new is left empty, and a test fails until it is translated.
 
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -36,6 +37,7 @@ Sentence = str | tuple[str, str]
 """One sentence, or both of what is counted."""
 
 
+@cache
 def sentences() -> dict[Sentence, list[str]]:
     """Every sentence, with the files that have it."""
     found: dict[Sentence, list[str]] = {}
