@@ -20,7 +20,7 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/gate/test_known.py tests/gate/test_remembered.py tests/gate/test_rounds.py tests/gate/test_tasks.py \
   tests/gate/test_told.py tests/gate/test_url.py tests/gate/test_watching.py tests/store/test_erasing_killed.py tests/store/test_several_processes.py \
   tests/web/test_alike.py tests/web/test_board.py tests/web/test_joining.py tests/web/test_origin.py tests/web/test_own_chats.py \
-  tests/web/test_paper.py tests/web/test_steady.py \
+  tests/web/test_languages_shown.py tests/web/test_paper.py tests/web/test_steady.py \
   tests/web/test_passkeys.py tests/web/test_push.py \
   tests/web/test_recovering.py tests/web/test_snooze.py tests/web/test_undo.py tests/test_benchmarks.py tests/test_recipes.py
 
@@ -31,7 +31,7 @@ BACK := $(shell date +$$(( $$(date +%Y) - 10 ))-%m-15)
 # The extras of the bridges to agent frameworks.
 BRIDGES := langchain openai-agents pydantic-ai
 
-.PHONY: demo test interop bench bundle format setup uv programs card clients
+.PHONY: demo test interop bench bundle words format setup uv programs card clients
 
 demo: uv
 	@uv sync --quiet --locked --inexact --no-dev --extra strands
@@ -57,6 +57,10 @@ bench: setup programs
 # For Claude Desktop: dist/handoffs-VERSION.mcpb. Needs Node.
 bundle: uv
 	@uv run --no-project --python '>=3.11' python packaging/bundle.py dist
+
+# What the inbox says, into the catalogues of its languages. New sentences are empty: translate them.
+words: setup
+	uv run --no-sync python -m tests.web.words
 
 format: setup
 	uv run --no-sync ruff format .

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from handoffs.core.action_form import is_action_form
+from handoffs.core.action_form import CONDITIONS, is_action_form
 from handoffs.core.earlier_answer import AnswerInput, earlier_answer
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.field import joined_notes
@@ -105,7 +105,8 @@ def controls(
         _control(field, f"{key}-{at}", lone=lone, posted=posted, problem=(problems or {}).get(field.name, ""))
         for at, field in enumerate(worded(form, ours=ours))
     ]
-    return [replace(each, ours=True) for each in found] if ours else found
+    # What a permission may be limited by is made of the call, and recorded as it was asked.
+    return [replace(each, ours=each.field.name != CONDITIONS) for each in found] if ours else found
 
 
 def decides_action(handoff: Handoff) -> bool:

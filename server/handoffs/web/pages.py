@@ -116,7 +116,7 @@ class Pages:
             "at": _at,
             "number": number,
             "line": _line,
-            "lines": inert,
+            "lines": _lines,
             "markdown": message_html,
             "with_line_feeds": with_line_feeds,
             "first_line": first_line,
@@ -257,6 +257,10 @@ def moment(at: datetime) -> str:
 
 def _at(at: datetime) -> Markup:
     return inline.time(at, moment(at))
+
+
+def _lines(text: str) -> str:
+    return inert(spoken(text))
 
 
 def _line(text: str, width: int | None = None) -> str:
