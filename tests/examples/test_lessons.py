@@ -5,6 +5,7 @@ import hmac
 import re
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -312,7 +313,9 @@ def test_ctrl_c_ends_a_lesson_with_one_line_and_keeps_the_question(home: Home) -
 def play_with(home: Home, framework: str, lesson: str, *answer: str) -> str:
     """Run the lesson of a framework, in its environment, and answer what it asks in a shell."""
     python = EXAMPLES.parent / "tests" / "interop" / f".{framework}" / "bin" / "python"
-    if not python.exists():
+    if framework == "strands":
+        python = Path(sys.executable)  # it is installed here
+    elif not python.exists():
         missing(framework)
     with subprocess.Popen(
         [python, EXAMPLES / f"{lesson}.py"], env=home.env, cwd=home.folder, stdout=subprocess.PIPE, text=True
@@ -343,3 +346,10 @@ def test_pydantic_agent_pays_what_a_person_made_of_it(home: Home) -> None:
     said = play_with(home, "pydantic-ai", "pydantic_agent", "--set", "decision=allow", "--set", edit)
     assert "Paid 120 euros to Ada." in said
     assert "I was told: Ada got 120 euros." in said
+
+
+def test_strands_agent_pays_what_a_person_made_of_it(home: Home) -> None:
+    edit = 'arguments={"customer": "Ada", "euros": 120}'
+    said = play_with(home, "strands", "strands_agent", "--set", "decision=allow", "--set", edit)
+    assert "Paid 120 euros to Ada." in said
+    assert "I was told: A person changed this call" in said

@@ -5,20 +5,25 @@ other value, which is a question. Sources: `langchain.agents.middleware.human_in
 agent-inbox.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard, cast
 
-from handoffs.bridges.pauses import Call, Decided, NoWayToRefuse, Question, edited_arguments, unanswered
+from handoffs.bridges.pauses import (
+    Call,
+    Decided,
+    NoWayToRefuse,
+    Question,
+    Unanswered,
+    edited_arguments,
+    in_words,
+    unanswered,
+)
 from handoffs.client import NotAnswered, Outcome
 
 Object: TypeAlias = Mapping[str, object]
 
 RESPONSE = "response"
-
-Unanswered: TypeAlias = Callable[[NotAnswered], object]
-"""Returns the value that a plain interrupt is resumed with if nobody answered; or raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +81,7 @@ def _batched(interrupt_id: str, requests: Sequence[Object], configs: object, too
 def _item(key: str, request: Object, name: str, allowed: frozenset[str], tool: Tool | None) -> Call | Question:
     called, arguments = str(request.get(name)), _object(request.get("args"))
     if not allowed & {"approve", "edit"} and "respond" in allowed:
-        return Question(
-            id=key, message=_in_words(f"The agent uses `{called}`, and you answer in its place.", arguments)
-        )
+        return Question(id=key, message=in_words(f"The agent uses `{called}`, and you answer in its place.", arguments))
     return Call(
         id=key,
         tool=called,
@@ -198,7 +201,7 @@ def _plain(interrupt_id: str, value: object, response: object, unanswered: Unans
 
 
 def _question(key: str, value: object, response: object) -> tuple[Question, Callable[[Outcome[object]], object]]:
-    message = value if isinstance(value, str) and value.strip() else _in_words("The agent's graph asks:", value)
+    message = value if isinstance(value, str) and value.strip() else in_words("The agent's graph asks:", value)
     schema = _object(response)
     if not schema:
         return Question(id=key, message=message), lambda answer: answer.text
@@ -206,14 +209,6 @@ def _question(key: str, value: object, response: object) -> tuple[Question, Call
         return Question(id=key, message=message, form=schema), lambda answer: dict(answer.values)
     form = {"type": "object", "properties": {RESPONSE: schema}, "required": [RESPONSE]}
     return Question(id=key, message=message, form=form), lambda answer: answer.values[RESPONSE]
-
-
-def _in_words(first: str, value: object) -> str:
-    written = json.dumps(value, ensure_ascii=False, indent=2, default=repr)
-    fence = "```"
-    while fence in written:
-        fence += "`"
-    return f"{first}\n\n{fence}json\n{written}\n{fence}"
 
 
 def _object(value: object) -> Object:

@@ -16,8 +16,8 @@ from typing import Any, Protocol, Unpack, cast
 
 import anyio.to_thread
 
-from handoffs.bridges.interrupts import Asked, Tool, Unanswered, asked_by
-from handoffs.bridges.pauses import Decided, GoneOn, Pauses, Ways, pauses, run_sync
+from handoffs.bridges.interrupts import Asked, Tool, asked_by
+from handoffs.bridges.pauses import Decided, GoneOn, Pauses, Unanswered, Ways, pauses, run_sync
 
 
 class Graph(Protocol):

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
 import anyio
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 T = TypeVar("T")
+
+Unanswered: TypeAlias = Callable[[NotAnswered], object]
+"""Returns what a plain question of the agent's program is answered with if nobody did; or raises."""
 
 ANSWERED_BEFORE = "You answered this before, and whether the agent went on with it is not known."
 
@@ -185,7 +188,7 @@ class Pauses:
             key = json.dumps([name, item.id, number])
             try:
                 if isinstance(item, Call):
-                    calls[item.id] = await self._permit(item, key, may_have_run=number > 0)
+                    calls[item.id] = await self.permit(item, key, may_have_run=number > 0)
                 else:
                     answers[item.id] = await self._ask(item, key, again=number > 0)
             except HandoffError as error:  # raised below: a group of one error says nothing to a program
@@ -202,7 +205,8 @@ class Pauses:
             raise StillPaused(open_ids)
         return Decided(calls=calls, answers=answers)
 
-    async def _permit(self, call: Call, key: str, *, may_have_run: bool) -> Permission:
+    async def permit(self, call: Call, key: str = "", *, may_have_run: bool = False) -> Permission:
+        """Return whether a call may run. Without a key, the same call, asked about again, joins the open question."""
         permit = partial(
             self._permitting.permit, call.tool, call.arguments, definition=call.definition,
             terms=replace(self._terms, edit=self._terms.edit and call.editable and call.schema is not None),
@@ -230,6 +234,15 @@ def unanswered(ended: NotAnswered) -> str:
     """Return what the agent is told of a question that nobody answered, with what the person added."""
     note = ended.outcome.note
     return f'{ended} They said: "{note}"' if note else str(ended)
+
+
+def in_words(first: str, value: object) -> str:
+    """Return a question of a program's own value: the first words, and the value as JSON."""
+    written = json.dumps(value, ensure_ascii=False, indent=2, default=repr)
+    fence = "```"
+    while fence in written:
+        fence += "`"
+    return f"{first}\n\n{fence}json\n{written}\n{fence}"
 
 
 def edited_arguments(permission: Permission) -> Mapping[str, object] | None:
