@@ -353,3 +353,9 @@ def test_strands_agent_pays_what_a_person_made_of_it(home: Home) -> None:
     said = play_with(home, "strands", "strands_agent", "--set", "decision=allow", "--set", edit)
     assert "Paid 120 euros to Ada." in said
     assert "I was told: A person changed this call" in said
+
+
+def test_a2a_agent_sends_a_remote_agent_what_a_person_answered(home: Home) -> None:
+    said = play_with(home, "a2a", "a2a_agent", "--set", "response=120 euros")
+    assert "The remote agent reads: 120 euros" in said
+    assert "TASK_STATE_COMPLETED" in said

@@ -22,7 +22,7 @@ from handoffs.client import Asking, NotAnswered, Outcome, Pending, Permission, P
 from handoffs.client.leases import Leases
 from handoffs.client.permission import ONCE, Terms
 from handoffs.client.questions import Tell, tell_on_stderr
-from handoffs.core.errors import HandoffError, QuestionRefused, StoreError
+from handoffs.core.errors import AlreadyEnded, HandoffError, QuestionRefused, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -135,6 +135,7 @@ class Pauses:
         self._terms = ways.get("terms") or ONCE
         self._timeout, self._wait, self._tell = ways.get("timeout"), ways.get("wait"), ways.get("tell", tell_on_stderr)
         self._permitting = Permitting(asking, server=self._server, terms=self._terms)
+        self._asked: set[str] = set()
 
     async def take_up(
         self,
@@ -180,6 +181,12 @@ class Pauses:
             if (found := await self._leases.alone(name, work)) is not None:
                 return found[0]
 
+    async def withdraw(self) -> None:
+        """Withdraw the questions that are still open: their agent waits for them no more."""
+        for handoff_id in self._asked:
+            with suppress(AlreadyEnded):
+                await self._asking.cancel(handoff_id, note="The agent waits for this no more.")
+
     async def _decide(self, name: str, items: Sequence[Call | Question], number: int) -> Decided:
         calls, answers = dict[str, Permission](), dict[str, Outcome[object] | NotAnswered]()
         wrong: list[HandoffError] = []
@@ -219,6 +226,10 @@ class Pauses:
 
     async def _ask(self, question: Question, key: str, *, again: bool) -> Outcome[object] | NotAnswered:
         message = f"{ANSWERED_BEFORE}\n\n{question.message}" if again else question.message
+        handoff = await self._asking.open(
+            message, options=question.options, form=question.form, timeout=self._timeout, key=key
+        )
+        self._asked.add(handoff.id)
         try:
             return await self._asking.ask(
                 message, options=question.options, form=question.form, timeout=self._timeout, wait=self._wait, key=key,
