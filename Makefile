@@ -29,7 +29,7 @@ AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
 BACK := $(shell date +$$(( $$(date +%Y) - 10 ))-%m-15)
 
 # The extras of the bridges to agent frameworks.
-BRIDGES := a2a langchain openai-agents pydantic-ai
+BRIDGES := a2a ag-ui langchain openai-agents pydantic-ai
 
 .PHONY: demo test interop bench bundle words format setup uv programs card clients
 

@@ -359,3 +359,10 @@ def test_a2a_agent_sends_a_remote_agent_what_a_person_answered(home: Home) -> No
     said = play_with(home, "a2a", "a2a_agent", "--set", "response=120 euros")
     assert "The remote agent reads: 120 euros" in said
     assert "TASK_STATE_COMPLETED" in said
+
+
+def test_ag_ui_agent_pays_what_a_person_made_of_it(home: Home) -> None:
+    edit = 'arguments={"customer": "Ada", "euros": 120}'
+    said = play_with(home, "ag-ui", "ag_ui_agent", "--set", "decision=allow", "--set", edit)
+    assert "Paid 120 euros to Ada." in said
+    assert "The run ended: success." in said

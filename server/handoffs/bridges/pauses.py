@@ -12,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
@@ -85,6 +85,8 @@ class Call:
     """What the tool is for, as the model reads it."""
     editable: bool = True
     """Whether the framework runs a call with other arguments. No edit is offered that the schema can't check."""
+    timeout: float | timedelta | None = None
+    """How long its question stays open, where the pause itself says so."""
 
     @property
     def definition(self) -> Mapping[str, object]:
@@ -103,6 +105,7 @@ class Question:
     message: str
     options: Sequence[str] | None = None
     form: Mapping[str, object] | None = None
+    timeout: float | timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +184,20 @@ class Pauses:
             if (found := await self._leases.alone(name, work)) is not None:
                 return found[0]
 
+    def now(self) -> datetime:
+        """Return the time, as the desk reads it."""
+        return self._asking.desk.clock.now()
+
+    def seconds_until(self, moment: datetime) -> float:
+        """Return how long a question stays open that nobody needs to answer after `moment`.
+
+        That is as long as any other question if the moment is later, and as short as any may be if it is sooner.
+        """
+        given, limits = self._timeout, self._asking.limits
+        ordinary = given.total_seconds() if isinstance(given, timedelta) else given
+        left = (moment - self.now()).total_seconds()
+        return max(limits.min_seconds, min(left, limits.default_seconds if ordinary is None else ordinary))
+
     async def withdraw(self) -> None:
         """Withdraw the questions that are still open: their agent waits for them no more."""
         for handoff_id in self._asked:
@@ -217,7 +234,8 @@ class Pauses:
         permit = partial(
             self._permitting.permit, call.tool, call.arguments, definition=call.definition,
             terms=replace(self._terms, edit=self._terms.edit and call.editable and call.schema is not None),
-            timeout=self._timeout, wait=self._wait, key=key, tell=self._tell, may_have_run=may_have_run,
+            timeout=call.timeout or self._timeout, wait=self._wait, key=key, tell=self._tell,
+            may_have_run=may_have_run,
         )  # fmt: skip
         try:
             return await permit()
@@ -226,13 +244,14 @@ class Pauses:
 
     async def _ask(self, question: Question, key: str, *, again: bool) -> Outcome[object] | NotAnswered:
         message = f"{ANSWERED_BEFORE}\n\n{question.message}" if again else question.message
+        timeout = question.timeout or self._timeout
         handoff = await self._asking.open(
-            message, options=question.options, form=question.form, timeout=self._timeout, key=key
+            message, options=question.options, form=question.form, timeout=timeout, key=key
         )
         self._asked.add(handoff.id)
         try:
             return await self._asking.ask(
-                message, options=question.options, form=question.form, timeout=self._timeout, wait=self._wait, key=key,
+                message, options=question.options, form=question.form, timeout=timeout, wait=self._wait, key=key,
                 tell=self._tell,
             )  # fmt: skip
         except Pending as pending:

@@ -69,7 +69,7 @@ class Asking(Questions):
         key is meant to be the same on each of them.
         """
         self.desk, self.caller = desk, caller
-        self._inbox, self._whose, self._limits, self._machine = inbox, whose, limits, machine
+        self._inbox, self._whose, self.limits, self._machine = inbox, whose, limits, machine
 
     async def open(
         self,
@@ -166,7 +166,7 @@ class Asking(Questions):
         if timeout is None:
             return None
         seconds = float(timeout) if isinstance(timeout, int | float) else timeout.total_seconds()
-        return self._limits.exact(seconds)
+        return self.limits.exact(seconds)
 
 
 def caller_of(subject: str, *, client: str, project: str | Path | None) -> Caller:
