@@ -100,7 +100,8 @@ card: tests/web/card_host/node_modules/.package-lock.json
 # of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, aics-tlog, and Schemathesis, each in an environment of its own,
 # and the SDK's own server with everything. Made again when their lists change.
 clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made \
-  tests/interop/.tlog/made tests/interop/.schemathesis-env/made tests/interop/.everything/made $(BRIDGES:%=tests/interop/.%/made)
+  tests/interop/.tlog/made tests/interop/.schemathesis-env/made tests/interop/.everything/made $(BRIDGES:%=tests/interop/.%/made) \
+  tests/interop/.crewai/made
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -121,10 +122,10 @@ tests/interop/.schemathesis-env/made: tests/interop/schemathesis.txt | setup
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
 	  echo "No Schemathesis, so the interface for programs is not tried by its own description." >&2
 
-# A framework, and ours beside it.
-$(BRIDGES:%=tests/interop/.%/made): tests/interop/.%/made: tests/interop/%.txt | setup
+# A framework, and ours beside it. The lists are whole: CrewAI says that it needs an mcp of before 2, and works with ours.
+$(BRIDGES:%=tests/interop/.%/made) tests/interop/.crewai/made: tests/interop/.%/made: tests/interop/%.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
-	   uv pip install --quiet --python $(@D) --requirement $< && \
+	   uv pip install --quiet --python $(@D) --no-deps --requirement $< && \
 	   uv pip install --quiet --python $(@D) --no-deps --editable . && touch $@; } || \
 	  echo "No $*, so the bridge to it is not tried." >&2
 

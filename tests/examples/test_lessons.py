@@ -366,3 +366,9 @@ def test_ag_ui_agent_pays_what_a_person_made_of_it(home: Home) -> None:
     said = play_with(home, "ag-ui", "ag_ui_agent", "--set", "decision=allow", "--set", edit)
     assert "Paid 120 euros to Ada." in said
     assert "The run ended: success." in said
+
+
+def test_crewai_agent_pays_nothing_that_a_person_did_not_pick(home: Home) -> None:
+    home.extra |= {"CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_TRACING_ENABLED": "false", "OTEL_SDK_DISABLED": "true"}
+    said = play_with(home, "crewai", "crewai_agent", "--other", "120, not 1200")
+    assert "Nothing was paid. I was told: None of these: 120, not 1200" in said

@@ -37,6 +37,7 @@ class Program:
     @property
     def env(self) -> dict[str, str]:
         own = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "false"}
+        own |= {"CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_TRACING_ENABLED": "false", "OTEL_SDK_DISABLED": "true"}
         return self.home.env | own
 
     @property
