@@ -14,7 +14,7 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/channels/test_every_chat.py tests/channels/test_notify_processes.py tests/channels/test_ntfy.py tests/channels/test_slack.py \
   tests/channels/test_telegram.py tests/channels/test_webpush.py tests/cli/installing/test_large.py \
   tests/cli/installing/test_permission_hooks.py tests/cli/test_ask.py tests/cli/test_doctor.py tests/cli/test_looking.py \
-  tests/cli/test_people.py tests/cli/test_people_data.py tests/cli/test_token.py tests/client/test_docs.py tests/hooks \
+  tests/cli/test_people.py tests/cli/test_people_data.py tests/cli/test_token.py tests/client/test_docs.py tests/hooks tests/agent_wire \
   tests/gate/relay tests/gate/test_agentack.py tests/gate/test_grant_proofs.py \
   tests/gate/test_definitions.py tests/gate/test_earlier_calls.py tests/gate/test_holding.py tests/gate/test_kinds.py \
   tests/gate/test_known.py tests/gate/test_remembered.py tests/gate/test_rounds.py tests/gate/test_tasks.py \
@@ -97,11 +97,11 @@ programs:
 card: tests/web/card_host/node_modules/.package-lock.json
 
 # Other people's hosts, clients, gateways, verifiers and suites, in fixed versions: Node's packages (a newer Node among them), an mcp
-# of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, aics-tlog, and Schemathesis, each in an environment of its own,
-# and the SDK's own server with everything. Made again when their lists change.
+# of before 2026-07-28 with mcp-proxy, which needs one, FastMCP, aics-tlog, Schemathesis, and the SDK of the Agent Client Protocol, each in an
+# environment of its own, and the SDK's own server with everything. Made again when their lists change.
 clients: tests/interop/node_modules/.package-lock.json tests/interop/.mcp1/made tests/interop/.fastmcp/made \
-  tests/interop/.tlog/made tests/interop/.schemathesis-env/made tests/interop/.everything/made $(BRIDGES:%=tests/interop/.%/made) \
-  tests/interop/.crewai/made
+  tests/interop/.tlog/made tests/interop/.schemathesis-env/made tests/interop/.acp/made tests/interop/.everything/made \
+  $(BRIDGES:%=tests/interop/.%/made) tests/interop/.crewai/made
 
 %/node_modules/.package-lock.json: %/package-lock.json | programs
 	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || \
@@ -121,6 +121,11 @@ tests/interop/.schemathesis-env/made: tests/interop/schemathesis.txt | setup
 	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
 	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
 	  echo "No Schemathesis, so the interface for programs is not tried by its own description." >&2
+
+tests/interop/.acp/made: tests/interop/acp.txt | setup
+	@{ rm -rf $(@D) && uv venv --quiet --python .venv/bin/python $(@D) && \
+	   uv pip install --quiet --python $(@D) --requirement $< && touch $@; } || \
+	  echo "No SDK of the Agent Client Protocol, so no editor of Python's is tried." >&2
 
 # A framework, and ours beside it. The lists are whole: CrewAI says that it needs an mcp of before 2, and works with ours.
 $(BRIDGES:%=tests/interop/.%/made) tests/interop/.crewai/made: tests/interop/.%/made: tests/interop/%.txt | setup

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Literal
 
 
 def main() -> None:
@@ -19,6 +20,8 @@ def main() -> None:
             sys.exit(_gate(arguments))
         case ["hook", *arguments] if arguments and not {"-h", "--help"} & {*arguments}:
             sys.exit(_hook(arguments))
+        case ["acp" as wire, *arguments] if (code := _relay(wire, arguments)) is not None:
+            sys.exit(code)
         case ["ask", *arguments] if (code := _ask(arguments)) is not None:
             sys.exit(code)
         case arguments:
@@ -88,6 +91,15 @@ def _hook(arguments: list[str]) -> int:
     from handoffs.hooks.command import run
 
     return run(arguments)
+
+
+def _relay(wire: Literal["acp"], arguments: list[str]) -> int | None:
+    """Relay, and return the agent's exit code; None where the arguments are not plain."""
+    # An editor waits for the agent, and everything else is imported while that starts.
+    from handoffs.agent_wire.command import read_options, run
+
+    options = read_options(wire, arguments)
+    return None if options is None else run(options)
 
 
 def _gate(arguments: list[str]) -> int:

@@ -118,6 +118,24 @@ def schemathesis() -> str:
     return str(program)
 
 
+@pytest.fixture(scope="session")
+def acp_python() -> str:
+    """The Python of an environment that has the SDK of the Agent Client Protocol."""
+    python = HERE / ".acp" / "bin" / "python"
+    if not python.exists():
+        missing("the SDK of the Agent Client Protocol")
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def claude_agent_acp(node: str) -> tuple[str, str]:
+    """Node, and the script that makes an ACP agent of Claude Code."""
+    script = PACKAGES / "@agentclientprotocol" / "claude-agent-acp" / "dist" / "index.js"
+    if not script.exists():
+        missing("claude-agent-acp")
+    return node, str(script)
+
+
 # Not for the session: while an async fixture is open, no test of another module can run a loop of its own.
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:

@@ -6,6 +6,7 @@ is asked under another key is another question, in the same words, too.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -70,6 +71,12 @@ class Asking(Questions):
         """
         self.desk, self.caller = desk, caller
         self._inbox, self._whose, self.limits, self._machine = inbox, whose, limits, machine
+
+    def in_folder(self, project: str) -> "Asking":
+        """Return what asks for another folder, over the same desk."""
+        other = copy(self)
+        other.caller = replace(self.caller, project=project)
+        return other
 
     async def open(
         self,

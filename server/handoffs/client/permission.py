@@ -7,10 +7,10 @@ restart; without one, of several that wait for the same decision one has it, and
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from handoffs.channels import may_permit
 from handoffs.client.asking import Asking
@@ -34,7 +34,10 @@ from handoffs.gate.seats import Seats
 if TYPE_CHECKING:
     from handoffs.core.deciders import Deciders
 
-__all__ = ["ONCE", "Permission", "Permitting", "Remember", "Terms"]
+__all__ = ["ONCE", "Opened", "Permission", "Permitting", "Remember", "Terms"]
+
+Opened: TypeAlias = Callable[[Handoff], object]
+"""Is given a question once it is in the store."""
 
 ONCE = Terms(remember=Remember(reaches=frozenset()))
 """The terms of a call that is asked about each time."""
@@ -71,13 +74,16 @@ class Permission:
 class Permitting:
     """Asks about the calls of one server's tools."""
 
-    def __init__(self, asking: Asking, *, server: str, session: str = "", terms: Terms = ONCE) -> None:
+    def __init__(
+        self, asking: Asking, *, server: str, session: str = "", terms: Terms = ONCE, asker: Asker = Asker.GATE
+    ) -> None:
         """Take what asks, and the name of the server, or of what else has the tools.
 
         `terms` say what a person may do: edit, remember, and whose decision it is. What is remembered for a session
-        counts for those with the same `session`.
+        counts for those with the same `session`. The `asker` is a HOST where the tools are its own.
         """
         self._asking, self._desk, self._server, self._terms = asking, asking.desk, server, terms
+        self._asker = asker
         caller, session = asking.caller, session or secrets.token_hex(16)
         self._remembered = Remembered(
             self._desk.permissions,
@@ -108,18 +114,21 @@ class Permitting:
         key: str = "",
         tell: Tell | None = None,
         may_have_run: bool = False,
+        origin: str = "",
+        opened: "Opened | None" = None,
     ) -> Permission:
         """Return whether this call may run, once a person has decided, or as it stands after `wait` seconds.
 
         `arguments` and `definition` (a tool's as MCP lists it, with its `inputSchema`) are JSON, or values. The person
-        is told where the same call `may_have_run` before.
+        is told where the same call `may_have_run` before, and its `origin`, in Markdown of ours. `opened` is given each
+        question as soon as it is in the store: who stops waiting can withdraw it.
 
         Raises:
             QuestionRefused: The arguments are no JSON object, or nobody can be asked.
         """
         terms = terms or self._terms
         action = Action(
-            asker=Asker.GATE,
+            asker=self._asker,
             server=self._server,
             tool=tool,
             arguments=_written(arguments),
@@ -127,15 +136,15 @@ class Permitting:
             masked=terms.mask,
         )
         try:
-            shown = message_of(action, again="x" * MAX_REASON, origin=words.MAY_HAVE_RUN)
+            shown = message_of(action, again="x" * MAX_REASON, origin=origin or words.MAY_HAVE_RUN)
         except (ValueError, RecursionError) as wrong:
             raise QuestionRefused(f"The call of {tool} can't be shown to a person: {wrong}.") from None
         if len(shown) > MAX_SHOWN:
             return _denied(words.TOO_LONG)
         if (known := await self._known(action, terms)) is not None:
             return known
-        origin = words.MAY_HAVE_RUN if may_have_run else ""
-        return await self._asked(action, terms, origin, timeout=timeout, wait=wait, key=key, tell=tell)
+        origin = "\n\n".join(filter(None, (origin, words.MAY_HAVE_RUN if may_have_run else "")))
+        return await self._asked(action, terms, origin, timeout=timeout, wait=wait, key=key, tell=tell, opened=opened)
 
     async def _known(self, action: Action, terms: Terms) -> Permission | None:
         """Return what is known without asking; None where a person must be asked."""
@@ -164,6 +173,7 @@ class Permitting:
         wait: float | None,
         key: str,
         tell: Tell | None,
+        opened: "Opened | None",
     ) -> Permission:
         name = key or f"call {secrets.token_hex(8)}"
         asked: list[Handoff] = []
@@ -180,6 +190,8 @@ class Permitting:
                 deciders=deciders,
                 max_message=MAX_SHOWN,
             )
+            if opened is not None:
+                opened(handoff)
             handoff = await self._asking.decided(handoff, wait=wait, tell=tell)
             asked.append(handoff)
             if handoff.state is State.OPEN:

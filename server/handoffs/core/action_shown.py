@@ -118,6 +118,9 @@ def _arguments(action: Action, named: bool) -> list[str]:
         documents.append(document.text)
         for name in document.of:
             rest.pop(name, None)
+        if document.inner:
+            left = cast("Mapping[str, object]", rest["input"])
+            rest["input"] = {name: each for name, each in left.items() if name not in document.inner}
     if rest or not documents or not named:
         whole = {"tool_name": action.tool, "input": rest}
         if action.asker is Asker.GATE:
@@ -175,6 +178,8 @@ class _Document:
 
     text: str
     of: tuple[str, ...]
+    inner: tuple[str, ...] = ()
+    """The names within the argument `input`, where it shows some of that alone."""
 
 
 def _documents(action: Action) -> Iterator[_Document]:
@@ -191,9 +196,49 @@ def _documents(action: Action) -> Iterator[_Document]:
         if name in _CONTENTS or "\n" in value or spell_gaps(value) != value:
             shown_as = block(_language(given) if name in _CONTENTS else language_of(action, name), visible(value))
             yield _Document(f"`{name}`, {size_of(value)}:\n\n{shown_as}", (name,))
+    if action.asker is Asker.HOST:
+        yield from _nested(given)
     if isinstance(plan, str):
         # Last: its Markdown could change the look of text after it.
         yield _Document(f"`plan`, {size_of(plan)}:\n\n---\n\n{plan}", ("plan",))
+
+
+def _nested(given: Mapping[str, object]) -> Iterator[_Document]:
+    """Yield what an agent behind an editor shows of its tool call: long texts of its input, and its content."""
+    within = given.get("input")
+    for name, value in cast("Mapping[str, object]", within if isinstance(within, Mapping) else {}).items():
+        if isinstance(value, str) and PLAIN_NAME.fullmatch(name) and ("\n" in value or spell_gaps(value) != value):
+            shown = block("", visible(value))
+            yield _Document(f"`{name}`, {size_of(value)}:\n\n{shown}", (), (name,))
+    parts = _content(given.get("content"))
+    for number, part in enumerate(parts, 1):
+        yield _Document(f"Content {number} of {len(parts)}{part}", ("content",))
+
+
+def _content(given: object) -> list[str]:
+    """Return the parts of a tool call's content; none if one would not be shown whole."""
+    if not isinstance(given, list):
+        return []
+    parts = [
+        _part(cast("Mapping[str, object]", each)) for each in cast("list[object]", given) if isinstance(each, dict)
+    ]
+    return [] if len(parts) < len(cast("list[object]", given)) or not all(parts) else [*filter(None, parts)]
+
+
+def _part(part: Mapping[str, object]) -> str | None:
+    """Return a change of a file, or a text; None where there is anything else in it."""
+    path, old, new = part.get("path"), part.get("oldText"), part.get("newText")
+    if part.get("type") == "diff" and part.keys() <= {"type", "path", "oldText", "newText"}:
+        if not (isinstance(path, str) and isinstance(new, str) and isinstance(old, str | None)):
+            return None
+        file = f"{', a new file' if old is None else ', a change of a file'}:\n\n{block('text', visible(path))}"
+        return f"{file}\n\n{_difference(old or '', new)}"
+    inner = cast("Mapping[str, object]", found if isinstance(found := part.get("content"), dict) else {})
+    text = inner.get("text")
+    plain = {*part} == {"type", "content"} and {*inner} == {"type", "text"} and inner.get("type") == "text"
+    if not plain or part.get("type") != "content" or not isinstance(text, str):
+        return None
+    return f", {size_of(text)}:\n\n{block('', visible(text))}"
 
 
 def language_of(action: Action, name: str) -> str:

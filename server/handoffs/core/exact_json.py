@@ -50,6 +50,20 @@ def loads(text: str | bytes) -> object:
         raise ValueError("it is no UTF-8") from None
 
 
+def dumps(value: object) -> str:
+    """Return a value as JSON in ASCII, with each `OddNumber` as it was sent."""
+    match value:
+        case OddNumber():
+            return value.text
+        case dict():
+            pairs = cast("dict[str, object]", value).items()
+            return "{" + ", ".join(f"{json.dumps(name)}: {dumps(each)}" for name, each in pairs) + "}"
+        case list():
+            return "[" + ", ".join(map(dumps, cast("list[object]", value))) + "]"
+        case _:
+            return json.dumps(value)
+
+
 def canonical(value: object) -> bytes:
     """Return the one form of a JSON value (RFC 8785); each `OddNumber` follows as it was sent, after a NUL.
 

@@ -1,7 +1,6 @@
 """What a host's hook is told, read from the JSON of its standard input."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,7 +10,6 @@ from typing import cast
 
 from handoffs.core import exact_json
 from handoffs.core.action import Action, Asker
-from handoffs.core.exact_json import OddNumber
 from handoffs.hosts.hooks import HookEvent, HookHost
 
 ELICITATION = "Elicitation"
@@ -63,7 +61,7 @@ class Heard:
             raise ValueError("it names no tool")
         if self.input is None:
             raise ValueError("the tool's arguments are no JSON object")
-        return Action(asker=Asker.HOST, server=self.host.name, tool=self.tool, arguments=_written(self.input))
+        return Action(asker=Asker.HOST, server=self.host.name, tool=self.tool, arguments=exact_json.dumps(self.input))
 
     @cached_property
     def session(self) -> str:
@@ -121,17 +119,3 @@ def _name_in(given: Mapping[str, object]) -> str:
             # Copilot CLI sends the word of its own event, however the file wrote it.
             return "permissionRequest" if key == "hookName" and name.lower() == "permissionrequest" else name
     return "preToolUse" if "toolArgs" in given and "toolName" in given else ""
-
-
-def _written(value: object) -> str:
-    """Return a value as JSON in ASCII, with each odd number as it was sent."""
-    match value:
-        case OddNumber():
-            return value.text
-        case dict():
-            pairs = cast("dict[str, object]", value).items()
-            return "{" + ", ".join(f"{json.dumps(name)}: {_written(each)}" for name, each in pairs) + "}"
-        case list():
-            return "[" + ", ".join(map(_written, cast("list[object]", value))) + "]"
-        case _:
-            return json.dumps(value)

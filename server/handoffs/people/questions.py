@@ -17,7 +17,7 @@ from handoffs.core.model import Caller
 from handoffs.core.person import Directory
 from handoffs.core.question import Asking
 from handoffs.people.routing import route
-from handoffs.people.rules import QuestionRule, read_questions, rule_for
+from handoffs.people.rules import DeciderRule, QuestionRule, read_questions, rule_for
 from handoffs.policy_text.changing_file import ChangingFile
 from handoffs.policy_text.tables import PolicyError, Table, read_toml
 
@@ -35,6 +35,10 @@ class QuestionRouting:
         self._file: ChangingFile[Rules] | None = None
         self._told = ""
 
+    def rule(self, caller: Caller, asking: Asking) -> DeciderRule | None:
+        """Return the rule for what this caller asks now; None where there is none. Raises QuestionRefused."""
+        return rule_for(self._rules(), caller, asking)
+
     async def deciders(self, caller: Caller, asking: Asking, at: datetime) -> Deciders | None:
         """Return who may decide what this caller asks now; None where no rule says so.
 
@@ -42,7 +46,7 @@ class QuestionRouting:
             NobodyCanDecide: Too few of the people that the rule names are there.
             QuestionRefused: The file can't be used, or the question can't be asked as it is.
         """
-        rule = rule_for(self._rules(), caller, asking)
+        rule = self.rule(caller, asking)
         if rule is None:
             return None
         people = Directory() if self._directory is None else await self._directory()

@@ -17,13 +17,9 @@ from handoffs.console import UsageError
 from handoffs.gate.policy import Policy, PolicyError, policy_of_flags
 from handoffs.gate.policy_file import PolicyFile
 from handoffs.gate.relay.process import Behind
-from handoffs.gate.server_name import marked
+from handoffs.gate.server_name import marked, name_of, says_all
 from handoffs.serving.gate_url import RemoteServer, remote_server, server_name
 from handoffs.settings import POLICY, Settings, SettingsError, config_file, data_folder
-
-_LAUNCHERS = frozenset(
-    {"uv", "uvx", "run", "npx", "bunx", "pipx", "node", "deno", "docker", "env", "python", "python3"}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +48,7 @@ class Options:
             name, alone = server_name(self.url), urlsplit(self.url).path in {"", "/", "/mcp"} and "?" not in self.url
             return name if alone else marked(name, [self.url])
         name = name_of(self.command)
-        alone = [each for each in self.command if each not in _LAUNCHERS] == [name]
-        return name if alone else marked(name, self.command)
+        return name if says_all(name, self.command) else marked(name, self.command)
 
     @property
     def remote(self) -> RemoteServer | None:
@@ -146,19 +141,6 @@ def _watching(policy: Callable[[], Policy]) -> Callable[[], Policy]:
     print(told, file=sys.stderr, flush=True)  # noqa: T201
     watching = WatchingPolicy(policy, file)
     return lambda: watching
-
-
-def name_of(command: Sequence[str]) -> str:
-    """Return what people call the server that a command starts: `mcp-server-git` of `uvx mcp-server-git -r .`.
-
-    It is the first word that is neither an option nor what only starts others.
-    """
-    for word in command:
-        name = word.replace("\\", "/").rstrip("/").rpartition("/")[2]
-        stem = name.rpartition("@")[0] or name
-        if not word.startswith("-") and stem not in _LAUNCHERS and not stem.startswith("python"):
-            return stem
-    return "server"
 
 
 class _Parser(argparse.ArgumentParser):

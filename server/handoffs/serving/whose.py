@@ -20,6 +20,15 @@ class WhoseDecision:
         self._path, self._desk = path, desk
         self._routing: QuestionRouting | None = None
 
+    @staticmethod
+    def is_ruled(path: Path, caller: Caller, asking: Asking) -> bool:
+        """Say whether a rule in this file names who decides what this caller asks now. Raises QuestionRefused."""
+        if not _may_exist(path):
+            return False
+        from handoffs.people.questions import QuestionRouting
+
+        return QuestionRouting(path, None).rule(caller, asking) is not None
+
     async def __call__(self, caller: Caller, asking: Asking) -> "Deciders | None":
         """Return who may decide what this caller asks now; None where no rule says so. Raises QuestionRefused."""
         if self._routing is None:

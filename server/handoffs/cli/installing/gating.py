@@ -17,7 +17,7 @@ from handoffs.cli.installing.planning import Entry, servers_in, text_of, url_in
 from handoffs.cli.installing.texts import Unreadable
 from handoffs.cli.installing.wrapping import Slots, unwrap, wrap
 from handoffs.core.untrusted import inert_line
-from handoffs.serving.gate import name_of
+from handoffs.gate.server_name import name_of
 
 _APPROVES = ("autoApprove", "alwaysAllow")
 """Keys of that kind that some host has: entries are copied from one host to another."""

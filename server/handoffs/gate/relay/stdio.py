@@ -8,9 +8,7 @@ its own is lost (a server over HTTP), at once. Half a line that a server leaves 
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -20,6 +18,7 @@ import anyio
 
 from handoffs.first_stage.pipe import is_pipe
 from handoffs.gate.relay import message
+from handoffs.gate.relay.lifetime import end_output, may_receive_signals, stop_on_signal
 from handoffs.gate.relay.lines import Lines, Piece, frame
 from handoffs.gate.relay.long_line import LongLines
 from handoffs.gate.relay.message import Message, Odd
@@ -50,7 +49,7 @@ class StdioRelay:
         `signals` end the process where it is the only one; what is long passes `through` while it comes.
         """
         self._front, self._behind, self._holder = front, behind, holder
-        self._signals = signals and _may_receive_signals()
+        self._signals = signals and may_receive_signals()
         self._to_client, self._to_server = Outlet(front), Outlet(behind)
         self._up, self._down = Lines(frames=True), Lines(frames=False)
         self._through = through
@@ -88,9 +87,9 @@ class StdioRelay:
         try:
             async with anyio.create_task_group() as tasks:
                 if self._signals:
-                    tasks.start_soon(self._stop_on_signal)
+                    tasks.start_soon(stop_on_signal, self._behind, self._hear_signal)
                 output = anyio.CancelScope()
-                tasks.start_soon(self._watch, output)
+                tasks.start_soon(end_output, self._behind, output)
                 tasks.start_soon(self._from_client)
                 with output:
                     await self._from_server()
@@ -257,15 +256,6 @@ class StdioRelay:
 
     # The end
 
-    async def _watch(self, output: anyio.CancelScope) -> None:
-        """Stop reading once the process has ended, though a process that it started may keep its output open."""
-        await self._behind.watch()
-        while not self._behind.idle:  # noqa: ASYNC110 - what is read is being written; most often the output ends first
-            await anyio.sleep(0.01)
-        await anyio.sleep(0.05)
-        if self._behind.idle:
-            output.cancel()
-
     async def _finish(self) -> None:
         self._through = False  # a line that does not end in what is left has no end
         with contextlib.suppress(anyio.ClosedResourceError):
@@ -300,11 +290,8 @@ class StdioRelay:
                 await self.to_client(message.error(each, f"Not answered: {self._ended}."))
                 self._said.set()
 
-    async def _stop_on_signal(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async for _ in signals:
-                self._stopped = True
-                await self._behind.stop(at_once=True)
+    def _hear_signal(self) -> None:
+        self._stopped = True
 
 
 async def _to_the_end(rest: Coroutine[Any, Any, None]) -> None:
@@ -323,10 +310,6 @@ def _concerns_holder(found: Message) -> bool:
         return found.id is not None and isinstance(found.id.value, str) and found.id.value.startswith(message.OURS)
     named = (found.params.get("requestState"), found.params.get("taskId"))
     return any(isinstance(each, str) and each.startswith(message.OURS) for each in named)
-
-
-def _may_receive_signals() -> bool:
-    return sys.platform != "win32" and threading.current_thread() is threading.main_thread()
 
 
 class _TwoWires:
