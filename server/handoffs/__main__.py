@@ -20,7 +20,7 @@ def main() -> None:
             sys.exit(_gate(arguments))
         case ["hook", *arguments] if arguments and not {"-h", "--help"} & {*arguments}:
             sys.exit(_hook(arguments))
-        case ["acp" as wire, *arguments] if (code := _relay(wire, arguments)) is not None:
+        case ["acp" | "codex" as wire, *arguments] if (code := _relay(wire, arguments)) is not None:
             sys.exit(code)
         case ["ask", *arguments] if (code := _ask(arguments)) is not None:
             sys.exit(code)
@@ -93,7 +93,7 @@ def _hook(arguments: list[str]) -> int:
     return run(arguments)
 
 
-def _relay(wire: Literal["acp"], arguments: list[str]) -> int | None:
+def _relay(wire: Literal["acp", "codex"], arguments: list[str]) -> int | None:
     """Relay, and return the agent's exit code; None where the arguments are not plain."""
     # An editor waits for the agent, and everything else is imported while that starts.
     from handoffs.agent_wire.command import read_options, run

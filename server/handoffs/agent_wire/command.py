@@ -1,14 +1,17 @@
-"""`handoffs acp [OPTIONS] -- AGENT …` : the agent is started first, then what relays."""
+"""`handoffs acp [OPTIONS] -- AGENT …`, and `handoffs codex`: the agent is started first, then what relays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from handoffs.gate.relay.process import Behind
 from handoffs.gate.server_name import marked, name_of, says_all
 from handoffs.printing import Exit, failed
 
-Wire: TypeAlias = Literal["acp"]
+if TYPE_CHECKING:
+    from handoffs.agent_wire.asked import Table
+
+Wire: TypeAlias = Literal["acp", "codex"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,15 @@ async def _relayed(behind: Behind, options: Options) -> int:
 
     with client_wire() as front:
         async with answering(agent=options.agent, client=options.client) as answers:
-            from handoffs.agent_wire.acp import Acp
-
-            relay = AgentRelay(front, behind, Acp(), answers, desk_only=options.desk_only)
+            relay = AgentRelay(front, behind, _table(options.wire), answers, desk_only=options.desk_only)
             return await relay.run()
+
+
+def _table(wire: Wire) -> "Table":
+    if wire == "acp":
+        from handoffs.agent_wire.acp import Acp
+
+        return Acp()
+    from handoffs.agent_wire.codex import Codex
+
+    return Codex()

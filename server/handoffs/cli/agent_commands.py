@@ -1,4 +1,4 @@
-"""`handoffs acp`, as `--help` shows it; `handoffs.__main__` runs the plain form without this package."""
+"""`handoffs acp` and `codex`, as `--help` shows them; `handoffs.__main__` runs the plain forms without this package."""
 
 from typing import Annotated
 
@@ -23,3 +23,17 @@ def acp_command(command: Command, name: Name = "", desk_only: DeskOnly = False) 
     from handoffs.agent_wire.command import Options, run
 
     raise typer.Exit(run(Options(wire="acp", command=command, name=name, desk_only=desk_only)))
+
+
+def codex_command(command: Command, name: Name = "", desk_only: DeskOnly = False) -> None:
+    """Stand between a program and `codex app-server`, and ask you at the desk, too.
+
+    \b
+    handoffs codex [OPTIONS] -- codex app-server …
+
+    Codex's approvals of commands and file changes, and forms of MCP servers, come to the inbox, your phone and a
+    shell, beside the program's own dialog; the first answer counts.
+    """
+    from handoffs.agent_wire.command import Options, run
+
+    raise typer.Exit(run(Options(wire="codex", command=command, name=name, desk_only=desk_only)))

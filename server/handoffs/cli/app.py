@@ -10,7 +10,7 @@ import typer
 
 from handoffs import __version__
 from handoffs.cli import deciding, documents, hints, looking, numbers
-from handoffs.cli.agent_commands import acp_command
+from handoffs.cli.agent_commands import acp_command, codex_command
 from handoffs.cli.ask_commands import ask_command, wait_command
 from handoffs.cli.config_commands import config_app
 from handoffs.cli.db_commands import db_app
@@ -280,6 +280,7 @@ def notify_test() -> None:
 
 app.command(name="grants")(grants_command)
 app.command(name="acp")(acp_command)
+app.command(name="codex")(codex_command)
 app.command(name="hook")(hook_command)
 
 
