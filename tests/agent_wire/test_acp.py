@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -471,3 +473,18 @@ async def test_options_that_are_not_plain_are_told_in_words(home: Home) -> None:
         done = await home.command("acp", *typed)
         assert done.returncode == 2, typed
         assert b"Traceback" not in done.stderr
+
+
+def test_a_start_imports_neither_settings_nor_a_store(home: Home) -> None:
+    code = (
+        "import atexit, sys\n"
+        "heavy = ['pydantic', 'typer', 'mcp', 'sqlite3', 'handoffs.settings', 'handoffs.core.desk']\n"
+        "atexit.register(lambda: print([each for each in heavy if each in sys.modules], file=sys.stderr))\n"
+        "sys.argv = ['handoffs', 'acp', '--desk-only', '--name', 'helper', '--', 'cat']\n"
+        "from handoffs.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=b"{}\n", capture_output=True, timeout=60, env=home.env, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (0, b"{}\n", b"[]")
