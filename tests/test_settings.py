@@ -90,6 +90,7 @@ def test_what_nobody_set_has_the_documented_default(written: Written) -> None:
         oauth_issuer=None,
         oauth_audience=None,
         oauth_scopes=(),
+        decision_point=None,
         quota_open=1_000,
         quota_per_minute=600,
         quota_bytes=50_000_000,
@@ -135,6 +136,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "OAUTH_ISSUER": "https://id.example/realms/x/",
         "OAUTH_AUDIENCE": "handoffs",
         "OAUTH_SCOPES": "handoffs:ask, offline",
+        "DECISION_POINT": "https://pdp.example/tenant",
         "QUOTA_OPEN": "10",
         "QUOTA_PER_MINUTE": "5",
         "QUOTA_BYTES": "1000",
@@ -176,6 +178,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         oauth_issuer = "https://id.example/realms/x/"
         oauth_audience = "handoffs"
         oauth_scopes = ["handoffs:ask", "offline"]
+        decision_point = "https://pdp.example/tenant"
         quota_open = 10
         quota_per_minute = 5
         quota_bytes = 1000
@@ -218,6 +221,7 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "oauth_issuer": "https://id.example/realms/x/",
         "oauth_audience": "handoffs",
         "oauth_scopes": ("handoffs:ask", "offline"),
+        "decision_point": "https://pdp.example/tenant",
         "quota_open": 10,
         "quota_per_minute": 5,
         "quota_bytes": 1000,
@@ -439,9 +443,12 @@ def test_nobody_changes_the_settings_that_were_read(written: Written) -> None:
         ({"HANDOFFS_STROE": "x"}, "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?"),
         ({"handoffs_stroe": "x"}, "HANDOFFS_STROE is no setting. Did you mean HANDOFFS_STORE?"),
         ({"HANDOFFS_TIMEOUT_SECONDS": "x"}, "HANDOFFS_TIMEOUT_SECONDS is no setting. Did you mean HANDOFFS_"),
-        ({"HANDOFFS_XYZ": SECRET}, "HANDOFFS_XYZ is no setting. There are HANDOFFS_DEFAULT_TIMEOUT_SECONDS, HANDOFFS_"),
+        (
+            {"HANDOFFS_XYZ": SECRET},
+            "HANDOFFS_XYZ is no setting. There are HANDOFFS_DECISION_POINT, HANDOFFS_DEFAULT_TIMEOUT",
+        ),
         ({"HANDOFFS_\x1b[2J": "x"}, "HANDOFFS_␛[2J is no setting. There are HANDOFFS_"),
-        ({"HANDOFFS_": SECRET}, "HANDOFFS_ is no setting. There are HANDOFFS_DEFAULT_TIMEOUT_SECONDS, HANDOFFS_"),
+        ({"HANDOFFS_": SECRET}, "HANDOFFS_ is no setting. There are HANDOFFS_DECISION_POINT, HANDOFFS_DEFAULT_TIMEOUT"),
     ],
 )
 def test_an_unusable_value_stops_the_start_and_says_what_is_allowed(
@@ -465,7 +472,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
         f"JOIN_SECOND in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
-        f"zebra in {toml} is no setting. There are default_timeout_seconds, escalate, hold_seconds, "
+        f"zebra in {toml} is no setting. There are decision_point, default_timeout_seconds, escalate, hold_seconds, "
         "host_timeout_seconds, inbox, inbox_oidc_claim, inbox_oidc_client_id, inbox_oidc_client_secret, "
         "inbox_oidc_issuer, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "

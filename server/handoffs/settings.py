@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         str | None, Field(min_length=1, description="what the issuer's tokens for this server are meant for")
     ] = None
     oauth_scopes: Scopes = ()
+    decision_point: Annotated[
+        str | None,
+        AfterValidator(lambda written: written and issuer_url(written)),
+        Field(description="the https address of an AuthZEN decision point, exactly as its tokens have it"),
+    ] = None
     quota_open: Annotated[Count, at_least(1, "questions")] = 1_000
     quota_per_minute: Annotated[Count, at_least(1, "questions")] = 600
     quota_bytes: Annotated[Count, at_least(1, "bytes")] = 50_000_000

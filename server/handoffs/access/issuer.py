@@ -1,7 +1,9 @@
 """The metadata and signing keys of an OAuth issuer: cached for an hour, fetched by one caller at a time.
 
+A policy decision point of AuthZEN publishes its keys likewise, at an address of its own.
+
 Sources: RFC 8414 (metadata), OpenID Connect Discovery 1.0, RFC 7517 (keys), MCP 2025-11-25 authorization (the order of
-the metadata addresses).
+the metadata addresses), AuthZEN Authorization API 1.0 (metadata of a decision point).
 """
 
 import json
@@ -41,9 +43,14 @@ _KINDS = {"RSA", "EC", "OKP"}  # those with a public half
 class Issuer:
     """The keys of one issuer."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        """Take its address, exactly as its tokens have it. Nothing is fetched yet."""
+    def __init__(self, url: str, clock: Clock, *, decision_point: bool = False) -> None:
+        """Take its address, exactly as its tokens have it. Nothing is fetched yet.
+
+        With `decision_point`, it is a policy decision point of AuthZEN.
+        """
         self.url = url
+        self._name = "policy_decision_point" if decision_point else "issuer"
+        self._addresses = [decision_point_address(url)] if decision_point else metadata_addresses(url)
         self._clock = clock
         self._keys: Sequence[Key] = ()
         self._metadata: Mapping[str, object] = {}
@@ -115,15 +122,17 @@ class Issuer:
 
     async def _found(self, client: httpx2.AsyncClient) -> tuple[Mapping[str, object], str]:
         problem = Unavailable("it has no metadata")
-        for address in metadata_addresses(self.url):
+        for address in self._addresses:
             try:
                 metadata = await _document(client, address)
             except Unavailable as why:
                 problem = why
                 continue
             # Otherwise a user with one page on its host could speak for it (RFC 8414, section 3.3).
-            if metadata.get("issuer") != self.url:
-                raise Unavailable(f"its metadata is of another issuer, {inert_line(repr(metadata.get('issuer')), 200)}")
+            if metadata.get(self._name) != self.url:
+                raise Unavailable(
+                    f"its metadata is of another issuer, {inert_line(repr(metadata.get(self._name)), 200)}"
+                )
             uri = metadata.get("jwks_uri")
             if not isinstance(uri, str) or not is_private(uri):
                 raise Unavailable("its metadata names no https address of its keys")
@@ -138,6 +147,12 @@ def metadata_addresses(issuer: str) -> list[str]:
     base = f"{parts.scheme}://{parts.netloc}/.well-known"
     places = [f"{base}/oauth-authorization-server{path}", f"{base}/openid-configuration{path}"]
     return [*places, f"{issuer.rstrip('/')}/.well-known/openid-configuration"] if path else places
+
+
+def decision_point_address(url: str) -> str:
+    """Return the address of a decision point's metadata."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/.well-known/authzen-configuration{parts.path.rstrip('/')}"
 
 
 async def _document(client: httpx2.AsyncClient, url: str) -> Mapping[str, object]:

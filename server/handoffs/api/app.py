@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TypeAlias
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.background import BackgroundTask
@@ -18,9 +18,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handoffs.api.access_requests.binding import DecisionPoint
+from handoffs.api.access_requests.routes import AccessRequests
 from handoffs.api.bodies import Asked, read_asked, read_body, read_key, read_note, read_wait
 from handoffs.api.events import events_of, last_line
 from handoffs.api.openapi import document as openapi
+from handoffs.api.parts import Inbox, Whose
 from handoffs.api.problems import Problem, problem_of
 from handoffs.core.asked import digest_of_key
 from handoffs.core.desk import Desk
@@ -30,26 +33,13 @@ from handoffs.core.ids import ID_PREFIX, id_of, new_id
 from handoffs.core.model import APART, Caller, Declared, Handoff, State
 from handoffs.core.question import Asking, Limits
 
-if TYPE_CHECKING:
-    from handoffs.core.deciders import Deciders
-
 LONGEST_WAIT = 300.0
 """For how many seconds one request waits at most."""
 
 CHANNEL = "program"
 
-Whose: TypeAlias = Callable[[Caller, Asking], Awaitable["Deciders | None"]]
-
 Checked: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 """Returns a refusal of a request from another host or page; None lets it in."""
-
-
-class Inbox(Protocol):
-    """The inbox in which people answer."""
-
-    async def invite(self, handoff: Handoff) -> str | None:
-        """Have it show the handoff, and return its address there; None where there is none."""
-        ...
 
 
 class Api:
@@ -65,14 +55,20 @@ class Api:
         inbox: Inbox | None = None,
         whose: Whose | None = None,
         checked: Checked | None = None,
+        base: str = "",
+        point: DecisionPoint | None = None,
     ) -> None:
         """Take the parts. `subject` asks where no token is required; None where every request must show one.
 
+        `base` is the server's address, and `point` the decision point whose denials can be asked about.
         `keys` are the server's: what an Idempotency-Key leads to can't be guessed without them.
         """
         self._desk, self._subject, self._limits = desk, subject, limits
         self._key = hashlib.sha256(f"idempotency {keys[0]}".encode()).digest()
         self._inbox, self._whose, self._checked = inbox, whose, checked
+        access_requests = AccessRequests(
+            desk, caller=self._caller, keys=keys, limits=limits, base=base, point=point, inbox=inbox, whose=whose
+        )
         self._router = Router(
             [
                 Route("/openapi.json", self._served(self._openapi), methods=["GET"]),
@@ -80,6 +76,7 @@ class Api:
                 Route("/handoffs", self._served(self._ask), methods=["POST"]),
                 Route("/handoffs/{id}", self._served(self._get), methods=["GET"]),
                 Route("/handoffs/{id}/cancel", self._served(self._cancel), methods=["POST"]),
+                *access_requests.routes(self._served),
             ],
             default=_not_found,
         )

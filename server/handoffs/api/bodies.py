@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -36,7 +36,9 @@ class Asked:
     project: str = ""
 
 
-async def read_body(request: Request) -> Mapping[str, object]:
+async def read_body(
+    request: Request, *, most: int = MAX_BODY, loads: Callable[[bytes], object] = json.loads
+) -> Mapping[str, object]:
     """Return the JSON object of a request; an empty body is an empty one. Raises Problem."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body, size = bytearray(), 0
@@ -44,14 +46,14 @@ async def read_body(request: Request) -> Mapping[str, object]:
         with anyio.move_on_after(READ_SECONDS) as slow:
             async for chunk in request.stream():
                 size += len(chunk)
-                if size <= MAX_BODY:
+                if size <= most:
                     body += chunk
                 elif size > MAX_UNREAD:
                     break
     except ClientDisconnect:
         raise Problem(400, "The request was cut off.") from None
-    if size > MAX_BODY:
-        raise Problem(413, f"The body may have {MAX_BODY:,} bytes.")
+    if size > most:
+        raise Problem(413, f"The body may have {most:,} bytes.")
     if slow.cancelled_caught:
         raise Problem(400, f"The body did not come within {READ_SECONDS:g} seconds.")
     if not body:
@@ -59,7 +61,7 @@ async def read_body(request: Request) -> Mapping[str, object]:
     if kind != "application/json":
         raise Problem(415, "Send JSON, with `content-type: application/json`.")
     try:
-        read = cast("object", json.loads(bytes(body)))
+        read = loads(bytes(body))
     except (ValueError, RecursionError):
         raise Problem(400, "The body is no JSON.") from None
     if not isinstance(read, dict):

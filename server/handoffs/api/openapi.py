@@ -1,6 +1,7 @@
 """The description of the interface, in OpenAPI 3.1. It is served, and kept in `docs/reference/openapi.json`."""
 
 from handoffs import __version__
+from handoffs.api.access_requests import openapi as access_requests
 from handoffs.api.bodies import MAX_KEY, MAX_NAME, MAX_NOTE
 from handoffs.core.form import Schema
 from handoffs.core.model import State
@@ -28,6 +29,7 @@ def document(limits: Limits | None = None) -> Schema:
             "/v1/handoffs/{id}": {"get": _get()},
             "/v1/handoffs/{id}/cancel": {"post": _cancel()},
             "/v1/handoffs/events": {"get": _events()},
+            **access_requests.paths(_key(), _problems),
             "/v1/openapi.json": {
                 "get": {
                     "operationId": "describe",
@@ -38,13 +40,18 @@ def document(limits: Limits | None = None) -> Schema:
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Question": _question(limits or Limits()), "Handoff": _handoff(), "Problem": _problem()},
+            "schemas": {
+                "Question": _question(limits or Limits()),
+                "Handoff": _handoff(),
+                **access_requests.schemas(),
+                "Problem": _problem(),
+            },
         },
     }
 
 
 def _ask() -> Schema:
-    key = _parameter("Idempotency-Key", "header", _field(f"[!-~]([ -~]{{0,{MAX_KEY - 2}}}[!-~])?"))
+    key = _key()
     key["description"] = (
         "Names the question for good: the same key with the same body is the same question, with another body it is "
         "refused. Without it, the same question of the same `client` and `project` is joined while it is open."
@@ -60,6 +67,10 @@ def _ask() -> Schema:
             **_problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
         },
     }
+
+
+def _key() -> Schema:
+    return _parameter("Idempotency-Key", "header", _field(f"[!-~]([ -~]{{0,{MAX_KEY - 2}}}[!-~])?"))
 
 
 def _get() -> Schema:
@@ -192,6 +203,7 @@ _MEANINGS = {
     403: "The token is not good for this",
     404: "Not found, or asked by another caller",
     409: "Its state does not allow it, or the key was used for another question",
+    410: "It has expired",
     413: "The body is too large",
     415: "The body is no JSON",
     422: "It does not fit; `errors` names the field",

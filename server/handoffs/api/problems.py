@@ -28,6 +28,7 @@ _TITLES = {
     404: "Not found",
     405: "Not allowed here",
     409: "It does not go with what is there",
+    410: "It has expired",
     413: "The body is too large",
     415: "The body is no JSON",
     422: "The request does not fit",
@@ -42,15 +43,27 @@ _FIELDS = {"timeout_seconds": "timeoutSeconds"}
 class Problem(Exception):
     """What is wrong with a request."""
 
-    def __init__(self, status: int, detail: str, *, field: str = "", headers: Mapping[str, str] | None = None) -> None:
-        """Take what is said; `field` is the field of the body, or the parameter, that is wrong."""
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        field: str = "",
+        headers: Mapping[str, str] | None = None,
+        kind: str = "about:blank",
+    ) -> None:
+        """Take what is said; `field` is the field of the body, or the parameter, that is wrong.
+
+        `kind` is the URI of a type of problem that a specification names.
+        """
         self.status, self.detail, self.field, self.headers = status, detail, field, dict(headers or {})
+        self.kind = kind
         super().__init__(detail)
 
     def response(self) -> Response:
         """Return it as a response."""
         said: dict[str, object] = {
-            "type": "about:blank",
+            "type": self.kind,
             "title": _TITLES[self.status],
             "status": self.status,
             "detail": self.detail,

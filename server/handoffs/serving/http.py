@@ -65,10 +65,11 @@ def _programs(
     admission: Admission | None,
     security: TransportSecuritySettings,
     expiry: TokenExpiry | None,
+    base: str,
 ) -> ASGIApp:
     from handoffs.serving.programs import programs_app  # most servers are asked by agents alone
 
-    return programs_app(settings, desk, admission, security=security, expiry=expiry)
+    return programs_app(settings, desk, admission, security=security, expiry=expiry, base=base)
 
 
 async def _open(
@@ -86,11 +87,11 @@ async def _open(
     if server.deliveries is not None:
         stack.push_async_callback(server.deliveries.finish)
     challenges = partial(Challenges, scopes=settings.oauth_scopes, way_in=way_in(settings, local))
-    security = reachable_at(base, settings.url)
+    security, reached = reachable_at(base, settings.url), settings.url or base
     app, sessions, _ = mcp_app(
         server,
         security=security,
-        api=AtFirstRequest(partial(_programs, settings, desk, admission, security, expiry)),
+        api=AtFirstRequest(partial(_programs, settings, desk, admission, security, expiry, reached)),
         challenges=None if admission is None else challenges,
         expiry=expiry,
     )
