@@ -138,6 +138,8 @@ class AccessRequests:
         self._used.use(bound, task, now)
         try:
             return await self._ask(asked, submission, bound, subject, task, tool_use, seconds)
+        except ValueError:  # the task is there already
+            raise
         except BaseException:
             self._used.release(bound, task)
             raise

@@ -14,6 +14,7 @@ from handoffs.api.access_requests.problems import Kind, problem
 from handoffs.api.problems import Problem
 from handoffs.core import exact_json
 from handoffs.core.moments import is_moment
+from handoffs.core.untrusted import inert_line
 
 MAX_BYTES = 65_536
 """The most bytes of a request."""
@@ -65,8 +66,8 @@ class Submission:
 
     @property
     def program(self) -> str:
-        """The name that the program gives itself."""
-        return str(self.client.get("name") or self.client.get("id") or "")
+        """The name that the program gives itself, in one line."""
+        return inert_line(str(self.client.get("name") or self.client.get("id") or ""), MAX_TEXT)
 
 
 def read_submission(given: Members, *, caller: str) -> Submission:
