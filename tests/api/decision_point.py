@@ -39,7 +39,7 @@ def moment(seconds: float) -> str:
 
 def hash_of(subject: Any = SUBJECT, resource: Any = RESOURCE, action: Any = ACTION, context: Any = None) -> str:
     """The `binding_hash` of a denied evaluation."""
-    whole = {"subject": subject, "resource": resource, "action": action, "context": context or {}}
+    whole: dict[str, Any] = {"subject": subject, "resource": resource, "action": action, "context": context or {}}
     return base64.urlsafe_b64encode(hashlib.sha256(rfc8785.dumps(whole)).digest()).rstrip(b"=").decode()
 
 

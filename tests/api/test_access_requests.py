@@ -232,11 +232,16 @@ async def test_the_request_that_the_docs_show_runs(tmp_path: Path) -> None:
     shown = DOCS.read_text().partition("## Access requests of AuthZEN")[2]
     command = shown.partition("```sh\n")[2].partition("```")[0]
     async with served(tmp_path) as at:
-        named = {"subject": {"type": "user", "id": "alice@example.com"}, "action": {"name": "delete_rows"}}
-        token = at.point.token(at.place, **named, binding_context_members=[], context=None)
-        env = {"TOKEN": at.server.token, "EXPIRES_AT": moment(600), "BINDING_TOKEN": token, "PATH": os.environ["PATH"]}
+        alice, delete = {"type": "user", "id": "alice@example.com"}, {"name": "delete_rows"}
+        token = at.point.token(at.place, subject=alice, action=delete, binding_context_members=[], context=None)
+        env = {
+            "TOKEN": at.server.token or "",
+            "EXPIRES_AT": moment(600),
+            "BINDING_TOKEN": token,
+            "PATH": os.environ["PATH"],
+        }
         run = command.replace("https://handoffs.example.com", at.place.removesuffix(PATH))
-        done = await anyio.run_process(["sh", "-c", run], env={name: str(value) for name, value in env.items()})
+        done = await anyio.run_process(["sh", "-c", run], env=env)
         assert json.loads(done.stdout)["task"]["status"] == "pending"
 
 

@@ -15,10 +15,10 @@ from handoffs.api.access_requests.binding import Bound
 from handoffs.api.access_requests.submission import Members, Submission, moment_of
 from handoffs.channels import may_permit
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ALLOW, REASON, action_form
+from handoffs.core.action_form import ALLOW, REASON, decision, reason
 from handoffs.core.action_shown import MAX_SHOWN, PLAIN_NAME, message_of
 from handoffs.core.display import stamp
-from handoffs.core.form import DECISION, DENY
+from handoffs.core.form import DECISION, DENY, Schema
 from handoffs.core.model import Handoff, State
 from handoffs.core.voting import was_decided
 
@@ -31,7 +31,11 @@ KEPT = timedelta(days=1)
 NOT_VERIFIED = "not_verified"
 """The argument that holds what the program alone says."""
 
-FORM = action_form(editable=False)
+FORM: Schema = {
+    "type": "object",
+    "properties": {DECISION: decision(allow="Allow"), REASON: reason()},  # not once: what is said counts for a while
+    "required": [DECISION],
+}
 
 
 class TooLong(Exception):
@@ -181,7 +185,7 @@ def told(handoff: Handoff, status: Status) -> Members:
     """Return what the program may show of it: the person's own words on a denial, and no name of anybody."""
     said: dict[str, object] = {"title": TITLES[status]}
     end = handoff.end
-    reason = str((handoff.values or {}).get(REASON) or (end.note if end is not None else ""))
-    if status is Status.DENIED and reason:
-        said["description"] = reason
+    words = str((handoff.values or {}).get(REASON) or (end.note if end is not None else ""))
+    if status is Status.DENIED and words:
+        said["description"] = words
     return said
