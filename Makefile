@@ -11,7 +11,8 @@ PARALLEL := -n 4 --dist worksteal -rs  # two cores: many tests wait; what is ski
 # What others made, or what is tried on it and takes long: hosts, clients, gateways, Strands, proxies, packers; and whole
 # servers, gates and many processes at once, which are killed or cut off.
 OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acceptance tests/access/test_local.py tests/api \
-  tests/channels/test_every_chat.py tests/channels/test_notify_processes.py tests/channels/test_ntfy.py tests/channels/test_slack.py \
+  tests/channels/test_every_chat.py tests/channels/test_mail.py tests/channels/test_mail_refused.py \
+  tests/channels/test_mail_servers.py tests/channels/test_notify_processes.py tests/channels/test_ntfy.py tests/channels/test_slack.py \
   tests/channels/test_telegram.py tests/channels/test_webpush.py tests/cli/installing/test_large.py \
   tests/cli/installing/test_permission_hooks.py tests/cli/test_ask.py tests/cli/test_doctor.py tests/cli/test_looking.py \
   tests/cli/test_people.py tests/cli/test_people_data.py tests/cli/test_token.py tests/client/test_docs.py tests/hooks tests/agent_wire \
@@ -77,7 +78,7 @@ uv:
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .uv uv; }
 
 # What the tests try things on: a browser, PostgreSQL (its programs alone: the tests start servers of their own), the proxies of
-# docs/team, Node. Debian's, where they are missing and can be installed.
+# docs/team, a mail server, Node. Debian's, where they are missing and can be installed.
 programs:
 	@missing=; \
 	have() { for each; do command -v $$each >/dev/null || test -x /usr/sbin/$$each && return; done; return 1; }; \
@@ -87,6 +88,7 @@ programs:
 	have nginx || missing="$$missing nginx-light"; \
 	have caddy || missing="$$missing caddy"; \
 	have sqlite3 || missing="$$missing sqlite3"; \
+	test -x /usr/lib/dovecot/imap || missing="$$missing dovecot-imapd"; \
 	have openssl || missing="$$missing openssl"; \
 	have npm || missing="$$missing nodejs npm"; \
 	test -z "$$missing" || \

@@ -145,6 +145,11 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "WEBHOOK": "https://a.example/x,y?z=1, http://b.example",
         "WEBHOOK_SECRET": WEBHOOK_SECRET,
         "WEBHOOK_HTTP": "Any",
+        "EMAIL_SMTP": "smtps://handoffs@smtp.example.org",
+        "EMAIL_IMAP": "imaps://handoffs@imap.example.org/Answers",
+        "EMAIL_ADDRESS": "handoffs@example.org",
+        "EMAIL_AUTHSERV": "mx.example.org",
+        "EMAIL_PASSWORD": "hush",
         "KEYS": f"{KEY}, {KEY.upper()},",
         "MODEL": "openai/gpt",
     }
@@ -187,6 +192,11 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         webhook = ["https://a.example/x,y?z=1", "http://b.example"]
         webhook_secret = "{WEBHOOK_SECRET}"
         webhook_http = "any"
+        email_smtp = "smtps://handoffs@smtp.example.org"
+        email_imap = "imaps://handoffs@imap.example.org/Answers"
+        email_address = "handoffs@example.org"
+        email_authserv = "mx.example.org"
+        email_password = "hush"
         keys = ["{KEY}", "{KEY.upper()}"]
         model = "openai/gpt"
     """
@@ -230,6 +240,11 @@ def test_every_setting_can_be_given_in_the_environment_and_in_toml(written: Writ
         "webhook": ("https://a.example/x,y?z=1", "http://b.example"),
         "webhook_secret": (WEBHOOK_SECRET,),
         "webhook_http": "any",
+        "email_smtp": "smtps://handoffs@smtp.example.org",
+        "email_imap": "imaps://handoffs@imap.example.org/Answers",
+        "email_address": "handoffs@example.org",
+        "email_authserv": "mx.example.org",
+        "email_password": "hush",
         "keys": (KEY, KEY.upper()),
         "model": "openai/gpt",
     }
@@ -460,6 +475,30 @@ def test_an_unusable_value_stops_the_start_and_says_what_is_allowed(
     assert SECRET not in message
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"IMAP": ""}, "go together: set all four."),
+        ({"SMTP": "", "IMAP": "", "ADDRESS": "", "AUTHSERV": ""}, "go together: set all four."),
+        ({"SMTP": f"http://{SECRET}@x"}, "HANDOFFS_EMAIL_SMTP is a text of "),
+        ({"IMAP": f"imaps://u:{SECRET}@x y"}, "HANDOFFS_EMAIL_IMAP is a text of "),
+        ({"SMTP": "smtps://u@x/INBOX"}, "HANDOFFS_EMAIL_SMTP is a text of 17 characters (a query and a fragment"),
+        (
+            {"ADDRESS": "handoffs+x@example.org"},
+            "HANDOFFS_EMAIL_ADDRESS is 'handoffs+x@example.org'; allowed: ",
+        ),
+        ({"ADDRESS": "a@b\nBcc: c@d"}, "HANDOFFS_EMAIL_ADDRESS is "),
+        ({"AUTHSERV": "mx; dmarc=pass"}, "HANDOFFS_EMAIL_AUTHSERV is 'mx; dmarc=pass'; allowed: the name"),
+        ({"PASSWORD": f"a\n{SECRET}"}, "HANDOFFS_EMAIL_PASSWORD is a text of "),
+    ],
+)
+def test_a_mailbox_that_cant_be_used_stops_the_start(written: Written, changed: dict[str, str], told: str) -> None:
+    mailbox = {"SMTP": "smtps://u@x", "IMAP": "imaps://u@x", "ADDRESS": "h@x.org", "AUTHSERV": "mx", "PASSWORD": "p"}
+    message = written.refused({f"HANDOFFS_EMAIL_{name}": value for name, value in (mailbox | changed).items()})
+    assert told in message
+    assert SECRET not in message
+
+
 def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: Written) -> None:
     message = written.refused(
         {"HANDOFFS_TERMINAL": "maybe", "HANDOFFS_STROE": "x"},
@@ -472,7 +511,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
         f"JOIN_SECOND in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
-        f"zebra in {toml} is no setting. There are decision_point, default_timeout_seconds, escalate, hold_seconds, "
+        f"zebra in {toml} is no setting. There are decision_point, default_timeout_seconds, email_address, email_authserv, "
+        "email_imap, email_password, email_smtp, escalate, hold_seconds, "
         "host_timeout_seconds, inbox, inbox_oidc_claim, inbox_oidc_client_id, inbox_oidc_client_secret, "
         "inbox_oidc_issuer, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "

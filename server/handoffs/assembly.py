@@ -228,7 +228,11 @@ async def chatting(settings: Settings, desk: Desk, *, at_once: bool) -> AsyncGen
     """Tell people of open questions in their own chats, for the length of the block, once somebody has set one up.
 
     Unless `at_once`, nothing is done before the first question of this process: its store may not be open yet.
+
+    Raises:
+        SettingsError: The settings ask for a channel whose package is not installed.
     """
+    _check_chats(settings)
     async with beside(partial(_chat, settings, desk, at_once)):
         yield
 
@@ -244,8 +248,19 @@ async def _chat(settings: Settings, desk: Desk, at_once: bool) -> None:
     await courier_of(settings, desk).run()
 
 
+def _check_chats(settings: Settings) -> None:
+    for row in CHANNELS.values():
+        if row.chat and any(getattr(settings, name) for name in row.settings):
+            check_installed(row)
+
+
 def courier_of(settings: Settings, desk: Desk) -> "Courier":
-    """Return what serves people's own chats, as far as no other process does."""
+    """Return what serves people's own chats, as far as no other process does.
+
+    Raises:
+        SettingsError: The settings ask for a channel whose package is not installed.
+    """
+    _check_chats(settings)
     from handoffs.channels.chats.courier import Courier
     from handoffs.inbox_process.record import page_at
 
@@ -253,7 +268,7 @@ def courier_of(settings: Settings, desk: Desk) -> "Courier":
         return page_at(str(settings.inbox_url), handoff_id) if handoff_id else str(settings.inbox_url)
 
     sealer = AesGcmSealer(partial(lasting_keys, settings))
-    return Courier(desk.chats, desk, sealer, kinds(), None if settings.inbox_url is None else link)
+    return Courier(desk.chats, desk, sealer, kinds(settings), None if settings.inbox_url is None else link)
 
 
 def setup_of(settings: Settings, desk: Desk, courier: "Courier") -> "Setup":
@@ -261,7 +276,7 @@ def setup_of(settings: Settings, desk: Desk, courier: "Courier") -> "Setup":
     from handoffs.channels.chats.setup import Setup
 
     sealer = AesGcmSealer(partial(lasting_keys, settings))
-    return Setup(desk.chats, sealer, desk.clock, kinds(), courier.poke, partial(_browser_keys, settings))
+    return Setup(desk.chats, sealer, desk.clock, kinds(settings), courier.poke, partial(_browser_keys, settings))
 
 
 def _browser_keys(settings: Settings) -> dict[str, str]:
@@ -284,13 +299,19 @@ def _browser_keys(settings: Settings) -> dict[str, str]:
     return {"vapid": derived_key(keys[0]), "site": str(settings.inbox_url or ""), "shared": shared}
 
 
-def kinds() -> "dict[str, Kind]":
-    """Return the channels that people set up on their own page, by name; those whose packages are installed."""
+def kinds(settings: Settings) -> "dict[str, Kind]":
+    """Return the channels that people set up on their own page, by name: those that are installed, and have what they
+    need of the settings.
+    """
     found: dict[str, Kind] = {}
     for row in CHANNELS.values():
-        if row.chat and (not row.needs or importlib.util.find_spec(row.needs) is not None):
+        wanted = row.chat and (not row.settings or any(getattr(settings, name) for name in row.settings))
+        if wanted and (not row.needs or importlib.util.find_spec(row.needs) is not None):
             module, _, name = row.chat.partition(":")
-            found[row.name] = getattr(importlib.import_module(module), name)
+            made = getattr(importlib.import_module(module), name)
+            kind = made({name: getattr(settings, name) for name in row.settings}) if row.settings else made
+            if kind is not None:
+                found[row.name] = kind
     return found
 
 

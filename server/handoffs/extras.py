@@ -26,6 +26,7 @@ _NEEDED = {
     "timestamp": "rfc3161_client",
     "oidc": "authlib",
     "slack": "websockets",
+    "email": "aiosmtplib",
     "webpush": "pywebpush",
     "langchain": "langchain",
     "openai-agents": "agents",

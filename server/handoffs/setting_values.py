@@ -121,6 +121,19 @@ def webhook_secret(written: str) -> str:
     return written
 
 
+def mail_server(kind: str) -> AfterValidator:
+    """Return what checks the address of a mail server; `kind` is smtp or imap."""
+
+    def checked(written: str | None) -> str | None:
+        if written:
+            from handoffs.channels.mailbox.servers import server_at  # most installations have no mailbox
+
+            server_at(written, kind=kind)
+        return written
+
+    return AfterValidator(checked)
+
+
 Count = Annotated[int, BeforeValidator(no_boolean)]
 Seconds = Annotated[float, BeforeValidator(no_boolean)]
 _SCHEME = "[A-Za-z][A-Za-z0-9+.-]*://"

@@ -39,6 +39,7 @@ from handoffs.setting_values import (
     at_least,
     issuer_url,
     lowered,
+    mail_server,
     origin_url,
     parsed_store,
     plain_url,
@@ -50,6 +51,7 @@ PREFIX = "HANDOFFS_"
 LOCAL_TOKEN = "HANDOFFS_LOCAL_TOKEN"  # noqa: S105 - its name
 """The variable with the local user's token, for hosts that read a project's file. It is no setting."""
 
+_LOCAL = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 MODEL = "nebius/deepseek-ai/DeepSeek-V3-0324"
 
 
@@ -178,6 +180,30 @@ class Settings(BaseSettings):
     webhook_http: Annotated[Literal["local", "any"], BeforeValidator(lowered), Field(description="local or any")] = (
         "local"
     )
+    email_smtp: Annotated[
+        str | None,
+        mail_server("smtp"),
+        Field(repr=False, description="the server that sends: smtps://user@smtp.example.org, or smtp:// with STARTTLS"),
+    ] = None
+    email_imap: Annotated[
+        str | None,
+        mail_server("imap"),
+        Field(repr=False, description="the mailbox: imaps://user@imap.example.org/Folder, or imap:// with STARTTLS"),
+    ] = None
+    email_address: Annotated[
+        str | None,
+        Field(pattern=f"^{_LOCAL}@{_LOCAL}$", max_length=254, description="the address of the mailbox"),
+    ] = None
+    email_authserv: Annotated[
+        str | None,
+        Field(
+            pattern="^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$",
+            description="the name of the mailbox's server in Authentication-Results, such as mx.example.org",
+        ),
+    ] = None
+    email_password: Annotated[
+        str | None, Field(pattern=r"^[^\x00-\x1f\x7f]+$", repr=False, description="the password of the mailbox")
+    ] = None
     keys: Keys = ()
     model: Annotated[str, Field(min_length=1, description="the name of a LiteLLM model")] = MODEL
 
@@ -225,6 +251,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "HANDOFFS_WEBHOOK must be https beyond this machine: others on the way could read what is posted. If "
                 "they may, set HANDOFFS_WEBHOOK_HTTP=any."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_mailbox(self) -> Self:
+        needed = (self.email_smtp, self.email_imap, self.email_address, self.email_authserv)
+        if any((*needed, self.email_password)) and not all(needed):
+            raise ValueError(
+                "HANDOFFS_EMAIL_SMTP, HANDOFFS_EMAIL_IMAP, HANDOFFS_EMAIL_ADDRESS and HANDOFFS_EMAIL_AUTHSERV go "
+                "together: set all four."
             )
         return self
 

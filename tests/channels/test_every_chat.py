@@ -6,7 +6,9 @@ import anyio
 import pytest
 
 from handoffs.assembly import kinds
+from handoffs.settings import Settings
 from tests.channels.chatting import home
+from tests.channels.mail_server import confirmed, mail_server
 from tests.channels.ntfy_server import ntfy_server
 from tests.channels.push_server import code_of, press, push_server
 from tests.channels.slack_server import Member, buttons, slack_server
@@ -16,32 +18,37 @@ from tests.channels.test_telegram import paired
 from tests.waiting import until
 
 
-@pytest.mark.parametrize("where", ["ntfy", "telegram", "slack", "webpush", "inbox"])
+@pytest.mark.parametrize("where", ["ntfy", "telegram", "slack", "webpush", "email", "inbox"])
 async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) -> None:
     async with (
         ntfy_server() as by_ntfy,
         telegram_server() as by_telegram,
         slack_server() as by_slack,
         push_server() as by_push,
-        home(tmp_path, kinds=kinds()) as there,
+        mail_server() as by_mail,
+        home(tmp_path, kinds=kinds(Settings.model_validate(by_mail.settings()))) as there,
         there.inbox() as inbox,
     ):
         phone = await there.ntfy(by_ntfy)
         person = await paired(there, by_telegram)
         ada: Member = await member(there, by_slack)
         browser = await there.browser(by_push)
+        writer = await confirmed(there, by_mail)
         asked = await there.ask("Deploy to production?", options=["Yes", "No"])
         pushed = await phone.shown("Deploy to production?")
         number, written = await person.shown("Deploy to production?")
         posted = await ada.shown("Deploy to production?")
         notified = await browser.shown("Deploy to production?")
-        await until(lambda: there.log(asked, "reached"), lambda found: len(found) == 4)
+        await until(lambda: there.log(asked, "reached"), lambda found: len(found) == 5)
+        letter = await writer.shown("Deploy to production?")
         if where == "ntfy":
             await phone.press(pushed, "Yes")
         elif where == "telegram":
             await person.press(written, "Yes")
         elif where == "slack":
             await ada.press(posted, "Yes")
+        elif where == "email":
+            writer.reply(letter, "Yes")
         elif where == "webpush":
             await press(inbox, code_of(notified, "Yes"))
         else:
@@ -57,6 +64,8 @@ async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) 
         assert (ts, buttons(message)) == (posted[0], [])
         withdrawn = await browser.shown(said)
         assert (withdrawn["tag"], withdrawn["buttons"], withdrawn["over"]) == (notified["tag"], [], True)
+        told = await writer.shown("Recorded: Yes." if where == "email" else said)
+        assert str(letter["Message-ID"]) in str(told["References"])
         assert len(await there.log(asked, "answered")) == 1
         # Buttons that somebody still has on their screen.
         if where != "ntfy":
@@ -70,4 +79,7 @@ async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) 
         if where != "webpush":
             late = await press(inbox, code_of(notified, "No"))
             assert f"was already answered by ada through {where}" in late.json()["said"]
+        if where != "email":
+            writer.reply(letter, "No")
+            await writer.shown(f"was already answered by ada through {where}")
         assert (await there.desk.get(asked.id)).values == {"response": "Yes"}

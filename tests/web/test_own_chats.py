@@ -1,7 +1,7 @@
 """A person's own channels on the page *You*: set up, tried, hushed, turned off and removed; and whose they are."""
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,17 +9,21 @@ import httpx
 import pytest
 
 from handoffs.channels import ntfy
+from handoffs.channels.chats.service import Kind
 from handoffs.channels.chats.setup import Setup
+from handoffs.channels.mail import kind_of
 from handoffs.clock import SystemClock
 from handoffs.core.desk import Desk
 from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn
+from tests.channels.mail_server import SETTINGS
 from tests.channels.ntfy_server import Phone, ntfy_server
 from tests.store.samples import person
 from tests.web.serving import HOSTS, Inbox, Page
 
+KINDS = {"ntfy": ntfy.KIND}
 TOPICS = {"topic": "s3cret-questions", "answers": "s3cret-answers"}
 
 
@@ -39,14 +43,16 @@ class Own:
 
 
 @asynccontextmanager
-async def own(folder: Path, *people: str, keys: Sequence[str] = ("k" * 32,)) -> AsyncGenerator[Own]:
+async def own(
+    folder: Path, *people: str, keys: Sequence[str] = ("k" * 32,), kinds: Mapping[str, Kind] = KINDS
+) -> AsyncGenerator[Own]:
     clock, changes = SystemClock(), list[None]()
     async with SqliteStore(folder / "handoffs.db") as store:
         for name in people:
             await store.people.add(person(name))
         sealer = AesGcmSealer(lambda: keys)
         desk = Desk(store=store, clock=clock, sealer=sealer, directory=store.people.directory)
-        setup = Setup(store.chats, sealer, clock, {"ntfy": ntfy.KIND}, lambda: changes.append(None))
+        setup = Setup(store.chats, sealer, clock, kinds, lambda: changes.append(None))
         sign_in = SignIn(folder / "inbox", clock.now)
         app = build_inbox(
             desk, sign_in=sign_in, by="ada", hosts=HOSTS, people=store.people, chats=setup, proxy_header="X-User"
@@ -147,3 +153,19 @@ async def test_a_post_without_the_pages_token_changes_nothing(tmp_path: Path) ->
         form = {"channel": "ntfy", "server": "https://ntfy.example.com"}
         assert (await there.page.http.post("/you/chats", data=form)).status_code == 403
         assert await there.store.chats.all() == []
+
+
+async def test_an_address_for_mail_is_told_its_code_once(tmp_path: Path) -> None:
+    kind = kind_of(SETTINGS)
+    assert kind is not None
+    async with own(tmp_path, kinds={"email": kind}) as there:
+        assert "Questions come from handoffs@example.org" in (await there.page.http.get("/you")).text
+        added = await there.page.post("/you/chats", data={"channel": "email", "address": "ada@example.com"})
+        assert "Now send a message from ada@example.com to handoffs@example.org" in added.text
+        assert re.search(r"with the subject confirm-[a-z2-7]{16} It works once, until", added.text)
+        page = (await there.page.http.get("/you")).text
+        assert "ada@example.com, not confirmed yet" in page
+        assert "confirm-" not in page
+        assert "It is not set up yet." in (await there.press("test")).text
+        refused = await there.page.post("/you/chats", data={"channel": "email", "address": "ada@localhost"})
+        assert (refused.status_code, "Write your e-mail address like this" in refused.text) == (422, True)

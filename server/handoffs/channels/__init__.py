@@ -26,7 +26,7 @@ class Row:
     handoff by its id, or is None. Empty for a channel that other code uses.
     """
     settings: tuple[str, ...] = ()
-    """The settings that it needs, by their names in `config.toml`. It runs if one of them is set."""
+    """The settings that it needs, by their names in `config.toml`. It is there if one of them is set."""
     extra: str = ""
     """The extra that installs its packages; empty if it needs none."""
     needs: str = ""
@@ -34,6 +34,7 @@ class Row:
     chat: str = ""
     """The import string of a `chats.service.Kind`, for a channel that people set up on their own page.
 
+    Where the row has settings, it is that of a function that returns the `Kind` for their values, by name, or None.
     Its keys lie on this machine, where an agent of the same user may find them. It permits no tool by itself, only
     where the rule of a gate names it.
     """
@@ -86,6 +87,15 @@ CHANNELS: Mapping[str, Row] = {
             extra="webpush",
             needs="pywebpush",
             chat="handoffs.channels.webpush:KIND",
+        ),
+        Row(
+            name="email",
+            does="a message to one's own e-mail address, which a reply answers",
+            from_host=False,
+            settings=("email_smtp", "email_imap", "email_address", "email_authserv", "email_password"),
+            extra="email",
+            needs="aiosmtplib",
+            chat="handoffs.channels.mail:kind_of",
         ),
     )
 }

@@ -33,6 +33,8 @@ LOOK_SECONDS = 30.0
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0
 
+PAIRED_SECONDS = 30.0
+
 PAIRED = "This chat is set up. Questions for you come here."
 
 _EVERY = 2**31
@@ -60,7 +62,11 @@ class Line:
         self._kind, self._account, self._chats, self._service = kind, account, chats, service
         self._kept, self._desk, self._link, self._paired = kept, desk, link, paired
         self._burst, self._pause = burst, pause
-        self._presses = Presses(kept, desk)
+        self._presses = Presses(kept, desk, by_reply=kind.limits.by_reply)
+        # Where what was sent can't be changed: who has answered there is told so by the reply to their answer alone.
+        self._answering = anyio.Lock()
+        self._heard: set[tuple[str, str]] = set()
+        self._doubted: set[str] = set()  # the chats from which something came that did not count
         # The messages that have not ended: this line alone changes them. None where that must be read.
         self._told: dict[tuple[str, str], Told] | None = None
         self._there: dict[str, datetime] = {}  # when a person was last known to be there
@@ -144,12 +150,17 @@ class Line:
                     over.setdefault(each.key, []).append((each, ended))
         for key, gone in over.items():
             first, ended = gone[0]
-            if ended is not None and (first.ref or self._kind.keyed):
+            if self._kind.limits.by_reply:
+                async with self._answering:  # an answer that is just being told
+                    pass
+            heard = (chat.id, first.handoff) in self._heard
+            if ended is not None and not heard and (first.ref or self._kind.keyed):
                 note = await self._after(chat, first, ended)
                 await self._service.change(config, note, key=key, ref=first.ref)
             await self._keep([replace(each, shown=Shown.ENDED) for each, _ in gone])
             for each, _ in gone:
                 self._noted.pop((chat.id, each.handoff), None)
+                self._heard.discard((chat.id, each.handoff))
 
     async def _after(self, chat: Chat, told: Told, ended: Handoff) -> Note:
         together = [each for each in await self._kept.found(chat.id, told.ref) if each.key == told.key]
@@ -247,25 +258,40 @@ class Line:
                 await self._kept.note(chat.id, words)
 
     async def _pressed(self, press: Press) -> None:
+        if press.problem:
+            for chat, config in self._chats:
+                if config == press.of:
+                    self._doubted.add(chat.id)
+                    with suppress(StoreError):
+                        await self._kept.note(chat.id, press.problem)
+            return
         if press.paired is not None:
             for chat, config in self._chats:
                 if config.get("pair") and config["pair"] == press.code:
                     await self._paired(chat, press.paired)
-                    with suppress(NotSent):
+                    # The line begins anew with the address, and this one ends: not before it has said so.
+                    with suppress(NotSent), anyio.move_on_after(PAIRED_SECONDS, shield=True):
                         await self._service.respond(press.paired, press, PAIRED)
             return
         found = [each for each in self._chats if self._kind.sender(each[1]) == press.sender]
         if not found:
             return  # a stranger is told nothing
         chat, config = found[0]
-        taken = await self._presses.take(chat, press)
-        if taken.words:
-            await self._respond(chat, config, press, taken)
+        async with self._answering:
+            taken = await self._presses.take(chat, press)
+            if chat.id in self._doubted:
+                self._doubted.discard(chat.id)
+                with suppress(StoreError):
+                    await self._kept.note(chat.id, "")
+            if taken.words:
+                await self._respond(chat, config, press, taken)
 
     async def _respond(self, chat: Chat, config: Config, press: Press, taken: Taken) -> None:
         with suppress(NotSent, StoreError):  # what was said is recorded; to hear of it is the lesser thing
             await self._service.respond(config, press, taken.words)
-            if taken.voted is not None:
+            if taken.ended and self._kind.limits.by_reply:
+                self._heard.add((chat.id, taken.ended))
+            if taken.voted is not None and not self._kind.limits.by_reply:
                 for each in await self._kept.told([chat.id]):
                     if each.handoff == taken.voted.id and each.ref:
                         note = voted_of(taken.voted, self._place(chat, each.handoff), taken.words)

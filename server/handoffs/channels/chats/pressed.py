@@ -10,11 +10,12 @@ from functools import partial
 from typing import Protocol
 
 from handoffs.channels.chats.codes import digest_of, is_code, reply_digest
+from handoffs.channels.chats.picked import first_lines, picked
 from handoffs.channels.chats.service import Press
 from handoffs.channels.chats.wording import answers_of, content_of, takes_reply
 from handoffs.core.chat import Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound
-from handoffs.core.field import Value
+from handoffs.core.field import Kind, Value
 from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff, State
 from handoffs.core.person import Directory
@@ -26,6 +27,8 @@ TEST = "test"
 """In place of a question, in the code of a test."""
 
 UNKNOWN = "This is none of the buttons that wait for you here. Nothing was recorded."
+NO_REPLY = "This is no reply to a question that waits for you here. Nothing was recorded."
+ELSEWHERE = "This is answered in the inbox. Nothing was recorded."
 USED = "This message was answered before, or replaced by a newer one. Nothing more was recorded."
 WORKS = "It works: what you press here reaches Handoffs."
 _TRIES, _TRY_SECONDS = 50, 0.1
@@ -65,14 +68,16 @@ class Taken:
     """For who pressed; empty where there is nothing to say."""
     voted: Handoff | None = None
     """The question, where this was a vote that does not decide it yet."""
+    ended: str = ""
+    """The id of the question, where this has answered it."""
 
 
 class Presses:
     """Takes what comes back from chats."""
 
-    def __init__(self, chats: Chats, desk: ChatDesk) -> None:
-        """Take where codes are kept, and the desk."""
-        self._chats, self._desk = chats, desk
+    def __init__(self, chats: Chats, desk: ChatDesk, *, by_reply: bool = False) -> None:
+        """Take where codes are kept, and the desk. `by_reply`: see `Limits`."""
+        self._chats, self._desk, self._by_reply = chats, desk, by_reply
 
     async def take(self, chat: Chat, press: Press) -> Taken:
         """Answer what was pressed or written in a chat. Waits for a store that is unavailable: nothing is lost."""
@@ -80,9 +85,11 @@ class Presses:
 
     async def _take(self, chat: Chat, press: Press) -> Taken:
         now = self._desk.clock.now()
-        digest = digest_of(press.code) if is_code(press.code) else ""
-        if press.ref and press.text and not press.code:
-            told = await self._found(chat, press.ref)
+        if press.refused:
+            return Taken(words=press.refused)
+        digest, told = digest_of(press.code) if is_code(press.code) else "", list[Told]()
+        if press.ref and not press.code and (press.text or self._by_reply):
+            told = [*await self._found(chat, press.ref)]
             if len(told) > 1:
                 return Taken(words=WHICH)
             digest = reply_digest(chat.id, told[0].handoff) if told else ""
@@ -90,7 +97,8 @@ class Presses:
             return Taken(words=WHICH)
         code = await self._chats.code(digest) if digest else None
         if code is None or code.chat != chat.id:
-            return Taken(words=UNKNOWN)
+            elsewhere = ELSEWHERE if told else NO_REPLY
+            return Taken(words=elsewhere if self._by_reply else UNKNOWN)
         if code.handoff == TEST:
             used = await self._chats.redeem(code.digest, chat_id=chat.id, event=press.event, at=now)
             return Taken(words=WORKS if used else USED)
@@ -122,7 +130,7 @@ class Presses:
             return Taken(words=f"{ended} Nothing more was recorded.")
         if ended.state is State.OPEN:
             return Taken(words=f"Recorded as your vote: {_said(handoff, values, other)}.", voted=ended)
-        return Taken(words=f"Recorded: {_said(handoff, values, other)}.")
+        return Taken(words=f"Recorded: {_said(handoff, values, other)}.", ended=handoff.id)
 
     async def _found(self, chat: Chat, ref: str) -> Sequence[Told]:
         """Return what a message is about. One that is just being sent has no name here yet: it is waited for."""
@@ -142,9 +150,20 @@ class Presses:
             if values not in [dict(each) for _, each in answers_of(handoff, chat.channel)]:
                 raise AnswerRefused({"": "this is answered in the inbox"})
             return values, ""
+        choices = answers_of(handoff, chat.channel) if self._by_reply else []
+        chosen = picked(press.text, choices)
+        if chosen is not None:
+            return dict(chosen), ""
+        if choices and not takes_reply(handoff):
+            listed = ", ".join(
+                f"{number} ({inert_line(label, 60)})" for number, (label, _) in enumerate(choices[:20], 1)
+            )
+            raise AnswerRefused({"": f"your reply does not begin with one of the choices alone: {listed}"})
         if not takes_reply(handoff) or not press.text.strip():
             raise AnswerRefused({"": "write your answer as text, or answer in the inbox"})
         text, field = press.text.strip(), handoff.question.form.fields[0]
+        if self._by_reply and not handoff.question.takes_other and (field.kind is not Kind.STRING or field.format):
+            text = first_lines(text)
         try:
             return {field.name: field.coerce(text)}, ""
         except ValueError as wrong:

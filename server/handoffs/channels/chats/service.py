@@ -54,6 +54,8 @@ class Limits:
     """Whether a person can reply to a message with text."""
     lines: int = 0
     """How many lines of 40 characters are surely seen: what is longer has no buttons. 0 where all of a text is seen."""
+    by_reply: bool = False
+    """A reply names one of the choices, or is the text: there are no buttons, and what was sent can't be changed."""
     brief: bool = False
     """The message opens its page itself: it does not say how it is answered, and has no address in its text."""
 
@@ -99,6 +101,12 @@ class Press:
     """The message that it is about, by the service's name of it."""
     handle: str = ""
     """What the service wants back with the reply to it."""
+    refused: str = ""
+    """Why it can't be an answer, for who sent it."""
+    problem: str = ""
+    """What the page of the person says from now on, where this did not count; see `of`."""
+    of: Config | None = None
+    """The address of the chat that has the problem."""
     paired: Config | None = None
     """What the address is from now on of the chat whose code this is: the person has shown that it is theirs."""
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import anyio.to_thread
 
-from handoffs.channels.chats.codes import digest_of, new_code
+from handoffs.channels.chats.codes import digest_of, new_code, reply_digest
 from handoffs.channels.chats.pressed import TEST
 from handoffs.channels.chats.quiet import read_quiet
 from handoffs.channels.chats.sealed import seal, unseal
@@ -108,15 +108,24 @@ class Setup:
         if not kind.ready(config):
             raise ChatRefused(say("It is not set up yet. {next}", next=kind.next(config)))
         now, code, key = self._clock.now(), new_code(), new_id("m_")
+        by_reply = kind.limits.by_reply
+        about = f"{TEST} {key}" if by_reply else TEST
         made = Code(
-            digest=digest_of(code), chat=chat.id, handoff=TEST, content="", answer={}, expires_at=now + _TEST_LASTS
+            digest=reply_digest(chat.id, about) if by_reply else digest_of(code),
+            chat=chat.id,
+            handoff=TEST,
+            content="",
+            answer={},
+            expires_at=now + _TEST_LASTS,
         )
+        act = "Reply to this message" if by_reply else "Press the button"
         note = Note(
             title="A test of Handoffs",
-            body="Questions for you come like this. Press the button: then you know that answers arrive, too.",
-            buttons=[Button(label="It works", code=code)],
+            body=f"Questions for you come like this. {act}: then you know that answers arrive, too.",
+            buttons=[] if by_reply else [Button(label="It works", code=code)],
+            reply=by_reply,
         )
-        sending = Told(chat=chat.id, handoff=TEST, key=key, shown=Shown.ENDED, at=now)
+        sending = Told(chat=chat.id, handoff=about, key=key, shown=Shown.ENDED, at=now)
         try:
             await self._chats.tell([sending], [made])
             ref = await self._send(kind, config, note, key)
@@ -128,7 +137,7 @@ class Setup:
             raise ChatRefused(say("It was not sent: {why}.", why=str(wrong))) from None
         await self._chats.tell([replace(sending, ref=ref)])
         await self._chats.note(chat.id, "")
-        return say("A test is on its way. Press its button.")
+        return say("A test is on its way. Reply to it.") if by_reply else say("A test is on its way. Press its button.")
 
     async def turn(self, person: str, chat_id: str, *, on: bool) -> None:
         """Turn a chat on or off. Raises ChatRefused: It is no chat of theirs."""

@@ -96,10 +96,13 @@ def written(handoff: Handoff, place: Place, *, now: datetime) -> Written:
     shown = _shown(handoff, place.channel)
     labels = [inert_line(label) for label, _ in answers]
     numbered = len({*labels}) < len(labels) or any(len(label) > place.limits.label for label in labels)
-    listed = _listed(handoff, answers, numbered=numbered)
+    by_reply = place.limits.by_reply
+    numbered = by_reply or numbered
+    listed = _listed(handoff, answers, numbered=numbered) if by_reply or handoff.question.action is None else ""
     seen = not place.limits.lines or _lines(f"{shown}\n{listed}" if listed else shown) <= place.limits.lines
-    fits = len(answers) <= place.limits.buttons and seen
-    here = _here(fits and bool(answers), replies)
+    replies = replies or (by_reply and bool(answers))
+    fits = len(answers) <= place.limits.buttons and seen and not by_reply
+    here = _by_reply(handoff, answers) if by_reply and replies else _here(fits and bool(answers), replies)
     foot = _foot(handoff, place, now=now, here=here)
     body = "\n\n".join(filter(None, (shown, listed, foot)))
     title = _title(handoff)
@@ -193,7 +196,7 @@ def _listed(handoff: Handoff, answers: Sequence[tuple[str, Mapping[str, object]]
     """Return the choices with what the agent says of each."""
     fields = handoff.question.form.fields
     about = [each.description for each in fields[0].choices] if fields else []
-    if not answers or handoff.question.action is not None or not (numbered or any(about)):
+    if not answers or not (numbered or any(about)):
         return ""
     lines: list[str] = []
     for number, (label, _) in enumerate(answers, 1):
@@ -207,6 +210,13 @@ def _here(buttons: bool, replies: bool) -> str:
     if buttons and replies:
         return "Press a button, or reply to this message with other words."
     return "Press a button." if buttons else "Reply to this message with your answer." if replies else ""
+
+
+def _by_reply(handoff: Handoff, answers: Sequence[object]) -> str:
+    if not answers:
+        return "Reply to this message with your answer."
+    else_ = ", or with other words" if takes_reply(handoff) else ""
+    return f"Reply with the number or the name of your choice, alone in the first line{else_}."
 
 
 def _foot(handoff: Handoff, place: Place, *, now: datetime, here: str) -> str:
