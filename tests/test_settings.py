@@ -511,8 +511,8 @@ def test_everything_that_is_wrong_is_told_at_once_with_where_it_stands(written: 
         "HANDOFFS_TERMINAL is 'maybe'; allowed: auto, on or off.",
         f"JOIN_SECOND in {toml} is no setting. Did you mean join_seconds?",
         f"join_seconds in {toml} is 'True'; allowed: a number of seconds from 0 to 315360000 (ten years).",
-        f"zebra in {toml} is no setting. There are decision_point, default_timeout_seconds, email_address, email_authserv, "
-        "email_imap, email_password, email_smtp, escalate, hold_seconds, "
+        f"zebra in {toml} is no setting. There are decision_point, default_timeout_seconds, email_address, "
+        "email_authserv, email_imap, email_password, email_smtp, escalate, hold_seconds, "
         "host_timeout_seconds, inbox, inbox_oidc_claim, inbox_oidc_client_id, inbox_oidc_client_secret, "
         "inbox_oidc_issuer, inbox_password, inbox_proxy_header, inbox_url, join, join_seconds, keys, "
         "max_timeout_seconds, "
