@@ -180,10 +180,11 @@ class Measured:
         known: Handoff | None = None,
         durable: bool = True,
         unless_stopped: bool = False,
+        contents: Sequence[bytes] = (),
     ) -> Handoff:
         """Record events; see `Store.record`."""
         after = await self._store.record(
-            handoff_id, *events, known=known, durable=durable, unless_stopped=unless_stopped
+            handoff_id, *events, known=known, durable=durable, unless_stopped=unless_stopped, contents=contents
         )
         if after.end is not None and any(event.name == after.state.value for event in events):
             attributes = {"handoffs.outcome": after.state.value, "handoffs.channel": after.end.channel}

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from base64 import b64decode
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from handoffs.core.attachment import GivenFile, attached
 from handoffs.core.events import Collected
 from handoffs.core.model import Handoff
 from handoffs.setting_values import store_address
@@ -20,6 +22,7 @@ from tests.store.samples import LONG_AGO, answered, passkey, sample, two_of
 from tests.store.test_chats import chat
 
 WORDS = "what ada thinks of it"
+FILE = b"what ada attached to it"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -50,7 +53,9 @@ def with_answer(home: Home) -> Handoff:
     async def work() -> Handoff:
         async with stored(home) as store:
             asked = await store.open(sample("Deploy?"), collect_after=LONG_AGO)
-            return await store.record(asked.id, answered(note=WORDS), Collected(at=NOW))
+            files = attached([GivenFile(name="a.bin", declared="", content=FILE)], allowed=True)
+            said = replace(answered(note=WORDS), attachments=(files[0].attachment,))
+            return await store.record(asked.id, said, Collected(at=NOW), contents=[FILE])
 
     return anyio.run(work)
 
@@ -140,6 +145,8 @@ def test_an_export_has_all_that_is_kept_about_a_person(home: Home) -> None:
     assert (decided["id"], decided["ended"]["note"], decided["ended"]["values"]) == (
         handoff.id, WORDS, {"response": "yes"},
     )  # fmt: skip
+    [file] = decided["ended"]["attachments"]
+    assert (file["name"], file["size"], b64decode(file["base64"])) == ("a.bin", len(FILE), FILE)
     assert json.loads(done(home, "export", "bob"))["handoffs"] == []
     there = home.folder / "ada.json"
     assert done(home, "export", "ada", "--to", str(there)) == f"Written to {there}.\n"
@@ -174,6 +181,7 @@ def test_an_erased_person_leaves_a_log_that_is_still_right(home: Home) -> None:
     shown = home.run("show", handoff.id).stdout + home.run("show", handoff.id, "--json").stdout
     shown += home.run("log", "--json").stdout + home.run("show", handoff.id, "--aais").stdout
     assert WORDS not in shown
+    assert "a.bin" not in shown
     assert "ada@" not in shown
     assert "erased: p_" in shown
     assert "There is no person ada" in refused(home, 3, "erase", "ada", "--yes")

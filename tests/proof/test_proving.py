@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from handoffs.core.attachment import GivenFile
 from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.decision import Assertion
 from handoffs.core.desk import Desk
-from handoffs.core.errors import NotProved, NotTheirDecision, QuestionRefused
+from handoffs.core.errors import AnswerRefused, NotProved, NotTheirDecision, QuestionRefused
 from handoffs.core.model import Caller, Handoff, State
 from handoffs.core.people import People
 from handoffs.core.person import Person
@@ -233,3 +234,42 @@ async def test_who_does_not_know_the_page_takes_no_decision(tmp_path: Path) -> N
         for desk in (elsewhere, Desk(store=at.store, clock=at.clock)):
             with pytest.raises(NotProved, match="handoffs inbox"):
                 await desk.answer(asked, YES, by="ada", channel="command line", proof=signed)
+
+
+async def test_a_signature_covers_the_files_of_the_answer(tmp_path: Path) -> None:
+    given = [GivenFile(name="plan.txt", declared="text/plain", content=b"the plan")]
+    for other in (
+        [],
+        [replace(given[0], content=b"another plan")],
+        [replace(given[0], name="other.txt")],
+        [replace(given[0], declared="text/html")],
+        [*given, replace(given[0], name="more.txt", content=b"more")],
+    ):
+        async with inbox(tmp_path) as at:
+            asked = await at.ask(files=True)
+            decision = await at.desk.to_sign(asked, YES, by="ada", channel="inbox", files=given)
+            assert decision is not None
+            with pytest.raises(NotProved):
+                await at.answer(asked, "ada", at.ada.sign(decision), files=other)
+            assert (await at.desk.get(asked.id)).state is State.OPEN
+        (tmp_path / "handoffs.db").unlink()
+    async with inbox(tmp_path) as at:
+        asked = await at.ask(files=True)
+        decision = await at.desk.to_sign(asked, YES, by="ada", channel="inbox", files=given)
+        assert decision is not None
+        assert decision.attachments[0].digest in decision.signed.decode()
+        ended = await at.answer(asked, "ada", at.ada.sign(decision), files=given)
+        assert ended.state is State.ANSWERED
+        await at.desk.check_proof(ended)
+        for attachments in ((), (replace(ended.attachments[0], digest="0" * 64),)):
+            with pytest.raises(NotProved, match="not proved"):
+                await at.desk.check_proof(replace(ended, attachments=attachments))
+
+
+async def test_what_takes_several_votes_takes_no_files(tmp_path: Path) -> None:
+    given = [GivenFile(name="plan.txt", declared="text/plain", content=b"the plan")]
+    async with inbox(tmp_path) as at:
+        asked = await at.ask(votes=2, files=True)
+        assert not asked.question.takes_files
+        with pytest.raises(AnswerRefused, match="or a vote"):
+            await at.desk.to_sign(asked, YES, by="ada", channel="inbox", files=given)

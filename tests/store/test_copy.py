@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from handoffs.core.attachment import GivenFile, attached
 from handoffs.core.errors import PersonRefused, StoreError, StoreTooNew
 from handoffs.core.events import Answered, Collected, Declined, Reached, Reminded
 from handoffs.core.grant import Condition, Pin, Stop
@@ -85,7 +86,10 @@ async def fill(address: str, *, many: int = MANY) -> None:
         sealed = Answered(
             at=LATER, by="ada", channel="inbox", values={"response": "secret:x"}, note="\0", sealed={"r": "sealed"}
         )
-        await store.record(secret.id, sealed, Collected(at=LATER))
+        contents = [bytes(range(number, 256)) for number in range(5)]
+        given = [GivenFile(name=f"zero {number}", declared="", content=each) for number, each in enumerate(contents)]
+        files = tuple(each.attachment for each in attached(given, allowed=True))
+        await store.record(secret.id, replace(sealed, attachments=files), Collected(at=LATER), contents=contents)
         for number in range(3):  # the same question, again and again
             again = await store.open(sample("Again?", at=ASKED + number * timedelta(minutes=1)), collect_after=LATER)
             if number < 2:
@@ -159,12 +163,12 @@ async def test_a_store_copied_there_and_back_is_what_it_was_row_by_row(first: st
     await change(at[0], "INSERT INTO SCHEMA.kept_leaves VALUES (0, '{}')")
     await change(at[0], "INSERT INTO SCHEMA.log_began VALUES (1, 0)")
     kept = await dump(at[0])
-    assert [len(table) for table in kept][1:] == [MANY + 22, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1, 1, 2, 2, 2]
+    assert [len(table) for table in kept][1:] == [MANY + 22, 1, 2, PINS, 2, 1, 3, 1, 2, 1, 1, 1, 2, 2, 2, 5]
     there = await copied(at[0], at[1])
     assert there == {
         "handoffs": MANY + 6, "events": MANY + 22, "claims": 1, "tokens": 2, "pins": PINS, "grants": 2, "stops": 1,
         "people": 3, "absences": 1, "passkeys": 2, "recoveries": 1, "kept_leaves": 1, "log_began": 1,
-        "chats": 2, "chat_messages": 2, "chat_codes": 2,
+        "chats": 2, "chat_messages": 2, "chat_codes": 2, "attachments": 5,
     }  # fmt: skip
     assert await copied(at[1], at[2]) == there
     assert await dump(at[1]) == await dump(at[2]) == kept == await dump(at[0])

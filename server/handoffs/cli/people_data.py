@@ -2,6 +2,7 @@
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -139,13 +140,25 @@ async def _handoffs(store: Store, name: str) -> list[object]:
         entries: dict[str, list[Entry]] = {each.id: [] for each in page}
         for line in await store.leaves.lines(list(entries)):
             entries[line.entry.handoff_id].append(line.entry)
-        found += [_handoff(each, entries[each.id], name) for each in page if concerns(name, each, entries[each.id])]
+        concerned = [each for each in page if concerns(name, each, entries[each.id])]
+        found += [_handoff(each, entries[each.id], name, await _files(store, each, name)) for each in concerned]
         if len(page) < _PAGE:
             return found
         before = Cursor(created_at=page[-1].created_at, id=page[-1].id)
 
 
-def _handoff(whole: Handoff, entries: Sequence[Entry], name: str) -> Mapping[str, object]:
+async def _files(store: Store, handoff: Handoff, name: str) -> list[object]:
+    """Return the files of an answer of this person, with their bytes."""
+    if handoff.end is None or handoff.end.by != name:
+        return []
+    contents = [await store.content(handoff.id, number + 1) for number in range(len(handoff.attachments))]
+    return [
+        each.document() | {"base64": b64encode(content or b"").decode()}
+        for each, content in zip(handoff.attachments, contents, strict=True)
+    ]
+
+
+def _handoff(whole: Handoff, entries: Sequence[Entry], name: str, files: Sequence[object]) -> Mapping[str, object]:
     handoff = redacted(whole)
     of, end = handoff.question.deciders, handoff.end
     told: dict[str, object] = {
@@ -176,6 +189,7 @@ def _handoff(whole: Handoff, entries: Sequence[Entry], name: str) -> Mapping[str
             "note": end.note,
             "values": None if handoff.values is None else dict(handoff.values),
             "other": handoff.other,
+            "attachments": files,
             "secrets": sorted(handoff.sealed),
         }
     return told

@@ -24,6 +24,7 @@ from typing import TypeAlias
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import ALLOW, ARGUMENTS, REMEMBER
+from handoffs.core.attachment import listed
 from handoffs.core.client_name import bare_name
 from handoffs.core.decision_record import ENDS, CheckedVote, Record
 from handoffs.core.display import event_words
@@ -237,6 +238,7 @@ class _Writer:
                 f"{EXTENSION}answer": {
                     "values": None if values is None else dict(values),
                     "other": handoff.other or None,
+                    **({"attachments": listed(handoff.attachments)} if handoff.attachments else {}),
                     "note": end.note or None,
                     "channel": end.channel,
                 }

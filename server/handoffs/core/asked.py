@@ -25,6 +25,7 @@ def asked_handoff(
     deciders: "Deciders | None" = None,
     session: str = "",
     tool_use: str = "",
+    files: bool = False,
 ) -> Handoff:
     """Return the handoff, with the fingerprint by which the same question of the same caller is found."""
     return Handoff(
@@ -37,6 +38,7 @@ def asked_handoff(
             breakout_of_loop=breakout_of_loop,
             action=action,
             deciders=deciders,
+            files=files,
         ),
         created_at=asked,
         fingerprint=fingerprint_of(

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, cast
 
+from handoffs.core.attachment import Attachment, listed
+
 Proof: TypeAlias = Literal["", "passkey"]
 Visible: TypeAlias = Literal["all", "theirs"]
 
@@ -86,6 +88,11 @@ class Deciders:
     escalate_seconds: float | None = None
     escalate_to: tuple[Seat, ...] = ()
     """Others who may decide after that time, too."""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether it takes the votes of several persons."""
+        return len(self.each) + self.votes > 1
 
     def seat_of(self, name: str, at: datetime) -> Seat | None:
         """Return the seat of a person at this moment, their own before one as a deputy; None where they have none."""
@@ -236,9 +243,12 @@ class Deciders:
             raise ValueError(f"these deciders can't be read: {wrong!r}") from wrong
 
 
-def content_digest(fingerprint: str, values: Mapping[str, object], other: str = "") -> str:
+def content_digest(
+    fingerprint: str, values: Mapping[str, object], other: str = "", attachments: Sequence[Attachment] = ()
+) -> str:
     """Return a digest that is equal for the same answer to the same question, as 64 hexadecimal digits."""
-    whole = [fingerprint, {name: values[name] for name in sorted(values)}, other]
+    files = [listed(attachments)] if attachments else []  # without any, the digest is that of earlier versions
+    whole = [fingerprint, {name: values[name] for name in sorted(values)}, other, *files]
     return hashlib.sha256(json.dumps(whole, separators=(",", ":")).encode()).hexdigest()
 
 

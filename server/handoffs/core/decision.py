@@ -11,6 +11,7 @@ The authenticator signs a challenge: SHA-256 over one JSON object in the form of
     action     `Action.digest` of what runs: server, tool, canonical arguments and definition; null for a question
     values     what is decided: the values of the form, with edited arguments and what is to be remembered
     other      what the person said instead of picking an option
+    attachments  name, type, size and SHA-256 of each file of the answer; left out where there are none
     note       what they said beside it
     person     who decides, and `for`: whose deputy they are
     server     the server id: which inbox, by its address
@@ -31,6 +32,7 @@ from hashlib import sha256
 from typing import cast
 
 from handoffs.core import exact_json
+from handoffs.core.attachment import Attachment, listed
 from handoffs.core.form import Value
 from handoffs.core.model import Handoff
 from handoffs.core.storable import storable
@@ -70,6 +72,7 @@ class Decision:
     handoff: Handoff
     values: Mapping[str, Value]
     other: str = ""
+    attachments: tuple[Attachment, ...] = ()
     person: str
     for_: str = ""
     """Whose deputy they are; empty for a person in their own right."""
@@ -91,6 +94,7 @@ class Decision:
             "action": None if question.action is None else question.action.digest,
             "values": _writable(self.values),
             "other": storable(self.other),
+            **({"attachments": listed(self.attachments)} if self.attachments else {}),
             "note": storable(ticket.note),
             "person": self.person,
             "for": self.for_,

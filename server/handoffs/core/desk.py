@@ -12,10 +12,11 @@ import anyio
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
+from handoffs.core.answering import AnswerGiven
 from handoffs.core.asked import asked_handoff
+from handoffs.core.attachment import GivenFile
 from handoffs.core.errors import (
     AlreadyEnded,
-    AnswerRefused,
     NotTheirDecision,
     QuestionRefused,
 )  # fmt: skip
@@ -28,12 +29,11 @@ from handoffs.core.events import (
     Voted,
     opened_by,
 )  # fmt: skip
-from handoffs.core.form import Value
 from handoffs.core.ids import new_id
 from handoffs.core.model import Caller, Declared, Handoff, State, fingerprint_of
 from handoffs.core.ports import Channel, Clock, Sealer, Store, Watch
 from handoffs.core.presenter import MAX_PUT_OFF, Presenter
-from handoffs.core.question import MAX_MESSAGE, Limits, checked_other, form_of
+from handoffs.core.question import MAX_MESSAGE, Limits, form_of
 from handoffs.core.recording import MAX_NOTED, Recorder
 from handoffs.core.secrets_vault import SecretsVault
 from handoffs.core.sentences import say
@@ -146,6 +146,7 @@ class Desk(Recorder):
         action: Action | None = None,
         deciders: "Deciders | None" = None,
         handoff_id: str = "",
+        files: bool = False,
     ) -> Handoff:
         """Open a handoff, or join the one that the same question opened before, and have it shown.
 
@@ -155,7 +156,8 @@ class Desk(Recorder):
         handoff names the same question if it was decided a short while ago. An `action` is what runs if it is allowed.
         `timeout_seconds` is what the agent asks for, within the limits; `deadline_seconds` is a person's own setting,
         and is taken as it stands. `deciders` alone decide a new handoff; one that was asked without any is not joined,
-        but withdrawn. A new one gets the `handoff_id`, if there is one.
+        but withdrawn. A new one gets the `handoff_id`, if there is one. `files` says that the caller
+        receives files of an answer.
 
         Raises:
             ValueError: Another handoff has this id.
@@ -171,7 +173,7 @@ class Desk(Recorder):
             asked_form = with_titles(asked_form)
         if asked_form.secret:
             await self._vault.check(caller)
-            if deciders is not None and len(deciders.each) + deciders.votes > 1:
+            if deciders is not None and deciders.takes_several:
                 raise QuestionRefused("A secret can't be voted on: the rule wants more than one vote.")
         handoff = asked_handoff(
             handoff_id or self._make_id(),
@@ -189,6 +191,7 @@ class Desk(Recorder):
             deciders=deciders,
             session=session,
             tool_use=tool_use,
+            files=files,
         )
         collect_after = asked - timedelta(seconds=self._limits.join_seconds)
         for _ in range(_MOST_REPLACED):
@@ -242,8 +245,9 @@ class Desk(Recorder):
         other: str = "",
         private: bool = False,
         proof: "Assertion | None" = None,
+        files: Sequence[GivenFile] = (),
     ) -> Handoff:
-        """Answer. `values` are checked against the form for every channel.
+        """Answer. `values` are checked against the form for every channel, `files` as `core.attachment` says.
 
         `other` is what a person says instead of picking an option: then there are no values, see
         `Question.takes_other`.
@@ -262,13 +266,20 @@ class Desk(Recorder):
 
         Returns the open handoff where the votes are not enough yet: the vote was recorded.
         """
-        answered = await self._answered(
-            handoff, values, by=by, channel=channel, note=note, other=other, private=private
-        )
-        return await self._decide(handoff, answered, proof)
+        given = AnswerGiven(values=values, by=by, channel=channel, note=note, other=other, files=files)
+        answered, contents = await given.checked(handoff, self._vault, at=self._clock.now(), private=private)
+        return await self._decide(handoff, answered, proof, contents)
 
     async def to_sign(
-        self, handoff: Handoff, values: Mapping[str, object], *, by: str, channel: str, note: str = "", other: str = ""
+        self,
+        handoff: Handoff,
+        values: Mapping[str, object],
+        *,
+        by: str,
+        channel: str,
+        note: str = "",
+        other: str = "",
+        files: Sequence[GivenFile] = (),
     ) -> "Decision | None":
         """Return what a person signs to give this answer; None where it demands no proof.
 
@@ -278,7 +289,8 @@ class Desk(Recorder):
         from handoffs.core.decision import Ticket
 
         deciders = handoff.question.deciders
-        answered = await self._answered(handoff, values, by=by, channel=channel, note=note, other=other, private=True)
+        given = AnswerGiven(values=values, by=by, channel=channel, note=note, other=other, files=files)
+        answered, _ = await given.checked(handoff, self._vault, at=self._clock.now(), private=True)
         if deciders is None or not deciders.proof:
             return None
         voted = await self._vote(handoff, answered)
@@ -286,29 +298,6 @@ class Desk(Recorder):
             self.proving.decision(handoff, voted, answered, Ticket.issue(answered.at, note=note))
             if voted.digest
             else None
-        )
-
-    async def _answered(
-        self,
-        handoff: Handoff,
-        values: Mapping[str, object],
-        *,
-        by: str,
-        channel: str,
-        note: str,
-        other: str,
-        private: bool,
-    ) -> Answered:
-        form = handoff.question.form
-        if form.secret and not private:
-            raise AnswerRefused({"": say("a secret can only be typed into the inbox: `handoffs inbox` opens it")})
-        if other:
-            public, sealed = dict[str, Value](), dict[str, str]()
-            other = checked_other(other, values=values, allowed=handoff.question.takes_other)
-        else:
-            public, sealed = await self._vault.seal(handoff, form.check(values))
-        return Answered(
-            at=self._clock.now(), by=by, channel=channel, values=public, sealed=sealed, note=note, other=other
         )
 
     async def allow(
@@ -333,11 +322,15 @@ class Desk(Recorder):
         return await self._decide(handoff, Declined(at=self._clock.now(), by=by, channel=channel, note=note))
 
     async def _decide(
-        self, handoff: Handoff, outcome: Answered | Declined, proof: "Assertion | None" = None
+        self,
+        handoff: Handoff,
+        outcome: Answered | Declined,
+        proof: "Assertion | None" = None,
+        contents: Sequence[bytes] = (),
     ) -> Handoff:
         deciders = handoff.question.deciders
         if deciders is None:
-            return await self._store.record(handoff.id, outcome, known=handoff)
+            return await self._store.record(handoff.id, outcome, known=handoff, contents=contents)
         voted = await self._vote(handoff, outcome)
         if isinstance(outcome, Answered) and deciders.proof and voted.digest and handoff.state is State.OPEN:
             if proof is None:
@@ -346,7 +339,7 @@ class Desk(Recorder):
                 raise no_proof(deciders)
             voted = await self.proving.use(handoff, voted, outcome, proof)
         # The store leaves the outcome out where the votes that it finds are not enough.
-        return await self._store.record(handoff.id, voted, outcome, known=handoff)
+        return await self._store.record(handoff.id, voted, outcome, known=handoff, contents=contents)
 
     async def _vote(self, handoff: Handoff, outcome: Answered | Declined) -> Voted:
         from handoffs.core.voting import vote_for

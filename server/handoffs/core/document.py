@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from handoffs.core.action import Action
+from handoffs.core.attachment import listed
 from handoffs.core.display import stamp
 from handoffs.core.exact_json import OddNumber
 from handoffs.core.model import Handoff
@@ -53,6 +54,7 @@ def document(handoff: Handoff, *, secrets: bool = False, reader: str = "") -> di
             "channel": answer.channel,
             "note": answer.note,
             "other": answer.other,
+            "attachments": listed(answer.attachments),
         },
         "action": _action(question.action, secrets=secrets),
         "deciders": None if question.deciders is None else _deciders(question.deciders, handoff.votes, reader),

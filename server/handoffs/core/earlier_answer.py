@@ -1,7 +1,8 @@
 """An earlier answer to the same question, which a person can give again with one click.
 
 The agent may never have received that answer, and asks again. The person has to confirm it. Permissions and secrets
-are never given again: they hold for one time only.
+are never given again: they hold for one time only. Nor are answers with files: their files are the
+other question's.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ def repeatable(handoff: Handoff, earlier: Handoff | None) -> bool:
     if earlier is None or earlier.id != handoff.earlier or earlier.state is not State.ANSWERED:
         return False
     form = handoff.question.form
-    return not form.secret and not form.has_own_no
+    return not form.secret and not form.has_own_no and not earlier.attachments
 
 
 def earlier_answer(handoff: Handoff, earlier: Handoff | None) -> AnswerInput:

@@ -12,6 +12,7 @@ HandoffError
 ├── Stopped                everything is stopped; nothing was recorded
 ├── SecretRefused          the caller can't have this secret
 ├── NotFound               no handoff has this id
+├── FileChanged            a file of an answer is not in the store as the person gave it
 ├── PersonNotFound         no person has this name
 ├── PersonRefused          what is asked of a person can't be done as things are; nothing was recorded
 ├── Ambiguous              several ids start with this
@@ -96,6 +97,16 @@ class NotFound(HandoffError):
     def __init__(self, handoff_id: str) -> None:
         self.handoff_id = handoff_id
         super().__init__(f"There is no handoff {handoff_id!r} here. `handoffs list --all` shows all of this store.")
+
+
+class FileChanged(HandoffError):
+    """A file of an answer is not in the store as the person gave it."""
+
+    def __init__(self, handoff_id: str, number: int) -> None:
+        super().__init__(
+            f"File {number} of {handoff_id} is not in the store as the person gave it: it was changed or removed "
+            "there. Do not use it; tell the person. `handoffs log verify` checks the whole store."
+        )
 
 
 class Ambiguous(HandoffError):

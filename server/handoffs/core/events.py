@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import ClassVar, TypeAlias, cast
 
+from handoffs.core.attachment import Attachment
 from handoffs.core.form import Value
 from handoffs.core.model import Declared
 
@@ -146,6 +147,8 @@ class Answered(_Event):
     note: str = ""
     other: str = ""
     """What the person said instead of picking an option; then `values` is empty."""
+    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
+    """The files of the answer, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -287,7 +290,7 @@ EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 
 # Kept once, with the handoff: the log holds nothing that people wrote.
-_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other", "gone", "proof"})
+_NOT_LOGGED = frozenset({"at", "values", "sealed", "note", "other", "attachments", "gone", "proof"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

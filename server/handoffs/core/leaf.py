@@ -17,7 +17,8 @@ leaf, and once the salt is erased, the leaf says nothing about the words. Fields
 The value is written in the form of RFC 8785, with two exceptions. The form is a string: its JSON schema as stores keep
 it, since the order of its fields is part of what was shown. An answer that RFC 8785 has no form for, with half of a
 character or a whole number beyond 2^53, is written as JSON with sorted names in ASCII. `action` is `Action.digest`.
-Sealed secrets are not committed to, only their names, which stand in the values.
+Of the files of an answer, `attachments` has name, type, size and SHA-256 of each. Sealed secrets are not committed to,
+only their names, which stand in the values.
 
 Texts are written by `json`, whose strings are those of RFC 8785 as long as no half of a character is in them
 (`storable` spells those out), and whose order of names is the same for names in ASCII.
@@ -35,6 +36,7 @@ from typing import TypeAlias, cast
 
 from handoffs.core import exact_json
 from handoffs.core.action import Action
+from handoffs.core.attachment import Attachment
 from handoffs.core.events import EVENTS, Event, Opened
 from handoffs.core.form import Value
 from handoffs.core.model import Caller, Handoff
@@ -248,7 +250,7 @@ def _canonical(value: object) -> bytes:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, tuple):
-        return _canonical_json([storable(str(each)) for each in cast("tuple[object, ...]", value)]).encode()
+        return _canonical_json([_item(each) for each in cast("tuple[object, ...]", value)]).encode()
     values = dict(cast("Mapping[str, Value]", value))
     try:
         if all(name.isascii() and _is_plain(each) for name, each in values.items()):
@@ -256,6 +258,10 @@ def _canonical(value: object) -> bytes:
         return exact_json.canonical(values)
     except ValueError:
         return _sorted_json(values).encode()
+
+
+def _item(value: object) -> object:
+    return value.document() if isinstance(value, Attachment) else storable(str(value))
 
 
 def _is_plain(value: Value) -> bool:

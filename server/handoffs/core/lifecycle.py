@@ -92,7 +92,14 @@ def advance(handoff: Handoff, event: Event) -> Handoff:
     match event:
         case Answered():
             end = End(at=event.at, by=event.by, channel=event.channel, note=event.note)
-            return replace(after, end=end, values=dict(event.values), sealed=dict(event.sealed), other=event.other)
+            return replace(
+                after,
+                end=end,
+                values=dict(event.values),
+                sealed=dict(event.sealed),
+                other=event.other,
+                attachments=event.attachments,
+            )
         case Declined() | Cancelled():
             return replace(after, end=End(at=event.at, by=event.by, channel=event.channel, note=event.note))
         case Expired():

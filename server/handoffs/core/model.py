@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action
+from handoffs.core.attachment import Attachment
 from handoffs.core.client_name import bare_name
 from handoffs.core.form import REFERENCE, Form, Value
 from handoffs.core.ids import ID_PREFIX
@@ -74,11 +75,19 @@ class Question:
     """What runs if it is allowed; None where nothing but an answer is wanted."""
     deciders: "Deciders | None" = None
     """Whose decision it is; None: of every person who is reached."""
+    files: bool = False
+    """Whether who asks receives files that come with an answer."""
 
     @property
     def takes_other(self) -> bool:
         """Whether a person may answer in their own words instead of picking an option."""
         return self.form.is_options and not self.breakout_of_loop
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether a person may give files with the answer: not with a held call, a secret or a vote."""
+        plain = self.action is None and not self.form.secret
+        return self.files and plain and (self.deciders is None or not self.deciders.takes_several)
 
     @property
     def takes_proof(self) -> bool:
@@ -107,6 +116,8 @@ class Answer:
     note: str = ""
     other: str = ""
     """What the person said instead of picking an option; then `values` is empty."""
+    attachments: tuple[Attachment, ...] = ()
+    """The files that came with it, without their bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +157,8 @@ class Handoff:
     """The stages whose reminder was claimed, in order, each once."""
     votes: "tuple[Vote, ...]" = ()
     """What its deciders have said so far, each person once."""
+    attachments: tuple[Attachment, ...] = ()
+    """The files of the answer. A store keeps their bytes apart: see `ports.Store.content`."""
 
     @property
     def answer(self) -> Answer | None:
@@ -153,7 +166,15 @@ class Handoff:
         if self.values is None or self.end is None:
             return None
         end = self.end
-        return Answer(values=self.values, by=end.by, at=end.at, channel=end.channel, note=end.note, other=self.other)
+        return Answer(
+            values=self.values,
+            by=end.by,
+            at=end.at,
+            channel=end.channel,
+            note=end.note,
+            other=self.other,
+            attachments=self.attachments,
+        )
 
     def joined_by(self, asked: "Handoff", *, since: datetime) -> bool:
         """Return whether an identical question, `asked` now, joins this one: it is open, or ended at `since` or later.

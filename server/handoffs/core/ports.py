@@ -219,11 +219,13 @@ class Store(Protocol):
         known: Handoff | None = None,
         durable: bool = True,
         unless_stopped: bool = False,
+        contents: Sequence[bytes] = (),
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         `known` is the handoff as the caller last saw it: a store with slow reads may start from it. Without `durable`,
         the events may be lost in a power cut. With `unless_stopped`, nothing is recorded while a stop stands.
+        `contents` are the bytes of the files of an `Answered`, kept if it is what ended the handoff.
 
         Raises:
             NotFound: There is no such handoff.
@@ -236,6 +238,10 @@ class Store(Protocol):
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
+        ...
+
+    async def content(self, handoff_id: str, number: int) -> bytes | None:
+        """Return the bytes of a file of an answer, the first of which has number 1; None if there are none."""
         ...
 
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:

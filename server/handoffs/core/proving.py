@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from handoffs.core.attachment import Attachment
 from handoffs.core.deciders import Deciders, Seat, Vote
 from handoffs.core.decision import Assertion, Decision, Ticket
 from handoffs.core.errors import NotProved, QuestionRefused
@@ -90,7 +91,9 @@ class Proving:
 
     def decision(self, handoff: Handoff, voted: Voted, answered: Answered, ticket: Ticket) -> Decision:
         """Return what the person signs who casts this vote. Raises NotProved: No passkey can be used here."""
-        return self._decision(handoff, voted.by, voted.for_, answered.values, answered.other, ticket)
+        return self._decision(
+            handoff, voted.by, voted.for_, answered.values, answered.other, answered.attachments, ticket
+        )
 
     async def use(self, handoff: Handoff, voted: Voted, answered: Answered, assertion: Assertion) -> Voted:
         """Check and use up the assertion for a vote, and return the vote with it. Raises NotProved."""
@@ -148,7 +151,15 @@ class Proving:
             return say("there is no answer that it could be compared with")
         try:
             assertion = Assertion.loads(vote.proof)
-            decision = self._decision(handoff, vote.person, vote.for_, handoff.values, handoff.other, assertion.ticket)
+            decision = self._decision(
+                handoff,
+                vote.person,
+                vote.for_,
+                handoff.values,
+                handoff.other,
+                handoff.attachments,
+                assertion.ticket,
+            )
             await self._checks().check(assertion, decision, at=vote.at, used_at=used_at)
         except NotProved as refused:
             return str(refused)
@@ -157,12 +168,20 @@ class Proving:
         return ""
 
     def _decision(
-        self, handoff: Handoff, person: str, for_: str, values: Mapping[str, Value], other: str, ticket: Ticket
+        self,
+        handoff: Handoff,
+        person: str,
+        for_: str,
+        values: Mapping[str, Value],
+        other: str,
+        attachments: tuple[Attachment, ...],
+        ticket: Ticket,
     ) -> Decision:
         return Decision(
             handoff=handoff,
             values=content_of(handoff, values) or {},
             other=other,
+            attachments=attachments,
             person=person,
             for_=for_,
             server_id=self._checks().server_id,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from handoffs.core.errors import AlreadyEnded, Ambiguous, NotFound
+from handoffs.core.errors import AlreadyEnded, Ambiguous, FileChanged, NotFound
 from handoffs.core.events import Entry
 from handoffs.core.ids import ID_PREFIX
 from handoffs.core.lifecycle import expiry
@@ -48,6 +48,20 @@ class Reader:
         if not handoff.overdue(self._clock.now()):
             return handoff
         return await self._expire(handoff)
+
+    async def content(self, handoff: Handoff, number: int) -> bytes:
+        """Return the bytes of a file of its answer, the first of which has the number 1.
+
+        Raises:
+            NotFound: There is no file of this number.
+            FileChanged: It is not in the store as the person gave it.
+        """
+        if not 0 < number <= len(handoff.attachments):
+            raise NotFound(f"{handoff.id}/{number}")
+        content = await self._store.content(handoff.id, number)
+        if content is None or not handoff.attachments[number - 1].holds(content):
+            raise FileChanged(handoff.id, number)
+        return content
 
     async def find(self, prefix: str) -> Handoff:
         """Return the one handoff whose id starts with `prefix`, with or without its `h_`.

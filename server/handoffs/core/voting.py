@@ -73,7 +73,14 @@ def was_decided(handoff: Handoff, deciders: Deciders) -> bool:
     """Return whether an answer has the votes that these deciders demand, whatever the store says of its state."""
     if handoff.values is None:
         return False
-    answered = Answered(at=handoff.created_at, by="", channel="", values=handoff.values, other=handoff.other)
+    answered = Answered(
+        at=handoff.created_at,
+        by="",
+        channel="",
+        values=handoff.values,
+        other=handoff.other,
+        attachments=handoff.attachments,
+    )
     return deciders.met_by(handoff.votes, _digest_of(handoff, answered))
 
 
@@ -113,7 +120,7 @@ def _digest_of(handoff: Handoff, outcome: Answered | Declined) -> str:
     if isinstance(outcome, Declined):
         return ""
     content = content_of(handoff, outcome.values)
-    return "" if content is None else content_digest(handoff.fingerprint, content, outcome.other)
+    return "" if content is None else content_digest(handoff.fingerprint, content, outcome.other, outcome.attachments)
 
 
 def _deciders_of(handoff: Handoff) -> Deciders:

@@ -199,6 +199,8 @@ def _same(signed: _Object, told: Sequence[_Told]) -> None:
             wrong.append("values")
         if signed.get("other") != (answered.word("other") or ""):
             wrong.append("other")
+        if "values" in answered.words and signed.get("attachments", []) != (answered.word("attachments") or []):
+            wrong.append("attachments")
     if wrong:
         raise ValueError(f"it is for another {' and '.join(wrong)} than the log has")
 

@@ -130,7 +130,7 @@ class _Erasing:
         if not self._ended_it or handoff.end is None:
             return after
         end = End(at=handoff.end.at, by=self._mark, channel=handoff.end.channel, note="")
-        return replace(after, end=end, values=None, other="", sealed={})
+        return replace(after, end=end, values=None, other="", sealed={}, attachments=())
 
     def _says_it(self, place: int, line: Lined) -> bool:
         """Say whether a line says anything that is erased."""

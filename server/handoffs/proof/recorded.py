@@ -25,6 +25,10 @@ class LinedStore(Protocol):
         """Return lines of the audit log."""
         ...
 
+    async def content(self, handoff_id: str, number: int) -> bytes | None:
+        """Return the bytes of a file of an answer."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
@@ -55,6 +59,24 @@ async def lined(store: LinedStore, handoff: Handoff) -> tuple[Handoff, Sequence[
     else:
         entries = await store.log(handoff_id=handoff.id, limit=_MOST_LINES)
     return handoff, entries
+
+
+async def with_kept_files(store: LinedStore, handoff: Handoff) -> Handoff:
+    """Return a handoff that says of its files what their bytes are, so that bytes that were changed are found."""
+    if not handoff.attachments:
+        return handoff
+    kept = [each.after(await store.content(handoff.id, at)) for at, each in enumerate(handoff.attachments, 1)]
+    return replace(handoff, attachments=tuple(kept))
+
+
+async def lined_with_files(store: LinedStore, handoff: Handoff) -> tuple[Handoff, Sequence[Entry]]:
+    """Return what `lined` returns, with files as `with_kept_files` has them; of one moment, also during an erasure."""
+    for _ in range(_TRIES):
+        handoff, entries = await lined(store, handoff)
+        kept = await with_kept_files(store, handoff)
+        if kept == handoff or (await store.get(handoff.id)).version == handoff.version:
+            return kept, entries
+    return await lined(store, handoff)
 
 
 def recorded(handoff: Handoff, entries: Sequence[Entry]) -> Iterator[Recorded]:
@@ -88,6 +110,7 @@ def _event(kind: type[Event], entry: Entry, handoff: Handoff) -> tuple[Event, fr
         told["note"] = "" if handoff.end is None else handoff.end.note
     if kind is Answered:
         told |= {"values": handoff.values or {}, "sealed": handoff.sealed, "other": handoff.other}
+        told["attachments"] = handoff.attachments
     unkept: set[str] = set()
     if "proof" in names:
         vote = _vote(handoff, entry)

@@ -40,7 +40,7 @@ def replayed(handoff: Handoff, events: Sequence[Recorded], leaves: Mapping[int, 
     )
     after = replace(
         handoff, state=State.OPEN, version=1, values=None, end=None, collected_at=None, other="", sealed={}, calls=1,
-        handed_to="", reached=(), reminded=(), votes=handoff.votes if free else (),
+        handed_to="", reached=(), reminded=(), votes=handoff.votes if free else (), attachments=(),
     )  # fmt: skip
     erased = handoff.values is None and any(isinstance(each.event, Erased) for each in events)
     for each in events[1:]:
@@ -59,7 +59,7 @@ def replayed(handoff: Handoff, events: Sequence[Recorded], leaves: Mapping[int, 
         except (HandoffError, ValueError) as wrong:
             return [f"line {each.number} ({event.name}) can't have happened: {wrong}"]
     if erased:
-        after = replace(after, values=None)
+        after = replace(after, values=None, attachments=())
     said = _said(
         [
             ("its end", _end(handoff.end), _end(after.end)),
@@ -69,6 +69,7 @@ def replayed(handoff: Handoff, events: Sequence[Recorded], leaves: Mapping[int, 
             ("the channels that have shown it", handoff.reached, after.reached),
             ("its reminders", handoff.reminded, after.reminded),
             ("its secrets", set(handoff.sealed), set(after.sealed)),
+            ("its files", handoff.attachments, after.attachments),
             ("when it was asked", handoff.created_at, events[0].event.at),
             ("its votes", _votes(handoff), _votes(after)),
         ]

@@ -18,7 +18,7 @@ from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
 from handoffs.proof.notes import VerifierKey
 from handoffs.proof.people_checks import PeopledStore, check_people
 from handoffs.proof.proof_checks import verify_consistency
-from handoffs.proof.recorded import Recorded, lined, recorded
+from handoffs.proof.recorded import Recorded, lined_with_files, recorded, with_kept_files
 from handoffs.proof.refused import ProofRefused
 from handoffs.proof.replaying import replayed
 from handoffs.proof.verifying import MAX_PROBLEMS, Problem, Report
@@ -139,10 +139,10 @@ async def _handoffs(store: WholeStore, report: Report, seen: _Seen) -> None:
             lines[each.entry.handoff_id].append(each)
         for handoff in page:
             seen.alive.discard(handoff.id)
-            found, without = _compared(handoff, lines[handoff.id], seen)
+            found, without = _compared(await with_kept_files(store, handoff), lines[handoff.id], seen)
             if found or len(lines[handoff.id]) != handoff.version:  # it may have changed between two reads
                 try:
-                    handoff, _ = await lined(store, handoff)
+                    handoff, _ = await lined_with_files(store, handoff)
                     found, without = _compared(handoff, await store.leaves.lines([handoff.id]), seen)
                 except NotFound:  # it was removed meanwhile
                     continue

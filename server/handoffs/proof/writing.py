@@ -30,7 +30,7 @@ from handoffs.proof.growing import Indices, LoggedStore, grow, head, inclusion
 from handoffs.proof.merkle import WIDTH
 from handoffs.proof.notes import SigningKey
 from handoffs.proof.people_checks import PeopledStore
-from handoffs.proof.recorded import Recorded, lined, recorded
+from handoffs.proof.recorded import Recorded, lined_with_files, recorded
 from handoffs.proof.refused import ProofRefused
 
 _HELD = frozenset({"message", "form", "arguments", "values"})
@@ -135,7 +135,7 @@ async def decision(
 
     Returns None if it is decided, and was not yet in a log of this size. Raises NotFound: it was removed meanwhile.
     """
-    handoff, entries = await lined(store, handoff)
+    handoff, entries = await lined_with_files(store, handoff)
     leaves = {leaf.number: leaf for leaf in await store.leaves.of(handoff.id) if leaf.number <= grown.number}
     closed = frozenset[str]() if secret or redacted(handoff) == handoff else _HELD
     try:
@@ -176,7 +176,7 @@ async def _signatures(store: PeopledStore, handoff: Handoff, server_id: str) -> 
     content = None if handoff.values is None else content_of(handoff, handoff.values)
     if content is None:
         return found
-    digest = content_digest(handoff.fingerprint, content, handoff.other)
+    digest = content_digest(handoff.fingerprint, content, handoff.other, handoff.attachments)
     for vote in handoff.votes:
         if not vote.proof or vote.digest != digest:  # a vote for something else was signed, too: it decided nothing
             continue
@@ -186,7 +186,7 @@ async def _signatures(store: PeopledStore, handoff: Handoff, server_id: str) -> 
             continue
         known = await store.people.key(assertion.credential_id)
         signed = Decision(
-            handoff=handoff, values=content, other=handoff.other,
+            handoff=handoff, values=content, other=handoff.other, attachments=handoff.attachments,
             person=vote.person, for_=vote.for_, server_id=server_id, ticket=assertion.ticket,
         ).signed.decode()  # fmt: skip
         public_key = "" if known is None else _base64url(known.public_key)

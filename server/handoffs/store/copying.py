@@ -39,6 +39,8 @@ class Table:
     columns: tuple[str, ...]
     order: tuple[str, ...]
     """The columns that order the pages: unique together, and indexed."""
+    page: int = PAGE
+    """How many rows are read, and written, at once."""
 
     @property
     def changing(self) -> tuple[str, ...]:
@@ -69,9 +71,12 @@ RECOVERIES = Table(name="recoveries", columns=RECOVERY, order=("person",))
 CHATS = Table(name="chats", columns=CHAT, order=("id",))
 CHAT_MESSAGES = Table(name="chat_messages", columns=TOLD, order=("chat", "handoff_id"))
 CHAT_CODES = Table(name="chat_codes", columns=CODE, order=("digest",))
+ATTACHMENTS = Table(
+    name="attachments", columns=("handoff_id", "number", "data"), order=("handoff_id", "number"), page=4
+)
 UNLOGGED = (
     CLAIMS, TOKENS, PINS, GRANTS, STOPS, PEOPLE, ABSENCES, PASSKEYS, RECOVERIES, KEPT_LEAVES, LOG_BEGAN,
-    CHATS, CHAT_MESSAGES, CHAT_CODES,
+    CHATS, CHAT_MESSAGES, CHAT_CODES, ATTACHMENTS,
 )  # fmt: skip
 """The tables whose changes are in no log."""
 TABLES = (HANDOFFS, EVENTS, *UNLOGGED)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from handoffs.core.action import Action
 from handoffs.core.action_form import with_titles
+from handoffs.core.attachment import Attachment, listed
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.events import Entry, Event, details_of, name_of
 from handoffs.core.form import Form, Value
@@ -29,15 +30,16 @@ COLUMNS = (
     "id", "fingerprint", "subject", "client", "project", "message", "form", "breakout", "deadline", "created_at",
     "state", "version", "answer", "ended_at", "ended_by", "ended_through", "note", "collected_at", "reached",
     "reminded", "sealed", "other", "calls", "handed_to", "session", "tool_use", "earlier", "action",
-    "action_digest", "deciders", "votes",
+    "action_digest", "deciders", "votes", "attachments",
+    "files",
 )  # fmt: skip
-CHANGING = (*COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")], "votes")
+CHANGING = (*COLUMNS[COLUMNS.index("state") : COLUMNS.index("session")], "votes", "attachments")
 """The columns that events change; the others never change."""
 
 _Row: TypeAlias = tuple[
     str, str, str, str, str, str, str, int, int, int,
     str, int, str | None, int | None, str | None, str | None, str | None, int | None, str,
-    str, str, str, int, str, str, str, str, str, str, str, str,
+    str, str, str, int, str, str, str, str, str, str, str, str, str, int,
 ]  # fmt: skip
 _OutlineRow: TypeAlias = tuple[str, str, str, str, int, str, int | None, str | None, str, str]
 
@@ -55,7 +57,7 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
     caller, question = handoff.caller, handoff.question
     form = _json(question.form.schema)
     _keep(form, question.form, of_action=question.action is not None)
-    *changing, votes = encode_changing(handoff)
+    *changing, votes, attachments = encode_changing(handoff)
     return (
         storable(handoff.id),
         storable(handoff.fingerprint),
@@ -74,6 +76,8 @@ def encode(handoff: Handoff) -> tuple[Cell, ...]:
         *(("", "") if question.action is None else (question.action.dumps(), question.action.digest)),
         "" if question.deciders is None else question.deciders.dumps(),
         votes,
+        attachments,
+        int(question.files),
     )
 
 
@@ -99,6 +103,7 @@ def encode_changing(handoff: Handoff) -> tuple[Cell, ...]:
         handoff.calls,
         storable(handoff.handed_to),
         _votes_written(handoff.votes) if handoff.votes else "[]",
+        _json(listed(handoff.attachments)) if handoff.attachments else "[]",
     )
 
 
@@ -115,7 +120,7 @@ def _decode(row: _Row) -> Handoff:
         handoff_id, fingerprint, subject, client, project, message, form, breakout, deadline, created_at,
         state, version, answer, ended_at, ended_by, ended_through, note, collected_at, reached,
         reminded, sealed, other, calls, handed_to, session, tool_use, earlier, action, _,
-        deciders, votes,
+        deciders, votes, attachments, files,
     ) = row  # fmt: skip
     end = None
     if ended_at is not None:
@@ -130,6 +135,7 @@ def _decode(row: _Row) -> Handoff:
             breakout_of_loop=bool(breakout),
             action=Action.loads(action) if action else None,
             deciders=_deciders(deciders) if deciders else None,
+            files=bool(files),
         ),
         created_at=moment(created_at),
         fingerprint=fingerprint,
@@ -148,6 +154,9 @@ def _decode(row: _Row) -> Handoff:
         tool_use=tool_use,
         earlier=earlier,
         votes=() if votes == "[]" else _votes(votes),
+        attachments=()
+        if attachments == "[]"
+        else tuple(map(Attachment.read, cast("list[object]", json.loads(attachments)))),
     )
 
 

@@ -673,9 +673,9 @@ async def test_a_schema_that_is_there_needs_no_right_to_make_one(server: Cluster
     async with PostgresStore(its_own) as store:
         assert await store.ids("") == []
     assert tables(server, url).split() == [
-        "absences", "chat_codes", "chat_holds", "chat_messages", "chats", "claims", "events", "grants", "handoffs",
-        "handoffs_layout", "inbox_sessions", "invitations", "kept_leaves", "log_began", "log_state", "log_tiles",
-        "passkeys", "people", "pins", "recoveries", "stops", "tokens",
+        "absences", "attachments", "chat_codes", "chat_holds", "chat_messages", "chats", "claims", "events", "grants",
+        "handoffs", "handoffs_layout", "inbox_sessions", "invitations", "kept_leaves", "log_began", "log_state",
+        "log_tiles", "passkeys", "people", "pins", "recoveries", "stops", "tokens",
     ]  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from handoffs.store.copying import (
     EVENTS,
     GRANTS,
     HANDOFFS,
-    PAGE,
     PASSKEYS,
     PEOPLE,
     RECOVERIES,
@@ -34,9 +33,9 @@ _NUMBERS = frozenset({
     "number", "at", "ends", "expires_at", "revoked_at", "used_at",
     "pinned_at", "uses_left", "uses", "last_used_at", "suspended_at", "one", "stopped_at",
     "added_at", "removed_at", "starts", "sign_count", "active_from", "turned_on", "told_at",
-    "asked_at", "begins_at", "ends_at",
+    "asked_at", "begins_at", "ends_at", "files",
 })  # fmt: skip
-_BYTES = frozenset({"public_key"})
+_BYTES = frozenset({"public_key", "data"})
 
 
 class PostgresEndpoint:
@@ -95,7 +94,7 @@ class PostgresEndpoint:
             where.append(f"ends > {self._now}")
         return await self._fetch(
             f"SELECT {', '.join(table.columns)}, {', '.join(order)} FROM {self._of(table)} "  # noqa: S608
-            f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY {by} LIMIT {PAGE}",
+            f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY {by} LIMIT {table.page}",
             *after,
         )
 

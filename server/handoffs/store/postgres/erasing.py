@@ -45,6 +45,7 @@ class PostgresErasing:
         changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(CHANGING, 1))
         of = len(CHANGING)
         self._update = f"UPDATE {handoffs} SET {changes}, deciders = ${of + 1} WHERE id = ${of + 2}"  # noqa: S608
+        self._files = f'DELETE FROM "{schema}".attachments WHERE handoff_id = $1'  # noqa: S608
         self._line = f"UPDATE {events} SET details = $1, salt = $2 WHERE number = $3"  # noqa: S608
         self._log_lock = f"SELECT pg_advisory_xact_lock({lock_key('log', schema)})"
         self._new_line = f"""INSERT INTO {events} (number, handoff_id, name, at, details, leaf, salt, write_id)
@@ -122,6 +123,8 @@ class PostgresErasing:
         deciders = "" if after.question.deciders is None else after.question.deciders.dumps()
         given = (*encode_changing(after), deciders, storable(after.id))
         await connection.fetch(self._update, *map(encode_cell, given))
+        if not after.attachments:
+            await connection.fetch(self._files, encode_cell(storable(after.id)))
         for each in found.lines:
             await connection.fetch(self._line, encode_cell(each.details), each.salt, each.number)
         await connection.fetch(self._new_line, *map(encode_cell, encode_event(after, found.event)), write)

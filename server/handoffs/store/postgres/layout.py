@@ -14,7 +14,7 @@ _TABLES = (
     "handoffs", "events", "claims", "tokens", "pins", "grants", "stops",
     "people", "absences", "passkeys", "invitations", "inbox_sessions", "recoveries",
     "kept_leaves", "log_began", "log_tiles", "log_state",
-    "chats", "chat_messages", "chat_codes", "chat_holds",
+    "chats", "chat_messages", "chat_codes", "chat_holds", "attachments",
 )  # fmt: skip
 _OLDEST = 120000  # MATERIALIZED
 

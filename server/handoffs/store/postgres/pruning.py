@@ -16,8 +16,8 @@ class PostgresPruning:
     def __init__(self, address: Address, age: Age) -> None:
         """Take the address; nothing is connected yet."""
         self._address = address
-        names = ("handoffs", "events", "kept_leaves", "chat_codes", "chat_messages")
-        handoffs, events, leaves, codes, messages = (f'"{address.schema}".{table}' for table in names)
+        names = ("handoffs", "events", "kept_leaves", "chat_codes", "chat_messages", "attachments")
+        handoffs, events, leaves, codes, messages, attachments = (f'"{address.schema}".{table}' for table in names)
         rule = age.rule("old", events)
         self._count = f"SELECT count(*) FROM {handoffs} AS old WHERE {rule}"  # noqa: S608
         # A row that is being written is skipped; the next run removes it. The leaves stay, without their salts: the log
@@ -32,6 +32,8 @@ class PostgresPruning:
                 DELETE FROM {codes} USING old WHERE handoff_id = old.id
             ), shown AS (
                 DELETE FROM {messages} USING old WHERE handoff_id = old.id
+            ), files AS (
+                DELETE FROM {attachments} USING old WHERE handoff_id = old.id
             ), gone AS (
                 DELETE FROM {handoffs} AS there USING old WHERE there.id = old.id RETURNING there.id
             ) SELECT count(*) FROM gone"""  # noqa: S608

@@ -46,10 +46,14 @@ class Statements:
     """lock → nothing, once the lock is free"""
     change: str
     """CHANGING, id, version, then `_logged` → lines"""
+    change_with_files: str
+    """CHANGING, id, version, the bytes of each file, then `_logged` → lines"""
     change_unsynced: str
     """as `change`; the commit does not wait for the disk"""
     change_unless_stopped: str
     """as `change`; changes nothing while a stop stands"""
+    content: str
+    """id, number → the bytes of a file"""
     stopped: str
     """→ a row while a stop stands"""
     claim: str
@@ -163,6 +167,12 @@ def statements(schema: str) -> Statements:
         usage=usage.format(subject="$1", now="$2", minute_ago="$3", skipped="$4"),
         turn="SELECT pg_advisory_xact_lock($1)",
         change=f"{changed()}, {logged.after(changing + 2)}",
+        change_with_files=f"""{changed()}, files AS (
+                INSERT INTO "{schema}".attachments (handoff_id, number, data)
+                SELECT changed.id, file.number, file.data
+                FROM changed, unnest(${changing + 3}::bytea[]) WITH ORDINALITY AS file (data, number)
+            ), {logged.after(changing + 3)}""",  # noqa: S608
+        content=f'SELECT data FROM "{schema}".attachments WHERE handoff_id = $1 AND number = $2',  # noqa: S608
         change_unless_stopped=f"{changed(f'AND NOT EXISTS (SELECT FROM {stops})')}, {logged.after(changing + 2)}",
         stopped=f"SELECT true FROM {stops}",  # noqa: S608
         # The setting is this transaction's alone.

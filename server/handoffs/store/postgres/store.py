@@ -16,14 +16,22 @@ import anyio
 
 from handoffs.clock import SystemClock
 from handoffs.core.errors import NotFound, Stopped
-from handoffs.core.events import Entry, Event, Opened
+from handoffs.core.events import Answered, Entry, Event, Opened
 from handoffs.core.lifecycle import expiry
 from handoffs.core.model import Cursor, Handoff, OpenCount, Outline
 from handoffs.core.quota import Quota
 from handoffs.core.storable import storable
 from handoffs.store.postgres.address import parse
 from handoffs.store.postgres.callers import PostgresTokens, check, limits
-from handoffs.store.postgres.cells import decode_cell, encode_cell, handoff_of, outline_of
+from handoffs.store.postgres.cells import (
+    encode_cell,
+    entry_of,
+    handoff_of,
+    line_of,
+    lines_of,
+    outline_of,
+    text_of,
+)
 from handoffs.store.postgres.connections import PATIENCE, Connections, Patience
 from handoffs.store.postgres.driver import Connection, Row
 from handoffs.store.postgres.layout import lock_key
@@ -32,16 +40,14 @@ from handoffs.store.postgres.statements import statements
 from handoffs.store.rows import (
     COLUMNS,
     decode_deadline,
-    decode_event,
     decode_open_count,
     encode,
     encode_changing,
     encode_cursor,
-    encode_event,
 )
 from handoffs.store.transition import Transition, expected, transition_of
 from handoffs.store.values import Cell, micros
-from handoffs.store.watches import UNKNOWN, Line, Watch
+from handoffs.store.watches import Line, Watch
 
 if TYPE_CHECKING:  # most servers need none of it
     from handoffs.store.postgres.chats import PostgresChats
@@ -158,7 +164,7 @@ class PostgresStore:
             *map(encode_cell, encode(handoff)),
             micros(collect_after),
             *(() if quota is None else limits(handoff, quota)),
-            *_lines([handoff], [opened or Opened(at=handoff.created_at)], write),
+            *lines_of([handoff], [opened or Opened(at=handoff.created_at)], write),
         ]
         alike = (
             *(encode_cell(storable(handoff.fingerprint)), micros(collect_after), key, write),
@@ -206,12 +212,13 @@ class PostgresStore:
         known: Handoff | None = None,
         durable: bool = True,
         unless_stopped: bool = False,
+        contents: Sequence[bytes] = (),
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         A `known` handoff that is still current is not read again. Without `durable`, the events may be lost if the
         database's machine fails within the next moments. With `unless_stopped`, nothing is recorded while a stop
-        stands.
+        stands. `contents` are the bytes of the files of an `Answered`.
 
         Raises:
             NotFound: There is no such handoff.
@@ -230,7 +237,7 @@ class PostgresStore:
             nonlocal tried
             if tried is None and known is not None and (guess := expected(known, events)) is not None:
                 tried = guess
-                if await self._change(connection, guess, write, change):
+                if await self._change(connection, guess, write, change, contents):
                     return guess
             while True:
                 if tried is None:
@@ -244,7 +251,7 @@ class PostgresStore:
                 if unless_stopped and await connection.fetch(self._sql.stopped):
                     raise Stopped
                 tried = transition_of(handoff_of(rows[0]), events)
-                if not tried.events or await self._change(connection, tried, write, change):
+                if not tried.events or await self._change(connection, tried, write, change, contents):
                     return tried
 
         return (await self._connections.run(work)).outcome()
@@ -256,10 +263,16 @@ class PostgresStore:
             raise NotFound(handoff_id)
         return found[0]
 
+    async def content(self, handoff_id: str, number: int) -> bytes | None:
+        """Return the bytes of a file of an answer; None if there are none."""
+        cells = encode_cell(storable(handoff_id)), number
+        found = await self._fetch(lambda row: cast("bytes", row[0]), self._sql.content, *cells)
+        return found[0] if found else None
+
     async def ids(self, prefix: str, *, limit: int = 10) -> Sequence[str]:
         """Return the ids that start with `prefix`, at most `limit`, in order."""
         start = encode_cell(storable(prefix))
-        return await self._fetch(_text, self._sql.ids, start, f"{start}\U0010ffff", limit)
+        return await self._fetch(text_of, self._sql.ids, start, f"{start}\U0010ffff", limit)
 
     async def newest(
         self, *, open_only: bool, before: Cursor | None = None, skip: int = 0, limit: int = 1000
@@ -306,13 +319,13 @@ class PostgresStore:
 
     async def overdue(self, now: datetime, *, limit: int = 1000) -> Sequence[str]:
         """Return the ids of open handoffs whose deadline has passed, the longest overdue first."""
-        return await self._fetch(_text, self._sql.overdue, micros(now), limit)
+        return await self._fetch(text_of, self._sql.overdue, micros(now), limit)
 
     async def log(self, *, handoff_id: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Return lines of the audit log after line number `after`, in order, of one handoff or all."""
         if handoff_id is None:
-            return await self._fetch(_entry, self._sql.log, after, limit)
-        return await self._fetch(_entry, self._sql.log_of, after, limit, encode_cell(storable(handoff_id)))
+            return await self._fetch(entry_of, self._sql.log, after, limit)
+        return await self._fetch(entry_of, self._sql.log_of, after, limit, encode_cell(storable(handoff_id)))
 
     async def claim(self, key: str, *, now: datetime, until: datetime) -> bool:
         """Claim a key that may be used once. True for the first of all processes that try before `until`."""
@@ -341,53 +354,44 @@ class PostgresStore:
         """Return a watch on one handoff, or on the whole store."""
         return self._listening.watch(handoff_id)
 
-    async def _change(self, connection: Connection, transition: Transition, write: int, sql: str | None = None) -> bool:
+    async def _change(
+        self,
+        connection: Connection,
+        transition: Transition,
+        write: int,
+        sql: str | None = None,
+        contents: Sequence[bytes] = (),
+    ) -> bool:
         """Write a transition. Returns False, and writes nothing, if the handoff has changed meanwhile."""
         before = transition.before
+        kept = contents if any(event.name == Answered.name for event in transition.events) else ()
         told = await connection.fetch(
-            sql or self._sql.change,
+            self._sql.change_with_files if kept else sql or self._sql.change,
             *map(encode_cell, encode_changing(transition.after)),
             encode_cell(storable(before.id)),
             before.version,
-            *_lines(transition.states, transition.events, write),
+            *([list(kept)] if kept else []),
+            *lines_of(transition.states, transition.events, write),
         )
         self._told(told, transition.after.version)
         return bool(told)
 
     def _told(self, rows: Sequence[Row], version: int) -> None:
         # Here, not by the caller, which may be cancelled by now.
-        self._listening.wake([(*_line(row)[:2], version) for row in rows])
+        self._listening.wake([(*line_of(row)[:2], version) for row in rows])
 
     async def _last_line(self) -> int:
         (last,) = await self._fetch(lambda row: cast("int", row[0]), self._sql.last)
         return last
 
     async def _news(self, after: int) -> Sequence[Line]:
-        return await self._fetch(_line, self._sql.news, after)
+        return await self._fetch(line_of, self._sql.news, after)
 
     async def _fetch(self, read: Callable[[Row], T], sql: str, *parameters: Cell | list[Cell]) -> list[T]:
         async def work(connection: Connection) -> list[T]:
             return [read(row) for row in await connection.fetch(sql, *parameters)]
 
         return await self._connections.run(work)
-
-
-def _lines(states: Sequence[Handoff], events: Sequence[Event], write: int) -> tuple[list[object], ...]:
-    """Return events as the parameters of `_Logged`: six columns, and the number of their write."""
-    rows = [tuple(map(encode_cell, encode_event(*each))) for each in zip(states, events, strict=True)]
-    return (*(list(column) for column in zip(*rows, strict=True)), cast("list[object]", write))
-
-
-def _line(row: Row) -> Line:
-    return cast("int", row[0]), cast("str", decode_cell(row[1])), UNKNOWN
-
-
-def _text(row: Row) -> str:
-    return cast("str", decode_cell(row[0]))
-
-
-def _entry(row: Row) -> Entry:
-    return decode_event(tuple(map(decode_cell, row)))
 
 
 def _new_write() -> int:

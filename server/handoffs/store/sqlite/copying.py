@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import anyio
 
 from handoffs.core.errors import StoreError
-from handoffs.store.copying import BY_CREATION, CLAIMS, HANDOFFS, PAGE, TABLES, Progress, Row, Table
+from handoffs.store.copying import BY_CREATION, CLAIMS, HANDOFFS, TABLES, Progress, Row, Table
 from handoffs.store.sqlite.file import APPLICATION_ID, HALF_COPY_ID, connect, explained, transaction
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class SqliteEndpoint:
             where.append(f"ends > {self._now}")
         return await self._fetch(
             f"SELECT {', '.join(table.columns)}, {by} FROM {table.name} "  # noqa: S608
-            f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY {by} LIMIT {PAGE}",
+            f"{'WHERE ' + ' AND '.join(where) if where else ''} ORDER BY {by} LIMIT {table.page}",
             after,
         )
 

@@ -98,5 +98,7 @@ def _write(connection: sqlite3.Connection, found: Rewritten) -> Line:
     after = found.after
     deciders = "" if after.question.deciders is None else after.question.deciders.dumps()
     connection.execute(_UPDATE, (*encode_changing(after), deciders, storable(after.id)))
+    if not after.attachments:
+        connection.execute("DELETE FROM attachments WHERE handoff_id = ?", (storable(after.id),))
     connection.executemany(_LINE, [(each.details, each.salt, each.number) for each in found.lines])
     return log(connection, after, found.event)

@@ -46,7 +46,7 @@ class SqlitePruning:
                     "WHERE handoff_id IN (SELECT id FROM old) AND leaf <> ''"
                 )
                 connection.execute("DELETE FROM events WHERE handoff_id IN (SELECT id FROM old)")
-                for table in ("chat_codes", "chat_messages"):
+                for table in ("chat_codes", "chat_messages", "attachments"):
                     connection.execute(f"DELETE FROM {table} WHERE handoff_id IN (SELECT id FROM old)")  # noqa: S608
                 gone = connection.execute("DELETE FROM handoffs WHERE id IN (SELECT id FROM old)").rowcount
             # The write-ahead log still holds the content, until it is written to the file and truncated.

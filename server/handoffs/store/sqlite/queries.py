@@ -49,6 +49,13 @@ def get_all(connection: sqlite3.Connection, handoff_ids: Sequence[str]) -> list[
     return [decode(row) for row in cast("list[tuple[object, ...] | None]", rows) if row is not None]
 
 
+def content(connection: sqlite3.Connection, handoff_id: str, number: int) -> bytes | None:
+    """Return the bytes of a file of an answer; None if there are none."""
+    sql = "SELECT data FROM attachments WHERE handoff_id = ? AND number = ?"
+    found = cast("tuple[bytes] | None", connection.execute(sql, (storable(handoff_id), number)).fetchone())
+    return None if found is None else found[0]
+
+
 def alike(connection: sqlite3.Connection, fingerprint: str, since: datetime) -> list[Handoff]:
     """Return the handoffs of the same question, newest first: open, also if overdue, or ended since then."""
     sql = f"""{SELECT} WHERE fingerprint = ? AND (state = 'open' OR ended_at >= ?)

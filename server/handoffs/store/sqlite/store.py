@@ -174,11 +174,13 @@ class SqliteStore:
         known: Handoff | None = None,
         durable: bool = True,
         unless_stopped: bool = False,
+        contents: Sequence[bytes] = (),
     ) -> Handoff:
         """Record events, all or none: read, `advance`, write the row and the lines of the log, in one transaction.
 
         A `known` handoff that is still current is not read again. Without `durable`, the events may be lost in a power
-        cut, until the next durable change. With `unless_stopped`, nothing is recorded while a stop stands.
+        cut, until the next durable change. With `unless_stopped`, nothing is recorded while a stop stands. `contents`
+        are the bytes of the files of an `Answered`.
 
         Raises:
             NotFound: There is no such handoff.
@@ -194,16 +196,22 @@ class SqliteStore:
             if unless_stopped and queries.is_stopped(connection):
                 raise Stopped
             if guess is not None and writing.change(connection, guess, lines):
+                writing.keep_contents(connection, guess, contents)
                 return guess, lines
             transition = transition_of(queries.find(connection, handoff_id), events)
             writing.write(connection, transition, lines)
+            writing.keep_contents(connection, transition, contents)
             return transition, lines
 
-        return (await self._write(work, durable=durable)).outcome()
+        return (await self._write(work, durable=durable, brief=not contents)).outcome()
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return one handoff by its whole id. Raises NotFound."""
         return await self._run(lambda connection: queries.find(connection, handoff_id), brief=True)
+
+    async def content(self, handoff_id: str, number: int) -> bytes | None:
+        """Return the bytes of a file of an answer; None if there are none."""
+        return await self._run(lambda connection: queries.content(connection, handoff_id, number))
 
     async def get_all(self, handoff_ids: Sequence[str]) -> Sequence[Handoff]:
         """Return the handoffs with these ids, in this order, without those that do not exist."""
@@ -300,7 +308,13 @@ class SqliteStore:
 
         return await self._run(work, brief=True)
 
-    async def _write(self, work: Callable[[sqlite3.Connection], tuple[T, list[Line]]], *, durable: bool = True) -> T:
+    async def _write(
+        self,
+        work: Callable[[sqlite3.Connection], tuple[T, list[Line]]],
+        *,
+        durable: bool = True,
+        brief: bool = True,
+    ) -> T:
         """Run `work` in a transaction of its own. After the commit, report the lines that it wrote."""
 
         def whole(connection: sqlite3.Connection) -> tuple[T, list[Line]]:
@@ -310,7 +324,7 @@ class SqliteStore:
             return written
 
         # Also if the caller was cancelled meanwhile: the change must be reported.
-        result, _ = await self._run(whole, brief=True, then=lambda written: self._wakeups.wake(written[1]))
+        result, _ = await self._run(whole, brief=brief, then=lambda written: self._wakeups.wake(written[1]))
         return result
 
     async def _run(

@@ -1,12 +1,13 @@
 """Writes handoffs and lines of the log into a SQLite file, inside a transaction."""
 
 import sqlite3
+from collections.abc import Sequence
 from functools import partial
 from itertools import starmap
 from typing import cast
 
 from handoffs.core.errors import StoreError
-from handoffs.core.events import Event
+from handoffs.core.events import Answered, Event
 from handoffs.core.model import Handoff
 from handoffs.core.storable import storable
 from handoffs.store.rows import CHANGING, COLUMNS, encode, encode_changing, encode_event
@@ -15,6 +16,7 @@ from handoffs.store.watches import Line
 
 _INSERT = f"INSERT INTO handoffs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE handoffs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ? AND version = ?"  # noqa: S608
+_INSERT_CONTENT = "INSERT INTO attachments (handoff_id, number, data) VALUES (?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events (handoff_id, name, at, details, leaf, salt) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -44,6 +46,13 @@ def change(connection: sqlite3.Connection, transition: Transition, lines: list[L
         return False
     lines.extend(starmap(partial(log, connection), zip(transition.states, transition.events, strict=True)))
     return True
+
+
+def keep_contents(connection: sqlite3.Connection, transition: Transition, contents: Sequence[bytes]) -> None:
+    """Write the bytes of the files of an answer, if these events ended the handoff with it."""
+    if contents and any(event.name == Answered.name for event in transition.events):
+        rows = [(storable(transition.after.id), number, content) for number, content in enumerate(contents, 1)]
+        connection.executemany(_INSERT_CONTENT, rows)
 
 
 def log(connection: sqlite3.Connection, handoff: Handoff, event: Event) -> Line:
