@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from handoffs.core.attachment import Attachment
 from handoffs.core.deciders import Deciders, Seat
 from handoffs.core.model import Caller, End, Handoff, Question, State, secret_name
 from handoffs.core.schema import options_form, parse, response_form
@@ -47,6 +48,16 @@ ENDED = {
         end=END,
         values={},
         other="Only after the backup.",
+    ),
+    "answered with files": replace(
+        OPEN,
+        state=State.ANSWERED,
+        end=replace(END, note=""),
+        values={"response": "yes"},
+        attachments=tuple(
+            Attachment(name=name, media_type=kind, size=size, digest="0" * 64)
+            for name, kind, size in (("shot.png", "image/png", 51_200), ("notes.txt", "text/plain", 12))
+        ),
     ),
     "declined": replace(OPEN, state=State.DECLINED, end=END),
     "cancelled": replace(OPEN, state=State.CANCELLED, end=END),

@@ -1,12 +1,12 @@
 """The calls of the two tools, from arguments to result."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import CallToolResult, ContentBlock, InputRequiredResult
 
 from handoffs.asking.plan import How, Plan, Situation, Way, plan, plan_after
 from handoffs.core.action import Action
@@ -45,6 +45,7 @@ from handoffs.mcp_server.callers.capabilities import (
 )
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
+from handoffs.mcp_server.files import blocks_of
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.spans import WaitSpan, note_call
 from handoffs.mcp_server.task_id import Begun, TaskId
@@ -126,6 +127,7 @@ class Calls:
             session=self._joining.session_of(context),
             tool_use=tools.tool_use_of(context) or "",
             deciders=None if self._whose is None else await self._whose(caller, arguments.asking),
+            files=True,
         )
         if arguments.breakout_of_loop and handoff.state is State.OPEN:
             # The agent is to stop: the call returns soon with the link, and no dialog is shown.
@@ -328,8 +330,9 @@ class Calls:
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)
         self._unconfirmed.confirm(handoff.id)
+        files = await blocks_of(self._desk, handoff) if handoff.attachments else ()
         self.hand_over(handoff, context=context.request_context, tool_use=tools.tool_use_of(context))
-        return _result(handoff, status, guidance, context)
+        return _result(handoff, status, guidance, context, files)
 
     def _shows_cards(self, declared: Declared, context: Context) -> bool:
         return self._cards and CARD in declared.abilities and host_dialog_of(context).host.draws_cards
@@ -363,6 +366,8 @@ def _gets_task(declared: Declared, context: Context) -> bool:
     return LONG in declared.abilities and host_dialog_of(context).host.task
 
 
-def _result(handoff: Handoff, status: Status, guidance: str, context: Context) -> CallToolResult:
+def _result(
+    handoff: Handoff, status: Status, guidance: str, context: Context, files: Sequence[ContentBlock] = ()
+) -> CallToolResult:
     once = host_dialog_of(context).host.gives_both
-    return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context), once=once)
+    return tools.result(handoff, status, guidance, tool_use=tools.tool_use_of(context), once=once, files=files)

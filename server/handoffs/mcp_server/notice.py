@@ -32,8 +32,8 @@ class Notice:
         if not self._words:
             return result
         content = list(result.content)
-        if content and isinstance(content[-1], TextContent):
-            content[-1] = TextContent(type="text", text=self._added(content[-1].text))
+        if content and isinstance(content[0], TextContent):  # files follow it
+            content[0] = TextContent(type="text", text=self._added(content[0].text))
         structured = result.structured_content
         if structured is not None:
             structured = {**structured, "guidance": self._added(str(cast("object", structured.get("guidance", ""))))}

@@ -27,7 +27,7 @@ from handoffs.mcp_server.permission import Listed, approval_tool, listed_for_its
 from handoffs.mcp_server.prompts import add_prompts
 from handoffs.mcp_server.resources.completions import add_completions
 from handoffs.mcp_server.resources.registry import SubscriptionRegistry
-from handoffs.mcp_server.resources.resources import add_resources, naming_open_ones
+from handoffs.mcp_server.resources.resources import add_resources, naming_open_ones, reading_files
 from handoffs.mcp_server.resources.subscriptions import Changes
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.duplicate_ids import ANSWERING, DuplicateIds
@@ -50,6 +50,7 @@ NAME = "handoffs"
 STREAMS = ("subscriptions/listen",)
 LISTS = ("tools/list",)
 RESOURCES = ("resources/list",)
+READS = ("resources/read",)
 ENDINGS = ("notifications/cancelled",)
 CHANGING = ("initialize", *STREAMS, "resources/subscribe", "resources/unsubscribe")
 
@@ -165,6 +166,8 @@ def build_server(
         # Adds the open handoffs to the resources that the SDK lists: inside of `joining`, which says whether they may
         # be named.
         Stage("open handoffs", naming_open_ones(own), RESOURCES),
+        # Reads the files of answers, each of its own type.
+        Stage("files", reading_files(own), READS),
     )
     with plain_log():
         server = StdioServer(

@@ -1,18 +1,19 @@
 """The two tools as a model sees them: their schemas, the reading of arguments, and the shape of every result."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 
 from handoffs.core.display import stamp
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Handoff
 from handoffs.core.question import Asking
 from handoffs.core.untrusted import inert_line
+from handoffs.mcp_server.files import described
 from handoffs.mcp_server.words import Status
 
 HANDOFF = "handoff_to_user"
@@ -167,9 +168,17 @@ def tool_use_of(context: Context) -> str | None:
 
 
 def result(
-    handoff: Handoff, status: Status, guidance: str, *, tool_use: str | None, once: bool = False
+    handoff: Handoff,
+    status: Status,
+    guidance: str,
+    *,
+    tool_use: str | None,
+    once: bool = False,
+    files: Sequence[ContentBlock] = (),
 ) -> CallToolResult:
     """Return the result of a call: the text is the guidance, and the structured content carries it too.
+
+    The `files` of the answer follow the text.
 
     Some hosts show the model only the text, some only the structured content; each must be enough. With `once`, for a
     host that shows both, only the text has the guidance.
@@ -188,6 +197,7 @@ def result(
         structured |= {
             "values": dict(answer.values),
             **({"other": answer.other} if answer.other else {}),
+            **({"attachments": described(handoff)} if answer.attachments else {}),
             "answeredBy": answer.by,
             "answeredAt": stamp(answer.at),
             "channel": answer.channel,
@@ -195,7 +205,7 @@ def result(
     structured["breakoutOfLoop"] = handoff.question.breakout_of_loop
     if not once:
         structured["guidance"] = guidance
-    return CallToolResult(content=[TextContent(type="text", text=guidance)], structured_content=structured)
+    return CallToolResult(content=[TextContent(type="text", text=guidance), *files], structured_content=structured)
 
 
 def refusal(reason: str, *, message: object = None, tool_use: str | None = None) -> CallToolResult:

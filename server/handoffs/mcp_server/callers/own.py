@@ -52,6 +52,10 @@ class OwnHandoffs:
         await self._desk.check_proof(handoff)
         return handoff
 
+    async def content(self, handoff: Handoff, number: int) -> bytes:
+        """Return the bytes of a file of an answer. Raises NotFound and FileChanged."""
+        return await self._desk.content(handoff, number)
+
     async def newest(self, *, open_only: bool) -> list[Handoff]:
         """Return this caller's newest thousand handoffs, newest first; none if other people's may be among them."""
         if not self._joining.lists:

@@ -1,4 +1,4 @@
-"""The resources `handoff://open` and `handoff://{id}`: a host reads its caller's handoffs.
+"""The resources `handoff://open` and `handoff://{id}`: a host reads its caller's handoffs, and the files of answers.
 
 Hosts fetch resources in advance, so an outcome read here does not count as handed over to the agent.
 """
@@ -10,7 +10,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, Server
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.resources import Resource
-from mcp.types import Annotations
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Annotations, ReadResourceResult
 from pydantic import ConfigDict
 
 from handoffs.core.display import stamp
@@ -18,6 +19,7 @@ from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.callers.own import OwnHandoffs
+from handoffs.mcp_server.files import PREFIX, file_at, resource
 
 SCHEME = "handoff://"
 OPEN_URI = f"{SCHEME}open"
@@ -54,6 +56,28 @@ def add_resources(server: MCPServer, own: OwnHandoffs) -> None:
         description="One question to the person, open or ended, with its answer.",
         mime_type=JSON,
     )(read)
+
+
+def reading_files(own: OwnHandoffs) -> ServerMiddleware[Any]:
+    """Return the middleware that reads the files of answers: each has a type of its own, which no template has."""
+
+    async def read_files(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        uri = str((ctx.params or {}).get("uri", ""))
+        at = file_at(uri) if uri.startswith(PREFIX) else None
+        if at is None:
+            return await call_next(ctx)
+        try:
+            handoff_id, number = at
+            handoff = await own.get_proved(handoff_id)
+            content = await own.content(handoff, number)
+        except NotFound:
+            unknown = f"Unknown resource: {inert_line(uri, 80)}"
+            raise MCPError(code=INVALID_PARAMS, message=unknown, data={"uri": uri}) from None
+        except HandoffError as error:
+            raise MCPError(code=INTERNAL_ERROR, message=str(error), data={"uri": uri}) from None
+        return ReadResourceResult(contents=[resource(handoff.attachments[number - 1], content, uri)])
+
+    return read_files
 
 
 def naming_open_ones(own: OwnHandoffs) -> ServerMiddleware[Any]:

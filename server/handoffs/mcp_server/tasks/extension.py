@@ -32,7 +32,7 @@ from handoffs.asking.host_dialog import HostDialog
 from handoffs.asking.judge import READING_SECONDS
 from handoffs.asking.task_fields import KEEP, TASK_CHANNEL, TASKS, UNKNOWN, is_forgotten, is_withdrawn
 from handoffs.core.desk import Desk
-from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound, NotProved
+from handoffs.core.errors import AlreadyEnded, FileChanged, HandoffError, NotFound, NotProved
 from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.hosts import host_named
@@ -167,7 +167,7 @@ class Tasks(Extension):
             except MCPError as failed:
                 status, message = "failed", failed.error.message
                 carried["error"] = _dump(failed.error)
-            except NotProved as unproved:
+            except (NotProved, FileChanged) as unproved:
                 refused = tools.refusal(str(unproved), message=handoff.question.message, tool_use=task.tool_use or None)
                 carried["result"] = _dump(self._notice.add_to(refused))
         described = describe_task(task, handoff, status, log=log, now=self._desk.clock.now())

@@ -5,6 +5,7 @@ from mcp.types import CallToolResult
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server import tools, words
+from handoffs.mcp_server.files import blocks_of
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.tool import RequestContext
 from handoffs.mcp_server.words import Pending, Status
@@ -27,6 +28,7 @@ class Outcomes:
         Raises:
             MCPError: The plain call would have failed with this error.
             NotProved: It demands a proof, and the answer in the store has none.
+            FileChanged: A file of the answer is not in the store as the person gave it.
         """
         if handoff.state is State.OPEN:
             guidance = words.describe_pending(handoff, Pending.DISMISSED)
@@ -34,5 +36,6 @@ class Outcomes:
         await self._desk.check_proof(handoff)
         now = self._desk.clock.now()
         guidance = words.describe(handoff, now=now, earlier=words.is_earlier(handoff, now=now), late=False)
+        files = await blocks_of(self._desk, handoff) if handoff.attachments else ()
         self._deliveries.expect(handoff, context=context, tool_use=tool_use, marks=marks)
-        return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use)
+        return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use, files=files)

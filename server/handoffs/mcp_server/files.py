@@ -1,0 +1,70 @@
+"""The files of an answer as a result of a tool, or a resource, carries them.
+
+An image is an image of MCP; text that can be read is a text; all else is a blob. Each has an address, at which its
+caller can read it again: some hosts show their model the structured content of a result alone.
+"""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent, TextResourceContents
+
+from handoffs.core.attachment import Attachment
+from handoffs.core.desk import Desk
+from handoffs.core.model import Handoff
+
+PREFIX = "handoff://attachments/"
+
+_TEXTS = re.compile(r"text/.+|application/(json|xml|yaml|x-yaml|toml|javascript|sql|x-sh|.+\+(json|xml|yaml))")
+_ADDRESS = re.compile(rf"{PREFIX}(?P<id>h_[^/]+)/(?P<number>[1-9][0-9]?)(/[^/]*)?")
+
+
+def uri_of_file(handoff: Handoff, number: int) -> str:
+    """Return the address of a file of an answer, the first of which has the number 1."""
+    return f"{PREFIX}{handoff.id}/{number}/{quote(handoff.attachments[number - 1].name, safe='')}"
+
+
+def file_at(uri: str) -> tuple[str, int] | None:
+    """Return the handoff's id and the file's number of an address; None if it is none of a file."""
+    found = _ADDRESS.fullmatch(uri)
+    return None if found is None else (found["id"], int(found["number"]))
+
+
+def described(handoff: Handoff) -> Sequence[Mapping[str, object]]:
+    """Return what the structured content says of the files: name, type, size, digest and address."""
+    return [
+        each.document() | {"uri": uri_of_file(handoff, number)} for number, each in enumerate(handoff.attachments, 1)
+    ]
+
+
+async def blocks_of(desk: Desk, handoff: Handoff) -> Sequence[ContentBlock]:
+    """Return the files of an answer. Raises FileChanged: one is not as the person gave it."""
+    return [
+        _block(each, await desk.content(handoff, number), uri_of_file(handoff, number))
+        for number, each in enumerate(handoff.attachments, 1)
+    ]
+
+
+def resource(attachment: Attachment, content: bytes, uri: str) -> TextResourceContents | BlobResourceContents:
+    """Return a file as the contents of a resource."""
+    text = _text(attachment, content)
+    if text is not None:
+        return TextResourceContents(uri=uri, mime_type=attachment.media_type, text=text)
+    return BlobResourceContents(uri=uri, mime_type=attachment.media_type, blob=base64.b64encode(content).decode())
+
+
+def _block(attachment: Attachment, content: bytes, uri: str) -> ContentBlock:
+    if attachment.is_image:
+        return ImageContent(type="image", data=base64.b64encode(content).decode(), mime_type=attachment.media_type)
+    return EmbeddedResource(type="resource", resource=resource(attachment, content, uri))
+
+
+def _text(attachment: Attachment, content: bytes) -> str | None:
+    if _TEXTS.fullmatch(attachment.media_type) is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
