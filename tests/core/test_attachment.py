@@ -118,17 +118,17 @@ def test_names_of_one_answer_differ_also_for_those_who_see_no_case() -> None:
 
 def test_what_is_too_much_is_refused_in_words() -> None:
     six = [file(f"{number}.txt") for number in range(6)]
-    assert refusal(*six) == "there are 6; an answer takes up to 5 files, 4 MB in all"
+    assert refusal(*six) == "are 6, and an answer takes up to 5 files, 4 MB in all"
     assert len(kept(*six[:5])) == 5
     half = b"x" * (MAX_BYTES // 2)
     assert len(kept(file("a", half), file("b", half))) == 2
     assert refusal(file("a", half), file("b", half + b"x")) == (
-        "they have 4,194,305 bytes; an answer takes up to 5 files, 4 MB in all: 4,194,304 bytes"
+        "have 4,194,305 bytes, and an answer takes up to 5 files, 4 MB in all: 4,194,304 bytes"
     )
-    assert refusal(file("a", b"")) == "a is empty: leave it out, or attach what it should hold"
-    assert refusal(file("x" * 10_000)) == "a name has 10,000 characters; 200 is the most: rename the file"
-    assert refusal(file("x" * 201)) == "a name has 201 characters; 200 is the most: rename the file"
-    assert refusal(file("a", b"1"), file("A", b"1")) == "A is there twice: attach it once"
+    assert refusal(file("a", b"")) == "may not be empty: leave a out, or attach what it should hold"
+    assert refusal(file("x" * 10_000)) == "need shorter names: one has 10,000 characters, and 200 is the most"
+    assert refusal(file("x" * 201)) == "need shorter names: one has 201 characters, and 200 is the most"
+    assert refusal(file("a", b"1"), file("A", b"1")) == "may not be there twice: attach A once"
     assert refusal(file(), allowed=False).startswith("can't be given with this answer")
     assert attached([], allowed=False) == ()
 

@@ -35,7 +35,7 @@ class AnswerGiven:
         form = handoff.question.form
         files = attached(self.files, allowed=handoff.question.takes_files)
         if form.secret and not private:
-            raise AnswerRefused({"": "a secret can only be typed into the inbox: `handoffs inbox` opens it"})
+            raise AnswerRefused({"": say("a secret can only be typed into the inbox: `handoffs inbox` opens it")})
         other = self.other
         if other:
             public, sealed = dict[str, Value](), dict[str, str]()

@@ -119,18 +119,18 @@ def attached(given: Sequence[GivenFile], *, allowed: bool) -> tuple[AttachedFile
             "can't be given with this answer: who asks would not receive them, or it is a held call, a secret or a vote"
         )
     if len(given) > MAX_FILES:
-        raise refused(f"there are {len(given):,}; an answer takes {BOUNDS}")
+        raise refused(f"are {len(given):,}, and an answer takes {BOUNDS}")
     whole = sum(len(each.content) for each in given)
     if whole > MAX_BYTES:
-        raise refused(f"they have {whole:,} bytes; an answer takes {BOUNDS}: {MAX_BYTES:,} bytes")
+        raise refused(f"have {whole:,} bytes, and an answer takes {BOUNDS}: {MAX_BYTES:,} bytes")
     files: list[AttachedFile] = []
     taken: dict[str, bytes] = {}
     for each in given:
         name = inert_name(each.name)
         if not each.content:
-            raise refused(f"{name} is empty: leave it out, or attach what it should hold")
+            raise refused(f"may not be empty: leave {name} out, or attach what it should hold")
         if taken.get(name.casefold()) == each.content:
-            raise refused(f"{name} is there twice: attach it once")
+            raise refused(f"may not be there twice: attach {name} once")
         name = _free(name, taken)
         taken[name.casefold()] = each.content
         files.append(
@@ -171,12 +171,12 @@ def listed(attachments: Sequence[Attachment]) -> list[dict[str, object]]:
 
 
 def refused(what: str) -> AnswerRefused:
-    """Return the error that says what is wrong with the files of an answer."""
+    """Return the error that says what is wrong with the files of an answer; the words follow *Files*."""
     return AnswerRefused({PROBLEM: what})
 
 
 def _too_long(length: int) -> AnswerRefused:
-    return refused(f"a name has {length:,} characters; {MAX_NAME} is the most: rename the file")
+    return refused(f"need shorter names: one has {length:,} characters, and {MAX_NAME} is the most")
 
 
 def _media_type(given: GivenFile) -> str:

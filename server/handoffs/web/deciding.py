@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from handoffs.core.attachment import refused
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
 from handoffs.core.model import Handoff, State
@@ -16,7 +17,8 @@ from handoffs.web.guard import wants_json
 from handoffs.web.languages.words import spoken
 from handoffs.web.pages import ended_line
 from handoffs.web.proving import Signatures
-from handoffs.web.receiving import CHANNEL, posted_form
+from handoffs.web.receiving import CHANNEL
+from handoffs.web.uploads import posted_answer
 
 PROOF = "proof"
 """The name by which a form has what a passkey signed."""
@@ -66,7 +68,7 @@ class Deciding:
 
     async def answer(self, request: Request) -> Response:
         """Answer the question."""
-        posted = dict(await posted_form(request))
+        posted, files = await posted_answer(request)
         signed = "".join(posted.pop(PROOF, ()))
         handoff = await self._find(request)
         if handoff.state is not State.OPEN:
@@ -78,7 +80,15 @@ class Deciding:
             by = self._who(request)
             # Input on this page passes no host and no model, so secrets are allowed.
             ended = await self._desk.answer(
-                handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, private=True, proof=proof
+                handoff,
+                said.values,
+                by=by,
+                channel=CHANNEL,
+                note=note,
+                other=said.other,
+                private=True,
+                proof=proof,
+                files=files,
             )
         except AnswerRefused as wrong:
             return await self._wrong(request, handoff, posted, wrong)
@@ -88,7 +98,7 @@ class Deciding:
 
     async def sign(self, request: Request) -> Response:
         """Return, as JSON, what the browser signs for this answer: null where it needs none. Nothing is recorded."""
-        posted = await posted_form(request)
+        posted, files = await posted_answer(request)
         handoff = await self._find(request)
         if handoff.state is not State.OPEN:
             return await self._late(request, handoff)
@@ -97,7 +107,7 @@ class Deciding:
             said = said_in(handoff, posted, await self._before(handoff))
             by = self._who(request)
             decision = await self._desk.to_sign(
-                handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other
+                handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, files=files
             )
             options = None if decision is None else await self._signatures.offer(request, decision)
         except AnswerRefused as wrong:
@@ -106,11 +116,13 @@ class Deciding:
 
     async def decline(self, request: Request) -> Response:
         """Refuse to answer."""
-        posted = await posted_form(request)
+        posted, files = await posted_answer(request)
         handoff = await self._find(request)
         if handoff.state is not State.OPEN:
             return await self._late(request, handoff)
         try:
+            if files:
+                raise refused("go only with an answer: take them out to decline, or answer")
             by = self._who(request)
             ended = await self._desk.decline(handoff, by=by, channel=CHANNEL, note=note_of(posted))
         except AnswerRefused as wrong:

@@ -28,6 +28,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+FILE_POLICY = "default-src 'none'; sandbox"
+"""Of what a person gave: should a browser show it as a page after all, nothing in it runs, or is loaded."""
+
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -207,8 +210,11 @@ def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            sandboxed = headers.get("Content-Security-Policy") == FILE_POLICY
             for name, value in HEADERS.items():
                 headers[name] = value
+            if sandboxed:
+                headers["Content-Security-Policy"] = FILE_POLICY
             headers.setdefault("Cache-Control", "no-store")
         await send(message)
 

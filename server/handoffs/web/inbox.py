@@ -32,6 +32,7 @@ from handoffs.web.controls import Posted
 from handoffs.web.deciding import Deciding
 from handoffs.web.earlier import Earlier
 from handoffs.web.entering import Entering
+from handoffs.web.files import Files
 from handoffs.web.grants import GrantsPage
 from handoffs.web.guard import Guard, signed_in_person, wants_json
 from handoffs.web.history import STATES, Search, find
@@ -135,6 +136,7 @@ def build_inbox(
         Route("/h/{id}", inbox.one),
         Route("/h/{id}/card", inbox.card),
         *inbox.deciding.routes(),
+        *inbox.files.routes(),
         *inbox.record.routes(),
         *inbox.grants.routes(),
         *inbox.together.routes(),
@@ -237,6 +239,7 @@ class _Inbox:
         self.deciding = Deciding(
             desk, self._signatures, find=self._whole, before=self._before, show=self._shown, who=self._who
         )
+        self.files = Files(desk, find=self._whole)
         self.record = RecordPage(desk, find=self._whole, show=self._page, who=self._who)
 
     # Looking

@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from handoffs.core.attachment import BOUNDS, size_in_words
 from handoffs.core.call_notes import notes_of_calls
 from handoffs.core.display import event_words, left, span, stamp, with_source
 from handoffs.core.document import redacted
@@ -158,6 +159,8 @@ class Pages:
             "votes_of": self._votes_of,
             "votes_here": self._votes_here,
             "vote_words": vote_words,
+            "size_in_words": size_in_words,
+            "file_bounds": BOUNDS,
         }
         self._environment.filters.update(filters)
         cast("dict[str, object]", self._environment.globals).update(words)

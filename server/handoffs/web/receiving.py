@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from handoffs.core.attachment import BOUNDS, MAX_BYTES
 from handoffs.core.sentences import say
 
 CHANNEL = "inbox"
@@ -17,6 +18,11 @@ NOTHING, NO_QUESTION = say("There is nothing here."), say("There is no such ques
 
 MAX_BODY = 1_048_576
 """The most bytes of a form."""
+
+MAX_UPLOAD = MAX_BODY + MAX_BYTES
+"""The most bytes of a form with files."""
+
+_MAX_DISCARDED = 33_554_432  # so that whoever sends a form that is too large reads why
 
 _MAX_NAMES = 1_000
 
@@ -36,7 +42,7 @@ async def posted_form(request: Request) -> Mapping[str, list[str]]:
         Unreadable: It is too large, of another type, malformed, or has no token or another session's.
     """
     form = await any_form(request)
-    _check_token(request, "".join(form.pop("csrf", [])))
+    check_token(request, "".join(form.pop("csrf", [])))
     return form
 
 
@@ -61,10 +67,11 @@ def text_in(posted: Mapping[str, object], name: str) -> str:
 
 def check_csrf(request: Request, posted: Mapping[str, object]) -> None:
     """Check that a JSON object has the CSRF token of its session. Raises Unreadable: it has none, or another's."""
-    _check_token(request, text_in(posted, "csrf"))
+    check_token(request, text_in(posted, "csrf"))
 
 
-def _check_token(request: Request, token: str) -> None:
+def check_token(request: Request, token: str) -> None:
+    """Check the CSRF token of a form. Raises Unreadable: it is none, or another session's."""
     if not hmac.compare_digest(token.encode(errors="replace"), str(request.state.csrf).encode()):
         raise Unreadable(403, say("This page is older than your sign-in: load it again. Nothing was recorded."))
 
@@ -86,13 +93,30 @@ async def any_form(request: Request) -> dict[str, list[str]]:
     return form
 
 
+def is_upload(request: Request) -> bool:
+    """Say whether a request posts a form with files to where one is taken: what a person says to a question."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "multipart/form-data" and request.url.path.startswith("/h/")
+
+
 async def body_of(request: Request) -> bytearray:
-    """Return what was posted. Raises Unreadable: too large."""
-    body = bytearray()
+    """Return what was posted. Raises Unreadable: too large; of that, no more is kept than is taken."""
+    upload = is_upload(request)
+    most, body, gone = MAX_UPLOAD if upload else MAX_BODY, bytearray(), 0
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise Unreadable(
-                413, say("This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
-            )
+        if len(body) > most:
+            gone += len(body)
+            body = bytearray()
+            most = 0
+            if gone > _MAX_DISCARDED:
+                break
+    if gone and upload:
+        raise Unreadable(
+            413, say("This is too large: an answer takes {bounds}. Nothing was recorded.", bounds=BOUNDS)
+        )
+    if gone:
+        raise Unreadable(
+            413, say("This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
+        )
     return body

@@ -45,7 +45,7 @@ export function end(card, reason, { mine = false } = {}) {
   card.classList.toggle("kept", dirty);
   for (const control of card.querySelectorAll("form button, form input, form textarea, form select")) {
     // Typed text can still be copied; further keys have no effect, also not as keys of this page.
-    if (control.matches("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
+    if (control.matches("textarea, input:not([type=radio], [type=checkbox], [type=file])")) control.readOnly = true;
     else control.disabled = true;
   }
   const gone = document.createElement("div");
@@ -113,6 +113,11 @@ export async function send(form, submitter, way) {
   }
   const data = new FormData(form, submitter?.name ? submitter : undefined);
   const problems = declines ? {} : sent(form, data);
+  if (form.elements.files?.files.length) {
+    form.ariaBusy = "true"; // nothing else is sent meanwhile
+    Object.assign(problems, (await import("./files.js")).problems(form, declines));
+    form.ariaBusy = "false";
+  }
   if (Object.keys(problems).length) {
     show(form, problems);
     return;
@@ -153,10 +158,11 @@ async function post(form, data, declines, submitter) {
 async function reach(address, data, form = null) {
   const { send: sendSigned, Unsigned } = await import("./posting.js");
   const { held, keepsBack } = await import("./undo.js");
-  const body = String(new URLSearchParams(data));
+  const { packed } = await import("./files.js");
+  const [body, type] = await packed(data);
   let reply, said;
   try {
-    reply = form && keepsBack(body) ? await held(form, address, body) : await sendSigned(address, body);
+    reply = form && keepsBack(body) ? await held(form, address, body, type) : await sendSigned(address, body, type);
     if (!reply) return { undone: true };
     said = await reply.json();
   } catch (error) {

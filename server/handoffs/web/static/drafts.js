@@ -1,5 +1,5 @@
-// Drafts: this tab keeps typed text over a reload while the question is open, for the person who typed it. Secrets are not
-// kept. A draft goes with its question, also where that has ended while the page was away, and with a sign-out in any tab.
+// Drafts: this tab keeps typed text over a reload while the question is open, for the person who typed it. Secrets and
+// files are not kept. A draft goes with its question, also where that has ended while the page was away, and with a sign-out in any tab.
 import { typed } from "./cards.js";
 
 const KEY = "handoffs draft ";
@@ -103,7 +103,7 @@ function drop(id, card = document.getElementById(id)) {
 
 function controls(card) {
   const form = card.querySelector("form.answer");
-  return form ? [...form.elements].filter((each) => each.name && each.matches("input:not([type=hidden]), textarea:not(.masked), select")) : [];
+  return form ? [...form.elements].filter((each) => each.name && each.matches("input:not([type=hidden], [type=file]), textarea:not(.masked), select")) : [];
 }
 
 function picks(control) {

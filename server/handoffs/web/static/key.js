@@ -73,7 +73,7 @@ function done(request) {
 }
 
 function bytes(text) {
-  return new TextEncoder().encode(text);
+  return typeof text === "string" ? new TextEncoder().encode(text) : text;
 }
 
 function encoded(data) {

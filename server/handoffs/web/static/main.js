@@ -2,6 +2,7 @@
 import { choosing } from "./alike.js";
 import { prepare, sending } from "./cards.js";
 import { keeping, own, restore } from "./drafts.js";
+import { attaching } from "./files.js";
 import { gather } from "./groups.js";
 import { keys } from "./keys.js";
 import { connect } from "./live.js";
@@ -26,6 +27,7 @@ ticking();
 sending();
 forms();
 keeping();
+attaching();
 choosing();
 undoing();
 keys();

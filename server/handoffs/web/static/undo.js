@@ -32,11 +32,11 @@ export function keepsBack(body) {
 }
 
 // Returns the reply to an answer that is sent after a while, or at once when the page is left; null if it was taken back.
-export async function held(form, address, body) {
+export async function held(form, address, body, type) {
   current?.go();
   const { ready, send } = await import("./posting.js");
   // Signed now: a page that is left has no time for it.
-  const leaving = await ready(address, body);
+  const leaving = await ready(address, body, type);
   return new Promise((resolve) => {
     const card = form.closest(".card");
     const focused = document.activeElement;
@@ -53,7 +53,7 @@ export async function held(form, address, body) {
     current = {
       card,
       bar,
-      go: () => settle(() => send(address, body)),
+      go: () => settle(() => send(address, body, type)),
       leave: () => settle(leaving),
     };
     const ends = performance.now() + HOLD_MS;
