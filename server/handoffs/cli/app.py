@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import anyio
@@ -165,8 +166,17 @@ def show(
     aais: Annotated[
         bool, typer.Option("--aais", help="Print the record of its decision as JSON that follows AAIS 1.0.")
     ] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="DIR", help="Write the files of its answer into a folder.")
+    ] = None,
 ) -> None:
     """Show one handoff: its question, its answer and its log."""
+    if save is not None:
+        if json or secrets or proof or aais:
+            raise typer.Exit(failed("--save takes no other option.", Exit.USAGE))
+        from handoffs.cli import files  # no other command of these needs it
+
+        _finish(partial(files.saved, prefix=handoff, folder=save))
     if aais:
         if json or secrets or proof:
             raise typer.Exit(failed("--aais takes no other option: secrets are masked.", Exit.USAGE))
@@ -198,6 +208,10 @@ def answer(
         str | None, typer.Option("--other", metavar="TEXT", help="Answer in other words than the options.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Repeat the earlier answer to the same question.")] = False,
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option("--attach", metavar="FILE", help="Give a file with it. Repeat it for more; 4 MB in all."),
+    ] = None,
     note: Note = "",
     json: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and ask you each open question as it comes.")] = False,
@@ -210,7 +224,7 @@ def answer(
     """
 
     if watch:
-        if handoff is not None or named or other is not None or again or note or json:
+        if handoff is not None or named or other is not None or again or attach or note or json:
             raise typer.Exit(failed("--watch takes no other argument: it asks every open question.", Exit.USAGE))
         from handoffs.cli.watching import watched  # imports the terminal, which no other command needs
 
@@ -219,7 +233,7 @@ def answer(
         raise typer.Exit(failed("Missing argument 'ID'. `handoffs answer --help` shows how.", Exit.USAGE))
 
     async def work(settings: Settings) -> None:
-        given = deciding.Given(value=value, named=named or (), other=other, again=again, note=note)
+        given = deciding.Given(value=value, named=named or (), other=other, again=again, note=note, attach=attach or ())
         after, told = await deciding.answer(settings, handoff, given)
         _confirm(after, json=json, told=told)
 

@@ -2,14 +2,17 @@
 
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
 from handoffs.assembly import open_desk
+from handoffs.cli.files import read_files
 from handoffs.cli.looking import earlier_of, is_there, text_of
 from handoffs.console import UsageError
+from handoffs.core.attachment import GivenFile, refused
 from handoffs.core.choices import joined
 from handoffs.core.desk import Desk
 from handoffs.core.document import redacted
@@ -39,6 +42,8 @@ class Given:
     again: bool = False
     """Whether to repeat the earlier answer."""
     note: str = ""
+    attach: Sequence[Path] = ()
+    """The files that go with it."""
 
 
 async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff, bool]:
@@ -54,6 +59,9 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
     ways = [given.value is not None, bool(given.named), given.other is not None, given.again]
     if sum(ways) > 1:
         raise UsageError("Give one of VALUE, --set NAME=VALUE, --other and --again.")
+    if given.attach and not any(ways):
+        raise UsageError("Give the answer, too: --attach goes with VALUE, --set, --other or --again.")
+    files = await read_files(given.attach)
     _check_there(settings, prefix)
     page = _page(settings)
     async with open_desk(settings, page=page) as desk:
@@ -69,13 +77,13 @@ async def answer(settings: Settings, prefix: str, given: Given) -> tuple[Handoff
         try:
             outcome = await _outcome_of(desk, handoff, given)
             unseen = await text_of(desk, redacted(handoff)) if handoff.question.takes_proof else ""
-            return await _decided(desk, handoff, outcome, given.note, page, unseen=unseen), False
+            return await _decided(desk, handoff, outcome, given.note, page, unseen=unseen, files=files), False
         except NotTheirDecision:
             raise
-        except NotProved as refused:
-            raise UsageError(f"Nothing was recorded: {refused}.") from None
-        except AnswerRefused as refused:
-            raise UsageError(_refusal(handoff, refused, given)) from None
+        except NotProved as unproved:
+            raise UsageError(f"Nothing was recorded: {unproved}.") from None
+        except AnswerRefused as wrong:
+            raise UsageError(_refusal(handoff, wrong, given)) from None
 
 
 async def _outcome_of(desk: Desk, handoff: Handoff, given: Given) -> Filled | Refused:
@@ -91,19 +99,30 @@ async def _outcome_of(desk: Desk, handoff: Handoff, given: Given) -> Filled | Re
 
 
 async def _decided(
-    desk: Desk, handoff: Handoff, outcome: Filled | Refused, note: str, page: str | None, *, unseen: str = ""
+    desk: Desk,
+    handoff: Handoff,
+    outcome: Filled | Refused,
+    note: str,
+    page: str | None,
+    *,
+    unseen: str = "",
+    files: Sequence[GivenFile] = (),
 ) -> Handoff:
     by, note, proof = current_user(), outcome.note or note, None
     if isinstance(outcome, Refused):
+        if files:
+            raise refused("go only with an answer")
         return await desk.decline(handoff, by=by, channel=CHANNEL, note=note)
     values, other = outcome.values, outcome.other
     if handoff.question.takes_proof:
-        decision = await desk.to_sign(handoff, values, by=by, channel=CHANNEL, note=note, other=other)
+        decision = await desk.to_sign(handoff, values, by=by, channel=CHANNEL, note=note, other=other, files=files)
         if decision is not None:
             from handoffs.cli.usb_key import sign  # imports fido2, which no other answer needs
 
             proof = await sign(decision, page, unseen=unseen)
-    return await desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, other=other, proof=proof)
+    return await desk.answer(
+        handoff, values, by=by, channel=CHANNEL, note=note, other=other, proof=proof, files=files
+    )
 
 
 def _page(settings: Settings) -> str | None:
@@ -114,7 +133,7 @@ def _page(settings: Settings) -> str | None:
     return f"http://localhost:{port}" if port else None
 
 
-def _refusal(handoff: Handoff, refused: AnswerRefused, given: Given) -> str:
+def _refusal(handoff: Handoff, wrong: AnswerRefused, given: Given) -> str:
     hint = ""
     if handoff.question.takes_other and given.value is not None:
         hint = f' To say something else than the options: handoffs answer {handoff.id} --other "your words"'
@@ -122,11 +141,16 @@ def _refusal(handoff: Handoff, refused: AnswerRefused, given: Given) -> str:
         hint = f" `handoffs show {handoff.id}` shows what it asks for."
     # The person has never seen the field name of a plain question.
     plain = {field.name for field in handoff.question.form.fields if unnamed(field)}
-    why = "; ".join(
-        f"the answer {what}" if name in plain else f"{name}: {what}" if name else what
-        for name, what in refused.problems.items()
-    )
+    why = "; ".join(_problem(name, what, plain) for name, what in wrong.problems.items())
     return f"Nothing was recorded: {inert_line(why)}.{hint}"
+
+
+def _problem(name: str, what: str, plain: Collection[str]) -> str:
+    if name in plain:
+        return f"the answer {what}"
+    if not name or name[0] == " ":  # of the form, or of what stands beside it
+        return f"{name} {what}".strip()
+    return f"{name}: {what}"
 
 
 async def decline(settings: Settings, prefix: str, *, note: str) -> Handoff:

@@ -153,6 +153,10 @@ class Page:
                 lines += self._quoted(field.text(handoff.values[field.name]))
         if handoff.other:
             lines += [[("", "something else than the options:")], *self._quoted(handoff.other)]
+        for number, each in enumerate(handoff.attachments, 1):
+            lines += broken(f"file {number}: {inert_line(each.about)}", self.width)
+        if handoff.attachments:
+            lines += broken(f"To write them: handoffs show {handoff.id} --save DIR", self.width)
         if end.note:
             lines += [[("", "note:")], *self._quoted(end.note)]
         return lines
