@@ -9,7 +9,8 @@ import hashlib
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.background import BackgroundTask
@@ -75,6 +76,7 @@ class Api:
                 Route("/handoffs/events", self._served(self._events), methods=["GET"]),
                 Route("/handoffs", self._served(self._ask), methods=["POST"]),
                 Route("/handoffs/{id}", self._served(self._get), methods=["GET"]),
+                Route("/handoffs/{id}/attachments/{number}", self._served(self._attachment), methods=["GET"]),
                 Route("/handoffs/{id}/cancel", self._served(self._cancel), methods=["POST"]),
                 *access_requests.routes(self._served),
             ],
@@ -142,6 +144,7 @@ class Api:
             tool_use=digest_of_key(key),
             deciders=None if self._whose is None else await self._whose(caller, asking),
             handoff_id=handoff_id,
+            files=asked.files,
         )
 
     def _is_same(self, known: Handoff, asked: Asked, caller: Caller) -> bool:
@@ -169,6 +172,23 @@ class Api:
         if handoff.state is State.OPEN and seconds:
             handoff = await self._desk.wait(handoff.id, seconds=seconds)
         return await self._shown(handoff)
+
+    async def _attachment(self, request: Request) -> Response:
+        handoff = await self._own(request)
+        await self._desk.check_proof(handoff)
+        written = str(request.path_params["number"])
+        if not (written.isascii() and written.isdigit() and len(written) < 4):
+            raise NotFound(handoff.id)
+        number = int(written)
+        content = await self._desk.content(handoff, number)
+        attachment = handoff.attachments[number - 1]
+        headers = {
+            "cache-control": "no-store",
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(attachment.name, safe='')}",
+            "content-security-policy": "default-src 'none'; sandbox",
+            "x-content-type-options": "nosniff",
+        }
+        return Response(content, media_type=attachment.media_type, headers=headers)
 
     async def _cancel(self, request: Request) -> Response:
         handoff = await self._own(request)

@@ -21,7 +21,7 @@ MAX_NAME, MAX_KEY, MAX_NOTE = 1_000, 255, 2_000
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
-FIELDS = ("message", "options", "form", "timeoutSeconds", "client", "project")
+FIELDS = ("message", "options", "form", "timeoutSeconds", "client", "project", "files")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,7 @@ class Asked:
     timeout_seconds: float | None = None
     client: str = ""
     project: str = ""
+    files: bool = False
 
 
 async def read_body(
@@ -84,6 +85,9 @@ def read_asked(given: Mapping[str, object]) -> Asked:
     seconds = given.get("timeoutSeconds")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
         raise Problem(422, "It must be a number of seconds.", field="timeoutSeconds")
+    files = given.get("files")
+    if files is not None and not isinstance(files, bool):
+        raise Problem(422, "It must be true or false: whether the program receives files of an answer.", field="files")
     return Asked(
         message=message,
         options=cast("list[str] | None", options),
@@ -91,6 +95,7 @@ def read_asked(given: Mapping[str, object]) -> Asked:
         timeout_seconds=_finite(seconds),
         client=_name(given, "client"),
         project=_name(given, "project"),
+        files=bool(files),
     )
 
 

@@ -27,6 +27,7 @@ def document(limits: Limits | None = None) -> Schema:
         "paths": {
             "/v1/handoffs": {"post": _ask()},
             "/v1/handoffs/{id}": {"get": _get()},
+            "/v1/handoffs/{id}/attachments/{number}": {"get": _attachment()},
             "/v1/handoffs/{id}/cancel": {"post": _cancel()},
             "/v1/handoffs/events": {"get": _events()},
             **access_requests.paths(_key(), _problems),
@@ -81,6 +82,17 @@ def _get() -> Schema:
         "summary": "How a question stands",
         "parameters": [_id(), wait],
         "responses": {"200": _json("The question", _reference("Handoff")), **_problems(401, 403, 404, 409, 422, 503)},
+    }
+
+
+def _attachment() -> Schema:
+    number = {**_parameter("number", "path", {"type": "integer", "minimum": 1}), "required": True}
+    kept: Schema = {"description": "Its bytes, to be kept and not shown", "content": {"*/*": {}}}
+    return {
+        "operationId": "attachment",
+        "summary": "A file that came with the answer",
+        "parameters": [_id(), number],
+        "responses": {"200": kept, **_problems(401, 403, 404, 409, 503)},
     }
 
 
@@ -151,6 +163,10 @@ def _question(limits: Limits) -> Schema:
                 "maximum": limits.max_seconds,
                 "description": f"How long it stays open; without it, {limits.default_seconds:.15g} seconds.",
             },
+            "files": {
+                "type": ["boolean", "null"],
+                "description": "Whether the program receives files that a person gives with an answer.",
+            },
             "client": {"type": ["string", "null"], "maxLength": MAX_NAME, "description": "The program's name."},
             "project": {"type": ["string", "null"], "maxLength": MAX_NAME, "description": "What it works on."},
         },
@@ -159,7 +175,9 @@ def _question(limits: Limits) -> Schema:
 
 def _handoff() -> Schema:
     end = dict.fromkeys(("by", "channel", "note"), _WORDS) | {"at": _TIME}
-    answer = {**end, "other": _WORDS, "values": {"type": "object"}}
+    file = {**dict.fromkeys(("name", "type", "sha256"), _WORDS), "size": {"type": "integer"}}
+    files = {"type": "array", "items": {"type": "object", "properties": file, "required": [*file]}}
+    answer = {**end, "other": _WORDS, "values": {"type": "object"}, "attachments": files}
     names = ("subject", "client", "project")
     return {
         "type": "object",

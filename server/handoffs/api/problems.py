@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from handoffs.core.errors import (
     AlreadyEnded,
+    FileChanged,
     HandoffError,
     NotFound,
     NotProved,
@@ -86,7 +87,7 @@ def problem_of(error: HandoffError, clock: Clock) -> Problem:
             return Problem(429, str(error), headers={"retry-after": str(max(1, math.ceil(seconds or RETRY_SECONDS)))})
         case NotFound():
             return Problem(404, "There is no handoff with this id that this token has asked.")
-        case AlreadyEnded() | NotProved():
+        case AlreadyEnded() | FileChanged() | NotProved():
             return Problem(409, str(error))
         case StoreError():
             return Problem(

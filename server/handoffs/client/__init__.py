@@ -7,6 +7,7 @@ store before anybody is asked, so a program that was killed asks the same again,
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from handoffs.client.asking import Asking
 from handoffs.client.forms import FormGiven
 from handoffs.client.opening import open_asking
 from handoffs.client.outcome import (
+    AnswerFile,
     Cancelled,
     Declined,
     Expired,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=BaseModel)
 
 __all__ = [
+    "AnswerFile",
     "Asking",
     "Cancelled",
     "Declined",
@@ -134,7 +137,10 @@ async def ask(
     """
     async with _opened(store=store, server=server, token=token, client=client, project=project) as asking:
         given = cast("Mapping[str, object] | None", form)  # a model's class as well: the overloads keep them apart
-        return await asking.ask(message, options=options, form=given, timeout=timeout, wait=wait, key=key, tell=tell)
+        outcome = await asking.ask(
+            message, options=options, form=given, timeout=timeout, wait=wait, key=key, tell=tell, files=True
+        )
+    return _readable(outcome, store=store, server=server, token=token)
 
 
 @overload
@@ -211,7 +217,8 @@ async def wait(
         NotFound: There is no such handoff in the store.
     """
     async with _opened(store=store, server=server, token=token) as asking:
-        return await asking.wait(handoff_id, wait=seconds)
+        outcome = await asking.wait(handoff_id, wait=seconds)
+    return _readable(outcome, store=store, server=server, token=token)
 
 
 async def cancel(
@@ -225,6 +232,18 @@ async def cancel(
     """Withdraw a question for good. Raises NotFound; AlreadyEnded: it has ended before, and its outcome stands."""
     async with _opened(store=store, server=server, token=token) as asking:
         return await asking.cancel(handoff_id, note=note)
+
+
+def _readable(
+    outcome: Outcome[object], *, store: str | Path | None, server: str | None, token: str | None
+) -> Outcome[object]:
+    """Return an outcome whose files can be read after what was asked with is closed."""
+
+    async def fetch(number: int) -> bytes:
+        async with _opened(store=store, server=server, token=token) as asking:
+            return await asking.content(await asking.get(outcome.handoff_id), number)
+
+    return replace(outcome, attachments=[replace(each, fetch=fetch) for each in outcome.attachments])
 
 
 @asynccontextmanager

@@ -89,6 +89,7 @@ class Asking(Questions):
         action: Action | None = None,
         deciders: "Deciders | None" = None,
         max_message: int = MAX_MESSAGE,
+        files: bool = False,
     ) -> Handoff:
         """Store the question, or join the same one that was asked before; return it without waiting.
 
@@ -111,6 +112,7 @@ class Asking(Questions):
             max_message=max_message,
             action=action,
             deciders=deciders,
+            files=files,
         )
 
     async def decided(self, handoff: Handoff, *, wait: float | None = None, tell: Tell | None = None) -> Handoff:
@@ -138,6 +140,10 @@ class Asking(Questions):
     async def get(self, handoff_id: str) -> Handoff:
         """Return a handoff as it is now. Raises NotFound."""
         return await self.desk.get(handoff_id)
+
+    async def content(self, handoff: Handoff, number: int) -> bytes:
+        """Return the bytes of a file of an answer. Raises FileChanged, and NotFound."""
+        return await self.desk.content(handoff, number)
 
     async def cancel(self, handoff_id: str, *, note: str = "") -> Outcome[object]:
         """Withdraw a question for good. Raises NotFound, and AlreadyEnded: the outcome stands."""

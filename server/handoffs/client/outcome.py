@@ -1,6 +1,6 @@
 """The outcome of a question that a program asked, and the errors for every end that is no answer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +34,32 @@ STATUS_OF = {
 }
 
 
+Read = Callable[[int], Awaitable[bytes]]
+"""Returns the bytes of a file of an answer by its number, from 1 on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerFile:
+    """A file that a person gave with an answer. Its bytes are fetched when they are read."""
+
+    name: str
+    """Without folders, and without characters that can't be seen."""
+    media_type: str
+    size: int
+    sha256: str
+    number: int = field(repr=False)
+    fetch: Read = field(repr=False, compare=False)
+
+    async def read(self) -> bytes:
+        """Return its bytes.
+
+        Raises:
+            FileChanged: It is not in the store as the person gave it.
+            NotFound: The question was removed since.
+        """
+        return await self.fetch(self.number)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome(Generic[T_co]):
     """How a question stands, and the answer where a person gave one. What people wrote is left out of its `repr`."""
@@ -57,6 +83,8 @@ class Outcome(Generic[T_co]):
     """Through which channel it was decided."""
     note: str = field(default="", repr=False)
     """What the person added to the decision."""
+    attachments: Sequence[AnswerFile] = ()
+    """The files that came with the answer."""
     instance: T_co | None = field(default=None, repr=False)
     """The answer as an instance of the model that was given as `form`."""
 
@@ -65,8 +93,8 @@ class Outcome(Generic[T_co]):
         raise TypeError("An outcome is neither true nor false: compare `outcome.picked`, or read `outcome.values`.")
 
 
-def outcome_of(handoff: Handoff) -> Outcome[object]:
-    """Return how a handoff stands."""
+def outcome_of(handoff: Handoff, read: Read | None = None) -> Outcome[object]:
+    """Return how a handoff stands; `read` fetches the files of its answer, which are left out without it."""
     end, answer, form = handoff.end, handoff.answer, handoff.question.form
     status = STATUS_OF[handoff.state]
     if answer is None or status is not Status.ANSWERED:
@@ -92,6 +120,19 @@ def outcome_of(handoff: Handoff) -> Outcome[object]:
         at=answer.at,
         channel=answer.channel,
         note=answer.note,
+        attachments=[]
+        if read is None
+        else [
+            AnswerFile(
+                name=each.name,
+                media_type=each.media_type,
+                size=each.size,
+                sha256=each.digest,
+                number=number,
+                fetch=read,
+            )
+            for number, each in enumerate(answer.attachments, 1)
+        ],
     )
 
 

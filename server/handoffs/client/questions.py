@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from handoffs.client.forms import FormGiven, Misfit, instance_of, model_of, schema_of
@@ -45,6 +46,7 @@ class Questions(ABC):
         wait: float | None = None,
         key: str = "",
         tell: Tell | None = tell_on_stderr,
+        files: bool = False,
     ) -> "Outcome[M]": ...
     @overload
     async def ask(
@@ -57,6 +59,7 @@ class Questions(ABC):
         wait: float | None = None,
         key: str = "",
         tell: Tell | None = tell_on_stderr,
+        files: bool = False,
     ) -> Outcome[object]: ...
     async def ask(
         self,
@@ -68,16 +71,19 @@ class Questions(ABC):
         wait: float | None = None,
         key: str = "",
         tell: Tell | None = tell_on_stderr,
+        files: bool = False,
     ) -> Outcome[object]:
-        """Ask a person, and return their answer; see `handoffs.ask`."""
+        """Ask a person, and return their answer; see `handoffs.ask`. With `files`, they can give files with it."""
         model, schema = model_of(form), schema_of(form)
         asked: list[Handoff] = []
         again = ""
         while len(asked) <= MAX_MISFITS:
-            handoff = await self.open(f"{message}{again}", options=options, form=schema, timeout=timeout, key=key)
+            handoff = await self.open(
+                f"{message}{again}", options=options, form=schema, timeout=timeout, key=key, files=files
+            )
             handoff = await self.decided(handoff, wait=wait, tell=tell)
             asked.append(handoff)
-            outcome = outcome_of(handoff)
+            outcome = outcome_of(handoff, partial(self.content, handoff))
             if outcome.status is not Status.ANSWERED:
                 break
             await self.check(handoff)
@@ -104,7 +110,7 @@ class Questions(ABC):
             NotFound: There is no such handoff.
         """
         handoff = await self.decided(await self.get(handoff_id), wait=wait, tell=tell)
-        outcome = outcome_of(handoff)
+        outcome = outcome_of(handoff, partial(self.content, handoff))
         if outcome.status is Status.ANSWERED:
             await self.check(handoff)
         await self.hand_over(handoff)
@@ -123,12 +129,17 @@ class Questions(ABC):
         form: Mapping[str, object] | None = None,
         timeout: float | timedelta | None = None,
         key: str = "",
+        files: bool = False,
     ) -> Handoff:
         """Have the question kept, or join the same one that was asked before; return it without waiting."""
 
     @abstractmethod
     async def get(self, handoff_id: str) -> Handoff:
         """Return a handoff as it is now. Raises NotFound."""
+
+    @abstractmethod
+    async def content(self, handoff: Handoff, number: int) -> bytes:
+        """Return the bytes of a file of an answer. Raises FileChanged, and NotFound."""
 
     @abstractmethod
     async def decided(self, handoff: Handoff, *, wait: float | None = None, tell: Tell | None = None) -> Handoff:

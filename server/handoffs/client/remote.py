@@ -16,8 +16,9 @@ import httpx2
 from handoffs.client.asking import caller_of
 from handoffs.client.outcome import Outcome, outcome_of
 from handoffs.client.questions import Questions, Tell
+from handoffs.core.attachment import Attachment
 from handoffs.core.display import where
-from handoffs.core.errors import AlreadyEnded, HandoffError, NotFound, QuestionRefused, QuotaUsedUp
+from handoffs.core.errors import AlreadyEnded, FileChanged, HandoffError, NotFound, QuestionRefused, QuotaUsedUp
 from handoffs.core.form import Value
 from handoffs.core.model import Caller, End, Handoff, Question, State
 from handoffs.core.retry import growing_pauses
@@ -77,6 +78,7 @@ class RemoteAsking(Questions):
         form: Mapping[str, object] | None = None,
         timeout: float | timedelta | None = None,
         key: str = "",
+        files: bool = False,
     ) -> Handoff:
         """Have the server ask; see `Questions.open`."""
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
@@ -85,6 +87,7 @@ class RemoteAsking(Questions):
             "options": None if options is None else list(options),
             "form": form,
             "timeoutSeconds": seconds,
+            "files": True if files else None,
             "client": self._caller.client,
             # Callers with one token may be on any machine; a key is meant to be the same on each.
             "project": self._caller.project if key else f"{platform.node()}:{self._caller.project}",
@@ -96,6 +99,20 @@ class RemoteAsking(Questions):
     async def get(self, handoff_id: str) -> Handoff:
         """Return a handoff as it is now; see `Questions.get`."""
         return await self._request("GET", _path(handoff_id), give_up=GIVE_UP_SECONDS)
+
+    async def content(self, handoff: Handoff, number: int) -> bytes:
+        """Return the bytes of a file of an answer, as the server has them; see `Questions.content`."""
+        if not 0 < number <= len(handoff.attachments):
+            raise NotFound(f"{handoff.id}/{number}")
+        path = f"{_path(handoff.id)}/attachments/{number}"
+        reply = await self._reply("GET", path, give_up=GIVE_UP_SECONDS)
+        if reply.status_code == 200 and handoff.attachments[number - 1].holds(reply.content):
+            return reply.content
+        if reply.status_code == 404:
+            raise NotFound(handoff.id)
+        if reply.status_code in {200, 409}:
+            raise FileChanged(handoff.id, number)
+        raise ServerRefused(f"The server refused: {_detail(reply)}")
 
     async def decided(self, handoff: Handoff, *, wait: float | None = None, tell: Tell | None = None) -> Handoff:
         """Wait for the end; see `Questions.decided`. A server that is away for a while is waited for."""
@@ -135,6 +152,17 @@ class RemoteAsking(Questions):
         headers: Mapping[str, str] | None = None,
         give_up: float | None,
     ) -> Handoff:
+        return self._read(await self._reply(method, path, json=json, headers=headers, give_up=give_up))
+
+    async def _reply(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        give_up: float | None,
+    ) -> httpx2.Response:
         until = None if give_up is None else anyio.current_time() + give_up
         for pause in growing_pauses(0.5, 15.0):
             why = ""
@@ -144,7 +172,7 @@ class RemoteAsking(Questions):
                 why = f"{type(error).__name__}"
             else:
                 if reply.status_code not in _AGAIN:
-                    return self._read(reply)
+                    return reply
                 why = f"it answers {reply.status_code}"
                 if reply.status_code == 429 and until is not None:
                     raise QuotaUsedUp(_detail(reply), again_at=None)
@@ -203,6 +231,7 @@ def handoff_of(said: Mapping[str, object]) -> Handoff:
         state=state,
         values=values,
         other=str(answer.get("other") or "") if answer is not None else "",
+        attachments=tuple(map(Attachment.read, cast("list[object]", (answer or {}).get("attachments") or []))),
         end=None if end is None else End(at=_moment(end["at"]), by=end["by"], channel=end["channel"], note=end["note"]),
     )
 

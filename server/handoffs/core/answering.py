@@ -11,6 +11,7 @@ from handoffs.core.form import Value
 from handoffs.core.model import Handoff
 from handoffs.core.question import checked_other
 from handoffs.core.secrets_vault import SecretsVault
+from handoffs.core.sentences import say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

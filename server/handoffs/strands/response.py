@@ -38,6 +38,8 @@ class HandoffResponse(TypedDict):
     answeredAt: NotRequired[str]
     channel: NotRequired[str]
     breakoutOfLoop: NotRequired[bool]
+    attachments: NotRequired[list[dict[str, object]]]
+    """The files of the answer: `name`, `type`, `size`, `sha256` and `uri`. The tool result has their content."""
 
 
 def handoff_response(result: Mapping[str, object], *, message: str = "") -> HandoffResponse:
