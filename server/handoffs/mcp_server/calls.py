@@ -330,7 +330,8 @@ class Calls:
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)
         self._unconfirmed.confirm(handoff.id)
-        files = await blocks_of(self._desk, handoff) if handoff.attachments else ()
+        over_http = context.headers is not None
+        files = await blocks_of(self._desk, handoff, over_http=over_http) if handoff.attachments else ()
         self.hand_over(handoff, context=context.request_context, tool_use=tools.tool_use_of(context))
         return _result(handoff, status, guidance, context, files)
 

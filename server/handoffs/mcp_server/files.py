@@ -9,13 +9,23 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent, TextResourceContents
+from mcp.types import (
+    BlobResourceContents,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextResourceContents,
+)
 
 from handoffs.core.attachment import Attachment
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
 
 PREFIX = "handoff://attachments/"
+
+MOST_OVER_HTTP = 800_000
+"""How long the files in one result may be, as JSON. Clients of httpx2 refuse an event of more than 1 MiB."""
 
 _TEXTS = re.compile(r"text/.+|application/(json|xml|yaml|x-yaml|toml|javascript|sql|x-sh|.+\+(json|xml|yaml))")
 _ADDRESS = re.compile(rf"{PREFIX}(?P<id>h_[^/]+)/(?P<number>[1-9][0-9]?)(/[^/]*)?")
@@ -39,12 +49,23 @@ def described(handoff: Handoff) -> Sequence[Mapping[str, object]]:
     ]
 
 
-async def blocks_of(desk: Desk, handoff: Handoff) -> Sequence[ContentBlock]:
-    """Return the files of an answer. Raises FileChanged: one is not as the person gave it."""
-    return [
-        _block(each, await desk.content(handoff, number), uri_of_file(handoff, number))
-        for number, each in enumerate(handoff.attachments, 1)
-    ]
+async def blocks_of(desk: Desk, handoff: Handoff, *, over_http: bool) -> Sequence[ContentBlock]:
+    """Return the files of an answer. Raises FileChanged: one is not as the person gave it.
+
+    Over HTTP, what is more than `MOST_OVER_HTTP` is linked to: the agent reads it at its address.
+    """
+    blocks: list[ContentBlock] = []
+    taken = 0
+    for number, each in enumerate(handoff.attachments, 1):
+        uri = uri_of_file(handoff, number)
+        block = _block(each, await desk.content(handoff, number), uri)
+        taken += len(block.model_dump_json()) if over_http else 0
+        if taken > MOST_OVER_HTTP:
+            block = ResourceLink(
+                type="resource_link", uri=uri, name=each.name, mime_type=each.media_type, size=each.size
+            )
+        blocks.append(block)
+    return blocks
 
 
 def resource(attachment: Attachment, content: bytes, uri: str) -> TextResourceContents | BlobResourceContents:

@@ -36,6 +36,7 @@ class Outcomes:
         await self._desk.check_proof(handoff)
         now = self._desk.clock.now()
         guidance = words.describe(handoff, now=now, earlier=words.is_earlier(handoff, now=now), late=False)
-        files = await blocks_of(self._desk, handoff) if handoff.attachments else ()
+        over_http = context.request is not None
+        files = await blocks_of(self._desk, handoff, over_http=over_http) if handoff.attachments else ()
         self._deliveries.expect(handoff, context=context, tool_use=tool_use, marks=marks)
         return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use, files=files)
