@@ -171,7 +171,7 @@ def test_a_store_that_is_too_new_is_refused_with_both_versions(tmp_path: Path) -
     server = postgres.cluster()
     url = server.url()
     first = Home(tmp_path, {"HANDOFFS_STORE": url}).run("db", "migrate")
-    assert first.stdout == f"The store {store_address(url)} was made, with layout 14.\n"
+    assert first.stdout == f"The store {store_address(url)} was made, with layout 15.\n"
     schema = url.rpartition("=")[2]
     server.sql(f'UPDATE "{schema}".handoffs_layout SET version = 999')
     with pytest.raises(StoreTooNew, match="layout 999"):

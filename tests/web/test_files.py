@@ -38,7 +38,7 @@ async def send(page: Page, handoff: Handoff, *files: File, to: str = "answer", s
 @asynccontextmanager
 async def asked(folder: Path, **question: Any) -> AsyncGenerator[tuple[Page, Handoff]]:
     async with signed_in(folder) as page:
-        yield page, await page.inbox.ask(**({"files": True} | question))
+        yield page, await page.inbox.ask("Deploy?", files=True, **question)
 
 
 async def test_the_files_of_an_answer_are_recorded_with_it(tmp_path: Path) -> None:

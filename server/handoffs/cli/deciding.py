@@ -120,9 +120,7 @@ async def _decided(
             from handoffs.cli.usb_key import sign  # imports fido2, which no other answer needs
 
             proof = await sign(decision, page, unseen=unseen)
-    return await desk.answer(
-        handoff, values, by=by, channel=CHANNEL, note=note, other=other, proof=proof, files=files
-    )
+    return await desk.answer(handoff, values, by=by, channel=CHANNEL, note=note, other=other, proof=proof, files=files)
 
 
 def _page(settings: Settings) -> str | None:

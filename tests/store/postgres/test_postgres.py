@@ -648,7 +648,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(server: 
         await store.ids("")
     server.sql(f"UPDATE {parse(url).schema}.handoffs_layout SET version = 999")
     async with PostgresStore(url) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 14\b"):
+        with pytest.raises(StoreTooNew, match=r"layout 999.*up to 15\b"):
             await store.ids("")
 
 

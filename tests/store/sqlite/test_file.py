@@ -31,7 +31,7 @@ async def test_a_store_of_a_newer_version_is_refused_with_both_versions(path: Pa
         newer.execute("PRAGMA user_version = 77")
     before = bytes_of(path.parent)
     async with SqliteStore(path) as store:
-        with pytest.raises(StoreTooNew, match=r"layout 77.*up to 18\b") as refused:
+        with pytest.raises(StoreTooNew, match=r"layout 77.*up to 19\b") as refused:
             await store.ids("")
     assert str(path) in str(refused.value)
     assert bytes_of(path.parent) == before
