@@ -82,13 +82,18 @@ async def test_of_a_key_with_several_people_the_right_one_signs(machine: Machine
     assert (await machine.answer(asked)).state is State.ANSWERED
 
 
-def typed(machine: Machine, handoff: Handoff, *pins: str) -> tuple[str, int | None]:
-    """Run the command on a terminal with a key that has the PIN 1234, type these, and return all it said."""
+def on_a_terminal(machine: Machine, handoff: Handoff) -> "pexpect.spawn[str]":
+    """Run the command on a terminal, with a key that has the PIN 1234."""
     pem = machine.home.folder / "key.pem"
     key = machine.mine.key
     pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     words = ["-m", "tests.cli.with_usb_key", str(pem), machine.mine.credential_id, "1234", "answer", handoff.id, "yes"]
-    process = pexpect.spawn(sys.executable, words, env=machine.home.env, cwd=str(ROOT), encoding="utf-8", timeout=30)
+    return pexpect.spawn(sys.executable, words, env=machine.home.env, cwd=str(ROOT), encoding="utf-8", timeout=30)
+
+
+def typed(machine: Machine, handoff: Handoff, *pins: str) -> tuple[str, int | None]:
+    """Type these PINs, and return all that the command said."""
+    process = on_a_terminal(machine, handoff)
     said = ""
     for pin in pins:
         process.expect("The PIN of your USB key: ")
@@ -107,6 +112,18 @@ def test_a_key_without_a_finger_takes_its_pin(machine: Machine) -> None:
     said, code = typed(machine, asked, "1234")
     assert ("1234" in said, f"{asked.id} is answered." in said, code) == (False, True, 0)
     assert "Drop the table?" in said  # seen before it is signed
+
+
+def test_ctrl_c_ends_the_command_while_it_asks_for_a_pin(machine: Machine) -> None:
+    process = on_a_terminal(machine, anyio.run(machine.ask))
+    process.expect("The PIN of your USB key: ")
+    assert process.waitnoecho()
+    process.send("12")
+    process.sendintr()
+    process.expect(pexpect.EOF)
+    assert process.getecho()  # the shell's next line is seen
+    process.close()
+    assert process.exitstatus == 130
 
 
 async def test_a_pin_is_typed_on_a_terminal_alone(machine: Machine) -> None:

@@ -5,6 +5,8 @@ and a touch. It has to hold a passkey that was set up in the inbox.
 """
 
 import getpass
+import os
+import select
 import sys
 from threading import Event
 from typing import cast
@@ -28,7 +30,10 @@ from handoffs.core.decision import USUAL, Assertion, Decision
 from handoffs.core.errors import NotProved
 from handoffs.core.untrusted import inert_line
 from handoffs.proof.passkeys import RelyingParty
+from handoffs.terminal.tty_modes import unseen
 
+_PIN = "The PIN of your USB key: "
+_LOOK_SECONDS = 0.1
 _ELSE = "sign in to the inbox and decide there, or decline"
 
 _WHY = {
@@ -73,7 +78,7 @@ def _signed(decision: Decision, page: str, unseen: str, over: Event) -> Assertio
             unseen = ""
         try:
             with key:
-                client = Fido2Client(key, DefaultClientDataCollector(page), _Person(), extensions=[])
+                client = Fido2Client(key, DefaultClientDataCollector(page), _Person(over), extensions=[])
                 return _assertion(client.get_assertion(options, over), decision)
         except PinRequiredError:
             problem = "the USB key asks for its PIN, and there is no terminal to type it on"
@@ -116,6 +121,9 @@ def _problem(wrong: ClientError, page: str) -> str:
 class _Person(UserInteraction):
     """Whoever sits at the terminal."""
 
+    def __init__(self, over: Event) -> None:
+        self._over = over
+
     def prompt_up(self) -> None:
         """Say what the key waits for."""
         _say("Touch your USB key to sign this answer.")
@@ -124,12 +132,33 @@ class _Person(UserInteraction):
         """Return the PIN that the person types; None where there is no terminal."""
         if sys.stdin is None or not sys.stdin.isatty():
             return None
-        return getpass.getpass("The PIN of your USB key: ", stream=sys.stderr)
+        if sys.platform == "win32":
+            return getpass.getpass(_PIN)
+        return _typed_unseen(sys.stdin.fileno(), self._over)
 
     def request_uv(self, permissions: ClientPin.PERMISSION, rp_id: str | None) -> bool:
         """Say what the key waits for, and let it look who is there."""
         _say("Touch your USB key with the finger that it knows.")
         return True
+
+
+def _typed_unseen(fd: int, over: Event) -> str | None:
+    """Return the line that is typed, which the terminal does not show; None once it is over, or nobody types any more.
+
+    `getpass` can't be left by Ctrl-C here: it would go on to read, and hide what is typed, in this thread.
+    """
+    with unseen(fd):
+        sys.stderr.write(_PIN)
+        sys.stderr.flush()
+        typed = b""
+        while not over.is_set() and not typed.endswith(b"\n"):
+            if select.select([fd], [], [], _LOOK_SECONDS)[0]:
+                read = os.read(fd, 1024)
+                typed += read
+                if not read:
+                    break
+        sys.stderr.write("\n")
+    return None if over.is_set() or not typed else typed.decode("utf-8", "replace").rstrip("\r\n")
 
 
 def _say(words: str) -> None:

@@ -74,3 +74,26 @@ def restored(source: int, output: int) -> Generator[None]:
         yield
     finally:
         atexit.unregister(restore)
+
+
+@contextmanager
+def unseen(fd: int) -> Generator[None]:
+    """Let the terminal not show what is typed, and discard what was typed before.
+
+    Raises:
+        OSError: The terminal is gone.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import termios  # not on Windows
+
+    with _as_os_error():
+        before, hidden = termios.tcgetattr(fd), termios.tcgetattr(fd)
+        hidden[3] = (hidden[3] | termios.ICANON | termios.ISIG) & ~termios.ECHO
+        termios.tcsetattr(fd, termios.TCSAFLUSH, hidden)
+    try:
+        yield
+    finally:
+        with _as_os_error():
+            termios.tcsetattr(fd, termios.TCSAFLUSH, before)
