@@ -48,7 +48,7 @@ async def filled(store: OpenStore) -> None:
         await store.people.add(person(name, "dba", email=f"{name}@example.com"))
     await store.people.add_key(passkey())
     await store.people.add_key(passkey("k2"))
-    await store.people.remove_key("k2", at=LATER)
+    await store.people.remove_key("k2", at=LATER + timedelta(microseconds=7))
     await store.people.change("bob", at=LATER, join=frozenset({"ops"}), identify=frozenset({"oauth:2@id"}))
     await store.people.ask_recovery("d", RECOVERY)
     await store.people.away(AWAY, at=LATER)
@@ -61,6 +61,8 @@ BY_HAND = {
     "a key is given to another": "UPDATE SCHEMA.passkeys SET person = 'bob' WHERE credential_id = 'k1'",
     "a key is taken out": "DELETE FROM SCHEMA.passkeys WHERE credential_id = 'k1'",
     "a removed key is brought back": "UPDATE SCHEMA.passkeys SET removed_at = NULL WHERE credential_id = 'k2'",
+    "a key was removed later": "UPDATE SCHEMA.passkeys SET removed_at = 9999999999999999 WHERE credential_id = 'k2'",
+    "a key counted sooner": "UPDATE SCHEMA.passkeys SET active_from = 1 WHERE credential_id = 'k1'",
     "a key is put in": "INSERT INTO SCHEMA.passkeys SELECT 'k9', person, public_key, sign_count, label, "
     "added_at, added_with, "
     "active_from, last_used_at, removed_at {more} FROM SCHEMA.passkeys WHERE credential_id = 'k1'",

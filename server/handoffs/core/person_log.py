@@ -13,8 +13,8 @@ should have.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from json.encoder import encode_basestring
 from typing import cast
 
@@ -188,6 +188,24 @@ def come_back(person: Person, at: datetime) -> PersonEvent:
 # What it leads to
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToldKey:
+    """What the lines say of a passkey. Times as in leaves: the earliest and the latest that fit."""
+
+    public_key: str
+    """In hexadecimal digits."""
+    active_from: tuple[str, str]
+    removed: tuple[str, str] | None = None
+
+    def removed_at(self, at: datetime) -> "ToldKey":
+        """Return the key as it is after a line at this moment says that it was removed."""
+        if self.removed is not None:
+            return self
+        # Lines that an upgrade wrote are at a whole second, after the removal.
+        when = (stamp(at), stamp(at)) if at.microsecond else ("", stamp(at + timedelta(seconds=1)))
+        return replace(self, removed=when)
+
+
 @dataclass(kw_only=True, slots=True)
 class Told:
     """What the lines of one person say of them."""
@@ -200,8 +218,8 @@ class Told:
     """As JSON."""
     present: bool = True
     erased: bool = False
-    keys: dict[str, tuple[str, bool]]
-    """Public key in hexadecimal digits, and whether it can be used, by credential id."""
+    keys: dict[str, ToldKey]
+    """By credential id."""
     recovery: tuple[str, str] | None = None
     """When the one that is under way begins and ends."""
     absence: tuple[str, str, str] | None = None
@@ -230,11 +248,14 @@ def told_by(events: Iterable[PersonEvent]) -> Told:
             case "personerased":
                 told = Told(keys={}, present=False, erased=True)
             case "keyadded":
-                told.keys[details.get("credential", "")] = details.get("public_key", ""), True
+                active = details.get("active_from", "")
+                told.keys[details.get("credential", "")] = ToldKey(
+                    public_key=details.get("public_key", ""), active_from=(active, active)
+                )
             case "keyremoved":
                 credential = details.get("credential", "")
                 if credential in told.keys:
-                    told.keys[credential] = told.keys[credential][0], False
+                    told.keys[credential] = told.keys[credential].removed_at(event.at)
             case "recoveryasked":
                 told.recovery = details.get("begins", ""), details.get("ends", "")
             case "recoverystopped":
@@ -247,8 +268,10 @@ def told_by(events: Iterable[PersonEvent]) -> Told:
                 begins, ends = told.recovery or ("", "")
                 if not begins <= stamp(event.at) < ends:
                     raise ValueError("they were recovered at a time at which no recovery was good")
-                told.keys = {each: (key, False) for each, (key, _) in told.keys.items()}
-                told.keys[details.get("credential", "")] = details.get("public_key", ""), True
+                told.keys = {each: key.removed_at(event.at) for each, key in told.keys.items()}
+                told.keys[details.get("credential", "")] = ToldKey(
+                    public_key=details.get("public_key", ""), active_from=(begins, stamp(event.at))
+                )
                 told.recovery = None
     if told is None:
         raise ValueError("they have no line in the log")

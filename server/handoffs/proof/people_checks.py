@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from handoffs.core.leaf import stamp
@@ -9,7 +10,7 @@ from handoffs.core.leaves import Lined
 from handoffs.core.passkey import Passkey
 from handoffs.core.people import People
 from handoffs.core.person import Absence, Directory, Person
-from handoffs.core.person_log import PersonEvent, leaf_differs, told_by, written_groups
+from handoffs.core.person_log import PersonEvent, ToldKey, leaf_differs, told_by, written_groups
 from handoffs.core.recovery import Recovery
 from handoffs.proof.growing import LoggedStore
 
@@ -120,7 +121,7 @@ def _compared(
         "their email address": (person.email, told.email),
         "their groups": (written_groups(person.groups), told.groups or "[]"),
         "their identities": (written_groups(person.identities), told.identities or "[]"),
-        "their passkeys": (_keys(keys), told.keys),
+        "their passkeys": (_keys_fit(keys, told.keys), True),
         "their recovery": (_recovery(recovery), told.recovery),
         "whether they are away": (absence, told.absence),
     }
@@ -129,8 +130,23 @@ def _compared(
     ]
 
 
-def _keys(keys: Sequence[Passkey]) -> dict[str, tuple[str, bool]]:
-    return {each.credential_id: (each.public_key.hex(), each.removed_at is None) for each in keys}
+def _keys_fit(keys: Sequence[Passkey], told: Mapping[str, ToldKey]) -> bool:
+    return {each.credential_id for each in keys} == set(told) and all(
+        _key_fits(each, told[each.credential_id]) for each in keys
+    )
+
+
+def _key_fits(key: Passkey, told: ToldKey) -> bool:
+    """Say whether a passkey is the one that the lines say, and counted as long: its times say what it may sign."""
+    if key.public_key.hex() != told.public_key or not _within(key.active_from, told.active_from):
+        return False
+    if key.removed_at is None or told.removed is None:
+        return key.removed_at is None and told.removed is None
+    return _within(key.removed_at, told.removed)
+
+
+def _within(at: datetime, times: tuple[str, str]) -> bool:
+    return times[0] <= stamp(at) <= times[1]
 
 
 def _absence(absence: Absence, directory: Directory) -> tuple[str, str, str]:
