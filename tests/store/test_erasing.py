@@ -11,6 +11,7 @@ from handoffs.core.errors import PersonNotFound, PersonRefused
 from handoffs.core.events import Collected, Declined, Revealed
 from handoffs.core.model import Handoff, State
 from handoffs.core.person import Absence, mark_of
+from handoffs.core.recovery import Recovery
 from handoffs.core.voting import vote_for
 from handoffs.proof.erasing import rewrite_at
 from handoffs.proof.store_checks import verify_store
@@ -96,6 +97,10 @@ async def test_nothing_of_an_erased_person_is_left_in_the_store(place: Place, st
     await people.add_key(passkey("credential-of-ada"))
     await people.away(Absence(person="ada", deputy="bob", since=ASKED, until=LATER), at=ASKED)
     await people.away(Absence(person="cai", deputy="ada", since=ASKED, until=LATER), at=ASKED)
+    begins = ASKED + 2 * DAY
+    asked = Recovery(person="bob", asked_by="ada", asked_at=ASKED, begins_at=begins, ends_at=begins + DAY)
+    await people.ask_recovery("r", asked)
+    assert await people.stop_recovery("bob", by="ada", at=LATER)
     await people.invite("d", "ada", expires_at=AFTER)
     await people.begin("c", "ada", at=AFTER, agent="The browser of ada")
     await people.change("ada", at=LATER, identify=frozenset({"oauth:subject-of-ada@id"}))

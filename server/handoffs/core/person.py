@@ -160,6 +160,14 @@ class Directory:
         # A person's name has no colon.
         return f"stranger: {identity.shown}" if folded(identity.shown) in taken else identity.shown
 
+    def told_as(self, name: str, *, of: Person) -> str:
+        """Return what a line about a person has of who did it: of another person the number, so that none has a name.
+
+        A line keeps its words until its own person is erased.
+        """
+        others = (each.id for each in self.people.values() if each.folded == folded(name) and each.id != of.id)
+        return next(others, name)
+
     def groups(self) -> Mapping[str, tuple[str, ...]]:
         """Return the members of every group, in order."""
         names = {group for each in self.people.values() if each.present for group in each.groups}

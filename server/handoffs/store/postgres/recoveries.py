@@ -1,6 +1,7 @@
 """Recoveries of lost passkeys in a PostgreSQL store, and the erasure of a person. Each change is one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from handoffs.core.errors import PersonRefused
@@ -58,12 +59,14 @@ class PostgresRecoveries(PersonLines):
         write = new_write()
 
         async def work(connection: Connection) -> None:
-            person = (await self.read(connection)).named(recovery.person)
+            directory = await self.read(connection)
+            person = directory.named(recovery.person)
             if await self.was_done(connection, person.id, write):
                 return
             check_recovery(recovery, await self._recoveries_in(connection, "person", person.name))
             await connection.fetch(self._ask_recovery, *map(encode_cell, encode_recovery(recovery, digest)), write)
-            await self.record(connection, recovery_asked(person, recovery), write)
+            told = replace(recovery, asked_by=directory.told_as(recovery.asked_by, of=person))
+            await self.record(connection, recovery_asked(person, told), write)
 
         await self.in_turn(work)
 
@@ -85,7 +88,8 @@ class PostgresRecoveries(PersonLines):
         write = new_write()
 
         async def work(connection: Connection) -> bool:
-            there = (await self.read(connection)).present(person)
+            directory = await self.read(connection)
+            there = directory.present(person)
             if there is None:
                 return False
             if await self.was_done(connection, there.id, write):
@@ -94,7 +98,7 @@ class PostgresRecoveries(PersonLines):
             if not found or not found[0].under_way(at):
                 return False
             await connection.fetch(self._stop_recovery, micros(at), encode_cell(storable(person)))
-            await self.record(connection, recovery_stopped(there, by=by, at=at), write)
+            await self.record(connection, recovery_stopped(there, by=directory.told_as(by, of=there), at=at), write)
             return True
 
         return await self.in_turn(work)

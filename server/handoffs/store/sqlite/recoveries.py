@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar, cast
 
@@ -67,10 +68,12 @@ class SqliteRecoveries:
         """
 
         def work(connection: sqlite3.Connection) -> tuple[None, list[Line]]:
-            person = read_directory(connection).named(recovery.person)
+            directory = read_directory(connection)
+            person = directory.named(recovery.person)
             check_recovery(recovery, _recoveries(connection, "AND person = ?", storable(person.name)))
             connection.execute(_ASK_RECOVERY, encode_recovery(recovery, digest))
-            return None, [record(connection, recovery_asked(person, recovery))]
+            told = replace(recovery, asked_by=directory.told_as(recovery.asked_by, of=person))
+            return None, [record(connection, recovery_asked(person, told))]
 
         await self._write(work)
 
@@ -92,11 +95,13 @@ class SqliteRecoveries:
 
         def work(connection: sqlite3.Connection) -> tuple[bool, list[Line]]:
             found = _recoveries(connection, "AND person = ?", storable(person))
-            there = read_directory(connection).present(person)
+            directory = read_directory(connection)
+            there = directory.present(person)
             if there is None or not found or not found[0].under_way(at):
                 return False, []
             connection.execute(_STOP_RECOVERY, (micros(at), storable(person)))
-            return True, [record(connection, recovery_stopped(there, by=by, at=at))]
+            told = recovery_stopped(there, by=directory.told_as(by, of=there), at=at)
+            return True, [record(connection, told)]
 
         return await self._write(work)
 
