@@ -168,6 +168,12 @@ async def test_what_is_changed_by_hand_is_found(edit: str, place: Place, store: 
     assert all("Error" not in each for each in found)
 
 
+async def test_an_old_checkpoint_that_cant_be_read_is_no_fault_of_the_tree(store: OpenStore) -> None:
+    await some(store, 1)
+    [found] = await problems(store, b"hello\n")
+    assert found.startswith("since: ")
+
+
 async def test_a_history_that_was_written_anew_does_not_continue_an_old_head(
     place: Place, store: OpenStore, tmp_path: Path
 ) -> None:

@@ -50,11 +50,10 @@ async def verify_store(
         grown = await grow(store)
         report.checkpoint = await head(store, origin, grown)
         await _leaves(store, grown, report, seen)
-        if since is not None:
-            report.since = opened(since, keys).checkpoint
-            await _continued(store, report)
     except ProofRefused as wrong:
-        report.problems.append(Problem("the tree" if report.since is None else "since", str(wrong)))
+        report.problems.append(Problem("the tree", str(wrong)))
+    else:
+        await _continued(store, report, since, keys)
     await _people(store, report, seen)
     await _handoffs(store, report, seen)
     return report
@@ -117,15 +116,19 @@ async def _leaves(store: LoggedStore, grown: Grown, report: Report, seen: _Seen)
         raise ProofRefused("The leaves do not lead to the root of the tree: leaves or tiles were changed.")
 
 
-async def _continued(store: LoggedStore, report: Report) -> None:
-    """Check that the log begins with the entries of the old checkpoint. Raises ProofRefused."""
-    old, now = report.since, report.checkpoint
-    if old is None or now is None:
+async def _continued(store: LoggedStore, report: Report, since: bytes | None, keys: Sequence[VerifierKey]) -> None:
+    """Check that the log begins with the entries of the old checkpoint."""
+    now = report.checkpoint
+    if since is None or now is None:
         return
-    if old.size > now.size:
-        raise ProofRefused(f"The log had {old.size} entries and has {now.size} now: it was cut off.")
-    proof = await StoreTiles(store.leaves).run(lambda tiles: Tree(now.size, tiles).consistency(old.size))
-    verify_consistency(old.size, old.root, now.size, now.root, proof)
+    try:
+        old = report.since = opened(since, keys).checkpoint
+        if old.size > now.size:
+            raise ProofRefused(f"The log had {old.size} entries and has {now.size} now: it was cut off.")
+        proof = await StoreTiles(store.leaves).run(lambda tiles: Tree(now.size, tiles).consistency(old.size))
+        verify_consistency(old.size, old.root, now.size, now.root, proof)
+    except ProofRefused as wrong:
+        report.problems.append(Problem("since", str(wrong)))
 
 
 async def _handoffs(store: WholeStore, report: Report, seen: _Seen) -> None:
