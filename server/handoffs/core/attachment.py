@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from handoffs.core.errors import AnswerRefused
+from handoffs.core.sentences import say, say_n
 
 MAX_FILES = 5
 """The most files of one answer."""
@@ -22,7 +23,7 @@ MAX_BYTES = 4 * 1_048_576
 MAX_NAME = 200
 """The most characters of a file's name."""
 
-BOUNDS = f"up to {MAX_FILES} files, {MAX_BYTES // 1_048_576} MB in all"
+BOUNDS = say("up to {files} files, {megabytes} MB in all", files=MAX_FILES, megabytes=MAX_BYTES // 1_048_576)
 """The bounds in words."""
 
 PROBLEM = " files"
@@ -116,21 +117,24 @@ def attached(given: Sequence[GivenFile], *, allowed: bool) -> tuple[AttachedFile
     """
     if given and not allowed:
         raise refused(
-            "can't be given with this answer: who asks would not receive them, or it is a held call, a secret or a vote"
+            say(
+                "can't be given with this answer: who asks would not receive them, or it is a held call, a secret or a "
+                "vote"
+            )
         )
     if len(given) > MAX_FILES:
-        raise refused(f"are {len(given):,}, and an answer takes {BOUNDS}")
+        raise refused(say("are {number}, and an answer takes {bounds}", number=f"{len(given):,}", bounds=BOUNDS))
     whole = sum(len(each.content) for each in given)
     if whole > MAX_BYTES:
-        raise refused(f"have {whole:,} bytes, and an answer takes {BOUNDS}: {MAX_BYTES:,} bytes")
+        raise refused(say("have {bytes} bytes, and an answer takes {bounds}", bytes=f"{whole:,}", bounds=BOUNDS))
     files: list[AttachedFile] = []
     taken: dict[str, bytes] = {}
     for each in given:
         name = inert_name(each.name)
         if not each.content:
-            raise refused(f"may not be empty: leave {name} out, or attach what it should hold")
+            raise refused(say("may not be empty: leave {name} out, or attach what it should hold", name=name))
         if taken.get(name.casefold()) == each.content:
-            raise refused(f"may not be there twice: attach {name} once")
+            raise refused(say("may not be there twice: attach {name} once", name=name))
         name = _free(name, taken)
         taken[name.casefold()] = each.content
         files.append(
@@ -161,8 +165,10 @@ def inert_name(written: str) -> str:
 def size_in_words(size: int) -> str:
     """Return a size for people: `12 bytes`, `3.4 KB`, `1.2 MB`."""
     if size < 1024:
-        return "1 byte" if size == 1 else f"{size} bytes"
-    return f"{size / 1024:.1f} KB" if size < 1_048_576 else f"{size / 1_048_576:.1f} MB"
+        return say_n("{count} byte", "{count} bytes", size)
+    if size < 1_048_576:
+        return say("{number:.1f} KB", number=size / 1024)
+    return say("{number:.1f} MB", number=size / 1_048_576)
 
 
 def listed(attachments: Sequence[Attachment]) -> list[dict[str, object]]:
@@ -176,7 +182,9 @@ def refused(what: str) -> AnswerRefused:
 
 
 def _too_long(length: int) -> AnswerRefused:
-    return refused(f"need shorter names: one has {length:,} characters, and {MAX_NAME} is the most")
+    return refused(
+        say("need shorter names: one has {length:,} characters, and {most} is the most", length=length, most=MAX_NAME)
+    )
 
 
 def _media_type(given: GivenFile) -> str:

@@ -36,7 +36,6 @@ from handoffs.core.presenter import MAX_PUT_OFF, Presenter
 from handoffs.core.question import MAX_MESSAGE, Limits, form_of
 from handoffs.core.recording import MAX_NOTED, Recorder
 from handoffs.core.secrets_vault import SecretsVault
-from handoffs.core.sentences import say
 
 if TYPE_CHECKING:  # only a question with a rule needs them
     from handoffs.core.deciders import Deciders

@@ -112,11 +112,7 @@ async def body_of(request: Request) -> bytearray:
             if gone > _MAX_DISCARDED:
                 break
     if gone and upload:
-        raise Unreadable(
-            413, say("This is too large: an answer takes {bounds}. Nothing was recorded.", bounds=BOUNDS)
-        )
+        raise Unreadable(413, say("This is too large: an answer takes {bounds}. Nothing was recorded.", bounds=BOUNDS))
     if gone:
-        raise Unreadable(
-            413, say("This is too large: an answer takes one megabyte at the most. Nothing was recorded.")
-        )
+        raise Unreadable(413, say("This is too large: an answer takes one megabyte at the most. Nothing was recorded."))
     return body

@@ -1,6 +1,7 @@
 // Files that go with an answer: what is chosen is listed and can be taken out, an image can be pasted, and all of it is packed
 // for one post. The inbox checks the same, in its own words.
 import { say } from "./tell.js";
+import { _, locale, n_ } from "./words.js";
 
 const MOST = 5;
 const MOST_BYTES = 4 * 1048576;
@@ -14,7 +15,7 @@ export function attaching() {
     const input = button.closest(".field").querySelector("input[type=file]");
     give(input, []);
     input.focus();
-    say("The files are taken out.");
+    say(_("The files are taken out."));
   });
   // What a browser has no name for, as a part of the screen, it calls image.png.
   document.addEventListener("paste", (event) => {
@@ -24,7 +25,7 @@ export function attaching() {
     event.preventDefault();
     input.closest("details").open = true;
     give(input, [...input.files, ...pasted]);
-    say(`${pasted.length === 1 ? "The image is" : "They are"} attached.`);
+    say(n_("The image is attached.", "{count} images are attached.", pasted.length));
   });
 }
 
@@ -32,10 +33,10 @@ export function attaching() {
 export function problems(form, declines) {
   const files = [...form.elements.files.files];
   const whole = files.reduce((sum, each) => sum + each.size, 0);
-  const bounds = "an answer takes up to 5 files, 4 MB in all";
-  if (declines) return { files: "go only with an answer: take them out to decline, or answer" };
-  if (files.length > MOST) return { files: `are ${files.length}, and ${bounds}` };
-  if (whole > MOST_BYTES) return { files: `have ${whole.toLocaleString("en")} bytes, and ${bounds}` };
+  const bounds = _("up to {files} files, {megabytes} MB in all", { files: MOST, megabytes: MOST_BYTES / 1048576 });
+  if (declines) return { files: _("go only with an answer: take them out to decline, or answer") };
+  if (files.length > MOST) return { files: _("are {number}, and an answer takes {bounds}", { number: files.length, bounds }) };
+  if (whole > MOST_BYTES) return { files: _("have {bytes} bytes, and an answer takes {bounds}", { bytes: number(whole), bounds }) };
   return {};
 }
 
@@ -70,6 +71,11 @@ function list(input) {
 }
 
 function size(bytes) {
-  if (bytes < 1024) return `${bytes} bytes`;
-  return bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+  if (bytes < 1024) return n_("{count} byte", "{count} bytes", bytes);
+  if (bytes < 1048576) return _("{number} KB", { number: number(bytes / 1024, 1) });
+  return _("{number} MB", { number: number(bytes / 1048576, 1) });
+}
+
+function number(value, digits = 0) {
+  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
