@@ -134,8 +134,8 @@ def test_the_version_and_the_help_are_short_and_plain(tmp_path: Path) -> None:
         page = home.run(asked_for).stdout
         commands = page.split("Commands:\n")[1].splitlines()
         assert [line.split()[0] for line in commands] == [
-            "serve", "inbox", "list", "show", "answer", "ask", "wait", "decline", "cancel", "grants", "hook",
-            "install", "doctor", "demo", "config", "notify", "token", "people", "gate", "log", "db",
+            "serve", "inbox", "list", "show", "answer", "ask", "wait", "decline", "cancel", "grants", "acp",
+            "codex", "hook", "install", "doctor", "demo", "config", "notify", "token", "people", "gate", "log", "db",
         ]  # fmt: skip
         assert not set(page) & set("╭│╰─\x1b")
         assert "..." not in page.split("Commands:\n")[1]

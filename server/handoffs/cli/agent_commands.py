@@ -12,7 +12,7 @@ DeskOnly = Annotated[bool, typer.Option("--desk-only", help="Ask nothing in the 
 
 
 def acp_command(command: Command, name: Name = "", desk_only: DeskOnly = False) -> None:
-    """Stand between an ACP editor and an agent, and ask you at the desk, too.
+    """Ask you at the desk, too, what an agent asks its editor (ACP).
 
     \b
     handoffs acp [OPTIONS] -- AGENT …
@@ -26,7 +26,7 @@ def acp_command(command: Command, name: Name = "", desk_only: DeskOnly = False) 
 
 
 def codex_command(command: Command, name: Name = "", desk_only: DeskOnly = False) -> None:
-    """Stand between a program and `codex app-server`, and ask you at the desk, too.
+    """Ask you at the desk, too, what `codex app-server` asks its program.
 
     \b
     handoffs codex [OPTIONS] -- codex app-server …

@@ -12,7 +12,13 @@ PREFIX = "HANDOFFS_"
 
 NAMES = frozenset(
     {
+        "decision_point",
         "default_timeout_seconds",
+        "email_address",
+        "email_authserv",
+        "email_imap",
+        "email_password",
+        "email_smtp",
         "escalate",
         "hold_seconds",
         "host_timeout_seconds",
