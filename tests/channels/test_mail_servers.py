@@ -95,7 +95,7 @@ async def test_servers_that_say_nothing_are_given_up(tmp_path: Path) -> None:
         async with home(tmp_path, kinds=server.kinds(Pace(step=0.3), **silent)) as there:
             asked = await there.ask()
             await until(lambda: there.log(asked, "notshown"))
-            assert "can't be reached (SMTP" in (await there.log(asked, "notshown"))[0]["reason"]
+            assert "the mail server can't be reached (" in (await there.log(asked, "notshown"))[0]["reason"]
         with pytest.raises(NotSent, match="does not answer"):
             async with reading(server_at(f"imap://127.0.0.1:{port}", kind="imap"), seconds=0.3):
                 pass
