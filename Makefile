@@ -15,12 +15,12 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/channels/test_mail_servers.py tests/channels/test_notify_processes.py tests/channels/test_ntfy.py tests/channels/test_slack.py \
   tests/channels/test_telegram.py tests/channels/test_webpush.py tests/cli/installing/test_large.py \
   tests/cli/installing/test_permission_hooks.py tests/cli/test_ask.py tests/cli/test_doctor.py tests/cli/test_looking.py \
-  tests/cli/test_people.py tests/cli/test_people_data.py tests/cli/test_token.py tests/client/test_docs.py tests/hooks tests/agent_wire \
+  tests/cli/test_people.py tests/cli/test_people_data.py tests/cli/test_usb_key.py tests/cli/test_token.py tests/client/test_docs.py tests/hooks tests/agent_wire \
   tests/gate/relay tests/gate/test_agentack.py tests/gate/test_grant_proofs.py \
   tests/gate/test_definitions.py tests/gate/test_earlier_calls.py tests/gate/test_holding.py tests/gate/test_kinds.py \
   tests/gate/test_known.py tests/gate/test_remembered.py tests/gate/test_rounds.py tests/gate/test_tasks.py \
   tests/gate/test_told.py tests/gate/test_url.py tests/gate/test_watching.py tests/store/test_erasing_killed.py tests/store/test_several_processes.py \
-  tests/web/test_alike.py tests/web/test_board.py tests/web/test_joining.py tests/web/test_origin.py tests/web/test_own_chats.py \
+  tests/web/test_alike.py tests/web/test_board.py tests/web/test_files_browser.py tests/web/test_languages_shown.py tests/web/test_joining.py tests/web/test_origin.py tests/web/test_own_chats.py \
   tests/web/test_languages_shown.py tests/web/test_paper.py tests/web/test_steady.py \
   tests/web/test_passkeys.py tests/web/test_push.py \
   tests/web/test_recovering.py tests/web/test_snooze.py tests/web/test_undo.py tests/test_benchmarks.py tests/test_recipes.py

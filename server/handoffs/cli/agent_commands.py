@@ -26,7 +26,7 @@ def acp_command(command: Command, name: Name = "", desk_only: DeskOnly = False) 
 
 
 def codex_command(command: Command, name: Name = "", desk_only: DeskOnly = False) -> None:
-    """Ask you at the desk, too, what `codex app-server` asks its program.
+    """Ask you at the desk, too, what Codex asks its program.
 
     \b
     handoffs codex [OPTIONS] -- codex app-server …
