@@ -99,6 +99,7 @@ def test_it_holds_what_runs_and_nothing_else(bundle: Bundle) -> None:
         ".png",
         ".toml",
         ".sql",
+        ".po",
     }
 
 
