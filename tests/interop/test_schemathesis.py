@@ -39,6 +39,6 @@ async def test_what_is_served_is_what_its_description_says(schemathesis: str, tm
             done = await anyio.run_process(command, check=False, cwd=place, stderr=subprocess.STDOUT)
     said = done.stdout.decode()
     assert done.returncode == 0, said
-    assert "7 selected" in said
+    assert "8 selected" in said
     for phase in ("Coverage", "Fuzzing", "Stateful"):
         assert f"{phase} (in" in said, said
