@@ -27,8 +27,9 @@ PREFIX = "handoff://attachments/"
 MOST_OVER_HTTP = 800_000
 """How long the files in one result may be, as JSON. Clients of httpx2 refuse an event of more than 1 MiB."""
 
-_TEXTS = re.compile(r"text/.+|application/(json|xml|yaml|x-yaml|toml|javascript|sql|x-sh|.+\+(json|xml|yaml))")
-_ADDRESS = re.compile(rf"{PREFIX}(?P<id>h_[^/]+)/(?P<number>[1-9][0-9]?)(/[^/]*)?")
+# Compiled where a file is read: every server imports this module.
+_TEXTS = r"text/.+|application/(json|xml|yaml|x-yaml|toml|javascript|sql|x-sh|.+\+(json|xml|yaml))"
+_ADDRESS = rf"{PREFIX}(?P<id>h_[^/]+)/(?P<number>[1-9][0-9]?)(/[^/]*)?"
 
 
 def uri_of_file(handoff: Handoff, number: int) -> str:
@@ -38,7 +39,7 @@ def uri_of_file(handoff: Handoff, number: int) -> str:
 
 def file_at(uri: str) -> tuple[str, int] | None:
     """Return the handoff's id and the file's number of an address; None if it is none of a file."""
-    found = _ADDRESS.fullmatch(uri)
+    found = re.fullmatch(_ADDRESS, uri)
     return None if found is None else (found["id"], int(found["number"]))
 
 
@@ -83,7 +84,7 @@ def _block(attachment: Attachment, content: bytes, uri: str) -> ContentBlock:
 
 
 def _text(attachment: Attachment, content: bytes) -> str | None:
-    if _TEXTS.fullmatch(attachment.media_type) is None:
+    if re.fullmatch(_TEXTS, attachment.media_type) is None:
         return None
     try:
         return content.decode()
