@@ -13,6 +13,7 @@ import anyio
 import pytest
 from anyio.abc import Process
 
+from handoffs.assembly import open_desk
 from handoffs.hooks.settings import NAMES
 from handoffs.hosts.hooks import HOOK_HOSTS
 from handoffs.settings import Settings
@@ -606,6 +607,15 @@ async def test_a_form_of_a_server_is_answered_at_the_desk_and_checked(home: Home
         assert refused.returncode == 2
         await started.answer("--set", "copies=3")
         assert await started.said() == specific("Elicitation", action="accept", content={"copies": 3})
+
+
+@pytest.mark.parametrize(("channel", "action"), [("telegram", "accept"), ("email", "accept"), ("script", "decline")])
+async def test_a_form_is_filled_in_by_a_person_also_in_a_chat(home: Home, channel: str, action: str) -> None:
+    async with hook(home, "claude-code", FORM) as started:
+        asked = (await started.asked())["id"]
+        async with open_desk(Settings(store=home.store)) as desk:
+            await desk.answer(await desk.get(asked), {"copies": 3}, by="ada", channel=channel)
+        assert (await started.said())["hookSpecificOutput"]["action"] == action
 
 
 async def test_a_declined_form_is_declined(home: Home) -> None:

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from handoffs.agent_wire.asked import Asked, FormAsked, PermissionAsked
 from handoffs.agent_wire.relay import PATIENCE_SECONDS, Question, say
-from handoffs.channels import is_chat, may_permit
+from handoffs.channels import may_fill_in
 from handoffs.client.asking import Asking, caller_of
 from handoffs.client.opening import open_asking
 from handoffs.client.outcome import Status
@@ -173,7 +173,7 @@ class DeskAnswers:
         await asking.hand_over(handoff, key=stored.key)
         channel = "" if handoff.end is None else handoff.end.channel
         match handoff.state:
-            case State.ANSWERED if (may_permit(channel) or is_chat(channel)) and not handoff.other:
+            case State.ANSWERED if may_fill_in(channel) and not handoff.other:
                 return asked.accepted(handoff.values or {})
             case State.ANSWERED | State.DECLINED:
                 return asked.declined

@@ -110,6 +110,15 @@ def may_permit(channel: str) -> bool:
     return row is not None and not row.from_host and not row.chat
 
 
+def may_fill_in(channel: str) -> bool:
+    """Return whether an answer through this channel may fill in the form of another server: a person gave it.
+
+    Chats may, since a form permits no tool.
+    """
+    row = CHANNELS.get(channel)
+    return row is not None and not row.from_host
+
+
 def is_chat(channel: str) -> bool:
     """Return whether a channel is one that people set up on their own page."""
     row = CHANNELS.get(channel)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from handoffs.channels import may_permit
+from handoffs.channels import may_fill_in
 from handoffs.core.desk import Desk
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Caller, Declared, Handoff, State
@@ -81,7 +81,7 @@ class Form:
         await desk.check_proof(handoff)
         await desk.collect(handoff)
         end = handoff.end
-        if handoff.state is State.ANSWERED and end is not None and may_permit(end.channel) and not handoff.other:
+        if handoff.state is State.ANSWERED and end is not None and may_fill_in(end.channel) and not handoff.other:
             return replies.elicited("accept", dict(handoff.values or {}))
         return replies.elicited("decline" if handoff.decided else "cancel", said=handoff.other)
 
