@@ -45,7 +45,6 @@ from handoffs.mcp_server.callers.capabilities import (
 )
 from handoffs.mcp_server.callers.joining import Joining
 from handoffs.mcp_server.callers.own import OwnHandoffs
-from handoffs.mcp_server.files import blocks_of
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.spans import WaitSpan, note_call
 from handoffs.mcp_server.task_id import Begun, TaskId
@@ -330,8 +329,11 @@ class Calls:
         status = words.STATUS_OF[handoff.state]
         self._waiting.sent.pop(handoff.id, None)
         self._unconfirmed.confirm(handoff.id)
-        over_http = context.headers is not None
-        files = await blocks_of(self._desk, handoff, over_http=over_http) if handoff.attachments else ()
+        files: Sequence[ContentBlock] = ()
+        if handoff.attachments:
+            from handoffs.mcp_server.files import blocks_of  # few answers have files
+
+            files = await blocks_of(self._desk, handoff, over_http=context.headers is not None)
         self.hand_over(handoff, context=context.request_context, tool_use=tools.tool_use_of(context))
         return _result(handoff, status, guidance, context, files)
 

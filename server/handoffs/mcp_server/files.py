@@ -21,20 +21,18 @@ from mcp.types import (
 from handoffs.core.attachment import Attachment
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff
-
-PREFIX = "handoff://attachments/"
+from handoffs.mcp_server.words import FILES
 
 MOST_OVER_HTTP = 800_000
 """How long the files in one result may be, as JSON. Clients of httpx2 refuse an event of more than 1 MiB."""
 
-# Compiled where a file is read: every server imports this module.
 _TEXTS = r"text/.+|application/(json|xml|yaml|x-yaml|toml|javascript|sql|x-sh|.+\+(json|xml|yaml))"
-_ADDRESS = rf"{PREFIX}(?P<id>h_[^/]+)/(?P<number>[1-9][0-9]?)(/[^/]*)?"
+_ADDRESS = rf"{FILES}(?P<id>h_[^/]+)/(?P<number>[1-9][0-9]?)(/[^/]*)?"
 
 
 def uri_of_file(handoff: Handoff, number: int) -> str:
     """Return the address of a file of an answer, the first of which has the number 1."""
-    return f"{PREFIX}{handoff.id}/{number}/{quote(handoff.attachments[number - 1].name, safe='')}"
+    return f"{FILES}{handoff.id}/{number}/{quote(handoff.attachments[number - 1].name, safe='')}"
 
 
 def file_at(uri: str) -> tuple[str, int] | None:

@@ -13,7 +13,6 @@ from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Handoff
 from handoffs.core.question import Asking
 from handoffs.core.untrusted import inert_line
-from handoffs.mcp_server.files import described
 from handoffs.mcp_server.words import Status
 
 HANDOFF = "handoff_to_user"
@@ -197,7 +196,7 @@ def result(
         structured |= {
             "values": dict(answer.values),
             **({"other": answer.other} if answer.other else {}),
-            **({"attachments": described(handoff)} if answer.attachments else {}),
+            **_attachments(handoff),
             "answeredBy": answer.by,
             "answeredAt": stamp(answer.at),
             "channel": answer.channel,
@@ -206,6 +205,14 @@ def result(
     if not once:
         structured["guidance"] = guidance
     return CallToolResult(content=[TextContent(type="text", text=guidance), *files], structured_content=structured)
+
+
+def _attachments(handoff: Handoff) -> Mapping[str, object]:
+    if not handoff.attachments:
+        return {}
+    from handoffs.mcp_server.files import described  # few answers have files
+
+    return {"attachments": described(handoff)}
 
 
 def refusal(reason: str, *, message: object = None, tool_use: str | None = None) -> CallToolResult:

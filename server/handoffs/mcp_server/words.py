@@ -60,6 +60,9 @@ PRESENT_SECONDS = 60
 MISFIT = "look again at what each field asks for"
 """The reason for asking again when another process judged the answer."""
 
+FILES = "handoff://attachments/"
+"""What the address of a file of an answer begins with."""
+
 INSTRUCTIONS = """\
 handoff_to_user asks the person you work for, and keeps the question until they have answered it.
 Call it before anything that is destructive, costly, public or hard to undo; when a choice is the person's to make; \

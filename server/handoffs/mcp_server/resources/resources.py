@@ -19,7 +19,7 @@ from handoffs.core.document import document, summary, title
 from handoffs.core.errors import HandoffError, NotFound
 from handoffs.core.untrusted import inert_line
 from handoffs.mcp_server.callers.own import OwnHandoffs
-from handoffs.mcp_server.files import PREFIX, file_at, resource
+from handoffs.mcp_server.words import FILES
 
 SCHEME = "handoff://"
 OPEN_URI = f"{SCHEME}open"
@@ -63,8 +63,11 @@ def reading_files(own: OwnHandoffs) -> ServerMiddleware[Any]:
 
     async def read_files(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         uri = str((ctx.params or {}).get("uri", ""))
-        at = file_at(uri) if uri.startswith(PREFIX) else None
-        if at is None:
+        if not uri.startswith(FILES):
+            return await call_next(ctx)
+        from handoffs.mcp_server.files import file_at, resource  # few answers have files
+
+        if (at := file_at(uri)) is None:
             return await call_next(ctx)
         try:
             handoff_id, number = at

@@ -1,11 +1,12 @@
 """The results of tasks: the outcome of the handoff, as the plain call would have returned it."""
 
-from mcp.types import CallToolResult
+from collections.abc import Sequence
+
+from mcp.types import CallToolResult, ContentBlock
 
 from handoffs.core.desk import Desk
 from handoffs.core.model import Handoff, State
 from handoffs.mcp_server import tools, words
-from handoffs.mcp_server.files import blocks_of
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.tool import RequestContext
 from handoffs.mcp_server.words import Pending, Status
@@ -36,7 +37,10 @@ class Outcomes:
         await self._desk.check_proof(handoff)
         now = self._desk.clock.now()
         guidance = words.describe(handoff, now=now, earlier=words.is_earlier(handoff, now=now), late=False)
-        over_http = context.request is not None
-        files = await blocks_of(self._desk, handoff, over_http=over_http) if handoff.attachments else ()
+        files: Sequence[ContentBlock] = ()
+        if handoff.attachments:
+            from handoffs.mcp_server.files import blocks_of  # few answers have files
+
+            files = await blocks_of(self._desk, handoff, over_http=context.request is not None)
         self._deliveries.expect(handoff, context=context, tool_use=tool_use, marks=marks)
         return tools.result(handoff, words.STATUS_OF[handoff.state], guidance, tool_use=tool_use, files=files)
