@@ -94,6 +94,20 @@ async def test_a_signed_vote_is_kept_with_its_signature(tmp_path: Path) -> None:
         assert key.sign_count == 1
 
 
+async def test_one_person_with_two_keys_has_one_vote(tmp_path: Path) -> None:
+    async with inbox(tmp_path) as at:
+        asked = await at.ask(votes=2)
+        once = await at.answer(asked, "ada", await at.sign(asked, "ada"))
+        second = Authenticator(credential_id="YWRhMg")
+        await at.store.people.add_key(second.enrolled("ada", at.clock.now()))
+        for known in (asked, once):  # also one that does not know of the first vote
+            decision = await at.desk.to_sign(asked, YES, by="ada", channel="inbox")
+            assert decision is not None
+            await at.answer(known, "ada", second.sign(decision))
+        now = await at.desk.get(asked.id)
+        assert (now.state, [vote.person for vote in now.votes]) == (State.OPEN, ["ada"])
+
+
 async def test_without_a_signature_a_question_is_only_refused(tmp_path: Path) -> None:
     async with inbox(tmp_path) as at:
         asked = await at.ask()
