@@ -59,6 +59,7 @@ class Courier:
         self._burst, self._pause = burst, pause
         self._holder = token_hex(8)
         self._lines: dict[str, tuple[tuple[Chat, ...], anyio.CancelScope]] = {}
+        self._held: set[str] = set()
         self._poked = anyio.Event()
 
     def poke(self) -> None:
@@ -66,14 +67,19 @@ class Courier:
         self._poked.set()
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                self._poked = anyio.Event()
-                with suppress(StoreError):
-                    await self._look(tasks)
-                with self._desk.clock.limit(LOOK_SECONDS):
-                    await self._poked.wait()
+        """Serve until cancelled; then another process can go on at once."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    self._poked = anyio.Event()
+                    with suppress(StoreError):
+                        await self._look(tasks)
+                    with self._desk.clock.limit(LOOK_SECONDS):
+                        await self._poked.wait()
+        finally:
+            # Also what was taken while this was cancelled, before a line of it began.
+            for account in [*self._held]:
+                await self._leave(account)
 
     async def _look(self, tasks: TaskGroup) -> None:
         accounts = await self._accounts()
@@ -102,9 +108,19 @@ class Courier:
             for name, chats in grouped.items()
         }
 
+    async def _leave(self, account: str) -> None:
+        self._held.discard(account)
+        with anyio.CancelScope(shield=True), suppress(HandoffError):
+            await self._chats.leave(account, self._holder)
+
     async def _hold(self, account: str) -> str | None:
+        self._held.add(account)
         now = self._desk.clock.now()
-        return await self._chats.hold(account, self._holder, at=now, until=now + timedelta(seconds=HOLD_SECONDS))
+        until = now + timedelta(seconds=HOLD_SECONDS)
+        position = await self._chats.hold(account, self._holder, at=now, until=until)
+        if position is None:
+            self._held.discard(account)
+        return position
 
     async def _serve(self, account: _Account, position: str, scope: anyio.CancelScope) -> None:
         try:
@@ -115,8 +131,7 @@ class Courier:
         finally:
             if self._lines.get(account.name, ((), None))[1] is scope:
                 del self._lines[account.name]
-                with anyio.CancelScope(shield=True), suppress(HandoffError):
-                    await self._chats.leave(account.name, self._holder)
+                await self._leave(account.name)
 
     async def _run(self, account: _Account, position: str, scope: anyio.CancelScope) -> None:
         async with anyio.create_task_group() as tasks:
