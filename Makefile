@@ -19,7 +19,7 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/gate/relay tests/gate/test_agentack.py tests/gate/test_grant_proofs.py \
   tests/gate/test_definitions.py tests/gate/test_earlier_calls.py tests/gate/test_holding.py tests/gate/test_kinds.py \
   tests/gate/test_known.py tests/gate/test_remembered.py tests/gate/test_rounds.py tests/gate/test_tasks.py \
-  tests/gate/test_told.py tests/gate/test_url.py tests/gate/test_watching.py tests/store/test_erasing_killed.py tests/store/test_several_processes.py \
+  tests/gate/test_told.py tests/gate/test_url.py tests/gate/test_watching.py tests/bridges tests/store/postgres/test_lost_replies.py tests/store/test_erasing_killed.py tests/store/test_several_processes.py \
   tests/web/test_alike.py tests/web/test_board.py tests/web/test_files_browser.py tests/web/test_joining.py tests/web/test_origin.py tests/web/test_own_chats.py \
   tests/web/test_languages_shown.py tests/web/test_paper.py tests/web/test_steady.py \
   tests/web/test_passkeys.py tests/web/test_push.py \
