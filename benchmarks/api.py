@@ -67,8 +67,7 @@ async def _batch(ask: Callable[[str], Awaitable[None]], message: str, size: int)
 
 
 async def _by_api(http: httpx2.AsyncClient, message: str) -> None:
-    asked = await http.post("/v1/handoffs", json={"message": message})
-    got = await http.get(f"{asked.headers['location']}?wait=60")
+    got = await http.post("/v1/handoffs?wait=60", json={"message": message})
     if (got.json()["answer"] or {}).get("values") != {"response": ANSWER}:
         raise RuntimeError(f"asked {message!r} and got {got.text!r}")
 

@@ -16,6 +16,7 @@ import handoffs
 from handoffs.api.openapi import document
 from handoffs.client import Declined, Pending, Status
 from handoffs.client.remote import ServerRefused, ServerUnavailable, handoff_of, open_remote
+from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, NotFound, QuestionRefused
 from handoffs.core.model import Handoff, State
 from handoffs.core.question import Limits
@@ -65,6 +66,34 @@ async def test_a_question_is_asked_waited_for_and_answered(tmp_path: Path) -> No
         assert await until(is_handed_over)
         again = await http.post(f"{place}/cancel")
         assert (again.status_code, again.headers["content-type"]) == (409, "application/problem+json")
+
+
+async def test_a_question_is_asked_and_answered_in_one_request(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, _, http), desk_of(tmp_path) as desk:
+        keyed = partial(http.post, "/v1/handoffs?wait=20", json=QUESTION, headers={"idempotency-key": "release 1.4"})
+        soon = await http.post("/v1/handoffs?wait=0.1", json=QUESTION, headers={"idempotency-key": "release 1.4"})
+        assert (soon.status_code, soon.json()["state"]) == (201, "open")
+        got = await with_a_person(keyed, desk, partial(answer, response="yes"))
+        assert (got.status_code, got.json()["id"]) == (200, soon.json()["id"])
+        assert (got.json()["state"], got.json()["answer"]["values"]) == ("answered", {"response": "yes"})
+        assert got.headers["location"] == f"/v1/handoffs/{got.json()['id']}"
+        again = await keyed()
+        assert (again.json()["id"], again.json()["answer"]) == (got.json()["id"], got.json()["answer"])
+        other = partial(http.post, "/v1/handoffs?wait=20", json={"message": "And this?"})
+        declined = await with_a_person(other, desk, _declined)
+        assert (declined.status_code, declined.json()["state"], declined.json()["answer"]) == (201, "declined", None)
+
+
+@pytest.mark.parametrize("wait", ["-1", "301", "soon", "", "1_0"])
+async def test_a_wait_that_is_no_time_asks_nothing(tmp_path: Path, wait: str) -> None:
+    async with served(tmp_path) as (home, _, http):
+        got = await http.post("/v1/handoffs", params={"wait": wait}, json=QUESTION)
+        assert (got.status_code, got.json()["errors"][0]["field"]) == (422, "wait")
+        assert await stored(home) == []
+
+
+async def _declined(desk: Desk) -> None:
+    await desk.decline(await opened(desk), by="ada", channel="inbox")
 
 
 async def test_a_key_names_a_question_for_good(tmp_path: Path) -> None:
@@ -284,7 +313,7 @@ async def test_a_token_that_is_withdrawn_ends_what_waits_with_it(tmp_path: Path)
 async def test_the_description_that_is_served_is_the_one_that_is_kept(tmp_path: Path) -> None:
     kept = json.loads(OPENAPI.read_text())
     assert kept == document()
-    (key,) = kept["paths"]["/v1/handoffs"]["post"]["parameters"]
+    key, _ = kept["paths"]["/v1/handoffs"]["post"]["parameters"]
     for written, fits in [("release 1.4", True), ("\t a ", True), ("x" * 255, True), ("x" * 256, False), (" ", False)]:
         assert bool(re.fullmatch(key["schema"]["pattern"], written)) == fits
     async with served(tmp_path) as (_, _, http):

@@ -105,6 +105,7 @@ class Api:
 
     async def _ask(self, request: Request) -> Response:
         subject, key = self._caller(request), read_key(request)
+        seconds = read_wait(request, most=LONGEST_WAIT)
         asked = read_asked(await read_body(request))
         caller = Caller(subject=subject, client=asked.client, project=asked.project)
         try:
@@ -113,7 +114,7 @@ class Api:
             raise Problem(422, str(refused), field="timeoutSeconds") from None
         if not key:
             handoff = await self._opened(asked, caller, new_id(), key="")
-            return await self._created(handoff, status=201)
+            return await self._created(handoff, status=201, wait=seconds)
         handoff_id = id_of(hmac.new(self._key, f"{subject}\n{key}".encode(), "sha256").hexdigest(), ID_PREFIX)
         known = await self._known(handoff_id)
         if known is None:
@@ -122,12 +123,12 @@ class Api:
             except ValueError:  # another request with this key was faster
                 known = await self._desk.get(handoff_id)
             else:
-                return await self._created(handoff, status=201)
+                return await self._created(handoff, status=201, wait=seconds)
         if not self._is_same(known, asked, caller):
             raise Problem(
                 409, "This key was used for another question. A new question takes a new key.", field="Idempotency-Key"
             )
-        return await self._created(known, status=200)
+        return await self._created(known, status=200, wait=seconds)
 
     async def _opened(self, asked: Asked, caller: Caller, handoff_id: str, *, key: str) -> Handoff:
         # Programs that say who they are join what they asked before; of others it is not known that they are one.
@@ -158,8 +159,9 @@ class Api:
         except NotFound:
             return None
 
-    async def _created(self, handoff: Handoff, *, status: int) -> Response:
+    async def _created(self, handoff: Handoff, *, status: int, wait: float) -> Response:
         page = None
+        handoff = await self._ended(handoff, wait)
         if handoff.state is State.OPEN and self._inbox is not None and handoff.question.deciders is None:
             page = await self._inbox.invite(handoff)
         response = await self._shown(handoff, status=status, page=page)
@@ -168,10 +170,12 @@ class Api:
 
     async def _get(self, request: Request) -> Response:
         seconds = read_wait(request, most=LONGEST_WAIT)
-        handoff = await self._own(request)
+        return await self._shown(await self._ended(await self._own(request), seconds))
+
+    async def _ended(self, handoff: Handoff, seconds: float) -> Handoff:
         if handoff.state is State.OPEN and seconds:
-            handoff = await self._desk.wait(handoff.id, seconds=seconds)
-        return await self._shown(handoff)
+            return await self._desk.wait(handoff.id, seconds=seconds)
+        return handoff
 
     async def _attachment(self, request: Request) -> Response:
         handoff = await self._own(request)

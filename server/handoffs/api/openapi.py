@@ -60,7 +60,7 @@ def _ask() -> Schema:
     return {
         "operationId": "ask",
         "summary": "Ask a person",
-        "parameters": [key],
+        "parameters": [key, _wait()],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _reference("Question")}}},
         "responses": {
             "201": _created("It is asked, or joined"),
@@ -75,14 +75,18 @@ def _key() -> Schema:
 
 
 def _get() -> Schema:
-    wait = _parameter("wait", "query", {"type": "number", "minimum": 0, "maximum": 300})
-    wait["description"] = "For how many seconds the request waits for the end of the question."
     return {
         "operationId": "get",
         "summary": "How a question stands",
-        "parameters": [_id(), wait],
+        "parameters": [_id(), _wait()],
         "responses": {"200": _json("The question", _reference("Handoff")), **_problems(401, 403, 404, 409, 422, 503)},
     }
+
+
+def _wait() -> Schema:
+    wait = _parameter("wait", "query", {"type": "number", "minimum": 0, "maximum": 300})
+    wait["description"] = "For how many seconds the request waits for the end of the question."
+    return wait
 
 
 def _attachment() -> Schema:
