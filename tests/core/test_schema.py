@@ -444,3 +444,18 @@ def test_what_is_a_secret_for_certain_is_one_whatever_the_agent_says(name: str) 
 def test_a_word_of_ours_on_what_is_no_secret_changes_nothing() -> None:
     assert of(TEXT | {"x-handoffs-secret": False}) == of(TEXT)
     assert '"format": "password"' in refused({"properties": {"it": TEXT | {"x-handoffs-secret": True}}})
+
+
+def test_a_field_that_came_before_is_read_by_its_own_form() -> None:
+    field = {"type": "string", "title": "Name"}
+    harmless = parse({"properties": {"name": field}, "required": ["name"]})
+    assert harmless == parse({"properties": {"name": dict(field)}, "required": ["name"]})
+    assert not parse({"properties": {"name": field}}).fields[0].required
+    secret = {"type": "string", "title": "API key"}
+    stored = parse({"properties": {"api_key": secret}}, accepted=True)  # of before there was a rule
+    assert stored.fields[0].name == "api_key"
+    for _ in range(2):
+        with pytest.raises(QuestionRefused, match="asks for a secret"):
+            parse({"properties": {"api_key": secret}})
+    whole, part = ({"properties": {"n": {"type": "number", "default": value}}} for value in (1, 1.5))
+    assert (parse(whole).fields[0].default, parse(part).fields[0].default) == (1, 1.5)

@@ -9,7 +9,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
+from typing import cast
 
 from handoffs.core.choices import Choice
 from handoffs.core.errors import QuestionRefused
@@ -27,6 +28,9 @@ from handoffs.core.written_schema import HARMLESS_KEY, stored_schema
 MAX_FIELDS = 50
 MAX_SCHEMA = 50_000
 """The most characters of a form's schema as JSON."""
+
+_SHORT = 1_000
+"""The most characters of a field that is remembered."""
 
 MAX_EXAMPLES = 3
 """The most examples that are shown for a field."""
@@ -93,7 +97,7 @@ def parse(schema: object, *, accepted: bool = False) -> Form:
         if prop is None:
             raise QuestionRefused(f'`form`: {name!r} must be a schema such as {{"type": "string"}}.')
         made, optional = plain(name, prop, root)
-        fields.append(_field(name, made, required=name in required and not optional, accepted=accepted))
+        fields.append(_known_field(name, made, required=name in required and not optional, accepted=accepted))
     written = stored_schema(tuple(fields))
     _refuse_large(written)
     return Form(fields=tuple(fields), schema=written)
@@ -134,6 +138,20 @@ def _required(names: object, entries: Mapping[object, object]) -> set[object]:
         shown = inert_line(", ".join(map(str, unknown)), 200)
         raise QuestionRefused(f"`form`: `required` names {shown}, but `properties` does not.")
     return set(listed)
+
+
+def _known_field(name: str, prop: Prop, *, required: bool, accepted: bool) -> Field:
+    # The same fields come again and again: those of an action's form are most of what it takes to ask about one.
+    text = json.dumps(prop)
+    made = _short_field if len(text) <= _SHORT else _field_of
+    return made(name, text, required=required, accepted=accepted)
+
+
+def _field_of(name: str, text: str, *, required: bool, accepted: bool) -> Field:
+    return _field(name, cast("Prop", json.loads(text)), required=required, accepted=accepted)
+
+
+_short_field = lru_cache(maxsize=128)(_field_of)
 
 
 def _field(name: str, prop: Prop, *, required: bool, accepted: bool) -> Field:
