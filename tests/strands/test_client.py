@@ -1,3 +1,4 @@
+import base64
 import os
 import signal
 from typing import Any
@@ -41,6 +42,25 @@ def test_two_clients_of_one_program_share_a_store(home: Home) -> None:
         home.handoffs("answer", handoff_id, "thanks")
         found = other.call_tool_sync("2", "check_handoff", {"handoff_id": handoff_id})
     assert found.get("structuredContent", {})["values"] == {"response": "thanks"}
+
+
+def test_a_file_that_no_model_is_shown_is_named_and_can_be_read(home: Home) -> None:
+    files = {"plan.pdf": b"%PDF-1.7 a plan", "notes.md": b"# Notes", "a [b].bin": b"\x00\x01"}
+    for name, content in files.items():
+        (home.folder / name).write_bytes(content)
+    attached = [each for name in files for each in ("--attach", str(home.folder / name))]
+    with HandoffClient(env=home.env, elicitation_callback=nobody) as client:
+        told = client.call_tool_sync("1", "handoff_to_user", {"message": "Done.", "breakout_of_loop": True})
+        handoff_id = told.get("structuredContent", {})["handoffId"]
+        home.handoffs("answer", handoff_id, "thanks", *attached)
+        found = client.call_tool_sync("2", "check_handoff", {"handoff_id": handoff_id})
+        pdf, notes, other = [str(each.get("text")) for each in found["content"]][-3:]
+        where = [str(each["uri"]) for each in found.get("structuredContent", {})["attachments"]]
+        read = client.read_resource_sync(where[0]).contents[0]
+    assert pdf == f"[The file plan.pdf (application/pdf) is not shown to you. It is at {where[0]}]"
+    assert notes == "# Notes"
+    assert other.startswith("[The file a [b].bin (application/octet-stream) is not shown")
+    assert base64.b64decode(str(getattr(read, "blob", ""))) == files["plan.pdf"]
 
 
 def test_its_server_works_in_the_programs_folder_with_its_settings(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,11 @@ from strands.tools.mcp import MCPAgentTool, MCPClient, TasksConfig
 from strands.tools.mcp.mcp_client import ToolFilters
 from strands.tools.mcp.mcp_types import MCPClientCredentials, MCPToolResult, ToolsChanged
 from strands.types import PaginatedList
-from strands.types.tools import ToolGenerator, ToolSpec, ToolUse
+from strands.types.tools import ToolGenerator, ToolResultContent, ToolSpec, ToolUse
 
 from handoffs.env_file import without_loaded
 from handoffs.strands.asking import current_wait, terminal_elicitation
+from handoffs.strands.files import words_for
 from handoffs.strands.interrupts import Wait, listen_for_ctrl_c
 from handoffs.strands.plugin import attach
 from handoffs.strands.response import HandoffResponse
@@ -166,6 +167,13 @@ class HandoffClient(MCPClient):
             finally:
                 current_wait.reset(token)
         return _still_open(result, wait, arguments)
+
+    def map_mcp_content_to_tool_result_content(self, content: Any) -> ToolResultContent | None:
+        """Return what the model gets of a part of a result; of a file that it can't be shown, where it is."""
+        shown = super().map_mcp_content_to_tool_result_content(content)
+        if shown is None and (words := words_for(content)) is not None:
+            return {"text": words}
+        return shown
 
     def __getitem__(self, at: int) -> Self:
         """Be a list of one, so that `tools=HandoffClient()` is what `tools=[HandoffClient()]` is."""
