@@ -13,9 +13,8 @@ from handoffs.settings import (
     config_file,
     data_folder,
     read_settings,
-    unused_in,
-    unused_words,
 )
+from handoffs.settings_shown import unused_in, unused_words
 from handoffs.store.postgres.address import Address, parse
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -7,7 +7,6 @@ server with other settings than intended would be noticed too late. pydantic-set
 error messages that say what is wrong, and where, without repeating a secret.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -294,13 +293,13 @@ def read_settings() -> Settings:
         settings = Settings()
         if not isinstance(settings.store, Path) or settings.store.is_absolute():
             return settings
-        folder = next((source.folder for source in _sources() if "store" in source.written), Path())
+        folder = next((source.folder for source in sources_of_settings() if "store" in source.written), Path())
         try:
             return settings.model_copy(update={"store": (folder / settings.store).absolute()})
         except OSError as gone:  # the working folder may have been removed
             raise SettingsError(_unreadable(folder, gone)) from None
     except ValidationError as refused:
-        sources = _sources()
+        sources = sources_of_settings()
         raise SettingsError("\n".join(_problem(error, sources) for error in refused.errors())) from None
 
 
@@ -313,7 +312,7 @@ def checked_settings(values: Mapping[str, str], *, where: str) -> None:
     try:
         Settings(**values)  # pyright: ignore[reportArgumentType] - texts, as a file has them
     except ValidationError as refused:
-        sources = (_Source(where, PREFIX, Path(), values), *_sources())
+        sources = (Source(where, PREFIX, Path(), values), *sources_of_settings())
         raise SettingsError("\n".join(_problem(error, sources) for error in refused.errors())) from None
 
 
@@ -340,30 +339,6 @@ def _in_folder() -> Mapping[str, object]:
     return {} if name is None else {"model": found[name]}
 
 
-def unused_in(folder: Path) -> tuple[str, ...]:
-    """Return the settings in a folder's `.env` that are not used, as variables, unless the environment has them."""
-    known = {PREFIX + setting.upper() for setting in Settings.model_fields}
-    there = {name.upper() for name, value in os.environ.items() if value}
-    named = {name.upper() for name in env_file.left_out(folder / env_file.NAME)}
-    return tuple(sorted(named & known - there))
-
-
-def unused_words(folder: Path) -> str:
-    """Return a sentence about the unused settings in a folder's `.env`; empty if there are none.
-
-    It holds only known names, and no values.
-    """
-    names = unused_in(folder)
-    if not names:
-        return ""
-    listed = ", ".join(names)
-    return (
-        f"{listed} in {inert_line(str(folder / env_file.NAME), 200)} {'is' if len(names) == 1 else 'are'} not used: a "
-        "file of a repository must not decide where questions go and who answers. `handoffs config adopt`, run in that "
-        "folder, shows what it says and moves it to your own configuration."
-    )
-
-
 def _config_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
     path = config_file()
     try:
@@ -377,7 +352,7 @@ def _unreadable(path: Path, wrong: OSError | ValueError) -> str:
     return f"{path} can't be read: {'it is not UTF-8' if isinstance(wrong, UnicodeDecodeError) else why}."
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     """One source of settings."""
 
     where: str
@@ -391,50 +366,17 @@ class _Source(NamedTuple):
         return self.prefix + setting.upper() if self.prefix else setting
 
 
-def _sources() -> tuple[_Source, ...]:
+def sources_of_settings() -> tuple[Source, ...]:
     """Return the sources, read again for an error message: the library returns values without their source."""
     path = config_file()
     return (
-        _Source("", PREFIX, Path(), _Environment(Settings)()),
-        _Source(" in .env", PREFIX, Path(), _in_folder()),
-        _Source(f" in {path}", "", path.parent, _config_source(Settings)()),
+        Source("", PREFIX, Path(), _Environment(Settings)()),
+        Source(" in .env", PREFIX, Path(), _in_folder()),
+        Source(f" in {path}", "", path.parent, _config_source(Settings)()),
     )
 
 
-class ShownSetting(NamedTuple):
-    """A setting as it is shown to people."""
-
-    name: str
-    """The name of its variable."""
-    value: str
-    """The value; for a secret, whether it is set."""
-    where: str
-    """Where it is written; empty if it is not set."""
-
-
-def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
-    """Return all settings, with their value in words and their source."""
-    sources = _sources()
-    rows: list[ShownSetting] = []
-    for setting, field in Settings.model_fields.items():
-        source = next((source for source in sources if setting in source.written), None)
-        where = "" if source is None else source.where.removeprefix(" in ") or "the environment"
-        value = cast("object", getattr(settings, setting))
-        rows.append(ShownSetting(PREFIX + setting.upper(), _in_words(value, secret=not field.repr), where))
-    return tuple(rows)
-
-
-def _in_words(value: object, *, secret: bool) -> str:
-    if value is None or value == ():
-        return "(not set)"
-    if secret:
-        return f"(set, {len(cast('tuple[str, ...]', value))} of them)" if isinstance(value, tuple) else "(set)"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, cast("tuple[object, ...]", value)))
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-def _problem(error: ErrorDetails, sources: tuple[_Source, ...]) -> str:
+def _problem(error: ErrorDetails, sources: tuple[Source, ...]) -> str:
     why = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # an error about several settings
         return why
@@ -452,7 +394,7 @@ def _problem(error: ErrorDetails, sources: tuple[_Source, ...]) -> str:
     return f"{source.name(setting)}{source.where}{nth} is {form}{because}; allowed: {field.description}."
 
 
-def _no_setting(name: str, source: _Source) -> str:
+def _no_setting(name: str, source: Source) -> str:
     import difflib  # deferred: only needed for an error
 
     near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0.5)

@@ -15,7 +15,8 @@ from handoffs.console import UsageError
 from handoffs.core.desk import Desk
 from handoffs.core.model import Caller
 from handoffs.mcp_server.notice import Notice
-from handoffs.settings import SettingsError, read_settings, unused_in, unused_words
+from handoffs.settings import SettingsError, read_settings
+from handoffs.settings_shown import unused_in, unused_words
 from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link

@@ -4,7 +4,8 @@ import json
 
 from handoffs.console import print_out
 from handoffs.core.untrusted import inert_line
-from handoffs.settings import Settings, config_file, shown_settings
+from handoffs.settings import Settings, config_file
+from handoffs.settings_shown import shown_settings
 
 _WIDEST = 60
 

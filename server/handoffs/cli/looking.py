@@ -20,7 +20,8 @@ from handoffs.core.events import Entry
 from handoffs.core.model import Handoff, State
 from handoffs.core.untrusted import inert_line
 from handoffs.os_user import current_user
-from handoffs.settings import Settings, unused_words
+from handoffs.settings import Settings
+from handoffs.settings_shown import unused_words
 from handoffs.terminal import Earlier
 
 EVERY = 2**31

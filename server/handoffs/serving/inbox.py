@@ -26,7 +26,8 @@ from handoffs.serving.health import ASGI, Probes, Readiness
 from handoffs.serving.inbox_oidc import provider_of
 from handoffs.serving.log_tree import LogTree
 from handoffs.serving.webhooks import posting_webhooks
-from handoffs.settings import Settings, data_folder, unused_words
+from handoffs.settings import Settings, data_folder
+from handoffs.settings_shown import unused_words
 from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn, sign_in_link
 

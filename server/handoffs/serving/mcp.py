@@ -23,7 +23,8 @@ from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
 from handoffs.serving.whose import WhoseDecision
-from handoffs.settings import POLICY, Settings, config_file, unused_words
+from handoffs.settings import POLICY, Settings, config_file
+from handoffs.settings_shown import unused_words
 
 if TYPE_CHECKING:
     from handoffs.access.admission import Admission
