@@ -31,6 +31,13 @@ def test_what_readers_do_not_read_alike_is_refused(text: str) -> None:
         checked(text, action({"type": "object"}))
 
 
+def test_a_number_that_was_sent_so_stays_beside_a_change() -> None:
+    sent = replace(action({"type": "object"}), arguments='{"big":12345678901234567890,"n":1}')
+    assert checked('{"big":12345678901234567890,"n":2}', sent) == '{"big":12345678901234567890,"n":2}'
+    with pytest.raises(ValueError, match="number"):
+        checked('{"big":12345678901234567891,"n":2}', sent)
+
+
 def test_bounds_beyond_a_double_are_checked() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 2**63 - 1}}}
     assert checked('{"n": 7}', action(schema)) == '{"n": 7}'

@@ -89,7 +89,7 @@ async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: O
         await page.get_by_label("This tool with any arguments, for an hour", exact=True).check()
         await page.get_by_label("id is 7").check()
         await page.get_by_label("Uses").fill("3")
-        await page.get_by_label("Edited arguments").fill('{"id": 8}')
+        await page.get_by_label("id optional").fill("8")
         await page.get_by_role("button", name="Allow with this").click()
         values = (await ended(inbox, first.id)).values
         limits = {"remember": "tool-hour", "conditions": ["id is 7"], "uses": 3}
@@ -115,7 +115,7 @@ async def test_both_buttons_are_seen_at_once_and_the_optional_is_folded(tmp_path
             wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert wide <= window
             await expect(page.get_by_label("Reason optional")).to_be_hidden()
-            await expect(page.get_by_label("Edited arguments")).to_be_hidden()
+            await expect(page.get_by_label("id optional")).to_be_hidden()
             place = "document.querySelector('.decision').getBoundingClientRect().top + scrollY"
             before = await page.evaluate(place)
             # By keys alone: the fold stands after the buttons, and what it opens moves neither of them.
@@ -124,7 +124,7 @@ async def test_both_buttons_are_seen_at_once_and_the_optional_is_folded(tmp_path
                 await page.keyboard.press("Tab")
                 await expect(page.locator("summary", has_text=fold)).to_be_focused()
             await page.keyboard.press("Enter")
-            await expect(page.get_by_label("Edited arguments")).to_be_visible()
+            await expect(page.get_by_label("id optional")).to_be_visible()
             assert await page.evaluate(place) == before
 
 
@@ -133,14 +133,14 @@ async def test_what_is_filled_in_counts_while_folded_and_the_fold_says_so(tmp_pa
         held = await hold(inbox.desk)
         await enter(page, inbox)
         fold = page.locator(".extras")
-        await fold.locator("summary").click()
+        await fold.locator("> summary").click()
         await page.get_by_label("These exact arguments, for an hour", exact=True).check()
         await expect(fold.locator(".counts")).to_be_hidden()
-        await fold.locator("summary").click()
+        await fold.locator("> summary").click()
         await expect(fold.locator(".counts")).to_be_visible()
         await page.reload()
         await expect(fold).to_have_attribute("open", "")
-        await fold.locator("summary").click()
+        await fold.locator("> summary").click()
         await expect(fold.locator(".counts")).to_be_visible()
         await page.locator(".decision button.allow").click()
         assert (await ended(inbox, held.id)).values == {"decision": "allow", "remember": "exact-hour"}
@@ -166,8 +166,8 @@ async def test_keys_choose_and_no_enter_in_a_field_allows(tmp_path: Path, opened
         held = await hold(inbox.desk)
         await enter(page, inbox)
         await until_true(page, "!document.querySelector('.card.fresh')")
-        await page.locator(".extras summary").click()
-        await page.get_by_label("Edited arguments").focus()
+        await page.locator(".extras > summary").click()
+        await page.get_by_label("id optional").focus()
         await page.keyboard.press("Control+Enter")
         await page.get_by_label("This tool with any arguments, for an hour").focus()
         await page.keyboard.press("Enter")
@@ -195,7 +195,7 @@ async def test_without_script_enter_in_a_field_decides_nothing(tmp_path: Path, o
     async with serving(tmp_path) as inbox, opened(java_script_enabled=False) as page:
         held = await hold(inbox.desk)
         await enter(page, inbox)
-        await page.locator(".extras summary").click()
+        await page.locator(".extras > summary").click()
         await page.get_by_label("This tool with any arguments, for an hour").press("Enter")
         await expect(page.locator(".banner")).to_contain_text("Nothing was recorded")
         assert (await inbox.desk.get(held.id)).state is State.OPEN

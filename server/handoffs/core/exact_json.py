@@ -50,18 +50,19 @@ def loads(text: str | bytes) -> object:
         raise ValueError("it is no UTF-8") from None
 
 
-def dumps(value: object) -> str:
-    """Return a value as JSON in ASCII, with each `OddNumber` as it was sent."""
+def dumps(value: object, *, ascii: bool = True) -> str:  # noqa: A002 - as in `json`, which says `ensure_ascii`
+    """Return a value as JSON, in ASCII alone or as text, with each `OddNumber` as it was sent."""
     match value:
         case OddNumber():
             return value.text
         case dict():
             pairs = cast("dict[str, object]", value).items()
-            return "{" + ", ".join(f"{json.dumps(name)}: {dumps(each)}" for name, each in pairs) + "}"
+            named = (f"{json.dumps(name, ensure_ascii=ascii)}: {dumps(each, ascii=ascii)}" for name, each in pairs)
+            return "{" + ", ".join(named) + "}"
         case list():
-            return "[" + ", ".join(map(dumps, cast("list[object]", value))) + "]"
+            return "[" + ", ".join(dumps(each, ascii=ascii) for each in cast("list[object]", value)) + "]"
         case _:
-            return json.dumps(value)
+            return json.dumps(value, ensure_ascii=ascii)
 
 
 def canonical(value: object) -> bytes:

@@ -25,7 +25,8 @@ def checked(text: str, action: Action) -> str | None:
     values = exact_json.loads(text)
     if not isinstance(values, dict):
         raise ValueError("it must be all of the arguments, a JSON object: {…}")
-    if next(exact_json.odd_numbers(cast("object", values)), None) is not None:
+    sent = {each.text for each in exact_json.odd_numbers(action.values)}
+    if any(each.text not in sent for each in exact_json.odd_numbers(cast("object", values))):
         raise ValueError("it holds a number that programs read in different ways: write fewer digits, or a text")
     exact_json.canonical(cast("object", values))
     schema = action.described.get("inputSchema")

@@ -16,7 +16,8 @@ from markupsafe import Markup
 from handoffs.core.earlier_answer import AnswerInput
 from handoffs.core.errors import AnswerRefused
 from handoffs.core.model import Handoff
-from handoffs.web.controls import PREFIX, note_of, said_in
+from handoffs.web.controls import PREFIX, note_of
+from handoffs.web.edited_call import answer_in
 from handoffs.web.markdown.code import highlight_css
 from handoffs.web.pages import ASSETS, Pages
 
@@ -59,7 +60,7 @@ class CardPage:
 
     def said(self, handoff: Handoff, posted: Mapping[str, Sequence[str]], earlier: Handoff | None) -> AnswerInput:
         """Return the answer in a form. Raises AnswerRefused."""
-        return said_in(handoff, posted, earlier)
+        return answer_in(handoff, posted, earlier)
 
     def note(self, posted: Mapping[str, Sequence[str]]) -> str:
         """Return the note in a form. Raises AnswerRefused."""

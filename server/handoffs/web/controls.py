@@ -102,7 +102,7 @@ def controls(
     """
     lone = len(form.fields) == 1
     found = [
-        _control(field, f"{key}-{at}", lone=lone, posted=posted, problem=(problems or {}).get(field.name, ""))
+        control_of(field, f"{key}-{at}", lone=lone, posted=posted, problem=(problems or {}).get(field.name, ""))
         for at, field in enumerate(worded(form, ours=ours))
     ]
     # What a permission may be limited by is made of the call, and recorded as it was asked.
@@ -123,7 +123,10 @@ def chosen_alike(handoff: Handoff) -> bool:
     return question.action is None and not question.form.secret and not question.takes_proof
 
 
-def _control(field: Field, control_id: str, *, lone: bool, posted: Posted | None, problem: str) -> Control:
+def control_of(
+    field: Field, control_id: str, *, lone: bool = False, posted: Posted | None, problem: str = ""
+) -> Control:
+    """Return the control of one field, with its default, or with what was `posted` and its problem."""
     given = _given(field) if posted is None else list(posted.get(PREFIX + field.name, ()))
     widget = _widget(field, lone=lone)
     options = tuple(
@@ -259,7 +262,7 @@ def said_in(handoff: Handoff, posted: Posted, earlier: Handoff | None) -> Answer
     if AGAIN in posted:
         # Only the answer that was on the screen can be repeated, not a newer one.
         return earlier_answer(handoff, earlier if earlier and posted[AGAIN] == [earlier.id] else None)
-    other = _lines("".join(posted.get(OTHER, ()))).strip()
+    other = lines("".join(posted.get(OTHER, ()))).strip()
     if not other:
         return AnswerInput(values=values_of(handoff.question.form, posted), other="")
     picked: dict[str, Value] = {
@@ -275,7 +278,7 @@ def note_of(posted: Posted) -> str:
         AnswerRefused: It is too long, or no text; the problem's name is `note` with a leading blank, which no field can
             have.
     """
-    note = _lines("".join(posted.get(NOTE, ()))).strip()
+    note = lines("".join(posted.get(NOTE, ()))).strip()
     if len(note) > MAX_NOTE:
         raise AnswerRefused(
             {" note": say("is too long: {count} of at most {most} characters", count=len(note), most=MAX_NOTE)}
@@ -301,7 +304,7 @@ def _value(field: Field, sent: Sequence[str], *, zone: str) -> object:
     if field.secret:
         return _secret_text(text)
     if field.format is None:
-        return _lines(text)
+        return lines(text)
     text = text.strip()
     if field.format == DATE_TIME and _is_default(field, text, zone):
         return field.default
@@ -327,11 +330,12 @@ def _zoned(text: str) -> bool:
 
 def _secret_text(secret: str) -> str | None:
     """Return a secret as typed, with its blanks and line breaks, except line breaks around a single line."""
-    text = _lines(secret)
+    text = lines(secret)
     alone = text.strip("\n")
     return (text if "\n" in alone else alone) or None
 
 
-def _lines(text: str) -> str:
+def lines(text: str) -> str:
+    """Return a text with its line ends as they were before a browser sent it."""
     # A browser sends each line end as CR LF.
     return text.replace("\r\n", "\n")

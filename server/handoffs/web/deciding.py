@@ -12,7 +12,8 @@ from handoffs.core.attachment import refused
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, AnswerRefused
 from handoffs.core.model import Handoff, State
-from handoffs.web.controls import PREFIX, Posted, note_of, said_in
+from handoffs.web.controls import PREFIX, Posted, note_of
+from handoffs.web.edited_call import answer_in
 from handoffs.web.guard import wants_json
 from handoffs.web.languages.words import spoken
 from handoffs.web.pages import ended_line
@@ -75,7 +76,7 @@ class Deciding:
             return await self._late(request, handoff)
         try:
             note = note_of(posted)
-            said = said_in(handoff, posted, await self._before(handoff))
+            said = answer_in(handoff, posted, await self._before(handoff))
             proof = self._signatures.taken(request, handoff, signed)
             by = self._who(request)
             # Input on this page passes no host and no model, so secrets are allowed.
@@ -104,7 +105,7 @@ class Deciding:
             return await self._late(request, handoff)
         try:
             note = note_of(posted)
-            said = said_in(handoff, posted, await self._before(handoff))
+            said = answer_in(handoff, posted, await self._before(handoff))
             by = self._who(request)
             decision = await self._desk.to_sign(
                 handoff, said.values, by=by, channel=CHANNEL, note=note, other=said.other, files=files

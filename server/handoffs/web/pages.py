@@ -33,6 +33,7 @@ from handoffs.web import inline
 from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.asker import asker, folder
 from handoffs.web.controls import chosen_alike, controls, decides_action
+from handoffs.web.edited_call import edit_controls
 from handoffs.web.languages.words import (
     counted,
     finished,
@@ -145,6 +146,7 @@ class Pages:
             "chosen_alike": chosen_alike,
             "mark": mark,
             "controls": controls,
+            "edit_controls": edit_controls,
             "ended_line": ended_line,
             "happened": happened,
             "asker": asker,
