@@ -215,6 +215,7 @@ async def test_what_is_asked_without_an_event_loop_takes_files_too(home: Home) -
 
 @given(st.text(min_size=1, max_size=300))
 @example("CON.txt")
+@example("-rf")
 @example("nul")
 @example("x" * 300 + ".png")
 @example("é" * 199 + ".png")
@@ -228,6 +229,7 @@ def test_every_name_is_a_file_of_the_folder(name: str) -> None:
     assert not {*'<>:"|?*/\\\x00'} & {*safe}
     assert safe.strip(". ")
     assert safe[-1] not in ". "
+    assert safe[0] != "-"
     assert file_name(safe) == safe
 
 

@@ -54,8 +54,9 @@ def not_written(path: Path, error: OSError) -> NotSaved:
 
 
 def file_name(name: str) -> str:
-    """Return a file's name as every system takes it."""
+    """Return a file's name as every system takes it, and no command takes for an option."""
     safe = _NOT_EVERYWHERE.sub("_", name).rstrip(". ")
+    safe = re.sub(r"^-", "_", safe)
     safe = f"_{safe}" if _DEVICE.fullmatch(safe) else safe
     stem, ending = os.path.splitext(safe)
     if len(ending) > _MOST_ENDING:
