@@ -30,6 +30,7 @@ from benchmarks import (
     inbox_first,
     inbox_list,
     log_verify,
+    mail,
     many,
     memory,
     passkey_answer,
@@ -72,6 +73,7 @@ BENCHMARKS: dict[str, Callable[[Plan], Awaitable[list[Row]]]] = {
     "hook": hook.run,
     "log-verify": log_verify.run,
     "chats": chats.run,
+    "mail": mail.run,
 }
 
 

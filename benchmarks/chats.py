@@ -90,7 +90,7 @@ async def run(plan: Plan) -> list[Row]:
     pressed: list[list[float]] = []
     bare: list[list[float]] = []
     with TemporaryDirectory(prefix="handoffs-bench-") as name:
-        async with _service() as service:
+        async with serving() as service:
             for number in range(rounds):
                 bare.append(await _bare(Path(name) / f"bare{number}.db", service, each))
                 took = await _chatted(Path(name) / f"chat{number}.db", service, each)
@@ -166,7 +166,8 @@ async def _chatted(path: Path, service: Service, count: int) -> list[tuple[float
 
 
 @asynccontextmanager
-async def _service() -> AsyncGenerator[Service]:
+async def serving() -> AsyncGenerator[Service]:
+    """Run one on a port of this machine."""
     service = Service()
     server = await asyncio.start_server(service.serve, "127.0.0.1", 0)
     service.port = server.sockets[0].getsockname()[1]

@@ -22,6 +22,8 @@ class Exit(IntEnum):
     EXPIRED = 8
     OPEN = 9
     """`ask` and `wait`: nobody has decided yet, and the question is still open."""
+    FILES = 10
+    """`ask` and `wait`: it was answered, but a file of the answer is lost, or can't be written."""
     OUTPUT = 74
     """The work was done, but its output could not be written: EX_IOERR of sysexits."""
     INTERRUPTED = 130

@@ -183,6 +183,24 @@ async def test_nothing_is_said_to_a_server_that_is_not_encrypted_or_not_known(tm
         assert (len(server.sent), len(ada.mail)) == (sent, sent)
 
 
+async def test_certificates_are_read_once_and_anew_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with mail_server() as server:
+        async with home(tmp_path, kinds=server.kinds()) as there:
+            ada = await confirmed(there, server)
+        monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+        encrypted = {"email_smtp": f"smtps://handoffs@localhost:{server.smtps}"}
+        async with home(tmp_path, kinds=server.kinds(**encrypted)) as there:
+            asked = await there.ask("First?")
+            await until(lambda: there.log(asked, "notshown"))
+            monkeypatch.setenv("SSL_CERT_FILE", str(server.run / "cert.pem"))
+            await ada.shown("First?")
+            monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+            await there.ask("Second?")
+            await ada.shown("Second?")
+
+
 async def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
     async with mail_server() as server:
         async with home(tmp_path, kinds=server.kinds(email_password="wr0ng")) as there:

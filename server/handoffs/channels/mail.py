@@ -20,11 +20,11 @@ import anyio.to_thread
 from handoffs.channels.chats.codes import digest_of
 from handoffs.channels.chats.replies import items, parsed, text
 from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
-from handoffs.channels.mailbox import smtp
 from handoffs.channels.mailbox.imap import Imap, reading
 from handoffs.channels.mailbox.incoming import MOST_BYTES, Head, head_of, said_in
 from handoffs.channels.mailbox.outgoing import Thread, code_of, message_to, name_of_other, name_of_question
 from handoffs.channels.mailbox.servers import Mailbox, is_address, mailbox_of
+from handoffs.channels.mailbox.smtp import Outbox
 from handoffs.clock import SystemClock
 from handoffs.core.display import stamp
 
@@ -61,6 +61,7 @@ class _Mail:
 
     def __init__(self, mailbox: Mailbox, configs: Sequence[Config], pace: Pace) -> None:
         self._mailbox, self._configs, self._pace, self._clock = mailbox, configs, pace, SystemClock()
+        self._outbox = Outbox(mailbox, seconds=pace.step)
         self._subjects: dict[str, str] = {}  # of what was sent, by its name
         self._responded: dict[str, str] = {}  # what was replied, by what it was to
         self._words: dict[str, list[float]] = {}
@@ -211,7 +212,7 @@ class _Mail:
             replied=replied,
             code=code,
         )
-        await smtp.send(message, self._mailbox, seconds=self._pace.step)
+        await self._outbox.send(message)
 
 
 def _handle(head: Head) -> str:

@@ -27,10 +27,13 @@ from handoffs.os_user import current_user
 from handoffs.printing import Exit, OutputLost, failed, print_out, spell_what_cant_be_printed
 
 if TYPE_CHECKING:
+    from handoffs.cli.saved_files import Saved
     from handoffs.client.questions import Questions
 
 CLIENT = "handoffs ask"
 """The program's name, which the person reads, and by which the same command joins."""
+
+_AGAIN = "run the same command again, or without --save-files for the answer alone."
 
 _CODES = {State.DECLINED: Exit.DECLINED, State.CANCELLED: Exit.CANCELLED, State.EXPIRED: Exit.EXPIRED}
 
@@ -50,6 +53,8 @@ class Given:
     wait: str | None = None
     key: str = ""
     server: str | None = None
+    save_files: str | None = None
+    """The folder for the files of the answer; None where the script takes none."""
     json: bool = False
 
 
@@ -115,6 +120,7 @@ def _at_once(read: _Read, plain: Plain, asked: list[Handoff]) -> int | None:
             deadline=limits.deadline(now, None) if seconds is None else now + timedelta(seconds=seconds),
             session=f"{APART}{key}" if key else "",
             tool_use=key,
+            files=given.save_files is not None,
         )
         kept = store.open(
             handoff,
@@ -123,7 +129,7 @@ def _at_once(read: _Read, plain: Plain, asked: list[Handoff]) -> int | None:
             quota=limits.quota,
         )
         asked.append(kept)
-        if kept.state is State.OPEN or kept.question.deciders is not None:
+        if kept.state is State.OPEN or kept.question.deciders is not None or (kept.attachments and given.save_files):
             return None
         code = _finish(kept, given)
         if kept.collected_at is None:
@@ -132,7 +138,7 @@ def _at_once(read: _Read, plain: Plain, asked: list[Handoff]) -> int | None:
 
 
 def _by_waiting(read: _Read, asked: list[Handoff]) -> int:
-    if asked:
+    if asked and asked[0].state is State.OPEN:
         _tell(where(asked[0], None))
     import anyio
 
@@ -173,7 +179,10 @@ async def _waited(read: _Read, asked: list[Handoff]) -> int:
             return _left_open(asked, Exit.OPEN)
         if handoff.state is State.ANSWERED:
             await asking.check(handoff)
-        code = _finish(handoff, given)
+        saved = await _saved(asking, handoff, given)
+        if saved is None:
+            return Exit.FILES
+        code = _finish(handoff, given, saved)
         await asking.hand_over(handoff, key=given.key)
         return code
 
@@ -208,7 +217,12 @@ async def _found(asking: "Questions", read: _Read, asked: list[Handoff]) -> Hand
         check_expected(given, handoff.question.form)
     else:
         handoff = await asking.open(
-            given.message, options=given.options or None, form=read.form, timeout=read.timeout, key=given.key
+            given.message,
+            options=given.options or None,
+            form=read.form,
+            timeout=read.timeout,
+            key=given.key,
+            files=given.save_files is not None,
         )
     asked.append(handoff)
     if handoff.state is State.OPEN:
@@ -216,12 +230,25 @@ async def _found(asking: "Questions", read: _Read, asked: list[Handoff]) -> Hand
     return handoff
 
 
-def _finish(handoff: Handoff, given: Given) -> int:
+async def _saved(asking: "Questions", handoff: Handoff, given: Given) -> "Sequence[Saved] | None":
+    """Write the files of the answer; return None, and say why, where one is lost or can't be written."""
+    if given.save_files is None or not handoff.attachments:
+        return ()
+    from handoffs.cli.saved_files import NotSaved, fetch_and_save
+
+    try:
+        return await fetch_and_save(asking, handoff, given.save_files)
+    except NotSaved as wrong:
+        failed(f"{wrong}\n{handoff.id} was answered, and its answer is not used up: {_AGAIN}", Exit.FILES)
+        return None
+
+
+def _finish(handoff: Handoff, given: Given, saved: "Sequence[Saved]" = ()) -> int:
     """Print how a question has ended, and return the exit code."""
     if given.json:
         from handoffs.cli import documents
 
-        print_out(documents.document(handoff, reader=current_user()))
+        print_out(documents.document(handoff, reader=current_user(), paths=[str(each.path) for each in saved]))
     if handoff.state is not State.ANSWERED:
         words = {
             State.DECLINED: "A person declined to answer {}. That is not approval.",
@@ -230,7 +257,11 @@ def _finish(handoff: Handoff, given: Given) -> int:
         }
         return failed(words[handoff.state].format(handoff.id), _CODES[handoff.state])
     if not given.json:
+        for each in saved:
+            _tell(each.told)
         print_out(_text(handoff))
+    if handoff.attachments and not saved:
+        _tell(f"Files came with it: handoffs wait {handoff.id} --save-files DIR")
     return Exit.DONE if _is_expected(handoff, given) else Exit.OTHER
 
 
@@ -275,6 +306,18 @@ def check_expected(given: Given, form: Form) -> None:
 
 
 def _read(given: Given) -> _Read:
+    read = _checked(given)
+    if given.save_files is not None:
+        from handoffs.cli.saved_files import NotSaved, ready
+
+        try:
+            ready(given.save_files)  # before somebody has answered
+        except NotSaved as wrong:
+            raise WrongUsage(f"--save-files: {wrong}") from None
+    return read
+
+
+def _checked(given: Given) -> _Read:
     if given.id:
         return _Read(given=given, wait=_length("--wait", given.wait))
     form = None if given.form is None else _schema(given.form)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from handoffs.cli.ask import Given
 
-_SINGLE = {"--form": "form", "--timeout": "timeout", "--wait": "wait", "--key": "key", "--server": "server"}
+_SINGLE = {
+    "--form": "form", "--timeout": "timeout", "--wait": "wait", "--key": "key", "--server": "server",
+    "--save-files": "save_files",
+}  # fmt: skip
 _SEVERAL = {"--options", "--option", "--expect"}
 _FLAGS = {"--json": "json", "--any": "any_answer"}
 
@@ -53,6 +56,7 @@ def plain_arguments(arguments: Sequence[str]) -> Given | None:
         wait=single.get("wait"),
         key=single.get("key", ""),
         server=single.get("server"),
+        save_files=single.get("save_files"),
         any_answer="any_answer" in flags,
         json="json" in flags,
     )
@@ -69,6 +73,7 @@ def given(
     wait: str | None,
     key: str,
     server: str | None,
+    save_files: str | None,
     any_answer: bool,
     json: bool,
 ) -> Given:
@@ -83,6 +88,7 @@ def given(
         wait=wait,
         key=key,
         server=server,
+        save_files=save_files,
         any_answer=any_answer,
         json=json,
     )

@@ -35,6 +35,9 @@ def ask_command(
         str | None,
         typer.Option("--server", metavar="URL", help="Asks at a `serve --http`, with HANDOFFS_SERVER_TOKEN."),
     ] = None,
+    save_files: Annotated[
+        str | None, typer.Option("--save-files", metavar="DIR", help="Takes files with the answer: writes them there.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Ask a person, wait, and print the answer.
@@ -53,6 +56,7 @@ def ask_command(
                 wait=wait,
                 key=key,
                 server=server,
+                save_files=save_files,
                 any_answer=any_answer,
                 json=json,
             )
@@ -72,9 +76,22 @@ def wait_command(
         str | None,
         typer.Option("--server", metavar="URL", help="Asks at a `serve --http`, with HANDOFFS_SERVER_TOKEN."),
     ] = None,
+    save_files: Annotated[
+        str | None, typer.Option("--save-files", metavar="DIR", help="Writes the files of the answer there.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Wait for a question that was asked, and print the answer. It ends as `ask`."""
     raise typer.Exit(
-        run(Given(id=handoff, expect=tuple(expect or ()), any_answer=any_answer, wait=wait, server=server, json=json))
+        run(
+            Given(
+                id=handoff,
+                expect=tuple(expect or ()),
+                any_answer=any_answer,
+                wait=wait,
+                server=server,
+                save_files=save_files,
+                json=json,
+            )
+        )
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import cast
 
 from handoffs.core.display import stamp
 from handoffs.core.document import document as described
@@ -15,9 +16,17 @@ def array(handoffs: Sequence[Handoff], *, reader: str) -> str:
     return json.dumps([described(handoff, reader=reader) for handoff in handoffs], indent=2)
 
 
-def document(handoff: Handoff, *, secrets: bool = False, reader: str) -> str:
-    """Return a handoff as one JSON object; `secrets` of an action are masked, unless they are wanted."""
-    return json.dumps(described(handoff, secrets=secrets, reader=reader), indent=2)
+def document(handoff: Handoff, *, secrets: bool = False, reader: str, paths: Sequence[str] = ()) -> str:
+    """Return a handoff as one JSON object; `secrets` of an action are masked, unless they are wanted.
+
+    `paths` are those at which the files of its answer were saved: each gets its `path`.
+    """
+    shown = described(handoff, secrets=secrets, reader=reader)
+    if paths:
+        answer = cast("dict[str, object]", shown["answer"])
+        files = cast("list[dict[str, object]]", answer["attachments"])
+        answer["attachments"] = [each | {"path": path} for each, path in zip(files, paths, strict=True)]
+    return json.dumps(shown, indent=2)
 
 
 def line(entry: Entry) -> str:

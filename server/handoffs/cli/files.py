@@ -1,7 +1,6 @@
 """Files of answers on the command line: read for `answer --attach`, written by `show --save`."""
 
 import mimetypes
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import anyio
 
 from handoffs.assembly import open_desk
 from handoffs.cli.looking import is_there
+from handoffs.cli.saved_files import file_name, put
 from handoffs.console import UsageError, print_out
 from handoffs.core.attachment import BOUNDS, MAX_BYTES, MAX_FILES, GivenFile
 from handoffs.core.errors import NotFound
 from handoffs.core.untrusted import inert_line
 from handoffs.settings import Settings
-
-_NOT_EVERYWHERE = re.compile(r'[<>:"|?*]')
 
 
 async def read_files(paths: Sequence[Path]) -> list[GivenFile]:
@@ -52,7 +50,7 @@ async def saved(settings: Settings, prefix: str, folder: Path) -> None:
             raise UsageError(f"No files came with an answer to {handoff.id}. Nothing was written.")
         await desk.check_proof(handoff)
         contents = [await desk.content(handoff, number + 1) for number in range(len(handoff.attachments))]
-    paths = [folder / _name(each.name) for each in handoff.attachments]
+    paths = [folder / file_name(each.name) for each in handoff.attachments]
     await anyio.to_thread.run_sync(_write, folder, paths, contents)
 
 
@@ -71,14 +69,8 @@ def _write(folder: Path, paths: Sequence[Path], contents: Sequence[bytes]) -> No
             if path.is_symlink() or path.exists():
                 raise FileExistsError(0, "it is there already, and nothing is written over: name another folder")
         for path, content in zip(paths, contents, strict=True):
-            with path.open("xb") as file:  # never over what came in between, nor through a link
-                file.write(content)
+            put(path, content)
             print_out(f"Written: {inert_line(str(path))}")
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise UsageError(f"{inert_line(str(path))} can't be written: {why}.") from None
-
-
-def _name(name: str) -> str:
-    """Return a file's name as every system takes it."""
-    return _NOT_EVERYWHERE.sub("_", name).rstrip(". ") or "file"

@@ -6,6 +6,7 @@ A server that is away is tried again: a question that was sent twice is one, by 
 import platform
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 from urllib.parse import quote
@@ -16,9 +17,17 @@ import httpx2
 from handoffs.client.asking import caller_of
 from handoffs.client.outcome import Outcome, outcome_of
 from handoffs.client.questions import Questions, Tell
-from handoffs.core.attachment import Attachment
+from handoffs.core.attachment import Attachment, inert_name
 from handoffs.core.display import where
-from handoffs.core.errors import AlreadyEnded, FileChanged, HandoffError, NotFound, QuestionRefused, QuotaUsedUp
+from handoffs.core.errors import (
+    AlreadyEnded,
+    AnswerRefused,
+    FileChanged,
+    HandoffError,
+    NotFound,
+    QuestionRefused,
+    QuotaUsedUp,
+)
 from handoffs.core.form import Value
 from handoffs.core.model import Caller, End, Handoff, Question, State
 from handoffs.core.retry import growing_pauses
@@ -231,9 +240,18 @@ def handoff_of(said: Mapping[str, object]) -> Handoff:
         state=state,
         values=values,
         other=str(answer.get("other") or "") if answer is not None else "",
-        attachments=tuple(map(Attachment.read, cast("list[object]", (answer or {}).get("attachments") or []))),
+        attachments=tuple(map(_attachment, cast("list[object]", (answer or {}).get("attachments") or []))),
         end=None if end is None else End(at=_moment(end["at"]), by=end["by"], channel=end["channel"], note=end["note"]),
     )
+
+
+def _attachment(written: object) -> Attachment:
+    """Return a file of an answer, whose name leads nowhere, whatever the server says. Raises ValueError."""
+    said = Attachment.read(written)
+    try:
+        return replace(said, name=inert_name(said.name))
+    except AnswerRefused as wrong:
+        raise ValueError(str(wrong)) from None
 
 
 def _moment(written: object) -> datetime:

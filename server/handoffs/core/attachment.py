@@ -165,6 +165,15 @@ def inert_name(written: str) -> str:
     return name if name.strip(". ") else "file"
 
 
+def numbered(name: str, number: int) -> str:
+    """Return a file's name with a number before its ending: `shot-2.png`."""
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending) > MAX_NAME // 2:
+        stem, dot, ending = name, "", ""
+    room = MAX_NAME - len(dot + ending) - len(f"-{number}")
+    return f"{stem[:room]}-{number}{dot}{ending}"
+
+
 def size_in_words(size: int) -> str:
     """Return a size for people: `12 bytes`, `3.4 KB`, `1.2 MB`."""
     if size < 1024:
@@ -201,12 +210,8 @@ def _media_type(given: GivenFile) -> str:
 
 def _free(name: str, taken: Mapping[str, bytes]) -> str:
     """Return a name that no other file of the answer has, in upper or lower case."""
-    stem, dot, ending = name.rpartition(".")
-    if not stem or len(ending) > MAX_NAME // 2:
-        stem, dot, ending = name, "", ""
     found, number = name, 1
     while found.casefold() in taken:
         number += 1
-        room = MAX_NAME - len(dot + ending) - len(f"-{number}")
-        found = f"{stem[:room]}-{number}{dot}{ending}"
+        found = numbered(name, number)
     return found

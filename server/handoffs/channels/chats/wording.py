@@ -242,7 +242,12 @@ def _standing(handoff: Handoff) -> str:
         return "open"
     by = f" by {inert_line(end.by, 60)}" if end.by else ""
     through = f" through {inert_line(end.channel, 60)}" if end.channel else ""
-    return f"{handoff.state}{by}{through} at {stamp(end.at)}"
+    return f"{handoff.state}{by}{through} at {stamp(end.at)}{_with_files(len(handoff.attachments))}"
+
+
+def _with_files(count: int) -> str:
+    """Return how many files the answer has. Their names stay in the inbox: a service reads what is sent."""
+    return f", with {count} file{'' if count == 1 else 's'}" if count else ""
 
 
 def _harmless(text: str) -> str:
