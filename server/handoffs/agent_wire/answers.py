@@ -159,7 +159,9 @@ class DeskAnswers:
             return (permission.scope == SESSION and asked.allowed_in_session) or asked.allowed
         if permission.told == words.TOO_LONG:
             raise QuestionRefused("It is too long to be shown.")
-        return asked.refused if permission.status in {Status.ANSWERED, Status.DECLINED} else None
+        if permission.status not in {Status.ANSWERED, Status.DECLINED}:
+            return None
+        return asked.explained(permission.reason) if permission.reason and asked.explained else asked.refused
 
     # Forms
 

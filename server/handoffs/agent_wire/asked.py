@@ -39,6 +39,8 @@ class PermissionAsked(Asked):
     """What a person should know beside that, in words of ours."""
     allowed: str
     """The result that allows it, once."""
+    explained: Callable[[str], str] | None = None
+    """Makes the result that denies it with the person's reason; None where the protocol has no place for one."""
     allowed_in_session: str = ""
     """The result that allows it for the rest of the session; empty where the desk does not offer that."""
 
