@@ -124,6 +124,20 @@ async def test_a_denial_at_the_desk_is_the_option_that_rejects_once(home: Home) 
         assert await wire.agent.reads() == answered(1, DENIED)
 
 
+@pytest.mark.parametrize(
+    ("options", "result"),
+    [(OPTIONS, DENIED), ([each for each in OPTIONS if each["kind"] != "reject_once"], CANCELLED)],
+)
+async def test_the_reason_for_a_denial_is_beside_its_outcome(home: Home, options: Any, result: Any) -> None:
+    async with between(home) as wire:
+        await wire.agent.send(permission(options=options))
+        await wire.answer(*DENY, "--set", 'reason=not on "Fridays", é')
+        assert await wire.agent.reads() == answered(1, {**result, "_meta": {"handoffs/reason": 'not on "Fridays", é'}})
+        await wire.agent.send(permission(2, options=options, rawInput={"command": "ls"}))
+        await wire.answer(*ALLOW, "--set", "reason=not sent")
+        assert await wire.agent.reads() == answered(2, ALLOWED)
+
+
 async def test_a_denial_never_makes_a_rule(home: Home) -> None:
     options = [each for each in OPTIONS if each["kind"] != "reject_once"]
     async with between(home) as wire:

@@ -14,6 +14,9 @@ import pytest
 from anyio.abc import Process
 
 from handoffs.assembly import open_desk
+from handoffs.core.action_form import action_form
+from handoffs.core.model import Caller
+from handoffs.core.untrusted import inert
 from handoffs.hooks.settings import NAMES
 from handoffs.hosts.hooks import HOOK_HOSTS
 from handoffs.settings import Settings
@@ -635,6 +638,26 @@ async def test_an_answer_to_an_earlier_form_is_no_answer_to_the_next(home: Home)
 @pytest.mark.parametrize("other", [{"mcp_server_name": "handoffs"}, {"mode": "url", "url": "https://x.test"}])
 async def test_a_form_that_is_not_ours_to_ask_is_left_to_the_host(home: Home, other: dict[str, Any]) -> None:
     assert await replied(home, "claude-code", FORM | other) == {}
+
+
+@pytest.mark.parametrize("again", ["", "That answer does not fit: copies is needed\n\n"])
+async def test_a_question_that_is_at_the_desk_is_left_to_the_host(home: Home, again: str) -> None:
+    message = "How many of **these**?\n\nAll of them?\u202e"
+    async with open_desk(Settings(store=home.store)) as desk:
+        await desk.ask(message=message, caller=Caller(subject="another", client="claude-code", project="/"))
+        shown = {"mcp_server_name": "people", "message": f"{again}{inert(message)}"}
+        assert await replied(home, "claude-code", FORM | shown) == {}
+        (one,) = await desk.newest(open_only=True)
+        assert one.calls == 1
+    async with hook(home, "claude-code", FORM | {"message": f"{message} Or not?"}) as started:  # other words
+        await home.command("decline", (await started.asked(2))["id"])
+        assert await started.said() == specific("Elicitation", action="decline")
+
+
+async def test_the_decision_on_a_held_call_is_left_to_the_host(home: Home) -> None:
+    form = FORM | {"mcp_server_name": "shop", "requested_schema": action_form(editable=True, remember={"exact": "It"})}
+    assert await replied(home, "claude-code", form) == {}
+    assert json.loads((await home.command("list", "--json")).stdout or b"[]") == []
 
 
 async def test_a_form_that_asks_for_a_secret_is_not_passed_through_the_host(home: Home) -> None:

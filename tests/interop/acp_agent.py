@@ -50,7 +50,8 @@ class Asking(Agent):
         asked = ToolCallUpdate(tool_call_id="call-1")
         reply = await self.editor.request_permission(session_id=session_id, tool_call=asked, options=options)
         outcome = reply.outcome
-        said = f"chosen {getattr(outcome, 'option_id', outcome.outcome)}"
+        reason = (reply.field_meta or {}).get("handoffs/reason")
+        said = f"chosen {getattr(outcome, 'option_id', outcome.outcome)}{f' because {reason}' if reason else ''}"
         await self.editor.session_update(session_id, update_agent_message(text_block(said)))
         form = ElicitationFormSessionMode(mode="form", session_id=session_id, requested_schema=SCHEMA)
         filled = await self.editor.create_elicitation(message="How many?", mode=form)

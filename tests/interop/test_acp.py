@@ -108,6 +108,13 @@ async def test_what_the_desk_says_first_is_what_the_agent_hears(
         await session.sees(ended="end_turn")
 
 
+async def test_an_agent_gets_the_reason_for_a_denial(home: Home, acp_python: str, asking: Sequence[str]) -> None:
+    async with running(home, (acp_python, str(HERE / "acp_client.py")), "wait", asking, "--desk-only") as session:
+        await session.answer(*DENY, "--set", "reason=not on Fridays")
+        await session.sees(text="chosen c because not on Fridays")
+        await session.answer("--set", "count=3")
+
+
 async def test_an_editor_that_knows_withdrawals_closes_its_dialog(home: Home, node: str, asking: Sequence[str]) -> None:
     async with running(home, (node, str(HERE / "acp.mjs")), "wait", asking) as session:
         await session.answer(*DENY)

@@ -66,6 +66,19 @@ def test_only_what_belongs_to_the_decision_is_asked_for(lines: Sequence[str], va
     assert typed(held(), *lines) == Filled(values)
 
 
+def test_what_lasts_is_granted_for_longer_where_the_person_says_so() -> None:
+    form = with_titles(parse(action_form(editable=False, remember=offered({"exact"}, None), scoped=True)))
+    request = Request(message="Grant it?", form=form, decides=True, arguments="{}")
+    assert is_action_form(form)
+    assert typed(request, "1", "") == Filled({"decision": "allow"})
+    assert typed(request, "1", "1", "2") == Filled({"decision": "allow", "scope": "session"})
+    assert typed(request, "1", "1", "This turn") == Filled({"decision": "allow", "scope": "turn"})
+    assert typed(request, "1", "1, 2", "session", "1", "") == Filled(
+        {"decision": "allow", "scope": "session", "remember": "exact-hour"}
+    )
+    assert typed(request, "2", "") == Filled({"decision": "deny"})
+
+
 def test_an_empty_line_never_consents() -> None:
     state = FormState(held())
     for line in ("", "  ", "\n"):

@@ -25,11 +25,19 @@ def call(
     return Action(asker=Asker.GATE, server=server, tool=tool, arguments=json.dumps(given), **more)
 
 
-async def hold(desk: Desk, action: Action | None = None, *, caller: Caller = CLAUDE, **shown: Any) -> Handoff:
+async def hold(
+    desk: Desk,
+    action: Action | None = None,
+    *,
+    caller: Caller = CLAUDE,
+    editable: bool = True,
+    scoped: bool = False,
+    **shown: Any,
+) -> Handoff:
     """Ask about a call, with every choice of what may be remembered."""
     held = action or call()
     choices = offered({"exact", "tool", "session"}, None)
-    form = action_form(editable=True, remember=choices, conditions=[*conditions_of(held)])
+    form = action_form(editable=editable, remember=choices, conditions=[*conditions_of(held)], scoped=scoped)
     return await desk.ask(message=message_of(held, **shown), caller=caller, form=form, action=held, max_message=200_000)
 
 

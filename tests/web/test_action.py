@@ -102,6 +102,19 @@ async def test_a_call_is_allowed_or_denied_by_a_button(tmp_path: Path, opened: O
         assert (await ended(inbox, second.id)).values == {"decision": "deny", "reason": "not on Fridays"}
 
 
+async def test_what_lasts_is_granted_for_the_turn_or_the_session(tmp_path: Path, opened: Opened) -> None:
+    async with serving(tmp_path) as inbox, opened() as page:
+        for at, (scope, values) in enumerate((("", {}), ("session", {"scope": "session"}))):
+            held = await hold(inbox.desk, call(arguments={"id": at}), editable=False, scoped=True)
+            await (visit(page, f"{inbox.url}/h/{held.id}") if at else enter(page, inbox, f"/h/{held.id}"))
+            await page.get_by_text("For longer, or remember").click()
+            assert not await page.get_by_label("This turn").is_checked()
+            if scope:
+                await page.get_by_label("The rest of the session").check()
+            await page.get_by_role("button", name="Allow with this").click()
+            assert (await ended(inbox, held.id)).values == {"decision": "allow", **values}
+
+
 async def test_both_buttons_are_seen_at_once_and_the_optional_is_folded(tmp_path: Path, opened: Opened) -> None:
     for shape in ("light", "phone"):
         (tmp_path / shape).mkdir()

@@ -6,12 +6,15 @@ By the schema of `@agentclientprotocol/sdk` 2.4.0. The rules:
   at the desk. Where there is none of the first kind, or several, which may be choices between things, the desk is not
   asked.
 - Denied is the first `reject_once`. Without one it is `cancelled`, which no option is: `reject_always` would be a rule.
+- Why it was denied stands in the `_meta` of the result, the protocol's place for what it has no field for: an agent
+  that does not look there misses nothing else.
 - A request names a tool call, and says of it what has changed: the rest was in the `session/update`s before.
 """
 
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, cast
 
 from handoffs.agent_wire.asked import Asked, Begun, Ended, FormAsked, Heard, PermissionAsked, TakenBack, remember
@@ -20,6 +23,9 @@ from handoffs.gate.relay.outline import outline
 
 PERMISSION: Final = "session/request_permission"
 ELICITATION: Final = "elicitation/create"
+
+REASON: Final = "handoffs/reason"
+"""The key in `_meta`."""
 
 MAX_CALLS: Final = 200
 """Tool calls under way that are remembered; each may hold files."""
@@ -152,11 +158,13 @@ class Acp:
         if not (call.get("title") or arguments.keys() & {"input", "content"}):
             why = why or "it does not say what would run"
         tool = _text(call.get("name"))
+        refused = _CANCELLED if denied is None else _selected(denied)
         return PermissionAsked(
             id=name,
             session=session,
             project=self._folders.get(session, ""),
-            refused=_CANCELLED if denied is None else _selected(denied),
+            refused=refused,
+            explained=partial(_explained, refused),
             stopped=_CANCELLED,
             unfit=why,
             tool=tool or _text(call.get("kind")) or "other",
@@ -215,6 +223,10 @@ def _part(given: object) -> object:
 
 def _selected(option: str) -> str:
     return json.dumps({"outcome": {"outcome": "selected", "optionId": option}})
+
+
+def _explained(refused: str, reason: str) -> str:
+    return json.dumps({**json.loads(refused), "_meta": {REASON: reason}})
 
 
 def _accepted(values: Json) -> str:

@@ -24,6 +24,7 @@ from handoffs.client.opening import open_asking
 from handoffs.client.outcome import Status
 from handoffs.client.permission import Permitting, Terms
 from handoffs.core.action import Asker
+from handoffs.core.action_form import SESSION
 from handoffs.core.action_shown import PLAIN_NAME
 from handoffs.core.asked import digest_of_key
 from handoffs.core.beside import beside
@@ -150,14 +151,17 @@ class DeskAnswers:
             asked.tool,
             asked.arguments,
             key=stored.key,
-            origin=self._origin(question),
+            origin="\n\n".join(filter(None, (self._origin(question), asked.note))),
             opened=_noting(question, stored),
+            scoped=bool(asked.allowed_in_session),
         )
         if permission.allowed:
-            return asked.allowed
+            return (permission.scope == SESSION and asked.allowed_in_session) or asked.allowed
         if permission.told == words.TOO_LONG:
             raise QuestionRefused("It is too long to be shown.")
-        return asked.refused if permission.status in {Status.ANSWERED, Status.DECLINED} else None
+        if permission.status not in {Status.ANSWERED, Status.DECLINED}:
+            return None
+        return asked.explained(permission.reason) if permission.reason and asked.explained else asked.refused
 
     # Forms
 
@@ -165,7 +169,9 @@ class DeskAnswers:
         message = f"{self._message(asked)}\n\n{self._origin(question)}"
         if form_of(message, None, asked.schema).secret:
             raise QuestionRefused("A secret is not passed on to an agent.")
-        handoff = await asking.open(message, form=asked.schema, key=stored.key)
+        # As long as the agent waits, if it says so: a question that is over asks nobody.
+        seconds = None if asked.seconds is None else min(asked.seconds, asking.limits.max_seconds)
+        handoff = await asking.open(message, form=asked.schema, timeout=seconds, key=stored.key)
         _noting(question, stored)(handoff)
         handoff = await asking.decided(handoff)
         if handoff.state is State.ANSWERED:

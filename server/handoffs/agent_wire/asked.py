@@ -35,8 +35,14 @@ class PermissionAsked(Asked):
     """A JSON object: all that is shown of the call."""
     named: bool
     """Whether the tool has a name of its own: else nothing is remembered beyond this very call."""
+    note: str = ""
+    """What a person should know beside that, in words of ours."""
     allowed: str
     """The result that allows it, once."""
+    explained: Callable[[str], str] | None = None
+    """Makes the result that denies it with the person's reason; None where the protocol has no place for one."""
+    allowed_in_session: str = ""
+    """The result that allows it for the rest of the session; empty where the desk does not offer that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,8 @@ class FormAsked(Asked):
     source: str = ""
     """Who asks through the agent, such as an MCP server, in the agent's words; empty for the agent itself."""
     message: str
+    seconds: float | None = None
+    """When it is over by itself; None where it waits."""
     schema: Mapping[str, object]
     accepted: Callable[[Mapping[str, object]], str]
     """Makes the result of the values."""

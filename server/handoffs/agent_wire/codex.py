@@ -1,12 +1,14 @@
-"""Codex's `app-server`, version 2 of its protocol: approvals of commands and of file changes, and forms of MCP servers.
+"""Codex's `app-server`, version 2 of its protocol: approvals, permissions, questions, and forms of MCP servers.
 
-By the schema that `codex app-server generate-json-schema` of 0.171.0 writes. The rules:
+By the schema that `codex app-server generate-json-schema --experimental` of 0.171.0 writes. The rules:
 
 - Allowed is `accept`, for this once. Denied is `decline`, after which the turn goes on; a turn that was cancelled gets
   `cancel`. Amendments of its policy, and `acceptForSession`, are never chosen.
 - A file change is named by its item alone: what it would change was in `item/started`.
-- Requests for permissions of the sandbox, questions of the model, and all others are left to the editor: they are no
-  yes or no.
+- Permissions of the sandbox are granted as they were asked for, kind by kind and word for word, or not at all. A kind
+  that is not known here is shown, and not granted. They last for the turn, or for the session where a person says so.
+- Questions of the model are one form. See `codex_questions`.
+- All other requests are left to the editor.
 - Once a request has its answer, Codex tells the editor so by itself (`serverRequest/resolved`).
 """
 
@@ -30,11 +32,20 @@ from handoffs.gate.relay.outline import outline
 COMMAND: Final = "item/commandExecution/requestApproval"
 CHANGE: Final = "item/fileChange/requestApproval"
 FORM: Final = "mcpServer/elicitation/request"
+GRANT: Final = "item/permissions/requestApproval"
+QUESTIONS: Final = "item/tool/requestUserInput"
 
-_ASKS = tuple(each.encode() for each in (COMMAND, CHANGE, FORM))
+_ASKS = tuple(each.encode() for each in (COMMAND, CHANGE, FORM, GRANT, QUESTIONS))
 _FROM_AGENT = (*_ASKS, b'"item/started"', b'"turn/completed"', b'"serverRequest/resolved"')
 _ACCEPT, _DECLINE, _CANCEL = ('{"decision":"%s"}' % each for each in ("accept", "decline", "cancel"))  # noqa: UP031
 _CANCELLED = '{"action":"cancel"}'
+_NOTHING = '{"permissions":{},"scope":"turn"}'
+"""The answer to a request for permissions that grants none: the protocol has no other denial."""
+_NO_ANSWERS = '{"answers":{}}'
+_KINDS = ("network", "fileSystem")
+"""The kinds of permissions that can be granted. What is within them may restrict it, and is never left out."""
+_PART = "What is neither `network` nor `fileSystem` is not granted, whatever you decide."
+_UNREADABLE = ((FORM, _CANCELLED), (GRANT, _NOTHING), (QUESTIONS, _NO_ANSWERS))
 _NOT_SHOWN = frozenset({"threadId", "turnId", "itemId", "startedAtMs", "approvalId", "availableDecisions"})
 _RULES = frozenset({"proposedExecpolicyAmendment", "proposedNetworkPolicyAmendments"})
 """What a person could make a rule of; nothing is made of it here."""
@@ -74,6 +85,12 @@ class Codex:
                 return self._change(asks.id, thread, params)
             case "mcpServer/elicitation/request" if asks is not None and params.get("mode") == "form":
                 return _form(asks.id, thread, params)
+            case "item/permissions/requestApproval" if asks is not None:
+                return _grant(asks.id, thread, params)
+            case "item/tool/requestUserInput" if asks is not None:
+                from handoffs.agent_wire.codex_questions import asked_of  # a start does not wait for what it imports
+
+                return asked_of(asks.id, thread, params, nothing=_NO_ANSWERS)
             case _:
                 pass
         return None
@@ -139,6 +156,30 @@ def _permission(name: str, thread: str, tool: str, shown: Json, *, project: str,
     )
 
 
+def _grant(name: str, thread: str, params: Json) -> Asked:
+    wanted = {kind: each for kind, each in _object(params.get("permissions")).items() if each is not None}
+    granted = {kind: wanted[kind] for kind in _KINDS if kind in wanted}
+    why = "" if granted else "it does not say what would be granted, or in a way that is not known here"
+    if not all(isinstance(each, dict) for each in granted.values()):
+        why = "it says in a way that is not known here what would be granted"
+    shown = _shown(params) | {"permissions": wanted}
+    written = exact_json.dumps(granted)
+    return PermissionAsked(
+        id=name,
+        session=thread,
+        project=_text(params.get("cwd")),
+        refused=_NOTHING,
+        stopped=_NOTHING,
+        unfit=why,
+        tool="permissions",
+        named=False,  # any permission is the same tool
+        arguments=exact_json.dumps(shown),
+        note=_PART if wanted.keys() - granted.keys() else "",
+        allowed=f'{{"permissions":{written},"scope":"turn"}}',
+        allowed_in_session=f'{{"permissions":{written},"scope":"session"}}',
+    )
+
+
 def _form(name: str, thread: str, params: Json) -> Asked:
     schema = _object(params.get("requestedSchema"))
     return FormAsked(
@@ -163,7 +204,7 @@ def _unreadable(line: bytes, why: str) -> Heard | None:
     found = outline(line)
     if found is None or found.is_response or not any(each in line for each in _ASKS):
         return None
-    refused = _CANCELLED if _ASKS[2] in line else _DECLINE
+    refused = next((each for method, each in _UNREADABLE if method.encode() in line), _DECLINE)
     return Asked(id=found.id, refused=refused, stopped=refused, unfit=f"it can't be read: {why}")
 
 

@@ -31,8 +31,8 @@ def codex_command(command: Command, name: Name = "", desk_only: DeskOnly = False
     \b
     handoffs codex [OPTIONS] -- codex app-server …
 
-    Codex's approvals of commands and file changes, and forms of MCP servers, come to the inbox, your phone and a
-    shell, beside the program's own dialog; the first answer counts.
+    Codex's approvals, permissions for its sandbox, questions of its model, and forms of MCP servers come to the inbox,
+    your phone and a shell, beside the program's own dialog; the first answer counts.
     """
     from handoffs.agent_wire.command import Options, run
 

@@ -17,7 +17,7 @@ from handoffs.client.asking import Asking
 from handoffs.client.outcome import STATUS_OF, Status
 from handoffs.client.questions import Tell
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, REASON, REMEMBER, action_form
+from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, REASON, REMEMBER, SCOPE, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.asked import digest_of_key
 from handoffs.core.display import stamp
@@ -60,6 +60,8 @@ class Permission:
     """The person's own reason for a denial."""
     remembered: str = ""
     """What the person had remembered, `exact-hour`; or the id of the permission that was used, `g_…`."""
+    scope: str = ""
+    """For how long the person granted it, of a call that is `scoped`; empty where they picked nothing."""
     by: str = ""
     at: datetime | None = None
     channel: str = ""
@@ -116,12 +118,14 @@ class Permitting:
         may_have_run: bool = False,
         origin: str = "",
         opened: "Opened | None" = None,
+        scoped: bool = False,
     ) -> Permission:
         """Return whether this call may run, once a person has decided, or as it stands after `wait` seconds.
 
         `arguments` and `definition` (a tool's as MCP lists it, with its `inputSchema`) are JSON, or values. The person
         is told where the same call `may_have_run` before, and its `origin`, in Markdown of ours. `opened` is given each
-        question as soon as it is in the store: who stops waiting can withdraw it.
+        question as soon as it is in the store: who stops waiting can withdraw it. A call that is `scoped` asks for
+        something that lasts: the person may let it last for the session.
 
         Raises:
             QuestionRefused: The arguments are no JSON object, or nobody can be asked.
@@ -144,7 +148,10 @@ class Permitting:
         if (known := await self._known(action, terms)) is not None:
             return known
         origin = "\n\n".join(filter(None, (origin, words.MAY_HAVE_RUN if may_have_run else "")))
-        return await self._asked(action, terms, origin, timeout=timeout, wait=wait, key=key, tell=tell, opened=opened)
+        form = _form(action, terms, scoped=scoped)
+        return await self._asked(
+            action, terms, origin, form=form, timeout=timeout, wait=wait, key=key, tell=tell, opened=opened
+        )
 
     async def _known(self, action: Action, terms: Terms) -> Permission | None:
         """Return what is known without asking; None where a person must be asked."""
@@ -169,6 +176,7 @@ class Permitting:
         terms: Terms,
         origin: str,
         *,
+        form: Mapping[str, object],
         timeout: float | timedelta | None,
         wait: float | None,
         key: str,
@@ -182,7 +190,7 @@ class Permitting:
             deciders = await self._deciders(terms)
             handoff = await self._asking.open(
                 message_of(action, again=again, origin=origin),
-                form=_form(action, terms),
+                form=form,
                 timeout=timeout if terms.deadline_seconds is None else terms.deadline_seconds,
                 # A call that lost its approval to another one must not join the same question again.
                 key=f"{key}{'~' * round_}" if key else "",
@@ -245,12 +253,13 @@ class Permitting:
         return None if await self._seats.decided(handoff, action, terms) else words.NOT_THEIRS
 
 
-def _form(action: Action, terms: Terms) -> Mapping[str, object]:
+def _form(action: Action, terms: Terms, *, scoped: bool) -> Mapping[str, object]:
     choices = offered(terms.remember.reaches, terms.remember.longest_seconds)
     return action_form(
         editable=terms.edit and len(action.arguments) <= MAX_EDITED,
         remember=choices,
         conditions=[*conditions_of(action)] if takes_conditions(choices) else (),
+        scoped=scoped,
     )
 
 
@@ -262,6 +271,7 @@ def _allowed(handoff: Handoff, action: Action, changed: str | None) -> Permissio
         arguments=action.arguments if changed is None else changed,
         edited=changed is not None,
         remembered=str(values.get(REMEMBER) or ""),
+        scope=str(values.get(SCOPE) or ""),
         by=end.by if end is not None else "",
         at=end.at if end is not None else None,
         channel=end.channel if end is not None else "",

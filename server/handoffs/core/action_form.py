@@ -12,6 +12,9 @@ ALLOW = "allow"
 
 ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES = "arguments", "reason", "remember", "conditions", "uses"
 
+SCOPE, SESSION = "scope", "session"
+"""The field that says for how long what is asked for is granted, and its value for the rest of the session."""
+
 MAX_EDITED = 4_000
 """Characters of arguments that a person can edit; longer ones are allowed or denied as they are."""
 
@@ -41,11 +44,18 @@ def reason() -> Schema:
     }
 
 
-def action_form(*, editable: bool, remember: Mapping[str, str] | None = None, conditions: Sequence[str] = ()) -> Schema:
+def action_form(
+    *,
+    editable: bool,
+    remember: Mapping[str, str] | None = None,
+    conditions: Sequence[str] = (),
+    scoped: bool = False,
+) -> Schema:
     """Return the form that allows an action, as it is or edited, or denies it.
 
     `remember` is what may be remembered, by value, with what a person reads of each; it is never picked beforehand.
-    `conditions` are those that it can be limited by, as a person reads them.
+    `conditions` are those that it can be limited by, as a person reads them. Where it is `scoped`, a grant lasts for
+    the agent's turn, and the person can let it last for the session.
     """
     properties: Schema = {DECISION: decision(allow="Allow" if remember else "Allow once")}
     if editable:
@@ -53,6 +63,13 @@ def action_form(*, editable: bool, remember: Mapping[str, str] | None = None, co
             "type": "string",
             "title": "Edited arguments",
             "description": "The JSON object to run it with instead. Empty: as shown.",
+        }
+    if scoped:
+        properties[SCOPE] = {
+            "type": "string",
+            "title": "Granted for",
+            "description": "Nothing picked: this turn alone.",
+            "oneOf": [{"const": "turn", "title": "This turn"}, {"const": SESSION, "title": "The rest of the session"}],
         }
     if remember:
         properties[REMEMBER] = {
@@ -91,7 +108,7 @@ def is_action_form(form: Form) -> bool:
         and decision.name == DECISION
         and {choice.value for choice in decision.choices} == {ALLOW, DENY}
         and REASON in fields
-        and {*fields} <= {DECISION, ARGUMENTS, REASON, REMEMBER, CONDITIONS, USES}
+        and {*fields} <= {DECISION, ARGUMENTS, REASON, SCOPE, REMEMBER, CONDITIONS, USES}
         and [field.name for field in form.fields if field.required] == [DECISION]
     )
 
@@ -105,7 +122,7 @@ def with_titles(form: Form) -> Form:
         form,
         fields=tuple(
             replace(field, choices=tuple(replace(choice, titled=True) for choice in field.choices))
-            if field.name in (DECISION, REMEMBER)
+            if field.name in (DECISION, SCOPE, REMEMBER)
             else field
             for field in form.fields
         ),

@@ -2,6 +2,10 @@
 
 Claude Code gives the server what the hook answers without looking at it, so the answer is one that the desk has checked
 against the form that the server asked for.
+
+A question of Handoffs itself is at the desk already, and must not come twice: an answer to the second would count for
+the first as one of the host's dialog, whoever gave it. Our server has a name; under another one, and from a gate, its
+questions are known by their words, and the decision on a held call by its form. They are left to the host's dialog.
 """
 
 import secrets
@@ -10,11 +14,12 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from handoffs.channels import may_fill_in
+from handoffs.core.action_form import is_action_form
 from handoffs.core.desk import Desk
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Caller, Declared, Handoff, State
 from handoffs.core.question import form_of
-from handoffs.core.untrusted import inert_line
+from handoffs.core.untrusted import inert, inert_line
 from handoffs.hooks import plain_words, replies
 from handoffs.hooks.events import Heard
 from handoffs.os_user import current_user
@@ -23,6 +28,11 @@ OWN = "handoffs"
 """The name of our own server in a host: its questions are at the desk already."""
 
 MAX_NAME = 100
+MOST_OPEN = 1_000
+"""Open questions among which one of ours is looked for."""
+
+AGAIN = "That answer does not fit: "
+"""Begins the dialog of a question of ours that is shown again."""
 
 
 class Inbox(Protocol):
@@ -62,7 +72,12 @@ class Form:
         session = f"Session `{self.heard.session}`. " if self.heard.session else ""
         message = f"{session}The MCP server {name} asks you, through {self.heard.host.title}:\n\n{self.message}"
         try:
-            if form_of(message, None, self.schema).secret:
+            if await self._is_at(desk):
+                return replies.NOTHING
+            form = form_of(message, None, self.schema)
+            if is_action_form(form):
+                return replies.NOTHING
+            if form.secret:
                 return replies.elicited("cancel", said="Handoffs passes no secret to an MCP server through its host.")
             handoff = await desk.ask(
                 message=message,
@@ -84,6 +99,14 @@ class Form:
         if handoff.state is State.ANSWERED and end is not None and may_fill_in(end.channel) and not handoff.other:
             return replies.elicited("accept", dict(handoff.values or {}))
         return replies.elicited("decline" if handoff.decided else "cancel", said=handoff.other)
+
+    async def _is_at(self, desk: Desk) -> bool:
+        """Say whether the desk asks this already."""
+        for handoff in await desk.newest(open_only=True, limit=MOST_OPEN):
+            shown = inert(handoff.question.message)
+            if self.message == shown or (self.message.startswith(AGAIN) and self.message.endswith(f"\n\n{shown}")):
+                return True
+        return False
 
     @property
     def _id(self) -> str:

@@ -5,7 +5,7 @@ The form stays as it is stored; the steps are a choice of its fields, and one qu
 
 from collections.abc import Mapping
 
-from handoffs.core.action_form import ALLOW, ARGUMENTS, CONDITIONS, REASON, REMEMBER, USES
+from handoffs.core.action_form import ALLOW, ARGUMENTS, CONDITIONS, REASON, REMEMBER, SCOPE, USES
 from handoffs.core.choices import Choice
 from handoffs.core.form import DECISION, DENY, Field, Form, Kind, Value
 from handoffs.core.remembering import CHOICES, takes_conditions
@@ -17,7 +17,11 @@ MORE = " more"
 def more_of(form: Form) -> Field | None:
     """Return the question of what else belongs to an *allow*; None where the form has nothing else."""
     names = {field.name for field in form.fields}
-    ways = [(ARGUMENTS, "Change the arguments"), (REMEMBER, "Remember it for later calls")]
+    ways = [
+        (ARGUMENTS, "Change the arguments"),
+        (SCOPE, "Grant it for longer than this turn"),
+        (REMEMBER, "Remember it for later calls"),
+    ]
     choices = tuple(Choice(value=name, title=title, titled=True) for name, title in ways if name in names)
     return Field(name=MORE, kind=Kind.CHOICES, title="Anything else?", choices=choices) if choices else None
 
@@ -31,7 +35,7 @@ def steps_of(form: Form, values: Mapping[str, Value]) -> tuple[Field, ...]:
         return (fields[DECISION], *(fields[name] for name in names))
     picked, remembered = values.get(MORE), values.get(REMEMBER)
     wanted = picked if isinstance(picked, list) else []
-    names = [ARGUMENTS] if ARGUMENTS in wanted else []
+    names = [each for each in (ARGUMENTS, SCOPE) if each in wanted]
     if REMEMBER in wanted:
         names.append(REMEMBER)
         if isinstance(remembered, str):

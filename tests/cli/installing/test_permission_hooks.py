@@ -1,6 +1,7 @@
 """`handoffs install HOST --permissions`: our hooks come and go, and no other byte of the host's file changes."""
 
 import json
+import re
 import shlex
 import tomllib
 from pathlib import Path
@@ -76,9 +77,26 @@ def test_a_new_file_has_a_long_time_out_in_the_host_s_own_unit(name: str) -> Non
 
 def test_claude_code_fails_closed_and_hears_of_its_own_dialog() -> None:
     document = read("claude-code", with_hooks(hook_file("claude-code"), "", LAUNCH))
-    assert [*document["hooks"]] == ["PermissionRequest", "PostToolUse", "SessionEnd"]
+    assert [*document["hooks"]] == ["PermissionRequest", "Elicitation", "PostToolUse", "SessionEnd"]
     blocking = [hook.get("onFailure") for each in document["hooks"].values() for hook in each[0]["hooks"]]
-    assert blocking == ["block", None, None]
+    assert blocking == ["block", None, None, None]
+
+
+def test_claude_code_asks_for_the_forms_of_all_servers_but_ours() -> None:
+    (entry,) = read("claude-code", with_hooks(hook_file("claude-code"), "", LAUNCH))["hooks"]["Elicitation"]
+    matcher = re.compile(entry["matcher"])
+    for name in ("orders", "handoffs-docs", "my handoffs", "Handoffs"):
+        assert matcher.search(name), name
+    assert not matcher.search("handoffs")
+
+
+def test_hooks_of_before_get_the_one_for_forms() -> None:
+    file = hook_file("claude-code")
+    document = json.loads(with_hooks(file, json.dumps({"hooks": {"Elicitation": [ALSO]}}), LAUNCH))
+    document["hooks"]["Elicitation"].pop()
+    after = json.loads(with_hooks(file, json.dumps(document), LAUNCH))
+    assert len(after["hooks"]["Elicitation"]) == 2
+    assert json.loads(without_hooks(file, json.dumps(after))) == {"hooks": {"Elicitation": [ALSO]}}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -4,7 +4,8 @@ Each new text is parsed again by another parser than the one that made it, and m
 our entries. Taking them out again gives back the bytes that were there; where it does not, nothing is changed.
 
 Sources: `T` tried in November 2026, `D` the host's documents. Claude Code: code.claude.com/docs/en/hooks (D),
-`timeout` in seconds and `onFailure` (T). Codex: config.toml, `timeout` in seconds (T). Copilot CLI:
+`timeout` in seconds, `onFailure`, and that the matcher of `Elicitation` is for the server's name (T). Codex:
+config.toml, `timeout` in seconds (T). Copilot CLI:
 `~/.copilot/hooks/*.json`, `timeoutSec` (T); a repository's did not run in a folder that is not trusted (T). Gemini CLI:
 settings.json, `timeout` in milliseconds (D). Qwen Code: settings.json, `timeout` in seconds, from 1000 on read as
 milliseconds (D).
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from handoffs.cli.installing.hosts import Format
+from handoffs.cli.installing.hosts import NAME, Format
 from handoffs.cli.installing.launching import Launch, is_ours
 from handoffs.cli.installing.planning import text_of
 from handoffs.cli.installing.texts import Unreadable, newline
@@ -88,6 +89,8 @@ class HookFile:
         after = self._entry(launch, ["hook", name, "--timeout", str(SHORT)], SHORT)
         return {
             "PermissionRequest": {**matched, "hooks": [{**main, "onFailure": "block"}]},
+            # Where this one is dead, its own dialog asks: a form permits nothing.
+            "Elicitation": {"matcher": _OTHERS, "hooks": [main]},
             "PostToolUse": {**matched, "hooks": [after]},
             "SessionEnd": {"hooks": [after]},
         }
@@ -120,6 +123,9 @@ class HookFile:
 
 _COMMANDS = ("command", "bash", "powershell")
 
+_OTHERS = f"^(?!{NAME}$)"
+"""The names of all MCP servers but ours, whose questions are at the desk already."""
+
 # Everything but what only looks: a tool that is not known here is asked about.
 _GEMINI = (
     "^(?!(?:read_file|read_many_files|list_directory|glob|grep_search|search_file_content|google_web_search"
@@ -137,7 +143,8 @@ FILES: Mapping[str, HookFile] = {
             format="json",
             matcher="*",
             fails="Where the hook is dead or late, Claude Code refuses the tool.",
-            then="Start Claude Code again; `/hooks` shows them. Its own dialog stays, beside the question.",
+            then="Start Claude Code again; `/hooks` shows them. Its own dialog stays, beside the question. Forms of MCP"
+            " servers come to the desk instead of its dialog.",
         ),
         HookFile(
             host=HOOK_HOSTS["codex"],
