@@ -89,7 +89,7 @@ def test_a_recovery_prints_a_link_and_when_it_works(home: Home) -> None:
     assert "its link works no more" in done(home, "recover", "ada", "--stop")
     assert "No recovery of ada is under way" in refused(home, 1, "recover", "ada", "--stop")
     assert [each["event"] for each in lines(home)[-2:]] == ["recoveryasked", "recoverystopped"]
-    assert "and 1 people" in verified(home)
+    assert "and 1 person" in verified(home)
 
 
 @pytest.mark.parametrize("after", ["23h", "0h", "-1h", "31d", "soon", ""])
