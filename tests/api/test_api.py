@@ -380,6 +380,14 @@ async def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.Monkey
         await handoffs.ask("Deploy?", server="127.0.0.1:9", token="t")
 
 
+async def test_a_server_that_is_away_is_told_of_once_while_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handoffs.client.remote.GIVE_UP_SECONDS", 2.0)
+    said: list[str] = []
+    with pytest.raises(ServerUnavailable):
+        await handoffs.ask("Deploy?", server="http://127.0.0.1:9", token="t", tell=said.append)
+    assert said == ["The server http://127.0.0.1:9 can't be reached (ConnectError). It is tried again."]
+
+
 async def test_the_command_asks_at_a_server(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, server, _), desk_of(tmp_path) as desk:
         there = Home(tmp_path / "there", {"HANDOFFS_SERVER_TOKEN": str(server.token)})

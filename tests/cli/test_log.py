@@ -37,6 +37,7 @@ def test_a_log_is_exported_and_verified_and_a_change_is_found(tmp_path: Path) ->
     handoff = decided(home)
     old = tmp_path / "old"
     old.write_text(home.run("log", "head").stdout)
+    assert "2 entries of 1 handoff, 1 compared word by word." in home.run("log", "verify").stdout
     decided(home, "Again?")
     assert home.run("log", "export", str(tmp_path / "out")).returncode == 0
     vkey = tmp_path / "log.vkey"

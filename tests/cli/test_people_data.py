@@ -89,7 +89,7 @@ def test_a_recovery_prints_a_link_and_when_it_works(home: Home) -> None:
     assert "its link works no more" in done(home, "recover", "ada", "--stop")
     assert "No recovery of ada is under way" in refused(home, 1, "recover", "ada", "--stop")
     assert [each["event"] for each in lines(home)[-2:]] == ["recoveryasked", "recoverystopped"]
-    assert "and 1 people" in verified(home)
+    assert "and 1 person" in verified(home)
 
 
 @pytest.mark.parametrize("after", ["23h", "0h", "-1h", "31d", "soon", ""])
@@ -168,10 +168,10 @@ def test_an_erased_person_leaves_a_log_that_is_still_right(home: Home) -> None:
     assert "give --yes" in refused(home, 2, "erase", "ada")
     assert json.loads(done(home, "export", "ada"))["person"]["name"] == "ada"
     said = done(home, "erase", "ada", "--yes")
-    assert "In 1 handoffs" in said
+    assert "In 1 handoff and " in said
     assert "Not erased: copies" in said
     said = verified(home, "--since", str(head))
-    assert "1 people were erased: so the words of lines" in said
+    assert "1 person was erased: so the words of lines" in said
     assert "It continues the checkpoint" in said
     assert home.run("log", "export", folder).returncode == 0
     for place in (folder, str(home.folder / "new")):

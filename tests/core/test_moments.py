@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from handoffs.core.form import Form
-from handoffs.core.moments import Unclear, read_moment
+from handoffs.core.moments import OutOfRange, Unclear, read_moment
 from handoffs.core.schema import parse
 
 
@@ -80,3 +80,9 @@ def test_a_default_that_comes_back_untouched_is_what_came(default: str) -> None:
 
 def test_a_host_may_leave_out_the_seconds_but_not_the_zone() -> None:
     assert asks().understand({"at": "2026-07-01 10:00+02:00"}) == {"at": "2026-07-01T10:00:00+02:00"}
+
+
+@pytest.mark.parametrize("typed", ["0001-01-01T00:00", "9999-12-31T23:59"])
+def test_a_time_that_no_calendar_here_can_hold_is_refused_in_words(typed: str) -> None:
+    with pytest.raises(OutOfRange, match="between the years 1 and 9999"):
+        read_moment(typed, lambda at: at.astimezone(timezone(timedelta(hours=12 if at.year == 1 else -12))))

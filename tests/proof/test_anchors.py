@@ -254,6 +254,6 @@ def test_a_head_is_committed_to_git(tmp_path: Path) -> None:
     assert "1.checkpoint" in told.stdout
     assert home.run("log", "anchor", str(kept), "--git").stdout.startswith("It is kept there already: 1 entry")
     verified = home.run("log", "verify", "--since", str(kept / "1.checkpoint"))
-    assert "It continues the checkpoint of 1 entries." in verified.stdout
+    assert "It continues the checkpoint of 1 entry." in verified.stdout
     assert home.run("log", "anchor", str(kept), "--witness", "http://x").returncode == 2
     assert "no address" in home.run("log", "anchor", str(kept), "--timestamp", "ftp://x").stderr

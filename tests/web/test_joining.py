@@ -155,7 +155,7 @@ async def test_a_link_signs_in_the_user_of_the_machine_also_beside_people(tmp_pa
         end = (await inbox.desk.get(handoff.id)).end
         assert end is not None
         assert end.by == "owner"
-        assert "none of the people" in (await http.get("/you")).text
+        assert "not as a person of this store" in (await http.get("/you")).text
         assert (await http.post("/you/keys/vouch", json={"csrf": csrf})).status_code == 403
 
 

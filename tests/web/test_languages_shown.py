@@ -153,6 +153,17 @@ async def test_every_page_is_whole_in_its_language(tag: str, tmp_path: Path, ope
 
 
 @pytest.mark.parametrize("tag", LOCALES)
+async def test_the_bar_of_a_phone_is_low_in_each_language(tag: str, tmp_path: Path, opened: Opened) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 664}, "locale": LOCALES[tag]}
+    async with home(tmp_path) as inbox, opened(**phone) as page:
+        await inbox.add("ada", "dba")
+        await joined(page, inbox)
+        await visit(page, f"{inbox.url}/")
+        # It stays in sight over what is read: the brand and the pages, and in French one line more.
+        assert await page.evaluate("document.querySelector('.bar').offsetHeight") <= (140 if tag == "fr" else 110)
+
+
+@pytest.mark.parametrize("tag", LOCALES)
 async def test_a_question_is_answered_in_each_language(tag: str, tmp_path: Path, opened: Opened) -> None:
     words = read_catalogue(tag)
     async with home(tmp_path) as inbox, opened(locale=LOCALES[tag]) as page:

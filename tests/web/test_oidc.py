@@ -82,7 +82,7 @@ async def test_who_is_none_of_the_people_decides_nothing_of_theirs(tmp_path: Pat
         assert "it is the decision of bob" in (await person.answer(theirs.id)).text
         assert (await person.answer(anybodys.id)).status_code == 200
         assert (await person.inbox.desk.get(theirs.id)).votes == ()
-        assert "none of the people" in (await person.http.get("/you")).text
+        assert "not as a person of this store" in (await person.http.get("/you")).text
 
 
 @pytest.mark.parametrize("name", [ADA, ADA.upper()])

@@ -216,6 +216,14 @@ async def test_a_time_that_was_offered_and_not_touched_is_what_came(
                 assert await answered(inbox, handoff.id) == {"at": default}
 
 
+async def test_a_person_in_utc_reads_the_zone_once(tmp_path: Path, opened: Opened) -> None:
+    form = form_of(at={"type": "string", "format": "date-time", "title": "At"})
+    async with serving(tmp_path) as inbox, opened(timezone_id="UTC") as page:
+        handoff = await inbox.ask("When?", form=form)
+        await enter(page, inbox, f"/h/{handoff.id}")
+        await expect(page.locator(".zone")).to_have_text("your time, UTC")
+
+
 async def test_a_time_is_in_the_persons_zone_and_an_ambiguous_one_is_asked_about(
     tmp_path: Path, opened: Opened
 ) -> None:

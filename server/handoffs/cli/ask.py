@@ -196,7 +196,7 @@ async def _opened(given: Given) -> "AsyncGenerator[Questions]":
     if server is not None:
         from handoffs.client.remote import open_remote
 
-        async with open_remote(server, settings.server_token, client=CLIENT) as asking:
+        async with open_remote(server, settings.server_token, client=CLIENT, tell=_tell) as asking:
             yield asking
         return
     from handoffs.client.opening import open_asking

@@ -10,7 +10,11 @@ from typer.core import TyperGroup
 from handoffs.console import Exit, ended
 from handoffs.settings import read_settings
 
-Globs = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Tools, such as 'delete_*'; may be given again.")]
+Ask = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Ask about these tools: 'delete_*'; may be given again.")
+]
+Allow = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Let these pass: 'read_*'; may be given again.")]
+Deny = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Deny these: 'drop_*'; may be given again.")]
 PolicyPath = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="The rules; else gate.toml.")]
 Hints = Annotated[bool, typer.Option("--trust-hints", help="Allow what calls itself read-only, where no rule matches.")]
 Http = Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Serve HTTP there, in place of stdio.")]
@@ -54,9 +58,9 @@ def gate(
     header_from_env: SecretHeaders = None,
     name: Name = "",
     policy: PolicyPath = None,
-    ask: Globs = None,
-    allow: Globs = None,
-    deny: Globs = None,
+    ask: Ask = None,
+    allow: Allow = None,
+    deny: Deny = None,
     trust_hints: Hints = False,
     watch_only: Annotated[
         bool, typer.Option("--watch-only", help="Let pass what would be asked about, and note it.")
@@ -98,9 +102,9 @@ def check(
     header_from_env: SecretHeaders = None,
     name: Name = "",
     policy: PolicyPath = None,
-    ask: Globs = None,
-    allow: Globs = None,
-    deny: Globs = None,
+    ask: Ask = None,
+    allow: Allow = None,
+    deny: Deny = None,
     trust_hints: Hints = False,
     call: Annotated[
         tuple[str, str] | None, typer.Option("--call", metavar="TOOL JSON", help="Say what this call would get.")
@@ -110,9 +114,11 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Say what the policy does with each tool of a server, or with one call, and by which rule.
+    """Say what the policy does with each tool, or with one call.
 
     handoffs gate check [OPTIONS] [-- COMMAND … | --url URL]
+
+    It names the rule, too.
     """
     from handoffs.cli import gate_check
     from handoffs.serving.gate import Options
@@ -138,9 +144,9 @@ def install(
         list[str] | None, typer.Argument(metavar="SERVER", help="By the name that the host has for it; else all.")
     ] = None,
     policy: PolicyPath = None,
-    ask: Globs = None,
-    allow: Globs = None,
-    deny: Globs = None,
+    ask: Ask = None,
+    allow: Allow = None,
+    deny: Deny = None,
     trust_hints: Hints = False,
     project: Annotated[bool, typer.Option("--project", help="In the file of the project in this folder.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take the gate away again.")] = False,
@@ -149,11 +155,11 @@ def install(
         str | None, typer.Option("--command", metavar="TEXT", help="How the host is to start handoffs.")
     ] = None,
 ) -> None:
-    """Put the gate before servers that a host starts or calls over HTTP, in the host's configuration.
+    """Put the gate before a host's servers, in its configuration.
 
     handoffs gate install HOST [SERVER …]
 
-    It shows what would change, and asks before it writes.
+    Servers that the host starts, or calls over HTTP. It shows what would change, and asks before it writes.
     """
     from handoffs.cli import gate_install
 
@@ -172,9 +178,10 @@ def _command(context: typer.Context) -> list[str]:
 def stop(
     lift: Annotated[bool, typer.Option("--lift", help="End it: calls are asked about again.")] = False,
 ) -> None:
-    """Stop everything: deny each call that waits, and let no remembered permission count, on every machine.
+    """Stop everything: deny each call that waits, or would ask.
 
-    It lasts until `handoffs gate stop --lift`. What a rule allows goes on.
+    No remembered permission counts, on every machine with this store. It lasts until `handoffs gate stop --lift`.
+    What a rule allows goes on.
     """
     from handoffs.cli import grants
 
@@ -183,7 +190,7 @@ def stop(
 
 @gate_app.command()
 def propose() -> None:
-    """Print a policy that is made of what `handoffs gate --watch-only` has noted."""
+    """Print a policy made of what `--watch-only` has noted."""
     from handoffs.cli.gate_propose import propose as print_policy
 
     raise typer.Exit(ended(print_policy))

@@ -36,8 +36,12 @@ def install_command(
     from handoffs.cli import install as installing  # imports the formats of all hosts, which no other command needs
 
     def work() -> None:
+        if host is None and permissions:
+            from handoffs.cli.installing.permission_hooks import FILES
+
+            raise UsageError(f"Name the host, too: handoffs install HOST --permissions. There are: {', '.join(FILES)}.")
         if host is None:
-            if any((project, remove, print_only, yes, force, command, http, permissions)):
+            if any((project, remove, print_only, yes, force, command, http)):
                 raise UsageError("Name the host, too. `handoffs install` lists them.")
             installing.tell()
         elif permissions:

@@ -15,7 +15,7 @@ from handoffs.console import Exit, UsageError, failed, print_out
 from handoffs.core.display import stamp
 from handoffs.core.errors import PersonRefused
 from handoffs.core.inbox_session import ID_PREFIX, Session
-from handoffs.core.moments import read_moment
+from handoffs.core.moments import OutOfRange, read_moment
 from handoffs.core.people import People
 from handoffs.core.person import Absence, Directory, Person, checked_email, checked_name, new_handle
 from handoffs.core.principals import identity_of
@@ -279,7 +279,9 @@ def _moment(option: str, written: str) -> datetime:
     try:
         moment = read_moment(f"{written.strip()}T00:00" if day else written, datetime.astimezone)
         return datetime.fromisoformat(moment.upper()).astimezone(UTC)
-    except (ValueError, OverflowError) as wrong:
+    except (OutOfRange, OverflowError):
+        raise UsageError(f"{option} {OutOfRange()}.") from None
+    except ValueError as wrong:
         raise UsageError(f"{option} {wrong}; or a date, like 2026-12-24.") from None
 
 

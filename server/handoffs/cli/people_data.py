@@ -15,7 +15,7 @@ from handoffs.cli.people import opened_for, quoted
 from handoffs.clock import SystemClock
 from handoffs.console import UsageError, print_out
 from handoffs.core.chat import Chat
-from handoffs.core.display import stamp
+from handoffs.core.display import counted, stamp
 from handoffs.core.document import redacted
 from handoffs.core.events import Entry
 from handoffs.core.model import Cursor, Handoff
@@ -60,8 +60,9 @@ async def erased(settings: Settings, name: str, *, yes: bool) -> None:
         now = clock.now()
         done = await people.erase(name, at=now, rewrite=rewrite_at(now))
     print_out(
-        f"Erased. In {done.handoffs:,} handoffs and {done.grants:,} permissions the name is now “erased: "
-        f"{done.person}”, and {done.lines:,} lines of the log lost words. `handoffs log verify` still verifies it."
+        f"Erased. In {counted(done.handoffs, 'handoff', 'handoffs')} and "
+        f"{counted(done.grants, 'permission', 'permissions')} the name is now “erased: {done.person}”, and "
+        f"{counted(done.lines, 'line', 'lines')} of the log lost words. `handoffs log verify` still verifies it."
     )
     print_out(
         "Not erased: copies that were made before (exports of the log, backups, `db copy`), and what agents and other "

@@ -13,6 +13,7 @@ import anyio.to_thread
 from handoffs.assembly import open_desk, store_at
 from handoffs.cli.looking import is_there
 from handoffs.console import UsageError, failed, print_out
+from handoffs.core.display import counted
 from handoffs.core.errors import NotFound, StoreError
 from handoffs.core.untrusted import inert_line
 from handoffs.extras import command_to_add
@@ -170,7 +171,8 @@ def _alone(written: bytes, keys: Sequence[VerifierKey], pinned: PinnedKeys | Non
     elif not found.problems:
         signed = f", signed by {', '.join(found.signed_by)}" if found.signed_by else ""
         kept = f" The words of {found.closed} are not there." if found.closed else ""
-        print_out(f"{found.handoff}: all {found.events} events are in the log{signed}.{kept}")
+        events = "its one event is" if found.events == 1 else f"all {found.events:,} events are"
+        print_out(f"{found.handoff}: {events} in the log{signed}.{kept}")
     return not found.problems
 
 
@@ -187,16 +189,20 @@ def _print(report: Report, asked: Asked) -> None:
         return
     if head is None or not report.ok:
         return
-    since = "" if report.since is None else f" It continues the checkpoint of {report.since.size:,} entries."
+    since = ""
+    if report.since is not None:
+        since = f" It continues the checkpoint of {counted(report.since.size, 'entry', 'entries')}."
     closed = f" In {report.closed:,} of them words were erased or kept back." if report.closed else ""
     signed = f", {report.signed:,} signed with passkeys" if report.signed else ""
-    people = f" and {report.people:,} people" if report.people else ""
+    people = f" and {counted(report.people, 'person', 'people')}" if report.people else ""
     erased = ""
     if report.erased_people:
-        erased = f" {report.erased_people:,} people were erased"
-        erased += f": so the words of lines {_runs(report.erased)} were." if report.erased else "."
+        erased = f" {counted(report.erased_people, 'person was', 'people were')} erased"
+        lines = "line" if len(report.erased) == 1 else "lines"
+        erased += f": so the words of {lines} {_runs(report.erased)} were." if report.erased else "."
     print_out(
-        f"Nothing is wrong with {head.origin}: {head.size:,} entries of {report.handoffs:,} handoffs{people}, "
+        f"Nothing is wrong with {head.origin}: {counted(head.size, 'entry', 'entries')} of "
+        f"{counted(report.handoffs, 'handoff', 'handoffs')}{people}, "
         f"{report.decisions:,} compared word by word{signed}.{closed}{erased}{since}"
     )
 

@@ -135,7 +135,7 @@ async def ask(
         SettingsError: A setting is wrong.
         StoreError: The store can't be used.
     """
-    async with _opened(store=store, server=server, token=token, client=client, project=project) as asking:
+    async with _opened(store=store, server=server, token=token, client=client, project=project, tell=tell) as asking:
         given = cast("Mapping[str, object] | None", form)  # a model's class as well: the overloads keep them apart
         outcome = await asking.ask(
             message, options=options, form=given, timeout=timeout, wait=wait, key=key, tell=tell, files=True
@@ -254,6 +254,7 @@ async def _opened(
     token: str | None,
     client: str = "python",
     project: str | Path | None = None,
+    tell: Tell | None = None,
 ) -> AsyncGenerator[Questions]:
     if store is not None and server is not None:
         raise QuestionRefused("Give `store` or `server`, not both.")
@@ -267,7 +268,7 @@ async def _opened(
     from handoffs.client.remote import open_remote  # an HTTP client, which only this needs
 
     folder = None if project is None else str(project)
-    async with open_remote(server, token, client=client, project=folder) as asking:
+    async with open_remote(server, token, client=client, project=folder, tell=tell) as asking:
         yield asking
 
 

@@ -57,9 +57,17 @@ class ServerUnavailable(HandoffError):
 
 @asynccontextmanager
 async def open_remote(
-    server: str, token: str | None, *, client: str = "python", project: str | None = None
+    server: str,
+    token: str | None,
+    *,
+    client: str = "python",
+    project: str | None = None,
+    tell: Tell | None = None,
 ) -> "AsyncGenerator[RemoteAsking]":
-    """Yield what asks at a server, such as `https://handoffs.example.com`, with a token of it."""
+    """Yield what asks at a server, such as `https://handoffs.example.com`, with a token of it.
+
+    `tell` is given a line each time that the server is found to be away.
+    """
     base = server.rstrip("/").removesuffix("/mcp")
     if not base.startswith(("https://", "http://")):
         raise QuestionRefused(
@@ -68,15 +76,15 @@ async def open_remote(
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     timeout = httpx2.Timeout(REQUEST_SECONDS, read=WAIT_SECONDS + REQUEST_SECONDS)
     async with httpx2.AsyncClient(base_url=base, headers=headers, timeout=timeout) as http:
-        yield RemoteAsking(http, caller=caller_of(current_user(), client=client, project=project))
+        yield RemoteAsking(http, caller=caller_of(current_user(), client=client, project=project), tell=tell)
 
 
 class RemoteAsking(Questions):
     """Asks at a server, in the name of one program."""
 
-    def __init__(self, http: httpx2.AsyncClient, *, caller: Caller) -> None:
+    def __init__(self, http: httpx2.AsyncClient, *, caller: Caller, tell: Tell | None = None) -> None:
         """Take what sends requests, with the token; the server knows the caller by that, and by its own words."""
-        self._http, self._caller = http, caller
+        self._http, self._caller, self._tell = http, caller, tell
         self._pages: dict[str, str] = {}
 
     async def open(
@@ -173,6 +181,7 @@ class RemoteAsking(Questions):
         give_up: float | None,
     ) -> httpx2.Response:
         until = None if give_up is None else anyio.current_time() + give_up
+        told = False
         for pause in growing_pauses(0.5, 15.0):
             why = ""
             try:
@@ -190,6 +199,9 @@ class RemoteAsking(Questions):
                     f"The server {self._http.base_url} can't be reached ({why}). Ask the same again: what it has been "
                     "asked is kept."
                 )
+            if not told and self._tell is not None:
+                told = True
+                self._tell(f"The server {self._http.base_url} can't be reached ({why}). It is tried again.")
             await anyio.sleep(pause)
         raise AssertionError("pauses have no end")
 

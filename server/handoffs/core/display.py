@@ -139,8 +139,8 @@ def in_words(length: timedelta, *, least: int = 1) -> str:
     seconds = max(int(length.total_seconds()), 0)
     for size, unit in _LONG:
         if seconds >= least * size:
-            return _counted(seconds // size, unit)
-    return _counted(seconds, "second")
+            return counted(seconds // size, unit, f"{unit}s")
+    return counted(seconds, "second", "seconds")
 
 
 def about(seconds: float) -> str:
@@ -182,8 +182,12 @@ def left_exactly(length: timedelta) -> str:
     return f"{minutes} min left" if minutes else "less than a minute left"
 
 
-def _counted(count: int, unit: str) -> str:
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+# How many
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a count with its noun: `1 entry`, `1,200 entries`."""
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _upwards(length: timedelta) -> int:

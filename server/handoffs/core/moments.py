@@ -34,6 +34,13 @@ class Unclear(ValueError):
         super().__init__(message)
 
 
+class OutOfRange(ValueError):
+    """A time whose year, here or in UTC, can't be reckoned with. The message is for the person."""
+
+    def __init__(self) -> None:
+        super().__init__(say("must lie between the years 1 and 9999, in UTC, too"))
+
+
 def is_moment(text: str) -> bool:
     """Return whether a text is a date and time of RFC 3339, with its zone."""
     return _MOMENT.fullmatch(text) is not None and _exists(text)
@@ -49,6 +56,7 @@ def read_moment(text: str, zone: Zone | None = None) -> str:
 
     Raises:
         Unclear: The text has no zone and `zone` is None, or the time occurs twice or never in this zone.
+        OutOfRange: There is no such moment in the zone, or in UTC.
         ValueError: The text is no date and time. The message is for the person.
     """
     typed = text.strip()
@@ -67,7 +75,10 @@ def read_moment(text: str, zone: Zone | None = None) -> str:
                 example=f"{local.isoformat()}+02:00",
             )
         )
-    meant = moments(local, zone)
+    try:
+        meant = moments(local, zone)
+    except (ValueError, OverflowError):  # in UTC or in the zone it is a year that Python's times can't hold
+        raise OutOfRange from None
     if len(meant) == 1:
         return _stamped(meant[0], fraction)
     shown = [_stamped(each, fraction) for each in meant]

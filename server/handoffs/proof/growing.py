@@ -13,6 +13,7 @@ from handoffs.core.leaf import leaf_of, new_salt
 from handoffs.core.leaves import Grown, Leaf, Leaves, Tile
 from handoffs.core.person import is_of_person
 from handoffs.core.person_log import PersonEvent, person_leaf
+from handoffs.core.sentences import say_n
 from handoffs.proof.checkpoint import Checkpoint
 from handoffs.proof.merkle import HASH, WIDTH, Frontier, Tree, leaf_hash
 from handoffs.proof.recorded import LinedStore, lined, recorded
@@ -92,8 +93,8 @@ async def head(store: LoggedStore, origin: str, grown: Grown) -> Checkpoint:
 
 def head_line(checkpoint: Checkpoint) -> str:
     """Return a head as a line for people: how many entries, and the root in base64."""
-    entries = "1 entry" if checkpoint.size == 1 else f"{checkpoint.size:,} entries"
-    return f"{entries}, root {b64encode(checkpoint.root).decode()}"
+    root = b64encode(checkpoint.root).decode()
+    return say_n("{count:,} entry, root {root}", "{count:,} entries, root {root}", checkpoint.size, root=root)
 
 
 async def head_now(store: LoggedStore) -> str:

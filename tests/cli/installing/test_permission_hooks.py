@@ -148,6 +148,13 @@ def test_a_host_without_such_hooks_is_named() -> None:
 # As people run it
 
 
+def test_without_a_host_the_hosts_are_named(tmp_path: Path) -> None:
+    refused = Home(tmp_path).run("install", "--permissions")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "There are: claude-code, codex, copilot, gemini, qwen." in refused.stderr
+    assert "`handoffs acp --help`" in Home(tmp_path).run("install", "zed", "--permissions").stderr
+
+
 def test_it_is_shown_written_told_by_the_doctor_and_removed(tmp_path: Path) -> None:
     home = Home(tmp_path)
     path = tmp_path / ".codex" / "config.toml"

@@ -198,7 +198,10 @@ def hook_file(name: str) -> HookFile:
     asked = name.strip().lower()
     found = FILES.get(_ALIASES.get(asked, asked))
     if found is None:
-        raise UsageError(f"No host {name!r} has permission prompts that come here. There are: {', '.join(FILES)}.")
+        raise UsageError(
+            f"No host {name!r} has permission prompts that come here. There are: {', '.join(FILES)}. "
+            "For an agent in an editor, see `handoffs acp --help`."
+        )
     return found
 
 

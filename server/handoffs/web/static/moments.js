@@ -83,7 +83,8 @@ function ask(control, first, second) {
 
 function tellZone(control) {
   const [first, second] = control.value ? instants(control.value) : [new Date()];
-  const shift = first && !second ? `, UTC${offset(first) === "+00:00" ? "" : offset(first)}` : "";
+  const utc = `UTC${first && offset(first) !== "+00:00" ? offset(first) : ""}`;
+  const shift = first && !second && utc !== place() ? `, ${utc}` : "";
   field(control).querySelector(".zone").textContent = _("your time, {place}", { place: place() }) + shift;
 }
 
