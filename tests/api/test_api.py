@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from pydantic import BaseModel, field_validator
 
 import handoffs
 from handoffs.api.openapi import document
@@ -23,6 +24,20 @@ from handoffs.core.question import Limits
 from tests.acceptance.processes import Home, HttpServer
 from tests.client.people import YES_NO, answer, desk_of, opened, with_a_person
 from tests.waiting import until
+
+
+class Even(BaseModel):
+    """A form whose answer must fit more than its schema says."""
+
+    port: int
+
+    @field_validator("port")
+    @classmethod
+    def _is_even(cls, port: int) -> int:
+        if port % 2:
+            raise ValueError("must be even")
+        return port
+
 
 QUESTION = {"message": "Deploy 1.4?", "options": ["yes", "no"]}
 OPENAPI = Path(__file__).parents[2] / "docs/reference/openapi.json"
@@ -349,6 +364,58 @@ async def test_a_program_asks_at_a_server(tmp_path: Path) -> None:
         for token in (None, "ho_nonsense"):
             with pytest.raises(ServerRefused, match="token"):
                 await handoffs.ask("Deploy?", server=server.url, token=token)
+
+
+async def test_a_key_at_a_server_joins_as_at_ones_own_store(tmp_path: Path) -> None:
+    home = Home(tmp_path, {"HANDOFFS_MIN_TIMEOUT_SECONDS": "1", "HANDOFFS_JOIN_SECONDS": "2"})
+    async with home.http() as server, desk_of(tmp_path) as desk:
+        ask = partial(handoffs.ask, "Deploy?", options=YES_NO, server=server.url, token=server.token, tell=None)
+        long = "発布 " * 400
+        first = await with_a_person(partial(ask, key=f"{long}1"), desk, partial(answer, response="yes"))
+        assert (await ask(key=f"{long}1")).handoff_id == first.handoff_id
+        for other in (f"{long}2", f"{long}1 ", "\ud800", " "):
+            with pytest.raises(Pending) as raised:
+                await ask(key=other, wait=0)
+            assert raised.value.outcome.handoff_id != first.handoff_id
+
+        async def is_new() -> bool:  # after HANDOFFS_JOIN_SECONDS
+            with anyio.move_on_after(0.5):
+                return (await ask(key=f"{long}1", wait=0)).handoff_id != first.handoff_id
+            return False
+
+        with pytest.raises(Pending):
+            await until(is_new)
+
+
+async def test_a_model_refuses_an_answer_also_with_a_key_at_a_server(tmp_path: Path) -> None:
+    async def twice(desk: Desk) -> None:
+        first = await answer(desk, port=81)
+        await desk.answer(await opened(desk, but=[first.id]), {"port": 82}, by="ada", channel="inbox")
+
+    async with served(tmp_path) as (_, server, _), desk_of(tmp_path) as desk:
+        ask: Any = partial(handoffs.ask, "Which?", form=Even, key="1.4", server=server.url, token=server.token)
+        assert (await with_a_person(ask, desk, twice)).instance == Even(port=82)
+
+
+@pytest.mark.parametrize(
+    ("server", "token"),
+    [("http://[::1", "t"),
+     ("http://a:b", "t"), ("http://a:99999", "t"), ("http://exa mple", "t"), ("http://a\x01", "t"),
+     ("http://127.0.0.1:9", "é"), ("http://127.0.0.1:9", "a b"), ("http://127.0.0.1:9", "a\nb")],
+)  # fmt: skip
+async def test_an_address_or_token_that_is_none_is_refused(server: str, token: str) -> None:
+    with pytest.raises(QuestionRefused, match="server"):
+        await handoffs.ask("Deploy?", server=server, token=token)
+
+
+async def test_what_is_no_id_is_not_asked_for_at_a_server(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, server, _), open_remote(server.url, server.token) as asking:
+        for word in ("events", "..", "", "h_1/attachments"):
+            with anyio.fail_after(5), pytest.raises(NotFound):
+                await asking.wait(word)
+    async with served(tmp_path) as (_, server, _):
+        with pytest.raises(ServerRefused, match="serve --http"):
+            await handoffs.ask("Deploy?", server=f"{server.url}/elsewhere", token=server.token)
 
 
 async def test_a_question_goes_on_while_its_server_is_restarted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 - Every request is of the caller whose token it shows. What others have asked is not found.
 - Nothing here answers a question or declines one: an agent has the same token, and must not answer itself.
 - An `Idempotency-Key` names a question of this caller for good: the same key with the same body is the same question.
+- The `key` of a body is that of `handoffs ask --key`: it joins the same words as at a store of one's own, for a while.
 """
 
 import hashlib
@@ -112,8 +113,10 @@ class Api:
             self._limits.exact(asked.timeout_seconds)
         except QuestionRefused as refused:
             raise Problem(422, str(refused), field="timeoutSeconds") from None
+        if key and asked.key:
+            raise Problem(422, "Give it, or the header Idempotency-Key, and not both.", field="key")
         if not key:
-            handoff = await self._opened(asked, caller, new_id(), key="")
+            handoff = await self._opened(asked, caller, new_id(), key=asked.key)
             return await self._created(handoff, status=201, wait=seconds)
         handoff_id = id_of(hmac.new(self._key, f"{subject}\n{key}".encode(), "sha256").hexdigest(), ID_PREFIX)
         known = await self._known(handoff_id)
