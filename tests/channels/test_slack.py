@@ -58,6 +58,34 @@ async def test_a_reply_in_the_thread_answers_in_words(tmp_path: Path) -> None:
         assert (await ended(there, asked)).values == {"response": "a < b"}
 
 
+async def test_links_and_mentions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await member(there, server)
+        asked = await there.ask("Where is it?")
+        ts, _, _ = await ada.shown("Where is it?")
+        written = (
+            "<https://example.com/a?b=1&amp;c=2>, <http://example.org|example.org>, <https://example.net|the page>, "
+            "<mailto:a@b.example|a@b.example> of <@U123>, <#C1|general>, <!here>, a &lt;b&gt; &amp;lt;"
+        )
+        await ada.write(written, thread=ts, subtype="thread_broadcast")
+        said = (
+            "https://example.com/a?b=1&c=2, example.org, the page (https://example.net), a@b.example of @U123, "
+            "#general, @here, a <b> &lt;"
+        )
+        assert (await ended(there, asked)).values == {"response": said}
+
+
+async def test_a_reply_with_a_file_is_told_that_it_is_no_answer(tmp_path: Path) -> None:
+    async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await member(there, server)
+        asked = await there.ask("Which name?")
+        ts, _, _ = await ada.shown("Which name?")
+        await ada.write("like this", thread=ts, event_id="Ev7", subtype="file_share", files=[{"id": "F1"}])
+        await ada.shown("Only text is an answer here")
+        await ada.write("orders", thread=ts, event_id="Ev8")
+        assert (await ended(there, asked)).values == {"response": "orders"}
+
+
 async def test_other_members_are_told_nothing(tmp_path: Path) -> None:
     async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
         ada, eve = await member(there, server), Member(server, "UEVE")
