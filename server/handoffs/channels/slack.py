@@ -3,8 +3,8 @@
 From https://docs.slack.dev: "Using Socket Mode" (an envelope is acknowledged by its `envelope_id`; `disconnect` asks
 for a new connection), "block_actions payload", "chat.postMessage", "chat.update", "Formatting message text" (escape
 `&`, `<` and `>`; what is received has `<https://…>`, `<https://…|label>`, `<@U1>`, `<#C1|name>` and `<!here>`),
-"message events" (the subtypes `file_share` and `thread_broadcast`), "Section block" (3,000 characters), "Button element"
-(75 characters of text, 2,000 of `value`). The extra `handoffs[slack]` installs websockets.
+"message events" (the subtypes `file_share` and `thread_broadcast`), "Section block" (3,000 characters), "Button
+element" (75 characters of text, 2,000 of `value`). The extra `handoffs[slack]` installs websockets.
 """
 
 import json
