@@ -188,6 +188,24 @@ async def test_no_route_answers_or_declines(tmp_path: Path) -> None:
         assert [each.state for each in await stored(home)] == [State.OPEN]
 
 
+async def test_another_method_is_refused_in_words_and_hands_nothing_over(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, _, http), desk_of(tmp_path) as desk:
+        place = (await http.post("/v1/handoffs", json=QUESTION)).headers["location"]
+        ended = await answer(desk, response="yes")
+        for method, path, allowed in (
+            ("HEAD", place, "GET"),
+            ("HEAD", "/v1/handoffs/events", "GET"),
+            ("DELETE", place, "GET"),
+            ("PUT", f"{place}/cancel", "POST"),
+            ("GET", "/v1/handoffs", "POST"),
+            ("OPTIONS", "/v1/access-requests", "POST"),
+        ):
+            got = await http.request(method, path)
+            assert (got.status_code, got.headers["allow"]) == (405, allowed)
+            assert got.headers["content-type"] == "application/problem+json"
+        assert (await desk.get(ended.id)).collected_at is None
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -199,6 +217,9 @@ async def test_no_route_answers_or_declines(tmp_path: Path) -> None:
         ({"message": "Deploy?", "options": ["yes"]}, "options"),
         ({"message": "Deploy?", "options": ["yes", 1]}, "options"),
         ({"message": "Deploy?", "options": ["a", "b"], "form": {"type": "object"}}, "options"),
+        ({"message": "Deploy?", "options": ["a", "\ud800"]}, "options"),
+        ({"message": "Deploy?", "options": ["a", "\0"]}, "options"),
+        ({"message": "Deploy?", "options": ["a", "x" * 300_000]}, "options"),
         ({"message": "Deploy?", "form": []}, "form"),
         ({"message": "Deploy?", "form": {"type": "array"}}, "form"),
         ({"message": "Deploy?", "timeoutSeconds": "1"}, "timeoutSeconds"),

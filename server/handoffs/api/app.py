@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -39,6 +40,8 @@ LONGEST_WAIT = 300.0
 """For how many seconds one request waits at most."""
 
 CHANNEL = "program"
+
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 
 Checked: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 """Returns a refusal of a request from another host or page; None lets it in."""
@@ -72,15 +75,17 @@ class Api:
             desk, caller=self._caller, keys=keys, limits=limits, base=base, point=point, inbox=inbox, whose=whose
         )
         self._router = Router(
-            [
-                Route("/openapi.json", self._served(self._openapi), methods=["GET"]),
-                Route("/handoffs/events", self._served(self._events), methods=["GET"]),
-                Route("/handoffs", self._served(self._ask), methods=["POST"]),
-                Route("/handoffs/{id}", self._served(self._get), methods=["GET"]),
-                Route("/handoffs/{id}/attachments/{number}", self._served(self._attachment), methods=["GET"]),
-                Route("/handoffs/{id}/cancel", self._served(self._cancel), methods=["POST"]),
-                *access_requests.routes(self._served),
-            ],
+            _by_method(
+                [
+                    Route("/openapi.json", self._served(self._openapi), methods=["GET"]),
+                    Route("/handoffs/events", self._served(self._events), methods=["GET"]),
+                    Route("/handoffs", self._served(self._ask), methods=["POST"]),
+                    Route("/handoffs/{id}", self._served(self._get), methods=["GET"]),
+                    Route("/handoffs/{id}/attachments/{number}", self._served(self._attachment), methods=["GET"]),
+                    Route("/handoffs/{id}/cancel", self._served(self._cancel), methods=["POST"]),
+                    *access_requests.routes(self._served),
+                ]
+            ),
             default=_not_found,
         )
 
@@ -263,6 +268,27 @@ class Lapsing:
         if not started:
             lapsed = Problem(401, "The token has expired, or was revoked. What was asked stays open.")
             await lapsed.response()(scope, receive, send)
+
+
+def _by_method(routes: Sequence[Route]) -> list[Route]:
+    """Return the routes, with one more for each address, which says in words which methods it takes.
+
+    No GET is a HEAD: nothing of an outcome reaches who sends one, so it would count as received and be lost.
+    """
+    allowed: dict[str, set[str]] = {}
+    for route in routes:
+        route.methods = (route.methods or set()) - {"HEAD"}
+        allowed.setdefault(route.path, set()).update(route.methods)
+    others = [
+        Route(path, partial(_not_allowed, ", ".join(sorted(methods))), methods=sorted(_METHODS - methods))
+        for path, methods in allowed.items()
+    ]
+    return [*routes, *others]
+
+
+async def _not_allowed(allowed: str, request: Request) -> Response:
+    words = f"This address takes {allowed}; /v1/openapi.json says what there is."
+    return Problem(405, words, headers={"allow": allowed}).response()
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
