@@ -169,10 +169,10 @@ class Api:
 
     async def _created(self, handoff: Handoff, *, status: int, wait: float) -> Response:
         page = None
-        handoff = await self._ended(handoff, wait)
         if handoff.state is State.OPEN and self._inbox is not None and handoff.question.deciders is None:
-            page = await self._inbox.invite(handoff)
-        response = await self._shown(handoff, status=status, page=page)
+            page = await self._inbox.invite(handoff)  # before it waits: else nobody hears of the question meanwhile
+        handoff = await self._ended(handoff, wait)
+        response = await self._shown(handoff, status=status, page=page if handoff.state is State.OPEN else None)
         response.headers["location"] = f"/v1/handoffs/{handoff.id}"
         return response
 
