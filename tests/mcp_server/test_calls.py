@@ -618,4 +618,5 @@ async def test_trace_context_that_is_no_text_ends_no_call(era: str, name: str, o
     known = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
     async with table(tmp_path) as here, host(here.server(), era, Dialog(here.clock, accept(response="yes"))) as client:
         meta = cast("RequestParamsMeta", known | {name: odd})
-        assert spoken(await client.call_tool("handoff_to_user", {"message": "x"}, meta=meta))["values"] == {"response": "yes"}
+        got = await client.call_tool("handoff_to_user", {"message": "x"}, meta=meta)
+        assert spoken(got)["values"] == {"response": "yes"}
