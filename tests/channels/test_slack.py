@@ -128,6 +128,26 @@ async def test_a_button_pressed_again_later_does_nothing(tmp_path: Path) -> None
         assert (await there.desk.get(asked.id)).values == {"response": "Yes"}
 
 
+async def test_a_message_that_cant_be_changed_holds_back_nothing_else(tmp_path: Path) -> None:
+    async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await member(there, server)
+        first = await there.ask("First?", options=["Yes", "No"])
+        await ada.shown("First?")
+        second = await there.ask("Second?", options=["Yes", "No"])
+        await ada.shown("Second?")
+        server.unchangeable = "is_archived"
+        await there.desk.cancel(first, by="ada", channel="inbox")
+        await until(lambda: there.chat("ada", "slack"), lambda chat: "is_archived" in chat.problem)
+        await there.ask("Third?", options=["Yes", "No"])
+        await ada.shown("Third?")
+        await there.desk.cancel(second, by="ada", channel="inbox")
+        server.unchangeable = ""
+        await until(
+            lambda: [each for each in ada.shows if "Ended: cancelled" in each[1]], lambda found: len(found) == 2
+        )
+        await until(lambda: there.chat("ada", "slack"), lambda chat: not chat.problem)
+
+
 async def test_a_token_that_was_withdrawn_is_said(tmp_path: Path) -> None:
     async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
         await member(there, server)
