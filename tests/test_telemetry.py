@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 from handoffs import assembly
 from handoffs.core.desk import Desk
@@ -88,6 +88,35 @@ def test_spans_leave_without_words_that_others_wrote() -> None:
     for span in (ours, theirs):
         assert span.status.status_code is StatusCode.ERROR
         assert "hush" not in span.to_json()
+
+
+def test_nothing_that_a_client_made_up_leaves_in_a_span() -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(WithoutWords(kept)))
+    tracer = provider.get_tracer("test")
+    for method, more in (
+        ("ping", {"jsonrpc.request.id": "7"}),
+        ("resources/read", {"jsonrpc.request.id": "hush and more"}),
+        ("notifications/hush", {}),
+        ("tools/call", {"gen_ai.tool.name": "check_handoff", "gen_ai.tool.call.id": "hush and more"}),
+    ):
+        tracer.start_span(f"{method} hush", attributes={"mcp.method.name": method, **more}).end()
+    sent = {"mcp.method.name": "elicitation/create"}
+    tracer.start_span("MCP send elicitation/create hush", kind=SpanKind.CLIENT, attributes=sent).end()
+    tracer.start_span("handoffs.wait").end()
+    spans = kept.get_finished_spans()
+    assert not [span for span in spans if "hush" in span.to_json()]
+    names = [
+        "ping",
+        "resources/read",
+        "MCP",
+        "tools/call check_handoff",
+        "MCP send elicitation/create",
+        "handoffs.wait",
+    ]
+    assert [span.name for span in spans] == names
+    assert (spans[0].attributes or {})["jsonrpc.request.id"] == "7"
 
 
 async def test_without_the_extra_the_setting_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,15 @@ A collector that is away loses what it was sent; it keeps no question waiting.
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 import anyio
 from anyio import to_thread
+from mcp_types import methods
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -25,7 +27,7 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Status
+from opentelemetry.trace import SpanKind, Status
 
 import handoffs
 from handoffs.core.events import Event, Opened
@@ -47,10 +49,27 @@ BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 43_200, 86
 """The bounds of the histogram, in seconds: people take from seconds to days."""
 
 _OUR_TOOLS = frozenset({"handoff_to_user", "check_handoff", "approve_tool_use", "answer_from_card"})
-_NAMES = ("gen_ai.tool.name", "gen_ai.prompt.name")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_KNOWN: "Mapping[str, Callable[[str], object]]" = {
+    "mcp.method.name": frozenset(
+        {
+            *methods.SPEC_CLIENT_METHODS,
+            *methods.SPEC_CLIENT_NOTIFICATION_METHODS,
+            "tasks/get",
+            "tasks/update",
+            "tasks/cancel",
+        }
+        | {method for method, _ in (*methods.SERVER_REQUESTS, *methods.SERVER_NOTIFICATIONS)}
+    ).__contains__,
+    "gen_ai.tool.name": _OUR_TOOLS.__contains__,
+    "gen_ai.tool.call.id": _ID.fullmatch,
+    "jsonrpc.request.id": _ID.fullmatch,
+}
+"""What a client may have made up, and which of it is no words of its own."""
 _KEPT = (
     "mcp.",
     "gen_ai.operation.name",
+    "gen_ai.tool.name",
     "gen_ai.tool.call.id",
     "jsonrpc.request.id",
     "rpc.",
@@ -124,14 +143,14 @@ class WithoutWords(SpanExporter):
 
 def _without_words(span: ReadableSpan) -> ReadableSpan:
     given: Mapping[str, AttributeValue] = span.attributes or {}
-    known = all(given[name] in _OUR_TOOLS for name in _NAMES if name in given)
-    names = ("gen_ai.tool.name",) if known else ()
+    left_out = {name for name, known in _KNOWN.items() if name in given and not known(str(given[name]))}
+    kept = {name: each for name, each in given.items() if name.startswith(_KEPT) and name not in left_out}
     return ReadableSpan(
-        name=span.name if known else span.name.partition(" ")[0],
+        name=_name_of(span, kept) if "mcp.method.name" in given else span.name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes={name: value for name, value in given.items() if name.startswith((*_KEPT, *names))},
+        attributes=kept,
         links=span.links,
         kind=span.kind,
         status=Status(span.status.status_code),
@@ -139,6 +158,12 @@ def _without_words(span: ReadableSpan) -> ReadableSpan:
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _name_of(span: ReadableSpan, kept: "Mapping[str, AttributeValue]") -> str:
+    """Return the name of a span of the SDK, which writes into it whatever the request has as `name`."""
+    parts = ("MCP send" if span.kind is SpanKind.CLIENT else "", kept.get("mcp.method.name", "MCP"))
+    return " ".join(str(each) for each in (*parts, kept.get("gen_ai.tool.name", "")) if each)
 
 
 class Measured:

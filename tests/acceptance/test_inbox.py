@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -484,3 +485,12 @@ async def test_a_port_that_another_has_at_one_of_both_is_not_used(taken: str, ho
                 assert httpx.URL(running(home)["url"]).port != port
             finally:
                 it.terminate()
+
+
+async def test_a_program_that_waits_in_one_request_has_the_inbox_there(home: Home) -> None:
+    async with home.http() as server, httpx.AsyncClient(headers=server.bearer, timeout=60) as http:
+        address = f"{server.url.removesuffix('/mcp')}/v1/handoffs?wait=50"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(http.post, address, json={"message": "Deploy?"}))
+            await until_running(home)
+            tasks.cancel_scope.cancel()

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from pydantic import BaseModel, field_validator
 
 import handoffs
 from handoffs.api.openapi import document
@@ -23,6 +24,20 @@ from handoffs.core.question import Limits
 from tests.acceptance.processes import Home, HttpServer
 from tests.client.people import YES_NO, answer, desk_of, opened, with_a_person
 from tests.waiting import until
+
+
+class Even(BaseModel):
+    """A form whose answer must fit more than its schema says."""
+
+    port: int
+
+    @field_validator("port")
+    @classmethod
+    def _is_even(cls, port: int) -> int:
+        if port % 2:
+            raise ValueError("must be even")
+        return port
+
 
 QUESTION = {"message": "Deploy 1.4?", "options": ["yes", "no"]}
 OPENAPI = Path(__file__).parents[2] / "docs/reference/openapi.json"
@@ -173,6 +188,24 @@ async def test_no_route_answers_or_declines(tmp_path: Path) -> None:
         assert [each.state for each in await stored(home)] == [State.OPEN]
 
 
+async def test_another_method_is_refused_in_words_and_hands_nothing_over(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, _, http), desk_of(tmp_path) as desk:
+        place = (await http.post("/v1/handoffs", json=QUESTION)).headers["location"]
+        ended = await answer(desk, response="yes")
+        for method, path, allowed in (
+            ("HEAD", place, "GET"),
+            ("HEAD", "/v1/handoffs/events", "GET"),
+            ("DELETE", place, "GET"),
+            ("PUT", f"{place}/cancel", "POST"),
+            ("GET", "/v1/handoffs", "POST"),
+            ("OPTIONS", "/v1/access-requests", "POST"),
+        ):
+            got = await http.request(method, path)
+            assert (got.status_code, got.headers["allow"]) == (405, allowed)
+            assert got.headers["content-type"] == "application/problem+json"
+        assert (await desk.get(ended.id)).collected_at is None
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -184,6 +217,9 @@ async def test_no_route_answers_or_declines(tmp_path: Path) -> None:
         ({"message": "Deploy?", "options": ["yes"]}, "options"),
         ({"message": "Deploy?", "options": ["yes", 1]}, "options"),
         ({"message": "Deploy?", "options": ["a", "b"], "form": {"type": "object"}}, "options"),
+        ({"message": "Deploy?", "options": ["a", "\ud800"]}, "options"),
+        ({"message": "Deploy?", "options": ["a", "\0"]}, "options"),
+        ({"message": "Deploy?", "options": ["a", "x" * 300_000]}, "options"),
         ({"message": "Deploy?", "form": []}, "form"),
         ({"message": "Deploy?", "form": {"type": "array"}}, "form"),
         ({"message": "Deploy?", "timeoutSeconds": "1"}, "timeoutSeconds"),
@@ -349,6 +385,64 @@ async def test_a_program_asks_at_a_server(tmp_path: Path) -> None:
         for token in (None, "ho_nonsense"):
             with pytest.raises(ServerRefused, match="token"):
                 await handoffs.ask("Deploy?", server=server.url, token=token)
+
+
+async def test_a_key_at_a_server_joins_as_at_ones_own_store(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, server, _), desk_of(tmp_path) as desk:
+        ask = partial(handoffs.ask, "Deploy?", options=YES_NO, server=server.url, token=server.token, tell=None)
+        long = "発布 " * 400
+        first = await with_a_person(partial(ask, key=f"{long}1"), desk, partial(answer, response="yes"))
+        assert (await ask(key=f"{long}1")).handoff_id == first.handoff_id
+        for other in (f"{long}2", f"{long}1 ", "\ud800", " "):
+            with pytest.raises(Pending) as raised:
+                await ask(key=other, wait=0)
+            assert raised.value.outcome.handoff_id != first.handoff_id
+
+
+async def test_a_key_at_a_server_gives_its_answer_for_a_time_only(tmp_path: Path) -> None:
+    home = Home(tmp_path, {"HANDOFFS_MIN_TIMEOUT_SECONDS": "1", "HANDOFFS_JOIN_SECONDS": "1"})
+    async with home.http() as server, desk_of(tmp_path) as desk:
+        ask = partial(
+            handoffs.ask, "Deploy?", options=YES_NO, server=server.url, token=server.token, key="1", tell=None
+        )
+        first = await with_a_person(ask, desk, partial(answer, response="yes"))
+
+        async def is_given_again() -> bool:
+            return (await ask(wait=0)).handoff_id == first.handoff_id
+
+        with pytest.raises(Pending):  # it is a new question
+            await until(is_given_again, lambda given: not given)
+
+
+async def test_a_model_refuses_an_answer_also_with_a_key_at_a_server(tmp_path: Path) -> None:
+    async def twice(desk: Desk) -> None:
+        first = await answer(desk, port=81)
+        await desk.answer(await opened(desk, but=[first.id]), {"port": 82}, by="ada", channel="inbox")
+
+    async with served(tmp_path) as (_, server, _), desk_of(tmp_path) as desk:
+        ask: Any = partial(handoffs.ask, "Which?", form=Even, key="1.4", server=server.url, token=server.token)
+        assert (await with_a_person(ask, desk, twice)).instance == Even(port=82)
+
+
+@pytest.mark.parametrize(
+    ("server", "token"),
+    [("http://[::1", "t"),
+     ("http://a:b", "t"), ("http://a:99999", "t"), ("http://exa mple", "t"), ("http://a\x01", "t"),
+     ("http://127.0.0.1:9", "é"), ("http://127.0.0.1:9", "a b"), ("http://127.0.0.1:9", "a\nb")],
+)  # fmt: skip
+async def test_an_address_or_token_that_is_none_is_refused(server: str, token: str) -> None:
+    with pytest.raises(QuestionRefused, match="server"):
+        await handoffs.ask("Deploy?", server=server, token=token)
+
+
+async def test_what_is_no_id_is_not_asked_for_at_a_server(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, server, _), open_remote(server.url, server.token) as asking:
+        for word in ("events", "..", "", "h_1/attachments"):
+            with anyio.fail_after(5), pytest.raises(NotFound):
+                await asking.wait(word)
+    async with served(tmp_path) as (_, server, _):
+        with pytest.raises(ServerRefused, match="serve --http"):
+            await handoffs.ask("Deploy?", server=f"{server.url}/elsewhere", token=server.token)
 
 
 async def test_a_question_goes_on_while_its_server_is_restarted(tmp_path: Path) -> None:

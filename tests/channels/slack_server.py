@@ -31,6 +31,8 @@ class SlackServer:
         self.bot, self.app_token = BOT, APP
         self.messages: dict[str, dict[str, dict[str, Any]]] = {}
         """Messages by channel and `ts`, as they are now."""
+        self.unchangeable = ""
+        """The error with which it refuses to change a message; empty where it changes them."""
         self.acked: list[str] = []
         self.pending: dict[str, dict[str, Any]] = {}
         self.sockets: set[ServerConnection] = set()
@@ -54,6 +56,8 @@ class SlackServer:
             for element in block.get("elements", []):
                 assert len(element["text"]["text"]) <= 75
                 assert len(element.get("value", "")) <= 2_000
+        if method == "chat.update" and self.unchangeable:
+            return JSONResponse({"ok": False, "error": self.unchangeable})
         if method == "chat.update":
             there = self.messages.get(sent["channel"], {})
             if sent["ts"] not in there:

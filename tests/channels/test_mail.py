@@ -113,6 +113,17 @@ async def test_a_wrong_reply_is_answered_once_and_can_be_mended(tmp_path: Path) 
         assert (await ended(there, asked)).values == {"size": "large"}
 
 
+async def test_words_that_are_too_long_leave_the_question_to_a_reply(tmp_path: Path) -> None:
+    async with mail_server() as server, home(tmp_path, kinds=server.kinds()) as there:
+        ada = await confirmed(there, server)
+        asked = await there.ask(options=["Yes", "No"])
+        letter = await ada.shown("Deploy?")
+        ada.reply(letter, ("word " * 13 + "\n") * 1_700)
+        await ada.shown("100,000 is the most. Nothing was recorded.")
+        ada.reply(letter, "1")
+        assert (await ended(there, asked)).values == {"response": "Yes"}
+
+
 async def test_a_text_is_answered_without_quotes_and_signature(tmp_path: Path) -> None:
     async with mail_server() as server, home(tmp_path, kinds=server.kinds()) as there:
         ada = await confirmed(there, server)

@@ -107,6 +107,9 @@ REPLIES = [
     f"Yes\n\n{MARK}\n\nDeploy?",
     "Yes\n\n-- \nAda Lovelace\nhttps://example.com",
     "Yes\n\nSent from my iPhone",
+    "Yes\n\niPhoneから送信",
+    "Yes\n\n发自我的 iPhone",
+    "Yes\n\n나의 iPhone에서 보냄",
     f"Yes\n\nSent from my iPhone\n\n> On 30. Nov 2026, at 03:31, Handoffs <{US}> wrote:\n{QUOTE}",
     f"On 30.11.26 03:31, Handoffs wrote:\n{QUOTE}\nYes\n",
     f"{QUOTE}\nYes\n",
@@ -128,6 +131,8 @@ def test_what_is_quoted_and_signed_is_left_out(written: str) -> None:
         f"Ask {US} about it",
         "-----\nnotes\n-----",
         "10:30",
+        "それは\n\nシステムから送信",
+        "是\n\n来自 Alice",
     ],
 )
 def test_an_answer_that_looks_like_a_quote_stays_whole(text: str) -> None:
@@ -150,6 +155,7 @@ def test_no_word_is_added_by_leaving_out(text: str) -> None:
         ("<div>Ja<span>, gut</span></div><blockquote>old</blockquote>neu", "Ja, gut\nneu"),
         ("<ul><li>one<li>two</ul>", "one\ntwo"),
         ("<div>-- <br></div><div>Ada</div>", ""),
+        ("<p>so</p><pre>a:\n  b\n\nc</pre><blockquote><pre>old\nolder</pre></blockquote>", "so\n\na:\n  b\n\nc"),
         ("", ""),
     ],
 )

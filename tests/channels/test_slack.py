@@ -58,6 +58,34 @@ async def test_a_reply_in_the_thread_answers_in_words(tmp_path: Path) -> None:
         assert (await ended(there, asked)).values == {"response": "a < b"}
 
 
+async def test_links_and_mentions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await member(there, server)
+        asked = await there.ask("Where is it?")
+        ts, _, _ = await ada.shown("Where is it?")
+        written = (
+            "<https://example.com/a?b=1&amp;c=2>, <http://example.org|example.org>, <https://example.net|the page>, "
+            "<mailto:a@b.example|a@b.example> of <@U123>, <#C1|general>, <!here>, a &lt;b&gt; &amp;lt;"
+        )
+        await ada.write(written, thread=ts, subtype="thread_broadcast")
+        said = (
+            "https://example.com/a?b=1&c=2, example.org, the page (https://example.net), a@b.example of @U123, "
+            "#general, @here, a <b> &lt;"
+        )
+        assert (await ended(there, asked)).values == {"response": said}
+
+
+async def test_a_reply_with_a_file_is_told_that_it_is_no_answer(tmp_path: Path) -> None:
+    async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await member(there, server)
+        asked = await there.ask("Which name?")
+        ts, _, _ = await ada.shown("Which name?")
+        await ada.write("like this", thread=ts, event_id="Ev7", subtype="file_share", files=[{"id": "F1"}])
+        await ada.shown("Only text is an answer here")
+        await ada.write("orders", thread=ts, event_id="Ev8")
+        assert (await ended(there, asked)).values == {"response": "orders"}
+
+
 async def test_other_members_are_told_nothing(tmp_path: Path) -> None:
     async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
         ada, eve = await member(there, server), Member(server, "UEVE")
@@ -98,6 +126,26 @@ async def test_a_button_pressed_again_later_does_nothing(tmp_path: Path) -> None
         await ada.press(message, "No", at="2.2")
         await ada.shown("was already answered by ada through slack")
         assert (await there.desk.get(asked.id)).values == {"response": "Yes"}
+
+
+async def test_a_message_that_cant_be_changed_holds_back_nothing_else(tmp_path: Path) -> None:
+    async with slack_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await member(there, server)
+        first = await there.ask("First?", options=["Yes", "No"])
+        await ada.shown("First?")
+        second = await there.ask("Second?", options=["Yes", "No"])
+        await ada.shown("Second?")
+        server.unchangeable = "is_archived"
+        await there.desk.cancel(first, by="ada", channel="inbox")
+        await until(lambda: there.chat("ada", "slack"), lambda chat: "is_archived" in chat.problem)
+        await there.ask("Third?", options=["Yes", "No"])
+        await ada.shown("Third?")
+        await there.desk.cancel(second, by="ada", channel="inbox")
+        server.unchangeable = ""
+        await until(
+            lambda: [each for each in ada.shows if "Ended: cancelled" in each[1]], lambda found: len(found) == 2
+        )
+        await until(lambda: there.chat("ada", "slack"), lambda chat: not chat.problem)
 
 
 async def test_a_token_that_was_withdrawn_is_said(tmp_path: Path) -> None:

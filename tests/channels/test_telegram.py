@@ -77,6 +77,23 @@ async def test_a_reply_that_does_not_fit_isasked_to_for_again(tmp_path: Path) ->
         assert (await ended(there, asked)).values == {"count": 3}
 
 
+@pytest.mark.parametrize("sent", [{"photo": [{}], "caption": "this"}, {"voice": {}}, {"sticker": {}}])
+async def test_a_reply_without_text_is_told_that_it_is_no_answer(tmp_path: Path, sent: dict[str, object]) -> None:
+    async with telegram_server() as server, home(tmp_path, kinds=KINDS) as there:
+        ada = await paired(there, server)
+        asked = await there.ask("Which name?")
+        number, _ = await ada.shown("Which name?")
+        before = server.sent
+        mine: dict[str, object] = {"from": {"id": 42}, "chat": {"id": 42, "type": "private"}}
+        server.update(message=mine | {"pinned_message": {}})  # the service itself
+        server.update(message=mine | sent | {"from": {"id": 666}, "chat": {"id": 666, "type": "private"}})
+        server.update(message=mine | sent | {"reply_to_message": {"message_id": number}})
+        await ada.shown("Only text is an answer here")
+        assert server.sent == before + 1
+        ada.write("orders", reply_to=number)
+        assert (await ended(there, asked)).values == {"response": "orders"}
+
+
 async def test_strangers_and_groups_are_told_nothing(tmp_path: Path) -> None:
     async with telegram_server() as server, home(tmp_path, kinds=KINDS) as there:
         ada, eve = await paired(there, server), Person(server, 666)

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import date
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import anyio
 import pytest
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 import handoffs
 from handoffs.client import Asking, Cancelled, Declined, Expired, Outcome, Pending, Status, Unusable, open_asking
@@ -37,6 +40,28 @@ class Target(BaseModel):
         if port % 2:
             raise ValueError("must be even")
         return port
+
+
+class Tag(Enum):
+    """What a set holds."""
+
+    A = "a"
+    B = "b"
+
+
+class Strict(BaseModel):
+    """A model that takes no text for a date where it is given Python's values."""
+
+    model_config = ConfigDict(strict=True)
+
+    day: date
+    tags: set[Tag]
+
+
+class Calling(BaseModel):
+    """A model that has no JSON Schema."""
+
+    call: Callable[[], int]
 
 
 async def asked(folder: Path, then: Deciding, **given: Any) -> Outcome[object]:
@@ -74,6 +99,17 @@ async def test_a_model_comes_back_as_its_instance(tmp_path: Path) -> None:
     outcome = await asked(tmp_path, partial(answer, region="eu", port=80), options=None, form=Target)
     assert outcome.instance == Target(region="eu", port=80)
     assert outcome.text == "eu\n80"
+
+
+async def test_a_strict_model_takes_dates_choices_and_sets(tmp_path: Path) -> None:
+    outcome = await asked(tmp_path, partial(answer, day="2036-01-02", tags=["a"]), options=None, form=Strict)
+    assert outcome.instance == Strict(day=date(2036, 1, 2), tags={Tag.A})
+
+
+async def test_a_model_that_can_be_no_form_is_refused_in_words(tmp_path: Path) -> None:
+    async with asks(tmp_path) as asking:
+        with pytest.raises(QuestionRefused, match="Calling"):
+            await asking.ask("Deploy?", form=Calling, tell=None)
 
 
 async def test_an_answer_that_misfits_the_model_is_asked_again(tmp_path: Path) -> None:

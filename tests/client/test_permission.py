@@ -206,7 +206,9 @@ async def test_those_decide_whom_the_terms_name(tmp_path: Path) -> None:
             await Permitting(asking, server="shop", terms=nobody).permit("delete_rows", CALL)
 
 
-@pytest.mark.parametrize("arguments", ["[]", "no JSON", '{"a": 1, "a": 2}', {"a": float("nan")}, {"a": object()}])
+@pytest.mark.parametrize(
+    "arguments", ["[]", "no JSON", '{"a": 1, "a": 2}', {"a": float("nan")}, {"a": object()}, {"a": "\ud800"}]
+)
 async def test_arguments_that_are_no_json_object_are_refused(tmp_path: Path, arguments: object) -> None:
     async with asks(tmp_path) as asking:
         with pytest.raises(QuestionRefused):

@@ -221,7 +221,8 @@ async def test_what_is_no_event_is_denied_in_words(home: Home, host: str, text: 
     ],
 )
 async def test_a_tool_use_that_can_not_be_shown_is_denied(home: Home, wrong: dict[str, Any]) -> None:
-    assert reason_in(await replied(home, "claude-code", CLAUDE | wrong)).startswith("Not run: ")
+    told = reason_in(await replied(home, "claude-code", CLAUDE | wrong))
+    assert told.startswith("Not run: what Claude Code wrote can't be shown to a person")
 
 
 async def test_ten_megabytes_are_denied_and_read_to_the_end(home: Home) -> None:
@@ -619,6 +620,15 @@ async def test_a_form_is_filled_in_by_a_person_also_in_a_chat(home: Home, channe
         async with open_desk(Settings(store=home.store)) as desk:
             await desk.answer(await desk.get(asked), {"copies": 3}, by="ada", channel=channel)
         assert (await started.said())["hookSpecificOutput"]["action"] == action
+
+
+async def test_a_form_that_nobody_fills_in_in_time_says_so(home: Home) -> None:
+    told = await replied(home, "claude-code", FORM, "--timeout", "3")
+    assert told["systemMessage"].startswith("Nobody filled the form in")
+    async with hook(home, "claude-code", FORM) as started:  # the same question
+        await started.answer("--set", "copies=3")
+        assert (await started.said())["hookSpecificOutput"]["content"] == {"copies": 3}
+    assert len(json.loads((await home.command("list", "--all", "--json")).stdout)) == 1
 
 
 async def test_a_declined_form_is_declined(home: Home) -> None:

@@ -609,3 +609,14 @@ async def test_a_call_waits_nearly_as_long_as_the_host_was_set_to_wait(
             assert got == []
             here.clock.forward(over - still)
         assert got[0]["status"] == "PENDING"
+
+
+@both_eras
+@pytest.mark.parametrize("name", ["traceparent", "tracestate", "baggage"])
+@pytest.mark.parametrize("odd", [5, [7], {}, True, None])
+async def test_trace_context_that_is_no_text_ends_no_call(era: str, name: str, odd: object, tmp_path: Path) -> None:
+    known = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    async with table(tmp_path) as here, host(here.server(), era, Dialog(here.clock, accept(response="yes"))) as client:
+        meta = cast("RequestParamsMeta", known | {name: odd})
+        got = await client.call_tool("handoff_to_user", {"message": "x"}, meta=meta)
+        assert spoken(got)["values"] == {"response": "yes"}

@@ -3,12 +3,14 @@
 - Every request is of the caller whose token it shows. What others have asked is not found.
 - Nothing here answers a question or declines one: an agent has the same token, and must not answer itself.
 - An `Idempotency-Key` names a question of this caller for good: the same key with the same body is the same question.
+- The `key` of a body is that of `handoffs ask --key`: it joins the same words as at a store of one's own, for a while.
 """
 
 import hashlib
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -38,6 +40,8 @@ LONGEST_WAIT = 300.0
 """For how many seconds one request waits at most."""
 
 CHANNEL = "program"
+
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 
 Checked: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 """Returns a refusal of a request from another host or page; None lets it in."""
@@ -71,15 +75,17 @@ class Api:
             desk, caller=self._caller, keys=keys, limits=limits, base=base, point=point, inbox=inbox, whose=whose
         )
         self._router = Router(
-            [
-                Route("/openapi.json", self._served(self._openapi), methods=["GET"]),
-                Route("/handoffs/events", self._served(self._events), methods=["GET"]),
-                Route("/handoffs", self._served(self._ask), methods=["POST"]),
-                Route("/handoffs/{id}", self._served(self._get), methods=["GET"]),
-                Route("/handoffs/{id}/attachments/{number}", self._served(self._attachment), methods=["GET"]),
-                Route("/handoffs/{id}/cancel", self._served(self._cancel), methods=["POST"]),
-                *access_requests.routes(self._served),
-            ],
+            _by_method(
+                [
+                    Route("/openapi.json", self._served(self._openapi), methods=["GET"]),
+                    Route("/handoffs/events", self._served(self._events), methods=["GET"]),
+                    Route("/handoffs", self._served(self._ask), methods=["POST"]),
+                    Route("/handoffs/{id}", self._served(self._get), methods=["GET"]),
+                    Route("/handoffs/{id}/attachments/{number}", self._served(self._attachment), methods=["GET"]),
+                    Route("/handoffs/{id}/cancel", self._served(self._cancel), methods=["POST"]),
+                    *access_requests.routes(self._served),
+                ]
+            ),
             default=_not_found,
         )
 
@@ -112,8 +118,10 @@ class Api:
             self._limits.exact(asked.timeout_seconds)
         except QuestionRefused as refused:
             raise Problem(422, str(refused), field="timeoutSeconds") from None
+        if key and asked.key:
+            raise Problem(422, "Give it, or the header Idempotency-Key, and not both.", field="key")
         if not key:
-            handoff = await self._opened(asked, caller, new_id(), key="")
+            handoff = await self._opened(asked, caller, new_id(), key=asked.key)
             return await self._created(handoff, status=201, wait=seconds)
         handoff_id = id_of(hmac.new(self._key, f"{subject}\n{key}".encode(), "sha256").hexdigest(), ID_PREFIX)
         known = await self._known(handoff_id)
@@ -161,10 +169,10 @@ class Api:
 
     async def _created(self, handoff: Handoff, *, status: int, wait: float) -> Response:
         page = None
-        handoff = await self._ended(handoff, wait)
         if handoff.state is State.OPEN and self._inbox is not None and handoff.question.deciders is None:
-            page = await self._inbox.invite(handoff)
-        response = await self._shown(handoff, status=status, page=page)
+            page = await self._inbox.invite(handoff)  # before it waits: else nobody hears of the question meanwhile
+        handoff = await self._ended(handoff, wait)
+        response = await self._shown(handoff, status=status, page=page if handoff.state is State.OPEN else None)
         response.headers["location"] = f"/v1/handoffs/{handoff.id}"
         return response
 
@@ -260,6 +268,27 @@ class Lapsing:
         if not started:
             lapsed = Problem(401, "The token has expired, or was revoked. What was asked stays open.")
             await lapsed.response()(scope, receive, send)
+
+
+def _by_method(routes: Sequence[Route]) -> list[Route]:
+    """Return the routes, with one more for each address, which says in words which methods it takes.
+
+    No GET is a HEAD: nothing of an outcome reaches who sends one, so it would count as received and be lost.
+    """
+    allowed: dict[str, set[str]] = {}
+    for route in routes:
+        route.methods = (route.methods or set()) - {"HEAD"}
+        allowed.setdefault(route.path, set()).update(route.methods)
+    others = [
+        Route(path, partial(_not_allowed, ", ".join(sorted(methods))), methods=sorted(_METHODS - methods))
+        for path, methods in allowed.items()
+    ]
+    return [*routes, *others]
+
+
+async def _not_allowed(allowed: str, request: Request) -> Response:
+    words = f"This address takes {allowed}; /v1/openapi.json says what there is."
+    return Problem(405, words, headers={"allow": allowed}).response()
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

@@ -21,7 +21,7 @@ MAX_NAME, MAX_KEY, MAX_NOTE = 1_000, 255, 2_000
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
-FIELDS = ("message", "options", "form", "timeoutSeconds", "client", "project", "files")
+FIELDS = ("message", "options", "form", "timeoutSeconds", "client", "project", "key", "files")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,7 @@ class Asked:
     timeout_seconds: float | None = None
     client: str = ""
     project: str = ""
+    key: str = ""
     files: bool = False
 
 
@@ -95,6 +96,7 @@ def read_asked(given: Mapping[str, object]) -> Asked:
         timeout_seconds=_finite(seconds),
         client=_name(given, "client"),
         project=_name(given, "project"),
+        key=_name(given, "key"),
         files=bool(files),
     )
 

@@ -173,6 +173,12 @@ def _question(limits: Limits) -> Schema:
             },
             "client": {"type": ["string", "null"], "maxLength": MAX_NAME, "description": "The program's name."},
             "project": {"type": ["string", "null"], "maxLength": MAX_NAME, "description": "What it works on."},
+            "key": {
+                "type": ["string", "null"],
+                "maxLength": MAX_NAME,
+                "description": "Joins the same question with the same key: while it is open, and for a time after its "
+                "answer. Not together with `Idempotency-Key`, which names a question for good.",
+            },
         },
     }
 

@@ -2,8 +2,9 @@
 
 From https://docs.slack.dev: "Using Socket Mode" (an envelope is acknowledged by its `envelope_id`; `disconnect` asks
 for a new connection), "block_actions payload", "chat.postMessage", "chat.update", "Formatting message text" (escape
-`&`, `<` and `>`), "Section block" (3,000 characters), "Button element" (75 characters of text, 2,000 of `value`). The
-extra `handoffs[slack]` installs websockets.
+`&`, `<` and `>`; what is received has `<https://…>`, `<https://…|label>`, `<@U1>`, `<#C1|name>` and `<!here>`),
+"message events" (the subtypes `file_share` and `thread_broadcast`), "Section block" (3,000 characters), "Button
+element" (75 characters of text, 2,000 of `value`). The extra `handoffs[slack]` installs websockets.
 """
 
 import json
@@ -16,7 +17,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from handoffs.channels.chats.replies import Part, as_part, items, parsed, part, text
-from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
+from handoffs.channels.chats.service import (
+    NO_FILES,
+    ChatRefused,
+    Config,
+    Kind,
+    Limits,
+    Note,
+    NotSent,
+    Press,
+    Service,
+    Setting,
+)  # fmt: skip
 from handoffs.core.sentences import say
 
 if TYPE_CHECKING:
@@ -31,6 +43,9 @@ MAX_SECTION = 2_900
 
 _BOT, _APP = re.compile(r"xoxb-[A-Za-z0-9-]{10,250}"), re.compile(r"xapp-[A-Za-z0-9-]{10,250}")
 _USER = re.compile(r"[UW][A-Z0-9]{2,30}")
+_MARKED = re.compile(r"<([^<>]+)>")
+_WRITTEN = (None, "file_share", "thread_broadcast")
+"""The subtypes of messages that a person writes: with files, and of a thread to be seen outside of it, too."""
 _MOST_FRAME = 1_000_000
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _TOKENS = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission"}
@@ -174,17 +189,30 @@ def _press(envelope: Part) -> Press | None:
     if envelope.get("type") == "events_api":
         event = part(payload, "event")
         sender, said, thread = text(event, "user"), text(event, "text"), text(event, "thread_ts")
-        own = "bot_id" in event or "subtype" in event  # of our own, or a change of another
+        own = "bot_id" in event or event.get("subtype") not in _WRITTEN  # of our own, or a change of another
         direct = event.get("type") == "message" and event.get("channel_type") == "im" and not own
         if direct and sender is not None and said is not None:
             ref = f"{text(event, 'channel')}:{thread}" if thread else ""
             name = text(payload, "event_id") or name
-            return Press(event=f"{name}", position="", sender=sender, text=_unescaped(said), ref=ref)
+            refused = NO_FILES if event.get("files") else ""
+            return Press(event=f"{name}", position="", sender=sender, text=_unescaped(said), ref=ref, refused=refused)
     return None
 
 
 def _unescaped(written: str) -> str:
-    return written.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    """Return a text as it was written: the service puts links and mentions in `<` and `>`, and escapes these."""
+    plain = _MARKED.sub(lambda found: _as_written(found[1]), written)
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _as_written(marked: str) -> str:
+    target, _, label = marked.partition("|")
+    if target[:1] in ("#", "@", "!"):
+        return f"{'#' if target[0] == '#' else '@'}{(label or target[1:]).lstrip('@#')}"
+    if not label or label == target:
+        return target
+    # A word that the service has made a link, or one that the person has given a link.
+    return label if target.partition(":")[2].lstrip("/").rstrip("/") == label.rstrip("/") else f"{label} ({target})"
 
 
 def _read(written: Config) -> Config:

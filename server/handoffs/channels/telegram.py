@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from handoffs.channels.chats.replies import Part, as_part, items, number, parsed, part, text
-from handoffs.channels.chats.service import ChatRefused, Config, Kind, Limits, Note, NotSent, Press, Service, Setting
+from handoffs.channels.chats.service import (
+    NO_FILES,
+    ChatRefused,
+    Config,
+    Kind,
+    Limits,
+    Note,
+    NotSent,
+    Press,
+    Service,
+    Setting,
+)  # fmt: skip
 from handoffs.core.sentences import say
 
 if TYPE_CHECKING:
@@ -30,6 +41,11 @@ POLL_SECONDS = 50
 """How long the service holds a question for updates that has no answer yet."""
 
 _TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}")
+_NO_TEXT = frozenset(
+    {"animation", "audio", "contact", "dice", "document", "location", "photo", "poll", "sticker", "story", "venue"}
+    | {"video", "video_note", "voice"}
+)
+"""What a person may send instead of a text ("Message")."""
 _MOST_TOLD = 200  # characters that an answer to a press has at most
 _CONFLICT = "another program reads the updates of this bot (409): make a bot for Handoffs alone"
 
@@ -92,7 +108,8 @@ class _Telegram:
             return replace(base, code=text(pressed, "data") or "-", handle=text(pressed, "id") or "")
         said = text(message, "text")
         if said is None:
-            return None
+            # All else is what the service says of a chat, such as that a message was pinned.
+            return replace(base, refused=NO_FILES) if _NO_TEXT & message.keys() else None
         word, _, rest = said.partition(" ")
         if word == "/start":
             return self._paired(rest.strip(), base)

@@ -1,5 +1,6 @@
 """What a program gives as `form`: an elicitation schema of MCP, or a Pydantic model class."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -29,7 +30,13 @@ def schema_of(form: FormGiven) -> Mapping[str, object] | None:
     model = model_of(form)
     if model is None:
         raise QuestionRefused("`form` must be an elicitation schema (a dict) or a Pydantic model class.")
-    schema = dict(model.model_json_schema())
+    from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+
+    try:
+        schema = dict(model.model_json_schema())
+    except (PydanticUserError, PydanticUndefinedAnnotation) as wrong:
+        why = inert_line(str(wrong.message), MAX_SAID)
+        raise QuestionRefused(f"The model {model.__name__} can't be made a form: {why}") from None
     properties = schema.get("properties")
     if not isinstance(properties, Mapping) or not properties:
         raise QuestionRefused(f"The model {model.__name__} has no fields that a person could fill in.")
@@ -46,11 +53,14 @@ def model_of(form: object) -> "type[BaseModel] | None":
 
 
 def instance_of(model: "type[M]", values: Mapping[str, Value]) -> "M":
-    """Return the answer as a validated instance of the model. Raises Misfit."""
+    """Return the answer as a validated instance of the model. Raises Misfit.
+
+    It is given to the model as JSON: a strict model takes a date or an enum from a text in JSON alone.
+    """
     from pydantic import ValidationError
 
     try:
-        return model.model_validate(dict(values))
+        return model.model_validate_json(json.dumps(dict(values)))
     except ValidationError as wrong:
         # The values are not repeated: one may be a secret.
         errors = wrong.errors(include_url=False, include_input=False, include_context=False)

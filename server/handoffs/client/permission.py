@@ -141,6 +141,7 @@ class Permitting:
         )
         try:
             shown = message_of(action, again="x" * MAX_REASON, origin=origin or words.MAY_HAVE_RUN)
+            _ = action.digest
         except (ValueError, RecursionError) as wrong:
             raise QuestionRefused(f"The call of {tool} can't be shown to a person: {wrong}.") from None
         if len(shown) > MAX_SHOWN:

@@ -4,12 +4,12 @@ A server that is away is tried again: a question that was sent twice is one, by 
 """
 
 import platform
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
-from urllib.parse import quote
 
 import anyio
 import httpx2
@@ -17,6 +17,7 @@ import httpx2
 from handoffs.client.asking import caller_of
 from handoffs.client.outcome import Outcome, outcome_of
 from handoffs.client.questions import Questions, Tell
+from handoffs.core.asked import digest_of_key
 from handoffs.core.attachment import Attachment, inert_name
 from handoffs.core.display import where
 from handoffs.core.errors import (
@@ -34,6 +35,7 @@ from handoffs.core.retry import growing_pauses
 from handoffs.core.schema import parse
 from handoffs.core.untrusted import inert_line
 from handoffs.os_user import current_user
+from handoffs.setting_values import plain_url
 
 WAIT_SECONDS = 60.0
 """How long one request waits on the server."""
@@ -44,6 +46,7 @@ REQUEST_SECONDS = 30.0
 GIVE_UP_SECONDS = 60.0
 """How long a server that can't be reached is tried to ask it; a question that it has is waited for without limit."""
 
+_ID = re.compile(r"h_[A-Za-z0-9]{1,100}")
 _AGAIN = {429, 502, 503, 504}
 
 
@@ -67,12 +70,19 @@ async def open_remote(
     """Yield what asks at a server, such as `https://handoffs.example.com`, with a token of it.
 
     `tell` is given a line each time that the server is found to be away.
+
+    Raises:
+        QuestionRefused: The address, or the token, can be none. Nothing was sent.
     """
     base = server.rstrip("/").removesuffix("/mcp")
-    if not base.startswith(("https://", "http://")):
+    try:
+        base = plain_url(base)
+    except ValueError as wrong:
         raise QuestionRefused(
-            f"`server` is {inert_line(server, 60)!r}: write its address, such as https://example.com."
-        )
+            f"`server` is {inert_line(server, 60)!r} ({wrong}): write its address, such as https://example.com."
+        ) from None
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise QuestionRefused("The token of the server has characters that no token has: copy it anew.")
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     timeout = httpx2.Timeout(REQUEST_SECONDS, read=WAIT_SECONDS + REQUEST_SECONDS)
     async with httpx2.AsyncClient(base_url=base, headers=headers, timeout=timeout) as http:
@@ -108,10 +118,11 @@ class RemoteAsking(Questions):
             "client": self._caller.client,
             # Callers with one token may be on any machine; a key is meant to be the same on each.
             "project": self._caller.project if key else f"{platform.node()}:{self._caller.project}",
+            # Of its length: a key may be longer than the server takes, and two that begin alike are two.
+            "key": digest_of_key(key) or None,
         }
         body = {name: value for name, value in said.items() if value is not None}
-        headers = {"idempotency-key": quote(key, safe=" /:.-_")[:255]} if key else {}
-        return await self._request("POST", "/v1/handoffs", json=body, headers=headers, give_up=GIVE_UP_SECONDS)
+        return await self._request("POST", "/v1/handoffs", json=body, give_up=GIVE_UP_SECONDS)
 
     async def get(self, handoff_id: str) -> Handoff:
         """Return a handoff as it is now; see `Questions.get`."""
@@ -166,10 +177,9 @@ class RemoteAsking(Questions):
         path: str,
         *,
         json: object = None,
-        headers: Mapping[str, str] | None = None,
         give_up: float | None,
     ) -> Handoff:
-        return self._read(await self._reply(method, path, json=json, headers=headers, give_up=give_up))
+        return self._read(await self._reply(method, path, json=json, give_up=give_up))
 
     async def _reply(
         self,
@@ -177,7 +187,6 @@ class RemoteAsking(Questions):
         path: str,
         *,
         json: object = None,
-        headers: Mapping[str, str] | None = None,
         give_up: float | None,
     ) -> httpx2.Response:
         until = None if give_up is None else anyio.current_time() + give_up
@@ -185,7 +194,7 @@ class RemoteAsking(Questions):
         for pause in growing_pauses(0.5, 15.0):
             why = ""
             try:
-                reply = await self._http.request(method, path, json=json, headers=headers)
+                reply = await self._http.request(method, path, json=json)
             except httpx2.HTTPError as error:
                 why = f"{type(error).__name__}"
             else:
@@ -217,7 +226,13 @@ class RemoteAsking(Questions):
                     self._pages[handoff.id] = inert_line(page, 300)
                 return handoff
             case 404:
-                raise NotFound(reply.request.url.path.split("/")[3] if reply.request.url.path.count("/") > 2 else "")
+                _, _, place = reply.request.url.path.partition("/v1/handoffs/")
+                if not place:
+                    raise ServerRefused(
+                        f"There is no interface for programs at {self._http.base_url}: write the address of a server "
+                        "that was started with `handoffs serve --http`."
+                    )
+                raise NotFound(place.partition("/")[0])
             case 409:
                 raise AlreadyEnded(_detail(reply))
             case 400 | 413 | 415 | 422:
@@ -271,7 +286,10 @@ def _moment(written: object) -> datetime:
 
 
 def _path(handoff_id: str) -> str:
-    return f"/v1/handoffs/{quote(handoff_id, safe='')}"
+    """Return where a handoff is. Raises NotFound: it is no id, and may be another address of the server."""
+    if not _ID.fullmatch(handoff_id):
+        raise NotFound(handoff_id)
+    return f"/v1/handoffs/{handoff_id}"
 
 
 def _detail(reply: httpx2.Response) -> str:

@@ -64,7 +64,10 @@ def options_form(options: Sequence[str]) -> Form:
         raise QuestionRefused("`options` has the same one twice: make them different, so that the choice is clear.")
     refuse_look_alikes("", [inert_line(option) for option in options])
     field: Schema = {"type": "string", "title": "Response", "enum": list(options)}
-    return parse({"type": "object", "properties": {RESPONSE: field}, "required": [RESPONSE]})
+    try:
+        return parse({"type": "object", "properties": {RESPONSE: field}, "required": [RESPONSE]})
+    except QuestionRefused as refused:  # it names what was given
+        raise QuestionRefused(str(refused).replace("`form`", "`options`", 1)) from None
 
 
 def parse(schema: object, *, accepted: bool = False) -> Form:

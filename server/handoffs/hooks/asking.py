@@ -63,7 +63,13 @@ class _Parts:
 
 
 def ask(heard: Heard, until: float) -> str:
-    """Return the reply to an event that asks whether a tool may run. Raises HandoffError: Nobody could be asked."""
+    """Return the reply to an event that asks whether a tool may run.
+
+    Raises:
+        HandoffError: Nobody could be asked.
+        ValueError: It can't be shown, such as half of a character, which hosts write of a text that they cut.
+    """
+    _ = heard.action.digest
 
     async def asked(parts: _Parts) -> str:
         return await _Asking(parts, heard, until).decide()
@@ -82,7 +88,7 @@ def answer_form(heard: Heard, until: float) -> str:
     async def asked(parts: _Parts) -> str:
         return await form.answer(parts.desk, parts.inbox, left=partial(_left, until))
 
-    return _ended(asked, lambda: replies.elicited("cancel", said=plain_words.WAITING), until)
+    return _ended(asked, lambda: replies.elicited("cancel", said=plain_words.FORM_WAITING), until)
 
 
 def withdraw(heard: Heard) -> None:

@@ -93,13 +93,13 @@ def _answer(heard: Heard, until: float) -> str:
         # What it asks the person itself, no permission answers.
         if heard.tool != "AskUserQuestion" and quick.is_allowed(heard, action):
             return replies.allow(heard.host, heard.name)
+        from handoffs.hooks.asking import ask
+
+        return ask(heard, until)
     except (ValueError, RecursionError) as wrong:
         why = "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)
         said = f"what {heard.host.title} wrote can't be shown to a person: {why}"
         return replies.deny(heard.host, heard.name, plain_words.unreadable(said))
-    from handoffs.hooks.asking import ask
-
-    return ask(heard, until)
 
 
 def _timeout(arguments: Sequence[str], host: HookHost) -> float:

@@ -92,7 +92,7 @@ class Form:
             await inbox.invite(handoff)
             handoff = await desk.wait(handoff.id, seconds=max(left() - 0.5, 0))
         if handoff.state is State.OPEN:
-            return replies.elicited("cancel", said=plain_words.WAITING)
+            return replies.elicited("cancel", said=plain_words.FORM_WAITING)
         await desk.check_proof(handoff)
         await desk.collect(handoff)
         end = handoff.end

@@ -6,6 +6,11 @@ WAITING = (
     "tool, tried again later in this session, gets their decision."
 )
 
+FORM_WAITING = (
+    "Nobody filled the form in in the time that the host gives, so it was cancelled. The question stays open: the same "
+    "form, asked again later in this session, gets the answer."
+)
+
 FAILED = "Not run: Handoffs failed inside, so nothing was decided. Tell the person."
 
 TOO_MUCH = "Not run: the host wrote more than a person could be shown, so nobody was asked. Do it in smaller steps."

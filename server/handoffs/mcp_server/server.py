@@ -32,10 +32,11 @@ from handoffs.mcp_server.resources.subscriptions import Changes
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.duplicate_ids import ANSWERING, DuplicateIds
 from handoffs.mcp_server.sdk.key_mismatch import naming_the_keys
-from handoffs.mcp_server.sdk.middleware import OF_THE_SDK, Stage, chain, only_with
+from handoffs.mcp_server.sdk.middleware import OF_THE_SDK, Stage, chain, only_when, only_with
 from handoffs.mcp_server.sdk.plain_log import plain_log
 from handoffs.mcp_server.sdk.stdio import StdioServer
 from handoffs.mcp_server.sdk.tool_list import made_once
+from handoffs.mcp_server.sdk.trace_context import has_odd_context, without_odd_context
 from handoffs.mcp_server.tasks.extension import Tasks
 from handoffs.mcp_server.tasks.notifications import TaskStreams
 from handoffs.mcp_server.tasks.outcomes import Outcomes
@@ -145,6 +146,8 @@ def build_server(
         Stage("token expiry", expiry),
         # Names the wrong setting when the SDK can't open a state: outside of the middleware that refuses it.
         Stage("keys", only_with("requestState", naming_the_keys(sealing.codec))),
+        # Takes trace context away that can't be read: outside of the middleware that continues the trace.
+        Stage("trace context", only_when(has_odd_context, without_odd_context)),
         OF_THE_SDK,
         # Ends streams when the server stops: outside of all middlewares that serve one.
         Stage("shutdown", draining, STREAMS),

@@ -72,6 +72,7 @@ class Line:
         self._there: dict[str, datetime] = {}  # when a person was last known to be there
         self._sent: dict[str, datetime] = {}  # when a chat was last sent to
         self._again: dict[str, tuple[datetime, Iterator[float]]] = {}  # when a chat that failed is tried again
+        self._stuck: dict[tuple[str, str], tuple[datetime, Iterator[float]]] = {}  # messages that could not be changed
         self._gone: set[str] = set()  # the chats that were forgotten here
         self._noted: dict[tuple[str, str], str] = {}  # by chat and question: the last reason that was noted
 
@@ -127,8 +128,8 @@ class Line:
         if again is not None and now < again[0]:
             return (again[0] - now).total_seconds()
         try:
-            await self._withdraw(chat, config, opened, told)
-            return await self._announce(chat, config, opened, told)
+            stuck = await self._withdraw(chat, config, opened, told)
+            return min(stuck, await self._announce(chat, config, opened, told))
         except Gone as gone:
             self._gone.add(chat.id)
             await self._failed(chat, f"{gone}: the channel was removed", opened, told)
@@ -141,7 +142,12 @@ class Line:
             await self._failed(chat, f"{wrong}; it is tried again", opened, told, problem=str(wrong))
             return seconds
 
-    async def _withdraw(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> None:
+    async def _withdraw(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> float:
+        """Let the messages say how their questions ended; return the seconds until one is tried again.
+
+        A message that the service does not change is tried again after pauses of its own, and holds back nothing else.
+        """
+        waits, now = [LOOK_SECONDS], self._desk.clock.now()
         over: dict[str, list[tuple[Told, Handoff | None]]] = {}  # by message
         for each in told:
             if each.handoff not in opened:
@@ -150,17 +156,35 @@ class Line:
                     over.setdefault(each.key, []).append((each, ended))
         for key, gone in over.items():
             first, ended = gone[0]
+            place = (chat.id, key)
+            again = self._stuck.get(place)
+            if again is not None and now < again[0]:
+                waits.append((again[0] - now).total_seconds())
+                continue
             if self._kind.limits.by_reply:
                 async with self._answering:  # an answer that is just being told
                     pass
             heard = (chat.id, first.handoff) in self._heard
             if ended is not None and not heard and (first.ref or self._kind.keyed):
                 note = await self._after(chat, first, ended)
-                await self._service.change(config, note, key=key, ref=first.ref)
+                try:
+                    await self._service.change(config, note, key=key, ref=first.ref)
+                except Gone:
+                    raise
+                except NotSent as wrong:
+                    pauses = again[1] if again is not None else growing_pauses(self._pause, LONGEST_PAUSE)
+                    seconds = max(next(pauses), wrong.after)
+                    self._stuck[place] = self._desk.clock.now() + timedelta(seconds=seconds), pauses
+                    await self._kept.note(chat.id, str(wrong))
+                    waits.append(seconds)
+                    break  # of a service that is away, one message at a time finds that out
             await self._keep([replace(each, shown=Shown.ENDED) for each, _ in gone])
+            if self._stuck.pop(place, None) is not None and not any(each == chat.id for each, _ in self._stuck):
+                await self._kept.note(chat.id, "")
             for each, _ in gone:
                 self._noted.pop((chat.id, each.handoff), None)
                 self._heard.discard((chat.id, each.handoff))
+        return min(waits)
 
     async def _after(self, chat: Chat, told: Told, ended: Handoff) -> Note:
         together = [each for each in await self._kept.found(chat.id, told.ref) if each.key == told.key]

@@ -20,6 +20,7 @@ from handoffs.core.lifecycle import already_ended
 from handoffs.core.model import Handoff, State
 from handoffs.core.person import Directory
 from handoffs.core.ports import Overview
+from handoffs.core.question import checked_other
 from handoffs.core.retry import retry_while_unavailable
 from handoffs.core.untrusted import inert_line
 
@@ -168,7 +169,7 @@ class Presses:
             return {field.name: field.coerce(text)}, ""
         except ValueError as wrong:
             if handoff.question.takes_other:
-                return {}, text
+                return {}, checked_other(text, values={}, allowed=True)  # before the code is used up
             raise AnswerRefused({field.name: str(wrong)}) from None
 
 

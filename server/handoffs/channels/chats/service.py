@@ -12,6 +12,10 @@ Config: TypeAlias = Mapping[str, str]
 """Address and tokens of one chat, by the names of `Kind.settings`."""
 
 
+NO_FILES = "Only text is an answer here: give files, pictures and voice messages in the inbox. Nothing was recorded."
+"""What is told to who sends anything else."""
+
+
 class ChatRefused(Exception):
     """What a person wrote can't be used. The words are for them, and hold no secret."""
 

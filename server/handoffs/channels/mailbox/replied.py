@@ -20,7 +20,10 @@ _HEADER = re.compile(r"[*\s]*[^\s\d:*\uff1a][^\d:\n\uff1a]{0,24}[:\uff1a]\*?\s*\
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}")
 _SENT_FROM = re.compile(
     r"(?:sent from|sent with|get outlook|von meinem|gesendet|envoyé|enviado|inviato|verzonden|skickat|sendt fra|"
-    r"wysłane|отправлено)\b.{0,80}",
+    r"wysłane|отправлено)\b.{0,80}|"
+    # Without a space between words.
+    r"(?:发自|發自|来自|來自)(?:我的)?\s?(?:iphone|ipad|android|galaxy|huawei|xiaomi|outlook)[^.。]{0,30}|(?:iphone|ipad|android|galaxy|xperia|outlook)[^.。]{0,30}から送信|"
+    r"(?:나의 |내 )?(?:iphone|ipad|android|갤럭시|galaxy)[^.]{0,30}에서 보냄\.?",
     re.IGNORECASE,
 )
 
@@ -118,8 +121,8 @@ class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.lines = [""]
-        self._open: list[bool] = []  # whether each open block is a quote
-        self._quotes = 0
+        self._open: list[tuple[str, bool]] = []  # each open block, and whether it is a quote
+        self._quotes = self._kept_lines = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin an element."""
@@ -132,14 +135,17 @@ class _Text(HTMLParser):
             self.lines += ["_" * 32, ""]
         if tag not in ("br", "hr"):
             is_quote = tag == "blockquote" or "gmail_quote" in named.get("class", "").split()
-            self._open.append(is_quote)
+            self._open.append((tag, is_quote))
             self._quotes += is_quote
+            self._kept_lines += tag == "pre"
 
     def handle_endtag(self, tag: str) -> None:
         """End an element."""
         if tag in ("br", "hr") or not self._open:
             return
-        self._quotes -= self._open.pop()
+        opened, is_quote = self._open.pop()
+        self._quotes -= is_quote
+        self._kept_lines -= opened == "pre"
         if self.lines[-1]:
             self.lines.append("")
         if tag == "p":
@@ -147,6 +153,12 @@ class _Text(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Take text."""
+        if self._kept_lines:
+            first, *more = data.replace("\r\n", "\n").split("\n")
+            mark = "> " if self._quotes else ""
+            self.lines[-1] = f"{self.lines[-1] or mark}{first}"
+            self.lines += [f"{mark}{line}" for line in more]
+            return
         words = re.sub(r"[ \t\r\n\f]+", " ", data)
         if self.lines[-1]:
             self.lines[-1] += words
