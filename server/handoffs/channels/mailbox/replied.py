@@ -9,8 +9,7 @@ import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
-MARK = "== Write your answer above this line =="
-"""The first line of our messages."""
+from handoffs.channels.mailbox.marks import has_mark
 
 _QUOTED = re.compile(r"\s*>")
 _RULE = re.compile(r"\s*(?:-{5,}[^-\n]{3,60}-{5,}|_{20,}|-{20,})\s*")
@@ -20,7 +19,7 @@ _HEADER = re.compile(r"[*\s]*[^\s\d:*\uff1a][^\d:\n\uff1a]{0,24}[:\uff1a]\*?\s*\
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}")
 _SENT_FROM = re.compile(
     r"(?:sent from|sent with|get outlook|von meinem|gesendet|envoyé|enviado|inviato|verzonden|skickat|sendt fra|"
-    r"wysłane|отправлено)\b.{0,80}",
+    r"wysłane|отправлено)\b.{0,80}|发自.{0,80}|.{1,80}から送信",
     re.IGNORECASE,
 )
 
@@ -45,7 +44,7 @@ def _written(lines: Sequence[str], own: str) -> list[str]:
             continue
         if line.replace("\u00a0", " ") in ("--", "-- "):
             break  # a signature
-        if MARK in line:
+        if has_mark(line):
             _drop_introduction(kept, own)
             break
         if _rule(line) and _HEADER.fullmatch(following):
