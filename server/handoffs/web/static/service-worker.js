@@ -90,14 +90,14 @@ async function press(notification, code) {
       method: "POST", body, headers: { Accept: "application/json", "Content-Type": "application/json" },
     }).catch(() => null);
     if (reply && reply.status < 500) {
-      const { said } = await reply.json().catch(() => ({ said: data.away }));
+      const { said } = await reply.json().catch(() => ({ said: data.away ?? WORDS.body }));
       if (said) await show({ title, body: said, tag, lang, url: data.url, silent: true, over: true });
       return;
     }
     if (pause) await new Promise((resolve) => { setTimeout(resolve, pause); });
   }
   const { url, buttons, away } = data;
-  await show({ title, body: `${away}\n${data.body}`, tag, lang, url, buttons, away, silent: true });
+  await show({ title, body: `${away ?? WORDS.body}\n${data.body}`, tag, lang, url, buttons, away, silent: true });
 }
 
 // A page that is open is left as it is: something may be typed there.
