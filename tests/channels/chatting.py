@@ -21,6 +21,8 @@ from handoffs.core.desk import Desk
 from handoffs.core.model import Caller, Handoff
 from handoffs.core.person import Person, new_handle
 from handoffs.core.ports import Clock
+from handoffs.languages.catalogue import read_catalogue
+from handoffs.languages.spoken import spoken
 from handoffs.sealing import AesGcmSealer
 from handoffs.store.sqlite.store import SqliteStore
 from handoffs.web.inbox import build_inbox
@@ -56,16 +58,20 @@ class Home:
                 Person(name=name, handle=new_handle(), added_at=datetime(2020, 1, 1, tzinfo=UTC))
             )
 
-    async def ntfy(self, server: NtfyServer, person: str = "ada", *, quiet: str = "", **written: str) -> Phone:
+    async def ntfy(
+        self, server: NtfyServer, person: str = "ada", *, quiet: str = "", language: str = "en", **written: str
+    ) -> Phone:
         """Set ntfy up for a person; return their phone."""
         names = {"topic": f"{person}-questions", "answers": f"{person}-answers"} | written
-        await self.setup.add(person, "ntfy", {"server": server.url, **names}, quiet=quiet)
+        await self.setup.add(person, "ntfy", {"server": server.url, **names}, quiet=quiet, language=language)
         return Phone(server, names["topic"])
 
-    async def browser(self, server: PushServer, person: str = "ada", *, quiet: str = "", **written: str) -> Browser:
+    async def browser(
+        self, server: PushServer, person: str = "ada", *, quiet: str = "", language: str = "en", **written: str
+    ) -> Browser:
         """Set a browser up for a person."""
         made = server.subscribe()
-        await self.setup.add(person, "webpush", made.written | written, quiet=quiet)
+        await self.setup.add(person, "webpush", made.written | written, quiet=quiet, language=language)
         return made
 
     @asynccontextmanager
@@ -88,6 +94,11 @@ class Home:
     async def log(self, handoff: Handoff, name: str) -> list[Mapping[str, str]]:
         """The details of all events of one name."""
         return [each.details for each in await self.desk.log(handoff_id=handoff.id) if each.name == name]
+
+
+def said(words: str, language: str) -> str:
+    """Words of ours as the catalogue of a language has them."""
+    return words if language == "en" else spoken(words, read_catalogue(language))
 
 
 def decided_by(*people: str, votes: int = 1, **more: Any) -> Deciders:

@@ -32,8 +32,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from handoffs.channels.chats.line import PAIRED
 from handoffs.channels.chats.service import Kind
 from handoffs.channels.mail import Pace, kind_of
+from handoffs.languages.catalogue import read_catalogue
+from handoffs.languages.spoken import spoken
 from tests.waiting import until
 
 DOVECOT = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin")
@@ -231,12 +234,12 @@ def text_of(letter: EmailMessage) -> str:
     return str(letter.get_content()).replace("\r\n", "\n")
 
 
-async def confirmed(there: Any, server: MailServer, person: str = "ada") -> Writer:
+async def confirmed(there: Any, server: MailServer, person: str = "ada", *, language: str = "en") -> Writer:
     """Set e-mail up for a person, and show that the address is theirs."""
     writer = Writer(server, f"{person}@example.com")
-    _, told = await there.setup.add(person, "email", {"address": writer.address})
+    _, told = await there.setup.add(person, "email", {"address": writer.address}, language=language)
     writer.post(writer.letter("", subject=told.partition("the subject ")[2].split()[0]))
-    await writer.shown("This chat is set up")
+    await writer.shown(PAIRED if language == "en" else spoken(PAIRED, read_catalogue(language)))
     await until(lambda: there.chat(person, "email"), lambda chat: "not confirmed" not in chat.hint)
     return writer
 

@@ -12,8 +12,9 @@ from handoffs.channels.chats.picked import picked
 from handoffs.channels.mailbox.authenticity import read_results, vouched_for
 from handoffs.channels.mailbox.imap import _quoted, _utf7  # pyright: ignore[reportPrivateUsage]
 from handoffs.channels.mailbox.incoming import head_of, said_in
+from handoffs.channels.mailbox.marks import MARKS
 from handoffs.channels.mailbox.outgoing import Thread, message_to, written
-from handoffs.channels.mailbox.replied import MARK, text_of, unflowed, unquoted
+from handoffs.channels.mailbox.replied import text_of, unflowed, unquoted
 from handoffs.channels.mailbox.servers import Mailbox, Server, Tls, server_at
 from handoffs.core.errors import AnswerRefused
 
@@ -89,6 +90,7 @@ def test_no_header_at_all_makes_it_fail(header: str) -> None:
     vouched_for([header], authserv="a", domain="b")
 
 
+MARK = MARKS["en"]
 QUOTE = f"> {MARK}\n> Deploy?\n> 1. Yes\n"
 REPLIES = [
     f"Yes\n\nOn Mon, Nov 30, 2026 at 3:31 AM Handoffs <{US}> wrote:\n\n{QUOTE}",
@@ -188,13 +190,16 @@ def test_flowed_paragraphs_are_one_line() -> None:
         ("v1.2", 3),
         ("v1\u2060.2", 3),
         ("no\n\nwait", 2),
+        ("１", 1),
+        ("２．", 2),
+        ("no。", 2),
     ],
 )
 def test_a_choice_is_named_by_number_or_name(text: str, number: int) -> None:
     assert picked(text, [("Yes", {"n": 1}), ("No", {"n": 2}), ("v1.2", {"n": 3})]) == {"n": number}
 
 
-@pytest.mark.parametrize("text", ["", "4", "0", "yes and no", "yes\nbut", "1. No", "-1", "１", "Ye"])
+@pytest.mark.parametrize("text", ["", "4", "0", "yes and no", "yes\nbut", "1. No", "-1", "Ye", "２１"])
 def test_what_names_no_choice_is_none(text: str) -> None:
     assert picked(text, [("Yes", {"n": 1}), ("No", {"n": 2})]) is None
 

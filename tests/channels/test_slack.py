@@ -17,8 +17,11 @@ from tests.waiting import until
 KINDS = {"slack": slack.KIND}
 
 
-async def member(there: Home, server: SlackServer, user: str = "UADA", who: str = "ada") -> Member:
-    await there.setup.add(who, "slack", {"bot": BOT, "app": APP, "user": user, "server": server.url})
+async def member(
+    there: Home, server: SlackServer, user: str = "UADA", who: str = "ada", *, language: str = "en"
+) -> Member:
+    written = {"bot": BOT, "app": APP, "user": user, "server": server.url}
+    await there.setup.add(who, "slack", written, language=language)
     await until(lambda: bool(server.sockets))
     return Member(server, user)
 

@@ -8,22 +8,26 @@ import pytest
 
 from handoffs.channels import telegram
 from handoffs.channels.chats.codes import new_code
+from handoffs.channels.chats.line import PAIRED
 from handoffs.channels.chats.service import ChatRefused
 from handoffs.core.model import Handoff, State
-from tests.channels.chatting import Home, decided_by, home
+from tests.channels.chatting import Home, decided_by, home, said
 from tests.channels.telegram_server import TOKEN, Person, TelegramServer, telegram_server
 from tests.waiting import until
 
 KINDS = {"telegram": telegram.KIND}
 
 
-async def paired(there: Home, server: TelegramServer, number: int = 42, who: str = "ada") -> Person:
-    _, told = await there.setup.add(who, "telegram", {"token": TOKEN, "server": server.url})
+async def paired(
+    there: Home, server: TelegramServer, number: int = 42, who: str = "ada", *, language: str = "en"
+) -> Person:
+    written = {"token": TOKEN, "server": server.url}
+    _, told = await there.setup.add(who, "telegram", written, language=language)
     person = Person(server, number)
     polls = server.polls
     await until(lambda: server.polls > polls + 1)  # what polled before does not know this code
     person.write(told.removeprefix("Now send this to your bot: "))
-    await person.shown("This chat is set up")
+    await person.shown(said(PAIRED, language))
     await until(lambda: there.chat(who, "telegram"), lambda chat: "user" in chat.hint)
     return person
 

@@ -3,16 +3,21 @@
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from babel.core import Locale
+from babel.dates import format_skeleton
 from babel.numbers import format_decimal
 
 from handoffs.core.display import event_words
 from handoffs.core.sentences import say, say_n
-from handoffs.web.languages.accepted import LANGUAGES, wanted
-from handoffs.web.languages.catalogue import Catalogue, read_catalogue
+from handoffs.languages.catalogue import Catalogue, read_catalogue
+from handoffs.languages.tags import LANGUAGES
+from handoffs.web.languages.accepted import wanted
 from handoffs.web.languages.speaking import picked
 from handoffs.web.languages.words import counted, current, known, number, sentence, spoken
 from tests.web.words import CATALOGUES, TAGS, WEB, Sentence, catalogue, sentences, written
@@ -23,6 +28,7 @@ SAME = frozenset(
     {
         *("Agent", "Server", "Argument", "Passkeys", "Passkey", "Laptop", "Median", "median", "optional", "Note"),
         *("Ctrl", "Enter", "Shift", "Esc", "Pages", "Question", "Vote", "Problem", "Form {number}", "Groups"),
+        *("{count} minute", "{count} minutes", "Question {id}", "Question {id}, action {digest}"),
         *("{number} min", "active", "secret", "in", "in {folder}", "in {answer}", "No", "no", "Id"),
     }
 )
@@ -170,6 +176,16 @@ def test_numbers_are_written_as_unicode_has_it(tag: str) -> None:
         assert number(1.5, "g") == format_decimal(1.5, locale=tag.replace("-", "_"))
     finally:
         current.reset(token)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_times_are_written_as_unicode_has_it(tag: str) -> None:
+    at, locale = datetime(2031, 11, 22, 19, 30, 59, tzinfo=UTC), Locale.parse(tag.replace("-", "_"))
+    date, time = (format_skeleton(each, at, locale=locale) for each in ("yMd", "Hm"))
+    together = str(locale.datetime_formats["short"]).format(time, date)
+    assert read_catalogue(tag).moment(at.astimezone(ZoneInfo("Asia/Tokyo"))) == f"{together} UTC"
+    # With two digits each, so that times under each other are even.
+    assert "03" in read_catalogue(tag).moment(datetime(2031, 2, 3, 4, 5, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from handoffs.core.model import State
-from handoffs.web.languages.catalogue import read_catalogue
+from handoffs.languages.catalogue import read_catalogue
 from tests.web.held import DEFINITION, call, given, hold
 from tests.web.joined import Home, home
 from tests.web.serving import Opened

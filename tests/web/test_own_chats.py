@@ -104,6 +104,47 @@ async def test_it_is_turned_off_and_on_hushed_and_removed(tmp_path: Path) -> Non
         assert len(there.changes) == 5
 
 
+async def test_a_channel_speaks_the_language_of_the_page_that_set_it_up(tmp_path: Path) -> None:
+    async with ntfy_server() as server, own(tmp_path) as there:
+        phone, headers = Phone(server, TOPICS["topic"]), there.page.http.headers
+        await there.add(server.url)
+        assert "Messages in" not in (await there.page.http.get("/you")).text
+        headers["Accept-Language"] = "de"
+        page = (await there.page.http.get("/you")).text
+        assert "Nachrichten auf</dt><dd>English" in page
+        assert "Nachrichten auf Deutsch" in page
+        await there.press("test")
+        await phone.shown("A test of Handoffs")
+        assert "sind ab jetzt in dieser Sprache: Deutsch." in (await there.press("language")).text
+        assert "Nachrichten auf" not in (await there.page.http.get("/you")).text
+        await there.press("test")
+        await phone.shown("Ein Test von Handoffs")
+        (chat,) = await there.store.chats.all()
+        assert (chat.quiet, chat.on, chat.hint) == ("", True, f"{server.url}, topic …ons")
+        for language, what, title in (("ja", "quiet", "Handoffs のテスト"), ("fr", "on", "Un test de Handoffs")):
+            headers["Accept-Language"] = language
+            await there.press(what, quiet="")
+            await there.press("test")
+            await phone.shown(title)
+        await there.press("remove")
+        headers["Accept-Language"] = "es"
+        added = await there.add(server.url)
+        assert "Suscríbase al tema s3cret-questions de" in added.text
+        await there.press("test")
+        await phone.shown("Una prueba de Handoffs")
+
+
+async def test_a_channel_of_another_key_keeps_its_language(tmp_path: Path) -> None:
+    async with own(tmp_path) as there:
+        await there.add("https://ntfy.example.com")
+    async with own(tmp_path, keys=("o" * 32,)) as there:
+        there.page.http.headers["Accept-Language"] = "de"
+        (before,) = await there.store.chats.all()
+        assert "Ausgeschaltet" in (await there.press("off")).text
+        (after,) = await there.store.chats.all()
+        assert (after.sealed, after.on) == (before.sealed, False)
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [({"channel": "pigeon"}, "no such channel"), ({"server": "http://ntfy.example.com"}, "https"),

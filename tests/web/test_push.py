@@ -50,8 +50,8 @@ SUBSCRIBE = """
 })(%s);
 """
 SHOWN = """navigator.serviceWorker.ready.then((worker) => worker.getNotifications()).then((shown) => shown.map(
-  ({ title, body, tag, silent, requireInteraction, actions, data }) =>
-    ({ title, body, tag, silent, requireInteraction, actions: actions.map((each) => each.title), data })))"""
+  ({ title, body, tag, lang, silent, requireInteraction, actions, data }) =>
+    ({ title, body, tag, lang, silent, requireInteraction, actions: actions.map((each) => each.title), data })))"""
 LEFT = """self.registration.getNotifications().then((shown) => shown.map(
   ({ tag, silent, actions }) => ({ tag, silent, actions })))"""
 KEPT = """caches.keys().then(async ([name]) =>
@@ -78,12 +78,12 @@ class There:
         self._ids: list[str] = []
         self.delivered = 0
 
-    async def set_up(self, **written: str) -> None:
+    async def set_up(self, said: str = "This browser is set up", /, **written: str) -> None:
         await enter(self.page, self.inbox, "/you")
         for name, value in written.items():
             await self.page.fill(f"#browser-{name}", value)
         await self.page.click("#this-browser form button")
-        await expect(self.page.locator("[role=status]", has_text="This browser is set up")).to_be_visible()
+        await expect(self.page.locator("[role=status]", has_text=said)).to_be_visible()
 
     async def deliver(self) -> None:
         """Give the service worker what has come to the push service since."""
@@ -124,14 +124,14 @@ class There:
 
 @asynccontextmanager
 async def there(
-    folder: Path, opened: Opened, *, until_away: AsyncExitStack | None = None, granted: bool = True
+    folder: Path, opened: Opened, *, until_away: AsyncExitStack | None = None, granted: bool = True, locale: str = "en"
 ) -> AsyncGenerator[There]:
     clock, sealer = SystemClock(), AesGcmSealer(lambda: ["k" * 32])
     options: dict[str, Any] = {"permissions": ["notifications"]} if granted else {}
     async with (
         SqliteStore(folder / "handoffs.db") as store,
         push_server() as server,
-        opened(**options) as page,
+        opened(locale=locale, **options) as page,
         anyio.create_task_group() as tasks,
     ):
         desk = Desk(store=store, clock=clock, sealer=sealer, local="ada", directory=store.people.directory)
@@ -224,6 +224,26 @@ async def test_the_inbox_that_is_away_is_said_and_the_buttons_stay(tmp_path: Pat
         assert "Deploy?" not in await at.page.content()
         kept = await at.page.evaluate(KEPT)
         assert [each.rpartition("/")[2] for each in kept] == ["offline", "style.css"]
+
+
+async def test_a_notification_speaks_the_language_of_the_page(tmp_path: Path, opened: Opened) -> None:
+    form = {"type": "object", "properties": {"go": {"type": "boolean"}}, "required": ["go"]}
+    serving = AsyncExitStack()
+    async with there(tmp_path, opened, until_away=serving, locale="de-AT") as at:
+        await at.set_up("Dieser Browser ist eingerichtet")
+        asked = await at.inbox.ask("Deploy?", form=form)
+        told = await at.shown("Deploy?")
+        assert (told["title"].endswith(" fragt Sie"), told["lang"], told["actions"]) == (True, "de", ["Ja", "Nein"])
+        await at.click(told["tag"], "0")
+        (after,) = await at.shows()
+        assert (after["body"], after["lang"]) == ("Gespeichert: ja.", "de")
+        assert (await at.inbox.desk.get(asked.id)).values == {"go": True}
+        await at.inbox.ask("Again?", form=form)
+        again = await at.shown("Again?")
+        await serving.aclose()
+        await at.click(again["tag"], "1")
+        away = await at.shown("Der Posteingang ist nicht erreichbar.")
+        assert (away["actions"], away["lang"]) == (["Ja", "Nein"], "de")
 
 
 async def test_a_push_that_is_none_of_ours_is_shown_as_a_question(tmp_path: Path, opened: Opened) -> None:

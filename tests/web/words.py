@@ -1,4 +1,4 @@
-"""Every sentence of the inbox, and its catalogues: `make words` brings these up to date with what stands in the code.
+"""Every sentence of the inbox and of chats, and its catalogues: `make words` brings these up to date with the code.
 
 A sentence is found by the name of the function that says it: `_` and `n_` in templates and scripts, `say` and `say_n`
 in Python. What is new is left empty, and a test fails until it is translated.
@@ -17,7 +17,7 @@ from jinja2.ext import babel_extract
 
 HANDOFFS = Path(__file__).parents[2] / "server" / "handoffs"
 WEB = HANDOFFS / "web"
-CATALOGUES = WEB / "languages" / "catalogues"
+CATALOGUES = HANDOFFS / "languages" / "catalogues"
 TAGS = ("de", "es", "fr", "ja", "zh-Hans")
 PLURALS = {
     "de": "nplurals=2; plural=(n != 1);",
@@ -32,7 +32,7 @@ KEYWORDS = {
     "jinja2": {"_": None, "n_": (1, 2)},
     "javascript": {"_": None, "n_": (1, 2), "pieces": None, "n_pieces": (1, 2)},
 }
-PYTHON = ("core", "channels", "proof", "web")
+PYTHON = ("core", "channels", "languages", "proof", "web")
 
 Sentence = str | tuple[str, str]
 """One sentence, or both of what is counted."""

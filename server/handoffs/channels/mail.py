@@ -26,11 +26,12 @@ from handoffs.channels.mailbox.outgoing import Thread, code_of, message_to, name
 from handoffs.channels.mailbox.servers import Mailbox, is_address, mailbox_of
 from handoffs.channels.mailbox.smtp import Outbox
 from handoffs.clock import SystemClock
-from handoffs.core.display import stamp
+from handoffs.core.sentences import Moment, say
+from handoffs.languages.tags import ENGLISH
 
 NAME = "email"
 
-TOO_LONG = "Your reply is too long to be read whole. Write it without what it quotes, or answer in the inbox."
+TOO_LONG = say("Your reply is too long to be read whole. Write it without what it quotes, or answer in the inbox.")
 
 _NOBODY = "-"
 _HOUR = 3600.0
@@ -71,7 +72,8 @@ class _Mail:
         _remember(self._subjects, key, note.title)
         # What takes no reply has a code, too: then a reply to it is told so.
         name = name_of_question(code, self._mailbox)
-        await self._post(config, note.title, note.body, name=name, code=code if note.reply else "")
+        shown = code if note.reply else ""
+        await self._post(config, note.title, note.body, name=name, code=shown, language=note.language)
         return digest_of(code)
 
     async def change(self, config: Config, note: Note, *, key: str, ref: str) -> None:
@@ -200,6 +202,7 @@ class _Mail:
         thread: Thread | None = None,
         replied: bool = False,
         code: str = "",
+        language: str = ENGLISH,
     ) -> None:
         message = message_to(
             config["user"],
@@ -211,6 +214,7 @@ class _Mail:
             thread=thread,
             replied=replied,
             code=code,
+            language=language,
         )
         await self._outbox.send(message)
 
@@ -230,9 +234,9 @@ def _remember(memory: dict[str, str], name: str, value: str) -> None:
 def _written(mailbox: Mailbox, pace: Pace, written: Config) -> Config:
     address = written["address"].removeprefix("mailto:")
     if not is_address(address):
-        raise ChatRefused("Write your e-mail address like this: ada@example.org.")
+        raise ChatRefused(say("Write your e-mail address like this: {example}.", example="ada@example.org"))
     if address.lower() == mailbox.address.lower():
-        raise ChatRefused("This is the address that the questions come from: write your own.")
+        raise ChatRefused(say("This is the address that the questions come from: write your own."))
     until = SystemClock().now() + pace.confirm
     return {
         "address": address,
@@ -250,10 +254,12 @@ def _hint(config: Config) -> str:
 def _next(mailbox: Mailbox, config: Config) -> str:
     if config["user"]:
         return ""
-    until = stamp(datetime.fromisoformat(config["until"]))
-    return (
-        f"Now send a message from {config['address']} to {mailbox.address} with the subject {config['pair']} "
-        f"It works once, until {until}."
+    return say(
+        "Now send a message from {own} to {mailbox} with the subject {code} It works once, until {time}.",
+        own=config["address"],
+        mailbox=mailbox.address,
+        code=config["pair"],
+        time=Moment(datetime.fromisoformat(config["until"])),
     )
 
 
@@ -270,9 +276,12 @@ def kind_of(settings: Mapping[str, object], *, pace: Pace | None = None) -> Kind
     used = pace or Pace()
     return Kind(
         name=NAME,
-        title="E-mail",
-        about=f"Questions come from {mailbox.address}; a reply answers. First you show that the address is yours.",
-        settings=(Setting(name="address", title="Your e-mail address"),),
+        title=say("E-mail"),
+        about=say(
+            "Questions come from {mailbox}; a reply answers. First you show that the address is yours.",
+            mailbox=mailbox.address,
+        ),
+        settings=(Setting(name="address", title=say("Your e-mail address")),),
         limits=Limits(text=100_000, buttons=0, label=60, replies=True, by_reply=True),
         read=partial(_written, mailbox, used),
         hint=_hint,

@@ -151,7 +151,11 @@ def _hint(config: Config) -> str:
 
 
 def _subscribe(config: Config) -> str:
-    return f"Subscribe to the topic {config['topic']} of {config['server']} in the ntfy app. Keep its name to yourself."
+    return say(
+        "Subscribe to the topic {topic} of {server} in the ntfy app. Keep its name to yourself.",
+        topic=config["topic"],
+        server=config["server"],
+    )
 
 
 @asynccontextmanager

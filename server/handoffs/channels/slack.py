@@ -151,7 +151,7 @@ def _message(note: Note) -> dict[str, object]:
             {
                 "type": "button",
                 "action_id": "inbox",
-                "text": {"type": "plain_text", "text": "Open the inbox", "emoji": False},
+                "text": {"type": "plain_text", "text": note.open, "emoji": False},
                 "url": note.link,
             }
         )

@@ -154,7 +154,7 @@ class _Refused(NotSent):
 def _message(config: Config, note: Note) -> dict[str, object]:
     rows = [[{"text": button.label, "callback_data": button.code}] for button in note.buttons]
     if note.link.startswith("https://"):  # it refuses others, such as localhost
-        rows.append([{"text": "Open the inbox", "url": note.link}])
+        rows.append([{"text": note.open, "url": note.link}])
     return {
         "chat_id": int(config["user"]),
         "text": "\n\n".join(filter(None, (note.title, note.body))),
@@ -180,7 +180,7 @@ def _read(written: Config) -> Config:
 
 
 def _pair(config: Config) -> str:
-    return "" if config["user"] else f"Now send this to your bot: /start {config['pair']}"
+    return "" if config["user"] else say("Now send this to your bot: /start {code}", code=config["pair"])
 
 
 @asynccontextmanager

@@ -30,10 +30,12 @@ from handoffs.channels.chats.service import (
     Press,
     Service,
     Setting,
+    language_of,
 )
 from handoffs.channels.vapid import authorization, decoded, public_key
 from handoffs.clock import SystemClock
 from handoffs.core.sentences import say
+from handoffs.languages.spoken import spoken
 
 if TYPE_CHECKING:
     import httpx2
@@ -46,7 +48,9 @@ KEPT_SECONDS = 86_400
 MOST_BYTES = 4_096
 """What a push service has to take (RFC 8030, section 7.2)."""
 
-NO_KEY = "No key can be kept here that browsers could know this inbox by: let this user write its data folder."
+AWAY = say("The inbox can't be reached. Press again, or open the question.")
+
+NO_KEY = say("No key can be kept here that browsers could know this inbox by: let this user write its data folder.")
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)+[a-z](?:[a-z0-9-]{0,62})")
@@ -80,10 +84,10 @@ class _Browsers:
 
         from handoffs.channels.chats import http
 
-        now = self._clock.now()
+        now, away = self._clock.now(), spoken(AWAY, await language_of(config))
         sealed, signed = await anyio.to_thread.run_sync(
             lambda: (
-                _encrypted(config, payload_of(note, key)),
+                _encrypted(config, payload_of(note, key, away)),
                 authorization(config["vapid"], config["endpoint"], config["contact"], now=now),
             )
         )
@@ -106,8 +110,11 @@ class _Browsers:
             raise http.away(wrong) from None
 
 
-def payload_of(note: Note, key: str) -> bytes:
-    """Return what the service worker is told: see `web/static/service-worker.js`."""
+def payload_of(note: Note, key: str, away: str) -> bytes:
+    """Return what the service worker is told: see `web/static/service-worker.js`.
+
+    `away` is what it says where the inbox can't be reached.
+    """
     told: dict[str, object] = {
         "title": note.title,
         "body": note.body,
@@ -116,7 +123,10 @@ def payload_of(note: Note, key: str) -> bytes:
         "buttons": [{"label": each.label, "code": each.code} for each in note.buttons],
         "silent": note.silent,
         "over": note.over,
+        "lang": note.language,
     }
+    if note.buttons:
+        told["away"] = away
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
@@ -240,6 +250,6 @@ KIND = Kind(
     sender=lambda _: "",
     keyed=True,
     open=opened,
-    next=lambda _: "Press Send a test.",
+    next=lambda _: say("Press {button}.", button=say("Send a test")),
     browser=True,
 )

@@ -65,7 +65,7 @@ def message_of(
         ValueError: The arguments are no JSON object that every reader reads alike.
     """
     named = PLAIN_NAME.fullmatch(action.tool) is not None
-    parts = [_first_line(action, named)]
+    parts = [first_line(action)]
     if origin:
         parts.append(origin)
     if again:
@@ -89,7 +89,7 @@ def notes_in(action: Action, message: str) -> str | None:
         ValueError: The arguments are no JSON object that every reader reads alike.
     """
     named = PLAIN_NAME.fullmatch(action.tool) is not None
-    head, tail = _first_line(action, named), "\n\n".join(_arguments(action, named))
+    head, tail = first_line(action), "\n\n".join(_arguments(action, named))
     if message == f"{head}\n\n{tail}":
         return ""
     start, end = len(head) + 2, len(message) - len(tail) - 2
@@ -107,7 +107,7 @@ def message_with(shown: Action, message: str, *, before: Action) -> str:
     named = PLAIN_NAME.fullmatch(before.tool) is not None
     tail = "\n\n".join(_arguments(before, named))
     if not message.endswith(tail):  # an earlier version wrote it
-        return _first_line(before, named)
+        return first_line(before)
     return message.removesuffix(tail) + "\n\n".join(_arguments(shown, named))
 
 
@@ -143,15 +143,19 @@ def _changed(before: str, now: str) -> str:
     return f"The definition of this tool has changed since you last saw it:\n\n{difference}"
 
 
-def _first_line(action: Action, named: bool) -> str:
+def first_line(action: Action) -> str:
+    """Return what is asked of an action, in a line: the tool and its server, as far as these look like names."""
     # As code only what looks like a name: the rest of it is in the block.
-    tool = f"`{action.tool}`" if named else "a tool"
+    tool = f"`{action.tool}`" if PLAIN_NAME.fullmatch(action.tool) else say("a tool")
+    server = f"`{action.server}`" if PLAIN_NAME.fullmatch(action.server) else ""
     if action.asker is Asker.HOST:
         # A host that names itself can be asked to remember: then it may be more than once.
-        named_host = PLAIN_NAME.fullmatch(action.server) is not None
-        return f"Allow {tool}{f' of `{action.server}`' if named_host else ', once,'} with exactly this input?"
-    server = f" of `{action.server}`" if PLAIN_NAME.fullmatch(action.server) else ""
-    return f"Allow {tool}{server} with exactly these arguments?"
+        if server:
+            return say("Allow {tool} of {server} with exactly this input?", tool=tool, server=server)
+        return say("Allow {tool}, once, with exactly this input?", tool=tool)
+    if server:
+        return say("Allow {tool} of {server} with exactly these arguments?", tool=tool, server=server)
+    return say("Allow {tool} with exactly these arguments?", tool=tool)
 
 
 def _about(action: Action) -> str:

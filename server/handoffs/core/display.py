@@ -1,16 +1,16 @@
 """What people are shown, in one place: who asks, what happened, when, lengths of time, and the time left."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from handoffs.core.client_name import readable_name
-from handoffs.core.model import Caller, Handoff
-from handoffs.core.sentences import say
+from handoffs.core.model import Caller, Handoff, State
+from handoffs.core.sentences import Moment, say, say_n
 from handoffs.core.untrusted import inert_line
 
 _SHORT = ((3_600, "h"), (60, "min"))
-_LONG = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+_LONG = (86_400, 3_600, 60, 1)
 
 
 # Who asks
@@ -113,12 +113,26 @@ def with_source(words: str, *, by: str, channel: str) -> str:
     return say("{what} through {channel}", what=words, channel=inert_line(channel, 60)) if channel else words
 
 
+_ENDED = {
+    State.OPEN: say("open"),
+    State.ANSWERED: say("answered"),
+    State.DECLINED: say("declined"),
+    State.CANCELLED: say("cancelled"),
+    State.EXPIRED: say("expired"),
+}
+
+
+def state_words(state: State) -> str:
+    """Return the state of a question in a word."""
+    return _ENDED[state]
+
+
 # When
 
 
 def stamp(at: datetime) -> str:
     """Return a time as it is shown and sent everywhere: `2026-11-22T19:30:00Z`, in UTC, in whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(Moment(at))
 
 
 # How long
@@ -137,10 +151,17 @@ def span(length: timedelta) -> str:
 def in_words(length: timedelta, *, least: int = 1) -> str:
     """Return a length of time in words, in the largest unit of which there are `least`: `5 minutes`, `1 day`."""
     seconds = max(int(length.total_seconds()), 0)
-    for size, unit in _LONG:
-        if seconds >= least * size:
-            return counted(seconds // size, unit, f"{unit}s")
-    return counted(seconds, "second", "seconds")
+    size = next((each for each in _LONG if seconds >= least * each), 1)
+    count = seconds // size
+    match size:
+        case 86_400:
+            return say_n("{count} day", "{count} days", count)
+        case 3_600:
+            return say_n("{count} hour", "{count} hours", count)
+        case 60:
+            return say_n("{count} minute", "{count} minutes", count)
+        case _:
+            return say_n("{count} second", "{count} seconds", count)
 
 
 def about(seconds: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from handoffs.core.display import stamp
+from handoffs.core.display import state_words, with_source
 from handoffs.core.errors import AlreadyEnded, AlreadyReminded, AlreadyUsed
 from handoffs.core.events import (
     Answered,
@@ -32,7 +32,7 @@ from handoffs.core.events import (
     name_of,
 )  # fmt: skip
 from handoffs.core.model import End, Handoff, State
-from handoffs.core.untrusted import inert_line
+from handoffs.core.sentences import Moment, say
 
 TABLE: Mapping[State, Mapping[type[Event], State]] = MappingProxyType(
     {
@@ -159,9 +159,10 @@ def already_ended(handoff: Handoff) -> AlreadyEnded:
     end = handoff.end
     if end is None:
         raise ValueError(f"{handoff.id} is open")
-    who = f" by {inert_line(end.by, 60)}" if end.by else ""
-    through = f" through {end.channel}" if end.channel else ""
-    return AlreadyEnded(f"{handoff.id} was already {handoff.state}{who}{through} at {stamp(end.at)}. That stands.")
+    what = with_source(state_words(handoff.state), by=end.by, channel=end.channel)
+    return AlreadyEnded(
+        say("{id} was already {what} at {time}. That stands.", id=handoff.id, what=what, time=Moment(end.at))
+    )
 
 
 def diagram() -> str:

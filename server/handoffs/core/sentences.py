@@ -1,11 +1,12 @@
 """Words for people that can be said in another language, too: English text that knows what it was made of.
 
-A `Sentence` is a `str`, and everywhere it is that English text: on a terminal, in a log, for a model. A page in
-another language finds the sentence and its values in it: see `web/languages`. `make words` finds sentences, so they
-stand as they are in the call.
+A `Sentence` is a `str`, and everywhere it is that English text: on a terminal, in a log, for a model. A page or a
+message in another language finds the sentence and its values in it: see `languages`. `make words` finds sentences, so
+they stand as they are in the call.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 
 class Sentence(str):
@@ -30,6 +31,20 @@ class Sentence(str):
     def __str__(self) -> str:
         """Return itself, so that an exception with these words has them whole: `str(error)`."""
         return self
+
+
+class Moment(str):
+    """A time as English text, `2026-11-22T19:30:00Z`, which another language writes in its own way."""
+
+    __slots__ = ("at",)
+
+    at: datetime
+
+    def __new__(cls, at: datetime) -> "Moment":
+        """Take the time."""
+        made = super().__new__(cls, at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        made.at = at
+        return made
 
 
 def say(sentence: str, /, **values: object) -> str:

@@ -1,6 +1,6 @@
 """A person's own channels on their page: set up, tried, turned off and on, removed."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,9 @@ from handoffs.channels.vapid import public_key
 from handoffs.core.chat import Chat
 from handoffs.core.people import People
 from handoffs.core.sentences import say
+from handoffs.languages.tags import LANGUAGES
 from handoffs.web.guard import signed_in_person
+from handoffs.web.languages.words import language
 from handoffs.web.receiving import Unreadable, posted_form
 
 NOBODY = say("Sign in as a person first. Nothing was recorded.")
@@ -40,6 +42,10 @@ class ShownChats:
     server_key: str = ""
     """The key by which browsers know this inbox; empty where none can be kept."""
     quiet: str = EXAMPLE
+    speaking: Mapping[str, str]
+    """The language of each chat whose messages are in another one than the page, in its own name, by the chat's id."""
+    language: str
+    """The language of the page, in its own name."""
 
 
 class OwnChats:
@@ -56,7 +62,9 @@ class OwnChats:
             form = {name: "".join(values) for name, values in (await posted_form(request)).items()}
             person = await self._of(request)
             try:
-                added, told = await self._setup.add(person, form.get("channel", ""), form, quiet=form.get("quiet", ""))
+                added, told = await self._setup.add(
+                    person, form.get("channel", ""), form, quiet=form.get("quiet", ""), language=language()
+                )
             except ChatRefused as refused:
                 return await page(request, status=422, wrong=str(refused))
             return await page(request, said=_set_up(self._setup.kinds[added.channel].title, told))
@@ -76,6 +84,9 @@ class OwnChats:
         async def hush(request: Request) -> Response:
             return await done(request, self._hushed)
 
+        async def speak(request: Request) -> Response:
+            return await done(request, lambda person, chat, _: self._spoken(person, chat))
+
         async def done(request: Request, do: Callable[[str, str, str], Awaitable[str]]) -> Response:
             quiet = "".join((await posted_form(request)).get("quiet", ()))
             person = await self._of(request)
@@ -88,7 +99,7 @@ class OwnChats:
         async def back(request: Request) -> Response:
             return RedirectResponse("/you", 303)
 
-        acts = {"test": test, "off": turn_off, "on": turn_on, "remove": remove, "quiet": hush}
+        acts = {"test": test, "off": turn_off, "on": turn_on, "remove": remove, "quiet": hush, "language": speak}
         return [
             Route("/you/chats", add, methods=["POST"]),
             *(Route(f"/you/chats/{{id}}/{name}", act, methods=["POST"]) for name, act in acts.items()),
@@ -103,6 +114,7 @@ class OwnChats:
             return None
         kinds = self._setup.kinds
         chats = [(each, kinds.get(each.channel)) for each in await self._setup.of(person)]
+        tags = [(each, await self._setup.tag_of(each)) for each, _ in chats]
         browser = next((each for each in kinds.values() if each.browser), None)
         own: Config = {} if browser is None else await self._setup.browser()
         return ShownChats(
@@ -110,6 +122,8 @@ class OwnChats:
             kinds=[each for each in kinds.values() if not each.browser],
             browser=browser,
             server_key=public_key(own["vapid"]) if own else "",
+            speaking={each.id: LANGUAGES[tag] for each, tag in tags if tag != language()},
+            language=LANGUAGES[language()],
         )
 
     async def person(self, request: Request) -> str | None:
@@ -129,15 +143,19 @@ class OwnChats:
         return person
 
     async def _turned(self, person: str, chat: str, *, on: bool) -> str:
-        await self._setup.turn(person, chat, on=on)
+        await self._setup.turn(person, chat, on=on, language=language())
         return say("It is on.") if on else say("It is off: you are told nothing there, and its buttons do nothing.")
 
     async def _removed(self, person: str, chat: str) -> str:
         await self._setup.remove(person, chat)
         return say("It is removed. What stands there stays, and its buttons do nothing.")
 
+    async def _spoken(self, person: str, chat: str) -> str:
+        await self._setup.speak(person, chat, language())
+        return say("Its messages are in {language} from now on.", language=LANGUAGES[language()])
+
     async def _hushed(self, person: str, chat: str, quiet: str) -> str:
-        await self._setup.hush(person, chat, quiet)
+        await self._setup.hush(person, chat, quiet, language=language())
         return say("The quiet hours are set.") if quiet.strip() else say("There are no quiet hours.")
 
 

@@ -17,7 +17,7 @@ from handoffs.core.formats import DATE_TIME
 from handoffs.core.model import Handoff
 from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
-from handoffs.web.own_words import worded
+from handoffs.languages.own_words import worded
 
 PREFIX = "field."
 """The prefix of a field's name in the page, so that no agent's name collides with ours."""

@@ -29,6 +29,7 @@ from handoffs.core.model import End, Handoff, State
 from handoffs.core.sentences import say
 from handoffs.core.standing import may_vote, notes_of_votes, vote_words
 from handoffs.core.untrusted import inert, inert_line, with_line_feeds
+from handoffs.languages.own_words import worded
 from handoffs.web import inline
 from handoffs.web.action_card import action_card, agent_of, mark
 from handoffs.web.asker import asker, folder
@@ -46,7 +47,6 @@ from handoffs.web.languages.words import (
     spoken,
 )
 from handoffs.web.markdown.render import highlight_css, render
-from handoffs.web.own_words import worded
 
 _ENDED = {
     State.ANSWERED: say("Answered"),

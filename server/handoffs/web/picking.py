@@ -4,7 +4,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from handoffs.web.languages.accepted import COOKIE, LANGUAGES
+from handoffs.languages.tags import LANGUAGES
+from handoffs.web.languages.accepted import COOKIE
 from handoffs.web.receiving import posted_form
 
 YEAR_SECONDS = 365 * 86_400

@@ -18,12 +18,14 @@ from handoffs.channels.chats.service import Press
 from handoffs.channels.chats.setup import Setup
 from handoffs.core.chat import Chat
 from handoffs.core.desk import Desk
+from handoffs.core.sentences import say
+from handoffs.web.languages.words import spoken
 from handoffs.web.receiving import Unreadable, posted_json, text_in
 
 PRESS_SECONDS = 20.0
 """How long a press waits for a store that can't be used."""
 
-AWAY = "The inbox can't reach its store. Press again in a while: if this was recorded, it says so then."
+AWAY = say("The inbox can't reach its store. Press again in a while: if this was recorded, it says so then.")
 
 _EVENT = re.compile(r"[-A-Za-z0-9]{16,64}")
 
@@ -33,7 +35,7 @@ class Push:
 
     def __init__(self, desk: Desk, chats: Setup | None) -> None:
         """Take the desk, and the channels that people set up; None where they set up none here."""
-        self._desk = desk
+        self._desk, self._setup = desk, chats
         self._channels = [] if chats is None else [name for name, kind in chats.kinds.items() if kind.browser]
 
     def routes(self) -> list[Route]:
@@ -48,20 +50,21 @@ class Push:
             if not is_code(code) or not _EVENT.fullmatch(event):
                 raise Unreadable(400, UNKNOWN)
         except Unreadable as wrong:
-            return JSONResponse({"said": str(wrong)}, wrong.status)
+            return JSONResponse({"said": spoken(str(wrong))}, wrong.status)
         taken = await self._taken(code, event)
         if taken is None:
-            return JSONResponse({"said": AWAY}, 503)
-        return JSONResponse({"said": taken.words}, 404 if taken.words == UNKNOWN else 200)
+            return JSONResponse({"said": spoken(AWAY)}, 503)
+        return JSONResponse({"said": spoken(taken.words)}, 404 if taken.unknown else 200)
 
     async def _taken(self, code: str, event: str) -> Taken | None:
         """Return what became of a press; None where the store can't be used for so long."""
         with self._desk.clock.limit(PRESS_SECONDS):
             chat = await self._chat(code)
             if chat is None:
-                return Taken(words=UNKNOWN)
+                return Taken(words=UNKNOWN, unknown=True)
             press = Press(event=event, position="", code=code)
-            return await Presses(self._desk.chats, self._desk).take(chat, press)
+            language = None if self._setup is None else await self._setup.language_of(chat)
+            return await Presses(self._desk.chats, self._desk).take(chat, press, language)
         return None
 
     async def _chat(self, code: str) -> Chat | None:

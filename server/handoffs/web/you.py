@@ -12,10 +12,10 @@ from handoffs.core.people import People
 from handoffs.core.person import Person
 from handoffs.core.ports import Clock
 from handoffs.core.sentences import say
+from handoffs.languages.tags import LANGUAGES
 from handoffs.web.chats import OwnChats
 from handoffs.web.guard import signed_in_person
 from handoffs.web.joining import ELSEWHERE, NOT_USABLE, in_words, offered
-from handoffs.web.languages.accepted import LANGUAGES
 from handoffs.web.languages.speaking import picked
 from handoffs.web.passkeys import PasskeyRefused, Passkeys, credential_id_of
 from handoffs.web.person_sessions import SignedIn

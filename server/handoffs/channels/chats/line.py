@@ -16,14 +16,16 @@ import anyio
 
 from handoffs.channels.chats.pressed import ChatDesk, Presses, Taken, is_there
 from handoffs.channels.chats.quiet import read_quiet
-from handoffs.channels.chats.service import Config, Gone, Kind, Note, NotSent, Press, Service
+from handoffs.channels.chats.service import Config, Gone, Kind, Note, NotSent, Press, Service, language_of
 from handoffs.channels.chats.wording import Place, list_of, outcome_of, voted_of, written
 from handoffs.core.chat import Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import HandoffError, NotFound, StoreError
 from handoffs.core.ids import new_id
 from handoffs.core.model import Handoff, State
 from handoffs.core.retry import growing_pauses, retry_while_unavailable
+from handoffs.core.sentences import say
 from handoffs.core.standing import may_vote
+from handoffs.languages.spoken import spoken
 
 BURST_SECONDS = 4.0
 """After a message, further questions of so many seconds are told in one."""
@@ -35,7 +37,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0
 
 PAIRED_SECONDS = 30.0
 
-PAIRED = "This chat is set up. Questions for you come here."
+PAIRED = say("This chat is set up. Questions for you come here.")
 
 _EVERY = 2**31
 _KEY = "m_"
@@ -166,7 +168,7 @@ class Line:
                     pass
             heard = (chat.id, first.handoff) in self._heard
             if ended is not None and not heard and (first.ref or self._kind.keyed):
-                note = await self._after(chat, first, ended)
+                note = await self._after(chat, config, first, ended)
                 try:
                     await self._service.change(config, note, key=key, ref=first.ref)
                 except Gone:
@@ -186,12 +188,12 @@ class Line:
                 self._heard.discard((chat.id, each.handoff))
         return min(waits)
 
-    async def _after(self, chat: Chat, told: Told, ended: Handoff) -> Note:
+    async def _after(self, chat: Chat, config: Config, told: Told, ended: Handoff) -> Note:
         together = [each for each in await self._kept.found(chat.id, told.ref) if each.key == told.key]
         if not told.ref or len(together) < 2:
-            return outcome_of(ended, self._place(chat, ended.id))
+            return outcome_of(ended, await self._place(chat, config, ended.id))
         found = [await self._handoff(each.handoff) for each in together]
-        return list_of([each for each in found if each is not None], self._place(chat))
+        return list_of([each for each in found if each is not None], await self._place(chat, config))
 
     async def _announce(self, chat: Chat, config: Config, opened: Mapping[str, Handoff], told: Sequence[Told]) -> float:
         now = self._desk.clock.now()
@@ -216,7 +218,7 @@ class Line:
         unsure = {each.handoff: each for each in told if each.shown is Shown.SENDING}
         keys = {each.key for each in unsure.values()}
         key = keys.pop() if len(keys) == 1 and {each.id for each in fresh} == {*unsure} else new_id(_KEY)
-        place = self._place(chat, fresh[0].id if len(fresh) == 1 else "")
+        place = await self._place(chat, config, fresh[0].id if len(fresh) == 1 else "")
         made = written(fresh[0], place, now=now) if len(fresh) == 1 else None
         note = list_of(fresh, place) if made is None else made.note
         codes = () if made is None else made.codes
@@ -295,14 +297,15 @@ class Line:
                     await self._paired(chat, press.paired)
                     # The line begins anew with the address, and this one ends: not before it has said so.
                     with suppress(NotSent), anyio.move_on_after(PAIRED_SECONDS, shield=True):
-                        await self._service.respond(press.paired, press, PAIRED)
+                        words = spoken(PAIRED, await language_of(press.paired))
+                        await self._service.respond(press.paired, press, words)
             return
         found = [each for each in self._chats if self._kind.sender(each[1]) == press.sender]
         if not found:
             return  # a stranger is told nothing
         chat, config = found[0]
         async with self._answering:
-            taken = await self._presses.take(chat, press)
+            taken = await self._presses.take(chat, press, await language_of(config))
             if chat.id in self._doubted:
                 self._doubted.discard(chat.id)
                 with suppress(StoreError):
@@ -318,7 +321,8 @@ class Line:
             if taken.voted is not None and not self._kind.limits.by_reply:
                 for each in await self._kept.told([chat.id]):
                     if each.handoff == taken.voted.id and each.ref:
-                        note = voted_of(taken.voted, self._place(chat, each.handoff), taken.words)
+                        place = await self._place(chat, config, each.handoff)
+                        note = voted_of(taken.voted, place, taken.words)
                         await self._service.change(config, note, key=each.key, ref=each.ref)
 
     # Parts
@@ -340,11 +344,12 @@ class Line:
             self._there[person] = now
         return True
 
-    def _place(self, chat: Chat, handoff_id: str = "") -> Place:
+    async def _place(self, chat: Chat, config: Config, handoff_id: str = "") -> Place:
         link = "" if self._link is None else self._link(handoff_id)
         if self._kind.browser:  # which opens the inbox where it was set up
             link = f"/h/{handoff_id}" if handoff_id else "/"
-        return Place(chat=chat.id, channel=chat.channel, limits=self._kind.limits, link=link)
+        language = await language_of(config)
+        return Place(chat=chat.id, channel=chat.channel, limits=self._kind.limits, link=link, language=language)
 
     async def _handoff(self, handoff_id: str) -> Handoff | None:
         with suppress(NotFound):

@@ -5,13 +5,20 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from handoffs.core.errors import AnswerRefused
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
+from handoffs.languages.catalogue import Catalogue
+from handoffs.languages.spoken import spoken
 
 
-def picked(text: str, choices: Sequence[tuple[str, Mapping[str, object]]]) -> Mapping[str, object] | None:
+def picked(
+    text: str, choices: Sequence[tuple[str, Mapping[str, object]]], language: Catalogue | None = None
+) -> Mapping[str, object] | None:
     """Return the values of the choice that a reply names; None where it names none.
 
-    What follows an empty line is not read: most of it is a signature. Names count without their case.
+    What follows an empty line is not read: most of it is a signature. Names count without their case, numbers also in
+    the wide digits of an East Asian keyboard. A choice of ours has its name in the language of the chat, and in
+    English.
 
     Raises:
         AnswerRefused: It could mean several.
@@ -20,10 +27,11 @@ def picked(text: str, choices: Sequence[tuple[str, Mapping[str, object]]]) -> Ma
     found = {
         number
         for number, (label, _) in enumerate(choices)
-        if said in _ways(number + 1, _plain(inert_line(label))) and said
+        for name in (label, spoken(label, language))
+        if said in _ways(number + 1, _plain(inert_line(name))) and said
     }
     if len(found) > 1:
-        raise AnswerRefused({"": "your reply could mean several of the choices: answer in the inbox"})
+        raise AnswerRefused({"": say("your reply could mean several of the choices: answer in the inbox")})
     return choices[found.pop()][1] if found else None
 
 
@@ -42,5 +50,5 @@ def _ways(number: int, label: str) -> tuple[str, ...]:
 
 def _plain(text: str) -> str:
     # A word joiner stands in the names that we show: see `wording`.
-    whole = " ".join(unicodedata.normalize("NFC", text).replace("\u2060", "").split()).casefold()
-    return whole.rstrip(".!") or whole
+    whole = " ".join(unicodedata.normalize("NFKC", text).replace("\u2060", "").split()).casefold()
+    return whole.rstrip(".!。") or whole

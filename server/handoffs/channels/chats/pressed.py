@@ -5,14 +5,14 @@ it stopped, so a program that ends in between loses nothing, and what the desk r
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from handoffs.channels.chats.codes import digest_of, is_code, reply_digest
 from handoffs.channels.chats.picked import first_lines, picked
 from handoffs.channels.chats.service import Press
-from handoffs.channels.chats.wording import answers_of, content_of, takes_reply
+from handoffs.channels.chats.wording import answers_of, begun, content_of, takes_reply
 from handoffs.core.chat import Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import AlreadyEnded, AnswerRefused, NotFound
 from handoffs.core.field import Kind, Value
@@ -22,18 +22,22 @@ from handoffs.core.person import Directory
 from handoffs.core.ports import Overview
 from handoffs.core.question import checked_other
 from handoffs.core.retry import retry_while_unavailable
+from handoffs.core.sentences import say
 from handoffs.core.untrusted import inert_line
+from handoffs.languages.catalogue import Catalogue
+from handoffs.languages.spoken import spoken
 
 TEST = "test"
 """In place of a question, in the code of a test."""
 
-UNKNOWN = "This is none of the buttons that wait for you here. Nothing was recorded."
-NO_REPLY = "This is no reply to a question that waits for you here. Nothing was recorded."
-ELSEWHERE = "This is answered in the inbox. Nothing was recorded."
-USED = "This message was answered before, or replaced by a newer one. Nothing more was recorded."
-WORKS = "It works: what you press here reaches Handoffs."
+UNKNOWN = say("This is none of the buttons that wait for you here. Nothing was recorded.")
+NO_REPLY = say("This is no reply to a question that waits for you here. Nothing was recorded.")
+ELSEWHERE = say("This is answered in the inbox. Nothing was recorded.")
+USED = say("This message was answered before, or replaced by a newer one. Nothing more was recorded.")
+WORKS = say("It works: what you press here reaches Handoffs.")
 _TRIES, _TRY_SECONDS = 50, 0.1
-WHICH = "Reply to the message of one question. Nothing was recorded."
+WHICH = say("Reply to the message of one question. Nothing was recorded.")
+FORGOTTEN = say("This question is no longer kept. Nothing was recorded.")
 
 
 class ChatDesk(Overview, Protocol):
@@ -66,11 +70,13 @@ class Taken:
     """What became of it."""
 
     words: str
-    """For who pressed; empty where there is nothing to say."""
+    """For who pressed, in the language of the chat; empty where there is nothing to say."""
     voted: Handoff | None = None
     """The question, where this was a vote that does not decide it yet."""
     ended: str = ""
     """The id of the question, where this has answered it."""
+    unknown: bool = False
+    """Whether no button of this chat has such a code."""
 
 
 class Presses:
@@ -80,11 +86,16 @@ class Presses:
         """Take where codes are kept, and the desk. `by_reply`: see `Limits`."""
         self._chats, self._desk, self._by_reply = chats, desk, by_reply
 
-    async def take(self, chat: Chat, press: Press) -> Taken:
-        """Answer what was pressed or written in a chat. Waits for a store that is unavailable: nothing is lost."""
-        return await retry_while_unavailable(self._desk.clock, partial(self._take, chat, press), seconds=None)
+    async def take(self, chat: Chat, press: Press, language: Catalogue | None = None) -> Taken:
+        """Answer what was pressed or written in a chat of this language; None is English.
 
-    async def _take(self, chat: Chat, press: Press) -> Taken:
+        Waits for a store that is unavailable: nothing is lost.
+        """
+        take = partial(self._take, chat, press, language)
+        taken = await retry_while_unavailable(self._desk.clock, take, seconds=None)
+        return replace(taken, words=spoken(taken.words, language), unknown=taken.words == UNKNOWN)
+
+    async def _take(self, chat: Chat, press: Press, language: Catalogue | None) -> Taken:
         now = self._desk.clock.now()
         if press.refused:
             return Taken(words=press.refused)
@@ -106,19 +117,19 @@ class Presses:
         try:
             handoff = await self._desk.get(code.handoff)
         except NotFound:
-            return Taken(words="This question is no longer kept. Nothing was recorded.")
+            return Taken(words=FORGOTTEN)
         if handoff.state is not State.OPEN:
             end = handoff.end
             own = (
                 end is not None and code.used_by == press.event and (end.by, end.channel) == (chat.person, chat.channel)
             )
-            return Taken(words="" if own else f"{already_ended(handoff)} Nothing more was recorded.")
+            return Taken(words="" if own else _late(already_ended(handoff)))
         if not await is_there(self._desk, chat.person):
             return Taken(words=UNKNOWN)
         try:
-            said = self._said(handoff, chat, code, press)
+            said = self._said(handoff, chat, code, press, language)
         except AnswerRefused as refused:
-            return Taken(words=_words(refused))
+            return Taken(words=_words(refused, language))
         used = await self._chats.redeem(code.digest, chat_id=chat.id, event=press.event, at=now)
         if used is None:
             return Taken(words=USED)
@@ -126,12 +137,13 @@ class Presses:
         try:
             ended = await self._desk.answer(handoff, values, by=chat.person, channel=chat.channel, other=other)
         except AnswerRefused as refused:
-            return Taken(words=_words(refused))
+            return Taken(words=_words(refused, language))
         except AlreadyEnded as ended:
-            return Taken(words=f"{ended} Nothing more was recorded.")
+            return Taken(words=_late(ended))
+        recorded = _recorded(handoff, chat.channel, values, other, language)
         if ended.state is State.OPEN:
-            return Taken(words=f"Recorded as your vote: {_said(handoff, values, other)}.", voted=ended)
-        return Taken(words=f"Recorded: {_said(handoff, values, other)}.", ended=handoff.id)
+            return Taken(words=say("Recorded as your vote: {answer}.", answer=recorded), voted=ended)
+        return Taken(words=say("Recorded: {answer}.", answer=recorded), ended=handoff.id)
 
     async def _found(self, chat: Chat, ref: str) -> Sequence[Told]:
         """Return what a message is about. One that is just being sent has no name here yet: it is waited for."""
@@ -142,26 +154,28 @@ class Presses:
             await self._desk.clock.sleep(_TRY_SECONDS)
         return []
 
-    def _said(self, handoff: Handoff, chat: Chat, code: Code, press: Press) -> tuple[Mapping[str, object], str]:
+    def _said(
+        self, handoff: Handoff, chat: Chat, code: Code, press: Press, language: Catalogue | None
+    ) -> tuple[Mapping[str, object], str]:
         """Return the values, and what was said instead of them. Raises AnswerRefused."""
         if code.content != content_of(handoff):
-            raise AnswerRefused({"": "the question is another one than was shown"})
+            raise AnswerRefused({"": say("the question is another one than was shown")})
         if code.answer:
             values = dict(code.answer)
             if values not in [dict(each) for _, each in answers_of(handoff, chat.channel)]:
-                raise AnswerRefused({"": "this is answered in the inbox"})
+                raise AnswerRefused({"": say("this is answered in the inbox")})
             return values, ""
         choices = answers_of(handoff, chat.channel) if self._by_reply else []
-        chosen = picked(press.text, choices)
+        chosen = picked(press.text, choices, language)
         if chosen is not None:
             return dict(chosen), ""
         if choices and not takes_reply(handoff):
-            listed = ", ".join(
-                f"{number} ({inert_line(label, 60)})" for number, (label, _) in enumerate(choices[:20], 1)
-            )
-            raise AnswerRefused({"": f"your reply does not begin with one of the choices alone: {listed}"})
+            labels = [inert_line(spoken(label, language), 60) for label, _ in choices[:20]]
+            listed = ", ".join(f"{number} ({label})" for number, label in enumerate(labels, 1))
+            why = say("your reply does not begin with one of the choices alone: {choices}", choices=listed)
+            raise AnswerRefused({"": why})
         if not takes_reply(handoff) or not press.text.strip():
-            raise AnswerRefused({"": "write your answer as text, or answer in the inbox"})
+            raise AnswerRefused({"": say("write your answer as text, or answer in the inbox")})
         text, field = press.text.strip(), handoff.question.form.fields[0]
         if self._by_reply and not handoff.question.takes_other and (field.kind is not Kind.STRING or field.format):
             text = first_lines(text)
@@ -173,15 +187,25 @@ class Presses:
             raise AnswerRefused({field.name: str(wrong)}) from None
 
 
-def _said(handoff: Handoff, values: Mapping[str, object], other: str) -> str:
+def _recorded(
+    handoff: Handoff, channel: str, values: Mapping[str, object], other: str, language: Catalogue | None
+) -> str:
+    """Return what was answered: a choice by its label, in the language of the chat where that is ours."""
     if other:
         return inert_line(other, 60)
     field = handoff.question.form.fields[0]
     value = values.get(field.name)
     said: Value = value if isinstance(value, str | int | float | bool) else ""
-    return inert_line(field.text(said), 60)
+    words = field.text(said)
+    if handoff.question.action is not None:
+        words = next((label for label, each in answers_of(handoff, channel) if each == values), words)
+    return inert_line(spoken(words, language), 60)
 
 
-def _words(refused: AnswerRefused) -> str:
-    said = inert_line("; ".join(f"{name} {why}".strip() for name, why in refused.problems.items()), 400)
-    return f"{said[:1].upper()}{said[1:]}. Nothing was recorded."
+def _late(ended: AlreadyEnded) -> str:
+    return say("{what} Nothing more was recorded.", what=str(ended))
+
+
+def _words(refused: AnswerRefused, language: Catalogue | None) -> str:
+    problems = (f"{name} {spoken(why, language)}".strip() for name, why in refused.problems.items())
+    return say("{what}. Nothing was recorded.", what=begun(inert_line("; ".join(problems), 400)))

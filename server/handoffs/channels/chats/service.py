@@ -8,8 +8,26 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from handoffs.core.sentences import say
+from handoffs.languages.catalogue import Catalogue, catalogue_of
+from handoffs.languages.tags import ENGLISH, LANGUAGES
+
 Config: TypeAlias = Mapping[str, str]
-"""Address and tokens of one chat, by the names of `Kind.settings`."""
+"""Address and tokens of one chat, by the names of `Kind.settings`; and the tag of its language, by `LANGUAGE`."""
+
+LANGUAGE = "language"
+OPEN_INBOX = say("Open the inbox")
+
+
+def tag_of(config: Config) -> str:
+    """Return the tag of the language in which a chat is told; English where it has none that is known."""
+    tag = config.get(LANGUAGE, ENGLISH)
+    return tag if tag in LANGUAGES else ENGLISH
+
+
+async def language_of(config: Config) -> Catalogue | None:
+    """Return the language in which a chat is told; None for English."""
+    return await catalogue_of(tag_of(config))
 
 
 NO_FILES = "Only text is an answer here: give files, pictures and voice messages in the inbox. Nothing was recorded."
@@ -87,6 +105,10 @@ class Note:
     """It says that something has ended, and makes no sound."""
     over: bool = False
     """Nothing that it is about waits any more."""
+    language: str = ENGLISH
+    """The tag of what we say in it."""
+    open: str = OPEN_INBOX
+    """What the button says that opens `link`, in this language."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """What a person does with their own chats: sets one up, tries it, turns it off and on, and removes it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,12 +11,26 @@ from handoffs.channels.chats.codes import digest_of, new_code, reply_digest
 from handoffs.channels.chats.pressed import TEST
 from handoffs.channels.chats.quiet import read_quiet
 from handoffs.channels.chats.sealed import seal, unseal
-from handoffs.channels.chats.service import Button, ChatRefused, Config, Gone, Kind, Note, NotSent
+from handoffs.channels.chats.service import (
+    LANGUAGE,
+    Button,
+    ChatRefused,
+    Config,
+    Gone,
+    Kind,
+    Note,
+    NotSent,
+    language_of,
+    tag_of,
+)
 from handoffs.core.chat import CHAT_PREFIX, Chat, Chats, Code, Shown, Told
 from handoffs.core.errors import SecretRefused
 from handoffs.core.ids import new_id
 from handoffs.core.ports import Clock, Sealer
 from handoffs.core.sentences import say
+from handoffs.languages.catalogue import Catalogue
+from handoffs.languages.spoken import spoken
+from handoffs.languages.tags import ENGLISH
 
 MOST_CHATS = 10
 """The most chats of one person."""
@@ -51,8 +66,12 @@ class Setup:
         """Return the chats of a person, the oldest first."""
         return [each for each in await self._chats.all() if each.person == person]
 
-    async def add(self, person: str, channel: str, written: Mapping[str, str], *, quiet: str = "") -> tuple[Chat, str]:
-        """Set a chat up; return it, with what the person has to do now, which they are told once.
+    async def add(
+        self, person: str, channel: str, written: Mapping[str, str], *, quiet: str = "", language: str = ENGLISH
+    ) -> tuple[Chat, str]:
+        """Set a chat up, which is told in this language; return it, with what the person has to do now.
+
+        They are told that once.
 
         Raises:
             ChatRefused: What they wrote can't be used.
@@ -67,7 +86,8 @@ class Setup:
         if missing:
             raise ChatRefused(say("{fields}: this is needed.", fields=", ".join(missing)))
         read_quiet(quiet)
-        config = kind.read({**wanted, **(await self.browser() if kind.browser else {})})
+        read = kind.read({**wanted, **(await self.browser() if kind.browser else {})})
+        config = {**read, LANGUAGE: language}
         everybodys = await self._chats.all()
         same = [each for each in everybodys if kind.browser and each.account == kind.account(config)]
         own = next((each for each in same if each.person == person), None)
@@ -118,12 +138,18 @@ class Setup:
             answer={},
             expires_at=now + _TEST_LASTS,
         )
-        act = "Reply to this message" if by_reply else "Press the button"
+        language = await language_of(config)
+        body = (
+            say("Questions for you come like this. Reply to this message: then you know that answers arrive, too.")
+            if by_reply
+            else say("Questions for you come like this. Press the button: then you know that answers arrive, too.")
+        )
         note = Note(
-            title="A test of Handoffs",
-            body=f"Questions for you come like this. {act}: then you know that answers arrive, too.",
-            buttons=[] if by_reply else [Button(label="It works", code=code)],
+            title=spoken(say("A test of Handoffs"), language),
+            body=spoken(body, language),
+            buttons=[] if by_reply else [Button(label=spoken(say("It works"), language), code=code)],
             reply=by_reply,
+            language=tag_of(config),
         )
         sending = Told(chat=chat.id, handoff=about, key=key, shown=Shown.ENDED, at=now)
         try:
@@ -139,19 +165,34 @@ class Setup:
         await self._chats.note(chat.id, "")
         return say("A test is on its way. Reply to it.") if by_reply else say("A test is on its way. Press its button.")
 
-    async def turn(self, person: str, chat_id: str, *, on: bool) -> None:
-        """Turn a chat on or off. Raises ChatRefused: It is no chat of theirs."""
+    async def turn(self, person: str, chat_id: str, *, on: bool, language: str | None = None) -> None:
+        """Turn a chat on or off, which is told in this language from now on. Raises ChatRefused."""
         chat = await self._own(person, chat_id)
         # What was asked while it was off is not told afterwards.
         added_at = self._clock.now() if on and not chat.on else chat.added_at
-        await self._chats.change(replace(chat, on=on, added_at=added_at, problem=""))
+        turned = replace(chat, on=on, added_at=added_at, problem="")
+        await self._chats.change(await self._in(turned, language))
         self._changed()
 
-    async def hush(self, person: str, chat_id: str, quiet: str) -> None:
-        """Set the quiet hours of a chat. Raises ChatRefused."""
+    async def hush(self, person: str, chat_id: str, quiet: str, *, language: str | None = None) -> None:
+        """Set the quiet hours of a chat, which is told in this language from now on. Raises ChatRefused."""
         read_quiet(quiet)
-        await self._chats.change(replace(await self._own(person, chat_id), quiet=quiet.strip()))
+        hushed = replace(await self._own(person, chat_id), quiet=quiet.strip())
+        await self._chats.change(await self._in(hushed, language))
         self._changed()
+
+    async def speak(self, person: str, chat_id: str, language: str) -> None:
+        """Have a chat told in this language from now on. Raises ChatRefused."""
+        await self._chats.change(await self._in(await self._own(person, chat_id), language))
+        self._changed()
+
+    async def tag_of(self, chat: Chat) -> str:
+        """Return the tag of the language in which a chat is told; English where its address can't be opened here."""
+        return tag_of(await unseal(self._sealer, chat) or {})
+
+    async def language_of(self, chat: Chat) -> Catalogue | None:
+        """Return the language in which a chat is told; None for English."""
+        return await language_of(await unseal(self._sealer, chat) or {})
 
     async def remove(self, person: str, chat_id: str) -> None:
         """Forget a chat. Raises ChatRefused: It is no chat of theirs."""
@@ -163,6 +204,15 @@ class Setup:
             if chat.id == chat_id:
                 return chat
         raise ChatRefused(say("There is no such channel of yours."))
+
+    async def _in(self, chat: Chat, language: str | None) -> Chat:
+        """Return a chat that is told in this language; as it is where its address can't be opened or sealed here."""
+        config = None if language is None else await unseal(self._sealer, chat)
+        if language is None or config is None or tag_of(config) == language:
+            return chat
+        with suppress(SecretRefused):
+            return await seal(self._sealer, chat, {**config, LANGUAGE: language})
+        return chat
 
     async def _send(self, kind: Kind, config: Config, note: Note, key: str) -> str:
         async with kind.open([config]) as service:

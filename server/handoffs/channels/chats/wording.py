@@ -4,23 +4,31 @@
 - The words of agents stand behind a bar, line by line. They can't pass for ours, and are no links.
 - What takes a passkey, a secret or several fields is answered in the inbox.
 - An action is decided here only where its rule names the channel. Else not even its arguments are shown.
+- What we say is in the language of the chat. What is decided on, and what a button means, does not depend on it.
 """
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handoffs.channels.chats.codes import digest_of, new_code, reply_digest
-from handoffs.channels.chats.service import Button, Limits, Note
+from handoffs.channels.chats.service import OPEN_INBOX, Button, Limits, Note
 from handoffs.core.action_form import is_action_form
+from handoffs.core.action_shown import first_line
 from handoffs.core.chat import Code
-from handoffs.core.display import asker_of, left_in_words, stamp
+from handoffs.core.display import asker_of, left_in_words, state_words, with_source
 from handoffs.core.form import DECISION, Kind
 from handoffs.core.model import Handoff, State
+from handoffs.core.sentences import Moment, say, say_n
 from handoffs.core.standing import votes_needed
 from handoffs.core.untrusted import inert, inert_line
+from handoffs.languages.catalogue import Catalogue
+from handoffs.languages.own_words import worded
+from handoffs.languages.spoken import spoken
+from handoffs.languages.tags import ENGLISH
 
 BAR = "│ "
 """What stands before each line of an agent."""
@@ -32,7 +40,7 @@ _LINE = 120
 # What stands around a full stop is a link in a chat, also without a scheme: a word joiner, which has no ink, undoes it.
 _FULL_STOP = re.compile(r"(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 _LINE_SEEN = 40
-_CUT = "⟨cut: the inbox has all of it⟩"
+_CUT = say("⟨cut: the inbox has all of it⟩")
 _TEXTS = frozenset({Kind.STRING, Kind.INTEGER, Kind.NUMBER})
 
 
@@ -53,6 +61,17 @@ class Place:
     limits: Limits
     link: str = ""
     """The page of the question; empty where people can't reach the inbox from elsewhere."""
+    language: Catalogue | None = None
+    """The language of the chat; None for English."""
+
+    def says(self, words: str) -> str:
+        """Return words in the language of the chat."""
+        return spoken(words, self.language)
+
+    def marked(self, note: Note) -> Note:
+        """Return a message of these words with what a service has to know of its language."""
+        tag = ENGLISH if self.language is None else self.language.tag
+        return replace(note, language=tag, open=self.says(OPEN_INBOX))
 
 
 def content_of(handoff: Handoff) -> str:
@@ -64,19 +83,22 @@ def content_of(handoff: Handoff) -> str:
 
 
 def answers_of(handoff: Handoff, channel: str) -> list[tuple[str, Mapping[str, object]]]:
-    """Return what can be answered with a button, by label; nothing where it is answered elsewhere."""
+    """Return what can be answered with a button, by label; nothing where it is answered elsewhere.
+
+    Labels of ours are sentences; those of agents are text.
+    """
     question = handoff.question
     if question.form.secret or question.takes_proof:
         return []
     if question.action is not None:
         if channel not in question.action.channels or question.action.masked or not is_action_form(question.form):
             return []
-        return [(each.label, {DECISION: each.value}) for each in question.form.fields[0].choices]
+        return [(each.label, {DECISION: each.value}) for each in worded(question.form, ours=True)[0].choices]
     if len(question.form.fields) != 1:
         return []
     field = question.form.fields[0]
     if field.kind is Kind.BOOLEAN:
-        return [("Yes", {field.name: True}), ("No", {field.name: False})]
+        return [(say("Yes"), {field.name: True}), (say("No"), {field.name: False})]
     return [(each.label, {field.name: each.value}) for each in field.choices] if field.kind is Kind.CHOICE else []
 
 
@@ -93,7 +115,8 @@ def written(handoff: Handoff, place: Place, *, now: datetime) -> Written:
     """Return the message about a question, with new codes."""
     answers = answers_of(handoff, place.channel)
     replies = place.limits.replies and takes_reply(handoff)
-    shown = _shown(handoff, place.channel)
+    answers = [(place.says(label), values) for label, values in answers]
+    shown = _shown(handoff, place)
     labels = [inert_line(label) for label, _ in answers]
     numbered = len({*labels}) < len(labels) or any(len(label) > place.limits.label for label in labels)
     by_reply = place.limits.by_reply
@@ -102,14 +125,15 @@ def written(handoff: Handoff, place: Place, *, now: datetime) -> Written:
     seen = not place.limits.lines or _lines(f"{shown}\n{listed}" if listed else shown) <= place.limits.lines
     replies = replies or (by_reply and bool(answers))
     fits = len(answers) <= place.limits.buttons and seen and not by_reply
-    here = _by_reply(handoff, answers) if by_reply and replies else _here(fits and bool(answers), replies)
+    here = place.says(_by_reply(handoff, answers) if by_reply and replies else _here(fits and bool(answers), replies))
     foot = _foot(handoff, place, now=now, here=here)
     body = "\n\n".join(filter(None, (shown, listed, foot)))
-    title = _title(handoff)
+    title = place.says(_title(handoff))
     if _size(body) > place.limits.text:
         foot = _foot(handoff, place, now=now, here="")
-        left = place.limits.text - _size(f"\n{_CUT}\n\n{foot}")
-        return Written(note=Note(title=title, body=f"{_cut(shown, left)}\n{_CUT}\n\n{foot}", link=place.link))
+        end = f"\n{place.says(_CUT)}\n\n{foot}"
+        body = f"{_cut(shown, place.limits.text - _size(end))}{end}"
+        return Written(note=place.marked(Note(title=title, body=body, link=place.link)))
     codes: list[Code] = []
 
     def code(values: Mapping[str, object], digest: str = "") -> str:
@@ -132,64 +156,78 @@ def written(handoff: Handoff, place: Place, *, now: datetime) -> Written:
     )
     if replies:
         code({}, reply_digest(place.chat, handoff.id))
-    note = Note(title=title, body=body, buttons=buttons, link=place.link, reply=replies)
+    note = place.marked(Note(title=title, body=body, buttons=buttons, link=place.link, reply=replies))
     return Written(note=note, codes=tuple(codes))
 
 
 def list_of(handoffs: Sequence[Handoff], place: Place) -> Note:
     """Return one message about several questions, which says of each how it stands. It has no buttons."""
     still = [each for each in handoffs if each.state is State.OPEN]
-    lines = [f"{BAR}{_first(each)}\n{_standing(each)} · {each.id}" for each in handoffs[:MAX_LISTED]]
-    more = [f"and {len(handoffs) - MAX_LISTED} more"] if len(handoffs) > MAX_LISTED else []
-    where = f"Answer: {place.link}" if place.link else "Answer in the inbox: handoffs inbox"
+    lines = [f"{BAR}{_first(each, place)}\n{place.says(_standing(each))} · {each.id}" for each in handoffs[:MAX_LISTED]]
+    left_out = len(handoffs) - MAX_LISTED
+    more = [place.says(say("and {count} more", count=left_out))] if left_out > 0 else []
+    where = say("Answer: {where}", where=place.link) if place.link else say("Answer in the inbox: handoffs inbox")
     if place.limits.brief:
-        where = "Open it to answer."
-    title = f"{len(still)} questions wait for you" if len(still) > 1 else "1 question waits for you"
-    body = "\n\n".join([*lines, *more, *([where] if still else [])])
+        where = say("Open it to answer.")
+    waits = say_n("{count} question waits for you", "{count} questions wait for you", len(still))
+    body = "\n\n".join([*lines, *more, *([place.says(where)] if still else [])])
     if _size(body) > place.limits.text:
-        body = f"{_cut(body, place.limits.text - _size(_CUT) - 1)}\n{_CUT}"
-    return Note(
-        title=title if still else "Nothing waits any more",
-        body=body,
-        link=place.link if still else "",
-        silent=len(still) < len(handoffs),
-        over=not still,
-    )
+        end = f"\n{place.says(_CUT)}"
+        body = f"{_cut(body, place.limits.text - _size(end))}{end}"
+    title = place.says(waits if still else say("Nothing waits any more"))
+    link, silent = place.link if still else "", len(still) < len(handoffs)
+    return place.marked(Note(title=title, body=body, link=link, silent=silent, over=not still))
 
 
 def outcome_of(handoff: Handoff, place: Place) -> Note:
     """Return what the message says once its question has ended."""
-    standing = _standing(handoff)
-    body = f"{BAR}{_first(handoff)}\n\n{standing[0].upper()}{standing[1:]}. Question {handoff.id}"
-    return Note(title=f"Ended: {handoff.state}", body=body, link=place.link, silent=True, over=True)
+    standing = begun(place.says(say("{line}.", line=_standing(handoff))))
+    body = f"{BAR}{_first(handoff, place)}\n\n{standing} {place.says(say('Question {id}', id=handoff.id))}"
+    title = place.says(say("Ended: {state}", state=state_words(handoff.state)))
+    return place.marked(Note(title=title, body=body, link=place.link, silent=True, over=True))
 
 
 def voted_of(handoff: Handoff, place: Place, words: str) -> Note:
     """Return what the message says once this person has voted, and others have not yet."""
-    deciders = handoff.question.deciders
-    needed = "" if deciders is None else f" {votes_needed(deciders, handoff.votes)}.".capitalize()
-    body = f"{BAR}{_first(handoff)}\n\n{words}{needed and ' ' + needed.strip()}\nQuestion {handoff.id}"
-    return Note(title="Your vote is recorded", body=body, link=place.link, silent=True)
+    lines = [words, *_needed(handoff, place), place.says(say("Question {id}", id=handoff.id))]
+    body = "\n".join([f"{BAR}{_first(handoff, place)}\n", *lines])
+    title = place.says(say("Your vote is recorded"))
+    return place.marked(Note(title=title, body=body, link=place.link, silent=True))
+
+
+def begun(words: str) -> str:
+    """Return words as a sentence begins."""
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _title(handoff: Handoff) -> str:
-    asker = _harmless(inert_line(asker_of(handoff.caller), _ASKER)) or "An agent"
+    asker = _harmless(inert_line(asker_of(handoff.caller), _ASKER)) or say("An agent")
     if handoff.question.action is not None:
-        return f"{asker} waits for your permission"
-    return f"{asker} {'stopped, and leaves this to you' if handoff.question.breakout_of_loop else 'asks you'}"
+        return say("{name} waits for your permission", name=asker)
+    if handoff.question.breakout_of_loop:
+        return say("{name} stopped, and leaves this to you", name=asker)
+    return say("{name} asks you", name=asker)
 
 
-def _shown(handoff: Handoff, channel: str) -> str:
-    if handoff.question.action is not None and not answers_of(handoff, channel):
+def _shown(handoff: Handoff, place: Place) -> str:
+    if handoff.question.action is not None and not answers_of(handoff, place.channel):
         # Any argument may be a secret.
-        return f"{BAR}{_first(handoff)}"
-    return "\n".join(f"{BAR}{line}" for line in _harmless(inert(handoff.question.message)).split("\n"))
+        return f"{BAR}{_first(handoff, place)}"
+    return "\n".join(f"{BAR}{line}" for line in _harmless(inert(_message(handoff, place))).split("\n"))
 
 
-def _first(handoff: Handoff) -> str:
-    message = handoff.question.message
+def _first(handoff: Handoff, place: Place) -> str:
+    message = _message(handoff, place)
     line = message if handoff.question.action is None else message.partition("\n")[0]
     return _harmless(inert_line(line, _LINE))
+
+
+def _message(handoff: Handoff, place: Place) -> str:
+    """Return what is asked. Where the line is ours that asks for permission, it is in the language of the chat."""
+    message, action = handoff.question.message, handoff.question.action
+    asks = "" if action is None or place.language is None else first_line(action)
+    rest = message.removeprefix(asks)
+    return place.says(asks) + rest if asks and rest != message and rest[:1] in ("", "\n") else message
 
 
 def _listed(handoff: Handoff, answers: Sequence[tuple[str, Mapping[str, object]]], *, numbered: bool) -> str:
@@ -208,46 +246,62 @@ def _listed(handoff: Handoff, answers: Sequence[tuple[str, Mapping[str, object]]
 
 def _here(buttons: bool, replies: bool) -> str:
     if buttons and replies:
-        return "Press a button, or reply to this message with other words."
-    return "Press a button." if buttons else "Reply to this message with your answer." if replies else ""
+        return say("Press a button, or reply to this message with other words.")
+    if buttons:
+        return say("Press a button.")
+    return say("Reply to this message with your answer.") if replies else ""
 
 
 def _by_reply(handoff: Handoff, answers: Sequence[object]) -> str:
     if not answers:
-        return "Reply to this message with your answer."
-    else_ = ", or with other words" if takes_reply(handoff) else ""
-    return f"Reply with the number or the name of your choice, alone in the first line{else_}."
+        return say("Reply to this message with your answer.")
+    if takes_reply(handoff):
+        return say("Reply with the number or the name of your choice, alone in the first line, or with other words.")
+    return say("Reply with the number or the name of your choice, alone in the first line.")
 
 
 def _foot(handoff: Handoff, place: Place, *, now: datetime, here: str) -> str:
-    question, lines = handoff.question, list[str]()
-    if question.deciders is not None:
-        lines.append(f"{votes_needed(question.deciders, handoff.votes).capitalize()}.")
+    question = handoff.question
+    lines = _needed(handoff, place)
     left = left_in_words(question.deadline - now)
-    lines.append(f"Open for another {left}, until {stamp(question.deadline)}.")
-    digest = "" if question.action is None else f", action {question.action.digest[:16]}"
-    lines.append(f"Question {handoff.id}{digest}")
+    ends = say("Open for another {left}, until {time}.", left=left, time=Moment(question.deadline))
+    lines.append(place.says(ends))
+    named = say("Question {id}", id=handoff.id)
+    if question.action is not None:
+        named = say("Question {id}, action {digest}", id=handoff.id, digest=question.action.digest[:16])
+    lines.append(place.says(named))
     if place.limits.brief:
-        return "\n".join(lines if here else ["Open it to answer.", *lines])
-    otherwise = f"Or: {place.link}" if here else f"Answer: {place.link}"
+        return "\n".join(lines if here else [place.says(say("Open it to answer.")), *lines])
     # A secret can only be typed into the inbox.
     command = "handoffs inbox" if question.form.secret or question.takes_proof else f"handoffs answer {handoff.id}"
-    lines.append(" ".join(filter(None, (here, otherwise if place.link else "" if here else f"Answer: {command}"))))
+    where = place.link or ("" if here else command)
+    otherwise = say("Or: {where}", where=where) if here else say("Answer: {where}", where=where)
+    lines.append(" ".join(filter(None, (here, place.says(otherwise) if where else ""))))
     return "\n".join(lines)
 
 
+def _needed(handoff: Handoff, place: Place) -> list[str]:
+    deciders = handoff.question.deciders
+    if deciders is None:
+        return []
+    return [begun(place.says(say("{line}.", line=votes_needed(deciders, handoff.votes))))]
+
+
 def _standing(handoff: Handoff) -> str:
-    end = handoff.end
+    end, what = handoff.end, state_words(handoff.state)
     if end is None:
-        return "open"
-    by = f" by {inert_line(end.by, 60)}" if end.by else ""
-    through = f" through {inert_line(end.channel, 60)}" if end.channel else ""
-    return f"{handoff.state}{by}{through} at {stamp(end.at)}{_with_files(len(handoff.attachments))}"
-
-
-def _with_files(count: int) -> str:
-    """Return how many files the answer has. Their names stay in the inbox: a service reads what is sent."""
-    return f", with {count} file{'' if count == 1 else 's'}" if count else ""
+        return what
+    what = with_source(what, by=end.by, channel=end.channel)
+    # How many files: their names stay in the inbox, since a service reads what is sent.
+    if count := len(handoff.attachments):
+        return say_n(
+            "{what} at {time}, with {count} file",
+            "{what} at {time}, with {count} files",
+            count,
+            what=what,
+            time=Moment(end.at),
+        )
+    return say("{what} at {time}", what=what, time=Moment(end.at))
 
 
 def _harmless(text: str) -> str:
@@ -260,7 +314,11 @@ def _cut(text: str, size: int) -> str:
 
 
 def _lines(text: str) -> int:
-    return sum(max(1, -(-len(line) // _LINE_SEEN)) for line in text.split("\n"))
+    return sum(max(1, -(-_width(line) // _LINE_SEEN)) for line in text.split("\n"))
+
+
+def _width(line: str) -> int:
+    return len(line) + sum(unicodedata.east_asian_width(each) in "WF" for each in line)
 
 
 def _size(text: str) -> int:

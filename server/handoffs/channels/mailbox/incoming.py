@@ -14,8 +14,9 @@ from hashlib import sha256
 from typing import cast
 
 from handoffs.channels.mailbox.authenticity import vouched_for
+from handoffs.channels.mailbox.marks import has_mark
 from handoffs.channels.mailbox.outgoing import CODE_LINE, code_in
-from handoffs.channels.mailbox.replied import MARK, text_of, unflowed, unquoted
+from handoffs.channels.mailbox.replied import text_of, unflowed, unquoted
 from handoffs.channels.mailbox.servers import ADDRESS, MOST_ADDRESS, Mailbox
 
 MOST_BYTES = 262_144
@@ -100,7 +101,7 @@ def said_in(raw: bytes, head: Head, mailbox: Mailbox, *, cut: bool) -> Said:
     if written is not None:
         code = written[1]
     # Where a quote begins, all that was written here has been read.
-    ends_early = ends_early and MARK not in whole
+    ends_early = ends_early and not has_mark(whole)
     text = "" if ends_early else unquoted(whole, own=mailbox.address)
     return Said(text=text, code=code, cut=ends_early)
 

@@ -13,13 +13,15 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from handoffs.channels.mailbox.replied import MARK
+from handoffs.channels.mailbox.marks import CODES, MARKS
 from handoffs.channels.mailbox.servers import Mailbox
 from handoffs.core.untrusted import inert_line
+from handoffs.languages.tags import ENGLISH
 
 NAME = "Handoffs"
 
-CODE_LINE = re.compile(r"^[> \t]*Code of this message: ([0-9a-f]{32})[ \t]*$", re.MULTILINE)
+_WORDS = "|".join(map(re.escape, CODES.values()))
+CODE_LINE = re.compile(rf"^[> \t]*(?:{_WORDS}): ([0-9a-f]{{32}})[ \t]*$", re.MULTILINE)
 """Where a reply quotes the code: some servers change the name of a message. Agents' words never begin a line."""
 
 _MOST_SUBJECT = 150
@@ -67,8 +69,9 @@ def message_to(
     thread: Thread | None = None,
     replied: bool = False,
     code: str = "",
+    language: str = ENGLISH,
 ) -> EmailMessage:
-    """Return a message. With `code`, it takes a reply; `replied` says that it is one itself."""
+    """Return a message. With `code`, it takes a reply, and says so in a language; `replied`: it is one itself."""
     message = EmailMessage(policy=SMTP)
     message["From"] = f"{NAME} <{mailbox.address}>"
     message["To"] = address
@@ -81,7 +84,7 @@ def message_to(
     # RFC 3834, and what Exchange understands: no vacation's reply to it.
     message["Auto-Submitted"] = "auto-replied" if replied else "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    parts = [MARK, body, f"Code of this message: {code}"] if code else [body]
+    parts = [MARKS[language], body, f"{CODES[language]}: {code}"] if code else [body]
     message.set_content("\n\n".join(parts) + "\n", cte="quoted-printable")
     return message
 

@@ -9,8 +9,7 @@ import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
-MARK = "== Write your answer above this line =="
-"""The first line of our messages."""
+from handoffs.channels.mailbox.marks import has_mark
 
 _QUOTED = re.compile(r"\s*>")
 _RULE = re.compile(r"\s*(?:-{5,}[^-\n]{3,60}-{5,}|_{20,}|-{20,})\s*")
@@ -48,7 +47,7 @@ def _written(lines: Sequence[str], own: str) -> list[str]:
             continue
         if line.replace("\u00a0", " ") in ("--", "-- "):
             break  # a signature
-        if MARK in line:
+        if has_mark(line):
             _drop_introduction(kept, own)
             break
         if _rule(line) and _HEADER.fullmatch(following):

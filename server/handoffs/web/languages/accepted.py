@@ -1,15 +1,8 @@
 """The languages of the inbox, and which one a browser wants: by its cookie, else by `Accept-Language` (RFC 9110)."""
 
-from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
-ENGLISH = "en"
-
-LANGUAGES: Mapping[str, str] = MappingProxyType(
-    {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français", "ja": "日本語", "zh-Hans": "简体中文"}
-)
-"""By their tags (BCP 47), in their own names."""
+from handoffs.languages.tags import ENGLISH, LANGUAGES
 
 COOKIE = "handoffs_language"
 """Holds the tag that a person has picked."""

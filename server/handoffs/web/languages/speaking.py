@@ -4,8 +4,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from handoffs.web.languages.accepted import COOKIE, ENGLISH, wanted
-from handoffs.web.languages.catalogue import catalogue_of
+from handoffs.languages.catalogue import catalogue_of
+from handoffs.web.languages.accepted import COOKIE, wanted
 from handoffs.web.languages.words import current
 
 VARY = "Accept-Language, Cookie"
@@ -28,7 +28,7 @@ class Speaking:
             return
         headers = Headers(scope=scope)
         tag = wanted(picked(headers.get("cookie", "")), headers.get("accept-language", ""))
-        token = current.set(None if tag == ENGLISH else await catalogue_of(tag))
+        token = current.set(await catalogue_of(tag))
 
         async def saying(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -7,14 +7,14 @@ a translation brings no HTML in, and a value only what is `Markup` already.
 
 from contextvars import ContextVar
 from functools import lru_cache
-from string import Formatter
 
 from markupsafe import Markup, escape
 
 from handoffs.core.sentences import Sentence
 from handoffs.core.untrusted import inert_line
-from handoffs.web.languages.accepted import ENGLISH
-from handoffs.web.languages.catalogue import Catalogue
+from handoffs.languages import spoken as said
+from handoffs.languages.catalogue import Catalogue
+from handoffs.languages.tags import ENGLISH
 
 current: ContextVar[Catalogue | None] = ContextVar("current", default=None)
 """The catalogue of the request that is answered; None for English."""
@@ -30,19 +30,7 @@ def language() -> str:
 
 def spoken(words: str) -> str:
     """Return words in the page's language; what is not `Sentence` as it is."""
-    catalogue = current.get()
-    if catalogue is None or not isinstance(words, Sentence):
-        return words
-    found = (
-        catalogue.counted(words.sentence, words.many, words.number)
-        if words.many
-        else catalogue.sentence(words.sentence)
-    )
-    if not words.values:
-        return found
-    return "".join(
-        literal + ("" if name is None else _shown(words.values[name], spec)) for literal, name, spec in _parts(found)
-    )
+    return said.spoken(words, current.get())
 
 
 def finished(value: object) -> object:
@@ -91,21 +79,7 @@ def script_words() -> Markup:
 
 def number(value: float, spec: str = ",") -> str:
     """Return a number as the page's language writes it."""
-    catalogue, written = current.get(), format(value, spec)
-    return written if catalogue is None else catalogue.number(written)
-
-
-def _shown(value: object, spec: str) -> str:
-    if isinstance(value, str):
-        return spoken(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value, spec) if spec else str(value)
-    return str(value)
-
-
-@lru_cache(maxsize=4096)
-def _parts(text: str) -> tuple[tuple[str, str | None, str], ...]:
-    return tuple((literal, name, spec or "") for literal, name, spec, _ in Formatter().parse(text))
+    return said.number(value, spec, current.get())
 
 
 @lru_cache(maxsize=4096)
@@ -115,7 +89,7 @@ def _plain(text: str) -> Markup:
 
 @lru_cache(maxsize=4096)
 def _html_parts(text: str) -> tuple[tuple[str, str | None, str], ...]:
-    return tuple((literal.translate(_SAFE), name, spec) for literal, name, spec in _parts(text))
+    return tuple((literal.translate(_SAFE), name, spec) for literal, name, spec in said.parts(text))
 
 
 def _filled(text: str, values: dict[str, object]) -> Markup:
@@ -124,5 +98,5 @@ def _filled(text: str, values: dict[str, object]) -> Markup:
         made.append(literal)
         if name is not None:
             value = values[name]
-            made.append(value if isinstance(value, Markup) else str(escape(_shown(value, spec))))
+            made.append(value if isinstance(value, Markup) else str(escape(said.shown(value, spec, current.get()))))
     return Markup("".join(made))  # noqa: S704 - each part is escaped

@@ -8,7 +8,6 @@ const OFFLINE = "/offline";
 const KEPT = [OFFLINE, `/static/${VERSION}/style.css`];
 const ICON = `/static/${VERSION}/icon-192.png`;
 const PAUSES_MS = [1000, 4000];
-const AWAY = "The inbox can't be reached. Press again, or open the question.";
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
@@ -78,26 +77,27 @@ function show(note) {
     renotify: !note.silent,
     requireInteraction: !note.over,
     actions: buttons.map(({ label }, number) => ({ action: String(number), title: label })),
-    data: { url: note.url, buttons, over: Boolean(note.over), body: note.body },
+    data: { url: note.url, buttons, over: Boolean(note.over), body: note.body, away: note.away },
   });
 }
 
 // A press that did not arrive is sent again under its name, by which it counts once.
 async function press(notification, code) {
-  const { title, tag, data } = notification;
+  const { title, tag, lang, data } = notification;
   const body = JSON.stringify({ code, event: crypto.randomUUID() });
   for (const pause of [...PAUSES_MS, 0]) {
     const reply = await fetch("/push/press", {
       method: "POST", body, headers: { Accept: "application/json", "Content-Type": "application/json" },
     }).catch(() => null);
     if (reply && reply.status < 500) {
-      const { said } = await reply.json().catch(() => ({ said: AWAY }));
-      if (said) await show({ title, body: said, tag, url: data.url, silent: true, over: true });
+      const { said } = await reply.json().catch(() => ({ said: data.away ?? WORDS.body }));
+      if (said) await show({ title, body: said, tag, lang, url: data.url, silent: true, over: true });
       return;
     }
     if (pause) await new Promise((resolve) => { setTimeout(resolve, pause); });
   }
-  await show({ title, body: `${AWAY}\n${data.body}`, tag, url: data.url, buttons: data.buttons, silent: true });
+  const { url, buttons, away } = data;
+  await show({ title, body: `${away ?? WORDS.body}\n${data.body}`, tag, lang, url, buttons, away, silent: true });
 }
 
 // A page that is open is left as it is: something may be typed there.

@@ -1,13 +1,13 @@
 """One language besides English: its sentences, by the English ones, and how it writes numbers.
 
-A catalogue is a PO file beside this module. It is read when a page in that language is first asked for; pages in
-English read none, and import nothing for it.
+A catalogue is a PO file beside this module. It is read when a page or a message is first wanted in that language;
+English reads none, and imports nothing for it.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -19,20 +19,22 @@ if TYPE_CHECKING:  # only for another language than English
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marks:
-    """How a language writes numbers: what groups thousands, and what parts the decimals. From CLDR."""
+    """How a language writes numbers and times: what groups thousands, what parts the decimals. From CLDR."""
 
     group: str
     decimal: str
     least: int = 4
     """The least digits of a number that is grouped."""
+    moment: str
+    """A time to the minute, for `strftime`."""
 
 
 MARKS: Mapping[str, Marks] = {
-    "de": Marks(group=".", decimal=","),
-    "es": Marks(group=".", decimal=",", least=5),
-    "fr": Marks(group="\u202f", decimal=","),
-    "ja": Marks(group=",", decimal="."),
-    "zh-Hans": Marks(group=",", decimal="."),
+    "de": Marks(group=".", decimal=",", moment="%d.%m.%Y, %H:%M"),
+    "es": Marks(group=".", decimal=",", least=5, moment="%d/%m/%Y, %H:%M"),
+    "fr": Marks(group="\u202f", decimal=",", moment="%d/%m/%Y %H:%M"),
+    "ja": Marks(group=",", decimal=".", moment="%Y/%m/%d %H:%M"),
+    "zh-Hans": Marks(group=",", decimal=".", moment="%Y/%m/%d %H:%M"),
 }
 
 
@@ -71,12 +73,18 @@ class Catalogue:
             whole = digits
         return whole.replace(",", self._marks.group) + (self._marks.decimal if point else "") + rest
 
+    def moment(self, at: datetime) -> str:
+        """Return a time as this language writes it, to the minute, in UTC, and says so."""
+        return f"{at.astimezone(UTC).strftime(self._marks.moment)} UTC"
+
 
 _READ: dict[str, Catalogue] = {}
 
 
-async def catalogue_of(tag: str) -> Catalogue:
-    """Return the catalogue of a language that is not English."""
+async def catalogue_of(tag: str) -> Catalogue | None:
+    """Return the catalogue of a language; None for English, and for a tag that is not known."""
+    if tag not in MARKS:
+        return None
     found = _READ.get(tag)
     if found is None:
         found = _READ[tag] = await anyio.to_thread.run_sync(read_catalogue, tag)
@@ -85,7 +93,9 @@ async def catalogue_of(tag: str) -> Catalogue:
 
 def read_catalogue(tag: str) -> Catalogue:
     """Read the file of a language."""
-    file = resources.files("handoffs.web.languages").joinpath("catalogues", f"{tag}.po")
+    from importlib import resources
+
+    file = resources.files("handoffs.languages").joinpath("catalogues", f"{tag}.po")
     return Catalogue(tag, file.read_text(encoding="utf-8"))
 
 
