@@ -330,3 +330,29 @@ async def test_a_grant_that_was_used_last_allows_no_more_than_before(tmp_path: P
         await anyio.sleep(0.35)
         assert await gate.allows(action(8), RULE) is None
         assert await gate.allows(action(7), RULE) is not None
+
+
+async def test_a_denial_that_no_call_waits_for_suspends_permissions(shop: Shop) -> None:
+    async with shop.client("legacy", Person(ALLOW | {"remember": "exact-hour"})) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    shop.home.extra["HANDOFFS_HOLD_SECONDS"] = "1"
+    async with shop.desk() as desk, shop.client("legacy") as client:
+        assert "has not decided yet" in text_of(await client.call_tool("delete_order", {"number": 2}))
+        asked = await waiting(desk)
+        assert shop.home.run("answer", asked.id, "--set", "decision=deny").returncode == 0
+        assert [each["state"] for each in grants(shop)] == ["suspended"]
+        assert "has not decided yet" in text_of(await client.call_tool("delete_order", {"number": 1}))
+    assert shop.done == ["delete 1"]
+
+
+async def test_permissions_count_again_once_a_stop_is_lifted(shop: Shop) -> None:
+    async with shop.client("legacy", Person(ALLOW | {"remember": "exact-hour"})) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    async with shop.desk() as desk, shop.client("legacy") as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "delete_order", {"number": 2})
+            await waiting(desk)
+            assert (await shop.home.command("gate", "stop")).returncode == 0
+        assert shop.home.run("gate", "stop", "--lift").returncode == 0
+        await client.call_tool("delete_order", {"number": 1})
+    assert shop.done == ["delete 1", "delete 1"]
