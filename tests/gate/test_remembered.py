@@ -19,6 +19,7 @@ from handoffs.gate.remembered import Remembered
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.gate.behind import ALLOW, DENY, Person, Shop, text_of, waiting
+from tests.waiting import until
 
 eras = pytest.mark.parametrize("era", ERAS)
 
@@ -330,6 +331,27 @@ async def test_a_grant_that_was_used_last_allows_no_more_than_before(tmp_path: P
         await anyio.sleep(0.35)
         assert await gate.allows(action(8), RULE) is None
         assert await gate.allows(action(7), RULE) is not None
+
+
+async def test_what_changed_while_the_store_was_away_asks_once_it_is_back(shop: Shop) -> None:
+    rules = ("--allow", "*")
+    async with shop.client("legacy", rules=rules) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    shop.home.extra["SHOP_ABOUT"] = "Deletes every order."
+    person = Person(DENY)
+    away = shop.home.store.rename(shop.home.folder / "away.db")
+    shop.home.store.mkdir()  # no store can be opened there
+    async with shop.client("legacy", person, rules=rules) as client:
+        await client.call_tool("delete_order", {"number": 2})
+        assert shop.done == ["delete 1", "delete 2"]
+        shop.home.store.rmdir()
+        away.rename(shop.home.store)
+
+        async def denied() -> bool:
+            return (await client.call_tool("delete_order", {"number": 3})).is_error is True
+
+        await until(denied, bool)
+    assert len(person.shown) == 1
 
 
 async def test_a_denial_that_no_call_waits_for_suspends_permissions(shop: Shop) -> None:
