@@ -322,6 +322,21 @@ async def test_the_gates_own_lines_reach_a_server_that_reads_frames(home: Home) 
         assert client.got[-1]["params"]["arguments"] == {"n": 2}
 
 
+async def test_thousands_of_refused_lines_at_once_end_nothing(home: Home) -> None:
+    async with wire(home) as client:
+        await client.begin(elicitation={})
+        await client.send(call(1))
+        first = await dialog(client)
+        ids = range(10, 3010)
+        told = b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"tools/call"}\n' % each for each in ids)
+        await client.send(b"tools/call\n" * 3000 + told)
+        for each in ids:
+            assert "Not run" in (await client.reply(each))["error"]["message"]
+        assert client.ran == []
+        await allow(client, first)
+        assert said(await client.reply(1)) == "pay"
+
+
 # 14
 
 

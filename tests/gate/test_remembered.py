@@ -19,6 +19,7 @@ from handoffs.gate.remembered import Remembered
 from handoffs.store.sqlite.store import SqliteStore
 from tests.acceptance.processes import ERAS, Home
 from tests.gate.behind import ALLOW, DENY, Person, Shop, text_of, waiting
+from tests.waiting import until
 
 eras = pytest.mark.parametrize("era", ERAS)
 
@@ -318,15 +319,62 @@ async def test_a_grant_that_was_used_last_allows_no_more_than_before(tmp_path: P
     clock = SystemClock()
     async with SqliteStore(tmp_path / "a.db") as store:
         gate, exact = remembered(store, clock), action(7).digest
-        ends = clock.now() + timedelta(seconds=0.3)
         await store.permissions.grant(of_the_tool("g_1", clock, reach=Reach.EXACT, arguments_digest=exact))
         assert await gate.allows(action(7), RULE) is not None
         assert await gate.allows(action(8), RULE) is None
         assert await gate.allows(action(7, about="Deletes all."), RULE) is None
         assert await gate.allows(action(7), Terms(remember=Remember(reaches=frozenset({"tool"})))) is None
         assert await gate.allows(action(7), RULE) is not None
+        ends = clock.now() + timedelta(seconds=3)
         await store.permissions.grant(of_the_tool("g_2", clock, expires_at=ends))
         assert await gate.allows(action(8), RULE) is not None
-        await anyio.sleep(0.35)
+        await until(lambda: clock.now() > ends, bool)
         assert await gate.allows(action(8), RULE) is None
         assert await gate.allows(action(7), RULE) is not None
+
+
+async def test_what_changed_while_the_store_was_away_asks_once_it_is_back(shop: Shop) -> None:
+    rules = ("--allow", "*")
+    async with shop.client("legacy", rules=rules) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    shop.home.extra["SHOP_ABOUT"] = "Deletes every order."
+    person = Person(DENY)
+    away = shop.home.store.rename(shop.home.folder / "away.db")
+    shop.home.store.mkdir()  # no store can be opened there
+    async with shop.client("legacy", person, rules=rules) as client:
+        await client.call_tool("delete_order", {"number": 2})
+        assert shop.done == ["delete 1", "delete 2"]
+        shop.home.store.rmdir()
+        away.rename(shop.home.store)
+
+        async def denied() -> bool:
+            return (await client.call_tool("delete_order", {"number": 3})).is_error is True
+
+        await until(denied, bool)
+    assert len(person.shown) == 1
+
+
+async def test_a_denial_that_no_call_waits_for_suspends_permissions(shop: Shop) -> None:
+    async with shop.client("legacy", Person(ALLOW | {"remember": "exact-hour"})) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    shop.home.extra["HANDOFFS_HOLD_SECONDS"] = "1"
+    async with shop.desk() as desk, shop.client("legacy") as client:
+        assert "has not decided yet" in text_of(await client.call_tool("delete_order", {"number": 2}))
+        asked = await waiting(desk)
+        assert shop.home.run("answer", asked.id, "--set", "decision=deny").returncode == 0
+        assert [each["state"] for each in grants(shop)] == ["suspended"]
+        assert "has not decided yet" in text_of(await client.call_tool("delete_order", {"number": 1}))
+    assert shop.done == ["delete 1"]
+
+
+async def test_permissions_count_again_once_a_stop_is_lifted(shop: Shop) -> None:
+    async with shop.client("legacy", Person(ALLOW | {"remember": "exact-hour"})) as client:
+        await client.call_tool("delete_order", {"number": 1})
+    async with shop.desk() as desk, shop.client("legacy") as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "delete_order", {"number": 2})
+            await waiting(desk)
+            assert (await shop.home.command("gate", "stop")).returncode == 0
+        assert shop.home.run("gate", "stop", "--lift").returncode == 0
+        await client.call_tool("delete_order", {"number": 1})
+    assert shop.done == ["delete 1", "delete 1"]

@@ -20,6 +20,7 @@ from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, REASON, REMEMBER, SCOPE, action_form
 from handoffs.core.action_shown import MAX_REASON, MAX_SHOWN, message_of
 from handoffs.core.asked import digest_of_key
+from handoffs.core.denial import is_denial
 from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyUsed, NotProved, QuestionRefused
 from handoffs.core.form import DECISION
@@ -206,7 +207,7 @@ class Permitting:
             if handoff.state is State.OPEN:
                 return _denied(words.WAITING, handoff)
             if (why := await self._refusal(handoff, action, terms)) is not None:
-                if handoff.decided:
+                if is_denial(handoff):
                     await self._remembered.suspend(action)
                 await self._asking.hand_over(*asked, key=key)
                 return _denied(why, handoff)

@@ -19,6 +19,7 @@ from handoffs.core.errors import (
     AlreadyEnded,
     NotTheirDecision,
     QuestionRefused,
+    StoreUnavailable,
 )  # fmt: skip
 from handoffs.core.events import (
     Answered,
@@ -329,7 +330,7 @@ class Desk(Recorder):
     ) -> Handoff:
         deciders = handoff.question.deciders
         if deciders is None:
-            return await self._store.record(handoff.id, outcome, known=handoff, contents=contents)
+            return await self._ended(await self._store.record(handoff.id, outcome, known=handoff, contents=contents))
         voted = await self._vote(handoff, outcome)
         if isinstance(outcome, Answered) and deciders.proof and voted.digest and handoff.state is State.OPEN:
             if proof is None:
@@ -338,7 +339,16 @@ class Desk(Recorder):
                 raise no_proof(deciders)
             voted = await self.proving.use(handoff, voted, outcome, proof)
         # The store leaves the outcome out where the votes that it finds are not enough.
-        return await self._store.record(handoff.id, voted, outcome, known=handoff, contents=contents)
+        return await self._ended(await self._store.record(handoff.id, voted, outcome, known=handoff, contents=contents))
+
+    async def _ended(self, handoff: Handoff) -> Handoff:
+        # Here, since no call may be waiting that would hear of its denial. If it can't be done, that call does it.
+        if handoff.question.action is not None:
+            from handoffs.core.denial import suspend_denied
+
+            with suppress(StoreUnavailable):
+                await suspend_denied(self._store.permissions, handoff, at=self._clock.now())
+        return handoff
 
     async def _vote(self, handoff: Handoff, outcome: Answered | Declined) -> Voted:
         from handoffs.core.voting import vote_for

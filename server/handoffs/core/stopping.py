@@ -4,13 +4,11 @@ And resuming one permission.
 """
 
 from handoffs.core.action import Asker
+from handoffs.core.denial import STOPPED
 from handoffs.core.desk import Desk
 from handoffs.core.errors import AlreadyEnded, NotFound, NotProved
 from handoffs.core.grant import Grant, Stop
 from handoffs.core.sentences import say
-
-STOPPED = "Everything was stopped."
-"""The note with which each call that waits is denied."""
 
 MOST_CALLS = 10_000
 """Open questions that are looked through for held calls."""

@@ -14,6 +14,7 @@ from handoffs.core.action import Action, Asker
 from handoffs.core.action_changes import changes_since
 from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, REMEMBER, action_form
 from handoffs.core.action_shown import MAX_SHOWN, message_of
+from handoffs.core.denial import is_denial
 from handoffs.core.desk import Desk
 from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyUsed, Stopped, StoreUnavailable
@@ -148,7 +149,7 @@ class Asking:
                 return Reply(call.refused(words.WAITING))
             if why := _refusal(handoff, terms):
                 await self._desk.collect(handoff)
-                if handoff.decided:
+                if is_denial(handoff):
                     await self._remembered.suspend(action)
                 return Reply(call.refused(why))
             terms = await look.check()

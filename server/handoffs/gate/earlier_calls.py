@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import ALLOW, ARGUMENTS
+from handoffs.core.denial import STOPPED
 from handoffs.core.desk import Desk
 from handoffs.core.form import DECISION
 from handoffs.core.model import SCRIPT, Handoff, State
-from handoffs.core.stopping import STOPPED
 
 MOST_DENIALS = 3
 """After this many denials within `WITHIN`, a person is not asked about the same call for `FOR`."""

@@ -109,6 +109,7 @@ class Holding:
         self._client = Client()
         self._group: TaskGroup | None = None
         self._held: dict[str, _Held] = {}  # by the call's name
+        self._compares_later = False
         self._handling = 0  # how many held calls are not answered or sent
 
     @property
@@ -187,8 +188,18 @@ class Holding:
         await self._sending.note_unknown(interrupted, reason)
 
     async def _listed(self, tools: Mapping[str, str], told: Mapping[str, str]) -> None:
-        if await self._remembered.compare(tools, told) and self._new_server is not None:
+        first = await self._remembered.compare(tools, told)
+        if first is None and not self._compares_later:
+            self._compares_later = True
+            self._start(self._compare_later)
+        if first and self._new_server is not None:
             self._new_server(len(tools))
+
+    async def _compare_later(self) -> None:
+        # Else a tool that has changed would run unasked for as long as the session lasts.
+        await self._remembered.knows_again()
+        self._compares_later = False
+        self._definitions.forget()
 
     # One call
 

@@ -5,11 +5,12 @@
 - A grant is used only where the policy still asks, with one durable commit, before the call is sent.
 - Where a rule says who decides, or a proof is demanded, a grant is compared with the answer that gave it.
 - While everything is stopped, no grant counts and every call that would ask is denied.
-- Where the store is away, nothing is known to have changed, and no grant counts.
+- Where the store is away, nothing is known to have changed, and no grant counts. It is compared once the store is back.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handoffs.core.action import Action, definition_digest
@@ -19,6 +20,7 @@ from handoffs.core.grant import MOST_GRANTS, Grant, Pin, Stop
 from handoffs.core.model import Handoff
 from handoffs.core.ports import Clock, Permissions
 from handoffs.core.remembering import offered
+from handoffs.core.retry import AGAIN_SECONDS
 from handoffs.gate.granted import choice_of, granted
 from handoffs.gate.policy_model import Terms
 
@@ -77,11 +79,11 @@ class Remembered:
         self._settled: dict[str, tuple[str, str]] = {}  # and those that a person has allowed since
         self._used: dict[str, Grant] = {}  # the one of each tool that was used last, as it was then
 
-    async def compare(self, tools: Mapping[str, str], told: Mapping[str, str] | None = None) -> bool:
+    async def compare(self, tools: Mapping[str, str], told: Mapping[str, str] | None = None) -> bool | None:
         """Compare the definitions that the server lists with those that are pinned, and pin them at first sight.
 
         `told` are those that the client was told otherwise: they have changed, whatever is pinned, until a person has
-        allowed a call by them. Return whether it was first sight.
+        allowed a call by them. Return whether it was first sight; None where the store can't be used.
         """
         told = told or {}
         apart = {tool: (definition_digest(tools.get(tool, "")), definition_digest(each)) for tool, each in told.items()}
@@ -105,11 +107,19 @@ class Remembered:
                 await self._permissions.end_grants(server=self._server, tool=tool, at=self._clock.now())
         except HandoffError as error:
             logger.warning("whether a tool of %s has changed is not known: %s", self._server, error)
-            return False
+            return None
         # A change that nobody has seen yet stays one while the server does not list the tool, or nothing at all.
         unlisted = {tool: before for tool, before in self._before.items() if tool not in tools and tool not in apart}
         self._before, self._apart = {**unlisted, **changed}, apart
         return not pins and bool(tools)
+
+    async def knows_again(self) -> None:
+        """Return once the store can be used again."""
+        while True:
+            await self._clock.sleep(AGAIN_SECONDS)
+            with suppress(HandoffError):
+                await self._permissions.pins(self._server)
+                return
 
     def before(self, tool: str) -> str | None:
         """Return the definition that people know of a tool that has changed; None where it has not.

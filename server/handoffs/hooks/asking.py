@@ -19,12 +19,12 @@ import anyio
 from handoffs.assembly import store_at
 from handoffs.clock import SystemClock
 from handoffs.core.action import Action
-from handoffs.core.action_form import ALLOW, ARGUMENTS, MAX_EDITED, MAX_EDITS, action_form
+from handoffs.core.action_form import ARGUMENTS, MAX_EDITED, MAX_EDITS, action_form
 from handoffs.core.action_shown import MAX_SHOWN, message_of
+from handoffs.core.denial import is_denial
 from handoffs.core.desk import Desk
 from handoffs.core.display import stamp
 from handoffs.core.errors import AlreadyEnded, AlreadyUsed, HandoffError, NotProved, Stopped
-from handoffs.core.form import DECISION
 from handoffs.core.model import Caller, Declared, Handoff, State
 from handoffs.core.ports import Permissions
 from handoffs.core.remembering import conditions_of, offered, takes_conditions
@@ -240,7 +240,7 @@ class _Asking:
                 return self._denied(plain_words.WAITING)
             if why := words.no_permission(handoff):
                 await desk.collect(handoff, tool_use=self._name)
-                if handoff.decided and (handoff.values or {}).get(DECISION) != ALLOW:
+                if is_denial(handoff):
                     await self._remembered.suspend(action)
                 return self._denied(why)
             try:

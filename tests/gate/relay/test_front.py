@@ -571,6 +571,16 @@ async def test_a_header_that_says_something_else_is_refused(teller: Teller, wron
     assert not (teller.home.folder / "journal").exists()
 
 
+async def test_a_header_that_is_there_twice_must_say_the_same_twice(teller: Teller) -> None:
+    body, headers = modern("tools/call", name="pay")
+    caller = teller.caller()
+    both = [*(BOTH | caller.headers | headers).items(), ("mcp-name", "read_it")]
+    refused = await caller.http.post(caller.url, json={"jsonrpc": "2.0", **body}, headers=both)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32020)
+    assert "`mcp-name` is not what its body says" in refused.json()["error"]["message"]
+    assert not (teller.home.folder / "journal").exists()
+
+
 @pytest.mark.parametrize(
     ("method", "meta", "status", "code"), [("tools/call", {}, 400, -32602), ("initialize", None, 404, -32601)]
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handoffs.gate.relay.message import OURS, Id, Message, Number, Odd, cancelled, concerns, read, refusal
+from handoffs.gate.relay.message import OURS, Id, Message, Number, Odd, cancelled, concerns, read, read_one, refusal
 from handoffs.gate.relay.outline import Outline, outline
 from handoffs.gate.written import sequence
 
@@ -133,6 +133,20 @@ def test_a_batch_with_a_call_is_refused_as_a_batch(nesting: str) -> None:
     (batch,) = replies(line)
     assert {each["id"] for each in batch} >= {1}
     assert all("one by one" in each["error"]["message"] for each in batch)
+
+
+@pytest.mark.parametrize("held", ['"', '\\"', "\\\\", '\\"\\\\', "[", "}"])
+def test_a_line_of_quotes_takes_as_long_as_it_is(held: str) -> None:
+    line = b'{"id":1,"method":"tools/call","params":"' + held.encode() * 500_000  # hours, if each were looked at anew
+    assert list(odd(line).ids) == ["1"]
+    found = read_one(line)
+    assert isinstance(found, Odd)
+    assert list(found.ids) == ["1"]
+
+
+def test_a_long_batch_takes_as_long_as_it_is() -> None:
+    (batch,) = replies(b"[" + b"[0],0," * 500_000 + call().strip() + b"]")
+    assert [each["id"] for each in batch] == [1]
 
 
 def test_what_only_speaks_of_calls_passes() -> None:

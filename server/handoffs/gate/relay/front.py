@@ -153,7 +153,7 @@ class Front:
 
     # Messages
 
-    async def _post(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+    async def _post(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         found = message.read_one(await _body(receive))
         if isinstance(found, Odd):
             raise _Refused(400, found.reason, code=found.code, id=found.ids[0] if len(found.ids) == 1 else "null")
@@ -170,7 +170,7 @@ class Front:
             raise _Refused(400, "a server of this version asks its client nothing, so there is nothing to answer")
 
     async def _post_in_session(
-        self, scope: Scope, headers: Mapping[str, str], found: Message, receive: Receive, send: Send
+        self, scope: Scope, headers: Headers, found: Message, receive: Receive, send: Send
     ) -> None:
         if found.method == "initialize" and found.id is not None and SESSION_HEADER not in headers:
             session = self._begin(self._principal(scope), modern=False)
@@ -184,9 +184,7 @@ class Front:
             await session.front.tell(found.raw)
         await _reply(send, 202)
 
-    async def _ask(
-        self, session: _Session, headers: Mapping[str, str], asked: Message, receive: Receive, send: Send
-    ) -> None:
+    async def _ask(self, session: _Session, headers: Headers, asked: Message, receive: Receive, send: Send) -> None:
         assert asked.id is not None
         name = asked.id.text
         if session.modern:
@@ -212,7 +210,7 @@ class Front:
         if begins and (reply.gone or reply.failed):
             self._end(session)  # its client knows of none
 
-    def _check_modern(self, session: _Session, headers: Mapping[str, str], asked: Message, name: str) -> None:
+    def _check_modern(self, session: _Session, headers: Headers, asked: Message, name: str) -> None:
         if not version_of(asked):
             raise _Refused(400, "its body names no version of MCP in `_meta`", code=INVALID_PARAMS, id=name)
         if (why := mismatch(headers, asked, session.front.tools)) is not None:

@@ -5,6 +5,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Final
 
+from starlette.datastructures import Headers
+
 from handoffs.gate.relay.headers import MODERN, VERSION_HEADER, RequestHeaders, version_of
 from handoffs.gate.relay.message import Message
 
@@ -17,14 +19,17 @@ def is_modern(headers: Mapping[str, str], message: Message | None = None) -> boo
     return named >= MODERN
 
 
-def mismatch(headers: Mapping[str, str], message: Message, tools: RequestHeaders) -> str | None:
-    """Say in words which header of a modern request is not what its body says; None where all are."""
+def mismatch(headers: Headers, message: Message, tools: RequestHeaders) -> str | None:
+    """Say in words which header of a modern request is not what its body says; None where all are.
+
+    One that is there twice must say it twice: what stands before the gate may go by the other.
+    """
     expected = {VERSION_HEADER: version_of(message), **tools.of(message)}
     for name, value in expected.items():
-        given = headers.get(name)
-        if given is None:
+        given = headers.getlist(name)
+        if not given:
             return f"it has no header `{name}`"
-        if _decoded(given) != _decoded(value):
+        if any(_decoded(each) != _decoded(value) for each in given):
             return f"its header `{name}` is not what its body says"
     return None
 

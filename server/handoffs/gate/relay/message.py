@@ -12,7 +12,7 @@ A call must not pass unseen because the server behind reads a line otherwise tha
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, cast
 
@@ -294,15 +294,22 @@ def _call(raw: bytes, params: Value, parsing: _Parsing) -> str | None:
 
 def _batch(values: Sequence[Value]) -> Odd | None:
     """Return why a batch is refused; None where no call is in it, however deep its lists are."""
-    held, ids, left = False, list[str](), list(values)
-    while left:
-        each = left.pop(0)
-        if isinstance(each, list):
-            left[:0] = each
-        elif isinstance(each, dict):
+    held, ids = False, list[str]()
+    for each in _flat(values):
+        if isinstance(each, dict):
             ids += _ids_of(each)
             held = held or any(key.casefold() == "method" and found == _CALL for key, found in _pairs(each))
     return Odd("calls must be sent one by one, not as a batch", ids=ids, batch=True) if held else None
+
+
+def _flat(values: Sequence[Value]) -> Iterator[Value]:
+    """Yield what is in lists in lists, in one pass."""
+    left = list(reversed(values))
+    while left:
+        if isinstance(each := left.pop(), list):
+            left += reversed(each)
+        else:
+            yield each
 
 
 def _pairs(value: dict[str, Value]) -> list[tuple[str, Value]]:
@@ -361,7 +368,8 @@ def _has_half_pair(value: Value) -> bool:
 
 # Ids of lines that can't be parsed
 
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
+# A string that nothing ends reaches to the end: else each quote in it would be the beginning of another.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
 
 
 def _unreadable(line: bytes, reason: str, code: int) -> Odd:

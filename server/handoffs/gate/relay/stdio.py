@@ -113,6 +113,19 @@ class StdioRelay:
 
     def _pass_up(self, pieces: Iterator[Piece]) -> Coroutine[Any, Any, None] | None:
         """Pass on what can be without waiting; return the rest."""
+        waits, again = self._pass_some(pieces)
+        return None if waits is None else self._go_on(waits, again, pieces)
+
+    async def _go_on(
+        self, waits: Coroutine[Any, Any, None] | None, again: Iterator[Piece], pieces: Iterator[Piece]
+    ) -> None:
+        # No deeper for each: one chunk may have thousands of lines that must be waited for.
+        while waits is not None:
+            await waits
+            waits, again = self._pass_some(chain(again, pieces))
+
+    def _pass_some(self, pieces: Iterator[Piece]) -> tuple[Coroutine[Any, Any, None] | None, Iterator[Piece]]:
+        """Pass on what can be; return what must be awaited before the rest, and a piece that is to be read again."""
         passing: list[bytes] = []
         for piece in pieces:
             if self._up.framed:
@@ -123,15 +136,15 @@ class StdioRelay:
                 continue
             found = message.read(piece.body, piece.raw) if piece.odd is None else message.refused(piece.body, piece.odd)
             if isinstance(found, Odd):
-                return self._refuse(found, b"".join(passing), pieces)
+                return self._refuse(found, b"".join(passing)), iter(())
             if passing and _concerns_holder(found):
                 if (left := self._send_now(b"".join(passing))) is not None:
-                    return self._then(left, chain((piece,), pieces))
+                    return left, iter((piece,))
                 passing.clear()
             if not (_concerns_holder(found) and self._holder.from_client(found)):
                 self._pass_read(found, piece)
                 passing.append(piece.raw)
-        return self._send_now(b"".join(passing)) if passing else None
+        return (self._send_now(b"".join(passing)) if passing else None), iter(())
 
     def _pass_read(self, found: Message, piece: Piece) -> None:
         if found.method == "notifications/cancelled" and (cancelled := message.cancelled(found)) is not None:
@@ -141,18 +154,11 @@ class StdioRelay:
             self._lists[found.id.text] = found
         self._note(piece.body)
 
-    async def _refuse(self, odd: Odd, before: bytes, after: Iterator[Piece]) -> None:
+    async def _refuse(self, odd: Odd, before: bytes) -> None:
         if before and (rest := self._send_now(before)) is not None:
             await rest
         if (reply := message.refusal(odd)) is not None:
             await self.to_client(reply)
-        if (rest := self._pass_up(after)) is not None:
-            await rest
-
-    async def _then(self, first: Coroutine[Any, Any, None], after: Iterator[Piece]) -> None:
-        await first
-        if (rest := self._pass_up(after)) is not None:
-            await rest
 
     def _send_now(self, data: bytes, *, on_new_line: bool = False) -> Coroutine[Any, Any, None] | None:
         if self._ended is not None:
