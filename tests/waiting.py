@@ -9,7 +9,7 @@ import anyio
 
 T = TypeVar("T")
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 @overload

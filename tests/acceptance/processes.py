@@ -60,7 +60,7 @@ class Home:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             env=self.env,
             cwd=self.folder,
             check=False,

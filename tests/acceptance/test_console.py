@@ -110,7 +110,7 @@ def test_a_stdio_server_that_was_lent_a_terminal_it_has_not_says_so(tmp_path: Pa
         text=True,
         env=home.env,
         start_new_session=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode != 0

@@ -161,7 +161,7 @@ async def test_a_server_without_its_store_says_so_once_and_goes_on_when_it_is_up
     folder.write_text("in the way")
     beyond = {"HANDOFFS_URL": "https://handoffs.example.com"} if tokens == "auto" else {}
     home = Home(tmp_path, {"HANDOFFS_STORE": str(folder / "handoffs.db"), "HANDOFFS_TOKENS": tokens, **beyond})
-    async with home.http(address) as server, httpx.AsyncClient(timeout=30) as http:
+    async with home.http(address) as server, httpx.AsyncClient(timeout=120) as http:
         code, said = await probe(server, http)
         assert (code, said["ready"]) == (503, False)
         with anyio.fail_after(30):

@@ -60,7 +60,7 @@ async def behind_a_proxy(*homes: Home) -> AsyncGenerator[tuple[RoundRobin, list[
         async with (
             replicas(*homes) as servers,
             round_robin(*(server.url for server in servers)) as proxy,
-            httpx.AsyncClient(timeout=30, limits=limits, headers=servers[0].bearer) as http,
+            httpx.AsyncClient(timeout=120, limits=limits, headers=servers[0].bearer) as http,
         ):
             yield proxy, servers, http
 

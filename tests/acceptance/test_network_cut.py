@@ -118,7 +118,7 @@ async def test_servers_started_without_their_database_say_so_and_use_it_later(tm
                 assert (await ask(client))["status"] == "PENDING"
 
     with anyio.fail_after(60):
-        async with anyio.create_task_group() as tasks, httpx.AsyncClient(timeout=30) as http:
+        async with anyio.create_task_group() as tasks, httpx.AsyncClient(timeout=120) as http:
             tasks.start_soon(on_stdio)
             async with homes[1].http() as server:
                 code, ready = await probe(server, http)

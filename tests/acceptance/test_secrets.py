@@ -95,7 +95,12 @@ async def test_a_secret_reaches_the_program_that_needs_it_and_is_nowhere_else(ho
         name = got["values"]["password"]
         assert name == f"secret:{got['handoffId']}/password"
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, name], capture_output=True, text=True, env=home.env, timeout=30, check=False
+            [sys.executable, "-c", PROGRAM, name],
+            capture_output=True,
+            text=True,
+            env=home.env,
+            timeout=120,
+            check=False,
         )
         assert (done.stdout, done.stderr) == (f"{VALUE}\n", "")
     seen = [str(first), str(second), *person.said, *person.pages]

@@ -123,7 +123,7 @@ async def test_a_dialog_answers_for_its_own_caller_only(era: str, tmp_path: Path
 async def test_the_state_between_two_dialog_rounds_is_good_for_its_caller_only(tmp_path: Path) -> None:
     home = Home(tmp_path)
     other = home.run("token", "add", "ci").stdout.strip()
-    async with home.http() as server, httpx2.AsyncClient(timeout=30) as http:
+    async with home.http() as server, httpx2.AsyncClient(timeout=120) as http:
         http.headers.update(server.bearer)
         caller = Caller(http, dialog=True)  # type: ignore[arg-type]
         first = (await caller.call(server.url, "handoff_to_user", {"message": "Deploy?"}))["result"]

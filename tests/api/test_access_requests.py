@@ -73,7 +73,7 @@ async def served(folder: Path, **settings: str) -> AsyncGenerator[Served]:
         home = Home(folder, {"HANDOFFS_MIN_TIMEOUT_SECONDS": "1", "HANDOFFS_DECISION_POINT": point.url, **settings})
         async with home.http() as server:
             base = server.url.removesuffix("/mcp")
-            async with httpx2.AsyncClient(base_url=base, headers=server.bearer, timeout=30) as http:
+            async with httpx2.AsyncClient(base_url=base, headers=server.bearer, timeout=120) as http:
                 yield Served(home, server, http, point)
 
 

@@ -49,7 +49,7 @@ async def served(folder: Path) -> AsyncGenerator["tuple[Home, HttpServer, httpx2
     home = Home(folder, {"HANDOFFS_MIN_TIMEOUT_SECONDS": "1"})
     async with home.http() as server:
         base = server.url.removesuffix("/mcp")
-        async with httpx2.AsyncClient(base_url=base, headers=server.bearer, timeout=30) as http:
+        async with httpx2.AsyncClient(base_url=base, headers=server.bearer, timeout=120) as http:
             yield home, server, http
 
 

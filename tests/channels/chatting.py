@@ -125,7 +125,7 @@ async def home(
         asked = Desk(store=store, clock=used, directory=store.people.directory, sealer=sealer, local="agent")
         courier = Courier(other.chats, served, sealer, known, link, burst=burst, pause=0.05)
         setup = Setup(store.chats, sealer, used, known, courier.poke, own_keys)
-        with anyio.fail_after(120):
+        with anyio.fail_after(300):
             async with anyio.create_task_group() as tasks:
                 if serve:
                     tasks.start_soon(courier.run)

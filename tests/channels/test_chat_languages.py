@@ -177,6 +177,7 @@ async def test_slack_in_french_allows_a_held_call(tmp_path: Path) -> None:
         assert "Il faut 2 votes." in json.dumps(message[2], ensure_ascii=False)
         assert [each["text"]["text"] for each in buttons(message[2])] == ["Autoriser une fois", "Refuser"]
         assert "Ouvrir la boîte" in json.dumps(message[2], ensure_ascii=False)
+        await until(lambda: there.log(asked, "reached"))
         await ada.press(message, "Autoriser une fois")
         await ada.shown("Enregistré comme votre vote : Autoriser une fois.")
         await ada.shown("Il faut encore 1 vote.")
@@ -227,7 +228,7 @@ async def test_ntfy_in_japanese_is_cut_by_its_bytes(tmp_path: Path) -> None:
 
 
 async def test_several_at_once_and_a_test_are_in_the_language(tmp_path: Path) -> None:
-    async with ntfy_server() as server, home(tmp_path, burst=1.0) as there:
+    async with ntfy_server() as server, home(tmp_path, burst=4.0) as there:
         phone = await there.ntfy(server, language="de")
         await there.setup.test("ada", (await there.chat()).id)
         tried = await phone.shown("Ein Test von Handoffs")
@@ -235,7 +236,7 @@ async def test_several_at_once_and_a_test_are_in_the_language(tmp_path: Path) ->
         await phone.shown("Es funktioniert: Was Sie hier drücken, erreicht Handoffs.")
         for name in ("One?", "Two?", "Three?"):
             await there.ask(name)
-        listed = await phone.shown("2 Fragen warten auf Sie")
+        listed = await phone.shown("3 Fragen warten auf Sie")
         assert "│ Two?\noffen · " in listed["message"]
         assert "Antworten: https://inbox.example.com" in listed["message"]
 

@@ -88,6 +88,7 @@ async def test_a_button_works_once(tmp_path: Path) -> None:
         phone = await there.ntfy(server)
         asked = await there.ask(options=["Yes", "No"], deciders=decided_by("ada", "bob", votes=2))
         message = await phone.shown("Deploy?")
+        await until(lambda: there.log(asked, "reached"))
         await phone.press(message, "Yes")
         voted = await phone.shown("Your vote is recorded")
         assert not voted["actions"]

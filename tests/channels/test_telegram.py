@@ -152,6 +152,7 @@ async def test_two_people_share_one_bot(tmp_path: Path) -> None:
         asked = await there.ask(options=["Yes", "No"], deciders=decided_by("ada", "bob", votes=2))
         _, hers = await ada.shown("Deploy?")
         _, his = await bob.shown("Deploy?")
+        await until(lambda: there.log(asked, "reached"), lambda found: len(found) == 2)
         hers_as_bob = hers["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
         assert "none of the buttons" in await bob.send_data(hers_as_bob)
         assert await ada.press(hers, "Yes") == "Recorded as your vote: Yes."

@@ -41,7 +41,7 @@ def test_to_serve_a_host_imports_nothing_that_it_does_not_need(tmp_path: Path) -
     )
     done = subprocess.run(
         [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        env=Home(tmp_path).env, cwd=tmp_path, timeout=30, check=True,
+        env=Home(tmp_path).env, cwd=tmp_path, timeout=120, check=True,
     )  # fmt: skip
     ended, *modules = done.stderr.split()
     assert ended == "0"
@@ -90,7 +90,7 @@ def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
                 stderr=subprocess.PIPE,
                 text=True,
                 env=home.env,
-                timeout=30,
+                timeout=120,
                 check=False,
             )
         assert done.returncode == 74
@@ -104,7 +104,7 @@ def test_who_closes_the_output_wants_to_hear_nothing(tmp_path: Path) -> None:
     handoff_id = asked(home)
     for command in ("list", f"answer {handoff_id} yes"):
         line = f"{' '.join(HANDOFFS)} {command} >&-"
-        done = subprocess.run(["sh", "-c", line], capture_output=True, env=home.env, timeout=30, check=False)
+        done = subprocess.run(["sh", "-c", line], capture_output=True, env=home.env, timeout=120, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
     assert kept(home, handoff_id).state is State.ANSWERED
 
@@ -190,7 +190,7 @@ def test_a_wrong_setting_stops_it_with_one_line_and_code_2(tmp_path: Path, argum
 
 def test_a_terminal_that_is_asked_for_and_not_there_stops_the_server(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*HANDOFFS, "serve"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+        [*HANDOFFS, "serve"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
         env=Home(tmp_path, {"HANDOFFS_TERMINAL": "on"}).env, cwd=tmp_path, start_new_session=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")

@@ -17,7 +17,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 def on_terminal(home: Home, *arguments: str) -> str:
     process = pexpect.spawn(
-        HANDOFFS[0], [*HANDOFFS[1:], *arguments], env=home.env, cwd=str(home.folder), encoding="utf-8", timeout=30
+        HANDOFFS[0], [*HANDOFFS[1:], *arguments], env=home.env, cwd=str(home.folder), encoding="utf-8", timeout=120
     )
     process.expect(pexpect.EOF)
     process.close()

@@ -121,7 +121,7 @@ def on_screen(home: Home, *arguments: str, columns: int = 60, **env: str) -> pyt
     plain = {name: value for name, value in home.env.items() if name not in ("COLUMNS", "LINES")}
     process: pexpect.spawn[str] = pexpect.spawn(
         HANDOFFS[0], [*HANDOFFS[1:], *arguments],
-        env=plain | {"TERM": "xterm-256color"} | env, cwd=str(home.folder), encoding="utf-8", timeout=30,
+        env=plain | {"TERM": "xterm-256color"} | env, cwd=str(home.folder), encoding="utf-8", timeout=120,
         dimensions=(200, columns),
     )  # fmt: skip
     process.expect(pexpect.EOF)
@@ -314,7 +314,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
             env=home.env,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
         assert done.stdout.splitlines()[-1] == "0"

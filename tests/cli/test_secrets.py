@@ -65,7 +65,7 @@ def given(home: Home, *, subject: str = "") -> str:
 def program(home: Home, name: str, keep: str = "keep", **extra: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, name, keep],
-        capture_output=True, text=True, timeout=30, env=home.env | extra, cwd=home.folder, check=False,
+        capture_output=True, text=True, timeout=120, env=home.env | extra, cwd=home.folder, check=False,
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def on_a_terminal(machine: Machine, handoff: Handoff) -> "pexpect.spawn[str]":
     key = machine.mine.key
     pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     words = ["-m", "tests.cli.with_usb_key", str(pem), machine.mine.credential_id, "1234", "answer", handoff.id, "yes"]
-    return pexpect.spawn(sys.executable, words, env=machine.home.env, cwd=str(ROOT), encoding="utf-8", timeout=30)
+    return pexpect.spawn(sys.executable, words, env=machine.home.env, cwd=str(ROOT), encoding="utf-8", timeout=120)
 
 
 def typed(machine: Machine, handoff: Handoff, *pins: str) -> tuple[str, int | None]:

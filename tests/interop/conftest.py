@@ -28,7 +28,7 @@ def node() -> str:
         missing("node_modules")
     found = shutil.which("node")
     if found is not None:
-        version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
+        version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True, timeout=120).stdout
         if int(version.removeprefix("v").partition(".")[0]) >= 22:
             return found
     packaged = next(PACKAGES.glob("node-*/bin/node"), None)

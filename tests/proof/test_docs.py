@@ -48,7 +48,7 @@ def test_openssl_verifies_the_signature_of_a_checkpoint(tmp_path: Path, tamper: 
         (tmp_path / "checkpoint").write_bytes(note.replace(b"600", b"601") if tamper == "size" else note)
         (tmp_path / "log.vkey").write_text(f"{KEY.verifier if tamper == 'key' else key.verifier}\n")
         done = subprocess.run(
-            ["sh", "-c", commands[1]], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+            ["sh", "-c", commands[1]], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
         )
         said = "Signature Verified Successfully" if tamper is None else "Signature Verification Failure"
         assert (done.stdout.strip(), done.returncode) == (said, int(tamper is not None)), done.stderr

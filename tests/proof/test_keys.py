@@ -52,7 +52,7 @@ def test_processes_that_begin_at_once_get_the_same_key(tmp_path: Path) -> None:
         assert each.stdin is not None
         each.stdin.write("\n")
         each.stdin.flush()
-    said = {each.communicate(timeout=30)[0] for each in started}
+    said = {each.communicate(timeout=120)[0] for each in started}
     assert said == {f"{signing_key(data, ORIGIN).verifier}\n"}
     assert [path.name for path in data.iterdir()] == [FILE]
 

@@ -69,7 +69,7 @@ class Home:
             env=self.env,  # a mapping is what it takes
             cwd=str(self.folder),
             encoding="utf-8",
-            timeout=30,
+            timeout=120,
             dimensions=(50, 120),
         )
         process.logfile_read = io.StringIO()

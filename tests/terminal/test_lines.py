@@ -43,7 +43,7 @@ def run(folder: Path, body: str, given: bytes | IO[bytes] | int, **env: str) -> 
     done = subprocess.run(
         [sys.executable, str(program)],
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **env},
         **source,  # pyright: ignore
@@ -105,7 +105,7 @@ def test_where_nothing_can_be_read_nothing_is_decided(tmp_path: Path):
     program = ASK.format(form="YES_NO")
     assert run(tmp_path, program, subprocess.DEVNULL).splitlines()[-1] == "-> Later()"
     closed = f"exec {sys.executable} {tmp_path / 'program.py'} <&-"
-    done = subprocess.run(["sh", "-c", closed], stdout=subprocess.PIPE, timeout=30, check=True)
+    done = subprocess.run(["sh", "-c", closed], stdout=subprocess.PIPE, timeout=120, check=True)
     assert done.stdout.decode().splitlines()[-1] == "-> Later()"
 
 

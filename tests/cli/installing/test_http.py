@@ -182,7 +182,7 @@ async def test_a_host_that_was_set_up_so_is_let_in(tmp_path: Path) -> None:
         done = await home.command("install", "claude-code", "--http", server.url, "--yes")
         assert done.returncode == 0, done.stderr
         entry = json.loads((tmp_path / ".claude.json").read_text())["mcpServers"]["handoffs"]
-        async with httpx2.AsyncClient(headers=entry["headers"], timeout=30) as http:
+        async with httpx2.AsyncClient(headers=entry["headers"], timeout=120) as http:
             async with Client(streamable_http_client(entry["url"], http_client=http)) as client:
                 assert "handoff_to_user" in [tool.name for tool in (await client.list_tools()).tools]
         exported = subprocess.run(

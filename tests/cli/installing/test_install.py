@@ -34,7 +34,7 @@ def test_a_person_is_shown_the_difference_and_says_yes_or_no(tmp_path: Path) -> 
 
     def said(answer: str) -> tuple[str, int | None]:
         child = pexpect.spawn(
-            sys.executable, [*HANDOFFS[1:], "install", "codex"], env=Home(tmp_path).env, timeout=30, encoding="utf-8"
+            sys.executable, [*HANDOFFS[1:], "install", "codex"], env=Home(tmp_path).env, timeout=120, encoding="utf-8"
         )
         child.expect(r"Write this\? \[y/N\] ")
         shown = child.before or ""

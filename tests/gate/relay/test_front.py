@@ -132,7 +132,7 @@ async def teller(tmp_path: Path) -> AsyncGenerator[Teller]:
     home = Home(tmp_path)
     args = ("gate", "--allow", "*", "--", sys.executable, TELLER, str(tmp_path / "journal"))
     with anyio.fail_after(60):
-        async with home.http(args=args) as server, httpx2.AsyncClient(timeout=30) as http:
+        async with home.http(args=args) as server, httpx2.AsyncClient(timeout=120) as http:
             yield Teller(home, server, http)
 
 
@@ -275,7 +275,7 @@ async def test_the_users_of_an_issuer_are_let_in_by_its_tokens(tmp_path: Path) -
     with local_issuer() as issuer:
         home = Home(tmp_path, {"HANDOFFS_OAUTH_ISSUER": issuer.url, "HANDOFFS_TOKENS": "off"})
         args = ("gate", "--", sys.executable, TELLER, str(tmp_path / "journal"))
-        async with home.http(args=args) as server, httpx2.AsyncClient(timeout=30) as http:
+        async with home.http(args=args) as server, httpx2.AsyncClient(timeout=120) as http:
             refused = await Plain(http, server.url, {}).post({"id": 1, **INITIALIZE})
             assert refused.status_code == 401
             metadata = refused.headers["www-authenticate"].partition('resource_metadata="')[2].partition('"')[0]
@@ -436,7 +436,7 @@ async def test_an_idle_session_ends_and_leaves_no_process(tmp_path: Path) -> Non
         return "ada"
 
     front = Front(serve, principal, idle_seconds=0.5)
-    async with front.running(), httpx2.AsyncClient(transport=httpx2.ASGITransport(front), timeout=30) as http:
+    async with front.running(), httpx2.AsyncClient(transport=httpx2.ASGITransport(front), timeout=120) as http:
         caller = Plain(http, "http://test/mcp", {})
         first = await caller.begin()
         body, headers = modern("x")
@@ -454,7 +454,7 @@ async def test_an_idle_session_ends_and_leaves_no_process(tmp_path: Path) -> Non
 async def test_a_stopped_gate_answers_what_is_held_and_leaves_no_process(tmp_path: Path) -> None:
     home = Home(tmp_path)
     args = ("gate", "--", sys.executable, TELLER, str(tmp_path / "journal"))
-    async with home.http(args=args) as server, httpx2.AsyncClient(timeout=30) as http:
+    async with home.http(args=args) as server, httpx2.AsyncClient(timeout=120) as http:
         caller = Plain(http, server.url, server.bearer)
         process = await caller.begin()
         async with anyio.create_task_group() as tasks:

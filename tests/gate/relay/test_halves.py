@@ -117,7 +117,7 @@ async def test_over_http_half_an_answer_is_none(home: Home, era: str, rule: str)
             home.http(args=("gate", rule, "break", "--", *command)) as server,
             anyio.create_task_group() as tasks,
         ):
-            async with httpx2.AsyncClient(timeout=30) as http:
+            async with httpx2.AsyncClient(timeout=120) as http:
                 caller = Plain(http, server.url, server.bearer)
                 tasks.start_soon(answer)
                 if era == "older":

@@ -155,7 +155,7 @@ async def test_a_stream_is_its_sessions_alone(teller: Teller) -> None:
 async def test_a_resumed_call_that_is_held_ends_with_its_token(tmp_path: Path) -> None:
     shop = Shop(Home(tmp_path))
     added = next(word for word in shop.home.run("token", "add", "ada").stdout.split() if word.startswith("ho_"))
-    async with shop_gate(shop) as gate, shop.desk() as desk, httpx2.AsyncClient(timeout=30) as http:
+    async with shop_gate(shop) as gate, shop.desk() as desk, httpx2.AsyncClient(timeout=120) as http:
         caller = Plain(http, gate.url, {"authorization": f"Bearer {added}"})
         response = await caller.post({"id": 0, **INITIALIZE})
         caller.session = {"mcp-session-id": response.headers["mcp-session-id"]}
@@ -209,7 +209,7 @@ async def test_what_was_said_unasked_while_the_stream_was_cut_is_not_lost(teller
 async def before(folder: Path, url: str) -> AsyncGenerator[Plain]:
     """A caller of a gate before a URL, in a session."""
     async with Home(folder).http(args=("gate", "--allow", "*", "--url", url)) as gate:
-        async with httpx2.AsyncClient(timeout=30) as http:
+        async with httpx2.AsyncClient(timeout=120) as http:
             caller = Plain(http, gate.url, gate.bearer)
             begun = await caller.post({"id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}})
             assert begun.headers["content-type"] == "application/json"
