@@ -171,7 +171,7 @@ def test_an_erased_person_leaves_a_log_that_is_still_right(home: Home) -> None:
     assert "In 1 handoff and " in said
     assert "Not erased: copies" in said
     said = verified(home, "--since", str(head))
-    assert "1 person was erased: so the words of lines" in said
+    assert "1 person was erased: so the words of line" in said
     assert "It continues the checkpoint" in said
     assert home.run("log", "export", folder).returncode == 0
     for place in (folder, str(home.folder / "new")):
