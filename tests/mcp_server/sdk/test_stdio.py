@@ -152,3 +152,31 @@ def test_the_pipe_is_left_as_it_was_found(tmp_path: Path) -> None:
         assert os.get_blocking(writing)
     os.close(writing)
     os.close(reading)
+
+
+@pytest.mark.parametrize("odd", ['"\\ud800"', "NaN", "[" * 300 + "]" * 300, "1" + "0" * 5000])
+def test_a_request_that_can_not_be_read_is_refused_and_others_go_on(tmp_path: Path, odd: str) -> None:
+    with serving(tmp_path) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line(HELLO) + line({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+        asked = line(
+            {"jsonrpc": "2.0", "id": "odd", "method": "tools/call", "params": {"name": "stray", "arguments": 0}}
+        )
+        process.stdin.write(asked.replace(b'"arguments": 0', b'"arguments": {"size": ' + odd.encode() + b"}"))
+        process.stdin.write(line({"jsonrpc": "2.0", "id": 2, "method": "ping"}))
+        process.stdin.flush()
+        found = {each["id"]: each for each in (read(process.stdout) for _ in range(3))}
+    assert set(found) == {0, "odd", 2}
+    assert found[2]["result"] == {}
+    assert "error" in found["odd"] or found["odd"]["result"]["isError"]
+
+
+def test_an_emoji_in_two_escapes_is_a_character(tmp_path: Path) -> None:
+    with serving(tmp_path) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line(HELLO) + line({"jsonrpc": "2.0", "id": "\U0001f600", "method": "ping"}))
+        process.stdin.flush()
+        found = [read(process.stdout)["id"] for _ in range(2)]
+    assert found == [0, "\U0001f600"]

@@ -23,6 +23,7 @@ from handoffs.first_stage.front import Begin, Front, Pass, Reply, Step
 from handoffs.first_stage.pipe import FirstStage, is_pipe
 from handoffs.mcp_server.sdk.delivery import Deliveries
 from handoffs.mcp_server.sdk.middleware import Stage
+from handoffs.mcp_server.sdk.unread import unread
 from handoffs.wire import ByteStream, FileWire, PipeWire, Wire
 
 if TYPE_CHECKING:
@@ -171,9 +172,10 @@ class _Sessions:
                 if self._front.shared and not self._shared:
                     self._shared = True
                     logger.warning(SHARED)
-                if not isinstance(step, Reply):
-                    return step
-                await self._say(step.text)
+                said = step.text if isinstance(step, Reply) else unread(step.text)
+                if said is None:
+                    return cast("Pass | Begin", step)
+                await self._say(said)
             if self._ended:
                 return None
             chunk = await self._wire.read()
