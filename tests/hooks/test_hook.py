@@ -15,7 +15,7 @@ from anyio.abc import Process
 
 from handoffs.assembly import open_desk
 from handoffs.core.action_form import action_form
-from handoffs.core.model import Caller
+from handoffs.core.model import Caller, State
 from handoffs.core.untrusted import inert
 from handoffs.hooks.settings import NAMES
 from handoffs.hosts.hooks import HOOK_HOSTS
@@ -611,6 +611,25 @@ async def test_a_form_of_a_server_is_answered_at_the_desk_and_checked(home: Home
         assert refused.returncode == 2
         await started.answer("--set", "copies=3")
         assert await started.said() == specific("Elicitation", action="accept", content={"copies": 3})
+
+
+@pytest.mark.parametrize("event", [FORM, ASKS], ids=["a form", "a question"])
+async def test_where_a_rule_names_who_decides_others_do_not(home: Home, event: dict[str, Any]) -> None:
+    config = home.folder / "config" / "handoffs"
+    config.mkdir(parents=True)
+    (config / "gate.toml").write_text('[[question]]\nclient = "claude-code"\nto = ["ada", "bob"]\nvotes = 2\n')
+    for name in ("ada", "bob"):
+        assert (await home.command("people", "add", name)).returncode == 0
+    async with hook(home, "claude-code", event) as started:
+        asked = await started.asked()
+        assert asked["deciders"]["people"] == ["ada", "bob"]
+        refused = await home.command("decline", asked["id"])
+        assert refused.returncode != 0
+        async with open_desk(Settings(store=home.store)) as desk:
+            handoff = await desk.get(asked["id"])
+            assert handoff.state is State.OPEN
+            await desk.cancel(handoff, by="root", channel="")
+        await started.said()
 
 
 @pytest.mark.parametrize(("channel", "action"), [("telegram", "accept"), ("email", "accept"), ("script", "decline")])

@@ -250,7 +250,7 @@ HOSTILE = [
     "<style>body{display:none}</style>",
     '"><svg onload=alert(1)>',
     "</textarea></form><form action=https://evil.test>",
-    "{{ 7 * 7 }}{% raw %}",
+    "{{ 1234567 * 3 }}{% raw %}",
 ]
 
 
@@ -271,7 +271,7 @@ async def test_what_agents_and_people_write_stays_text_wherever_it_is_shown(tmp_
             acting = Acting()
             acting.feed(text)
             assert acting.found == []
-            assert "49" not in "".join(acting.words)
+            assert "3703701" not in "".join(acting.words)
             assert acting.forms == sum(
                 text.count(form)
                 for form in (

@@ -109,7 +109,7 @@ async def test_a_call_is_allowed_with_all_that_was_filled_in(tmp_path: Path, ope
         handoff = await held(inbox)
         await visit(page, inbox.url)
         await page.get_by_text("Change, or remember").click()
-        await page.locator("[name='field.arguments']").fill('{"id": 8}')
+        await page.get_by_label("id optional").fill("8")
         await page.get_by_role("button", name="Allow with this").click()
         await expect(page.locator(".gone")).to_contain_text("Answered by ada")
         done = await inbox.desk.get(handoff.id)

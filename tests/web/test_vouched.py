@@ -44,7 +44,7 @@ async def test_a_proxy_names_a_person_by_name_or_by_address(tmp_path: Path, user
         assert "You are signed in as <bdi>ada</bdi>" in (await http.get("/")).text
         you = (await http.get("/you")).text
         assert "You have none." in you
-        assert "none of the people" not in you
+        assert "not as a person" not in you
         assert (await answer(http, handoff.id)).status_code == 200
         end = (await inbox.desk.get(handoff.id)).end
         assert end is not None
@@ -63,7 +63,7 @@ async def test_whom_a_proxy_names_beside_the_people_has_no_vote(tmp_path: Path, 
         end = (await inbox.desk.get(anybodys.id)).end
         assert end is not None
         assert end.by == by
-        assert "none of the people" in (await http.get("/you")).text
+        assert "not as a person of this store" in (await http.get("/you")).text
 
 
 @pytest.mark.parametrize("user", ["ada", ADA])

@@ -38,7 +38,8 @@ from handoffs.hooks.events import Heard
 from handoffs.os_user import current_user
 from handoffs.serving.desk import serving_desk
 from handoffs.serving.invited import InboxWhenNeeded
-from handoffs.settings import SettingsError, read_settings
+from handoffs.serving.whose import WhoseDecision
+from handoffs.settings import POLICY, SettingsError, config_file, read_settings
 
 MOST_OPEN = 1_000
 """Open questions of this user that are looked through for those of one session."""
@@ -60,6 +61,7 @@ class _Parts:
     desk: Desk
     permissions: Permissions
     inbox: InboxWhenNeeded
+    whose: WhoseDecision
 
 
 def ask(heard: Heard, until: float) -> str:
@@ -86,7 +88,7 @@ def answer_form(heard: Heard, until: float) -> str:
         return replies.NOTHING
 
     async def asked(parts: _Parts) -> str:
-        return await form.answer(parts.desk, parts.inbox, left=partial(_left, until))
+        return await form.answer(parts.desk, parts.inbox, parts.whose, left=partial(_left, until))
 
     return _ended(asked, lambda: replies.elicited("cancel", said=plain_words.FORM_WAITING), until)
 
@@ -172,7 +174,7 @@ def _ended(work: Callable[[_Parts], Awaitable[str]], late: Callable[[], str], un
             serving_desk(settings, terminal=False, device=False, store=store, clock=clock) as desk,
         ):
             inbox = InboxWhenNeeded(settings.store, start=settings.inbox != "off", url=settings.inbox_url)
-            yield _Parts(desk, store.permissions, inbox)
+            yield _Parts(desk, store.permissions, inbox, WhoseDecision(config_file().with_name(POLICY), desk))
 
     try:
         return anyio.run(main)
@@ -195,6 +197,7 @@ class _Asking:
 
     def __init__(self, parts: _Parts, heard: Heard, until: float) -> None:
         self._desk, self._inbox, self._heard, self._until = parts.desk, parts.inbox, heard, until
+        self._whose = parts.whose
         self._action: Action = heard.action
         assert heard.asks is not None
         # Without a session, what counts in this session alone would count in each.
@@ -219,7 +222,7 @@ class _Asking:
             from handoffs.hooks import questions  # the form of one tool
 
             left = partial(_left, self._until)
-            return await questions.answer(self._heard, self._origin, self._desk, self._inbox, left=left)
+            return await questions.answer(self._heard, self._origin, self._desk, self._inbox, self._whose, left=left)
         action, desk, again, edits, round_ = self._action, self._desk, "", 0, 0
         while True:
             # Also where the quick way has looked: it knows one engine, and leaves what is unusual to this.

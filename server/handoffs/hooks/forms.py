@@ -9,20 +9,23 @@ questions are known by their words, and the decision on a held call by its form.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from handoffs.channels import may_fill_in
 from handoffs.core.action_form import is_action_form
 from handoffs.core.desk import Desk
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Caller, Declared, Handoff, State
-from handoffs.core.question import form_of
+from handoffs.core.question import Asking, form_of
 from handoffs.core.untrusted import inert, inert_line
 from handoffs.hooks import plain_words, replies
 from handoffs.hooks.events import Heard
 from handoffs.os_user import current_user
+
+if TYPE_CHECKING:  # only a rule that names people needs them
+    from handoffs.core.deciders import Deciders
 
 OWN = "handoffs"
 """The name of our own server in a host: its questions are at the desk already."""
@@ -33,6 +36,10 @@ MOST_OPEN = 1_000
 
 AGAIN = "That answer does not fit: "
 """Begins the dialog of a question of ours that is shown again."""
+
+
+Whose: TypeAlias = "Callable[[Caller, Asking], Awaitable[Deciders | None]]"
+"""Says whose decision a question is. Raises QuestionRefused."""
 
 
 class Inbox(Protocol):
@@ -66,7 +73,7 @@ class Form:
             schema=cast("Mapping[str, object]", schema),
         )
 
-    async def answer(self, desk: Desk, inbox: Inbox, *, left: Callable[[], float]) -> str:
+    async def answer(self, desk: Desk, inbox: Inbox, whose: Whose, *, left: Callable[[], float]) -> str:
         """Ask, and return the reply. Raises HandoffError."""
         name = inert_line(self.server, MAX_NAME) or "without a name"
         session = f"Session `{self.heard.session}`. " if self.heard.session else ""
@@ -79,10 +86,12 @@ class Form:
                 return replies.NOTHING
             if form.secret:
                 return replies.elicited("cancel", said="Handoffs passes no secret to an MCP server through its host.")
+            caller = Caller(subject=current_user(), client=self.heard.host.name, project=self.heard.project)
             handoff = await desk.ask(
                 message=message,
-                caller=Caller(subject=current_user(), client=self.heard.host.name, project=self.heard.project),
+                caller=caller,
                 form=self.schema,
+                deciders=await whose(caller, Asking(message=message, form=self.schema)),
                 declared=Declared(transport="hook"),
                 tool_use=f"{self.heard.session}:{self._id}",
             )

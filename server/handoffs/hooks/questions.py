@@ -12,9 +12,10 @@ from handoffs.core.action_shown import MAX_SHOWN
 from handoffs.core.desk import Desk
 from handoffs.core.errors import QuestionRefused
 from handoffs.core.model import Caller, Declared, State
+from handoffs.core.question import Asking
 from handoffs.hooks import plain_words, replies, words
 from handoffs.hooks.events import Heard
-from handoffs.hooks.forms import Inbox
+from handoffs.hooks.forms import Inbox, Whose
 from handoffs.mcp_server.permission.claude_code import written
 from handoffs.mcp_server.permission.questions import read_questions
 from handoffs.os_user import current_user
@@ -23,7 +24,9 @@ OURS = "?"
 """Begins the name of such a question, behind the session: its use comes back with other arguments."""
 
 
-async def answer(heard: Heard, origin: str, desk: Desk, inbox: Inbox, *, left: Callable[[], float]) -> str:
+async def answer(
+    heard: Heard, origin: str, desk: Desk, inbox: Inbox, whose: Whose, *, left: Callable[[], float]
+) -> str:
     """Ask, and return the reply. Raises HandoffError."""
 
     def denied(why: str) -> str:
@@ -31,10 +34,15 @@ async def answer(heard: Heard, origin: str, desk: Desk, inbox: Inbox, *, left: C
 
     try:
         questions = read_questions(heard.input or {})
+        caller, message = (
+            Caller(subject=current_user(), client=heard.host.name, project=heard.project),
+            questions.message(origin),
+        )
         handoff = await desk.ask(
-            message=questions.message(origin),
-            caller=Caller(subject=current_user(), client=heard.host.name, project=heard.project),
+            message=message,
+            caller=caller,
             form=questions.form,
+            deciders=await whose(caller, Asking(message=message, form=questions.form)),
             declared=Declared(transport="hook"),
             tool_use=f"{heard.session}:{OURS}{secrets.token_hex(8)}",
             max_message=MAX_SHOWN,
