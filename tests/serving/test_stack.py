@@ -36,8 +36,8 @@ async def test_the_middlewares_of_the_server_stand_in_this_order(tmp_path: Path)
         expiry = TokenExpiry(AllGood(), here.clock)
         server = server_of(here, expiry)
     assert [stage.name for stage in server.stages] == [
-        "token expiry", "keys", "trace context", "the SDK", "shutdown", "tasks", "subscriptions", "duplicate ids", "joining",
-        "timeouts", "cards", "permission", "tools", "open handoffs", "files",
+        "token expiry", "keys", "trace context", "the SDK", "shutdown", "tasks", "subscriptions", "duplicate ids",
+        "joining", "timeouts", "cards", "permission", "tools", "open handoffs", "files",
     ]  # fmt: skip
     assert all(stage.middleware is not None for stage in server.stages if stage.name != "the SDK")
     outermost, _, _, *of_the_sdk, _ = server.middleware
