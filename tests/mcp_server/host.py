@@ -145,7 +145,7 @@ async def host(
     server: MCPServer, era: str, dialog: Dialog | None = None, *, name: str = "test-host"
 ) -> AsyncGenerator[Client]:
     info = Implementation(name=name, version="1")
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         async with Client(server, mode=era, elicitation_callback=dialog, client_info=info) as client:
             yield client
 

@@ -68,7 +68,7 @@ async def served(
     app = mcp_app(server, most_idle=most_idle).app
     before(server)
     running = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(running.serve)
             await until(lambda: running.started)

@@ -128,7 +128,7 @@ async def task_host(
     server: MCPServer, *, forms: bool = True, declared: bool = True, era: str = "auto", name: str = "inspector-cli"
 ) -> AsyncGenerator[TaskHost]:
     extension = TasksDeclared()
-    with anyio.fail_after(20):
+    with anyio.fail_after(300):
         async with Client(
             server,
             mode=era,

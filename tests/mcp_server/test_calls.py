@@ -503,8 +503,11 @@ async def test_what_a_host_declared_is_kept_with_its_question(tmp_path: Path) ->
 async def test_a_call_that_the_host_ends_is_noted_and_leaves_the_question_open(tmp_path: Path) -> None:
     async with table(tmp_path) as here:
         async with host(here.server(), "legacy") as client:
-            with anyio.move_on_after(0.3):
-                await ask(client)
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(ask, client)
+                await until(here.names, lambda found: "opened" in found)
+                await anyio.sleep(0.3)  # it waits by now
+                calls.cancel_scope.cancel()
             await until(here.names, lambda found: "left" in found)
         assert (await here.only()).state is State.OPEN
 
