@@ -91,7 +91,7 @@ async def session(folder: Path, *, pin: bool = False) -> AsyncGenerator[ProvedSe
             person = people(name)[name]
             await store.people.add(person)
             await store.people.add_key(key.enrolled(name, person.added_at))
-        with anyio.fail_after(20):
+        with anyio.fail_after(300):
             async with made.holding.serving(made):
                 yield made
 

@@ -116,6 +116,12 @@ class Teller:
         """The lines that reached a server."""
         return (self.home.folder / "journal").read_bytes().splitlines(keepends=True)
 
+    @property
+    def reached(self) -> bytes:
+        """All that reached a server; also where none has begun."""
+        journal = self.home.folder / "journal"
+        return journal.read_bytes() if journal.exists() else b""
+
     def caller(self, token: str | None = None) -> Plain:
         """The local user, or who has another token."""
         shown = self.server.bearer if token is None else {"authorization": f"Bearer {token}"}
@@ -131,7 +137,7 @@ class Teller:
 async def teller(tmp_path: Path) -> AsyncGenerator[Teller]:
     home = Home(tmp_path)
     args = ("gate", "--allow", "*", "--", sys.executable, TELLER, str(tmp_path / "journal"))
-    with anyio.fail_after(60):
+    with anyio.fail_after(300):
         async with home.http(args=args) as server, httpx2.AsyncClient(timeout=120) as http:
             yield Teller(home, server, http)
 
@@ -241,14 +247,14 @@ async def test_nobody_is_served_without_a_token(teller: Teller) -> None:
             refused = await teller.http.request(method, caller.url, headers=BOTH | shown)
             assert refused.status_code == 401
             assert "handoffs token local" in refused.text
-    assert not (teller.home.folder / "journal").exists()
+    assert teller.reached == b""
 
 
 async def test_the_names_of_others_are_refused(teller: Teller) -> None:
     caller = teller.caller()
     assert (await caller.post({"id": 1, **INITIALIZE}, host="evil.example")).status_code == 421
     assert (await caller.post({"id": 1, **INITIALIZE}, origin="http://evil.example")).status_code == 403
-    assert not (teller.home.folder / "journal").exists()
+    assert teller.reached == b""
 
 
 async def test_with_tokens_off_everybody_here_is_the_local_user_and_it_is_said(tmp_path: Path) -> None:
@@ -408,7 +414,7 @@ async def test_a_body_that_is_not_one_message_is_refused_in_words(teller: Teller
     refused = await teller.caller().post(body)
     assert refused.status_code == 400
     assert words in refused.json()["error"]["message"]
-    assert not (teller.home.folder / "journal").exists()
+    assert teller.reached == b""
 
 
 async def test_a_body_that_is_too_long_is_refused(teller: Teller) -> None:
@@ -568,7 +574,7 @@ async def test_a_header_that_says_something_else_is_refused(teller: Teller, wron
     refused = await teller.caller().post(body, **(headers | wrong))
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32020)
     assert words in refused.json()["error"]["message"]
-    assert not (teller.home.folder / "journal").exists()
+    assert teller.reached == b""
 
 
 async def test_a_header_that_is_there_twice_must_say_the_same_twice(teller: Teller) -> None:
@@ -578,7 +584,7 @@ async def test_a_header_that_is_there_twice_must_say_the_same_twice(teller: Tell
     refused = await caller.http.post(caller.url, json={"jsonrpc": "2.0", **body}, headers=both)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32020)
     assert "`mcp-name` is not what its body says" in refused.json()["error"]["message"]
-    assert not (teller.home.folder / "journal").exists()
+    assert teller.reached == b""
 
 
 @pytest.mark.parametrize(
@@ -592,7 +598,7 @@ async def test_what_the_version_does_not_have_is_refused_in_its_words(
         body["params"]["_meta"] = meta
     refused = await teller.caller().post(body, **headers)
     assert (refused.status_code, refused.json()["error"]["code"]) == (status, code)
-    assert not (teller.home.folder / "journal").exists()
+    assert teller.reached == b""
 
 
 async def test_there_is_no_stream_and_no_session(teller: Teller) -> None:
