@@ -22,6 +22,7 @@ from tests.gate.policies import written
 from tests.gate.test_holding import ALLOW, DENY
 from tests.gate.test_proof import RULE, ProvedSession, session
 from tests.gate.test_seats import people
+from tests.waiting import until
 
 REMEMBERING = RULE + "remember = true\n"
 
@@ -41,17 +42,21 @@ async def remembered(held: ProvedSession, choice: str = "exact-hour", **more: ob
     held.call(1, path="/srv/old/a")
     asked = await waiting(held.desk)
     await held.allow(asked, remember=choice, **more)
-    while not held.ran:
-        await anyio.sleep(0.01)
+    await noted(held, asked)
     return asked
 
 
 async def remembered_unsigned(held: ProvedSession) -> None:
     """A call that Ada allows as the rule takes it, and the tool that she has remembered."""
     held.call(1, path="/srv/old/a")
-    await held.desk.answer(await waiting(held.desk), ALLOW | {"remember": "tool"}, by="ada", channel="inbox")
-    while not held.ran:
-        await anyio.sleep(0.01)
+    asked = await waiting(held.desk)
+    await held.desk.answer(asked, ALLOW | {"remember": "tool"}, by="ada", channel="inbox")
+    await noted(held, asked)
+
+
+async def noted(held: ProvedSession, asked: Handoff) -> None:
+    """Wait until all of a call is in the store: what is edited afterwards, nobody writes over."""
+    await until(lambda: held.desk.log(handoff_id=asked.id), lambda found: any(each.name == "result" for each in found))
 
 
 def edit(held: ProvedSession, *statements: str) -> None:

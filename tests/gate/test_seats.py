@@ -90,7 +90,7 @@ async def session(
 ) -> AsyncGenerator[Session]:
     async with SqliteStore(folder / "handoffs.db") as store:
         made = Session(Desk(store=store, clock=SystemClock()), store, written(folder, rules), known)
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             async with made.holding.serving(made):
                 yield made
 
