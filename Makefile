@@ -23,7 +23,9 @@ OUTSIDE := tests/interop tests/strands tests/examples tests/packaging tests/acce
   tests/web/test_alike.py tests/web/test_board.py tests/web/test_files_browser.py tests/web/test_joining.py tests/web/test_origin.py tests/web/test_own_chats.py \
   tests/web/test_languages_shown.py tests/web/test_paper.py tests/web/test_steady.py \
   tests/web/test_passkeys.py tests/web/test_push.py \
-  tests/web/test_recovering.py tests/web/test_snooze.py tests/web/test_undo.py tests/test_benchmarks.py tests/test_recipes.py
+  tests/web/test_recovering.py tests/web/test_snooze.py tests/web/test_undo.py tests/web/test_typed.py tests/web/test_together.py \
+  tests/web/test_reading.py tests/web/test_vouched.py tests/web/test_whose.py tests/cli/test_files.py tests/channels/test_chat_languages.py \
+  tests/test_benchmarks.py tests/test_recipes.py
 
 # The samples take place on a day of the past and on one of the future (tests/days.py): no test may care.
 AHEAD := $(shell date +$$(( $$(date +%Y) + 10 ))-%m-15)
