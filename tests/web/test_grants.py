@@ -1,5 +1,6 @@
 """The page of permissions for later, and the stop of everything."""
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -172,3 +173,17 @@ async def test_a_server_that_is_new_is_told_of_and_its_tools_are_shown(tmp_path:
         await page.locator("section:has(#servers) summary").first.press("Enter")
         await expect(page.locator("section:has(#servers) pre").first).to_contain_text("Drops\\u202e it")
         assert await axe(page) == []
+
+
+async def test_a_denial_stands_where_its_permissions_can_not_be_suspended(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as page:
+        held = await hold(page.inbox.desk)
+        await given(page.inbox.desk)
+        with sqlite3.connect(tmp_path / "handoffs.db") as by_hand:
+            by_hand.execute(
+                "CREATE TRIGGER full BEFORE UPDATE ON grants BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+            )
+        by_hand.close()
+        reply = await page.post(f"/h/{held.id}/answer", script=True, data={"field.decision": "deny"})
+        assert reply.status_code == 200
+        assert (await page.inbox.desk.get(held.id)).values == {"decision": "deny"}

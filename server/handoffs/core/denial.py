@@ -25,7 +25,7 @@ async def suspend_denied(permissions: Permissions, handoff: Handoff, *, at: date
     """Suspend the permissions of a tool whose use was denied; nothing where none was.
 
     Raises:
-        StoreUnavailable: Some may still count.
+        StoreError: Some may still count.
     """
     action = handoff.question.action
     if action is None or not is_denial(handoff):

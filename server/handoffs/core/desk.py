@@ -19,7 +19,7 @@ from handoffs.core.errors import (
     AlreadyEnded,
     NotTheirDecision,
     QuestionRefused,
-    StoreUnavailable,
+    StoreError,
 )  # fmt: skip
 from handoffs.core.events import (
     Answered,
@@ -342,11 +342,12 @@ class Desk(Recorder):
         return await self._ended(await self._store.record(handoff.id, voted, outcome, known=handoff, contents=contents))
 
     async def _ended(self, handoff: Handoff) -> Handoff:
-        # Here, since no call may be waiting that would hear of its denial. If it can't be done, that call does it.
+        # Here, since no call may be waiting that would hear of its denial. The decision is recorded, and stands also
+        # where the store can't do this now: then the call that hears of it does.
         if handoff.question.action is not None:
             from handoffs.core.denial import suspend_denied
 
-            with suppress(StoreUnavailable):
+            with suppress(StoreError):
                 await suspend_denied(self._store.permissions, handoff, at=self._clock.now())
         return handoff
 
