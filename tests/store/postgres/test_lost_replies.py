@@ -1,5 +1,6 @@
 """Every reply of the database is lost once: what was asked for has happened once."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +24,21 @@ from handoffs.store.postgres.store import PostgresStore
 from tests.core.strategies import ASKED
 from tests.store.relay import Relay
 from tests.store.samples import DAY, LATER, LONG_AGO, answered, passkey, permission, person, sample
+
+
+async def losses(everything: Callable[[PostgresStore], Awaitable[None]], address: str, network: Relay) -> int:
+    """Do everything again and again, each time without another reply of the database; return how many were lost."""
+    with anyio.fail_after(600):
+        async with PostgresStore(address) as store:
+            await everything(store)
+            network.replies = 0
+            await everything(store)
+            replies, lost = network.replies, 0
+            for number in range(1, replies + 1):
+                network.replies, network.cut_at = 0, number
+                await everything(store)
+                lost += network.replies > number
+    return lost
 
 
 async def test_whichever_reply_is_lost_everything_is_kept_once(url: str, through: str, network: Relay) -> None:
@@ -84,17 +100,7 @@ async def test_whichever_reply_is_lost_a_grant_is_used_once(url: str, through: s
             made.id: replace(used, revoked_at=LATER), other.id: replace(other, revoked_at=LATER),
         }  # fmt: skip
 
-    with anyio.fail_after(600):
-        async with PostgresStore(through) as store:
-            await everything(store)
-            network.replies = 0
-            await everything(store)
-            replies, lost = network.replies, 0
-            for number in range(1, replies + 1):
-                network.replies, network.cut_at = 0, number
-                await everything(store)
-                lost += network.replies > number
-    assert lost > 15
+    assert await losses(everything, through, network) > 15
 
 
 async def test_whichever_reply_is_lost_people_and_keys_are_kept_once(through: str, network: Relay) -> None:
@@ -137,17 +143,7 @@ async def test_whichever_reply_is_lost_people_and_keys_are_kept_once(through: st
             "personadded", "personchanged", "personaway", "personback", "keyadded", "keyremoved", "personremoved",
         ]  # fmt: skip
 
-    with anyio.fail_after(600):
-        async with PostgresStore(through) as store:
-            await everything(store)
-            network.replies = 0
-            await everything(store)
-            replies, lost = network.replies, 0
-            for number in range(1, replies + 1):
-                network.replies, network.cut_at = 0, number
-                await everything(store)
-                lost += network.replies > number
-    assert lost > 30
+    assert await losses(everything, through, network) > 30
 
 
 async def test_whichever_reply_is_lost_a_recovery_and_an_erasure_happen_once(through: str, network: Relay) -> None:
@@ -175,17 +171,7 @@ async def test_whichever_reply_is_lost_a_recovery_and_an_erasure_happen_once(thr
         with pytest.raises(PersonNotFound):
             await people.erase(bob, at=LATER, rewrite=rewrite_at(LATER))
 
-    with anyio.fail_after(600):
-        async with PostgresStore(through) as store:
-            await everything(store)
-            network.replies = 0
-            await everything(store)
-            replies, lost = network.replies, 0
-            for number in range(1, replies + 1):
-                network.replies, network.cut_at = 0, number
-                await everything(store)
-                lost += network.replies > number
-    assert lost > 30
+    assert await losses(everything, through, network) > 30
 
 
 async def test_whichever_reply_is_lost_while_a_watch_begins_it_begins(through: str, network: Relay) -> None:
