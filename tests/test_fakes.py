@@ -13,7 +13,7 @@ async def test_a_limited_block_ends_when_the_clock_is_put_forward_past_it() -> N
         await clock.sleep(seconds)
         ended.append(seconds)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sleep, 10)
             tasks.start_soon(sleep, 20)

@@ -107,7 +107,7 @@ class Home:
             )
         assert process.stderr is not None
         said = ""
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             while (found := re.search(r"http://\S+/mcp", said)) is None:
                 said += (await process.stderr.receive()).decode()
         try:

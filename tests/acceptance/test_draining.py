@@ -87,7 +87,7 @@ async def test_a_stopped_server_has_its_calls_return_pending_and_loses_nothing(
         assert (got["status"], "check_handoff" in got["guidance"]) == ("PENDING", True)
         if dialog is not None:
             await withdrawn.wait()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert (await rest_of(server)).strip() == ""
             assert await server.process.wait() == 0
     shown_now = json.loads(home.run("show", got["handoffId"], "--json").stdout)
@@ -125,7 +125,7 @@ async def test_a_stopping_server_says_it_is_not_ready_and_finishes_its_calls(tmp
             assert (await http.get(at(server, "/healthz"))).status_code == 200
             finish.set()
         assert (answered[0].status_code, "serverInfo" in answered[0].text) == (200, True)
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert await server.process.wait() == 0
 
 
@@ -139,7 +139,7 @@ async def test_a_stream_of_news_ends_in_order_when_the_server_stops(tmp_path: Pa
     body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": wanted}
     headers = {**LEGACY, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
     async with Home(tmp_path).http() as server, httpx.AsyncClient(headers=server.bearer) as http:
-        with anyio.fail_after(10):
+        with anyio.fail_after(120):
             async with http.stream("POST", server.url, json=body, headers=headers) as response:
                 lines = response.aiter_lines()
                 while "acknowledged" not in await anext(lines):
@@ -164,7 +164,7 @@ async def test_a_server_without_its_store_says_so_once_and_goes_on_when_it_is_up
     async with home.http(address) as server, httpx.AsyncClient(timeout=120) as http:
         code, said = await probe(server, http)
         assert (code, said["ready"]) == (503, False)
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             while said["reason"] != ("starting" if tokens == "auto" else "store"):
                 code, said = await probe(server, http)
         assert (await http.get(at(server, "/healthz"))).status_code == 200
@@ -194,7 +194,7 @@ async def test_the_inbox_answers_probes_and_tells_them_nothing_else(tmp_path: Pa
     try:
         assert process.stdout is not None
         said = ""
-        with anyio.fail_after(20):
+        with anyio.fail_after(120):
             while "Ctrl-C" not in said:
                 said += (await process.stdout.receive()).decode()
         url = said.split("The inbox is at ")[1].split()[0]
@@ -245,7 +245,7 @@ async def test_ended_sessions_are_forgotten_and_a_waiting_call_keeps_its_own(tmp
         call = {"name": "handoff_to_user", "arguments": {"message": "Deploy?"}}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
         async with http.stream("POST", url, json=body, headers=waits) as response:
-            with anyio.fail_after(10):
+            with anyio.fail_after(120):
                 await until(lambda: idle["mcp-session-id"] not in known)
                 await anyio.sleep(1)  # twice as long as an idle one is kept
             assert list(known) == [waits["mcp-session-id"]]

@@ -358,7 +358,7 @@ async def test_typed_it_serves_and_typed_again_it_opens_the_one_that_runs(home: 
     )
     assert first.stdout is not None
     said = ""
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         while "sign-in?code=" not in said or not said.endswith("\n"):
             said += (await first.stdout.receive()).decode()
     url = running(home)["url"]
@@ -370,7 +370,7 @@ async def test_typed_it_serves_and_typed_again_it_opens_the_one_that_runs(home: 
     assert link.startswith(f"{url}sign-in?code=")
     assert link.strip() not in said  # each is good for one browser
     first.send_signal(signal.SIGINT)
-    with anyio.fail_after(10):
+    with anyio.fail_after(120):
         assert await first.wait() == 130
     assert not is_running(home)
     await first.aclose()

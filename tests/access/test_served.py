@@ -52,7 +52,7 @@ class Served:
     async def client(self, token: str, era: str) -> AsyncGenerator[Client]:
         info = Implementation(name="test-host", version="1")
         bearer = {"authorization": f"Bearer {token}"}
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             async with httpx2.AsyncClient(headers=bearer, timeout=20) as http:
                 transport = streamable_http_client(self.url, http_client=http)
                 async with Client(transport, mode=era, client_info=info) as client:
@@ -327,7 +327,7 @@ async def test_who_is_refused_has_been_heard_out_but_not_for_ever() -> None:
             told.append("read")
             return left.pop(0)
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(120):
             await Challenges(refuses, unread_seconds=0.05)({"type": "http", "method": "POST"}, receive, send)
         return list(told)
 

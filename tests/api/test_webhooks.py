@@ -247,7 +247,7 @@ async def test_neither_address_nor_secret_is_shown_by_a_server(tmp_path: Path) -
             await desk.ask(message=WORDS, caller=CALLER)
             assert server.process.stderr is not None
             said = server.heard
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 while "it answers 500" not in said:
                     said += (await server.process.stderr.receive()).decode()
         said += (await home.command("config")).stdout.decode()

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,28 @@ from handoffs.web.inbox import build_inbox
 from handoffs.web.sign_in import SignIn
 from tests.channels.ntfy_server import NtfyServer, Phone
 from tests.channels.push_server import Browser, PushServer, own_keys
+from tests.waiting import until
 
 CODEX = Caller(subject="agent", client="codex", project="/srv/shop")
 INBOX = "https://inbox.example.com"
+
+
+BURST = 3_600.0
+"""Seconds in which what is asked is told at once, for a test that then puts its clock forward (`Passing`)."""
+
+
+class Passing(SystemClock):
+    """The machine's clock, put forward by the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self._passed
+
+    def forward(self, seconds: float) -> None:
+        self._passed += timedelta(seconds=seconds)
 
 
 def link(handoff_id: str) -> str:
@@ -90,6 +109,10 @@ class Home:
 
     async def chat(self, person: str = "ada", channel: str = "ntfy") -> Chat:
         return next(each for each in await self.setup.of(person) if each.channel == channel)
+
+    async def told(self, handoff: Handoff) -> None:
+        """Return once a person is told of it, and the courier knows."""
+        await until(lambda: self.log(handoff, "reached"))
 
     async def log(self, handoff: Handoff, name: str) -> list[Mapping[str, str]]:
         """The details of all events of one name."""

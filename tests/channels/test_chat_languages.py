@@ -31,7 +31,7 @@ from handoffs.languages.catalogue import read_catalogue
 from handoffs.languages.spoken import spoken
 from handoffs.languages.tags import LANGUAGES
 from handoffs.sealing import AesGcmSealer
-from tests.channels.chatting import Home, decided_by, home
+from tests.channels.chatting import BURST, Home, Passing, decided_by, home
 from tests.channels.mail_server import confirmed, mail_server, text_of
 from tests.channels.ntfy_server import ntfy_server
 from tests.channels.push_server import code_of, press, push_server
@@ -62,7 +62,7 @@ def kinds_of(*modules: Kind) -> Mapping[str, Kind]:
 
 
 async def ended(there: Home, handoff: Handoff) -> Handoff:
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         return await there.desk.wait(handoff.id, seconds=None)
 
 
@@ -228,14 +228,17 @@ async def test_ntfy_in_japanese_is_cut_by_its_bytes(tmp_path: Path) -> None:
 
 
 async def test_several_at_once_and_a_test_are_in_the_language(tmp_path: Path) -> None:
-    async with ntfy_server() as server, home(tmp_path, burst=4.0) as there:
+    clock = Passing()
+    async with ntfy_server() as server, home(tmp_path, burst=BURST, clock=clock) as there:
         phone = await there.ntfy(server, language="de")
         await there.setup.test("ada", (await there.chat()).id)
         tried = await phone.shown("Ein Test von Handoffs")
         await phone.press(tried, "Es funktioniert")
         await phone.shown("Es funktioniert: Was Sie hier drücken, erreicht Handoffs.")
+        await there.told(await there.ask("Zero?"))
         for name in ("One?", "Two?", "Three?"):
             await there.ask(name)
+        clock.forward(BURST)
         listed = await phone.shown("3 Fragen warten auf Sie")
         assert "│ Two?\noffen · " in listed["message"]
         assert "Antworten: https://inbox.example.com" in listed["message"]

@@ -57,7 +57,7 @@ async def test_an_answer_in_one_is_withdrawn_in_all(tmp_path: Path, where: str) 
             await press(inbox, code_of(notified, "Yes"))
         else:
             await there.desk.answer(await there.desk.get(asked.id), {"response": "Yes"}, by="ada", channel="inbox")
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             assert (await there.desk.wait(asked.id, seconds=None)).values == {"response": "Yes"}
         said = f"Answered by ada through {where}"
         assert not (await phone.shown(said))["actions"]

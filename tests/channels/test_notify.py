@@ -220,7 +220,7 @@ def test_a_process_ends_at_once_while_a_message_hangs() -> None:
         "anyio.run(main)\n"
     )
     start = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=40, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
     assert time.monotonic() - start < 20
 
@@ -412,7 +412,7 @@ def _breakout() -> Handoff:
 async def test_messages_to_one_address_go_one_after_the_other() -> None:
     async with http_sink() as sink, anyio.create_task_group() as tasks:
         one = Recipient(sink.url, setting="HANDOFFS_NOTIFY", number=1)
-        with anyio.fail_after(20):
+        with anyio.fail_after(120):
             for number in range(5):
                 tasks.start_soon(one.send, Notice(title=f"{number}", body="b"))
             await sink.tried(5)

@@ -14,7 +14,7 @@ from handoffs.clock import SystemClock
 from handoffs.core.action import Action, Asker
 from handoffs.core.action_form import action_form
 from handoffs.core.model import Handoff, State
-from tests.channels.chatting import Home, decided_by, home
+from tests.channels.chatting import BURST, Home, Passing, decided_by, home
 from tests.channels.ntfy_server import NtfyServer, Phone, ntfy_server
 from tests.waiting import until
 
@@ -22,7 +22,7 @@ DROP = Action(asker=Asker.GATE, server="shop", tool="drop_table", arguments='{"n
 
 
 async def ended(home: Home, handoff: Handoff) -> Handoff:
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         return await home.desk.wait(handoff.id, seconds=None)
 
 
@@ -239,11 +239,13 @@ async def test_agents_words_are_no_links_and_no_words_of_ours(tmp_path: Path) ->
 
 
 async def test_several_questions_at_once_are_one_message(tmp_path: Path) -> None:
-    async with ntfy_server() as server, home(tmp_path, burst=1.0) as there:
+    clock = Passing()
+    async with ntfy_server() as server, home(tmp_path, burst=BURST, clock=clock) as there:
         phone = await there.ntfy(server)
         first = await there.ask("The first?", options=["Yes", "No"])
-        await phone.shown("The first?")
+        await there.told(first)
         more = [await there.ask(f"Number {number}?", options=["Yes", "No"]) for number in range(3)]
+        clock.forward(BURST)
         message = await phone.shown("3 questions wait for you")
         assert not message["actions"]
         assert all(each.id in message["message"] for each in more)

@@ -27,7 +27,7 @@ async def member(
 
 
 async def ended(there: Home, handoff: Handoff) -> Handoff:
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         return await there.desk.wait(handoff.id, seconds=None)
 
 

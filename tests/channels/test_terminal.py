@@ -275,7 +275,7 @@ async def main():
     async with open_terminal() as terminal:
         channel, reply = TerminalChannel(terminal, by='ada'), Kept(handoff(1))
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-        with anyio.fail_after(5):
+        with anyio.fail_after(120):
             await channel.present(reply.handoff, reply)
         print(reply.told())
 anyio.run(main)

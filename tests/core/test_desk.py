@@ -45,7 +45,7 @@ async def a_desk(
         desk = Desk(
             store=store, clock=clock, limits=Limits(), channels=channels, make_id=make_id, max_put_off=max_put_off
         )
-        with anyio.fail_after(20):
+        with anyio.fail_after(120):
             async with desk.presenting():
                 yield desk, clock
 

@@ -115,7 +115,7 @@ def test_a_slow_disk_holds_up_no_call_and_the_lines_keep_their_order(tmp_path: P
     with held_open(file):
         reader.start()
         watching.close()
-        reader.join(timeout=10)
+        reader.join(timeout=120)
     assert read == [f"tool-{number}" for number in range(200)]
 
 

@@ -156,14 +156,14 @@ async def inbox(home: Home, anyio_backend: str) -> AsyncGenerator[None]:
     process = await anyio.open_process([*HANDOFFS, "inbox", "--no-browser"], env=home.env, cwd=home.folder)
     assert process.stdout is not None
     said = ""
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         while "The inbox is at" not in said:
             said += (await process.stdout.receive()).decode()
     try:
         yield
     finally:
         process.terminate()
-        with anyio.fail_after(10):
+        with anyio.fail_after(120):
             await process.wait()
         await process.aclose()
 

@@ -88,7 +88,7 @@ async def main() -> None:
     async def keep(row: dict[str, Any]) -> None:
         got[row["name"]] = await play(row)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks:
             for row in JOB["rows"]:
                 tasks.start_soon(partial(keep, row))

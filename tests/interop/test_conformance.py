@@ -103,7 +103,7 @@ async def fixture_server(folder: Path) -> AsyncGenerator[str]:
     )
     assert process.stderr is not None
     try:
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             said = (await process.stderr.receive()).decode()
         assert said.startswith("http://"), said
         yield said.split()[0]

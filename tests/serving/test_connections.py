@@ -50,7 +50,7 @@ async def served(most: int = 8) -> AsyncGenerator[int]:
 
 async def answer(port: int, sent: bytes) -> bytes:
     """Whatever comes until the server closes."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(120):
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
             if sent:
                 await stream.send(sent)

@@ -30,7 +30,7 @@ class OtherProcess:
 
     async def says(self) -> object:
         """Return the next thing it says. Raises IncompleteRead once it has ended."""
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             return json.loads(await self._said.receive_until(b"\n", 1_000_000))
 
     async def said_until_done(self) -> list[object]:
@@ -54,7 +54,7 @@ class OtherProcess:
 
     async def ended(self) -> int:
         """Return its exit code once it has ended by itself."""
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):
             return await self._process.wait()
 
 

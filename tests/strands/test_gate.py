@@ -283,7 +283,7 @@ async def test_a_cancelled_agent_runs_nothing_and_its_question_stays_open(gated:
         await gated.run(agent, stop)
         async with gated.desk() as desk:
             [handoff] = await desk.newest(open_only=False)
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 while "left" not in [entry.name for entry in await desk.history(handoff.id)]:
                     await anyio.sleep(0.02)
             assert handoff.state is State.OPEN

@@ -179,7 +179,7 @@ def ask(folder: Path, given: bytes, form: Form) -> Outcome:
     (folder / "given").write_bytes(given)
 
     async def main() -> Outcome:
-        with (folder / "given").open() as source, (folder / "shown").open("w") as shown, anyio.fail_after(10):
+        with (folder / "given").open() as source, (folder / "shown").open("w") as shown, anyio.fail_after(120):
             return await Piped(source, shown).ask(Request(message="Proceed?", form=form))
 
     return anyio.run(main)

@@ -220,7 +220,7 @@ def test_a_held_call_is_denied_on_the_command_line_with_two_lines(tmp_path: Path
 async def test_the_channel_asks_for_a_held_call_in_the_same_steps(tmp_path: Path) -> None:
     (tmp_path / "given").write_bytes(b"\n1\n\n")
     action = Action(asker=Asker.GATE, server="shop", tool="delete", arguments=ARGUMENTS)
-    with (tmp_path / "given").open() as given, (tmp_path / "shown").open("w") as shown, anyio.fail_after(30):
+    with (tmp_path / "given").open() as given, (tmp_path / "shown").open("w") as shown, anyio.fail_after(120):
         async with SqliteStore(tmp_path / "h.db") as store:
             channel = TerminalChannel(Piped(given, shown), by="ada")
             desk = Desk(store=store, clock=SystemClock(), channels=[channel])
@@ -236,7 +236,7 @@ async def test_the_channel_shows_who_has_voted_above_the_question(tmp_path: Path
     seats = (Seat(person="ada"), Seat(person="b\x1b[2Job"), Seat(person="cyd"))
     rule = Deciders(rule="gate.toml:3", asked_at=SystemClock().now(), seats=seats, votes=2)
     (tmp_path / "given").write_bytes(b"yes\n")
-    with (tmp_path / "given").open() as given, (tmp_path / "shown").open("w") as shown, anyio.fail_after(30):
+    with (tmp_path / "given").open() as given, (tmp_path / "shown").open("w") as shown, anyio.fail_after(120):
         async with SqliteStore(tmp_path / "h.db") as store:
             plain = Desk(store=store, clock=SystemClock())
             handoff = await plain.ask(message="Deploy?", caller=CLAUDE, deciders=rule)

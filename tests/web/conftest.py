@@ -3,14 +3,28 @@
 import os
 import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    FileChooser,
+    Page,
+    async_playwright,
+    expect,
+)
 
 from tests.web.serving import Opened
+
+WAITS = 60_000
+"""Milliseconds that a busy machine may take for what a page is to show or do."""
+
+expect.set_options(timeout=WAITS)
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +53,18 @@ async def _closed(close: Callable[[], Awaitable[None]]) -> None:
         await close()
 
 
+def _chosen(_: FileChooser) -> None:
+    """Nothing: each test takes the chooser from its own event."""
+
+
+async def _seen(page: Page) -> str:
+    """What the page has shown when the test failed."""
+    found = "nothing"
+    with anyio.move_on_after(5), suppress(Error):
+        found = f"{await page.title()!r}: {(await page.locator('body').inner_text())[:2_000]}"
+    return f"The page at {page.url.split('?')[0]} has shown {found}"
+
+
 @pytest.fixture
 def opened(browser: Browser) -> Opened:
     """A page whose errors, and whatever the policy forbade, fail the test."""
@@ -47,7 +73,7 @@ def opened(browser: Browser) -> Opened:
     async def open_page(**options: Any) -> AsyncGenerator[Page]:
         options.setdefault("timezone_id", "Europe/Berlin")
         context: BrowserContext = await browser.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(WAITS)
         wrong: list[str] = []
 
         def said(message: ConsoleMessage) -> None:
@@ -60,8 +86,14 @@ def opened(browser: Browser) -> Opened:
 
         context.on("console", said)
         context.on("weberror", lambda error: failed(error.error))
+        page = await context.new_page()
+        # From the start: a busy browser takes a key before it is told that the test, and no dialog, chooses.
+        page.on("filechooser", _chosen)
         try:
-            yield await context.new_page()
+            yield page
+        except Exception as error:
+            error.add_note(await _seen(page))
+            raise
         finally:
             await _closed(context.close)
         assert wrong == []

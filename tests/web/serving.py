@@ -102,7 +102,7 @@ async def on_port(app: Any, port: int = 0) -> AsyncGenerator[int]:
         server = Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_serve, server, listener)
-            with anyio.fail_after(10):
+            with anyio.fail_after(120):
                 await server.listening.wait()
             try:
                 yield listener.getsockname()[1]

@@ -112,7 +112,7 @@ async def test_a_question_ends_when_its_deadline_passes(tmp_path: Path, opened: 
         await enter(page, inbox)
         await inbox.ask(timeout_seconds=6)
         await expect(page.locator(".left")).to_have_text(re.compile(r"0:0\d left"))
-        await expect(page.locator(".gone")).to_contain_text("Expired: nobody answered in time.", timeout=15_000)
+        await expect(page.locator(".gone")).to_contain_text("Expired: nobody answered in time.")
 
 
 async def test_every_kind_of_field_can_be_filled(tmp_path: Path, opened: Opened) -> None:
@@ -287,7 +287,7 @@ async def process(folder: Path, port: int = 0) -> AsyncGenerator[tuple[Process, 
     started = await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=None)
     assert started.stdout is not None
     said = b""
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         while b"\n" not in said:
             said += await started.stdout.receive()
     try:
@@ -311,7 +311,7 @@ async def test_a_page_whose_server_was_killed_says_so_and_catches_up(tmp_path: P
         await inbox.desk.answer(goes, {"response": "yes"}, by="eve", channel="terminal")
         await inbox.ask("New?")
         async with process(tmp_path, int(url.rpartition(":")[2])):
-            await expect(page.locator("#connection")).to_be_empty(timeout=20_000)
+            await expect(page.locator("#connection")).to_be_empty()
             await expect(page.locator(".card:not(.ended) .message")).to_have_text(["Kept?", "New?"])
             await expect(page.locator(f"#{goes.id} .gone")).to_contain_text("Answered by eve through terminal.")
             await expect(page.locator(f"#{kept.id}").get_by_label("Response")).to_have_value("half")

@@ -130,16 +130,14 @@ async def test_a_stop_and_its_end_are_said_on_open_pages(tmp_path: Path, opened:
         stop = Stop(by="eve", at=inbox.desk.clock.now())
         await inbox.desk.permissions.stop(stop)
         for each in (page, other):
-            await expect(each.locator("#stopped")).to_contain_text("Everything is stopped, by eve", timeout=2_000)
+            await expect(each.locator("#stopped")).to_contain_text("Everything is stopped, by eve")
         assert await page.evaluate(place) == before
         assert await axe(page) == []
         await page.reload()
         await expect(page.locator(".banner.stopped")).to_contain_text("by eve")
         before = await page.evaluate(place)
         await inbox.desk.permissions.lift()
-        await expect(page.locator(".banner.stopped")).to_have_text(
-            "The stop has ended: calls are asked about again.", timeout=2_000
-        )
+        await expect(page.locator(".banner.stopped")).to_have_text("The stop has ended: calls are asked about again.")
         await expect(other.locator("#stopped")).to_be_hidden()
         assert await page.evaluate(place) == before
 

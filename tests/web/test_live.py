@@ -36,8 +36,8 @@ async def listening(
     http: httpx.AsyncClient, query: str = "", last: str | None = None
 ) -> AsyncGenerator[AsyncGenerator[dict[str, Any]]]:
     headers = {} if last is None else {"last-event-id": last}
-    with anyio.fail_after(10):
-        async with http.stream("GET", f"/events{query}", headers=headers, timeout=10) as reply:
+    with anyio.fail_after(120):
+        async with http.stream("GET", f"/events{query}", headers=headers, timeout=120) as reply:
             assert reply.headers["content-type"].startswith("text/event-stream")
             yield events(reply)
 

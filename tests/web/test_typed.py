@@ -21,7 +21,7 @@ def form_of(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 async def answered(inbox: Inbox, handoff_id: str) -> Any:
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         return (await inbox.desk.wait(handoff_id, seconds=None)).values
 
 

@@ -51,7 +51,7 @@ async def until_true(page: Page, script: str) -> None:
 
 async def visit(page: Page, address: str) -> None:
     """Go to an address, also where the page that is left is just about to load itself, or what was sent from it."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         while True:
             try:
                 await page.goto(address)

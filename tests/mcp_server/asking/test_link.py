@@ -111,7 +111,7 @@ async def host(
         client_info=info,
     )
     client.declares = declares
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with client:
             yield client
 

@@ -62,7 +62,7 @@ async def a_host(
     folder: Path, *, draining: Shutdown | None = None, stuck: frozenset[str] = frozenset()
 ) -> AsyncGenerator[Host]:
     async with table(folder) as here:
-        with anyio.fail_after(10):
+        with anyio.fail_after(120):
             yield Host(here, draining or Shutdown(), stuck)
 
 

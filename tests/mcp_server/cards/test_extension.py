@@ -71,7 +71,7 @@ async def chat(
     """A host that renders cards: it says so, as the extension wants it said."""
     info = Implementation(name=name, version="1")
     declared = [advertise(UI, {"mimeTypes": [MIME]})]
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with Client(
             server,
             mode=era,

@@ -40,7 +40,7 @@ class Watched:
 
 @asynccontextmanager
 async def watched(folder: Path) -> AsyncGenerator[Watched]:
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with table(folder) as here, anyio.create_task_group() as tasks:
             yield Watched(here, SharedWatch(here.desk, tasks))
             tasks.cancel_scope.cancel()

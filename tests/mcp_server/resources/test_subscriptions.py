@@ -51,7 +51,7 @@ async def older_host(server: Any, era: str = "legacy") -> AsyncGenerator[tuple[C
             heard.set()
 
     info = Implementation(name="test-host", version="1")
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with Client(server, mode=era, message_handler=keep, client_info=info) as client:
             yield client, told, heard
 
@@ -175,7 +175,7 @@ async def sessions(
     own = OwnHandoffs(here.desk, subject="ada", project="", joining=Joining(Front()))
     kept = registry.SubscriptionRegistry(here.clock, bounds)
     told = subscriptions.Changes(here.desk, own, kept, bounds)
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with told.lifespan(here.server()) as watch:
 
             async def subscribe(name: str, session: Any) -> None:

@@ -89,7 +89,7 @@ async def served(desk: Desk, sent: bytes, file: snapshot.SnapshotFile, settings:
     server = build_server(desk, subject="ada", project="/srv", keys=["k" * 32], state_seconds=60, **options)
     server.first_answers = FirstAnswers(file, [])
     wire = Wire(sent, sent.count(b'"id"'))
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         await server.serve(wire)
     return answers(wire.written)
 

@@ -74,7 +74,7 @@ def _listens(port: int) -> bool:
 @pytest.mark.parametrize("mode", ["session"], indirect=True)
 async def test_in_session_mode_an_answer_wakes_who_waits_in_another_process(url: str) -> None:
     asked = sample()
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async with PostgresStore(url) as here, PostgresStore(url) as there:
             await here.open(asked, collect_after=LONG_AGO)
             async with here.watch(asked.id) as watch:
