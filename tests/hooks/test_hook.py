@@ -141,7 +141,11 @@ async def hook(home: Home, host: str, event: Any, *more: str) -> AsyncGenerator[
             assert process.stdin is not None
             await process.stdin.send(event if isinstance(event, bytes) else json.dumps(event).encode())
             await process.stdin.aclose()
-            yield Hook(home, process)
+            try:
+                yield Hook(home, process)
+            except BaseException:
+                process.kill()  # else the test waits for its answer
+                raise
 
 
 async def replied(home: Home, host: str, event: Any, *more: str) -> dict[str, Any]:

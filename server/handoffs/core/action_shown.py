@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
@@ -113,20 +113,14 @@ def message_with(shown: Action, message: str, *, before: Action) -> str:
 
 def _arguments(action: Action, named: bool) -> list[str]:
     """Return all arguments as blocks."""
-    rest, documents = dict(action.values), list[str]()
-    for document in _documents(action):
-        documents.append(document.text)
-        for name in document.of:
-            rest.pop(name, None)
-        if document.inner:
-            left = cast("Mapping[str, object]", rest["input"])
-            rest["input"] = {name: each for name, each in left.items() if name not in document.inner}
+    documents = _documents(action)
+    texts, rest = [each.text for each in documents], values_without(action, documents)
     if rest or not documents or not named:
         whole = {"tool_name": action.tool, "input": rest}
         if action.asker is Asker.GATE:
             whole = {"server": action.server, "tool": action.tool, "arguments": rest}
-        return [block("json", as_json(whole)), *documents]
-    return documents
+        return [block("json", as_json(whole)), *texts]
+    return texts
 
 
 def _changed(before: str, now: str) -> str:
@@ -177,46 +171,70 @@ def about_of(action: Action) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """A readable part of the input, and the names of the arguments that it shows."""
 
     text: str
+    """Markdown of ours, with what was sent as blocks in it. A plan is the Markdown that was sent."""
     of: tuple[str, ...]
     inner: tuple[str, ...] = ()
     """The names within the argument `input`, where it shows some of that alone."""
 
 
-def _documents(action: Action) -> Iterator[_Document]:
-    given = action.values
-    plan = given.get("plan") if action.tool in _PLANS else None
-    edited = list(_differences(given)) if action.tool in _EDITS else []
-    yield from edited
-    shown = {name for document in edited for name in document.of}
-    if isinstance(plan, str):
-        shown.add("plan")
-    for name, value in given.items():
+def documents_of(action: Action) -> list[Document]:
+    """Return what shows arguments together, or as another thing than a value: edits, an editor's content, a plan."""
+    return [*_edited(action), *_told(action)]
+
+
+def values_without(action: Action, documents: Sequence[Document]) -> dict[str, object]:
+    """Return the arguments that these documents do not show."""
+    rest = dict(action.values)
+    for document in documents:
+        for name in document.of:
+            rest.pop(name, None)
+        if document.inner:
+            left = cast("Mapping[str, object]", rest["input"])
+            rest["input"] = {name: each for name, each in left.items() if name not in document.inner}
+    return rest
+
+
+def _documents(action: Action) -> list[Document]:
+    edited, told = [*_edited(action)], [*_told(action)]
+    shown = {name for document in (*edited, *told) for name in document.of}
+    texts: list[Document] = []
+    for name, value in action.values.items():
         if name in shown or not isinstance(value, str) or not PLAIN_NAME.fullmatch(name):
             continue
         if name in _CONTENTS or "\n" in value or spell_gaps(value) != value:
-            shown_as = block(_language(given) if name in _CONTENTS else language_of(action, name), visible(value))
-            yield _Document(f"`{name}`, {size_of(value)}:\n\n{shown_as}", (name,))
+            shown_as = block(code_language(action, name), visible(value))
+            texts.append(Document(f"`{name}`, {size_of(value)}:\n\n{shown_as}", (name,)))
+    return [*edited, *texts, *told]
+
+
+def _edited(action: Action) -> Iterator[Document]:
+    if action.tool in _EDITS:
+        yield from _differences(action.values)
+
+
+def _told(action: Action) -> Iterator[Document]:
+    plan = action.values.get("plan") if action.tool in _PLANS else None
     if action.asker is Asker.HOST:
-        yield from _nested(given)
+        yield from _nested(action.values)
     if isinstance(plan, str):
         # Last: its Markdown could change the look of text after it.
-        yield _Document(f"`plan`, {size_of(plan)}:\n\n---\n\n{plan}", ("plan",))
+        yield Document(f"`plan`, {size_of(plan)}:\n\n---\n\n{plan}", ("plan",))
 
 
-def _nested(given: Mapping[str, object]) -> Iterator[_Document]:
+def _nested(given: Mapping[str, object]) -> Iterator[Document]:
     """Yield what an agent behind an editor shows of its tool call: long texts of its input, and its content."""
     within = given.get("input")
     for name, value in cast("Mapping[str, object]", within if isinstance(within, Mapping) else {}).items():
         if isinstance(value, str) and PLAIN_NAME.fullmatch(name) and ("\n" in value or spell_gaps(value) != value):
             shown = block("", visible(value))
-            yield _Document(f"`{name}`, {size_of(value)}:\n\n{shown}", (), (name,))
+            yield Document(f"`{name}`, {size_of(value)}:\n\n{shown}", (), (name,))
     parts = _content(given.get("content"))
     for number, part in enumerate(parts, 1):
-        yield _Document(f"Content {number} of {len(parts)}{part}", ("content",))
+        yield Document(f"Content {number} of {len(parts)}{part}", ("content",))
 
 
 def _content(given: object) -> list[str]:
@@ -245,6 +263,11 @@ def _part(part: Mapping[str, object]) -> str | None:
     return f", {size_of(text)}:\n\n{block('', visible(text))}"
 
 
+def code_language(action: Action, name: str) -> str:
+    """Return the language of an argument (of a file's content, by the file's name); empty where none is known."""
+    return _language(action.values) if name in _CONTENTS else language_of(action, name)
+
+
 def language_of(action: Action, name: str) -> str:
     """Return the language of an argument, as far as its name says it."""
     if action.asker is Asker.HOST:
@@ -252,14 +275,14 @@ def language_of(action: Action, name: str) -> str:
     return next((language for language, names in _LANGUAGES.items() if name.lower() in names), "")
 
 
-def _differences(given: Mapping[str, object]) -> Iterator[_Document]:
+def _differences(given: Mapping[str, object]) -> Iterator[Document]:
     old, new = given.get("old_string"), given.get("new_string")
     if isinstance(old, str) and isinstance(new, str):
-        yield _Document(f"`old_string` → `new_string`:\n\n{_difference(old, new)}", ("old_string", "new_string"))
+        yield Document(f"`old_string` → `new_string`:\n\n{_difference(old, new)}", ("old_string", "new_string"))
     edits = _edits(given.get("edits"))
     for number, (before, after, everywhere) in enumerate(edits, 1):
         where = ", every occurrence" if everywhere else ""
-        yield _Document(f"Edit {number} of {len(edits)}{where}:\n\n{_difference(before, after)}", ("edits",))
+        yield Document(f"Edit {number} of {len(edits)}{where}:\n\n{_difference(before, after)}", ("edits",))
 
 
 def _edits(given: object) -> list[tuple[str, str, bool]]:

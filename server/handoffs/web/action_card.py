@@ -1,15 +1,27 @@
-"""A held call as its card shows it: the tool, what its server says of it, and each argument, whole.
+"""A call as its card shows it, a gate's or a host's own: the tool, what is said of it, and each argument, whole.
 
 Every text is plain and inert: characters that a screen would hide or act on are spelled out. The templates escape it.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from handoffs.core.action import Action, Asker
-from handoffs.core.action_shown import about_of, as_json, block, language_of, notes_in, size_of, visible
+from handoffs.core.action_form import is_action_form
+from handoffs.core.action_shown import (
+    Document,
+    about_of,
+    as_json,
+    block,
+    code_language,
+    documents_of,
+    notes_in,
+    size_of,
+    values_without,
+    visible,
+)
 from handoffs.core.masking import masked
 from handoffs.core.model import Handoff
 
@@ -37,7 +49,7 @@ class Argument:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionCard:
-    """A held call, ready to be shown."""
+    """A call that a person decides on, ready to be shown."""
 
     server: str
     tool: str
@@ -46,6 +58,8 @@ class ActionCard:
     notes: str
     """What we say of the call, as Markdown; see `notes_in`."""
     arguments: tuple[Argument, ...]
+    documents: str
+    """The arguments that are read together, or as a text of their own, as Markdown: edits, a plan."""
     digest: str
 
     @property
@@ -55,20 +69,22 @@ class ActionCard:
 
 
 def action_card(handoff: Handoff) -> ActionCard | None:
-    """Return the card of a call that a gate holds; None where the question is another, or its message says more."""
+    """Return the card of a call; None where the question is another, asks for more, or its message says more."""
     action = handoff.question.action
-    if action is None or action.asker is not Asker.GATE:
+    if action is None or not is_action_form(handoff.question.form):
         return None
     try:
         notes = notes_in(action, handoff.question.message)
         if notes is None:
             return None
+        documents = _documents(action)
         return ActionCard(
             server=visible(action.server),
             tool=visible(action.tool),
             about=about_of(action),
             notes=notes,
-            arguments=arguments_of(action),
+            arguments=arguments_of(action, documents),
+            documents="\n\n".join(each.text for each in documents),
             digest=action.digest,
         )
     except ValueError:
@@ -90,13 +106,26 @@ def mark(handoff: Handoff) -> str:
     return "" if action is None else f"{handoff.id} {action.digest} {handoff.version}"
 
 
-def arguments_of(action: Action) -> tuple[Argument, ...]:
-    """Return the arguments in their order. Raises ValueError: they are no JSON object that every reader reads alike."""
+def arguments_of(action: Action, documents: Sequence[Document] = ()) -> tuple[Argument, ...]:
+    """Return the arguments in their order, without those that the documents show.
+
+    Raises:
+        ValueError: They are no JSON object that every reader reads alike.
+    """
     found = masked(action)
     return tuple(
         replace(_argument(action, name, value), masked=_text(found.values[name]) if name in found.names else "")
-        for name, value in action.values.items()
+        for name, value in values_without(action, documents).items()
+        if value or not action.values[name]  # of an input whose texts are all shown, nothing is left
     )
+
+
+def _documents(action: Action) -> Sequence[Document]:
+    """Return the documents of a call; none where a secret is in one: the table has it behind a click."""
+    documents = documents_of(action)
+    secrets = masked(action).names
+    hidden = any({*each.of, *(["input"] if each.inner else ())} & {*secrets} for each in documents)
+    return [] if hidden else documents
 
 
 def _argument(action: Action, name: str, value: object) -> Argument:
@@ -104,7 +133,7 @@ def _argument(action: Action, name: str, value: object) -> Argument:
     if not isinstance(value, str):
         text = as_json(value)
         return Argument(name=shown, kind=kind, text=text, code=block("json", text) if "\n" in text else "")
-    language, text = language_of(action, name), visible(value)
+    language, text = code_language(action, name), visible(value)
     if language:
         return Argument(name=shown, kind=kind, text=text, size=size_of(value), code=block(language, text))
     long = "\n" in value or len(text) > INLINE
