@@ -1,8 +1,8 @@
-"""How long a connection may be silent: uvicorn on a real port."""
+"""Which requests are taken, and how long a connection may be silent: uvicorn on a real port."""
 
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import httpx
@@ -23,6 +23,11 @@ async def _said(request: Request) -> Response:
     return PlainTextResponse(await request.body())
 
 
+async def _headers(request: Request) -> Response:
+    await request.body()
+    return PlainTextResponse("".join(f"{name}={value};" for name, value in request.headers.items()))
+
+
 async def _slow(request: Request) -> Response:
     async def parts() -> AsyncGenerator[bytes]:
         for _ in range(3):
@@ -33,11 +38,17 @@ async def _slow(request: Request) -> Response:
 
 
 @asynccontextmanager
-async def served(most: int = 8) -> AsyncGenerator[int]:
-    app = Starlette(routes=[Route("/said", _said, methods=["GET", "POST"]), Route("/slow", _slow)])
+async def served(most: int = 8, *, silent: float = SILENT) -> AsyncGenerator[int]:
+    app = Starlette(
+        routes=[
+            Route("/said", _said, methods=["GET", "POST"]),
+            Route("/slow", _slow),
+            Route("/headers", _headers, methods=["POST"]),
+        ]
+    )
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, lifespan="off", **bounded(most, silent_seconds=SILENT))
+        config = uvicorn.Config(app, log_config=None, lifespan="off", **bounded(most, silent_seconds=silent))
         server = uvicorn.Server(config)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])
@@ -104,3 +115,93 @@ async def test_a_body_that_comes_slowly_but_comes_is_taken() -> None:
                 yield b"x"
 
         assert (await client.post(f"http://127.0.0.1:{port}/said", content=parts())).text == "xxxx"
+
+
+POST = b"POST /headers HTTP/1.1\r\nHost: x\r\n"
+CLOSE = b"Connection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /said HTTP/1.1\r\n" + CLOSE,
+        b"GET /said HTTP/1.1\r\nHost: x\r\nHost: x\r\n" + CLOSE,
+        b"GET /said HTTP/1.1\r\nHost: x\r\nHost : x\r\n" + CLOSE,
+        b"GET /said HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n" + CLOSE,
+        b"GET /said HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n" + CLOSE,
+        b"GET /sa id HTTP/1.1\r\nHost: x\r\n" + CLOSE,
+        b"GET /\xfc HTTP/1.1\r\nHost: x\r\n" + CLOSE,
+        b"GET http://x HTTP/1.1\r\nHost: x\r\n" + CLOSE,
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n" + CLOSE,
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03",
+        POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        POST + b"Content-Length: -2\r\n\r\nab",
+        POST + b"X: " + b"x" * 70_000 + b"\r\n" + CLOSE,
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n" + CLOSE,
+        POST + b"".join(b"X-%d: %b\r\n" % (number, b"x" * 90) for number in range(700)) + CLOSE,
+    ],
+)
+async def test_what_two_readers_may_take_for_two_requests_is_refused(sent: bytes) -> None:
+    async with served() as port:
+        said = await answer(port, sent)
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert said.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("begins", [b"", POST + b"X: ", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"G"])
+async def test_a_head_that_has_no_end_is_refused(begins: bytes) -> None:
+    """Whoever sends it goes on until the server refuses it, or the test has no more time."""
+    async with served() as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        with anyio.fail_after(120):
+            await stream.send(begins)
+            sent = 0
+            with suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+                while sent < 50_000_000:
+                    await stream.send((b"x" if begins else b"\r\n") * 50_000)
+                    sent += 50_000
+                    await anyio.lowlevel.checkpoint()
+        assert sent < 20_000_000
+
+
+async def test_what_follows_a_body_is_no_header() -> None:
+    async with served() as port:
+        late = b"Transfer-Encoding: chunked\r\nX-Early: 1 \t\r\n" + CLOSE + b"1\r\na\r\n0\r\nX-Late: 2\r\n\r\n"
+        said = await answer(port, POST + late)
+        assert b"x-early=1;" in said
+        assert b"x-late" not in said
+
+
+OFFER = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+OFFERED = [
+    b"POST /said HTTP/1.1\r\n" + OFFER + b"Content-Length: 3\r\n\r\none",
+    b"GET /said HTTP/1.1\r\n" + OFFER + b"\r\n",
+    b"POST /said HTTP/1.1\r\n" + OFFER + b"Transfer-Encoding: chunked\r\n\r\n2\r\nth\r\n3\r\nree\r\n0\r\n\r\n",
+    b"POST /said HTTP/1.1\r\n" + OFFER + b"Content-Length: 0\r\n\r\n",
+    b"POST /said HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nfour",
+]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_a_client_that_would_speak_http_2_gets_its_answers(size: int) -> None:
+    """Java's HTTP client offers it."""
+    async with served(silent=60) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        with anyio.fail_after(120):
+            for sent, body in zip(OFFERED, [b"one", b"", b"three", b"", b"four"], strict=True):
+                for start in range(0, len(sent), size):
+                    await stream.send(sent[start : start + size])
+                    await anyio.sleep(0.001)
+                got = b""
+                while not got.endswith(b"\r\n\r\n" + body):
+                    got += await stream.receive()
+                assert got.startswith(b"HTTP/1.1 200 ")
+                assert got.count(b"HTTP/1.1") == 1
+
+
+async def test_requests_sent_at_once_are_answered_in_order() -> None:
+    async with served() as port:
+        asks = [b"POST /said HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d" % number for number in range(3)]
+        last = b"POST /said HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n" + CLOSE + b"3"
+        said = await answer(port, b"".join([*asks, last]))
+        assert [part[-1:] for part in said.split(b"HTTP/1.1 200 OK")[1:]] == [b"0", b"1", b"2", b"3"]

@@ -9,10 +9,11 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
-from typing import ClassVar, TypedDict, cast
+from typing import Any, ClassVar, TypedDict, cast
 
+import httptools
 from starlette.requests import ClientDisconnect
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 FILES = 65_536
 """The limit of open files to ask for; most systems give a process 1,024 by default."""
@@ -25,6 +26,9 @@ SILENT_SECONDS = 15.0
 
 BACKLOG = 64
 """How many new connections are accepted at once. asyncio opens up to five times as many before the first is served."""
+
+MAX_HEAD = 65_536
+"""The most bytes of a request before its body: the parser would keep any number."""
 
 _MACOS = 10_240
 """The limit on macOS, which refuses a higher one."""
@@ -77,12 +81,71 @@ def _is_no_broken_off_request(record: logging.LogRecord) -> bool:
     return record.exc_info is None or not isinstance(record.exc_info[1], ClientDisconnect)
 
 
-class _Connection(H11Protocol):
+class _Parser:
+    """Reads requests of HTTP/1.1, whatever other protocol they offer: Java's client offers HTTP/2 with its requests.
+
+    The parser underneath ends there, and takes the request's body for the other protocol. So another one goes on, which
+    is told again how the body is framed.
+    """
+
+    def __init__(self, connection: "_Connection") -> None:
+        self._connection = connection
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parser = httptools.HttpRequestParser(self._connection)
+        # As uvicorn has it: what follows a request that closes the connection is no error, and is left.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.get_method, self.get_http_version = self._parser.get_method, self._parser.get_http_version
+        self.should_keep_alive = self._parser.should_keep_alive
+
+    def feed_data(self, data: bytes) -> None:
+        """Read data, calling the connection. Raises httptools.HttpParserError."""
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = data[cast("int", offer.args[0]) :]
+                self._begin()
+                if framing := self._connection.framing():
+                    self._connection.resumes = True
+                    self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+                    self._connection.resumes = False
+            else:
+                return
+
+    def is_left(self) -> bool:
+        """Say whether the parser underneath ends with this request's head."""
+        return self._parser.should_upgrade()
+
+    def should_upgrade(self) -> bool:
+        """Say that nothing is: no other protocol is spoken here."""
+        return False
+
+
+class _Connection(HttpToolsProtocol):
     most: ClassVar[int]
     silent_seconds: ClassVar[float]
     heard = 0.0
     """When the last byte arrived, by the loop's clock."""
     _look: asyncio.TimerHandle | None = None
+    _headed = False
+    """Whether the head of the last request is whole."""
+    _held = 0
+    """Bytes that the parser may have kept: none of them has led to anything."""
+    resumes = False
+    """Whether the parser reads again how a body is framed."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*args, **more)
+        self._reading = _Parser(self)
+        self.parser = cast("Any", self._reading)
+
+    def framing(self) -> bytes:
+        """Return the headers that say where the body ends; empty where there is none."""
+        named = ((name, value) for name, value in self.headers if name in (b"content-length", b"transfer-encoding"))
+        return b"".join(b"%b: %b\r\n" % each for each in named)
 
     @property
     def awaits_request(self) -> bool:
@@ -101,12 +164,51 @@ class _Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
+        self._held += len(data)
         super().data_received(data)
+        if self._held > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
         if not self.awaits_request:
             # Its answer may take hours. Afterwards the connection is uvicorn's to close, after its keep-alive time.
             self._look_no_longer()
         elif self._look is None:
             self._look_later()
+
+    def on_message_begin(self) -> None:
+        self._held = 0
+        if not self.resumes:
+            self._headed = False
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self.resumes:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._headed:  # what follows a body would be a header of the request
+            super().on_header(name, value.rstrip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        """Go on with a request that every reader takes for the same one. Raises ValueError: it gets a 400."""
+        self._held = 0
+        if self._headed:
+            return
+        self._headed = True
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self._reading.get_http_version() == "1.1"):
+            raise ValueError("a request has one host")
+        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MAX_HEAD:
+            raise ValueError("the head is too large")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._held = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._held = 0
+        if self.resumes or not (self._reading.is_left() and self.framing()):
+            super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_no_longer()

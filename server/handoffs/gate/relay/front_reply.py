@@ -255,6 +255,8 @@ class Reply:
         return bool(self._queue) or self.answered or self._closing or self._connection is not mine
 
     async def _until(self, seconds: float, known: Callable[[], bool]) -> bool:
+        if known():
+            return True
         with anyio.move_on_after(seconds):
             while not known():
                 self._came = anyio.Event()

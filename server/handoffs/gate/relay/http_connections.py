@@ -6,6 +6,7 @@ as much for each request: most of what the gate adds to a call. What only such a
 """
 
 import asyncio
+import re
 import socket
 import ssl
 from collections import deque
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Final, TypeAlias, cast
 
 import anyio
-import h11
+import httptools
 import httpx2
 from anyio.abc import SocketAttribute
 
@@ -31,7 +32,9 @@ MAX_KEPT: Final = 32
 
 _UNREAD = 262_144  # bytes that come before their reader takes them
 _HEADERS = 102_400  # bytes of a response's headers
-
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+"""RFC 9110, 5.5: no line ends, which would begin another header."""
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -121,17 +124,14 @@ class Exchange:
             named = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
             if self._body or self._method == "POST":
                 named.append((b"content-length", b"%d" % len(self._body)))
-            await connection.send(h11.Request(method=self._method, target=self._of.target, headers=named), self._body)
-            head = await connection.head()
-        except h11.LocalProtocolError as error:
-            connection.close()
-            raise httpx2.LocalProtocolError(str(error)) from error
+            await connection.send(_head_of(self._method, self._of.target, named) + self._body)
+            status, headers = await connection.head()
         except BaseException:
             connection.close()
             raise
-        answer = Answer(connection, head)
+        answer = Answer(connection, status, headers)
         if "set-cookie" in answer.headers:
-            self._of.cookies(list(head.headers))
+            self._of.cookies(headers)
         if answer.headers.get("content-encoding", "identity") != "identity":
             return httpx2.Response(answer.status_code, headers=answer.headers, stream=answer)
         return answer
@@ -147,12 +147,12 @@ class Exchange:
 class Answer(httpx2.AsyncByteStream):
     """A response whose body comes as it is meant."""
 
-    def __init__(self, connection: "_Connection", head: h11.Response) -> None:
+    def __init__(self, connection: "_Connection", status: int, headers: Headers) -> None:
         """Take how it begins."""
         self._connection = connection
-        self.status_code = head.status_code
+        self.status_code = status
         self.headers = dict[str, str]()
-        for name, value in head.headers:
+        for name, value in headers:
             text, known = value.decode("latin-1"), name.decode("ascii")
             self.headers[known] = f"{self.headers[known]}, {text}" if known in self.headers else text
 
@@ -174,17 +174,27 @@ class Answer(httpx2.AsyncByteStream):
 
 
 class _Connection(asyncio.Protocol):
+    """The parser calls its methods as it reads; what they say is kept until a reader takes it."""
+
     def __init__(self, bare: socket.socket) -> None:
         self._bare = bare
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADERS)
+        self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._came, self._size = deque[bytes](), 0
+        self._came, self._size = deque[bytes](), 0  # of the body
         self._ended, self._error = False, cast("Exception | None", None)
         self._reader: asyncio.Future[None] | None = None
         self._writable = anyio.Event()
         self._writable.set()
         self._paused = False
         self._until = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._headers = list[tuple[bytes, bytes]]()
+        self._status = 0  # until the head of the response is whole
+        self._whole = self._kept = False
+        self._unasked = False
+        self._head_size = 0
 
     # What the loop says
 
@@ -192,20 +202,36 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._came.append(data)
-        self._size += len(data)
+        self._head_size += 0 if self._status else len(data)
+        try:
+            self._parser.feed_data(data)
+            if self._head_size > _HEADERS:
+                raise httpx2.RemoteProtocolError("the headers are too long")
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, httpx2.RemoteProtocolError) as error:
+            self._error = self._error or httpx2.RemoteProtocolError(str(error))
+            self._ended = True
+            self.close()
         if self._size > _UNREAD and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
-        self._ended = True
-        self._wake()
+        self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended, self._error = True, exc
+        if exc is not None and self._error is None:
+            self._error = httpx2.ReadError("the connection has broken")
+            self._error.__cause__ = exc
         self._writable.set()
+        self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        named = dict(self._headers)
+        chunked = named.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+        # Such a body has no other end.
+        self._whole = self._whole or bool(self._status and b"content-length" not in named and not chunked)
         self._wake()
 
     def pause_writing(self) -> None:
@@ -218,79 +244,86 @@ class _Connection(asyncio.Protocol):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        self._unasked = self._unasked or self._whole
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._status:  # what follows a body counts for nothing
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._headers.clear()  # of a word in between
+        elif not self._unasked:
+            self._status = status
+
+    def on_body(self, body: bytes) -> None:
+        self._came.append(body)
+        self._size += len(body)
+
+    def on_message_complete(self) -> None:
+        if self._status:
+            self._whole, self._kept = True, self._parser.should_keep_alive()
+
     # What is sent and read
 
-    async def send(self, request: h11.Request, body: bytes) -> None:
-        parts = (self._h11.send(request), self._h11.send(h11.Data(data=body)), self._h11.send(h11.EndOfMessage()))
+    async def send(self, request: bytes) -> None:
         assert self._transport is not None
         # One write: two would wake the server twice. What can't be written is told by what is read.
-        self._transport.write(b"".join(part for part in parts if part))
+        self._transport.write(request)
         if not self._writable.is_set():
             with anyio.move_on_after(WRITE_SECONDS):
                 await self._writable.wait()
                 return
             raise httpx2.WriteTimeout("the request is not read")
 
-    async def head(self) -> h11.Response:
-        while not isinstance(event := await self._event(), h11.Response):
-            if not isinstance(event, h11.InformationalResponse):
-                raise httpx2.RemoteProtocolError("no response")
-        return event
+    async def head(self) -> tuple[int, Headers]:
+        """Return the status and the headers, by their names in lower case."""
+        while not self._status:
+            await self._more("no response")
+        return self._status, self._headers
 
     async def part(self) -> bytes:
         """Return what comes next of a body; nothing at its end."""
-        while isinstance(event := await self._event(), h11.Data):
-            if event.data:
-                return bytes(event.data)
-        return b""
-
-    async def _event(self) -> object:
-        try:
-            while (event := self._h11.next_event()) is h11.NEED_DATA:
-                await self._fed()
-        except h11.RemoteProtocolError as error:
-            raise httpx2.RemoteProtocolError(str(error)) from error
-        return event
-
-    async def _fed(self) -> None:
-        while not (self._came or self._ended):
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
-        if not self._came:
-            if self._error is not None:
-                raise httpx2.ReadError("the connection has broken") from self._error
-            self._h11.receive_data(b"")
-            return
+        while not self._came:
+            if self._whole:
+                return b""
+            await self._more("the response has no end")
         data = self._came[0] if len(self._came) == 1 else b"".join(self._came)
         self._came.clear()
         self._size = 0
-        self._h11.receive_data(data)
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
+        return data
+
+    async def _more(self, missing: str) -> None:
+        """Return once more has come. Raises what httpx2 does where nothing more will."""
+        if self._ended:
+            raise self._error or httpx2.RemoteProtocolError(missing)
+        self._reader = asyncio.get_running_loop().create_future()
+        await self._reader
 
     # What becomes of it
 
     def next(self) -> bool:
         """Make ready for the next request; say whether it can have one."""
-        try:
-            if self._h11.their_state is h11.SEND_BODY:
-                self._h11.next_event()  # the end of a body that nobody wanted
-        except h11.RemoteProtocolError:
+        if self._ended or self._came or self._unasked or not (self._whole and self._kept):
             return False
-        if self._ended or self._came or not (self._h11.our_state is self._h11.their_state is h11.DONE):
-            return False
-        self._h11.start_next_cycle()
         self._until = asyncio.get_running_loop().time() + KEPT_SECONDS
         return True
 
     def is_good(self) -> bool:
         """Say whether it can be used: not for too long without a request, and open as far as anybody knows."""
-        if self._ended or self._came or asyncio.get_running_loop().time() > self._until:
+        if self._ended or self._unasked or asyncio.get_running_loop().time() > self._until:
             return False
         try:
             self._bare.recv(1, socket.MSG_PEEK)  # the loop may not know it yet
         except BlockingIOError:
+            self._begin()
             return True
         except OSError:
             pass
@@ -299,6 +332,16 @@ class _Connection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _head_of(method: str, target: bytes, headers: Headers) -> bytes:
+    """Return a request up to its body. Raises httpx2.LocalProtocolError: a header would be read as another."""
+    lines = [b"%s %s HTTP/1.1" % (method.encode("ascii"), target)]
+    for name, value in headers:
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise httpx2.LocalProtocolError(f"the header {name!r} can't be sent")
+        lines.append(b"%s: %s" % (name, value))
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def alive() -> list[tuple[int, int, int]]:
