@@ -2,6 +2,8 @@
 
 import re
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 
 import authres
 import pytest
@@ -266,3 +268,15 @@ def test_tls_is_demanded_unless_the_host_is_this_machine() -> None:
 def test_names_of_folders_and_users_are_written_as_imap_wants() -> None:
     assert _utf7("Entwürfe & mehr/日本") == "Entw&APw-rfe &- mehr/&ZeVnLA-"
     assert _quoted('a"b\\c') == '"a\\"b\\\\c"'
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+@example("a \t\r\n.\r\n..x\rFrom me\n=3D " + "é" * 200 + "\u2028\x85\x0c")
+def test_a_message_has_the_very_text_that_it_was_given(body: str) -> None:
+    sent = written(message_to("ada@example.com", BOX, name="<n.1@x>", subject="x", body=body, at=NOW))
+    read = message_from_bytes(sent, policy=default)
+    assert (read.get_content_type(), read.get_content_charset()) == ("text/plain", "utf-8")
+    assert read.get_content().replace("\r\n", "\n") == "".join(f"{line.decode()}\n" for line in body.encode().splitlines())
+    assert max(map(len, sent.split(b"\r\n"))) <= 998
+    assert b"\n" not in sent.replace(b"\r\n", b"")
+    sent.decode("ascii")
