@@ -276,7 +276,9 @@ def test_a_message_has_the_very_text_that_it_was_given(body: str) -> None:
     sent = written(message_to("ada@example.com", BOX, name="<n.1@x>", subject="x", body=body, at=NOW))
     read = message_from_bytes(sent, policy=default)
     assert (read.get_content_type(), read.get_content_charset()) == ("text/plain", "utf-8")
-    assert read.get_content().replace("\r\n", "\n") == "".join(f"{line.decode()}\n" for line in body.encode().splitlines())
+    assert read.get_content().replace("\r\n", "\n") == "".join(
+        f"{line.decode()}\n" for line in body.encode().splitlines()
+    )
     assert max(map(len, sent.split(b"\r\n"))) <= 998
     assert b"\n" not in sent.replace(b"\r\n", b"")
     sent.decode("ascii")
