@@ -80,7 +80,7 @@ class HttpBehind:
         self._lines, self._queue = Lines(frames=True), deque[bytes]()
         self._came, self._room = anyio.Event(), anyio.Event()
         self._stopping, self._hurry, self._gone = anyio.Event(), anyio.Event(), anyio.Event()
-        self._at_once = anyio.Semaphore(AT_ONCE)
+        self._at_once = anyio.Semaphore(AT_ONCE, fast_acquire=True)
         self._sending = True  # what comes before the session is open waits
         self._next: Callable[[], Awaitable[None]] | None = None
         self._requests: dict[str, HttpRequest] = {}
