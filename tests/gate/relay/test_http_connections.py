@@ -84,6 +84,7 @@ async def posted(connections: Connections, headers: Sequence[tuple[str, str]] = 
         (OK + b"Connection: close\r\n\r\nto the end", b"to the end", False),
         (TWO + b"HTTP/1.1 500 Unasked\r\nContent-Length: 0\r\n\r\n", b"hi", False),
         ([OK + b"Content-Length: 300000\r\n\r\n" + LONG[:9], LONG[9:]], LONG, True),
+        (OK + b"Content-Length: 300000\r\n\r\n" + LONG, LONG, True),
     ],
 )
 async def test_a_response_is_read_to_its_end(answer: Sequence[bytes] | bytes, body: bytes, kept: bool) -> None:
@@ -116,6 +117,7 @@ async def test_a_status_without_a_body_has_an_end() -> None:
         OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nclose",
         OK + b"X : close\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade, close\r\n\r\n",
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", *[b"close" * 20_000] * 3],
         [OK, *[b"X-%d: %b\r\n" % (number, b"y" * 1_000) for number in range(200)], b"X: close\r\n\r\n"],
     ],
 )

@@ -194,7 +194,7 @@ class _Connection(asyncio.Protocol):
         self._status = 0  # until the head of the response is whole
         self._whole = self._kept = False
         self._unasked = False
-        self._head_size = 0
+        self._held = 0  # bytes that the parser may have kept
 
     # What the loop says
 
@@ -202,10 +202,10 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._head_size += 0 if self._status else len(data)
+        self._held += len(data)
         try:
             self._parser.feed_data(data)
-            if self._head_size > _HEADERS:
+            if self._held > _HEADERS:
                 raise httpx2.RemoteProtocolError("the headers are too long")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, httpx2.RemoteProtocolError) as error:
             self._error = self._error or httpx2.RemoteProtocolError(str(error))
@@ -254,6 +254,7 @@ class _Connection(asyncio.Protocol):
             self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
+        self._held = 0
         status = self._parser.get_status_code()
         if status < 200:
             self._headers.clear()  # of a word in between
@@ -261,10 +262,12 @@ class _Connection(asyncio.Protocol):
             self._status = status
 
     def on_body(self, body: bytes) -> None:
+        self._held = 0
         self._came.append(body)
         self._size += len(body)
 
     def on_message_complete(self) -> None:
+        self._held = 0
         if self._status:
             self._whole, self._kept = True, self._parser.should_keep_alive()
 
