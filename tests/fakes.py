@@ -29,6 +29,7 @@ class FakeClock:
     def __init__(self, now: datetime | None = None) -> None:
         self._now = self._began = now or at(12)
         self._limits: list[tuple[datetime, anyio.CancelScope]] = []
+        self._sleeps: set[anyio.CancelScope] = set()
         self._alarms: list[FakeAlarm] = []
 
     def now(self) -> datetime:
@@ -50,8 +51,12 @@ class FakeClock:
                 self._limits.remove((due, scope))
 
     async def sleep(self, seconds: float) -> None:
-        with self.limit(seconds):
-            await anyio.sleep_forever()
+        with self.limit(seconds) as scope:
+            self._sleeps.add(scope)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._sleeps.discard(scope)
 
     def monotonic(self) -> float:
         return (self._now - self._began).total_seconds()
@@ -81,6 +86,21 @@ class FakeClock:
         seconds = (min(dues) - self._now).total_seconds() if dues else 0.0
         if 0 < seconds <= within:
             self.forward(seconds)
+
+    def forward_to_next_sleep(self, *, within: float) -> None:
+        """Put the clock forward to the end of the next sleep, if that is within so many seconds and before all limits.
+
+        So it stands while there is a limit to what is being done: a slow machine takes no more of this time for it.
+        """
+        sleeps = [due for due, scope in self._limits if scope in self._sleeps]
+        seconds = (min(sleeps) - self._now).total_seconds() if sleeps else 0.0
+        if 0 < seconds <= within and not self.is_limited(within=seconds):
+            self.forward(seconds)
+
+    def is_limited(self, *, within: float) -> bool:
+        """Say whether something, other than a sleep, ends within so many seconds."""
+        until = self._now + timedelta(seconds=within)
+        return any(due <= until for due, scope in self._limits if scope not in self._sleeps)
 
     @property
     def waiting(self) -> int:
