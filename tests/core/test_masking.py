@@ -116,6 +116,13 @@ def test_a_rule_names_paths(mask: str, paths: list[str]) -> None:
     assert found(given, None, mask) == paths
 
 
+@pytest.mark.parametrize("name", ["auth.config", ".", "a..b", ""])
+def test_an_argument_that_holds_a_secret_is_known_by_its_whole_name(name: str) -> None:
+    held = masked(action({name: {"password": HUSH}, "auth": 1, "a": 2}))
+    assert held.names == {name}
+    assert held.values[name] == {"password": MASK}
+
+
 def test_what_a_rule_names_is_masked_whatever_it_is() -> None:
     assert masked(action({"a": True, "b": None, "c": 7}, None, "a", "b", "c")).values == dict.fromkeys("abc", MASK)
 

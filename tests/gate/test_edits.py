@@ -146,3 +146,9 @@ def test_what_is_said_of_a_wrong_edit_quotes_no_secret_argument() -> None:
     held = replace(action({"properties": {"x": {"type": "object"}}}), arguments='{"x": {"password": "hush"}}')
     with pytest.raises(ValueError, match=r"^x: the schema's `type` refuses it$"):
         checked('{"x": "hush"}', held)
+
+
+def test_a_name_with_a_dot_hides_its_secret_in_a_refusal_too() -> None:
+    schema = {"properties": {"auth.config": {"properties": {"password": {"type": "integer"}}}}}
+    with pytest.raises(ValueError, match=r"^auth\.config/password: the schema's `type` refuses it$"):
+        checked('{"auth.config": {"password": "hush"}}', action(schema))

@@ -41,15 +41,13 @@ class Masked:
     hidden: Mapping[str, tuple[object, ...]] = field(default_factory=dict[str, tuple[object, ...]], repr=False)
     """What is masked, by path: `token`, `auth.key`. In a list, several have the path `accounts.password`."""
 
+    names: frozenset[str] = frozenset()
+    """The arguments that are a secret, or hold one: of a path it can't be told where the name ends, `auth.config`."""
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The paths of what is masked."""
         return tuple(self.hidden)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The arguments that are a secret, or hold one, by the starts of their paths."""
-        return frozenset(self.secrets) | {path.partition(".")[0] for path in self.secrets}
 
 
 def masked(action: Action) -> Masked:
@@ -61,7 +59,8 @@ def masked(action: Action) -> Masked:
     schema = SchemaParts(_mapping(action.described.get("inputSchema")))
     work = _Work(schema=schema, patterns=tuple(action.masked))
     values = work.pairs(action.values, schema.whole(), path="", depth=0)
-    return Masked(values=values, hidden={path: tuple(found) for path, found in work.found.items()})
+    hidden = {path: tuple(found) for path, found in work.found.items()}
+    return Masked(values=values, hidden=hidden, names=frozenset(work.names))
 
 
 def without_secrets(action: Action) -> Action:
@@ -105,14 +104,19 @@ class _Work:
     schema: SchemaParts
     patterns: tuple[str, ...]
     found: dict[str, list[object]] = field(default_factory=dict[str, list[object]])
+    names: set[str] = field(default_factory=set[str])
+    name: str = ""
+    """The argument that is looked at."""
 
     def pairs(self, values: Mapping[str, object], schemas: Schemas, *, path: str, depth: int) -> dict[str, object]:
         made: dict[str, object] = {}
         for name, value in values.items():
+            if depth == 0:
+                self.name = name
             at = f"{path}.{name}" if path else name
             inner = self.schema.of_name(schemas, name)
             if self._is_secret(name, at, value, inner) or depth >= MAX_DEPTH:
-                self.found.setdefault(at, []).append(value)
+                self._hide(at, value)
                 made[name] = MASK
             else:
                 made[name] = self._value(value, inner, path=at, depth=depth + 1)
@@ -126,11 +130,15 @@ class _Work:
                 inner = self.schema.of_items(schemas)
                 listed = cast("list[object]", value)
                 if listed and (depth >= MAX_DEPTH or any(map(_says, inner))):
-                    self.found.setdefault(path, []).append(listed)
+                    self._hide(path, listed)
                     return [MASK] * len(listed)
                 return [self._value(each, inner, path=path, depth=depth + 1) for each in listed]
             case _:
                 return value
+
+    def _hide(self, path: str, value: object) -> None:
+        self.found.setdefault(path, []).append(value)
+        self.names.add(self.name)
 
     def _is_secret(self, name: str, path: str, value: object, schemas: Schemas) -> bool:
         named = any(_pattern(each).fullmatch(path) for each in self.patterns)
