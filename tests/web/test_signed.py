@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from handoffs.core.action import Asker
 from handoffs.core.action_form import action_form
 from handoffs.core.action_shown import message_of
 from handoffs.core.deciders import Deciders, Seat
@@ -39,8 +41,8 @@ async def asked(inbox: Home, *names: str, votes: int = 1) -> Handoff:
     return await inbox.ask(options=["yes", "no"], deciders=rule(inbox, *names, votes=votes))
 
 
-async def held(inbox: Home, number: int = 7) -> Handoff:
-    action = call(arguments={"id": number})
+async def held(inbox: Home, number: int = 7, *, asker: Asker = Asker.GATE) -> Handoff:
+    action = replace(call(arguments={"id": number}), asker=asker)
     form = action_form(editable=True, remember=offered({"exact", "tool"}, None))
     return await inbox.desk.ask(
         message=message_of(action), caller=CLAUDE, form=form, action=action, deciders=rule(inbox)
@@ -116,6 +118,22 @@ async def test_a_call_is_allowed_with_all_that_was_filled_in(tmp_path: Path, ope
         assert done.values is not None
         assert done.values["arguments"] == '{"id": 8}'
         await inbox.desk.check_proof(done)
+
+
+async def test_a_hosts_own_prompt_is_allowed_with_a_passkey_and_denied_without(tmp_path: Path, opened: Opened) -> None:
+    async with joined(tmp_path, opened) as (inbox, page, (cdp, authenticator)):
+        calls = [await held(inbox, number, asker=Asker.HOST) for number in (1, 2)]
+        await visit(page, f"{inbox.url}/h/{calls[0].id}")
+        signing = "Your passkey signs what you allow: this device asks for it. To deny takes none."
+        await expect(page.locator(".signing")).to_have_text(signing)
+        await page.locator(".decision button.allow").click()
+        await expect(page.get_by_role("heading", name="Answered by ada")).to_be_visible()
+        await inbox.desk.check_proof(await inbox.desk.get(calls[0].id))
+        await cdp.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": authenticator})
+        await visit(page, f"{inbox.url}/h/{calls[1].id}")
+        await page.locator(".decision button.deny").click()
+        await expect(page.get_by_role("heading", name="Answered by ada")).to_be_visible()
+        assert (await inbox.desk.get(calls[1].id)).values == {"decision": "deny"}
 
 
 async def test_to_refuse_takes_no_passkey(tmp_path: Path, opened: Opened) -> None:

@@ -16,6 +16,7 @@ from typing import cast
 
 from handoffs.core.action import Action, Asker
 from handoffs.core.exact_json import OddNumber
+from handoffs.core.line_changes import changed_lines
 from handoffs.core.sentences import say, say_n
 from handoffs.core.untrusted import MAX_BLANKS, inert, inert_line, spell_gaps
 
@@ -28,13 +29,13 @@ MAX_REASON = 300
 MAX_ABOUT = 4_000
 """Characters of what a server says of its tool that are shown."""
 
-_COMPARED = 4_000_000
-"""The most lines of one text times lines of the other for a comparison line by line."""
-
 _MARKS_PER_LETTER = 4
 
 PLAIN_NAME = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
 """A name that can be shown as code, and does not look like a text."""
+
+_UNSEEN = re.compile(r"^\s+|\s+$|[^\S ]|(?<=\s)\s")
+"""White space of which a page shows nothing, or less."""
 
 _PRINTED = re.compile(r"[\n -~]*")
 """Text in which each character can be seen as it is."""
@@ -174,11 +175,20 @@ def about_of(action: Action) -> str:
 class Document:
     """A readable part of the input, and the names of the arguments that it shows."""
 
-    text: str
-    """Markdown of ours, with what was sent as blocks in it. A plan is the Markdown that was sent."""
+    title: str
+    """What it is, as Markdown of ours, without an end."""
+    body: str
+    """What was sent, as blocks of Markdown; a plan is the Markdown that was sent."""
     of: tuple[str, ...]
     inner: tuple[str, ...] = ()
     """The names within the argument `input`, where it shows some of that alone."""
+    rule: str = ""
+    """What stands before the body in a text, where that could pass for ours."""
+
+    @property
+    def text(self) -> str:
+        """All of it as Markdown."""
+        return f"{self.title}:\n\n{self.rule}{self.body}"
 
 
 def documents_of(action: Action) -> list[Document]:
@@ -207,7 +217,7 @@ def _documents(action: Action) -> list[Document]:
             continue
         if name in _CONTENTS or "\n" in value or spell_gaps(value) != value:
             shown_as = block(code_language(action, name), visible(value))
-            texts.append(Document(f"`{name}`, {size_of(value)}:\n\n{shown_as}", (name,)))
+            texts.append(Document(f"`{name}`, {size_of(value)}", shown_as, (name,)))
     return [*edited, *texts, *told]
 
 
@@ -222,7 +232,7 @@ def _told(action: Action) -> Iterator[Document]:
         yield from _nested(action.values)
     if isinstance(plan, str):
         # Last: its Markdown could change the look of text after it.
-        yield Document(f"`plan`, {size_of(plan)}:\n\n---\n\n{plan}", ("plan",))
+        yield Document(f"`plan`, {size_of(plan)}", plan, ("plan",), rule="---\n\n")
 
 
 def _nested(given: Mapping[str, object]) -> Iterator[Document]:
@@ -231,13 +241,13 @@ def _nested(given: Mapping[str, object]) -> Iterator[Document]:
     for name, value in cast("Mapping[str, object]", within if isinstance(within, Mapping) else {}).items():
         if isinstance(value, str) and PLAIN_NAME.fullmatch(name) and ("\n" in value or spell_gaps(value) != value):
             shown = block("", visible(value))
-            yield Document(f"`{name}`, {size_of(value)}:\n\n{shown}", (), (name,))
+            yield Document(f"`{name}` of `input`, {size_of(value)}", shown, (), (name,))
     parts = _content(given.get("content"))
-    for number, part in enumerate(parts, 1):
-        yield Document(f"Content {number} of {len(parts)}{part}", ("content",))
+    for number, (kind, shown) in enumerate(parts, 1):
+        yield Document(f"Content {number} of {len(parts)}, {kind}", shown, ("content",))
 
 
-def _content(given: object) -> list[str]:
+def _content(given: object) -> list[tuple[str, str]]:
     """Return the parts of a tool call's content; none if one would not be shown whole."""
     if not isinstance(given, list):
         return []
@@ -247,20 +257,20 @@ def _content(given: object) -> list[str]:
     return [] if len(parts) < len(cast("list[object]", given)) or not all(parts) else [*filter(None, parts)]
 
 
-def _part(part: Mapping[str, object]) -> str | None:
-    """Return a change of a file, or a text; None where there is anything else in it."""
+def _part(part: Mapping[str, object]) -> tuple[str, str] | None:
+    """Return what a part is, and the change of a file, or the text; None where there is anything else in it."""
     path, old, new = part.get("path"), part.get("oldText"), part.get("newText")
     if part.get("type") == "diff" and part.keys() <= {"type", "path", "oldText", "newText"}:
         if not (isinstance(path, str) and isinstance(new, str) and isinstance(old, str | None)):
             return None
-        file = f"{', a new file' if old is None else ', a change of a file'}:\n\n{block('text', visible(path))}"
-        return f"{file}\n\n{_difference(old or '', new)}"
+        kind = "a new file" if old is None else "a change of a file"
+        return kind, f"{block('text', visible(path))}\n\n{_difference(old or '', new)}"
     inner = cast("Mapping[str, object]", found if isinstance(found := part.get("content"), dict) else {})
     text = inner.get("text")
     plain = {*part} == {"type", "content"} and {*inner} == {"type", "text"} and inner.get("type") == "text"
     if not plain or part.get("type") != "content" or not isinstance(text, str):
         return None
-    return f", {size_of(text)}:\n\n{block('', visible(text))}"
+    return size_of(text), block("", visible(text))
 
 
 def code_language(action: Action, name: str) -> str:
@@ -278,11 +288,11 @@ def language_of(action: Action, name: str) -> str:
 def _differences(given: Mapping[str, object]) -> Iterator[Document]:
     old, new = given.get("old_string"), given.get("new_string")
     if isinstance(old, str) and isinstance(new, str):
-        yield Document(f"`old_string` → `new_string`:\n\n{_difference(old, new)}", ("old_string", "new_string"))
+        yield Document("`old_string` → `new_string`", _difference(old, new), ("old_string", "new_string"))
     edits = _edits(given.get("edits"))
     for number, (before, after, everywhere) in enumerate(edits, 1):
         where = ", every occurrence" if everywhere else ""
-        yield Document(f"Edit {number} of {len(edits)}{where}:\n\n{_difference(before, after)}", ("edits",))
+        yield Document(f"Edit {number} of {len(edits)}{where}", _difference(before, after), ("edits",))
 
 
 def _edits(given: object) -> list[tuple[str, str, bool]]:
@@ -301,19 +311,7 @@ def _edits(given: object) -> list[tuple[str, str, bool]]:
 
 
 def _difference(old: str, new: str) -> str:
-    import difflib  # deferred, as above
-
-    before, after = visible(old).split("\n"), visible(new).split("\n")
-    lines: list[str] = []
-    if len(before) * len(after) > _COMPARED:
-        lines = [*(f"-{line}" for line in before), *(f"+{line}" for line in after)]
-    else:
-        for what, at, end, start, stop in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-            if what == "equal":
-                lines += [f" {line}" for line in before[at:end]]
-            else:
-                lines += [f"-{line}" for line in before[at:end]] + [f"+{line}" for line in after[start:stop]]
-    return block("diff", "\n".join(lines))
+    return block("diff", "\n".join(changed_lines(visible(old).split("\n"), visible(new).split("\n"))))
 
 
 def _language(given: Mapping[str, object]) -> str:
@@ -384,3 +382,8 @@ def visible(text: str) -> str:
         unseen = not seen or (seen == " " and char != " ") or marks > _MARKS_PER_LETTER
         out.append(f"⟨U+{ord(char):04X}⟩" if unseen else seen)
     return spell_gaps("".join(out))
+
+
+def visible_name(text: str) -> str:
+    """Return a name, or another short text, on a line, with the blanks spelled out of which a page shows none."""
+    return _UNSEEN.sub(lambda gap: "".join(f"⟨U+{ord(char):04X}⟩" for char in gap[0]), visible(text)) or '""'

@@ -21,6 +21,7 @@ from handoffs.core.action_shown import (
     size_of,
     values_without,
     visible,
+    visible_name,
 )
 from handoffs.core.masking import masked
 from handoffs.core.model import Handoff
@@ -58,8 +59,8 @@ class ActionCard:
     notes: str
     """What we say of the call, as Markdown; see `notes_in`."""
     arguments: tuple[Argument, ...]
-    documents: str
-    """The arguments that are read together, or as a text of their own, as Markdown: edits, a plan."""
+    documents: tuple[Document, ...]
+    """The arguments that are read together, or as a text of their own: edits, a plan."""
     digest: str
 
     @property
@@ -79,12 +80,12 @@ def action_card(handoff: Handoff) -> ActionCard | None:
             return None
         documents = _documents(action)
         return ActionCard(
-            server=visible(action.server),
-            tool=visible(action.tool),
+            server=visible_name(action.server) if action.server else "",
+            tool=visible_name(action.tool),
             about=about_of(action),
             notes=notes,
             arguments=arguments_of(action, documents),
-            documents="\n\n".join(each.text for each in documents),
+            documents=tuple(documents),
             digest=action.digest,
         )
     except ValueError:
@@ -129,7 +130,7 @@ def _documents(action: Action) -> Sequence[Document]:
 
 
 def _argument(action: Action, name: str, value: object) -> Argument:
-    kind, shown = _kind(value), visible(name)
+    kind, shown = _kind(value), visible_name(name)
     if not isinstance(value, str):
         text = as_json(value)
         return Argument(name=shown, kind=kind, text=text, code=block("json", text) if "\n" in text else "")
@@ -137,6 +138,8 @@ def _argument(action: Action, name: str, value: object) -> Argument:
     if language:
         return Argument(name=shown, kind=kind, text=text, size=size_of(value), code=block(language, text))
     long = "\n" in value or len(text) > INLINE
+    if value and not (long or value.strip()):
+        text = visible_name(value)  # else nothing would be seen
     return Argument(name=shown, kind=kind, text=text, size=size_of(value) if long else "")
 
 

@@ -12,7 +12,7 @@ from typing import cast
 from handoffs.core import exact_json
 from handoffs.core.action import Action
 from handoffs.core.action_form import ALLOW, ARGUMENTS
-from handoffs.core.action_shown import as_json, visible
+from handoffs.core.action_shown import as_json, visible, visible_name
 from handoffs.core.choices import Choice
 from handoffs.core.earlier_answer import AnswerInput
 from handoffs.core.errors import AnswerRefused
@@ -140,11 +140,13 @@ def _fields(action: Action) -> Sequence[_Argument]:
     if len(names) > MOST:
         return ()
     secrets = masked(action).names
-    return [
+    fields = [
         _argument(action, name, _mapping(described.get(name)), number=number, required=name in needed)
         for number, name in enumerate(names)
         if name not in secrets
     ]
+    # Two fields that read the same can't be told apart.
+    return fields if len({each.field.title for each in fields}) == len(fields) else ()
 
 
 def _argument(action: Action, name: str, schema: Mapping[str, object], *, number: int, required: bool) -> _Argument:
@@ -157,7 +159,7 @@ def _argument(action: Action, name: str, schema: Mapping[str, object], *, number
     field = Field(
         name=f"{EDIT}{number}",
         kind=kind or Kind.STRING,
-        title=inert_line(name, _MAX_TITLE),
+        title=inert_line(visible_name(name), _MAX_TITLE),
         description=inert_line(about, _MAX_ABOUT) if isinstance(about, str) else "",
         required=required,
         choices=choices if kind is Kind.CHOICE else (),
