@@ -8,12 +8,15 @@ page with live updates, or a waiting call) is never evicted.
 import asyncio
 import logging
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, ClassVar, TypedDict, cast
 
 import httptools
 from starlette.requests import ClientDisconnect
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 FILES = 65_536
 """The limit of open files to ask for; most systems give a process 1,024 by default."""
@@ -29,6 +32,12 @@ BACKLOG = 64
 
 MAX_HEAD = 65_536
 """The most bytes of a request before its body: the parser would keep any number."""
+
+_PIECE = 16_384
+"""Bytes that are read at once: as many requests as fit are kept until the one before them is answered."""
+
+_AT_ONCE = 65_536
+"""Bytes of a response that wait for the end of a turn: a response in many parts, none of which waits, has no other."""
 
 _MACOS = 10_240
 """The limit on macOS, which refuses a higher one."""
@@ -109,8 +118,10 @@ class _Parser:
                 self._begin()
                 if framing := self._connection.framing():
                     self._connection.resumes = True
-                    self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
-                    self._connection.resumes = False
+                    try:
+                        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+                    finally:
+                        self._connection.resumes = False
             else:
                 return
 
@@ -124,6 +135,12 @@ class _Parser:
 
 
 class _Connection(HttpToolsProtocol):
+    """Answers one request at a time. What follows it waits, is not lost with it, and is refused after it.
+
+    uvicorn knows the last request that was read (`cycle`). Another one may be running, and requests may be between them
+    (`pipeline`).
+    """
+
     most: ClassVar[int]
     silent_seconds: ClassVar[float]
     heard = 0.0
@@ -135,6 +152,12 @@ class _Connection(HttpToolsProtocol):
     """Bytes that the parser may have kept: none of them has led to anything."""
     resumes = False
     """Whether the parser reads again how a body is framed."""
+    _running: RequestResponseCycle | None = None
+    """The request that is answered, or was the last to be."""
+    _rest = b""
+    """What has come and is not read before another request is answered."""
+    _refusal: str | None = None
+    """Why what follows the requests so far can't be read."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         """Take what uvicorn gives."""
@@ -150,11 +173,12 @@ class _Connection(HttpToolsProtocol):
     @property
     def awaits_request(self) -> bool:
         """Whether the next request, or the rest of one, has not arrived."""
-        cycle = self.cycle
-        return cycle is None or cycle.response_complete or cycle.more_body  # pyright: ignore[reportUnnecessaryComparison]
+        running = self._running
+        return running is None or running.response_complete or running.more_body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(cast("asyncio.Transport", _Together(transport, self.loop)))
+        self.flow = _Flow(self.transport, self.pipeline)
         self.heard = self.loop.time()
         self._look_later()
         if len(self.connections) > self.most:
@@ -164,14 +188,63 @@ class _Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
-        self._held += len(data)
-        super().data_received(data)
-        if self._held > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
+        self._rest += data
+        self._read()
         if not self.awaits_request:
             # Its answer may take hours. Afterwards the connection is uvicorn's to close, after its keep-alive time.
             self._look_no_longer()
         elif self._look is None:
+            self._look_later()
+
+    def _read(self) -> None:
+        data, self._rest = self._rest, b""
+        begin = 0
+        while begin < len(data) and not (self.pipeline or self._refusal or self.transport.is_closing()):
+            piece = data[begin : begin + _PIECE]
+            begin += len(piece)
+            self._held += len(piece)
+            super().data_received(piece)
+            if self._held > MAX_HEAD and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+        if not self._refusal:
+            self._rest = data[begin:]
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what can't be read, once each request before it has its own response. Nothing more is read."""
+        if self._refusal:
+            return
+        self._refusal = msg
+        last = self.cycle
+        if last is not None and last.more_body and not last.response_complete:  # pyright: ignore[reportUnnecessaryComparison]
+            _disconnect(last)  # the rest of its body can't be read
+            if last is self._running:
+                if last.response_started:
+                    self.transport.close()
+                    return
+                self._running = None
+            else:
+                self.pipeline.popleft()
+        self._refuse_in_turn()
+
+    def _refuse_in_turn(self) -> None:
+        running = self._running
+        if self._refusal and not self.pipeline and (running is None or running.response_complete):
+            super().send_400_response(self._refusal)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        self.heard = self.loop.time()  # the rest of its body was not read before
+        until_end = cycle.scope["http_version"] == "1.0"
+        super()._start_asgi_task(cycle, cast("Any", _to_the_end(app, cycle)) if until_end else app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        self._read()
+        self._refuse_in_turn()
+        running = self._running
+        if running is not None and running.more_body and not running.response_complete and self._look is None:
             self._look_later()
 
     def on_message_begin(self) -> None:
@@ -194,9 +267,14 @@ class _Connection(HttpToolsProtocol):
         if self._headed:
             return
         self._headed = True
+        version = self._reading.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise ValueError("another version of HTTP")
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self._reading.get_http_version() == "1.1"):
+        if hosts > 1 or (not hosts and version == "1.1"):
             raise ValueError("a request has one host")
+        if [value.lower() for name, value in self.headers if name == b"transfer-encoding"] not in ([], [b"chunked"]):
+            raise ValueError("an encoding that is not read")
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MAX_HEAD:
             raise ValueError("the head is too large")
         super().on_headers_complete()
@@ -212,7 +290,12 @@ class _Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_no_longer()
+        self._rest = b""
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            _disconnect(self._running)
         super().connection_lost(exc)
+        del self._reading  # each has the other
 
     def evict(self) -> None:
         """Close the connection now, without flushing."""
@@ -237,6 +320,44 @@ class _Connection(HttpToolsProtocol):
             self._look_later()
 
 
+class _Flow(FlowControl):
+    """Reads on only where no request waits: those that one connection sends would be kept in any number."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Collection[object]) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
+
+
+def _disconnect(cycle: RequestResponseCycle) -> None:
+    cycle.disconnected = True
+    cycle.message_event.set()
+
+
+def _to_the_end(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
+    """Return an app whose responses have no chunks: HTTP/1.0 knows none, and reads to the end of the connection."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        told = True  # the length
+
+        async def unchunked(message: Message) -> None:
+            nonlocal told
+            if message["type"] == "http.response.start":
+                told = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+                if not told:
+                    cycle.chunked_encoding = False
+            elif not told and message["type"] == "http.response.body":
+                cycle.expected_content_length += len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, unchunked)
+
+    return answer
+
+
 class _Together:
     """A transport that writes at once what is written in one turn of the loop.
 
@@ -245,12 +366,15 @@ class _Together:
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
-        self._parts = list[bytes]()
+        self._parts, self._size = list[bytes](), 0
 
     def write(self, data: bytes) -> None:
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+        self._size += len(data)
+        if self._size > _AT_ONCE:
+            self._flush()
 
     def close(self) -> None:
         self._flush()
@@ -265,7 +389,7 @@ class _Together:
 
     def _flush(self) -> None:
         if self._parts:
-            parts, self._parts = self._parts, []
+            parts, self._parts, self._size = self._parts, [], 0
             self._transport.write(b"".join(parts))
 
 

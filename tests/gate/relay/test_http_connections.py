@@ -1,14 +1,15 @@
 """A response as servers may send it, in pieces as networks do, and whether its connection is used again."""
 
 import socket
+import struct
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
 import httpx2
 import pytest
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 
 from handoffs.gate.relay.http_connections import Connections, Headers
 
@@ -79,6 +80,9 @@ async def posted(connections: Connections, headers: Sequence[tuple[str, str]] = 
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Later: 1\r\n\r\n", b"hi", True),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + TWO, b"hi", True),
         (OK + b"Content-Length: 0\r\n\r\n", b"", True),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\nX:\n\nhi", b"hi", True),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2  \r\nhi\r\n0\r\n\r\n", b"hi", True),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" * 5_000 + TWO, b"hi", True),
         (OK + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi", b"hi", False),
         (b"HTTP/1.0 200 OK\r\nX: close\r\n\r\nto the end", b"to the end", False),
         (OK + b"Connection: close\r\n\r\nto the end", b"to the end", False),
@@ -188,3 +192,46 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again() -> No
                     assert await posted(connections) == (200, b"hi")
                     await anyio.sleep(0.05)
         connections.close()
+
+
+async def test_a_body_that_breaks_off_is_not_taken_for_whole() -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+
+        async def breaks(stream: SocketStream) -> None:
+            await stream.receive()
+            await stream.send(OK + b"Connection: close\r\n\r\nhalf")
+            await anyio.sleep(0.1)
+            stream.extra(SocketAttribute.raw_socket).setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            await stream.aclose()
+
+        with anyio.fail_after(120):
+            tasks.start_soon(listener.serve, breaks)
+            port = listener.extra(SocketAttribute.local_port)
+            with pytest.raises(httpx2.ReadError):
+                await posted(Connections(f"http://127.0.0.1:{port}/", _no_cookie))
+            tasks.cancel_scope.cancel()
+
+
+async def test_what_follows_a_body_without_end_is_given_up() -> None:
+    """Whoever sends it goes on until the gate leaves, or the test has no more time."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        sent = 0
+
+        async def goes_on(stream: SocketStream) -> None:
+            nonlocal sent
+            await stream.receive()
+            await stream.send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: ")
+            with suppress(anyio.BrokenResourceError):
+                while sent < 50_000_000:
+                    await stream.send(b"x" * 50_000)
+                    sent += 50_000
+
+        with anyio.fail_after(120):
+            tasks.start_soon(listener.serve, goes_on)
+            port = listener.extra(SocketAttribute.local_port)
+            with pytest.raises(httpx2.RemoteProtocolError):
+                await posted(Connections(f"http://127.0.0.1:{port}/", _no_cookie))
+            tasks.cancel_scope.cancel()
+        assert sent < 20_000_000

@@ -31,7 +31,7 @@ MAX_KEPT: Final = 32
 """Connections that wait to be used again."""
 
 _UNREAD = 262_144  # bytes that come before their reader takes them
-_HEADERS = 102_400  # bytes of a response's headers
+_HEADERS = 102_400  # bytes of a response's headers, and of what else the parser keeps
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 """RFC 9110, 5.5: no line ends, which would begin another header."""
@@ -179,6 +179,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self, bare: socket.socket) -> None:
         self._bare = bare
         self._parser = httptools.HttpResponseParser(self)
+        # Servers made by hand end lines without CR, and pad a chunk's size.
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._transport: asyncio.Transport | None = None
         self._came, self._size = deque[bytes](), 0  # of the body
         self._ended, self._error = False, cast("Exception | None", None)
@@ -194,7 +196,7 @@ class _Connection(asyncio.Protocol):
         self._status = 0  # until the head of the response is whole
         self._whole = self._kept = False
         self._unasked = False
-        self._held = 0  # bytes that the parser may have kept
+        self._held = 0  # bytes that the parser may have kept: none of them has led to anything
 
     # What the loop says
 
@@ -208,7 +210,7 @@ class _Connection(asyncio.Protocol):
             if self._held > _HEADERS:
                 raise httpx2.RemoteProtocolError("the headers are too long")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, httpx2.RemoteProtocolError) as error:
-            self._error = self._error or httpx2.RemoteProtocolError(str(error))
+            self._error = self._error or httpx2.RemoteProtocolError(str(error.__context__ or error))
             self._ended = True
             self.close()
         if self._size > _UNREAD and not self._paused and self._transport is not None:
@@ -228,10 +230,11 @@ class _Connection(asyncio.Protocol):
 
     def _end(self) -> None:
         self._ended = True
-        named = dict(self._headers)
-        chunked = named.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
-        # Such a body has no other end.
-        self._whole = self._whole or bool(self._status and b"content-length" not in named and not chunked)
+        if self._error is None:  # of a connection that has broken, more may have been on its way
+            named = dict(self._headers)
+            chunked = named.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+            # Such a body has no other end.
+            self._whole = self._whole or bool(self._status and b"content-length" not in named and not chunked)
         self._wake()
 
     def pause_writing(self) -> None:
@@ -255,6 +258,8 @@ class _Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._held = 0
+        if sum(len(name) + len(value) for name, value in self._headers) > _HEADERS:
+            raise httpx2.RemoteProtocolError("the headers are too long")
         status = self._parser.get_status_code()
         if status < 200:
             self._headers.clear()  # of a word in between
