@@ -59,6 +59,12 @@ class Person(Terminal):
         """
         self.waits_for(lambda: READY in self.raw[self._read_before_typing :], "the prompt to take keys")
 
+    def sees(self, text: str) -> None:
+        """Wait until the screen shows `text`; of the key help, until it was drawn since the last keys, too."""
+        super().sees(text)
+        if text == READY:
+            self.may_type()
+
     def types(self, keys: str) -> None:
         """Press keys."""
         self._read_before_typing = len(self.raw)
