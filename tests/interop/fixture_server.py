@@ -183,7 +183,8 @@ async def serve(folder: Path) -> None:
 async def listen(app: Starlette) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", file=sys.stderr, flush=True)  # noqa: T201
-        await uvicorn.Server(uvicorn.Config(app, log_config=None)).serve(sockets=[listener])
+        # As the SDK's servers read where nothing else is installed: httptools leaves the blanks after a header's value.
+        await uvicorn.Server(uvicorn.Config(app, http="h11", log_config=None)).serve(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import importlib
 import sys
 
 sys.path.insert(0, sys.argv[1])
+# As it comes: uvicorn would read with httptools, which Handoffs has installed, and which leaves blanks after values.
+sys.modules["httptools"] = None  # type: ignore[assignment]
 everything = importlib.import_module("mcp_everything_server.server")
 
 if __name__ == "__main__":
