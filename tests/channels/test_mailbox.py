@@ -282,3 +282,11 @@ def test_a_message_has_the_very_text_that_it_was_given(body: str) -> None:
     assert max(map(len, sent.split(b"\r\n"))) <= 998
     assert b"\n" not in sent.replace(b"\r\n", b"")
     sent.decode("ascii")
+
+
+@pytest.mark.parametrize(
+    "address", ["ada@example.com\r\nBcc: eve@example.net", "ada@example.com\nX", "a\rb@example.com"]
+)
+def test_an_address_begins_no_other_header(address: str) -> None:
+    with pytest.raises(ValueError, match="linefeed"):
+        message_to(address, BOX, name="<n.1@x>", subject="x", body="x", at=NOW)

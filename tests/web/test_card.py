@@ -143,7 +143,7 @@ async def test_what_is_decided_elsewhere_is_shown_and_says_what_was_not_sent(cha
         # Whoever comes back to it sees it at once, not only at the next look.
         await here.page.get_by_role("main").click(position={"x": 1, "y": 1})
         await here.card.locator(".card-head").click()
-        await expect(here.outcome).to_contain_text("Answered by eve through terminal")
+        await expect(here.outcome).to_contain_text("Answered by eve through terminal", timeout=3_000)
         await expect(here.card.get_by_role("alert")).to_contain_text("What you entered was not sent")
         # A card that comes back with an old conversation shows what has become of its question.
         await here.page.reload()

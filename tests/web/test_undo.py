@@ -105,7 +105,7 @@ async def test_a_question_that_ends_elsewhere_meanwhile_is_told(tmp_path: Path, 
         await page.get_by_role("button", name="b", exact=True).click()
         await expect(page.locator(".held")).to_have_count(1)
         await inbox.desk.answer(handoff, {"response": "a"}, by="eve", channel="terminal")
-        await expect(page.locator(".gone")).to_contain_text("Too late: your answer was not recorded.")
+        await expect(page.locator(".gone")).to_contain_text("Too late: your answer was not recorded.", timeout=4_500)
         assert (await inbox.desk.get(handoff.id)).values == {"response": "a"}
 
 

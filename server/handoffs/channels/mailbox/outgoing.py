@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import cast
 
 from handoffs.channels.mailbox.marks import CODES, MARKS
 from handoffs.channels.mailbox.servers import Mailbox
@@ -102,8 +103,12 @@ def message_to(
 
 @lru_cache(maxsize=64)
 def _header(name: str, value: str) -> str:
-    """Return a header as the library has read it, which takes longer than all else of a short message."""
-    return SMTP.header_factory(name, value)
+    """Return a header as the library reads it, which takes longer than all else of a short message.
+
+    Raises:
+        ValueError: The value has a line end, which would begin another header.
+    """
+    return cast("str", SMTP.header_store_parse(name, value)[1])
 
 
 def written(message: EmailMessage) -> bytes:
